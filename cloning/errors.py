@@ -1,0 +1,186 @@
+"""
+Every failure that a caller may see.
+
+ServiceError
+├── InvalidRequest            INVALID_REQUEST           a field is missing, unknown, of the wrong type or out of bounds
+│   ├── UnknownAction         UNKNOWN_ACTION            the action is not one of ours
+│   ├── InvalidAudio          INVALID_AUDIO             the reference audio can't be used, and why
+│   ├── InvalidText           INVALID_TEXT              the text is empty, too long or holds nothing to speak
+│   ├── ConsentRequired       CONSENT_REQUIRED          a voice without its speaker's consent
+│   └── DownloadRefused       DOWNLOAD_REFUSED          the audio's URL is not allowed, too large, too slow or gone
+├── NotFound                  NOT_FOUND                 an object that the request names is not in the bucket
+│   ├── VoiceNotFound         VOICE_NOT_FOUND           no voice of that name
+│   └── JobNotFound           JOB_NOT_FOUND             no job of that id
+├── Conflict                  CONFLICT                  the request contradicts what is stored
+│   ├── VoiceExists           VOICE_EXISTS              another voice already has that name
+│   ├── JobNotFinished        JOB_NOT_FINISHED          the result of a job that still runs
+│   ├── JobFailed             JOB_FAILED                the result of a job that failed
+│   └── JobCancelled          JOB_CANCELLED             the job was stopped on request
+├── ResultTooLarge            RESULT_TOO_LARGE          the reply would not fit; the audio is in the bucket
+├── Unavailable               UNAVAILABLE               something outside the service failed; the same call may work later
+│   ├── StorageUnavailable    STORAGE_UNAVAILABLE       the bucket does not answer, or not in time
+│   └── GpuOutOfMemory        GPU_OUT_OF_MEMORY         the GPU's memory did not suffice
+├── StorageMisconfigured      STORAGE_MISCONFIGURED     the bucket refuses us or is missing: somebody must act
+├── CheckpointUnusable        CHECKPOINT_UNUSABLE       the checkpoint is missing, damaged or of an unknown layout
+├── TranscriptionFailed       TRANSCRIPTION_FAILED      the speech recogniser heard no words, or can't be loaded
+└── Internal                  INTERNAL                  a bug; the incident id is in the log, the traceback too
+
+A failure travels as `{"error": "CODE: message", "code", "retryable", "details"}`. Mistakes of the programmer (ValueError,
+AssertionError, IllegalMove) stay outside of this tree and become INTERNAL at the boundary.
+"""
+
+from typing import ClassVar
+
+
+class ServiceError(Exception):
+    """A failure with a code that callers may rely on. `message` says what, which value, and what to do."""
+
+    code: ClassVar[str] = "SERVICE_ERROR"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, **details: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+    def to_reply(self) -> dict[str, object]:
+        """The reply that carries this failure; RunPod takes the text under `error` for the job's own error."""
+        return {"error": f"{self.code}: {self.message}", **self.to_record()}
+
+    def to_record(self) -> dict[str, object]:
+        """The same facts without the reserved key `error`, for a job's record."""
+        return {"code": self.code, "message": self.message, "retryable": self.retryable, "details": self.details}
+
+
+class InvalidRequest(ServiceError):
+    """A field is missing, unknown, of the wrong type or out of bounds."""
+
+    code = "INVALID_REQUEST"
+
+
+class UnknownAction(InvalidRequest):
+    """The action is not one of ours."""
+
+    code = "UNKNOWN_ACTION"
+
+
+class InvalidAudio(InvalidRequest):
+    """The reference audio can't be used, and why."""
+
+    code = "INVALID_AUDIO"
+
+
+class InvalidText(InvalidRequest):
+    """The text is empty, too long or holds nothing to speak."""
+
+    code = "INVALID_TEXT"
+
+
+class ConsentRequired(InvalidRequest):
+    """A voice without its speaker's consent."""
+
+    code = "CONSENT_REQUIRED"
+
+
+class DownloadRefused(InvalidRequest):
+    """The audio's URL is not allowed, too large, too slow or gone."""
+
+    code = "DOWNLOAD_REFUSED"
+
+
+class NotFound(ServiceError):
+    """An object that the request names is not in the bucket."""
+
+    code = "NOT_FOUND"
+
+
+class VoiceNotFound(NotFound):
+    """No voice of that name."""
+
+    code = "VOICE_NOT_FOUND"
+
+
+class JobNotFound(NotFound):
+    """No job of that id."""
+
+    code = "JOB_NOT_FOUND"
+
+
+class Conflict(ServiceError):
+    """The request contradicts what is stored."""
+
+    code = "CONFLICT"
+
+
+class VoiceExists(Conflict):
+    """Another voice already has that name."""
+
+    code = "VOICE_EXISTS"
+
+
+class JobNotFinished(Conflict):
+    """The result of a job that still runs."""
+
+    code = "JOB_NOT_FINISHED"
+    retryable = True
+
+
+class JobFailed(Conflict):
+    """The result of a job that failed."""
+
+    code = "JOB_FAILED"
+
+
+class JobCancelled(Conflict):
+    """The job was stopped on request."""
+
+    code = "JOB_CANCELLED"
+
+
+class ResultTooLarge(ServiceError):
+    """The reply would not fit; the audio is in the bucket."""
+
+    code = "RESULT_TOO_LARGE"
+
+
+class Unavailable(ServiceError):
+    """Something outside the service failed; the same call may work later."""
+
+    code = "UNAVAILABLE"
+    retryable = True
+
+
+class StorageUnavailable(Unavailable):
+    """The bucket does not answer, or not in time."""
+
+    code = "STORAGE_UNAVAILABLE"
+
+
+class GpuOutOfMemory(Unavailable):
+    """The GPU's memory did not suffice."""
+
+    code = "GPU_OUT_OF_MEMORY"
+
+
+class StorageMisconfigured(ServiceError):
+    """The bucket refuses us or is missing: somebody must act."""
+
+    code = "STORAGE_MISCONFIGURED"
+
+
+class CheckpointUnusable(ServiceError):
+    """The checkpoint is missing, damaged or of an unknown layout."""
+
+    code = "CHECKPOINT_UNUSABLE"
+
+
+class TranscriptionFailed(ServiceError):
+    """The speech recogniser heard no words, or can't be loaded."""
+
+    code = "TRANSCRIPTION_FAILED"
+
+
+class Internal(ServiceError):
+    """A bug; the incident id is in the log, the traceback too."""
+
+    code = "INTERNAL"

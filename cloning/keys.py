@@ -1,0 +1,109 @@
+"""
+The bucket's layout: the only place where an object key is spelled or parsed.
+
+    voices/<voice>/voice.json            the voice's record; it names the audio
+    voices/<voice>/<sha256>.wav          canonical reference audio
+    voices/<voice>.wav                   a voice of an older deployment, adopted at its first use
+    jobs/<job>/job.json                  the job's record
+    jobs/<job>/chunks/<n>-<sha256>.wav   finished chunks
+    results/<job>.<format>               the speech
+    results/<job>.json                   its manifest
+    checkpoints/<name>/<sha256>/<file>   loadable checkpoints
+
+Ids are checked going in and coming out of a listing, so that no id can leave its folder.
+"""
+
+import re
+
+VOICES = "voices/"
+JOBS = "jobs/"
+RESULTS = "results/"
+CHECKPOINTS = "checkpoints/"
+
+ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_ID = re.compile(ID_PATTERN)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_VOICE_RECORD = re.compile(rf"{VOICES}({ID_PATTERN})/voice\.json")
+_BARE_VOICE = re.compile(rf"{VOICES}({ID_PATTERN})\.wav")
+_JOB_RECORD = re.compile(rf"{JOBS}({ID_PATTERN})/job\.json")
+
+
+def is_id(text: str) -> bool:
+    """Whether a voice, job or checkpoint may have this name."""
+    return _ID.fullmatch(text) is not None
+
+
+def _id(text: str) -> str:
+    if not is_id(text):
+        raise ValueError(f"{text!r} is not an id: 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
+    return text
+
+
+def _digest(text: str) -> str:
+    if not _SHA256.fullmatch(text):
+        raise ValueError(f"{text!r} is not a sha256 in lower-case hex")
+    return text
+
+
+def voice_folder(voice: str) -> str:
+    """Everything that a voice owns lies under this prefix."""
+    return f"{VOICES}{_id(voice)}/"
+
+
+def voice_record(voice: str) -> str:
+    return f"{voice_folder(voice)}voice.json"
+
+
+def voice_audio(voice: str, sha256: str) -> str:
+    return f"{voice_folder(voice)}{_digest(sha256)}.wav"
+
+
+def bare_voice(voice: str) -> str:
+    """Where older deployments kept a voice's only file."""
+    return f"{VOICES}{_id(voice)}.wav"
+
+
+def voice_of(key: str) -> tuple[str, bool] | None:
+    """(voice, whether it is a bare file) for the key that proves that a voice exists; None for any other key."""
+    if match := _VOICE_RECORD.fullmatch(key):
+        return match[1], False
+    if match := _BARE_VOICE.fullmatch(key):
+        return match[1], True
+    return None
+
+
+def job_folder(job: str) -> str:
+    """Everything but the result that a job owns lies under this prefix."""
+    return f"{JOBS}{_id(job)}/"
+
+
+def job_record(job: str) -> str:
+    return f"{job_folder(job)}job.json"
+
+
+def job_of(key: str) -> str | None:
+    """The job whose record this key is, or None."""
+    match = _JOB_RECORD.fullmatch(key)
+    return match[1] if match else None
+
+
+def chunk(job: str, index: int, sha256: str) -> str:
+    """A finished chunk; the digest is of its inputs."""
+    return f"{job_folder(job)}chunks/{index}-{_digest(sha256)}.wav"
+
+
+def result(job: str, extension: str) -> str:
+    return f"{RESULTS}{_id(job)}.{extension}"
+
+
+def manifest(job: str) -> str:
+    return result(job, "json")
+
+
+def checkpoint_folder(name: str) -> str:
+    return f"{CHECKPOINTS}{_id(name)}/"
+
+
+def checkpoint_file(name: str, sha256: str, file: str) -> str:
+    """One file of a published checkpoint; the digest is of its model file."""
+    return f"{checkpoint_folder(name)}{_digest(sha256)}/{_id(file)}"

@@ -1,0 +1,182 @@
+"""
+What the service asks of the world: a bucket, an engine, a transcriber, a clock.
+
+`s3_utils.S3Store` and `local.folder_store.FolderStore` are the buckets; one contract suite runs on both
+(tests/contract/test_object_store.py).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+"""Mono audio, shape [n], nominally within [-1, 1]."""
+
+
+class NoSuchObject(Exception):
+    """The key names nothing. What is missing (a voice, a job) only the caller knows."""
+
+
+class AlreadyExists(Exception):
+    """`create` found the key taken; nothing was written."""
+
+
+class Changed(Exception):
+    """`replace` found another version than the one that was read; nothing was written."""
+
+
+class DigestMismatch(Exception):
+    """Bytes that arrived are not the bytes that were promised (size or sha256)."""
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """A stored object. `etag` is an opaque version token, never a checksum; `modified` is in UTC."""
+
+    key: str
+    size: int
+    etag: str
+    modified: datetime
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object's bytes with the version that they are."""
+
+    body: bytes
+    etag: str
+
+
+class ObjectStore(Protocol):
+    """
+    A bucket (or a folder that behaves like one). Keys are '/'-separated, relative to the store's prefix.
+
+    Every method may raise StorageUnavailable (try later) or StorageMisconfigured (somebody must act), and ValueError for a
+    key that is empty, absolute, or holds '.', '..' or empty segments, a backslash or a control character.
+    """
+
+    def get(self, key: str) -> StoredObject:
+        """The object's bytes and version. Raises NoSuchObject."""
+
+    def head(self, key: str) -> ObjectInfo:
+        """What is known of the object without its bytes. Raises NoSuchObject."""
+
+    def create(self, key: str, body: bytes, *, content_type: str) -> str:
+        """Write a key that must not exist yet; returns its etag. Raises AlreadyExists."""
+
+    def replace(self, key: str, body: bytes, *, etag: str, content_type: str) -> str:
+        """Write over exactly the version `etag`; returns the new etag. Raises Changed, also if the object is gone."""
+
+    def put(self, key: str, body: bytes, *, content_type: str) -> str:
+        """Write, whatever was there; returns the etag. For content whose key names its bytes, or that has one writer."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object; removing what is not there is fine."""
+
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+        """The objects whose key starts with `prefix` and sorts behind `after`, in key order, page by page, lazily."""
+
+    def download(self, key: str, path: Path, *, sha256: str | None = None) -> None:
+        """
+        Bring an object to a file: temp file beside it, size and sha256 checked while streaming, then an atomic rename.
+
+        Raises NoSuchObject, or DigestMismatch (nothing is left at `path` then).
+        """
+
+    def upload(self, key: str, path: Path, *, content_type: str) -> str:
+        """Send a file, in large parts if it is large, and check its size by a HEAD; returns its etag."""
+
+    def url(self, key: str, *, expires_s: int) -> str:
+        """A URL that reads the object for `expires_s` seconds (a file:// URL, for ever, from a folder)."""
+
+    def check(self) -> None:
+        """One cheap call that proves that the store is reachable and lets us in; raises what is wrong."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """
+    A voice as an engine wants it.
+
+    `path` is a 24 kHz mono PCM16 WAV of at most 12 s, `text` exactly what is said in it, `sha256` the file's digest and
+    `duration` its length in seconds.
+    """
+
+    path: Path
+    text: str
+    sha256: str
+    duration: float
+
+
+@dataclass(frozen=True)
+class F5Parameters:
+    """The values of F5-TTS's own command line that shape the sound, as applied. Times are in seconds."""
+
+    nfe_step: int = 32
+    cfg_strength: float = 2.0
+    sway_sampling_coef: float = -1.0
+    speed: float = 1.0
+    target_rms: float = 0.1
+    cross_fade_duration: float = 0.15
+    fix_duration: float | None = None
+    remove_silence: bool = False
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """What really speaks: goes into the reply and the manifest word for word."""
+
+    engine: str
+    device: str
+    dtype: str
+    sampler: str
+    checkpoint: str
+    checkpoint_sha256: str
+    checkpoint_license: str
+    checkpoint_note: str
+    vocoder: str
+
+
+class Engine(Protocol):
+    """A loaded model. Only the owner of the GPU may call it."""
+
+    sample_rate: int
+    facts: EngineFacts
+
+    def speak(self, reference: Reference, text: str, *, seed: int, parameters: F5Parameters) -> Samples:
+        """One chunk of text as float32 samples at `sample_rate`; the same arguments give the same samples."""
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What is said in a recording, and which recogniser heard it."""
+
+    text: str
+    model: str
+
+
+class Transcriber(Protocol):
+    """A loaded speech recogniser. Only the owner of the GPU may call it."""
+
+    model: str
+
+    def transcribe(self, samples: Samples, sample_rate: int, *, language: str | None) -> Transcript:
+        """The words of a recording. Raises TranscriptionFailed if none are heard."""
+
+
+class Clock(Protocol):
+    """Time, as a parameter."""
+
+    def now(self) -> datetime:
+        """The time of day, in UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
