@@ -19,7 +19,8 @@ ServiceError
 ├── ResultTooLarge            RESULT_TOO_LARGE          the reply would not fit; the audio is in the bucket
 ├── Unavailable               UNAVAILABLE               something outside the service failed; the same call may work later
 │   ├── StorageUnavailable    STORAGE_UNAVAILABLE       the bucket does not answer, or not in time
-│   └── GpuOutOfMemory        GPU_OUT_OF_MEMORY         the GPU's memory did not suffice
+│   ├── GpuOutOfMemory        GPU_OUT_OF_MEMORY         the GPU's memory did not suffice
+│   └── Interrupted           INTERRUPTED               the worker was told to stop; the job can be taken over
 ├── StorageMisconfigured      STORAGE_MISCONFIGURED     the bucket refuses us or is missing: somebody must act
 ├── CheckpointUnusable        CHECKPOINT_UNUSABLE       the checkpoint is missing, damaged or of an unknown layout
 ├── TranscriptionFailed       TRANSCRIPTION_FAILED      the speech recogniser heard no words, or can't be loaded
@@ -160,6 +161,12 @@ class GpuOutOfMemory(Unavailable):
     """The GPU's memory did not suffice."""
 
     code = "GPU_OUT_OF_MEMORY"
+
+
+class Interrupted(Unavailable):
+    """The worker was told to stop; the job can be taken over."""
+
+    code = "INTERRUPTED"
 
 
 class StorageMisconfigured(ServiceError):

@@ -19,6 +19,7 @@ VOICES = "voices/"
 JOBS = "jobs/"
 RESULTS = "results/"
 CHECKPOINTS = "checkpoints/"
+AUDIO_FORMATS = ("wav", "flac", "mp3", "ogg")
 
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _ID = re.compile(ID_PATTERN)
@@ -51,10 +52,12 @@ def voice_folder(voice: str) -> str:
 
 
 def voice_record(voice: str) -> str:
+    """The record whose existence is the voice's."""
     return f"{voice_folder(voice)}voice.json"
 
 
 def voice_audio(voice: str, sha256: str) -> str:
+    """Canonical audio, named by its digest."""
     return f"{voice_folder(voice)}{_digest(sha256)}.wav"
 
 
@@ -78,6 +81,7 @@ def job_folder(job: str) -> str:
 
 
 def job_record(job: str) -> str:
+    """The record whose existence is the job's."""
     return f"{job_folder(job)}job.json"
 
 
@@ -93,14 +97,22 @@ def chunk(job: str, index: int, sha256: str) -> str:
 
 
 def result(job: str, extension: str) -> str:
+    """The speech that a job made."""
     return f"{RESULTS}{_id(job)}.{extension}"
 
 
 def manifest(job: str) -> str:
+    """What made the speech, beside it."""
     return result(job, "json")
 
 
+def results(job: str) -> list[str]:
+    """Every key that a job's result may have. (A listing by prefix would find job 'a.b' under 'a'.)"""
+    return [result(job, extension) for extension in (*AUDIO_FORMATS, "json")]
+
+
 def checkpoint_folder(name: str) -> str:
+    """Every published version of a checkpoint lies under this prefix."""
     return f"{CHECKPOINTS}{_id(name)}/"
 
 

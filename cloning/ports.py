@@ -5,15 +5,17 @@ What the service asks of the world: a bucket, an engine, a transcriber, a clock.
 (tests/contract/test_object_store.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+Value = TypeVar("Value")
+Model_co = TypeVar("Model_co", covariant=True)
 Samples = NDArray[np.float32]
 """Mono audio, shape [n], nominally within [-1, 1]."""
 
@@ -180,3 +182,23 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
+
+
+class Models(Protocol[Model_co]):
+    """Models by name, loaded at the first `get` and kept. Only the owner of the GPU may call `get`."""
+
+    def check(self, name: str) -> None:
+        """Refuse a name that can't be loaded, before anything costs money. Raises InvalidRequest, CheckpointUnusable."""
+
+    def get(self, name: str) -> Model_co:
+        """The loaded model. Raises CheckpointUnusable, StorageUnavailable, TranscriptionFailed, GpuOutOfMemory."""
+
+    def loaded(self) -> dict[str, object] | None:
+        """What is loaded now, for `health`; None before the first use."""
+
+
+class GpuOwner(Protocol):
+    """The one thread that may use the models."""
+
+    def run(self, work: Callable[[], Value]) -> Value:
+        """Wait for the turn, do the work, give its result or raise its exception."""

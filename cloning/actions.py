@@ -1,0 +1,131 @@
+"""The actions: what each request does, one short function each."""
+
+import platform
+
+from cloning.audio import check_and_make_canonical
+from cloning.errors import ConsentRequired, InvalidAudio, InvalidRequest, ServiceError
+from cloning.generation import run_to_the_end, transcribed
+from cloning.ports import NoSuchObject
+from cloning.replies import Reply, result_reply, status_reply, voice_reply
+from cloning.requests import AnyRequest, Cancel, Delete, Generate, Health, Result, Status, Upload, Voices
+from cloning.service import Call, Service
+from cloning.versions import versions
+from cloning.voices import NewVoice, Voice
+
+
+def perform(service: Service, request: AnyRequest, call: Call) -> Reply:  # noqa: PLR0911 - one return per action
+    """Do what the request asks. Raises ServiceError."""
+    match request:
+        case Generate():
+            return generate(service, request, call)
+        case Upload():
+            return upload(service, request)
+        case Status():
+            return status(service, request)
+        case Result():
+            return result(service, request)
+        case Voices():
+            return voices(service, request)
+        case Delete():
+            return delete(service, request)
+        case Cancel():
+            return cancel(service, request)
+        case Health():
+            return health(service)
+
+
+def upload(service: Service, request: Upload) -> Reply:
+    """Check a recording, make it canonical, store it, and say what was measured."""
+    if service.settings.require_consent and not request.consent:
+        raise ConsentRequired(
+            "a voice needs its speaker's consent; send consent: true, or a sentence on how it was given", field="consent"
+        )
+    canonical, measures = check_and_make_canonical(_recording(service, request))
+    if request.transcript and canonical.clipped:
+        raise InvalidRequest(
+            "the recording is over 12 s and was clipped, so the transcript no longer fits; "
+            "leave it out (it is made automatically), or send at most 12 s", field="transcript",
+        )  # fmt: skip
+    transcript = request.transcript.strip() if request.transcript else None
+    new = NewVoice(request.voice, request.consent, request.language, transcript)
+    voice = service.voices.add(new, canonical, measures, replace=request.replace)
+    if request.transcribe_now:
+        voice = service.gpu.run(lambda: transcribed(service, voice))
+    return {**voice_reply(voice), "status": "STORED"}
+
+
+def _recording(service: Service, request: Upload) -> bytes:
+    limit = int(service.settings.max_audio_mb * 1e6)
+    if request.audio is not None:
+        return request.audio
+    if request.audio_url is not None:
+        return service.fetch_url(request.audio_url)
+    try:
+        size = service.store.head(request.audio_key or "").size
+        if size > limit:
+            raise InvalidAudio(f"audio_key names {size / 1e6:.1f} MB; this deployment takes {limit / 1e6:g} MB", field="audio_key")
+        return service.store.get(request.audio_key or "").body
+    except NoSuchObject:
+        raise InvalidRequest(f"audio_key {request.audio_key!r} names nothing in the bucket", field="audio_key") from None
+    except ValueError as error:
+        raise InvalidRequest(f"audio_key can't be a key: {error}", field="audio_key") from None
+
+
+def generate(service: Service, request: Generate, call: Call) -> Reply:
+    """Speak; the reply is the finished job's."""
+    return result_reply(service, run_to_the_end(service, request, call), request.delivery)
+
+
+def status(service: Service, request: Status) -> Reply:
+    """How the job stands, from the bucket."""
+    return status_reply(service.jobs.get(request.job_id), service.clock.now())
+
+
+def result(service: Service, request: Result) -> Reply:
+    """What the job made, from the bucket, with a fresh URL."""
+    return result_reply(service, service.jobs.get(request.job_id), request.delivery)
+
+
+def voices(service: Service, request: Voices) -> Reply:
+    """One page of the library. A bare file that nobody used yet has a name and nothing else."""
+    page, cursor = service.voices.page(limit=request.limit, after=request.cursor or "")
+    entries = [voice_reply(one) if isinstance(one, Voice) else {"voice": one, "adopted": False} for one in page]
+    return {"voices": entries, "count": len(entries), "next_cursor": cursor}
+
+
+def delete(service: Service, request: Delete) -> Reply:
+    """Remove a voice, or a job with its result."""
+    if request.voice is not None:
+        service.voices.delete(request.voice)
+        return {"deleted": {"voice": request.voice}}
+    service.jobs.delete(request.job_id or "")
+    return {"deleted": {"job_id": request.job_id}}
+
+
+def cancel(service: Service, request: Cancel) -> Reply:
+    """Flag the job; the worker that runs it stops between two chunks."""
+    return status_reply(service.jobs.cancel(request.job_id), service.clock.now())
+
+
+def health(service: Service) -> Reply:
+    """Whether the bucket answers, what is loaded where. Loads nothing."""
+    problem = _store_problem(service)
+    return {
+        "status": "degraded" if problem else "ok",
+        "store": {"kind": type(service.store).__name__, "reachable": problem is None, "problem": problem},
+        "engine": service.engines.loaded(),
+        "transcriber": service.transcribers.loaded(),
+        "checkpoint": service.settings.checkpoint,
+        "asr_model": service.settings.asr_model,
+        "worker": service.worker,
+        "python": platform.python_version(),
+        "versions": versions(),
+    }
+
+
+def _store_problem(service: Service) -> dict[str, object] | None:
+    try:
+        service.store.check()
+    except ServiceError as error:
+        return error.to_record()
+    return None

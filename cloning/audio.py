@@ -1,0 +1,219 @@
+"""
+Reference audio in, speech out: decode, measure, make canonical, encode. Bytes in, samples out, and back.
+
+Containers are soundfile's (WAV, FLAC, MP3, OGG) and, for what phones and browsers record, PyAV's (M4A/AAC, WebM): no ffmpeg
+program is needed. Samples are float32 mono, shape [n].
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from cloning.clipping import Pcm16, clip_reference
+from cloning.errors import InvalidAudio
+from cloning.ports import Samples
+
+SAMPLE_RATE = 24_000
+SHORTEST_S = 1.0
+LONGEST_S = 60.0
+QUIETEST_DBFS = -45.0
+MOST_CLIPPED = 0.05
+_RATES = (8_000, 192_000)
+_MOST_CHANNELS = 8
+_SOUNDFILE_FORMATS = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16"), "mp3": ("MP3", "MPEG_LAYER_III"), "ogg": ("OGG", "OPUS")}
+CONTENT_TYPES = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg", "ogg": "audio/ogg"}
+# Only containers that carry their own sound: a playlist (m3u8, concat) would make the decoder open what it names.
+_AV_OPTIONS = {"format_whitelist": "mov,mp4,m4a,3gp,matroska,webm,aac,aiff,amr", "protocol_whitelist": "none"}
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Decoded reference audio: float32 mono samples, shape [n], and their rate in Hz."""
+
+    samples: Samples
+    sample_rate: int
+
+    @property
+    def duration(self) -> float:
+        return len(self.samples) / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What was measured of a recording before anything was changed."""
+
+    duration: float
+    sample_rate: int
+    peak_dbfs: float
+    rms_dbfs: float
+    clipped_share: float
+    silent_share: float
+    snr_db: float
+
+    def to_json(self) -> dict[str, float]:
+        return {name: round(value, 4) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class Canonical:
+    """Reference audio as it is stored: 24 kHz mono PCM16 WAV, clipped at 12 s the way F5-TTS clips."""
+
+    wav: bytes
+    duration: float
+    clipped: bool
+
+
+def check_and_make_canonical(data: bytes) -> tuple[Canonical, Measures]:
+    """What an upload stores and reports. Raises InvalidAudio with what was measured and what would do."""
+    recording = decode(data)
+    measures = measure(recording)
+    _refuse_unusable(measures)
+    return make_canonical(recording), measures
+
+
+def decode(data: bytes) -> Recording:
+    """Any container that we know, mixed to mono, up to a little over 60 s. Raises InvalidAudio."""
+    if not data:
+        raise InvalidAudio("audio is empty (0 bytes); send a recording of 1 to 60 s")
+    recording = _decode_with_soundfile(data) or _decode_with_av(data)
+    if recording is None:
+        raise InvalidAudio(
+            f"audio can't be decoded ({len(data)} bytes): send WAV, FLAC, MP3, OGG, M4A or WebM", bytes=len(data)
+        )
+    if not np.isfinite(recording.samples).all():
+        raise InvalidAudio("audio holds NaN or infinite samples; export it again as 16-bit WAV")
+    return recording
+
+
+def _decode_with_soundfile(data: bytes) -> Recording | None:
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            _refuse_odd(file.samplerate, file.channels)
+            # The header may lie about the length; we only ever read what may be used, and one second more.
+            frames = file.read(int((LONGEST_S + 1) * file.samplerate), dtype="float32", always_2d=True)
+            _refuse_too_long(max(len(frames), file.frames if file.frames < 2**40 else 0), file.samplerate)
+            return Recording(frames.mean(axis=1, dtype=np.float32), int(file.samplerate))
+    except soundfile.LibsndfileError:
+        return None
+
+
+def _decode_with_av(data: bytes) -> Recording | None:
+    import av
+
+    try:
+        with av.open(io.BytesIO(data), "r", options=_AV_OPTIONS) as container:
+            stream = next((one for one in container.streams.audio), None)
+            if stream is None:
+                return None
+            _refuse_odd(stream.rate, stream.channels)
+            resampler = av.AudioResampler(format="flt", layout="mono", rate=stream.rate)
+            blocks: list[Samples] = []
+            for frame in container.decode(stream):
+                blocks += [block.to_ndarray()[0] for block in resampler.resample(frame)]
+                _refuse_too_long(sum(len(block) for block in blocks), stream.rate)
+    except (av.error.FFmpegError, ValueError):
+        return None
+    return Recording(np.concatenate(blocks), int(stream.rate)) if blocks else None
+
+
+def _refuse_odd(rate: int, channels: int) -> None:
+    low, high = _RATES
+    if not low <= rate <= high:
+        raise InvalidAudio(f"audio has a sample rate of {rate} Hz; send {low} to {high} Hz", sample_rate=rate)
+    if not 1 <= channels <= _MOST_CHANNELS:
+        raise InvalidAudio(f"audio has {channels} channels; send mono or stereo", channels=channels)
+
+
+def _refuse_too_long(frames: int, rate: int) -> None:
+    if frames > LONGEST_S * rate:
+        raise InvalidAudio(
+            f"reference audio lasts {frames / rate:.1f} s; send {SHORTEST_S:g} to {LONGEST_S:g} s (12 s are used)",
+            duration=round(frames / rate, 3), longest=LONGEST_S,
+        )  # fmt: skip
+
+
+def measure(recording: Recording) -> Measures:
+    """Levels in dB of full scale; shares of samples and 20 ms frames; SNR as loud frames over the quietest tenth."""
+    samples = recording.samples
+    powers = [float(np.mean(np.square(frame, dtype=np.float64))) for frame in _frames(recording)]
+    loudness = np.sqrt(powers or [0.0])
+    return Measures(
+        duration=recording.duration,
+        sample_rate=recording.sample_rate,
+        peak_dbfs=_dbfs(float(np.max(np.abs(samples), initial=0.0))),
+        rms_dbfs=_dbfs(float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0),
+        clipped_share=float(np.mean(np.abs(samples) >= 0.999)) if len(samples) else 0.0,  # noqa: PLR2004 - full scale less rounding
+        silent_share=float(np.mean(loudness < 10 ** (QUIETEST_DBFS / 20))),
+        snr_db=_dbfs(float(np.percentile(loudness, 90))) - _dbfs(float(np.percentile(loudness, 10))),
+    )
+
+
+def _frames(recording: Recording) -> Iterator[Samples]:
+    size = recording.sample_rate // 50
+    return (recording.samples[start : start + size] for start in range(0, len(recording.samples), size))
+
+
+def _dbfs(level: float) -> float:
+    return float(20 * np.log10(max(level, 1e-6)))
+
+
+def _refuse_unusable(measures: Measures) -> None:
+    measured = measures.to_json()
+    if measures.duration < SHORTEST_S:
+        raise InvalidAudio(
+            f"reference audio lasts {measures.duration:.2f} s; send {SHORTEST_S:g} to {LONGEST_S:g} s", measured=measured
+        )
+    if measures.rms_dbfs < QUIETEST_DBFS:
+        raise InvalidAudio(
+            f"reference audio is silent or too quiet ({measures.rms_dbfs:.1f} dBFS); "
+            f"send a recording louder than {QUIETEST_DBFS:g} dBFS", measured=measured,
+        )  # fmt: skip
+    if measures.clipped_share > MOST_CLIPPED:
+        raise InvalidAudio(
+            f"{measures.clipped_share:.0%} of the samples are clipped at full scale; record with less gain", measured=measured
+        )
+
+
+def make_canonical(recording: Recording) -> Canonical:
+    """24 kHz mono PCM16, clipped at 12 s the way F5-TTS clips. Raises InvalidAudio if less than 1 s of speech remains."""
+    import soxr
+
+    samples = recording.samples
+    if recording.sample_rate != SAMPLE_RATE:
+        samples = soxr.resample(samples, recording.sample_rate, SAMPLE_RATE)
+    pcm, clipped = clip_reference(to_pcm16(samples), SAMPLE_RATE)
+    duration = len(pcm) / SAMPLE_RATE
+    if duration < SHORTEST_S:
+        raise InvalidAudio(
+            f"only {duration:.2f} s of speech remain without the silence around it; send at least {SHORTEST_S:g} s", speech=duration
+        )
+    return Canonical(encode_pcm16(pcm, SAMPLE_RATE, "wav"), duration, clipped)
+
+
+def to_pcm16(samples: Samples) -> Pcm16:
+    """[-1, 1] to 16 bits, rounded; what lies outside is limited."""
+    return np.round(np.clip(samples, -1, 1) * 32767).astype(np.int16)
+
+
+def encode(samples: Samples, sample_rate: int, audio_format: str) -> bytes:
+    """A whole file of speech. Raises ValueError for samples that are not finite: they would become noise in silence."""
+    if not np.isfinite(samples).all():
+        raise ValueError("samples are not finite")
+    return encode_pcm16(to_pcm16(samples), sample_rate, audio_format)
+
+
+def encode_pcm16(pcm: Pcm16, sample_rate: int, audio_format: str) -> bytes:
+    """A whole file of 16-bit mono samples."""
+    import soundfile
+
+    container, subtype = _SOUNDFILE_FORMATS[audio_format]
+    buffer = io.BytesIO()
+    with soundfile.SoundFile(buffer, "w", sample_rate, 1, subtype, format=container) as file:
+        # libsndfile's Opus encoder keeps what it is given on the stack: a second at a time.
+        for start in range(0, len(pcm), sample_rate):
+            file.write(pcm[start : start + sample_rate])
+    return buffer.getvalue()

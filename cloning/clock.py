@@ -1,0 +1,33 @@
+"""The machine's clock, behind the port `cloning.ports.Clock`."""
+
+import time
+from datetime import UTC, datetime
+
+
+class SystemClock:
+    """Wall time in UTC, and the monotonic clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class Stopwatch:
+    """Seconds by phase; a phase that is entered twice adds up."""
+
+    def __init__(self, phases: tuple[str, ...]) -> None:
+        self._seconds = dict.fromkeys(phases, 0.0)
+        self._begun = time.monotonic()
+
+    def add(self, phase: str, seconds: float) -> None:
+        self._seconds[phase] += seconds
+
+    def to_json(self) -> dict[str, float]:
+        """Every phase, and `total` since the watch was made (what no phase counts is in it too)."""
+        seconds = {phase: round(value, 4) for phase, value in self._seconds.items()}
+        return {**seconds, "total": round(time.monotonic() - self._begun, 4)}

@@ -1,0 +1,243 @@
+"""
+One generate, from its claim to its result in the bucket.
+
+The order is the guarantee: everything that can be refused is refused first; the audio and its manifest are in the bucket
+before the record says COMPLETED; the record says so before anybody is told.
+"""
+
+import hashlib
+import json
+import logging
+from contextlib import suppress
+from typing import Any
+
+from cloning import keys
+from cloning.audio import CONTENT_TYPES, decode, encode_pcm16, to_pcm16
+from cloning.clipping import remove_long_silences
+from cloning.clock import Stopwatch
+from cloning.errors import Interrupted, JobNotFound, ServiceError, StorageMisconfigured, StorageUnavailable
+from cloning.jobs import Busy, Claim, Finished, Heartbeat, Job, LeaseLost
+from cloning.planning import SAMPLE_RATE, Plan, plan_speech
+from cloning.ports import Engine, EngineFacts, F5Parameters, Reference, Samples
+from cloning.replies import refuse_too_large
+from cloning.requests import Generate
+from cloning.service import Call, Service
+from cloning.synthesis import synthesize
+from cloning.versions import versions
+from cloning.voices import Voice
+
+log = logging.getLogger(__name__)
+
+_PHASES = ("queue", "voice", "transcript", "load", "infer", "encode", "upload")
+_POLL_S = 1.0
+
+
+def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
+    """
+    The job's final record, whoever did it: the store's if it was done before, another worker's if that one is at it, else ours.
+
+    Raises the ServiceError that the caller should see.
+    """
+    job_id, digest = request.job_id or call.job_id, request.digest()
+    with suppress(JobNotFound):
+        done = service.jobs.get(job_id)
+        if done.status.is_final and done.request_digest == digest:
+            return done
+    watch = Stopwatch(_PHASES)
+    service.engines.check(request.checkpoint or service.settings.checkpoint)
+    begun = service.clock.monotonic()
+    voice = service.voices.get(request.voice)
+    watch.add("voice", service.clock.monotonic() - begun)
+    plan_early(service, request, voice, job_id)
+    seed = service.draw_seed() if request.seed is None else request.seed
+    while True:
+        match service.jobs.claim(job_id, digest, seed):
+            case Finished(job):
+                return job
+            case Busy():
+                _refuse_stopped(call)
+                service.clock.sleep(_POLL_S)
+            case Claim() as claim:
+                with suppress(LeaseLost):
+                    return Generation(service, request, call, claim, voice, watch).run()
+
+
+def plan_early(service: Service, request: Generate, voice: Voice, job_id: str) -> None:
+    """Refuse what the plan shows to be impossible before a record is made (if the transcript is known already)."""
+    if voice.transcript:
+        plan = _plan(request, voice, voice.transcript.text, seed=0)
+        if request.delivery != "url" and request.format == "wav":
+            refuse_too_large(plan.seconds * SAMPLE_RATE * 2, service.settings.max_reply_mb, job_id)
+
+
+def _plan(request: Generate, voice: Voice, transcript: str, seed: int) -> Plan:
+    return plan_speech(
+        request.text, reference_text=transcript, reference_s=voice.audio.duration, seed=seed, parameters=parameters_of(request)
+    )
+
+
+def _refuse_stopped(call: Call) -> None:
+    if call.stopped.is_set():
+        raise Interrupted("the worker is stopping; deliver the job again", job_id=call.job_id)
+
+
+def parameters_of(request: Generate) -> F5Parameters:
+    """The request's values, word for word."""
+    return F5Parameters(
+        nfe_step=request.nfe_step,
+        cfg_strength=request.cfg_strength,
+        sway_sampling_coef=request.sway_sampling_coef,
+        speed=request.speed,
+        target_rms=request.target_rms,
+        cross_fade_duration=request.cross_fade_duration,
+        fix_duration=request.fix_duration,
+        remove_silence=request.remove_silence,
+    )
+
+
+class Generation:
+    """One attempt at a job that this worker has claimed."""
+
+    def __init__(self, service: Service, request: Generate, call: Call, claim: Claim, voice: Voice, watch: Stopwatch) -> None:
+        self._service = service
+        self._request = request
+        self._call = call
+        self._claim = claim
+        self._voice = voice
+        self._watch = watch
+
+    def run(self) -> Job:
+        """Speak, store, complete. Whatever fails is in the record (if the store lets us) before it is raised."""
+        with Heartbeat(self._claim, self._service.jobs.lease_s):
+            try:
+                self._claim.complete(self._speak())
+            except (LeaseLost, JobNotFound):
+                raise
+            except ServiceError as error:
+                self._record(error)
+                raise
+            except Exception as error:
+                incident = self._service.incident(error)
+                self._record(incident)
+                raise incident from error
+        return self._claim.job
+
+    def _record(self, error: ServiceError) -> None:
+        # No state depends on this last gasp: without it the lease lapses, and the job can be taken over.
+        with suppress(LeaseLost, JobNotFound, StorageUnavailable, StorageMisconfigured):
+            self._claim.fail(error)
+        log.info("job.failed", extra={"job": self._claim.job.job_id, "code": error.code, "attempt": self._claim.job.attempt})
+
+    def _speak(self) -> dict[str, Any]:
+        reference = self._reference()
+        plan = _plan(self._request, self._voice, reference.text, self._claim.job.seed)
+        facts, samples = self._on_gpu("infer", lambda: self._infer(reference, plan))
+        return self._store_result(facts, plan, samples)
+
+    def _reference(self) -> Reference:
+        with self._phase("voice"):
+            path = self._service.voices.reference(self._voice)
+        if self._voice.transcript is None:
+            self._voice = self._on_gpu("transcript", lambda: transcribed(self._service, self._voice))
+        text = self._voice.transcript.text if self._voice.transcript else ""
+        return Reference(path, text, self._voice.audio.sha256, self._voice.audio.duration)
+
+    def _infer(self, reference: Reference, plan: Plan) -> tuple[EngineFacts, Samples]:
+        self._claim.start()
+        with self._phase("load"):
+            engine: Engine = self._service.engines.get(self._request.checkpoint or self._service.settings.checkpoint)
+        parameters = parameters_of(self._request)
+        with self._phase("infer"):
+            samples = synthesize(engine, reference, plan, parameters, before_chunk=lambda done: self._before_chunk(done, len(plan.chunks)))
+        self._claim.report(len(plan.chunks), len(plan.chunks))
+        return engine.facts, samples
+
+    def _before_chunk(self, done: int, total: int) -> None:
+        """Between two chunks: is this still our job, and still wanted? Then tell how far it is."""
+        _refuse_stopped(self._call)
+        if self._claim.lost:
+            raise LeaseLost(self._claim.job.job_id)
+        self._claim.report(done, total)
+        self._claim.check_cancelled()
+        self._call.send_progress({"job_id": self._claim.job.job_id, "done": done, "total": total})
+
+    def _on_gpu(self, phase: str, work: Any) -> Any:
+        """The work's result; the wait for the GPU counts as `queue`."""
+        begun = self._service.clock.monotonic()
+
+        def owned() -> Any:
+            self._watch.add("queue", self._service.clock.monotonic() - begun)
+            _refuse_stopped(self._call)
+            if phase == "infer":  # it tells its own phases apart
+                return work()
+            with self._phase(phase):
+                return work()
+
+        return self._service.gpu.run(owned)
+
+    def _phase(self, name: str) -> "_Phase":
+        return _Phase(self._watch, name, self._service)
+
+    def _store_result(self, facts: EngineFacts, plan: Plan, samples: Samples) -> dict[str, Any]:
+        job_id, audio_format = self._claim.job.job_id, self._request.format
+        with self._phase("encode"):
+            pcm = to_pcm16(samples)
+            pcm = remove_long_silences(pcm, SAMPLE_RATE) if self._request.remove_silence else pcm
+            data = encode_pcm16(pcm, SAMPLE_RATE, audio_format)
+        key = keys.result(job_id, audio_format)
+        audio = {
+            "key": key,
+            "format": audio_format,
+            "sample_rate": SAMPLE_RATE,
+            "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+        manifest = self._manifest(facts, plan)
+        with self._phase("upload"):
+            self._service.store.put(key, data, content_type=CONTENT_TYPES[audio_format])
+            body = json.dumps({"job_id": job_id, "audio": audio, "manifest": manifest}, indent=2).encode()
+            self._service.store.put(keys.manifest(job_id), body, content_type="application/json")
+        timings = self._watch.to_json()
+        log.info("job.spoken", extra={"job": job_id, "chunks": len(plan.chunks), "timings": timings})
+        return {"duration": round(len(pcm) / SAMPLE_RATE, 4), "audio": audio, "manifest": manifest, "timings": timings}
+
+    def _manifest(self, facts: EngineFacts, plan: Plan) -> dict[str, Any]:
+        """What really spoke and with which values: no request is needed to read it."""
+        parameters = parameters_of(self._request)
+        return {
+            **vars(facts),
+            "voice": self._voice.voice,
+            "voice_sha256": self._voice.audio.sha256,
+            "transcript_by": self._voice.transcript.made_by if self._voice.transcript else None,
+            "seed": self._claim.job.seed,
+            "parameters": vars(parameters),
+            "chunks": [{"seed": chunk.seed, "bytes": len(chunk.text.encode()), "speed": chunk.speed} for chunk in plan.chunks],
+            "worker": self._service.worker,
+            "attempt": self._claim.job.attempt,
+            "versions": versions(),
+        }
+
+
+class _Phase:
+    """Adds the seconds of a `with` block to a phase, also when it raises."""
+
+    def __init__(self, watch: Stopwatch, name: str, service: Service) -> None:
+        self._watch = watch
+        self._name = name
+        self._clock = service.clock
+
+    def __enter__(self) -> None:
+        self._begun = self._clock.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._watch.add(self._name, self._clock.monotonic() - self._begun)
+
+
+def transcribed(service: Service, voice: Voice) -> Voice:
+    """The voice with its transcript, made from the stored, clipped audio if nobody has made it yet. On the GPU's thread only."""
+    if voice.transcript:
+        return voice
+    recording = decode(service.voices.reference(voice).read_bytes())
+    transcriber = service.transcribers.get(service.settings.asr_model)
+    heard = transcriber.transcribe(recording.samples, recording.sample_rate, language=voice.language)
+    return service.voices.with_transcript(voice, heard.text, heard.model)

@@ -1,0 +1,95 @@
+"""The shapes of the replies. None uses the top-level keys `error` and `refresh_worker`, which RunPod's SDK takes away."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from cloning.encoding import encode_base64
+from cloning.errors import JobCancelled, JobFailed, JobNotFinished, ResultTooLarge
+from cloning.jobs import Job, JobStatus
+from cloning.requests import Delivery
+from cloning.service import Service
+from cloning.voices import Voice
+
+Reply = dict[str, Any]
+# What a reply holds besides inline audio is far below this.
+_ROOM_BYTES = 50_000
+
+
+def voice_reply(voice: Voice) -> Reply:
+    """A voice's record as callers see it."""
+    return {
+        "voice": voice.voice,
+        "duration": voice.audio.duration,
+        "sample_rate": voice.audio.sample_rate,
+        "clipped": voice.audio.clipped,
+        "sha256": voice.audio.sha256,
+        "language": voice.language,
+        "transcript": voice.transcript.text if voice.transcript else None,
+        "transcript_by": voice.transcript.made_by if voice.transcript else None,
+        "consent": voice.consent.model_dump(mode="json"),
+        "measured": voice.measured,
+        "adopted": voice.adopted,
+        "created_at": when(voice.created_at),
+    }
+
+
+def status_reply(job: Job, now: datetime) -> Reply:
+    """How a job stands. A failure of the job is `failure`: the status call itself did not fail."""
+    reply: Reply = {
+        "job_id": job.job_id,
+        "status": "INTERRUPTED" if job.is_interrupted(now) else job.status.value,
+        "progress": job.progress.model_dump(),
+        "attempt": job.attempt,
+        "cancel_requested": job.cancel_requested,
+        "created_at": when(job.created_at),
+        "started_at": when(job.started_at),
+        "finished_at": when(job.finished_at),
+    }
+    if job.failure:
+        reply["failure"] = job.failure.model_dump(mode="json")
+    return reply
+
+
+def result_reply(service: Service, job: Job, delivery: Delivery) -> Reply:
+    """What a finished job made. Raises JobNotFinished, JobFailed, JobCancelled, ResultTooLarge."""
+    if job.status is not JobStatus.COMPLETED or job.result is None:
+        raise _no_result(job, service.clock.now())
+    audio = dict(job.result["audio"])
+    reply: Reply = {"job_id": job.job_id, "status": job.status.value, "audio_url": None, **job.result, "audio": audio}
+    if delivery in ("url", "both"):
+        reply["audio_url"] = service.store.url(audio["key"], expires_s=service.settings.url_expires_s)
+        audio["expires_at"] = when(service.clock.now() + timedelta(seconds=service.settings.url_expires_s))
+    if delivery in ("inline", "both"):
+        refuse_too_large(audio["bytes"], service.settings.max_reply_mb, job.job_id)
+        audio["base64"] = encode_base64(service.store.get(audio["key"]).body)
+    return reply
+
+
+def refuse_too_large(audio_bytes: float, max_reply_mb: float, job_id: str) -> None:
+    """Raises ResultTooLarge if audio of this size, in base64, would not fit into a reply."""
+    limit = int((max_reply_mb * 1e6 - _ROOM_BYTES) * 3 / 4)
+    if audio_bytes > limit:
+        raise ResultTooLarge(
+            f"inline audio would have {audio_bytes / 1e6:.1f} MB and a reply carries {limit / 1e6:.1f} MB; "
+            f"ask for delivery 'url', or a format like mp3 or ogg", job_id=job_id, bytes=int(audio_bytes), limit=limit,
+        )  # fmt: skip
+
+
+def _no_result(job: Job, now: datetime) -> JobFailed | JobCancelled | JobNotFinished:
+    if job.status is JobStatus.FAILED and job.failure:
+        message = f"job {job.job_id!r} failed: {job.failure.code}: {job.failure.message}"
+        return JobFailed(message, job_id=job.job_id, failure=job.failure.model_dump(mode="json"))
+    if job.status is JobStatus.CANCELLED:
+        return JobCancelled(f"job {job.job_id!r} was cancelled; it has no result", job_id=job.job_id)
+    status = status_reply(job, now)["status"]
+    return JobNotFinished(
+        f"job {job.job_id!r} is {status} ({job.progress.done} of {job.progress.total} chunks); ask again later",
+        job_id=job.job_id, status=status, retry_after_s=2,
+    )  # fmt: skip
+
+
+
+
+def when(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC."""
+    return moment.isoformat() if moment else None

@@ -1,0 +1,287 @@
+"""
+Raw input -> one frozen request, or InvalidRequest that says which field, which value and what would do.
+
+Past `parse` nothing is a raw dict and nothing is checked twice. `endpoint` is read as the older name of `action`, and the
+field names of older clients as today's (OLDER_NAMES). What older services answered with invented values is refused by name.
+"""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from cloning.encoding import decode_base64
+from cloning.errors import InvalidRequest, InvalidText, UnknownAction
+from cloning.keys import is_id
+
+OLDER_NAMES = {"voice_name": "voice", "local_voice": "voice", "voice_file": "audio", "voice_file_url": "audio_url"}
+OLDER_ACTIONS = {"list_voices": "voices"}
+NOT_THERE_YET = {
+    "return_word_timings": "word timings are not there yet, and none are invented",
+    "timing_format": "word timings are not there yet, and none are invented",
+    "text_file": "a voice's transcript is made from its audio; send 'transcript' to set it yourself",
+    "text_file_url": "a voice's transcript is made from its audio; send 'transcript' to set it yourself",
+}
+_LONGEST_SHOWN = 60
+AudioFormat = Literal["wav", "flac", "mp3", "ogg"]
+Delivery = Literal["url", "inline", "both"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a deployment allows, for the checks that depend on it."""
+
+    max_text_chars: int
+    max_audio_bytes: int
+
+
+def _voice_id(value: object) -> object:
+    """'x' and 'x.wav' name the same voice."""
+    if isinstance(value, str):
+        value = value.strip()
+        return value[:-4] if value.lower().endswith(".wav") else value
+    return value
+
+
+def _checked_id(value: str) -> str:
+    if not is_id(value):
+        raise ValueError("should be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
+    return value
+
+
+def _limits(info: ValidationInfo) -> Limits:
+    assert isinstance(info.context, Limits)  # noqa: S101 - parse gives them
+    return info.context
+
+
+def _audio_bytes(value: object, info: ValidationInfo) -> object:
+    limits = _limits(info)
+    if not isinstance(value, str):
+        raise ValueError("should be a base64 string")  # noqa: TRY004 - pydantic turns only ValueError into a problem
+    return decode_base64(value, limits.max_audio_bytes)
+
+
+def _speakable(value: str, info: ValidationInfo) -> str:
+    limits = _limits(info)
+    if len(value) > limits.max_text_chars:
+        raise InvalidText(
+            f"text has {len(value)} characters; this deployment takes {limits.max_text_chars}: split it into several jobs",
+            field="text", length=len(value), limit=limits.max_text_chars,
+        )  # fmt: skip
+    if not any(character.isalnum() for character in value):
+        raise InvalidText("text holds nothing to speak: send at least one letter or digit", field="text", length=len(value))
+    return value
+
+
+Id = Annotated[str, AfterValidator(_checked_id)]
+VoiceId = Annotated[str, BeforeValidator(_voice_id), AfterValidator(_checked_id)]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
+
+
+class Request(BaseModel):
+    """Base of the requests: frozen, strict (true is no number), no unknown fields, no NaN."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+    action: ClassVar[str]
+
+
+class Upload(Request):
+    """Store a voice. Exactly one of `audio`, `audio_url` and `audio_key` brings the recording."""
+
+    action = "upload"
+    voice: VoiceId = Field(description="the voice's name: 1 to 64 letters, digits, '.', '_', '-'; a trailing '.wav' is dropped")
+    audio: Annotated[bytes, BeforeValidator(_audio_bytes)] | None = Field(
+        None, description="the recording, base64: WAV, FLAC, MP3, OGG (Vorbis, Opus), M4A/AAC or WebM; 1 to 60 s"
+    )
+    audio_url: Annotated[str, Field(max_length=4096)] | None = Field(None, description="a public http(s) URL of the recording")
+    audio_key: Annotated[str, Field(max_length=1024)] | None = Field(None, description="the key of a recording that is in the bucket")
+    consent: bool | Annotated[str, Field(min_length=1, max_length=500)] | None = Field(
+        None, description="true, or a sentence on how the speaker agreed to be cloned; recorded with the voice"
+    )
+    language: Language | None = Field(None, description="language of the recording ('en', 'pt'); unset: recognised")
+    transcript: Annotated[str, Field(min_length=1, max_length=2000)] | None = Field(
+        None, description="the exact words of the recording; refused if the recording is over 12 s and was clipped"
+    )
+    transcribe_now: bool = Field(default=False, description="make the transcript in this call (loads the speech recogniser)")
+    replace: bool = Field(default=False, description="overwrite a voice of that name")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Upload":
+        given = [name for name in ("audio", "audio_url", "audio_key") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"send exactly one of audio, audio_url and audio_key; got {', '.join(given) or 'none'}")
+        return self
+
+
+class Generate(Request):
+    """Speak a text with a voice. The values that shape the sound are those of F5-TTS's own command line."""
+
+    action = "generate"
+    text: Annotated[str, AfterValidator(_speakable)] = Field(description="what to say")
+    voice: VoiceId = Field(description="the name of an uploaded voice")
+    checkpoint: Id | None = Field(None, description="a checkpoint of the catalogue; unset: the deployment's `CHECKPOINT`")
+    engine: Literal["f5"] | None = Field(None, description="the engine; F5-TTS is the only one so far")
+    seed: int | None = Field(None, ge=0, le=2**63 - 1, description="same seed, same samples; unset: drawn, and reported")
+    speed: float = Field(1.0, ge=0.3, le=2.0, description="speaking rate; 2 is twice as fast")
+    nfe_step: int = Field(32, ge=1, le=64, description="number of function evaluations (solver steps)")
+    cfg_strength: float = Field(2.0, ge=0, le=10, description="strength of classifier-free guidance")
+    sway_sampling_coef: float = Field(-1.0, ge=-1, le=1, description="sway sampling coefficient")
+    target_rms: float = Field(0.1, gt=0, le=1, description="a reference quieter than this is raised to it")
+    cross_fade_duration: float = Field(0.15, ge=0, le=1, description="seconds of cross-fade between chunks")
+    fix_duration: float | None = Field(None, gt=1, le=3600, description="seconds of reference and speech together; unset: by the text's length")
+    remove_silence: bool = Field(default=False, description="shorten silences of over 1 s in the result")
+    format: AudioFormat = Field("wav", description="wav (PCM16), flac, mp3 or ogg (Opus)")
+    delivery: Delivery = Field("url", description="url (presigned), inline (base64) or both")
+    job_id: Id | None = Field(None, description="your own id, to make the request repeatable; unset: RunPod's job id")
+
+    def digest(self) -> str:
+        """sha256 over everything that shapes the result: one id can't stand for two requests."""
+        shaping = self.model_dump(mode="json", exclude={"job_id", "delivery"})
+        return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
+
+
+class Status(Request):
+    """How a job stands."""
+
+    action = "status"
+    job_id: Id = Field(description="the job's id")
+
+
+class Result(Request):
+    """What a finished job made, with a fresh URL."""
+
+    action = "result"
+    job_id: Id = Field(description="the job's id")
+    delivery: Delivery = Field("url", description="url (presigned), inline (base64) or both")
+
+
+class Voices(Request):
+    """The voices in the bucket, page by page."""
+
+    action = "voices"
+    limit: int = Field(50, ge=1, le=100, description="voices in one reply")
+    cursor: Annotated[str, Field(max_length=1024)] | None = Field(None, description="`next_cursor` of the reply before")
+
+
+class Delete(Request):
+    """Remove a voice, or a finished job with its result."""
+
+    action = "delete"
+    voice: VoiceId | None = Field(None, description="the voice to remove")
+    job_id: Id | None = Field(None, description="the job to remove")
+
+    @model_validator(mode="after")
+    def _one_target(self) -> "Delete":
+        if (self.voice is None) == (self.job_id is None):
+            raise ValueError("send either voice or job_id")
+        return self
+
+
+class Cancel(Request):
+    """Ask a running job to stop; it does between two chunks."""
+
+    action = "cancel"
+    job_id: Id = Field(description="the job's id")
+
+
+class Health(Request):
+    """Versions, whether the bucket answers, what is loaded on which device."""
+
+    action = "health"
+
+
+AnyRequest = Upload | Generate | Status | Result | Voices | Delete | Cancel | Health
+REQUESTS: dict[str, type[AnyRequest]] = {
+    request.action: request for request in (Upload, Generate, Status, Result, Voices, Delete, Cancel, Health)
+}
+
+
+def parse(raw: object, limits: Limits) -> AnyRequest:
+    """The request in a job's `input`. Raises InvalidRequest or one of its kinds."""
+    if not isinstance(raw, Mapping):
+        raise InvalidRequest(f'input is {_shown(raw)}; send a JSON object like {{"action": "health"}}', field="input")
+    fields = {str(name): value for name, value in raw.items()}
+    model = REQUESTS[_take_action(fields)]
+    fields = _with_todays_names(fields, model)
+    _refuse_lone_surrogates(fields)
+    try:
+        return model.model_validate(fields, context=limits)
+    except ValidationError as error:
+        raise _explained(error, fields, model) from None
+
+
+def _take_action(fields: dict[str, object]) -> str:
+    """Removes `action` and `endpoint` from the fields and gives the action's name; none means generate."""
+    given = {name: fields.pop(name) for name in ("action", "endpoint") if name in fields}
+    actions = {OLDER_ACTIONS.get(action, action) if isinstance(action, str) else str(action) for action in given.values()}
+    if len(actions) > 1:
+        raise InvalidRequest("action and endpoint disagree; endpoint is the older name of action: send one", field="action")
+    action = actions.pop() if actions else Generate.action
+    if action not in REQUESTS:
+        raise UnknownAction(
+            f"unknown action {_shown(action)}{_suggestion(action, REQUESTS)}; the actions are {', '.join(REQUESTS)}",
+            field="action", allowed=list(REQUESTS),
+        )  # fmt: skip
+    return action
+
+
+def _refuse_lone_surrogates(fields: Mapping[str, object]) -> None:
+    """JSON may escape half a character; no text encoding can carry it further."""
+    for name, value in fields.items():
+        if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+            raise InvalidRequest(f"{name} holds half of a character (a lone surrogate); send valid Unicode", field=name)
+
+
+def _with_todays_names(fields: dict[str, object], model: type[Request]) -> dict[str, object]:
+    renamed: dict[str, object] = {}
+    for name, value in fields.items():
+        if name in NOT_THERE_YET:
+            raise InvalidRequest(f"{name!r} can't be honoured: {NOT_THERE_YET[name]}; leave it out", field=name)
+        today = OLDER_NAMES.get(name, name) if OLDER_NAMES.get(name) in model.model_fields else name
+        if today in renamed:
+            raise InvalidRequest(f"{name!r} is the older name of {today!r}; send one of them", field=name)
+        renamed[today] = value
+    return renamed
+
+
+def _explained(error: ValidationError, fields: Mapping[str, object], model: type[Request]) -> InvalidRequest:
+    """The first problem as the message, all of them as details."""
+    problems = [_problem(item["type"], item["loc"], item["msg"], fields, model) for item in error.errors()]
+    field, message = problems[0]
+    return InvalidRequest(message, field=field, problems=[text for _, text in problems])
+
+
+def _problem(
+    kind: str, location: tuple[int | str, ...], message: str, fields: Mapping[str, object], model: type[Request]
+) -> tuple[str, str]:
+    field = str(location[0]) if location else "input"
+    if kind == "extra_forbidden":
+        return field, f"unknown field {_shown(field)}{_suggestion(field, model.model_fields)} for {model.action}"
+    if kind == "missing":
+        return field, f"field {field!r} is missing: {model.model_fields[field].description}"
+    rule = message.removeprefix("Value error, ").removeprefix("Input ")
+    return field, f"{field} {rule}" + (f"; got {_shown(fields[field])}" if field in fields else "")
+
+
+def _suggestion(word: str, choices: Mapping[str, object]) -> str:
+    close = difflib.get_close_matches(word, choices, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _shown(value: object) -> str:
+    """A value short enough for a message; a caller's audio must not come back in an error."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 20]}... ({len(text)} characters)"

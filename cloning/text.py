@@ -1,0 +1,85 @@
+"""
+Text into chunks that F5-TTS can speak.
+
+Upstream's `chunk_text` (f5_tts/infer/utils_infer.py) never splits a clause, so 60 words without a comma become one chunk
+beyond the model's length, and a text of spaces becomes an empty one. Here a clause that is too long is split between words,
+a run of a script without spaces between characters, and chunks come out even: F5-TTS speaks a last chunk of one short word
+badly (SWivid/F5-TTS#460).
+"""
+
+import re
+
+_CLAUSE = re.compile(r".+?(?:[;:,.!?…]+[\"'”’»)\]]*\s+|[；：，。！？、]+[”’」』）]*\s*|\n+|\Z)", re.DOTALL)
+_WORD = re.compile(r"\S+\s*")
+# Thai, Lao, Myanmar, Khmer; kana, CJK ideographs; compatibility ideographs and forms; the supplementary ideographic planes.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
+# One character of such a script with the marks that sit on it and the punctuation behind it, or a run of anything else.
+_MARKS = "\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece\u102b-\u103e\u17b4-\u17d3"
+_CLOSING = "、。，！？；：」』）"
+_SYLLABLE = re.compile(rf"[{_UNSPACED}][{_MARKS}{_CLOSING}]*\s*|[^{_UNSPACED}]+")
+
+
+def split_text(text: str, max_bytes: int) -> list[str]:
+    """
+    `text` in chunks of at most `max_bytes` UTF-8 bytes, split behind clauses where possible, else between words.
+
+    Every word arrives whole and in order; a single spaced word longer than `max_bytes` is a chunk of its own. No chunk is empty
+    or without a letter or digit (unless the whole text is).
+    """
+    limit = max(1, max_bytes)
+    atoms = [atom for clause in _CLAUSE.findall(_tidied(text)) for atom in _atoms(clause, limit)]
+    chunks = _packed(atoms, limit)
+    return _speakable(_packed(atoms, _even_limit(atoms, len(chunks), limit)))
+
+
+def _tidied(text: str) -> str:
+    """One space between words; an end of line without punctuation still ends a clause."""
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    return "\n".join(line for line in lines if line)
+
+
+def _atoms(clause: str, limit: int) -> list[str]:
+    if _size(clause) <= limit:
+        return [clause]
+    words = _WORD.findall(clause)
+    return [piece for word in words for piece in ([word] if _size(word) <= limit else _SYLLABLE.findall(word))]
+
+
+def _packed(atoms: list[str], limit: int) -> list[str]:
+    chunks: list[str] = []
+    current = ""
+    for atom in atoms:
+        if current and _size(current + atom) > limit:
+            chunks.append(current)
+            current = ""
+        current += atom
+    chunks.append(current)
+    return [" ".join(chunk.split()) for chunk in chunks if chunk.strip()]
+
+
+def _even_limit(atoms: list[str], count: int, limit: int) -> int:
+    """The least limit (of 16 tried) that needs no more chunks than the largest one does."""
+    if count < 2:  # noqa: PLR2004 - one chunk is as even as it gets
+        return limit
+    least = min(limit, -(-sum(_size(atom) for atom in atoms) // count))
+    tries = [least + (limit - least) * step // 15 for step in range(16)]
+    return next((one for one in tries if len(_packed(atoms, one)) <= count), limit)
+
+
+def _speakable(chunks: list[str]) -> list[str]:
+    """Chunks of nothing but signs go with their neighbour: the model would speak noise for them."""
+    joined: list[str] = []
+    for chunk in chunks:
+        if joined and not (_has_speech(joined[-1]) and _has_speech(chunk)):
+            joined[-1] = f"{joined[-1]} {chunk}"
+        else:
+            joined.append(chunk)
+    return joined
+
+
+def _has_speech(chunk: str) -> bool:
+    return any(character.isalnum() for character in chunk)
+
+
+def _size(text: str) -> int:
+    return len(text.strip().encode())

@@ -1,0 +1,119 @@
+"""
+Files on this disk that come from a store or go there: how one arrives whole, and how a tree is mirrored.
+
+A mirrored folder keeps a ledger of the versions that its files are, because neither size and time (a store has its own
+clock) nor an etag (not always a digest) tells by itself whether two copies are the same.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from cloning.object_keys import check_key, content_type
+from cloning.ports import ObjectStore
+
+LEDGER = ".s3-sync.json"
+_UNFINISHED = ".part"
+
+
+@contextmanager
+def arriving(path: Path) -> Iterator[Path]:
+    """
+    An empty file beside `path`, to be filled: whole and on the disk it becomes `path`, after any failure it is gone.
+
+    Missing folders are made, an older file at `path` stays until the new one is whole. Trouble with this disk stays an OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{uuid4().hex}{_UNFINISHED}")
+    try:
+        temporary.touch(exist_ok=False)
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def fill(path: Path, size: int, fetch: Callable[[int, int, BinaryIO], None], *, part_bytes: int, threads: int) -> str:
+    """
+    Fill the file with `size` bytes, several parts at a time; returns its sha256.
+
+    `fetch(start, length, file)` writes one part to a file that stands at `start`; any thread may call it.
+    """
+    os.truncate(path, size)
+
+    def part(start: int) -> None:
+        with path.open("r+b") as file:
+            file.seek(start)
+            fetch(start, min(part_bytes, size - start), file)
+
+    digest = hashlib.sha256()
+    with ThreadPoolExecutor(threads) as pool, path.open("rb") as file:
+        for _ in pool.map(part, range(0, size, part_bytes)):  # in order: hashed while later parts are on their way
+            digest.update(file.read(part_bytes))
+    return digest.hexdigest()
+
+
+def pull_tree(store: ObjectStore, root: Path, prefix: str) -> None:
+    """
+    Bring every object under `prefix` to `root`, unless that version is there already. Deletes nothing.
+
+    Raises what the store raises, OSError, or ValueError for a key that a symbolic link would lead out of `root`.
+    """
+    with _ledger(root) as versions:
+        for info in store.list(prefix):
+            path = root / check_key(info.key.removeprefix(prefix))
+            if not path.resolve().is_relative_to(root.resolve()):
+                raise ValueError(f"{info.key!r} would leave the folder that it is mirrored to")
+            if versions.get(info.key) != _version(path, info.etag):
+                store.download(info.key, path)
+                versions[info.key] = _version(path, info.etag)
+
+
+def push_tree(store: ObjectStore, root: Path, prefix: str) -> None:
+    """
+    Send every file of `root` to `prefix`, unless that version is there already. Deletes nothing.
+
+    Raises what the store raises, OSError, or ValueError for a name that is no key.
+    """
+    paths = sorted(path for path in root.rglob("*") if path.is_file() and path.name != LEDGER and path.suffix != _UNFINISHED)
+    stored = {info.key: info.etag for info in store.list(prefix)}
+    with _ledger(root) as versions:
+        for path in paths:
+            key = prefix + path.relative_to(root).as_posix()
+            version = _version(path, stored.get(key, ""))
+            if versions.get(key) != version or key not in stored:
+                versions[key] = _version(path, store.upload(key, path, content_type=content_type(key)))
+
+
+def _version(path: Path, etag: str) -> list[object] | None:
+    """What a file is a copy of, and how to see that it has changed since; None if it isn't there."""
+    if not path.is_file():
+        return None
+    status = path.stat()
+    return [etag, status.st_size, status.st_mtime_ns]
+
+
+@contextmanager
+def _ledger(root: Path) -> Iterator[dict[str, object]]:
+    """The ledger of a mirrored folder, kept even if a transfer fails half-way. A damaged one counts as empty."""
+    if not root.is_dir():
+        root.mkdir(parents=True)
+    path = root / LEDGER
+    try:
+        versions = dict(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        versions = {}
+    try:
+        yield versions
+    finally:
+        with arriving(path) as temporary:
+            temporary.write_text(json.dumps(versions, indent=1, sort_keys=True))

@@ -1,0 +1,60 @@
+"""
+Whisper, to hear what is said in reference audio.
+
+The pipeline is the one that F5-TTS builds (`initialize_asr_pipeline` in f5_tts/infer/utils_infer.py), but of any name or
+folder, and given samples instead of a path: transformers would start an ffmpeg program, or torchcodec, to read a file.
+"""
+
+from typing import Any
+
+from cloning.errors import TranscriptionFailed
+from cloning.ports import Samples, Transcript
+from engines.device import choose_device
+
+_RATE = 16_000
+
+
+class WhisperTranscriber:
+    """A loaded Whisper on one device. Only the owner of the GPU may use it."""
+
+    def __init__(self, pipeline: Any, model: str) -> None:
+        self._pipeline = pipeline
+        self.model = model
+
+    @classmethod
+    def load(cls, model: str, device: str) -> "WhisperTranscriber":
+        """From a hub name or a transformers folder. Raises TranscriptionFailed if it can't be had."""
+        import torch
+        from transformers import pipeline
+
+        device = choose_device(device)
+        dtype = torch.float16 if device.startswith("cuda") else torch.float32
+        try:
+            loaded = pipeline("automatic-speech-recognition", model=model, dtype=dtype, device=device)
+        except (OSError, ValueError) as error:
+            raise TranscriptionFailed(
+                f"the speech recogniser {_name(model)!r} can't be loaded: set ASR_MODEL to a folder or give the worker access to "
+                f"the hub; or upload the voice with its transcript", asr_model=_name(model),
+            ) from error  # fmt: skip
+        return cls(loaded, _name(model))
+
+    def transcribe(self, samples: Samples, sample_rate: int, *, language: str | None) -> Transcript:
+        """The words of at most 30 s. Raises TranscriptionFailed if none are heard."""
+        import soxr
+
+        heard = soxr.resample(samples, sample_rate, _RATE) if sample_rate != _RATE else samples
+        spoken = self._pipeline({"raw": heard, "sampling_rate": _RATE}, generate_kwargs=self._options(language))["text"].strip()
+        if not any(character.isalnum() for character in spoken):
+            raise TranscriptionFailed("no words were heard in the reference audio; upload the voice with its transcript, or another recording")
+        return Transcript(spoken, self.model)
+
+    def _options(self, language: str | None) -> dict[str, str]:
+        """An English-only Whisper refuses to be told its task and language."""
+        if not getattr(self._pipeline.model.generation_config, "is_multilingual", True):
+            return {}
+        return {"task": "transcribe"} | ({"language": language.split("-")[0]} if language else {})
+
+
+def _name(model: str) -> str:
+    """A hub name as it is; of a folder only the last part: no machine path leaves the worker."""
+    return model if model.count("/") <= 1 and not model.startswith(("/", ".", "~")) else model.rstrip("/").rsplit("/", 1)[-1]

@@ -1,0 +1,211 @@
+"""
+The RunPod boundary and the composition root: builds every part, answers jobs, starts the worker.
+
+The handler is async and the work runs in threads, so that `status` is answered while a `generate` runs; one thread owns the GPU.
+Importing this module imports no model code: models load inside `generate`, or where an upload asks for its transcript at once.
+"""
+
+import asyncio
+import json
+import logging
+import secrets
+import sys
+import threading
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pydantic import ValidationError
+
+from cloning.actions import perform
+from cloning.clock import SystemClock
+from cloning.errors import ResultTooLarge, ServiceError
+from cloning.jobs import JobStore
+from cloning.log import configure
+from cloning.ports import Clock, Engine, ObjectStore, Transcriber
+from cloning.replies import Reply
+from cloning.requests import Limits, parse
+from cloning.service import Call, Service
+from cloning.settings import Settings
+from cloning.voices import VoiceLibrary
+from engines.asr import WhisperTranscriber
+from engines.f5 import F5Engine, F5Files
+from engines.lazy import Lazy
+from engines.owner import SingleOwner
+from model_cache.cache import CheckpointCache
+from model_cache.catalog import find
+from url_fetch import fetch_url
+
+log = logging.getLogger("handler")
+
+Job = Mapping[str, Any]
+# RunPod's SDK takes these keys out of every reply: they are for failures of this very call.
+_RESERVED = ("error", "refresh_worker")
+
+
+def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
+    """Every part of the service, wired; voices in use are kept in `scratch`. Touches neither the bucket nor a GPU."""
+    store = make_store(settings)
+    worker = settings.runpod_pod_id or f"local-{new_id()}"
+    return Service(
+        settings=settings,
+        store=store,
+        voices=VoiceLibrary(store, clock, scratch),
+        jobs=JobStore(store, clock, worker=worker, new_id=new_id, lease_s=settings.lease_s),
+        engines=make_engines(settings, store),
+        transcribers=make_transcribers(settings),
+        gpu=SingleOwner(),
+        fetch_url=lambda url: fetch_url(
+            url, max_bytes=int(settings.max_audio_mb * 1e6), timeout_s=settings.download_timeout_s, clock=clock
+        ),
+        clock=clock,
+        new_id=new_id,
+        draw_seed=lambda: secrets.randbelow(2**32),
+        worker=worker,
+    )
+
+
+def new_id() -> str:
+    """Twelve hex digits: of leases, incidents and workers without a name."""
+    return uuid.uuid4().hex[:12]
+
+
+def make_store(settings: Settings) -> ObjectStore:
+    """The bucket of the settings, or the folder that stands in for it."""
+    if settings.s3_bucket:
+        from s3_utils import S3Store
+
+        return S3Store.from_settings(settings)
+    from local.folder_store import FolderStore
+
+    return FolderStore(settings.data_dir)
+
+
+def make_engines(settings: Settings, store: ObjectStore) -> Lazy[Engine]:
+    """F5-TTS by checkpoint name, fetched and repaired by the cache at its first use."""
+    cache = CheckpointCache(store, settings.model_cache_dir)
+
+    def load(name: str) -> Engine:
+        local = cache.local(find(name))
+        files = F5Files(
+            name=local.checkpoint.name,
+            model=local.model_path,
+            backbone=local.backbone,
+            arch=local.arch,
+            vocab=local.vocab_path,
+            vocoder=settings.vocoder_path or local.vocoder_path,
+            sha256=local.sha256,
+            license=local.checkpoint.license,
+            note=local.checkpoint.note,
+        )
+        return F5Engine.load(files, settings.device)
+
+    return Lazy(load, check=find, describe=lambda engine: dict(vars(engine.facts)))
+
+
+def make_transcribers(settings: Settings) -> Lazy[Transcriber]:
+    """Whisper, at the first voice without a transcript."""
+    return Lazy(
+        lambda name: WhisperTranscriber.load(name, settings.device),
+        check=lambda _: None,
+        describe=lambda transcriber: {"model": transcriber.model},
+    )
+
+
+def answer(service: Service, raw: object, call: Call) -> Reply:
+    """The reply to one job's input: always a dict that strict JSON takes, within the size limit, never an exception."""
+    settings = service.settings
+    try:
+        request = parse(raw, Limits(settings.max_text_chars, int(settings.max_audio_mb * 1e6)))
+        return sendable(perform(service, request, call), settings.max_reply_mb)
+    except ServiceError as error:
+        log.info("request.failed", extra={"job": call.job_id, "code": error.code})
+        return error.to_reply()
+    except Exception as error:  # noqa: BLE001 - the SDK would send the traceback to the caller
+        return service.incident(error).to_reply()
+
+
+def sendable(reply: Reply, max_reply_mb: float) -> Reply:
+    """The reply, proved to be what the SDK can post: it drops what JSON refuses, and what is too large, without a word."""
+    size = len(json.dumps(reply, allow_nan=False))
+    if not reply or any(key in reply for key in _RESERVED):
+        raise AssertionError(f"a reply is empty or uses a reserved key: {sorted(reply)}")
+    if size > max_reply_mb * 1e6:
+        raise ResultTooLarge(
+            f"the reply has {size / 1e6:.1f} MB and {max_reply_mb:g} MB fit; ask for delivery 'url'", bytes=size, limit=int(max_reply_mb * 1e6)
+        )
+    return reply
+
+
+class Progress:
+    """
+    Sends a job's progress to RunPod, spaced out, and keeps the last one clear of the result.
+
+    The SDK posts each update from a new thread: one that is sent right before the result may arrive behind it, and the job
+    would stay IN_PROGRESS for ever (runpod-python#250).
+    """
+
+    def __init__(self, send: Callable[[dict[str, Any]], None], clock: Clock, *, every_s: float = 2.0, clear_s: float = 0.5) -> None:
+        self._send = send
+        self._clock = clock
+        self._every_s = every_s
+        self._clear_s = clear_s
+        self._sent_at: float | None = None
+
+    def __call__(self, update: dict[str, Any]) -> None:
+        """Send, unless the last one went out too short a time ago."""
+        now = self._clock.monotonic()
+        if self._sent_at is None or now - self._sent_at >= self._every_s:
+            self._sent_at = now
+            self._send(update)
+
+    def seconds_to_wait(self) -> float:
+        """How long a result must still be held back."""
+        return 0.0 if self._sent_at is None else max(0.0, self._sent_at + self._clear_s - self._clock.monotonic())
+
+
+def make_handler(service: Service, send_progress: Callable[[Job, dict[str, Any]], None]) -> Callable[[Job], Awaitable[Reply]]:
+    """The function that RunPod's SDK calls with each job."""
+    pool = ThreadPoolExecutor(service.settings.worker_concurrency + 1, thread_name_prefix="job")
+
+    async def handler(job: Job) -> Reply:
+        progress = Progress(lambda update: send_progress(job, update), service.clock)
+        call = Call(str(job.get("id") or service.new_id()), progress, threading.Event())
+        try:
+            reply = await asyncio.get_running_loop().run_in_executor(pool, answer, service, job.get("input"), call)
+            await asyncio.sleep(progress.seconds_to_wait())
+        except asyncio.CancelledError:
+            # The thread can't be stopped from here: it sees the flag between two chunks and keeps the GPU until then.
+            call.stopped.set()
+            raise
+        return reply
+
+    return handler
+
+
+def main() -> None:
+    """Start the worker: RunPod's loop, or one job from --test_input or test_input.json."""
+    import runpod
+
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors()]
+        sys.exit(f"settings are invalid, nothing was started: {'; '.join(problems)}")
+    configure(settings.log_level)
+    with TemporaryDirectory(prefix="voices-") as scratch:
+        service = build(settings, SystemClock(), Path(scratch))
+        log.info("worker.started", extra={"worker": service.worker, "store": type(service.store).__name__, "checkpoint": settings.checkpoint})
+        runpod.serverless.start(
+            {
+                "handler": make_handler(service, runpod.serverless.progress_update),
+                "concurrency_modifier": lambda _: settings.worker_concurrency,
+            }
+        )
+
+
+if __name__ == "__main__":
+    main()
