@@ -2,8 +2,8 @@
 Reference audio clipped at 12 s exactly the way F5-TTS clips it, so that clipping is done once, before the transcript is made.
 
 The rule is upstream's `preprocess_ref_audio_text` (f5_tts/infer/utils_infer.py), on pydub as there: long silences first, short
-ones next, a hard cut last, then the silent edges go and 50 ms of silence is added. The result is a fixed point of that
-function (tests/contract/test_official_preprocessing.py), so text and audio agree for ever.
+ones next, a hard cut last, then the silent edges go and 50 ms of silence is added. That function, run on the result, gives every
+sample back but the last two of the added silence (tests/contract/test_official_preprocessing.py): text and audio agree for ever.
 """
 
 import warnings

@@ -46,13 +46,12 @@ def fill(path: Path, size: int, fetch: Callable[[int, int, BinaryIO], None], *, 
     """
     Fill the file with `size` bytes, several parts at a time; returns its sha256.
 
-    `fetch(start, length, file)` writes one part to a file that stands at `start`; any thread may call it.
+    `fetch(start, length, file)` writes one part at its place; several threads call it at a time, each with its own file.
     """
     os.truncate(path, size)
 
     def part(start: int) -> None:
         with path.open("r+b") as file:
-            file.seek(start)
             fetch(start, min(part_bytes, size - start), file)
 
     digest = hashlib.sha256()
@@ -62,42 +61,51 @@ def fill(path: Path, size: int, fetch: Callable[[int, int, BinaryIO], None], *, 
     return digest.hexdigest()
 
 
-def pull_tree(store: ObjectStore, root: Path, prefix: str) -> None:
+def pull_tree(store: ObjectStore, root: Path, folder: str) -> None:
     """
-    Bring every object under `prefix` to `root`, unless that version is there already. Deletes nothing.
+    Bring every object in the store's `folder` ('' is all of it) to `root`, unless that version is there already. Deletes nothing.
 
     Raises what the store raises, OSError, or ValueError for a key that a symbolic link would lead out of `root`.
     """
+    prefix = _prefix(folder)
     with _ledger(root) as versions:
         for info in store.list(prefix):
             path = root / check_key(info.key.removeprefix(prefix))
             if not path.resolve().is_relative_to(root.resolve()):
                 raise ValueError(f"{info.key!r} would leave the folder that it is mirrored to")
-            if versions.get(info.key) != _version(path, info.etag):
+            if not path.is_file() or versions.get(info.key) != _version(path, info.etag):
                 store.download(info.key, path)
                 versions[info.key] = _version(path, info.etag)
 
 
-def push_tree(store: ObjectStore, root: Path, prefix: str) -> None:
+def push_tree(store: ObjectStore, root: Path, folder: str) -> None:
     """
-    Send every file of `root` to `prefix`, unless that version is there already. Deletes nothing.
+    Send every file of `root` to the store's `folder` ('' is its top), unless that version is there already. Deletes nothing.
 
     Raises what the store raises, OSError, or ValueError for a name that is no key.
     """
-    paths = sorted(path for path in root.rglob("*") if path.is_file() and path.name != LEDGER and path.suffix != _UNFINISHED)
+    if not root.is_dir():
+        raise NotADirectoryError(root)
+    paths = sorted(
+        path for path in root.rglob("*") if path.is_file() and path.name != LEDGER and path.suffix != _UNFINISHED
+    )
+    prefix = _prefix(folder)
     stored = {info.key: info.etag for info in store.list(prefix)}
     with _ledger(root) as versions:
         for path in paths:
             key = prefix + path.relative_to(root).as_posix()
-            version = _version(path, stored.get(key, ""))
-            if versions.get(key) != version or key not in stored:
-                versions[key] = _version(path, store.upload(key, path, content_type=content_type(key)))
+            version = _version(path, stored.get(key))
+            if key not in stored or versions.get(key) != version:
+                versions[key] = [store.upload(key, path, content_type=content_type(key)), *version[1:]]
 
 
-def _version(path: Path, etag: str) -> list[object] | None:
-    """What a file is a copy of, and how to see that it has changed since; None if it isn't there."""
-    if not path.is_file():
-        return None
+def _prefix(folder: str) -> str:
+    """A folder's prefix: 'models' must not match 'models-old/x'."""
+    return f"{folder.strip('/')}/".removeprefix("/")
+
+
+def _version(path: Path, etag: str | None) -> list[object]:
+    """What a file is a copy of, and how to see that it has changed since."""
     status = path.stat()
     return [etag, status.st_size, status.st_mtime_ns]
 
@@ -105,8 +113,6 @@ def _version(path: Path, etag: str) -> list[object] | None:
 @contextmanager
 def _ledger(root: Path) -> Iterator[dict[str, object]]:
     """The ledger of a mirrored folder, kept even if a transfer fails half-way. A damaged one counts as empty."""
-    if not root.is_dir():
-        root.mkdir(parents=True)
     path = root / LEDGER
     try:
         versions = dict(json.loads(path.read_text()))

@@ -26,7 +26,10 @@ class WhisperTranscriber:
         """From a hub name or a transformers folder. Raises TranscriptionFailed if it can't be had."""
         import torch
         from transformers import pipeline
+        from transformers.utils import logging
 
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
         device = choose_device(device)
         dtype = torch.float16 if device.startswith("cuda") else torch.float32
         try:

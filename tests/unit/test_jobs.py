@@ -1,0 +1,228 @@
+"""A job's record: legal moves only, one owner at a time, an end that never changes."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloning import keys
+from cloning.errors import Conflict, GpuOutOfMemory, InvalidText, JobCancelled, JobNotFound
+from cloning.jobs import MOVES, Busy, Claim, Finished, IllegalMove, Job, JobStatus, JobStore, Lease, LeaseLost
+from local.folder_store import FolderStore
+from tests.fakes import ManualClock
+
+DIGEST = "d" * 64
+
+
+@pytest.fixture
+def jobs(store: FolderStore, clock: ManualClock) -> JobStore:
+    return worker("w1", store, clock)
+
+
+@pytest.fixture
+def others(store: FolderStore, clock: ManualClock) -> JobStore:
+    return worker("w2", store, clock)
+
+
+def worker(name: str, store: FolderStore, clock: ManualClock) -> JobStore:
+    ids = iter(range(1000))
+    return JobStore(store, clock, worker=name, new_id=lambda: str(next(ids)), lease_s=60)
+
+
+def claimed(jobs: JobStore, job_id: str = "j") -> Claim:
+    claim = jobs.claim(job_id, DIGEST, 7)
+    assert isinstance(claim, Claim)
+    return claim
+
+
+@given(start=st.sampled_from(JobStatus), end=st.sampled_from(JobStatus))
+def test_only_drawn_moves_are_possible(start: JobStatus, end: JobStatus) -> None:
+    """A final state has no way out, and nobody skips IN_PROGRESS on the way to COMPLETED."""
+    now = ManualClock().now()
+    job = Job(job_id="j", request_digest=DIGEST, seed=1, status=start, lease=Lease(owner="w", until=now), created_at=now)
+    if end in MOVES[start]:
+        assert job.to(end).status is end
+    else:
+        with pytest.raises(IllegalMove):
+            job.to(end)
+
+
+def test_a_completed_job_is_answered_from_the_store(jobs: JobStore, others: JobStore) -> None:
+    """A second delivery finds the first one's result."""
+    claim = claimed(jobs)
+    claim.start()
+    claim.complete({"duration": 1.0})
+
+    again = others.claim("j", DIGEST, 8)
+
+    assert isinstance(again, Finished)
+    assert (again.job.status, again.job.result, again.job.seed) == (JobStatus.COMPLETED, {"duration": 1.0}, 7)
+
+
+def test_one_id_is_one_request(jobs: JobStore, others: JobStore) -> None:
+    """The same id with another request would hand one caller's speech to another."""
+    claimed(jobs)
+
+    with pytest.raises(Conflict):
+        others.claim("j", "e" * 64, 7)
+
+
+def test_a_job_in_good_hands_is_left_there(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
+    """While the lease is renewed nobody takes the job over, however long it takes."""
+    claim = claimed(jobs)
+    for _ in range(10):
+        clock.advance(50)
+        claim.renew()
+
+    assert isinstance(others.claim("j", DIGEST, 7), Busy)
+
+
+def test_a_job_delivered_twice_to_one_worker_is_done_once(jobs: JobStore) -> None:
+    """A claim, not a worker, owns a job."""
+    claimed(jobs)
+
+    assert isinstance(jobs.claim("j", DIGEST, 7), Busy)
+
+
+def test_a_silent_workers_job_is_taken_over_with_its_seed(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
+    """The new attempt makes the same samples; the old worker's late success changes nothing."""
+    late = claimed(jobs)
+    late.start()
+    clock.advance(61)
+
+    claim = claimed(others)
+
+    assert (claim.job.attempt, claim.job.seed, claim.job.status) == (2, 7, JobStatus.IN_PROGRESS)
+    with pytest.raises(LeaseLost):
+        late.complete({"duration": 0.0})
+    claim.complete({"duration": 1.0})
+    assert jobs.get("j").result == {"duration": 1.0}
+
+
+def test_a_passing_failure_gives_the_job_back(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
+    """A retryable failure is told, and the next delivery tries again at once."""
+    claim = claimed(jobs)
+    claim.start()
+    claim.fail(GpuOutOfMemory("the memory of cuda did not suffice"))
+
+    job = jobs.get("j")
+
+    assert (job.status, job.is_interrupted(clock.now())) == (JobStatus.IN_PROGRESS, True)
+    assert job.failure is not None
+    assert job.failure.code == "GPU_OUT_OF_MEMORY"
+    assert isinstance(others.claim("j", DIGEST, 7), Claim)
+
+
+def test_a_lasting_failure_is_final(jobs: JobStore, others: JobStore) -> None:
+    """What can't succeed is not tried for ever."""
+    claimed(jobs).fail(InvalidText("too long"))
+
+    again = others.claim("j", DIGEST, 7)
+
+    assert isinstance(again, Finished)
+    assert again.job.status is JobStatus.FAILED
+
+
+def test_a_cancel_reaches_the_running_worker_through_its_next_write(jobs: JobStore, others: JobStore) -> None:
+    """The flag is in the record; the worker that reports progress finds it there."""
+    claim = claimed(jobs)
+    claim.start()
+    others.cancel("j")
+    claim.report(1, 3)
+
+    with pytest.raises(JobCancelled):
+        claim.check_cancelled()
+    claim.fail(JobCancelled("cancelled"))
+    assert jobs.get("j").status is JobStatus.CANCELLED
+
+
+def test_a_cancel_ends_a_job_that_nobody_runs(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
+    """No worker is left to see a flag, so the record itself is ended."""
+    claimed(jobs)
+    clock.advance(61)
+
+    assert others.cancel("j").status is JobStatus.CANCELLED
+    assert isinstance(jobs.claim("j", DIGEST, 7), Finished)
+
+
+def test_a_cancel_after_the_end_changes_nothing(jobs: JobStore) -> None:
+    """Completed is completed."""
+    claim = claimed(jobs)
+    claim.start()
+    claim.complete({})
+
+    assert jobs.cancel("j").status is JobStatus.COMPLETED
+
+
+def test_completion_wins_over_a_late_cancel(jobs: JobStore, others: JobStore) -> None:
+    """The speech is in the bucket already; throwing it away helps nobody."""
+    claim = claimed(jobs)
+    claim.start()
+    others.cancel("j")
+    claim.complete({"duration": 1.0})
+
+    assert jobs.get("j").status is JobStatus.COMPLETED
+
+
+def test_a_write_whose_reply_was_lost_is_recognised(store: FolderStore, clock: ManualClock) -> None:
+    """The store's own retry then finds the key taken, by us."""
+
+    class LosesReplies(FolderStore):
+        def create(self, key: str, body: bytes, *, content_type: str) -> str:
+            super().create(key, body, content_type=content_type)
+            return super().create(key, body, content_type=content_type)
+
+    claim = claimed(worker("w1", LosesReplies(store.root), clock))
+    claim.start()
+
+    assert claim.job.status is JobStatus.IN_PROGRESS
+
+
+def test_deleting_a_job_spares_its_namesakes(jobs: JobStore, store: FolderStore) -> None:
+    """Job 'a' owns results/a.wav, not results/a.b.wav."""
+    for job_id in ("a", "a.b"):
+        claim = claimed(jobs, job_id)
+        claim.start()
+        claim.complete({})
+        store.put(keys.result(job_id, "wav"), b"speech", content_type="audio/wav")
+        store.put(keys.manifest(job_id), b"{}", content_type="application/json")
+
+    jobs.delete("a")
+
+    assert [info.key for info in store.list()] == ["jobs/a.b/job.json", "results/a.b.json", "results/a.b.wav"]
+    with pytest.raises(JobNotFound):
+        jobs.get("a")
+
+
+def test_a_running_job_is_not_deleted(jobs: JobStore, clock: ManualClock) -> None:
+    """Its worker would write into nothing; it is cancelled first. An abandoned one may go."""
+    claimed(jobs)
+    with pytest.raises(Conflict):
+        jobs.delete("j")
+    clock.advance(61)
+
+    jobs.delete("j")
+
+    with pytest.raises(JobNotFound):
+        jobs.get("j")
+
+
+def test_a_deleted_job_is_lost_to_its_worker(jobs: JobStore, store: FolderStore) -> None:
+    """The late worker's writes don't bring it back."""
+    claim = claimed(jobs)
+    store.delete(keys.job_record("j"))
+
+    with pytest.raises(JobNotFound):
+        claim.report(1, 2)
+    assert list(store.list("jobs/")) == []
+
+
+def test_a_record_from_a_newer_worker_is_read(jobs: JobStore, store: FolderStore, clock: ManualClock) -> None:
+    """A field that we don't know is no reason to fail a job."""
+    now = clock.now()
+    job = Job(job_id="j", request_digest=DIGEST, seed=1, lease=Lease(owner="w", until=now + timedelta(1)), created_at=now)
+    body = job.body()[:-1] + b',"mood":"good"}'
+    store.create(keys.job_record("j"), body, content_type="application/json")
+
+    assert jobs.get("j").seed == 1

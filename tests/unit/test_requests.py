@@ -1,0 +1,213 @@
+"""Raw input becomes one frozen request, or an error that says what would do."""
+
+import base64
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloning.errors import InvalidAudio, InvalidRequest, InvalidText, ServiceError, UnknownAction
+from cloning.requests import Delete, Generate, Health, Limits, Result, Status, Upload, Voices, parse
+
+LIMITS = Limits(max_text_chars=1000, max_audio_bytes=1000)
+SPEAK: dict[str, Any] = {"text": "Hello.", "voice": "anna"}
+ABC = base64.b64encode(b"abc").decode()
+
+
+def refused(raw: object) -> InvalidRequest:
+    with pytest.raises(InvalidRequest) as caught:
+        parse(raw, LIMITS)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (SPEAK, Generate),
+        ({"action": "generate", **SPEAK}, Generate),
+        ({"endpoint": "generate", **SPEAK}, Generate),
+        ({"action": "status", "endpoint": "status", "job_id": "j"}, Status),
+        ({"text": "Hello.", "local_voice": "anna.wav", "speed": 1.0}, Generate),
+        ({"endpoint": "upload", "voice_name": "anna.wav", "voice_file": ABC}, Upload),
+        ({"endpoint": "upload", "voice_name": "anna.wav", "voice_file_url": "https://example.org/a.wav"}, Upload),
+        ({"endpoint": "status", "job_id": "j"}, Status),
+        ({"endpoint": "result", "job_id": "j"}, Result),
+        ({"endpoint": "list_voices"}, Voices),
+        ({"action": "health"}, Health),
+        ({"action": "delete", "voice": "anna"}, Delete),
+    ],
+)
+def test_todays_and_older_shapes_are_understood(raw: dict[str, Any], kind: type) -> None:
+    """An older client's names mean what they always meant."""
+    assert type(parse(raw, LIMITS)) is kind
+
+
+@pytest.mark.parametrize("name", ["anna", "anna.wav", "anna.WAV", " anna "])
+def test_a_voice_is_named_with_or_without_its_ending(name: str) -> None:
+    """'x' and 'x.wav' are the same voice, under either field name."""
+    for field in ("voice", "local_voice"):
+        request = parse({"text": "Hello.", field: name}, LIMITS)
+
+        assert isinstance(request, Generate)
+        assert request.voice == "anna"
+
+
+def test_audio_arrives_as_bytes() -> None:
+    """Base64, bare or as a data: URL with line breaks, is decoded once, here."""
+    for audio in (ABC, f"data:audio/wav;base64,{ABC}", f"{ABC[:2]}\n{ABC[2:]}"):
+        request = parse({"action": "upload", "voice": "anna", "audio": audio}, LIMITS)
+
+        assert isinstance(request, Upload)
+        assert request.audio == b"abc"
+
+
+@pytest.mark.parametrize("raw", [None, [], "text", 3, True])
+def test_an_input_that_is_no_object_is_refused(raw: object) -> None:
+    """Only a JSON object is a request."""
+    assert refused(raw).details["field"] == "input"
+
+
+@pytest.mark.parametrize("action", ["generat", "", "GENERATE", 3, None, ["generate"]])
+def test_an_unknown_action_is_refused_with_the_list(action: object) -> None:
+    """The reply names the actions that there are."""
+    error = refused({"action": action, **SPEAK})
+
+    assert isinstance(error, UnknownAction)
+    assert "upload" in error.message
+
+
+def test_disagreeing_action_names_are_refused() -> None:
+    """`endpoint` is only an older name: two different actions are a mistake."""
+    assert "disagree" in refused({"action": "status", "endpoint": "result", "job_id": "j"}).message
+
+
+def test_an_unknown_field_is_refused_with_a_suggestion() -> None:
+    """No parameter is ever ignored."""
+    error = refused({**SPEAK, "speeed": 1.0})
+
+    assert (error.details["field"], "did you mean 'speed'?" in error.message) == ("speeed", True)
+
+
+@pytest.mark.parametrize("field", ["return_word_timings", "timing_format", "text_file", "text_file_url"])
+def test_what_is_not_there_yet_is_refused_by_name(field: str) -> None:
+    """Word timings and text files are never invented or dropped in silence."""
+    error = refused({**SPEAK, field: "srt"})
+
+    assert (error.details["field"], field in error.message) == (field, True)
+
+
+def test_an_older_name_beside_todays_is_refused() -> None:
+    """Two names for one field may disagree."""
+    assert "older name" in refused({**SPEAK, "local_voice": "ben"}).message
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("nfe_step", 0), ("nfe_step", 65), ("nfe_step", True), ("nfe_step", 8.5), ("nfe_step", "32"), ("nfe_step", None),
+        ("speed", 0), ("speed", -1), ("speed", True), ("speed", math.nan), ("speed", math.inf), ("speed", "1"), ("speed", 9.0),
+        ("cfg_strength", -0.1), ("cfg_strength", math.inf), ("sway_sampling_coef", -1.1), ("sway_sampling_coef", math.nan),
+        ("target_rms", 0), ("cross_fade_duration", -0.1), ("fix_duration", 0), ("fix_duration", math.nan),
+        ("seed", -1), ("seed", 2**63), ("seed", True), ("seed", 1.0), ("remove_silence", 1), ("remove_silence", "yes"),
+        ("format", "aiff"), ("format", 3), ("delivery", "mail"), ("engine", "xtts"), ("text", 3), ("text", None),
+        ("voice", "../etc/passwd"), ("voice", ""), ("voice", "a/b"), ("voice", "a" * 65), ("voice", ".hidden"), ("voice", 3),
+        ("job_id", "../j"), ("job_id", ""), ("checkpoint", "/models/mine"), ("voice", "https://example.org/a.wav"),
+    ],
+)  # fmt: skip
+def test_a_bad_value_is_refused_by_field_and_value(field: str, value: object) -> None:
+    """The error names the field and shows what was sent; nothing is coerced, true is no number."""
+    error = refused({**SPEAK, field: value})
+
+    assert (error.details["field"], repr(value)[:40] in error.message) == (field, True)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\t", "...", "—!?", "\u200b"])
+def test_a_text_with_nothing_to_speak_is_refused(text: str) -> None:
+    """Without a letter or digit the model would make noise."""
+    assert isinstance(refused({**SPEAK, "text": text}), InvalidText)
+
+
+def test_a_text_over_the_limit_is_refused_with_both_lengths() -> None:
+    """A caller learns by how much to shorten."""
+    error = refused({**SPEAK, "text": "a" * 1001})
+
+    assert (error.details["length"], error.details["limit"]) == (1001, 1000)
+
+
+def test_half_a_character_is_refused() -> None:
+    """A lone surrogate passes JSON and breaks every encoding after it."""
+    assert refused({**SPEAK, "text": "hello \ud800"}).details["field"] == "text"
+
+
+def test_a_missing_field_is_named() -> None:
+    """What is missing, and what it means."""
+    assert refused({"text": "Hello."}).details["field"] == "voice"
+
+
+@pytest.mark.parametrize("audio", ["$$$", "YWJ", "A" * 3000, 7, None, ""])
+def test_broken_or_huge_base64_is_refused(audio: object) -> None:
+    """Size first, alphabet and padding next, before anything is stored."""
+    raw = {"action": "upload", "voice": "anna", "audio": audio}
+    if audio == "":
+        request = parse(raw, LIMITS)
+        assert isinstance(request, Upload)
+        assert request.audio == b""  # an empty recording is the audio check's to refuse
+    else:
+        assert isinstance(refused(raw), InvalidRequest)
+
+
+def test_forty_megabytes_of_base64_are_refused_by_size() -> None:
+    """Nothing is decoded to find that out."""
+    error = refused({"action": "upload", "voice": "anna", "audio": "A" * 40_000_000})
+
+    assert (type(error), error.details["limit"]) == (InvalidAudio, 1000)
+
+
+@pytest.mark.parametrize("sources", [{}, {"audio": ABC, "audio_url": "https://example.org/a.wav"}])
+def test_an_upload_has_exactly_one_source(sources: dict[str, str]) -> None:
+    """None, or two that may differ, is a mistake."""
+    assert "exactly one" in refused({"action": "upload", "voice": "anna", **sources}).message
+
+
+@pytest.mark.parametrize("targets", [{}, {"voice": "anna", "job_id": "j"}])
+def test_a_delete_has_exactly_one_target(targets: dict[str, str]) -> None:
+    """Deleting is too final to guess at."""
+    assert "either" in refused({"action": "delete", **targets}).message
+
+
+def test_an_error_never_carries_the_audio_back() -> None:
+    """A long value is cut in messages."""
+    error = refused({"action": "upload", "voice": "v" * 5000, "audio": ABC})
+
+    assert len(error.message) < 300
+
+
+def test_the_digest_tells_requests_apart_but_not_their_delivery() -> None:
+    """The same id with another sound is a conflict; asking for inline audio instead of a URL is not."""
+
+    def digest(**changes: object) -> str:
+        request = parse({**SPEAK, **changes}, LIMITS)
+        assert isinstance(request, Generate)
+        return request.digest()
+
+    assert digest() == digest(job_id="j", delivery="inline")
+    assert len({digest(), digest(seed=1), digest(text="Bye."), digest(speed=1.5), digest(format="mp3")}) == 5
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=8,
+)
+FIELDS = st.sampled_from([*Generate.model_fields, *Upload.model_fields, "action", "endpoint", "voice_name", "limit", "cursor"])
+
+
+@given(raw=JSON | st.dictionaries(FIELDS, JSON, max_size=6))
+def test_no_input_breaks_the_parser(raw: object) -> None:
+    """Whatever JSON comes in, the outcome is a request or a ServiceError."""
+    try:
+        parse(raw, LIMITS)
+    except ServiceError as error:
+        assert error.message
