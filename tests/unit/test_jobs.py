@@ -1,6 +1,7 @@
 """A job's record: legal moves only, one owner at a time, an end that never changes."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -165,7 +166,7 @@ def test_completion_wins_over_a_late_cancel(jobs: JobStore, others: JobStore) ->
     assert jobs.get("j").status is JobStatus.COMPLETED
 
 
-def test_a_write_whose_reply_was_lost_is_recognised(store: FolderStore, clock: ManualClock) -> None:
+def test_a_write_whose_reply_was_lost_is_recognised(tmp_path: Path, clock: ManualClock) -> None:
     """The store's own retry then finds the key taken, by us."""
 
     class LosesReplies(FolderStore):
@@ -173,7 +174,7 @@ def test_a_write_whose_reply_was_lost_is_recognised(store: FolderStore, clock: M
             super().create(key, body, content_type=content_type)
             return super().create(key, body, content_type=content_type)
 
-    claim = claimed(worker("w1", LosesReplies(store.root), clock))
+    claim = claimed(worker("w1", LosesReplies(tmp_path), clock))
     claim.start()
 
     assert claim.job.status is JobStatus.IN_PROGRESS

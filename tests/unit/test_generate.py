@@ -1,0 +1,272 @@
+"""A generate, with a stand-in engine: what is stored when, what is told to whom."""
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cloning import keys
+from cloning.actions import perform
+from cloning.audio import decode
+from cloning.errors import Conflict, InvalidText, Internal, JobCancelled, ResultTooLarge, ServiceError, StorageUnavailable, VoiceNotFound
+from cloning.jobs import JobStatus
+from cloning.requests import Limits, parse
+from cloning.service import Call, Service
+from local.folder_store import FolderStore
+from tests.conftest import SPOKEN, with_settings
+from tests.fakes import EchoTranscriber, ManualClock, ToneEngine
+
+TEXT = "The quick brown fox jumps over the lazy dog, and then it sleeps. " * 20
+
+
+def act(service: Service, call: Call | None = None, **raw: object) -> dict[str, Any]:
+    return perform(service, parse(raw, Limits(20_000, 10_000_000)), call or Call("runpod-1"))
+
+
+@pytest.fixture
+def anna(service: Service, human_wav: bytes) -> str:
+    service_upload(service, human_wav)
+    return "anna"
+
+
+def service_upload(service: Service, wav: bytes, **more: object) -> dict[str, Any]:
+    import base64
+
+    return act(service, action="upload", voice="anna", audio=base64.b64encode(wav).decode(), consent=True, **more)
+
+
+def test_the_reply_is_what_lies_in_the_bucket(service: Service, store: FolderStore, anna: str) -> None:
+    """Audio, digest, duration and manifest are stored before they are told."""
+    reply = act(service, text=TEXT, voice=anna)
+
+    audio = store.get(reply["audio"]["key"]).body
+    assert (reply["job_id"], reply["status"]) == ("runpod-1", "COMPLETED")
+    assert reply["audio"]["sha256"] == hashlib.sha256(audio).hexdigest()
+    assert reply["duration"] == pytest.approx(decode_length(audio))
+    assert json.loads(store.get(keys.manifest("runpod-1")).body)["manifest"] == reply["manifest"]
+    assert reply["audio_url"].startswith("file://")
+
+
+def decode_length(audio: bytes) -> float:
+    import io
+
+    import soundfile
+
+    return float(soundfile.info(io.BytesIO(audio)).duration)
+
+
+def test_every_applied_value_is_told(service: Service, anna: str, engine: ToneEngine) -> None:
+    """No ignored parameter: what was asked is what the engine got and what the manifest says."""
+    asked = {
+        "nfe_step": 16, "cfg_strength": 1.5, "sway_sampling_coef": -0.5, "speed": 1.2, "target_rms": 0.2,
+        "cross_fade_duration": 0.1, "fix_duration": 90.0, "remove_silence": True,
+    }  # fmt: skip
+
+    reply = act(service, text=TEXT, voice=anna, seed=5, **asked)
+
+    assert reply["manifest"]["parameters"] == asked
+    assert reply["manifest"]["seed"] == 5
+    assert len(reply["manifest"]["chunks"]) == len(engine.history) > 1
+    told = vars(engine.history[0][2])
+    assert {name: told[name] for name in asked if name != "fix_duration"} == {k: v for k, v in asked.items() if k != "fix_duration"}
+    assert {phase for phase in reply["timings"]} == {"queue", "voice", "transcript", "load", "infer", "encode", "upload", "total"}
+    assert (reply["manifest"]["engine"], reply["manifest"]["checkpoint_license"]) == ("tone", "none")
+
+
+def test_a_job_delivered_twice_is_done_once(service: Service, anna: str, engine: ToneEngine) -> None:
+    """The second delivery gets the first one's result, and the engine stays quiet."""
+    first = act(service, text=TEXT, voice=anna)
+    spoken = len(engine.history)
+
+    second = act(service, text=TEXT, voice=anna)
+
+    assert (second["audio"]["sha256"], len(engine.history)) == (first["audio"]["sha256"], spoken)
+
+
+def test_a_finished_job_outlives_its_voice(service: Service, anna: str) -> None:
+    """A redelivery after the voice was deleted still finds the result."""
+    first = act(service, text=TEXT, voice=anna)
+    act(service, action="delete", voice=anna)
+
+    assert act(service, text=TEXT, voice=anna)["audio"]["sha256"] == first["audio"]["sha256"]
+
+
+def test_one_job_id_with_another_text_is_a_conflict(service: Service, anna: str) -> None:
+    """Nobody gets another one's speech."""
+    act(service, text="One.", voice=anna, job_id="mine")
+
+    with pytest.raises(Conflict):
+        act(service, text="Two.", voice=anna, job_id="mine")
+
+
+def test_the_same_seed_gives_the_same_speech_under_any_id(service: Service, anna: str) -> None:
+    """And another seed another one; without a seed one is drawn, and told."""
+    digests = [
+        act(service, Call(f"j{n}"), text=TEXT, voice=anna, **seed)["audio"]["sha256"]
+        for n, seed in enumerate([{"seed": 42}, {"seed": 42}, {"seed": 43}, {}])
+    ]
+
+    assert (digests[0] == digests[1], digests[0] == digests[2], digests[0] == digests[3]) == (True, False, True)
+
+
+def test_the_transcript_is_made_once_for_ever(service: Service, anna: str, transcriber: EchoTranscriber) -> None:
+    """At the first generate, from the stored audio; kept in the record with the recogniser that made it."""
+    for n in range(3):
+        act(service, Call(f"j{n}"), text="Hello there.", voice=anna)
+
+    voice = service.voices.get(anna)
+    assert transcriber.calls == 1
+    assert voice.transcript is not None
+    assert (voice.transcript.text, voice.transcript.made_by) == (transcriber.words, "echo")
+
+
+def test_a_callers_own_transcript_is_used(service: Service, human_wav: bytes, transcriber: EchoTranscriber) -> None:
+    """Nothing is recognised then."""
+    service_upload(service, human_wav, transcript=SPOKEN)
+    act(service, text="Hello there.", voice="anna")
+
+    assert transcriber.calls == 0
+
+
+def test_progress_counts_chunks_in_the_record_and_to_runpod(service: Service, anna: str) -> None:
+    """Each chunk is told before it is spoken; the last word is the result's."""
+    sent: list[dict[str, Any]] = []
+
+    reply = act(service, Call("j", sent.append), text=TEXT, voice=anna)
+
+    total = len(reply["manifest"]["chunks"])
+    assert [update["done"] for update in sent] == list(range(total))
+    assert service.jobs.get("j").progress.model_dump() == {"done": total, "total": total}
+
+
+def test_a_cancel_stops_between_two_chunks(service: Service, anna: str, engine: ToneEngine) -> None:
+    """The flag of another caller is seen; the job says CANCELLED and has no result."""
+    engine.before_speaking = lambda _: void(service.jobs.cancel("j"))
+
+    with pytest.raises(JobCancelled):
+        act(service, Call("j"), text=TEXT, voice=anna)
+
+    assert len(engine.history) == 1
+    assert act(service, action="status", job_id="j")["status"] == "CANCELLED"
+
+
+def void(_: object) -> None:
+    """Drops a value where None is wanted."""
+
+
+def test_a_stopped_worker_gives_the_job_back(service: Service, anna: str, engine: ToneEngine) -> None:
+    """Between two chunks; whoever gets the job next makes the same speech."""
+    call = Call("j")
+    engine.before_speaking = lambda _: call.stopped.set()
+    with pytest.raises(ServiceError) as caught:
+        act(service, call, text=TEXT, voice=anna, seed=1)
+    engine.before_speaking = lambda _: None
+
+    assert (caught.value.code, caught.value.retryable) == ("INTERRUPTED", True)
+    assert act(service, action="status", job_id="j")["status"] == "INTERRUPTED"
+    again = act(service, Call("j"), text=TEXT, voice=anna, seed=1)
+    assert again["manifest"]["attempt"] == 2
+    assert again["audio"]["sha256"] == act(service, Call("k"), text=TEXT, voice=anna, seed=1)["audio"]["sha256"]
+
+
+def test_another_workers_job_is_waited_for(service: Service, anna: str, clock: ManualClock) -> None:
+    """A duplicate delivery is answered with the running worker's result, or takes over once that worker is silent."""
+    request = parse({"text": TEXT, "voice": anna, "job_id": "j"}, Limits(20_000, 1))
+    service.jobs.claim("j", request.digest(), 9)  # type: ignore[union-attr]  # it is a Generate
+    before = clock.monotonic()
+
+    reply = act(service, text=TEXT, voice=anna, job_id="j")
+
+    assert clock.monotonic() - before >= service.settings.lease_s
+    assert (reply["manifest"]["attempt"], reply["manifest"]["seed"]) == (2, 9)
+
+
+def test_bad_input_leaves_no_trace(service: Service, store: FolderStore, anna: str, engine: ToneEngine) -> None:
+    """Unknown voice, impossible text, a result that can't fit: refused with nothing stored and nothing spoken."""
+    act(service, action="upload", **_with_transcript(service))
+    before = [info.key for info in store.list()]
+
+    with pytest.raises(VoiceNotFound):
+        act(service, text="Hello.", voice="nobody")
+    with pytest.raises(InvalidText):
+        act(service, text="x" * 3000, voice="ben")
+    with pytest.raises(ResultTooLarge):
+        act(with_settings(service, max_reply_mb=1.0), text=TEXT * 3, voice="ben", delivery="inline")
+
+    assert [info.key for info in store.list()] == before
+    assert engine.history == []
+
+
+def _with_transcript(service: Service) -> dict[str, Any]:
+    import base64
+
+    from tests.conftest import examples
+
+    wav = (examples() / "basic" / "basic_ref_en.wav").read_bytes()
+    return {"voice": "ben", "audio": base64.b64encode(wav).decode(), "consent": True, "transcript": SPOKEN}
+
+
+def test_inline_audio_is_the_same_audio(service: Service, store: FolderStore, anna: str) -> None:
+    """Base64 of the very file; 'both' has the URL too."""
+    import base64
+
+    reply = act(service, text="Hello there.", voice=anna, delivery="both", format="mp3")
+
+    assert base64.b64decode(reply["audio"]["base64"]) == store.get(reply["audio"]["key"]).body
+    assert reply["audio_url"]
+    assert act(service, action="result", job_id="runpod-1", delivery="inline")["audio_url"] is None
+
+
+@pytest.mark.parametrize("audio_format", ["wav", "flac", "mp3", "ogg"])
+def test_every_format_can_be_decoded(service: Service, store: FolderStore, anna: str, audio_format: str) -> None:
+    """What the reply says of the file is true of the file."""
+    reply = act(service, text="Hello there, how are you today?", voice=anna, format=audio_format)
+
+    recording = decode(store.get(reply["audio"]["key"]).body)
+    assert (reply["audio"]["format"], reply["audio"]["key"]) == (audio_format, f"results/runpod-1.{audio_format}")
+    assert recording.duration == pytest.approx(reply["duration"], abs=0.1)
+
+
+def test_a_bug_is_recorded_without_its_traceback(service: Service, anna: str, engine: ToneEngine) -> None:
+    """The caller gets an incident id; the job's record says the same, and nothing more."""
+
+    def fail(_: str) -> None:
+        raise RuntimeError("secret /path/to/model on host gpu-7")
+
+    engine.before_speaking = fail
+    with pytest.raises(Internal) as caught:
+        act(service, text="Hello.", voice=anna)
+
+    status = act(service, action="status", job_id="runpod-1")
+    assert (status["status"], status["failure"]["code"]) == ("FAILED", "INTERNAL")
+    assert status["failure"]["details"] == {"incident": caught.value.details["incident"]}
+    assert "secret" not in json.dumps([status, caught.value.to_reply()])
+
+
+def test_noise_from_the_engine_is_a_failure(service: Service, anna: str, engine: ToneEngine) -> None:
+    """NaN samples (half precision gone wrong) never become a file."""
+    engine.speak = lambda *_, **__: np.array([np.nan], np.float32)  # type: ignore[method-assign]
+
+    with pytest.raises(Internal):
+        act(service, text="Hello.", voice=anna)
+    assert service.jobs.get("runpod-1").status is JobStatus.FAILED
+
+
+def test_a_store_that_goes_down_leaves_a_job_that_can_be_taken_over(
+    service: Service, store: FolderStore, anna: str, monkeypatch: pytest.MonkeyPatch, clock: ManualClock
+) -> None:
+    """No state depends on a last gasp: the lease lapses, and the next delivery finishes the job."""
+
+    def down(*_: object, **__: object) -> str:
+        raise StorageUnavailable("the bucket does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "put", down)
+        patch.setattr(service.jobs, "replace", down)
+        with pytest.raises(StorageUnavailable):
+            act(service, text="Hello there.", voice=anna)
+    clock.advance(61)
+
+    assert act(service, text="Hello there.", voice=anna)["status"] == "COMPLETED"

@@ -1,0 +1,148 @@
+"""The voice library: audio first, record last, one transcript for ever."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from cloning import keys
+from cloning.audio import check_and_make_canonical, encode
+from cloning.errors import InvalidAudio, StorageUnavailable, VoiceExists, VoiceNotFound
+from cloning.voices import NewVoice, Voice, VoiceLibrary
+from local.folder_store import FolderStore
+from tests.fakes import ManualClock
+from tests.unit.test_audio import tone, wav
+
+
+@pytest.fixture
+def voices(store: FolderStore, clock: ManualClock, tmp_path: Path) -> VoiceLibrary:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir(exist_ok=True)
+    return VoiceLibrary(store, clock, scratch)
+
+
+def add(voices: VoiceLibrary, name: str = "anna", *, seconds: float = 2.0, replace: bool = False, transcript: str | None = None) -> Voice:
+    canonical, measures = check_and_make_canonical(wav(tone(seconds)))
+    return voices.add(NewVoice(name, consent=True, language="en", transcript=transcript), canonical, measures, replace=replace)
+
+
+def test_a_record_names_audio_that_is_there(voices: VoiceLibrary, store: FolderStore) -> None:
+    """Whoever reads the record can rely on the audio and its digest."""
+    voice = add(voices)
+
+    audio = store.get(keys.voice_audio("anna", voice.audio.sha256)).body
+    assert hashlib.sha256(audio).hexdigest() == voice.audio.sha256
+    assert voices.get("anna") == voice
+    assert voices.reference(voice).read_bytes() == audio
+
+
+def test_the_same_upload_twice_is_one_voice(voices: VoiceLibrary) -> None:
+    """A job that is delivered twice is done once."""
+    assert add(voices) == add(voices)
+
+
+def test_another_recording_under_a_taken_name_is_refused(voices: VoiceLibrary) -> None:
+    """A voice changes only on request."""
+    first = add(voices)
+
+    with pytest.raises(VoiceExists):
+        add(voices, seconds=3.0)
+    assert voices.get("anna") == first
+
+
+def test_a_replaced_voice_leaves_nothing_of_the_old(voices: VoiceLibrary, store: FolderStore) -> None:
+    """Not even its audio: somebody may have asked for that."""
+    old = add(voices, transcript="old words")
+
+    new = add(voices, seconds=3.0, replace=True)
+
+    assert voices.get("anna") == new
+    assert new.transcript is None
+    assert old.audio.sha256 not in "".join(info.key for info in store.list())
+
+
+def test_a_bare_file_of_an_older_deployment_is_adopted(voices: VoiceLibrary, store: FolderStore, human_wav: bytes) -> None:
+    """It is checked, made canonical and given a record at its first use; nobody was asked for consent, and it says so."""
+    store.put("voices/old.wav", human_wav, content_type="audio/wav")
+
+    voice = voices.get("old")
+
+    assert (voice.adopted, voice.consent.given, voice.audio.sample_rate) == (True, None, 24_000)
+    assert voices.get("old") == voice
+
+
+def test_a_bare_file_that_is_no_audio_is_refused(voices: VoiceLibrary, store: FolderStore) -> None:
+    """It is checked like an upload, and gets no record."""
+    store.put("voices/old.wav", b"not a sound at all", content_type="audio/wav")
+
+    with pytest.raises(InvalidAudio):
+        voices.get("old")
+    assert [info.key for info in store.list()] == ["voices/old.wav"]
+
+
+def test_an_unknown_voice_is_not_found(voices: VoiceLibrary) -> None:
+    """By every verb."""
+    for verb in (voices.get, voices.delete):
+        with pytest.raises(VoiceNotFound):
+            verb("nobody")
+
+
+def test_the_first_transcript_stays(voices: VoiceLibrary) -> None:
+    """Two workers that transcribe at once end with one text, the first one's."""
+    voice = add(voices)
+
+    first = voices.with_transcript(voice, "what one worker heard", "whisper")
+    second = voices.with_transcript(voice, "what the other heard", "whisper")
+
+    assert first.transcript == second.transcript
+    assert second.transcript is not None
+    assert second.transcript.text == "what one worker heard"
+
+
+def test_a_transcript_of_replaced_audio_is_dropped(voices: VoiceLibrary) -> None:
+    """Text and audio must agree, even if the audio changes while a worker listens."""
+    voice = add(voices)
+    new = add(voices, seconds=3.0, replace=True)
+
+    assert voices.with_transcript(voice, "words of the old audio", "whisper") == new
+
+
+def test_damaged_audio_is_never_used(voices: VoiceLibrary, store: FolderStore) -> None:
+    """The digest in the record is checked on the way in."""
+    voice = add(voices)
+    store.put(keys.voice_audio("anna", voice.audio.sha256), encode(tone(2.0), 24_000, "wav")[:-10], content_type="audio/wav")
+
+    with pytest.raises(StorageUnavailable):
+        voices.reference(voice)
+
+
+def test_a_deleted_voice_is_gone_with_all_it_owned(voices: VoiceLibrary, store: FolderStore, human_wav: bytes) -> None:
+    """Record, audio and the bare file it came from; its namesakes stay."""
+    store.put("voices/anna.wav", human_wav, content_type="audio/wav")
+    voices.get("anna")
+    add(voices, "anna-2")
+
+    voices.delete("anna")
+
+    assert all(info.key.startswith("voices/anna-2/") for info in store.list())
+    with pytest.raises(VoiceNotFound):
+        voices.get("anna")
+
+
+def test_pages_show_every_voice_once(voices: VoiceLibrary, store: FolderStore, human_wav: bytes) -> None:
+    """Records, bare files and adopted ones; foreign objects are not voices."""
+    for name in ("anna", "anna.b", "anna-c", "zoe"):
+        add(voices, name)
+    for name in ("bare", "adopted"):
+        store.put(f"voices/{name}.wav", human_wav, content_type="audio/wav")
+    voices.get("adopted")
+    store.put("voices/readme.txt", b"hello", content_type="text/plain")
+
+    seen: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page, cursor = voices.page(limit=2, after=cursor)
+        assert len(page) <= 2
+        seen += [one if isinstance(one, str) else one.voice for one in page]
+
+    assert sorted(seen) == ["adopted", "anna", "anna-c", "anna.b", "bare", "zoe"]
