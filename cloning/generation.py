@@ -16,7 +16,8 @@ from cloning.audio import CONTENT_TYPES, decode, encode_pcm16, to_pcm16
 from cloning.clipping import remove_long_silences
 from cloning.clock import Stopwatch
 from cloning.errors import Interrupted, JobNotFound, ServiceError, StorageMisconfigured, StorageUnavailable
-from cloning.jobs import Busy, Claim, Finished, Heartbeat, Job, LeaseLost
+from cloning.job import Job
+from cloning.jobs import Busy, Claim, Finished, Heartbeat, LeaseLost
 from cloning.planning import SAMPLE_RATE, Plan, plan_speech
 from cloning.ports import Engine, EngineFacts, F5Parameters, Reference, Samples
 from cloning.replies import refuse_too_large

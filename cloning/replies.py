@@ -5,7 +5,7 @@ from typing import Any
 
 from cloning.encoding import encode_base64
 from cloning.errors import JobCancelled, JobFailed, JobNotFinished, ResultTooLarge
-from cloning.jobs import Job, JobStatus
+from cloning.job import Job, JobStatus
 from cloning.requests import Delivery
 from cloning.service import Service
 from cloning.voices import Voice

@@ -3,7 +3,6 @@
 import itertools
 import os
 import platform
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +19,7 @@ from tests.fakes import Always, EchoTranscriber, Inline, ManualClock, ToneEngine
 
 ROOT = Path(__file__).parent.parent
 SPOKEN = "Some call me nature, others call me mother nature."
-_OURS = tuple(name.upper() for name in Settings.model_fields) + ("BUCKET_", "RUNPOD_", "AWS_", "HF_")
+_OURS = (*(name.upper() for name in Settings.model_fields), "BUCKET_", "RUNPOD_", "AWS_", "HF_")
 
 
 def pytest_report_header() -> list[str]:
@@ -109,11 +108,11 @@ def examples() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_checkpoint() -> Iterator[Path]:
+def tiny_checkpoint() -> Path:
     """The small checkpoint with random weights, made once and kept."""
     from engines.tiny import make_checkpoint
 
-    yield make_checkpoint(ROOT / ".cache" / "tiny")
+    return make_checkpoint(ROOT / ".cache" / "tiny")
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,17 @@ import pytest
 from cloning import keys
 from cloning.actions import perform
 from cloning.audio import decode
-from cloning.errors import Conflict, InvalidText, Internal, JobCancelled, ResultTooLarge, ServiceError, StorageUnavailable, VoiceNotFound
-from cloning.jobs import JobStatus
+from cloning.errors import (
+    Conflict,
+    Internal,
+    InvalidText,
+    JobCancelled,
+    ResultTooLarge,
+    ServiceError,
+    StorageUnavailable,
+    VoiceNotFound,
+)
+from cloning.job import JobStatus
 from cloning.requests import Limits, parse
 from cloning.service import Call, Service
 from local.folder_store import FolderStore
@@ -71,7 +80,7 @@ def test_every_applied_value_is_told(service: Service, anna: str, engine: ToneEn
     assert len(reply["manifest"]["chunks"]) == len(engine.history) > 1
     told = vars(engine.history[0][2])
     assert {name: told[name] for name in asked if name != "fix_duration"} == {k: v for k, v in asked.items() if k != "fix_duration"}
-    assert {phase for phase in reply["timings"]} == {"queue", "voice", "transcript", "load", "infer", "encode", "upload", "total"}
+    assert set(reply["timings"]) == {"queue", "voice", "transcript", "load", "infer", "encode", "upload", "total"}
     assert (reply["manifest"]["engine"], reply["manifest"]["checkpoint_license"]) == ("tone", "none")
 
 

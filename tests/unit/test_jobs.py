@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from cloning import keys
 from cloning.errors import Conflict, GpuOutOfMemory, InvalidText, JobCancelled, JobNotFound
-from cloning.jobs import MOVES, Busy, Claim, Finished, IllegalMove, Job, JobStatus, JobStore, Lease, LeaseLost
+from cloning.job import MOVES, IllegalMove, Job, JobStatus, Lease
+from cloning.jobs import Busy, Claim, Finished, JobStore, LeaseLost
 from local.folder_store import FolderStore
 from tests.fakes import ManualClock
 

@@ -1,0 +1,65 @@
+"""`python -m local --port 8000`: RunPod's queue here, until Ctrl-C. Says on stderr what clients and workers need."""
+
+import argparse
+import asyncio
+import logging
+import shlex
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from local.job import Rules
+from local.server import Api, serving
+from local.worker import new_queue, worker_environment
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve one endpoint until SIGINT or SIGTERM."""
+    options = _options().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    asyncio.run(_serve(options))
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local", description="RunPod's queue on this machine.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8000, help="port; 0 takes a free one (default: %(default)s)")
+    parser.add_argument("--endpoint-id", default="local", help="the endpoint's id (default: %(default)s)")
+    parser.add_argument(
+        "--api-key", default="local", help="the key that clients and workers send (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--poll-s", type=float, default=5.0, help="how long a worker's request for jobs is held, in seconds"
+    )
+    parser.add_argument(
+        "--redeliver-after-s", type=float, help="give a silent worker's job to another one after so many seconds"
+    )
+    return parser
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    queue = new_queue(Rules(redeliver_after_s=options.redeliver_after_s))
+    api = Api(queue, endpoint_id=options.endpoint_id, api_key=options.api_key, poll_s=options.poll_s)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with tempfile.TemporaryDirectory(prefix="worker-home-", ignore_cleanup_errors=True) as home:
+        async with serving(api.application(), host=options.host, port=options.port) as port:
+            sys.stderr.write(_advice(options, port, Path(home)))
+            await stop.wait()
+
+
+def _advice(options: argparse.Namespace, port: int, home: Path) -> str:
+    url = f"http://{options.host}:{port}/v2"
+    environment = worker_environment(url, options.endpoint_id, "worker-1", home=home, api_key=options.api_key)
+    exports = "".join(f"  export {name}={shlex.quote(value)}\n" for name, value in environment.items())
+    return (
+        f"Endpoint {options.endpoint_id!r} is at {url}\n"
+        f"A worker needs (another RUNPOD_POD_ID each), then `python -u handler.py`:\n{exports}"
+        f"A client needs runpod.api_key = {options.api_key!r} and:\n  export RUNPOD_ENDPOINT_BASE_URL={shlex.quote(url)}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Keys are spelled and parsed in one place, and no id leaves its folder."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloning import keys
+
+IDS = st.from_regex(keys.ID_PATTERN, fullmatch=True)
+SHA = "a" * 64
+
+
+@given(name=IDS)
+def test_what_is_spelled_can_be_parsed(name: str) -> None:
+    """Voices and jobs are found again in a listing."""
+    assert keys.voice_of(keys.voice_record(name)) == (name, False)
+    assert keys.voice_of(keys.bare_voice(name)) == (name, True)
+    assert keys.job_of(keys.job_record(name)) == name
+
+
+@given(name=IDS)
+def test_only_the_record_proves_a_voice_or_a_job(name: str) -> None:
+    """Audio and chunks without a record are nobody's."""
+    assert keys.voice_of(keys.voice_audio(name, SHA)) is None
+    assert keys.job_of(keys.chunk(name, 0, SHA)) is None
+
+
+@given(one=IDS, other=IDS)
+def test_no_two_ids_share_a_key(one: str, other: str) -> None:
+    """A job's results are its own, whatever dots its name has."""
+    if one != other:
+        assert not set(keys.results(one)) & set(keys.results(other)) or one.startswith(other) or other.startswith(one)
+        assert keys.job_folder(one) != keys.job_folder(other)
+
+
+@given(text=st.text(max_size=70))
+def test_what_is_no_id_makes_no_key(text: str) -> None:
+    """Slashes, dots in front, spaces, line ends: refused going in."""
+    if keys.is_id(text):
+        assert "/" not in text
+        assert not text.startswith(".")
+        assert "\n" not in text
+    else:
+        for spell in (keys.voice_record, keys.job_record, keys.bare_voice, keys.checkpoint_folder, keys.manifest):
+            with pytest.raises(ValueError, match="is not an id"):
+                spell(text)
+
+
+@pytest.mark.parametrize("digest", ["", "A" * 64, "a" * 63, "../" + "a" * 61])
+def test_what_is_no_digest_makes_no_key(digest: str) -> None:
+    """A digest from a record is checked like an id from a caller."""
+    with pytest.raises(ValueError, match="is not a sha256"):
+        keys.voice_audio("anna", digest)
+
+
+@pytest.mark.parametrize("key", ["voices/../x/voice.json", "voices/a/b/voice.json", "voices/a.wav/x", "other/a/voice.json", "voices/a.WAV"])
+def test_foreign_keys_are_nobodys(key: str) -> None:
+    """A listing may hold anything; only our own shapes count."""
+    assert keys.voice_of(key) is None

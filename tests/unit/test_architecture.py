@@ -1,0 +1,103 @@
+"""The directions of imports, and the sizes that keep the code readable."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+PACKAGES = ("cloning", "engines", "model_cache", "local")
+MODULES = sorted([*ROOT.glob("*.py"), *(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))])
+EVERYTHING = sorted([*MODULES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py"), *(ROOT / "docs").rglob("*.py")])
+OURS = {"handler", "s3_utils", "s3_errors", "url_fetch", *PACKAGES}
+# Who may import what of ours. handler.py may import everything; nobody imports it.
+ALLOWED = {
+    "cloning": {"cloning"},
+    "s3_utils": {"s3_errors", "cloning"},
+    "s3_errors": {"cloning"},
+    "url_fetch": {"cloning"},
+    "model_cache": {"model_cache", "cloning"},
+    "engines": {"engines", "cloning"},
+    "local": {"local", "cloning"},
+}
+# cloning: no module may import one that stands behind it.
+LAYERS = [
+    {"errors", "clock", "records", "versions", "log", "settings"}, {"ports", "encoding", "text", "clipping", "object_keys"}, {"keys"},
+    {"requests", "audio", "planning", "job"}, {"voices", "jobs"}, {"synthesis", "service"}, {"replies"}, {"generation"}, {"actions"},
+]  # fmt: skip
+HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
+FOREIGN = {"boto3": {"s3_utils"}, "botocore": {"s3_utils", "s3_errors"}, "s3transfer": {"s3_utils"}, "runpod": {"handler", "url_fetch", "local"}}
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """(module, whether it is imported at the top of the file)"""
+    tree = ast.parse(path.read_text())
+    top = {id(node) for node in tree.body}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) in top) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, id(node) in top
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_inwards(path: Path) -> None:
+    """Handler -> everything; adapters -> cloning; cloning -> nothing outside itself."""
+    here = name_of(path)
+    if here != "handler":
+        ours = {module.split(".")[0] for module, _ in imports(path)} & OURS
+        assert ours <= ALLOWED[here]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_heavy_packages_are_imported_by_engines_alone_and_late(path: Path) -> None:
+    """Inside functions only, so that no import of ours pays for them."""
+    for module, at_top in imports(path):
+        package = module.split(".")[0]
+        if package in HEAVY:
+            assert (name_of(path), at_top) == ("engines", False), module
+        assert name_of(path) in FOREIGN.get(package, OURS), module
+
+
+def test_cloning_has_no_cycles() -> None:
+    """Every module imports only what stands before it."""
+    level = {name: depth for depth, names in enumerate(LAYERS) for name in names}
+    for path in (ROOT / "cloning").glob("[!_]*.py"):
+        for module, _ in imports(path):
+            if module.startswith("cloning."):
+                assert level[module.split(".")[1]] <= level[path.stem], f"{path.stem} imports {module}"
+
+
+def test_the_environment_has_one_reader() -> None:
+    """os.environ and os.getenv appear in no module of ours; cloning.settings reads through pydantic."""
+    for path in MODULES:
+        names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+        if name_of(path) != "local":  # it prepares the environment of the processes that it starts
+            assert not names & {"environ", "getenv"}, path
+
+
+def test_nothing_prints() -> None:
+    """Stdout belongs to the caller."""
+    for path in MODULES:
+        calls = {node.func.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+        if path.name not in {"demo.py", "__main__.py"}:
+            assert "print" not in calls, path
+
+
+def test_no_function_is_over_60_lines() -> None:
+    """Docstrings count: what doesn't fit a screen isn't read."""
+    for path in EVERYTHING:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 60, f"{path.name}: {node.name}"
+
+
+def test_no_module_is_over_320_lines() -> None:
+    """One thing a file."""
+    for path in MODULES:
+        assert len(path.read_text().splitlines()) <= 320, path

@@ -1,0 +1,146 @@
+"""The boundary: always a reply that the SDK can post, never an exception, never what is not the caller's."""
+
+import asyncio
+import json
+import logging
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cloning.errors import ResultTooLarge
+from cloning.service import Call, Service
+from handler import Progress, answer, make_handler, sendable
+from local.folder_store import FolderStore
+from tests.conftest import with_settings
+from tests.fakes import ManualClock
+from tests.unit.test_requests import FIELDS, JSON
+
+
+def test_a_failure_is_a_reply_with_a_code(service: Service) -> None:
+    """The SDK would send an exception's traceback to the caller."""
+    reply = answer(service, {"action": "status", "job_id": "nobody"}, Call("j"))
+
+    assert (reply["code"], reply["error"].split(":")[0], reply["retryable"]) == ("JOB_NOT_FOUND", "JOB_NOT_FOUND", False)
+
+
+def test_a_bug_gives_an_incident_id_and_nothing_else(
+    service: Service, store: FolderStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log has the traceback under that id; the reply has no path, host or key."""
+
+    def broken(key: str) -> None:
+        raise RuntimeError(f"/opt/secret/{key} on host gpu-7")
+
+    monkeypatch.setattr(store, "get", broken)
+    with caplog.at_level(logging.ERROR):
+        reply = answer(service, {"action": "status", "job_id": "j"}, Call("j"))
+
+    incident = reply["details"]["incident"]
+    assert reply == {
+        "error": f"INTERNAL: the service failed; quote incident {incident}", "code": "INTERNAL",
+        "message": f"the service failed; quote incident {incident}", "retryable": False, "details": {"incident": incident},
+    }  # fmt: skip
+    record = next(record for record in caplog.records if record.message == "incident")
+    assert vars(record)["incident"] == incident
+    assert record.exc_info is not None
+    assert "gpu-7" in str(record.exc_info[1])
+
+
+@given(raw=JSON | st.dictionaries(FIELDS, JSON, max_size=6))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_input_is_answered_with_strict_json(service: Service, raw: object) -> None:
+    """Not empty, no NaN, no bytes, no exception, whatever comes in."""
+    reply = answer(service, raw, Call("j"))
+
+    assert reply
+    json.dumps(reply, allow_nan=False)
+
+
+@pytest.mark.parametrize("reply", [{}, {"error": "x"}, {"refresh_worker": True}, {"n": float("nan")}, {"b": b"x"}])
+def test_what_the_sdk_would_drop_never_leaves(reply: dict[str, Any]) -> None:
+    """Empty replies, reserved keys, NaN and bytes are bugs, and become INTERNAL."""
+    with pytest.raises((AssertionError, ValueError, TypeError)):
+        sendable(reply, 1.0)
+
+
+def test_a_reply_over_the_limit_is_refused_by_name() -> None:
+    """RunPod would lose it without a word."""
+    with pytest.raises(ResultTooLarge):
+        sendable({"voices": "x" * 1_000_001}, 1.0)
+
+
+def test_status_is_answered_while_another_job_runs(service: Service) -> None:
+    """Blocking work is not on the event loop."""
+    release = threading.Event()
+    blocked = with_settings(service, worker_concurrency=2)
+    object.__setattr__(blocked, "fetch_url", lambda _: release.wait(30) and b"")
+    handler = make_handler(blocked, lambda *_: None)
+
+    async def both() -> tuple[Any, bool]:
+        upload = asyncio.create_task(
+            handler({"id": "a", "input": {"action": "upload", "voice": "x", "audio_url": "https://example.org", "consent": True}})  # type: ignore[arg-type]
+        )
+        await asyncio.sleep(0)
+        health = await handler({"id": "b", "input": {"action": "health"}})
+        was_done = upload.done()
+        release.set()
+        await upload
+        return health, was_done
+
+    health, upload_was_done = asyncio.run(both())
+
+    assert (health["status"], upload_was_done) == ("ok", False)
+
+
+def test_a_cancelled_delivery_tells_its_thread(service: Service) -> None:
+    """CancelledError passes through; the thread sees the flag between two chunks."""
+    entered, seen = threading.Event(), threading.Event()
+    calls: list[Call] = []
+
+    def fetch(_: str) -> bytes:
+        entered.set()
+        seen.wait(30)
+        return b""
+
+    object.__setattr__(service, "fetch_url", fetch)
+    handler = make_handler(service, lambda *_: None)
+
+    async def cancelled() -> None:
+        import handler as module
+
+        original = module.answer
+        module.answer = lambda service, raw, call: calls.append(call) or original(service, raw, call)  # type: ignore[assignment, func-returns-value]
+        try:
+            upload = {"action": "upload", "voice": "x", "audio_url": "https://example.org", "consent": True}
+            task = asyncio.create_task(handler({"id": "a", "input": upload}))  # type: ignore[arg-type]
+            while not entered.is_set():
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        finally:
+            module.answer = original
+            seen.set()
+
+    asyncio.run(cancelled())
+
+    assert calls[0].stopped.is_set()
+
+
+def test_progress_is_spaced_out_and_clear_of_the_result(clock: ManualClock) -> None:
+    """An update that arrives behind the result would leave the job IN_PROGRESS for ever."""
+    sent: list[Any] = []
+    progress = Progress(sent.append, clock, every_s=2.0, clear_s=0.5)
+
+    for _ in range(6):
+        progress({"done": len(sent)})
+        clock.advance(0.9)
+
+    assert len(sent) == 2
+    progress({"done": 9})
+    assert progress.seconds_to_wait() == pytest.approx(0.5)
+    clock.advance(1.0)
+    assert progress.seconds_to_wait() == 0.0

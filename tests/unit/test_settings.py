@@ -1,0 +1,51 @@
+"""Settings by the names that people already use; problems are told all at once, secrets never."""
+
+import pytest
+from pydantic import ValidationError
+
+from cloning.settings import Settings
+
+
+def test_a_bare_machine_needs_no_settings() -> None:
+    """The folder ./data stands in for the bucket."""
+    settings = Settings()
+
+    assert (settings.s3_bucket, str(settings.data_dir), settings.device) == (None, "data", "auto")
+
+
+@pytest.mark.parametrize("names", [("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), ("BUCKET_ENDPOINT_URL", "BUCKET_ACCESS_KEY_ID", "BUCKET_SECRET_ACCESS_KEY")])
+def test_both_families_of_names_are_read(names: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS's own and RunPod's."""
+    for name, value in zip(names, ("https://s3.example.org", "key", "secret"), strict=True):
+        monkeypatch.setenv(name, value)
+
+    settings = Settings()
+
+    assert settings.aws_endpoint_url == "https://s3.example.org"
+    assert settings.aws_access_key_id is not None
+    assert settings.aws_access_key_id.get_secret_value() == "key"
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deployment form leaves fields empty."""
+    monkeypatch.setenv("S3_BUCKET", "")
+    monkeypatch.setenv("WORKER_CONCURRENCY", "")
+
+    assert (Settings().s3_bucket, Settings().worker_concurrency) == (None, 4)
+
+
+def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by repr nor by str."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key-id-17")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret-17")
+
+    assert "-17" not in f"{Settings()} {Settings()!r}"
+
+
+@pytest.mark.parametrize(("name", "value"), [("WORKER_CONCURRENCY", "0"), ("DEVICE", "gpu"), ("LOG_LEVEL", "LOUD"), ("REQUIRE_CONSENT", "maybe"), ("AWS_ACCESS_KEY_ID", "alone")])
+def test_a_bad_setting_is_refused_at_start(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a worker takes jobs that it can't do."""
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ValidationError):
+        Settings()
