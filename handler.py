@@ -94,7 +94,7 @@ def make_engines(settings: Settings, store: ObjectStore) -> Lazy[Engine]:
             name=local.checkpoint.name,
             model=local.model_path,
             backbone=local.backbone,
-            arch=local.arch,
+            arch=dict(local.arch),
             vocab=local.vocab_path,
             vocoder=settings.vocoder_path or local.vocoder_path,
             sha256=local.sha256,

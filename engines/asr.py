@@ -25,15 +25,13 @@ class WhisperTranscriber:
     def load(cls, model: str, device: str) -> "WhisperTranscriber":
         """From a hub name or a transformers folder. Raises TranscriptionFailed if it can't be had."""
         import torch
-        from transformers import pipeline
-        from transformers.utils import logging
+        import transformers
 
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
+        _quieten(transformers.logging)
         device = choose_device(device)
         dtype = torch.float16 if device.startswith("cuda") else torch.float32
         try:
-            loaded = pipeline("automatic-speech-recognition", model=model, dtype=dtype, device=device)
+            loaded = transformers.pipeline("automatic-speech-recognition", model=model, dtype=dtype, device=device)
         except (OSError, ValueError) as error:
             raise TranscriptionFailed(
                 f"the speech recogniser {_name(model)!r} can't be loaded: set ASR_MODEL to a folder or give the worker access to "
@@ -56,6 +54,12 @@ class WhisperTranscriber:
         if not getattr(self._pipeline.model.generation_config, "is_multilingual", True):
             return {}
         return {"task": "transcribe"} | ({"language": language.split("-")[0]} if language else {})
+
+
+def _quieten(logging: Any) -> None:
+    """No progress bars and no advice in a worker's log; errors come as exceptions."""
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
 
 
 def _name(model: str) -> str:

@@ -1,0 +1,168 @@
+"""What an engine promises, kept by the real F5-TTS on a small checkpoint and by the tests' stand-in."""
+
+import glob
+import hashlib
+import tempfile
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cloning.audio import check_and_make_canonical
+from cloning.errors import CheckpointUnusable
+from cloning.planning import plan_speech
+from cloning.ports import Engine, F5Parameters, Reference
+from cloning.synthesis import synthesize
+from engines.f5 import F5Engine, F5Files
+from tests.conftest import SPOKEN
+from tests.fakes import ToneEngine
+from tests.real import load_tiny_engine
+
+QUICK = F5Parameters(nfe_step=4)
+TEXT = "The quick brown fox jumps over the lazy dog."
+
+
+@pytest.fixture(scope="module")
+def f5(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> F5Engine:
+    return load_tiny_engine(tiny_checkpoint, tmp_path_factory.mktemp("f5"))
+
+
+@pytest.fixture(params=["f5", "tone"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return request.getfixturevalue("f5") if request.param == "f5" else ToneEngine()
+
+
+@pytest.fixture(scope="module")
+def reference(human_wav: bytes, tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    canonical, _ = check_and_make_canonical(human_wav)
+    path = tmp_path_factory.mktemp("voice") / "reference.wav"
+    path.write_bytes(canonical.wav)
+    return Reference(path, SPOKEN, hashlib.sha256(canonical.wav).hexdigest(), canonical.duration)
+
+
+def test_speech_is_finite_float32_mono(engine: Engine, reference: Reference) -> None:
+    """Shape [n], nominally within full scale, longer for a longer text."""
+    wave = engine.speak(reference, TEXT, seed=1, parameters=QUICK)
+
+    assert (wave.dtype, wave.ndim) == (np.float32, 1)
+    assert np.isfinite(wave).all()
+    assert len(engine.speak(reference, TEXT * 2, seed=1, parameters=QUICK)) > len(wave) > engine.sample_rate / 2
+
+
+def test_a_seed_reproduces_a_chunk_whatever_ran_before(engine: Engine, reference: Reference) -> None:
+    """Same arguments, same samples; another seed, others."""
+    first = engine.speak(reference, TEXT, seed=1, parameters=QUICK)
+    other = engine.speak(reference, TEXT, seed=2, parameters=QUICK)
+    engine.speak(reference, "Something else.", seed=9, parameters=replace(QUICK, speed=1.5))
+
+    assert np.array_equal(engine.speak(reference, TEXT, seed=1, parameters=QUICK), first)
+    assert not np.array_equal(other, first)
+
+
+def test_a_seed_reproduces_a_chunk_in_any_thread(engine: Engine, reference: Reference) -> None:
+    """What torch and f5_tts keep per thread is no part of the result."""
+    waves = [engine.speak(reference, TEXT, seed=1, parameters=QUICK)]
+    thread = threading.Thread(target=lambda: waves.append(engine.speak(reference, TEXT, seed=1, parameters=QUICK)))
+    thread.start()
+    thread.join()
+
+    assert np.array_equal(*waves)
+
+
+def test_a_plan_foretells_the_length(f5: F5Engine, reference: Reference) -> None:
+    """So that what can't fit is refused before a GPU second is spent."""
+    for parameters in (QUICK, replace(QUICK, speed=1.3), replace(QUICK, fix_duration=30.0)):
+        plan = plan_speech(
+            f"{TEXT} " * 6, reference_text=reference.text, reference_s=reference.duration, seed=3, parameters=parameters
+        )
+        wave = synthesize(f5, reference, plan, parameters, before_chunk=lambda _: None)
+
+        assert len(wave) / f5.sample_rate == pytest.approx(plan.seconds, abs=0.03 * len(plan.chunks))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"nfe_step": 5},
+        {"cfg_strength": 1.0},
+        {"sway_sampling_coef": 0.0},
+        {"speed": 1.3},
+        {"target_rms": 0.3},
+        {"fix_duration": 9.0},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_every_parameter_reaches_the_model(f5: F5Engine, reference: Reference, changes: dict[str, float]) -> None:
+    """A parameter that changes nothing would be an ignored one."""
+    plain = f5.speak(reference, TEXT, seed=1, parameters=QUICK)
+    changed = f5.speak(reference, TEXT, seed=1, parameters=replace(QUICK, **changes))  # type: ignore[arg-type]  # real fields
+
+    assert not np.array_equal(plain, changed)
+
+
+def test_an_exception_inside_the_solver_leaves_nothing_behind(
+    f5: F5Engine, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Upstream keeps the text embedding of the chunk that failed, and would speak it next time."""
+    expected = f5.speak(reference, TEXT, seed=1, parameters=QUICK)
+    block = f5._model.transformer.transformer_blocks[1]
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("in the middle of the solver")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(block, "forward", fail)
+        with pytest.raises(RuntimeError, match="in the middle"):
+            f5.speak(reference, TEXT[::-1], seed=1, parameters=QUICK)
+
+    assert np.array_equal(f5.speak(reference, TEXT, seed=1, parameters=QUICK), expected)
+
+
+def test_stdout_stays_clean_and_temp_files_go(
+    f5: F5Engine, reference: Reference, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Upstream prints the text and keeps a temp file per voice for the life of the process."""
+    before = set(glob.glob(f"{tempfile.gettempdir()}/*.wav"))  # noqa: PTH207 - names are enough
+    fresh = replace(reference, sha256="1" * 64)
+
+    f5.speak(fresh, TEXT, seed=1, parameters=QUICK)
+
+    assert capfd.readouterr().out == ""
+    assert set(glob.glob(f"{tempfile.gettempdir()}/*.wav")) == before  # noqa: PTH207 - names are enough
+    assert f5._f5._ref_audio_cache == {}
+
+
+def test_the_facts_name_what_speaks(f5: F5Engine) -> None:
+    """Device, dtype, checkpoint and the note that its weights are random."""
+    facts = f5.facts
+
+    assert (facts.engine, facts.device, facts.dtype, facts.sampler) == ("f5", "cpu", "float32", "official")
+    assert "random weights" in facts.checkpoint_note
+    assert len(facts.checkpoint_sha256) == 64
+
+
+def test_a_file_that_does_not_fit_its_architecture_is_refused(tiny_checkpoint: Path) -> None:
+    """The official loader takes nothing but an exact fit; we say so without its list of 300 names."""
+    arch = {"dim": 32, "depth": 1, "heads": 2, "ff_mult": 2, "text_dim": 32, "conv_layers": 1}
+    files = F5Files(
+        "misfit", tiny_checkpoint / "model.safetensors", "DiT", arch, None, tiny_checkpoint / "vocoder", "0", "MIT", ""
+    )
+
+    with pytest.raises(CheckpointUnusable, match="does not load into its architecture"):
+        F5Engine.load(files, "cpu")
+
+
+def test_a_missing_vocoder_is_refused_with_what_to_do(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    """The message names the setting."""
+    load_tiny = load_tiny_engine(tiny_checkpoint, tmp_path)
+    model = next((tmp_path / "models").rglob("model.safetensors"))
+    from model_cache.catalog import find
+
+    arch = dict(find(str(tiny_checkpoint)).arch)
+    files = F5Files("tiny", model, "DiT", arch, None, tmp_path / "nowhere", "0", "MIT", "")
+
+    assert load_tiny.facts.engine == "f5"
+    with pytest.raises(CheckpointUnusable, match="VOCODER_PATH"):
+        F5Engine.load(files, "cpu")

@@ -1,0 +1,56 @@
+"""A real Whisper hears a human voice without a mistake; what it can't hear is an error."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cloning.audio import check_and_make_canonical, decode
+from cloning.errors import TranscriptionFailed
+from cloning.ports import Samples, Transcriber
+from engines.asr import WhisperTranscriber
+from tests.conftest import SPOKEN
+from tests.fakes import EchoTranscriber
+
+
+@pytest.fixture(scope="module")
+def whisper(small_whisper: Path) -> WhisperTranscriber:
+    return WhisperTranscriber.load(str(small_whisper), "cpu")
+
+
+@pytest.fixture(params=["whisper", "echo"])
+def transcriber(request: pytest.FixtureRequest) -> Transcriber:
+    return request.getfixturevalue("whisper") if request.param == "whisper" else EchoTranscriber(SPOKEN)
+
+
+@pytest.fixture(scope="module")
+def canonical(human_wav: bytes) -> Samples:
+    return decode(check_and_make_canonical(human_wav)[0].wav).samples
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+@pytest.mark.parametrize("language", [None, "en", "en-GB"])
+def test_a_human_voice_is_heard_at_wer_0(transcriber: Transcriber, canonical: Samples, language: str | None) -> None:
+    """Every word of the f5-tts package's sample, with and without being told the language."""
+    heard = transcriber.transcribe(canonical, 24_000, language=language)
+
+    assert words(heard.text) == words(SPOKEN)
+    assert heard.model == transcriber.model
+
+
+def test_silence_has_no_transcript(transcriber: Transcriber) -> None:
+    """A made-up text would be spoken into every result."""
+    with pytest.raises(TranscriptionFailed):
+        transcriber.transcribe(np.zeros(48_000, np.float32), 24_000, language="en")
+
+
+def test_a_recogniser_that_is_not_there_is_an_error_with_what_to_do(tmp_path: Path) -> None:
+    """It names the setting, and no path of this machine."""
+    with pytest.raises(TranscriptionFailed, match="ASR_MODEL") as caught:
+        WhisperTranscriber.load(str(tmp_path / "nowhere"), "cpu")
+
+    assert str(tmp_path) not in caught.value.message
