@@ -25,7 +25,11 @@ TRAINER = "f5_tts.model.trainer"
 
 _NOISE = (
     # (category, message, module): what the import is known to warn of; anything else is news and gets through.
-    (Warning, "invalid escape sequence|.* is an invalid escape sequence", ".*pydub"),  # while its files are first compiled
+    (
+        Warning,
+        "invalid escape sequence|.* is an invalid escape sequence",
+        ".*pydub",
+    ),  # while its files are first compiled
     (DeprecationWarning, "'audioop' is deprecated", "pydub"),
     (RuntimeWarning, "Couldn't find ffmpeg or avconv", "pydub"),  # audio reaches f5_tts as WAV, which needs no ffmpeg
     (DeprecationWarning, "`torch.jit.script` is deprecated", "torch"),  # vocos and its friends decorate with it

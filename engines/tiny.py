@@ -69,7 +69,9 @@ def make_checkpoint(out: Path, *, arch: str = TINY, seed: int = 0) -> Path:
 def _expect_same(out: Path, record: dict[str, Any]) -> None:
     there = out / "checkpoint.json"
     if not there.is_file() or json.loads(there.read_text("utf-8")) != record:
-        raise FileExistsError(f"{out} holds something else than the checkpoint {record['name']}: remove it or choose another folder")
+        raise FileExistsError(
+            f"{out} holds something else than the checkpoint {record['name']}: remove it or choose another folder"
+        )
 
 
 def _record(arch: str, seed: int) -> dict[str, Any]:
@@ -129,18 +131,24 @@ def _weights(arch: dict[str, Any], vocab: Path) -> "dict[str, Tensor]":
     _, size = get_tokenizer(str(vocab), "custom")
     mels = utils_infer.n_mel_channels
     model = CFM(transformer=DiT(**arch, text_num_embeds=size, mel_dim=mels), mel_spec_kwargs={"n_mel_channels": mels})
-    _wake_outputs(model.transformer)
+    _make_lively(model.transformer, {r"attn_norm\.linear|norm_out\.linear|proj_out": 2.0, r"to_[qk]\.": 4.0})
     scalars = {"ema.initted": torch.tensor(True), "ema.step": torch.tensor(0)}
     return {f"ema.{name}": tensor for name, tensor in model.state_dict().items()} | scalars
 
 
-def _wake_outputs(transformer: "nn.Module") -> None:
-    """DiT zero-initialises its gates and its output: without this, the result would be the noise that it started from."""
+def _make_lively(module: "nn.Module", gains: dict[str, float]) -> None:
+    """
+    Draw the matrices whose name a pattern of `gains` matches anew, with that gain over the square root of their inputs.
+
+    DiT zero-initialises its gates and its output, so that fresh weights give back the noise that they started from; and fresh
+    attention looks everywhere alike, so that no text is heard. What is spoken should depend on every input.
+    """
     from torch.nn import init
 
-    for name, parameter in transformer.named_parameters():
-        if re.search(r"attn_norm\.linear|norm_out\.linear|proj_out", name):
-            init.normal_(parameter, std=0.02)
+    for name, parameter in module.named_parameters():
+        for pattern, gain in gains.items():
+            if parameter.ndim > 1 and re.search(pattern, name):
+                init.normal_(parameter, std=gain / parameter.shape[1] ** 0.5)
 
 
 def _write_vocoder(folder: Path, size: dict[str, int]) -> None:
@@ -149,12 +157,16 @@ def _write_vocoder(folder: Path, size: dict[str, int]) -> None:
 
     frames = {"n_fft": 1024, "hop_length": 256, "padding": "center"}
     config = {
-        "feature_extractor": _part("feature_extractors.MelSpectrogramFeatures", sample_rate=24000, n_mels=100, **frames),
+        "feature_extractor": _part(
+            "feature_extractors.MelSpectrogramFeatures", sample_rate=24000, n_mels=100, **frames
+        ),
         "backbone": _part("models.VocosBackbone", input_channels=100, **size),
         "head": _part("heads.ISTFTHead", dim=size["dim"], **frames),
     }
     OmegaConf.save(config, folder / "config.yaml")
-    torch.save(Vocos.from_hparams(str(folder / "config.yaml")).state_dict(), folder / "pytorch_model.bin")
+    vocoder = Vocos.from_hparams(str(folder / "config.yaml"))
+    _make_lively(vocoder, {r"head\.out": 1.0})
+    torch.save(vocoder.state_dict(), folder / "pytorch_model.bin")
 
 
 def _part(name: str, **arguments: object) -> dict[str, object]:
@@ -164,10 +176,14 @@ def _part(name: str, **arguments: object) -> dict[str, object]:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m engines.tiny", description="Make a checkpoint folder with random weights.")
+    parser = argparse.ArgumentParser(
+        prog="python -m engines.tiny", description="Make a checkpoint folder with random weights."
+    )
     parser.add_argument("out", type=Path, help="folder to make; left alone if it holds this checkpoint already")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes (default 0)")
-    parser.add_argument("--arch", default=TINY, help="'tiny' (default) or a configuration of f5_tts, such as F5TTS_v1_Base")
+    parser.add_argument(
+        "--arch", default=TINY, help="'tiny' (default) or a configuration of f5_tts, such as F5TTS_v1_Base"
+    )
     arguments = parser.parse_args()
     try:
         make_checkpoint(arguments.out, arch=arguments.arch, seed=arguments.seed)

@@ -17,7 +17,10 @@ EXPECTED = expected_keys(TINY_ARCH, 2545)
 NAMES = st.sampled_from(sorted(EXPECTED))
 
 SCALARS: dict[str, Shape] = {"initted": (), "step": ()}
-MEL_BUFFERS: dict[str, Shape] = {"mel_spec.mel_stft.mel_scale.fb": (513, 100), "mel_spec.mel_stft.spectrogram.window": (1024,)}
+MEL_BUFFERS: dict[str, Shape] = {
+    "mel_spec.mel_stft.mel_scale.fb": (513, 100),
+    "mel_spec.mel_stft.spectrogram.window": (1024,),
+}
 
 
 def header(shapes: Mapping[str, Shape], dtype: str = "F32") -> Header:
@@ -97,7 +100,11 @@ def test_the_whole_ema_object_loses_its_online_weights() -> None:
 
 
 @settings(deadline=None)
-@given(name=NAMES, prefix=st.sampled_from(["", "ema_model.", "ema.", "ema.ema_model."]), what=st.sampled_from(["gone", "other", "shape", "more"]))
+@given(
+    name=NAMES,
+    prefix=st.sampled_from(["", "ema_model.", "ema.", "ema.ema_model."]),
+    what=st.sampled_from(["gone", "other", "shape", "more"]),
+)
 def test_one_wrong_tensor_refuses_the_file(name: str, prefix: str, what: str) -> None:
     """A known prefix proves nothing: one tensor missing, misnamed, misshapen or too many, and the reason names it."""
     shapes = dict(EXPECTED)

@@ -25,7 +25,7 @@ Arrays = dict[str, NDArray[Any]]
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12).filter(lambda name: name != "__metadata__")
 SHAPES = st.lists(st.integers(0, 4), max_size=3).map(tuple)
 TYPES = st.sampled_from([np.float32, np.float16, np.int64, np.int8, np.bool_])
-METADATA = st.none() | st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2)
+METADATA = st.none() | st.dictionaries(st.text(max_size=5), st.text(max_size=5), min_size=1, max_size=2)
 
 
 @st.composite
@@ -55,7 +55,9 @@ def entry(begin: int, end: int) -> dict[str, object]:
 
 def same(left: Arrays, right: Arrays) -> bool:
     return left.keys() == right.keys() and all(
-        left[name].dtype == right[name].dtype and left[name].shape == right[name].shape and left[name].tobytes() == right[name].tobytes()
+        left[name].dtype == right[name].dtype
+        and left[name].shape == right[name].shape
+        and left[name].tobytes() == right[name].tobytes()
         for name in left
     )
 
@@ -160,7 +162,9 @@ def test_arbitrary_bytes_are_refused(content: bytes) -> None:
         pytest.param({"a": entry(0, 2), "b": entry(1, 3)}, b"abc", id="overlap"),
         pytest.param({"a": {"dtype": "U8", "shape": [2], "data_offsets": [0, 3]}}, b"abc", id="shape of another size"),
         pytest.param({"a": {"dtype": "Q4", "shape": [3], "data_offsets": [0, 3]}}, b"abc", id="unknown dtype"),
-        pytest.param({"a": {"dtype": ["U8"], "shape": [3], "data_offsets": [0, 3]}}, b"abc", id="dtype that is no text"),
+        pytest.param(
+            {"a": {"dtype": ["U8"], "shape": [3], "data_offsets": [0, 3]}}, b"abc", id="dtype that is no text"
+        ),
         pytest.param({"a": {"dtype": "U8", "shape": [-3], "data_offsets": [3, 0]}}, b"abc", id="negative"),
         pytest.param({"a": {"dtype": "U8", "shape": [True], "data_offsets": [0, 1]}}, b"a", id="boolean size"),
         pytest.param({"a": {"dtype": "U8", "shape": [3]}}, b"abc", id="no offsets"),

@@ -1,0 +1,185 @@
+"""
+Which checkpoints exist.
+
+A checkpoint is named in catalog.yaml, or it is a folder with a `checkpoint.json`:
+
+    {"name": "my-voice", "config": "F5TTS_v1_Base", "model": "model.safetensors", "vocab": "vocab.txt",
+     "license": "cc-by-nc-4.0", "commercial": false}
+
+`config` names a configuration of f5_tts, unless `architecture` gives the DiT's arguments itself. `vocab` (default: f5_tts's
+own) and `vocoder` (a folder with config.yaml and pytorch_model.bin; default: the hub's Vocos) lie in the same folder;
+`languages` and `note` are told to callers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+from omegaconf import OmegaConf
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from cloning.errors import CheckpointUnusable, InvalidRequest
+from cloning.keys import ID_PATTERN
+
+HUB = "hf://"
+CARD = "checkpoint.json"
+_CATALOG = Path(__file__).with_name("catalog.yaml")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """
+    A checkpoint, wherever its files are. `source` and `vocab` are a path or an hf:// URL; `vocoder` is a folder.
+
+    `arch` holds the arguments of the backbone's class; `vocab` None is f5_tts's own, `vocoder` None the hub's Vocos.
+    `sha256` is the source file's, where it is known.
+    """
+
+    name: str
+    source: str
+    config: str
+    backbone: str
+    arch: Mapping[str, Any]
+    vocab: str | None
+    vocoder: str | None
+    languages: tuple[str, ...]
+    license: str
+    commercial: bool
+    note: str
+    sha256: str | None = None
+
+    @property
+    def on_hub(self) -> bool:
+        return self.source.startswith(HUB)
+
+
+def _inside(path: str) -> str:
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        raise ValueError("must lie in the folder of the checkpoint.json")
+    return path
+
+
+InnerPath = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
+
+
+class Architecture(BaseModel):
+    """The model's class and its arguments."""
+
+    model_config = ConfigDict(frozen=True)
+
+    backbone: Literal["DiT"] = "DiT"
+    arch: dict[str, Any]
+
+    @field_validator("arch")
+    @classmethod
+    def _has_a_width(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(value.get("dim"), int):
+            raise ValueError("must hold the arguments of the class, `dim` among them")  # noqa: TRY004 - pydantic collects ValueError
+        return value
+
+
+class Card(BaseModel):
+    """The content of a `checkpoint.json`; what it doesn't know it ignores."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(pattern=rf"^{ID_PATTERN}$")
+    config: str
+    architecture: Architecture | None = None
+    mel_spec_type: Literal["vocos"] = "vocos"
+    model: InnerPath
+    vocab: InnerPath | None = None
+    vocoder: InnerPath | None = None
+    languages: tuple[str, ...] = ()
+    license: str
+    commercial: bool
+    note: str = ""
+
+
+def find(name_or_folder: str) -> Checkpoint:
+    """
+    The checkpoint of that name, or in that folder. Only names with a '/' are folders: an id that a caller sends never is.
+
+    Raises InvalidRequest for an unknown name, CheckpointUnusable for a folder without a usable `checkpoint.json`.
+    """
+    if "/" in name_or_folder:
+        return _from_folder(Path(name_or_folder))
+    catalog = _read(_CATALOG)
+    if name_or_folder not in catalog:
+        raise InvalidRequest(
+            f"unknown checkpoint {name_or_folder!r}: choose one of {', '.join(catalog)}, or set CHECKPOINT to the path of a folder "
+            f"with a {CARD}",
+            field="checkpoint",
+            choices=list(catalog),
+        )
+    entry = catalog[name_or_folder]
+    architecture = published(entry["config"])
+    return Checkpoint(
+        **{**entry, "languages": tuple(entry["languages"])},
+        name=name_or_folder,
+        backbone=architecture.backbone,
+        arch=architecture.arch,
+    )
+
+
+def _from_folder(folder: Path) -> Checkpoint:
+    card = _card(folder)
+    architecture = card.architecture or published(card.config)
+    return Checkpoint(
+        name=card.name,
+        source=str(folder / card.model),
+        config=card.config,
+        backbone=architecture.backbone,
+        arch=architecture.arch,
+        vocab=str(folder / card.vocab) if card.vocab else None,
+        vocoder=str(folder / card.vocoder) if card.vocoder else None,
+        languages=card.languages,
+        license=card.license,
+        commercial=card.commercial,
+        note=card.note,
+    )
+
+
+def _card(folder: Path) -> Card:
+    path = folder / CARD
+    if not path.is_file():
+        raise CheckpointUnusable(
+            f"the checkpoint folder {folder.name!r} has no {CARD}: add one with name, config (F5TTS_Base for v0 weights, "
+            "F5TTS_v1_Base for v1: the file can't tell), model, license and commercial; `vocab` if it has its own vocab.txt"
+        )
+    try:
+        return Card.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise CheckpointUnusable(f"the {CARD} of {folder.name!r} can't be read: {error.strerror}") from error
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, what['loc'])) or 'it'}: {what['msg']}" for what in error.errors())
+        raise CheckpointUnusable(f"the {CARD} of {folder.name!r} is not usable: {problems}") from error
+
+
+def _read(path: Path) -> Any:
+    # resolve=False: f5_tts's configurations refer to times and folders of a training run, which are of no use here.
+    return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+
+
+def published(config: str) -> Architecture:
+    """The architecture of one of f5_tts's own configurations, without importing f5_tts (it would import torch)."""
+    folder = f5_folder() / "configs"
+    choices = sorted(path.stem for path in folder.glob("F5TTS_*.yaml"))
+    if config not in choices:
+        raise CheckpointUnusable(
+            f"unknown configuration {config!r}: choose one of {', '.join(choices)}, or give `architecture`"
+        )
+    model = _read(folder / f"{config}.yaml")["model"]
+    return Architecture(backbone=model["backbone"], arch=model["arch"])
+
+
+def f5_folder() -> Path:
+    """Where the package f5_tts lies. Raises CheckpointUnusable if it is not installed."""
+    spec = find_spec("f5_tts")
+    if spec is None or not spec.submodule_search_locations:
+        raise CheckpointUnusable(
+            "f5_tts is not installed, and its configurations and vocabulary are needed: run `make setup`"
+        )
+    return Path(next(iter(spec.submodule_search_locations)))

@@ -1,0 +1,45 @@
+"""The model hub, one file at a time."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cloning.errors import CheckpointUnusable
+
+FetchHub = Callable[[str], Path]
+"""An hf:// URL to a file on this disk, which stays the hub cache's. Raises CheckpointUnusable."""
+
+
+def hub_fetcher(folder: Path) -> FetchHub:
+    """A `FetchHub` whose downloads are kept in `folder`. HF_HUB_OFFLINE, HF_TOKEN and HF_ENDPOINT work as everywhere."""
+
+    def fetch(url: str) -> Path:
+        from cached_path import cached_path
+
+        try:
+            return Path(cached_path(url, cache_dir=folder))
+        except Exception as error:  # the hub's client raises its own errors, httpx's, requests' and OSError
+            raise _explained(url, error) from error
+
+    return fetch
+
+
+def _explained(url: str, error: Exception) -> CheckpointUnusable:
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        LocalEntryNotFoundError,
+        RemoteEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
+
+    if isinstance(error, GatedRepoError):
+        why, again = "its owner must grant access: accept its terms on the hub and set HF_TOKEN", False
+    elif isinstance(error, RemoteEntryNotFoundError | RepositoryNotFoundError) and not isinstance(
+        error, LocalEntryNotFoundError
+    ):
+        why, again = "the hub doesn't have it (a private one needs HF_TOKEN)", False
+    else:
+        why, again = (
+            "the hub could not be reached. The same call may work later; or put the checkpoint into the bucket or a folder",
+            True,
+        )
+    return CheckpointUnusable(f"{url} can't be fetched ({type(error).__name__}): {why}", source=url, try_again=again)

