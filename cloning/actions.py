@@ -5,6 +5,7 @@ import platform
 from cloning.audio import check_and_make_canonical
 from cloning.errors import ConsentRequired, InvalidAudio, InvalidRequest, ServiceError
 from cloning.generation import run_to_the_end, transcribed
+from cloning.names import public_name
 from cloning.ports import NoSuchObject
 from cloning.replies import Reply, result_reply, status_reply, voice_reply
 from cloning.requests import AnyRequest, Cancel, Delete, Generate, Health, Result, Status, Upload, Voices
@@ -115,8 +116,8 @@ def health(service: Service) -> Reply:
         "store": {"kind": type(service.store).__name__, "reachable": problem is None, "problem": problem},
         "engine": service.engines.loaded(),
         "transcriber": service.transcribers.loaded(),
-        "checkpoint": service.settings.checkpoint,
-        "asr_model": service.settings.asr_model,
+        "checkpoint": public_name(service.settings.checkpoint),
+        "asr_model": public_name(service.settings.asr_model),
         "worker": service.worker,
         "python": platform.python_version(),
         "versions": versions(),

@@ -53,6 +53,7 @@ class Measures:
     snr_db: float
 
     def to_json(self) -> dict[str, float]:
+        """Rounded, as replies and records carry them."""
         return {name: round(value, 4) for name, value in asdict(self).items()}
 
 

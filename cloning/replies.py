@@ -92,4 +92,4 @@ def _no_result(job: Job, now: datetime) -> JobFailed | JobCancelled | JobNotFini
 
 def when(moment: datetime | None) -> str | None:
     """ISO 8601 in UTC."""
-    return moment.isoformat() if moment else None
+    return moment.isoformat().replace("+00:00", "Z") if moment else None

@@ -52,7 +52,7 @@ class Voice(Record):
     transcript: VoiceTranscript | None
     language: str | None
     consent: Consent
-    measured: dict[str, float]
+    measured: dict[str, int | float]
     created_at: datetime
     adopted: bool = False
 
@@ -98,6 +98,8 @@ class VoiceLibrary:
         try:
             self._store.replace(keys.voice_record(voice.voice), voice.body(), etag=etag, content_type=CONTENT_TYPE)
         except Changed:
+            if self._load(voice.voice)[0] == voice:  # our own write, whose reply was lost
+                return voice
             raise VoiceExists(f"voice {voice.voice!r} was changed by somebody else just now; send it again", voice=voice.voice) from None
         if stored.audio.sha256 != voice.audio.sha256:
             self._store.delete(keys.voice_audio(voice.voice, stored.audio.sha256))

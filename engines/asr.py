@@ -8,10 +8,14 @@ folder, and given samples instead of a path: transformers would start an ffmpeg 
 from typing import Any
 
 from cloning.errors import TranscriptionFailed
+from cloning.names import public_name
 from cloning.ports import Samples, Transcript
 from engines.device import choose_device
 
 _RATE = 16_000
+# 12 s of speech are some 60 tokens, in the densest scripts under 200. Where it hears no speech Whisper may repeat itself to its
+# own limit, which takes minutes on a CPU.
+_MOST_TOKENS = 224
 
 
 class WhisperTranscriber:
@@ -34,10 +38,10 @@ class WhisperTranscriber:
             loaded = transformers.pipeline("automatic-speech-recognition", model=model, dtype=dtype, device=device)
         except (OSError, ValueError) as error:
             raise TranscriptionFailed(
-                f"the speech recogniser {_name(model)!r} can't be loaded: set ASR_MODEL to a folder or give the worker access to "
-                f"the hub; or upload the voice with its transcript", asr_model=_name(model),
+                f"the speech recogniser {public_name(model)!r} can't be loaded: set ASR_MODEL to a folder or give the worker access to "
+                f"the hub; or upload the voice with its transcript", asr_model=public_name(model),
             ) from error  # fmt: skip
-        return cls(loaded, _name(model))
+        return cls(loaded, public_name(model))
 
     def transcribe(self, samples: Samples, sample_rate: int, *, language: str | None) -> Transcript:
         """The words of at most 30 s. Raises TranscriptionFailed if none are heard."""
@@ -49,19 +53,15 @@ class WhisperTranscriber:
             raise TranscriptionFailed("no words were heard in the reference audio; upload the voice with its transcript, or another recording")
         return Transcript(spoken, self.model)
 
-    def _options(self, language: str | None) -> dict[str, str]:
+    def _options(self, language: str | None) -> dict[str, Any]:
         """An English-only Whisper refuses to be told its task and language."""
-        if not getattr(self._pipeline.model.generation_config, "is_multilingual", True):
-            return {}
-        return {"task": "transcribe"} | ({"language": language.split("-")[0]} if language else {})
+        options: dict[str, Any] = {"max_new_tokens": _MOST_TOKENS}
+        if getattr(self._pipeline.model.generation_config, "is_multilingual", True):
+            options |= {"task": "transcribe"} | ({"language": language.split("-")[0]} if language else {})
+        return options
 
 
 def _quieten(logging: Any) -> None:
     """No progress bars and no advice in a worker's log; errors come as exceptions."""
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-
-
-def _name(model: str) -> str:
-    """A hub name as it is; of a folder only the last part: no machine path leaves the worker."""
-    return model if model.count("/") <= 1 and not model.startswith(("/", ".", "~")) else model.rstrip("/").rsplit("/", 1)[-1]

@@ -1,0 +1,7 @@
+"""Names for callers: what a setting names, without this machine's paths."""
+
+
+def public_name(name: str) -> str:
+    """A catalogue's or hub's name as it is; of a folder only the last part."""
+    is_folder = name.count("/") > 1 or name.startswith(("/", ".", "~"))
+    return name.rstrip("/").rsplit("/", 1)[-1] if is_folder else name

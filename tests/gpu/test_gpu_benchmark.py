@@ -1,0 +1,97 @@
+"""`python -m benchmarks.gpu`, the script that `make gpu` runs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+PHASES = {"import_torch", "import_f5", "start_device", "make_weights", "load", "first_run"}
+
+
+def run(*arguments: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks.gpu", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+    """The report of one small case on the CPU, and the file that it was written to as well."""
+    written = tmp_path_factory.mktemp("report") / "new" / "gpu.json"
+    options = ("--nfe", "4", "--seconds", "1", "--repeat", "2", "--json", str(written))
+    done = run("--size", "tiny", "--device", "cpu", *options, timeout_s=300)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), written
+
+
+def test_stdout_is_the_report_alone(tiny: tuple[dict[str, Any], Path]) -> None:
+    """One JSON object on stdout, the same in the file; a folder that isn't there is made."""
+    report, written = tiny
+    assert json.loads(written.read_text()) == report
+
+
+def test_the_report_says_what_ran_where(tiny: tuple[dict[str, Any], Path]) -> None:
+    """Engine, device, dtype, versions and date stand beside the figures, and that the weights are random."""
+    report, _ = tiny
+    assert (report["engine"], report["sampler"]) == ("f5", "official")
+    assert (report["device"], report["dtype"]) == ("cpu", "float32")
+    assert "not sound" in report["note"]
+    assert report["versions"]["f5-tts"] == "1.1.22"
+    assert report["versions"]["torch"].startswith("2.")
+    assert report["date"].endswith("+00:00")
+    assert report["placeholders"] == []
+
+
+def test_every_phase_has_its_seconds(tiny: tuple[dict[str, Any], Path]) -> None:
+    """From the import to the first run, nothing is left out or negative."""
+    report, _ = tiny
+    assert report["phases_s"].keys() == PHASES
+    assert min(report["phases_s"].values()) >= 0
+
+
+def test_a_case_adds_up(tiny: tuple[dict[str, Any], Path]) -> None:
+    """The audio has the length asked for (to a frame), each run is listed, RTF is the median over the audio's seconds."""
+    report, _ = tiny
+    (case,) = report["cases"]
+    assert (case["nfe_step"], case["asked_s"]) == (4, 1.0)
+    assert case["audio_s"] == pytest.approx(1.0, abs=2 * 256 / 24_000)
+    assert len(case["runs_s"]) == 2
+    assert min(case["runs_s"]) <= case["median_s"] <= max(case["runs_s"])
+    assert case["rtf"] == pytest.approx(case["median_s"] / case["audio_s"], abs=1e-4)
+    assert case["vocoder_s"] > 0
+    assert 0 < case["solver_s"] < max(case["runs_s"])
+
+
+def test_a_cpu_has_no_gpu_memory(tiny: tuple[dict[str, Any], Path]) -> None:
+    """null, not 0: nothing was measured."""
+    report, _ = tiny
+    assert report["cases"][0]["vram"] is None
+    assert report["memory"]["vram_load"] is None
+    assert report["machine"]["card"] is None
+    assert report["memory"]["rss_peak_mib"] >= report["memory"]["rss_after_load_mib"] > 0
+
+
+@pytest.mark.parametrize(("option", "value"), [("--nfe", "65"), ("--seconds", "0"), ("--repeat", "0")])
+def test_values_beyond_the_model_are_refused(option: str, value: str) -> None:
+    """Before anything is made: exit status 2, nothing on stdout, the value named."""
+    done = run(option, value, timeout_s=60)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{value} is not within" in done.stderr
+
+
+def test_full_size_on_a_gpu() -> None:
+    """F5TTS_v1_Base in fp16 on the card, with its memory; one short case."""
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device here: the full size is measured on a GPU only (`make gpu`)")
+    done = run("--device", "cuda", "--nfe", "16", "--seconds", "5", "--repeat", "1", timeout_s=600)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["dtype"], report["parameters"]) == ("float16", 337_096_804)
+    assert report["machine"]["card"]
+    assert report["cases"][0]["vram"]["peak_reserved_mib"] >= report["cases"][0]["vram"]["peak_allocated_mib"] > 640
