@@ -1,0 +1,56 @@
+# Two commands do everything on a fresh machine with Python 3.11 or 3.12: `make demo` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+UV_VERSION := 0.13.9
+UV := .uv/bin/uv
+PYTHON := .venv/bin/python
+
+.PHONY: help setup demo test check fix bench gpu wheelhouse image lock
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
+
+setup: .venv/.ready  ## install the locked versions into .venv
+
+.venv/.ready: uv.lock pyproject.toml | $(UV)
+	$(UV) sync --frozen
+	touch $@
+
+$(UV):
+	python3 -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+demo: setup  ## upload a voice, speak with it, leave out/speech.wav and out/report.md
+	$(PYTHON) -m local.demo
+
+test: setup  ## every test
+	$(PYTHON) -m pytest
+
+check: setup  ## style, types, import directions, generated files up to date; changes nothing
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	$(PYTHON) -m pytest -q tests/unit/test_architecture.py
+	$(PYTHON) -m docs.generate --check
+	scripts/requirements.sh | diff - requirements.txt
+
+fix: setup  ## what check finds and a machine can mend
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+	$(PYTHON) -m docs.generate
+
+lock: setup  ## resolve again within pyproject.toml's bounds; writes uv.lock and requirements.txt
+	$(UV) lock --upgrade
+	scripts/requirements.sh > requirements.txt
+
+bench: setup  ## the worker's own overhead, on this machine
+	$(PYTHON) -m benchmarks.overhead
+
+gpu:  ## the official path on this machine's GPU (no network needed once the wheelhouse is filled)
+	scripts/gpu.sh
+
+wheelhouse:  ## wheels for `make gpu` on a machine without a network
+	scripts/wheelhouse.sh
+
+image:  ## build the image with docker or buildah, and let it answer a health action
+	scripts/image.sh

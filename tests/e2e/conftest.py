@@ -1,0 +1,65 @@
+"""The real worker loop in processes of its own, a real queue and a real bucket."""
+
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.worker import LocalEndpoint, WorkerProcess, local_endpoint
+from s3_utils import s3_client
+from tests.conftest import ROOT
+from tests.servers import Server, moto
+
+FINAL = ("COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT")
+
+
+@dataclass
+class Cloud:
+    """A queue, a bucket, and workers to start."""
+
+    endpoint: LocalEndpoint
+    bucket: Server
+    name: str
+    settings: dict[str, str]
+    folder: Path
+
+    def worker(self, worker_id: str, **settings: str) -> WorkerProcess:
+        """A worker process on the real SDK loop; it starts at once."""
+        extra = {**self.bucket.environment(self.name), **self.settings, **settings}
+        return self.endpoint.worker(
+            ROOT / "handler.py", log=self.folder / f"{worker_id}.log", worker_id=worker_id, cwd=self.folder, extra=extra
+        )
+
+    def send(self, **request: object) -> Any:
+        """A job, not waited for."""
+        return self.endpoint.client().run({"input": request})
+
+    def ask(self, **request: object) -> dict[str, Any]:
+        """A job's output, or {'error': text} as RunPod tells a failure."""
+        return self.wait(self.send(**request))
+
+    def wait(self, job: Any) -> dict[str, Any]:
+        """What the job came to."""
+        while job.status() not in FINAL:
+            time.sleep(0.1)
+        told = self.endpoint.queue.jobs[job.job_id].reply
+        output = told.get("output")
+        return (output if isinstance(output, dict) else {}) | ({"error": told["error"]} if "error" in told else {})
+
+
+@pytest.fixture(scope="module")
+def cloud(tiny_checkpoint: Path, small_whisper: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    folder = tmp_path_factory.mktemp("cloud")
+    with moto() as bucket, local_endpoint() as endpoint:
+        s3_client(bucket.settings("any")).create_bucket(Bucket="voices-of-ours")
+        settings = {"CHECKPOINT": str(tiny_checkpoint), "ASR_MODEL": str(small_whisper), "MODEL_CACHE_DIR": str(folder / "models")}
+        yield Cloud(endpoint, bucket, "voices-of-ours", settings, folder)
+
+
+@pytest.fixture(scope="session")
+def human_base64(human_wav: bytes) -> str:
+    return b64encode(human_wav).decode()

@@ -1,0 +1,188 @@
+"""
+The whole worker: the real SDK loop and client, a real S3 server over HTTP, the real F5-TTS on a small checkpoint, a real Whisper.
+
+The checkpoint's weights are random: these tests prove plumbing, not sound.
+"""
+
+import base64
+import hashlib
+import io
+import json
+import re
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from local.worker import WorkerProcess
+from tests.conftest import SPOKEN
+from tests.e2e.conftest import Cloud
+
+LONG = "The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes. " * 9
+QUICK: dict[str, Any] = {"nfe_step": 4, "seed": 5}
+
+
+@pytest.fixture(scope="module")
+def worker(cloud: Cloud) -> Iterator[WorkerProcess]:
+    with cloud.worker("first") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def nature(cloud: Cloud, worker: WorkerProcess, human_base64: str) -> str:
+    """A voice uploaded by an older client's names, with the consent that the deployment asks for."""
+    reply = cloud.ask(endpoint="upload", voice_name="nature.wav", voice_file=human_base64, consent=True)
+    assert reply["status"] == "STORED", reply
+    return "nature"
+
+
+def fetched(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310 - a presigned URL of the loopback
+        return bytes(response.read())
+
+
+def libraries_of(pid: int) -> str:
+    """The shared libraries that a process has loaded."""
+    return Path(f"/proc/{pid}/maps").read_text()
+
+
+def test_a_worker_without_a_generate_loads_no_model_code(cloud: Cloud, worker: WorkerProcess, nature: str) -> None:
+    """upload, status, result, voices and health are answered without torch."""
+    cloud.ask(action="status", job_id="nobody")
+    cloud.ask(action="result", job_id="nobody")
+    cloud.ask(action="voices")
+    cloud.ask(action="health")
+
+    assert "libtorch" not in libraries_of(worker.pid)
+
+
+def test_a_voice_speaks_from_upload_to_result(cloud: Cloud, worker: WorkerProcess, nature: str) -> None:
+    """Older clients' shapes all the way; the audio behind the URL is what the reply says it is."""
+    reply = cloud.ask(text="Hello there, how are you today?", local_voice="nature.wav", speed=1.0, **QUICK)
+
+    audio = fetched(reply["audio_url"])
+    info = soundfile.info(io.BytesIO(audio))
+    assert (reply["status"], info.samplerate, info.channels, info.subtype) == ("COMPLETED", 24_000, 1, "PCM_16")
+    assert info.duration == pytest.approx(reply["duration"], abs=0.001)
+    assert hashlib.sha256(audio).hexdigest() == reply["audio"]["sha256"]
+    assert "random weights" in reply["manifest"]["checkpoint_note"]
+    assert cloud.ask(endpoint="status", job_id=reply["job_id"])["status"] == "COMPLETED"
+    assert fetched(cloud.ask(endpoint="result", job_id=reply["job_id"])["audio_url"]) == audio
+    assert "libtorch" in libraries_of(worker.pid)
+
+
+def test_the_transcript_is_heard_once_and_kept(cloud: Cloud, worker: WorkerProcess, nature: str) -> None:
+    """By a real Whisper, at WER 0, from the stored audio; the next generate spends nothing on it."""
+    cloud.ask(text="Hello there.", voice=nature, **QUICK)
+    again = cloud.ask(text="Hello once more.", voice=nature, **QUICK)
+
+    voices = cloud.ask(endpoint="list_voices")["voices"]
+    told = next(one for one in voices if one["voice"] == nature)
+    assert re.findall(r"\w+", told["transcript"].lower()) == re.findall(r"\w+", SPOKEN.lower())
+    assert told["transcript_by"] == "whisper-base"
+    assert again["timings"]["transcript"] == 0
+
+
+def test_status_is_answered_while_a_long_generate_runs(
+    cloud: Cloud, worker: WorkerProcess, nature: str, record_property: pytest.FixtureRequest
+) -> None:
+    """On the same worker; the job is still at work when the answer is there."""
+    job = cloud.send(text=LONG * 6, voice=nature, job_id="long", nfe_step=16)
+    while cloud.endpoint.client().run_sync({"input": {"action": "status", "job_id": "long"}}).get("status") != "IN_PROGRESS":
+        time.sleep(0.2)
+
+    begun = time.monotonic()
+    told = cloud.endpoint.client().run_sync({"input": {"action": "status", "job_id": "long"}})
+    record_property("status_seconds", time.monotonic() - begun)  # type: ignore[operator]  # a function, as pytest gives it
+
+    assert job.status() == "IN_PROGRESS"
+    assert (told["status"], told["progress"]["total"] >= 0) == ("IN_PROGRESS", True)
+    cloud.ask(action="cancel", job_id="long")
+    assert "JOB_CANCELLED" in cloud.wait(job)["error"]
+    assert cloud.ask(action="status", job_id="long")["status"] == "CANCELLED"
+
+
+def test_one_seed_is_one_speech_in_two_processes(cloud: Cloud, worker: WorkerProcess, nature: str) -> None:
+    """Five chunks: identical bytes from another process; another seed, other bytes."""
+    first = cloud.ask(text=LONG, voice=nature, job_id="seed-5", **QUICK)
+    other = cloud.ask(text=LONG, voice=nature, job_id="seed-6", nfe_step=4, seed=6)
+    worker.kill()
+    with cloud.worker("second"):
+        second = cloud.ask(text=LONG, voice=nature, job_id="seed-5-again", **QUICK)
+
+        assert len(first["manifest"]["chunks"]) >= 5
+        assert (first["manifest"]["worker"], second["manifest"]["worker"]) == ("first", "second")
+        assert second["audio"]["sha256"] == first["audio"]["sha256"] != other["audio"]["sha256"]
+
+
+def test_a_new_worker_answers_for_a_killed_one(cloud: Cloud, human_base64: str) -> None:
+    """State is in the bucket: status, result, and the same job delivered again are answered without a model."""
+    speak: dict[str, Any] = {"text": "I will outlive my worker.", "voice": "outlived", "job_id": "outlives", **QUICK}
+    with cloud.worker("third") as third:
+        cloud.ask(action="upload", voice="outlived", audio=human_base64, consent=True, transcript=SPOKEN)
+        reply = cloud.ask(**speak)
+        third.kill()
+    with cloud.worker("fourth") as fourth:
+        status = cloud.ask(action="status", job_id="outlives")
+        result = cloud.ask(action="result", job_id="outlives")
+        again = cloud.ask(**speak)
+
+        assert "libtorch" not in libraries_of(fourth.pid)
+    assert (status["status"], status["attempt"]) == ("COMPLETED", 1)
+    assert result["audio"]["sha256"] == again["audio"]["sha256"] == reply["audio"]["sha256"]
+    assert hashlib.sha256(fetched(result["audio_url"])).hexdigest() == reply["audio"]["sha256"]
+
+
+def test_bad_input_costs_nothing_and_leaks_nothing(cloud: Cloud, human_base64: str) -> None:
+    """Each with its code; no traceback, no path, nothing stored, no model code loaded."""
+    upload = {"action": "upload", "voice": "bad", "consent": True}
+    bad: list[tuple[dict[str, Any], str]] = [
+        ({"action": "sing"}, "UNKNOWN_ACTION"),
+        ({"text": "Hi.", "voice": "nature", "speeed": 1}, "INVALID_REQUEST"),
+        ({"text": "Hi.", "voice": "nature", "nfe_step": True}, "INVALID_REQUEST"),
+        ({"text": "Hi.", "voice": "nature", "nfe_step": 65}, "INVALID_REQUEST"),
+        ({"text": "Hi.", "voice": "nature", "speed": 0}, "INVALID_REQUEST"),
+        ({"text": "...", "voice": "nature"}, "INVALID_TEXT"),
+        ({"text": "a" * 20_001, "voice": "nature"}, "INVALID_TEXT"),
+        ({"text": "Hi.", "voice": "nobody"}, "VOICE_NOT_FOUND"),
+        ({"text": "Hi.", "voice": "../nature"}, "INVALID_REQUEST"),
+        ({"text": "Hi.", "voice": "nature", "checkpoint": "no-such"}, "INVALID_REQUEST"),
+        ({"text": "Hi.", "voice": "nature", "return_word_timings": True}, "INVALID_REQUEST"),
+        (upload | {"audio": base64.b64encode(b"not a sound").decode()}, "INVALID_AUDIO"),
+        (upload | {"audio": ""}, "INVALID_AUDIO"),
+        (upload | {"audio": "$$$"}, "INVALID_AUDIO"),
+        (upload | {"audio_key": "voices/none.mp3"}, "INVALID_REQUEST"),
+        (upload | {"audio_key": "../secret"}, "INVALID_REQUEST"),
+        (upload | {"audio": human_base64, "consent": False}, "CONSENT_REQUIRED"),
+        *((upload | {"audio_url": url}, "DOWNLOAD_REFUSED") for url in FORBIDDEN),
+        ({"action": "status", "job_id": "nobody"}, "JOB_NOT_FOUND"),
+        ({"action": "delete", "voice": "nobody"}, "VOICE_NOT_FOUND"),
+    ]
+    with cloud.worker("fifth") as fifth:
+        cloud.ask(action="health")
+        jobs = [(cloud.send(**request), code) for request, code in bad]
+        replies = [(cloud.wait(job), code) for job, code in jobs]
+        voices = [one["voice"] for one in cloud.ask(action="voices")["voices"]]
+
+        assert "libtorch" not in libraries_of(fifth.pid)
+    assert [reply["code"] for reply, _ in replies] == [code for _, code in replies]
+    for reply, code in replies:
+        assert reply["error"].startswith(f"{code}: ")
+        assert not re.search(r"Traceback|File \"|/work|/tmp|/home|127\.0\.0\.1:\d", json.dumps(reply))
+    assert "bad" not in voices
+
+
+FORBIDDEN = ["http://127.0.0.1/a.wav", "http://169.254.169.254/latest/meta-data", "file:///etc/passwd", "http://localhost:1/a", "http://[::1]/a"]
+
+
+def test_the_log_holds_no_text_audio_url_or_key(cloud: Cloud, human_base64: str) -> None:
+    """At INFO, of all workers of this file, ours and the SDK's lines alike."""
+    logs = "".join(log.read_text() for log in cloud.folder.glob("*.log"))
+
+    assert "job.spoken" in logs
+    for secret in ("quick brown fox", human_base64[:60], SPOKEN[5:30], "X-Amz-Signature", cloud.bucket.secret_key, cloud.bucket.access_key):
+        assert secret.lower() not in logs.lower()
