@@ -135,7 +135,9 @@ def sendable(reply: Reply, max_reply_mb: float) -> Reply:
         raise AssertionError(f"a reply is empty or uses a reserved key: {sorted(reply)}")
     if size > max_reply_mb * 1e6:
         raise ResultTooLarge(
-            f"the reply has {size / 1e6:.1f} MB and {max_reply_mb:g} MB fit; ask for delivery 'url'", bytes=size, limit=int(max_reply_mb * 1e6)
+            f"the reply has {size / 1e6:.1f} MB and {max_reply_mb:g} MB fit; ask for delivery 'url'",
+            bytes=size,
+            limit=int(max_reply_mb * 1e6),
         )
     return reply
 
@@ -148,7 +150,9 @@ class Progress:
     would stay IN_PROGRESS for ever (runpod-python#250).
     """
 
-    def __init__(self, send: Callable[[dict[str, Any]], None], clock: Clock, *, every_s: float = 2.0, clear_s: float = 0.5) -> None:
+    def __init__(
+        self, send: Callable[[dict[str, Any]], None], clock: Clock, *, every_s: float = 2.0, clear_s: float = 0.5
+    ) -> None:
         self._send = send
         self._clock = clock
         self._every_s = every_s
@@ -167,7 +171,9 @@ class Progress:
         return 0.0 if self._sent_at is None else max(0.0, self._sent_at + self._clear_s - self._clock.monotonic())
 
 
-def make_handler(service: Service, send_progress: Callable[[Job, dict[str, Any]], None]) -> Callable[[Job], Awaitable[Reply]]:
+def make_handler(
+    service: Service, send_progress: Callable[[Job, dict[str, Any]], None]
+) -> Callable[[Job], Awaitable[Reply]]:
     """The function that RunPod's SDK calls with each job."""
     pool = ThreadPoolExecutor(service.settings.worker_concurrency + 1, thread_name_prefix="job")
 
@@ -198,7 +204,10 @@ def main() -> None:
     configure(settings.log_level)
     with TemporaryDirectory(prefix="voices-") as scratch:
         service = build(settings, SystemClock(), Path(scratch))
-        log.info("worker.started", extra={"worker": service.worker, "store": type(service.store).__name__, "checkpoint": settings.checkpoint})
+        log.info(
+            "worker.started",
+            extra={"worker": service.worker, "store": type(service.store).__name__, "checkpoint": settings.checkpoint},
+        )
         runpod.serverless.start(
             {
                 "handler": make_handler(service, runpod.serverless.progress_update),

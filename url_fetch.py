@@ -14,26 +14,35 @@ _READ_TIMEOUT_S = 10
 
 
 def fetch_url(url: str, *, max_bytes: int, timeout_s: float, clock: Clock) -> bytes:
-    """
-    The body that a public URL answers with. Raises DownloadRefused, whose message never says what lies behind the address.
-    """
+    """The body that a public URL answers with. Raises DownloadRefused, which never says what lies behind the address."""
     import requests
     from runpod.serverless.utils import rp_ssrf
 
     deadline = clock.monotonic() + timeout_s
     body = bytearray()
     try:
-        with rp_ssrf.safe_get(url, max_bytes=max_bytes, timeout=min(_READ_TIMEOUT_S, timeout_s), headers={"Accept": "audio/*"}) as response:
+        with rp_ssrf.safe_get(
+            url, max_bytes=max_bytes, timeout=min(_READ_TIMEOUT_S, timeout_s), headers={"Accept": "audio/*"}
+        ) as response:
             if not response.ok:
-                raise DownloadRefused(f"audio_url answered with HTTP {response.status_code}; check the link", field="audio_url", http_status=response.status_code)
+                raise DownloadRefused(
+                    f"audio_url answered with HTTP {response.status_code}; check the link",
+                    field="audio_url",
+                    http_status=response.status_code,
+                )
             for block in rp_ssrf.iter_content_capped(response, _BLOCK, max_bytes):
                 body += block
                 if clock.monotonic() > deadline:
-                    raise DownloadRefused(f"audio_url took longer than {timeout_s:g} s; host the file closer, or upload it as base64", field="audio_url")
+                    raise DownloadRefused(
+                        f"audio_url took longer than {timeout_s:g} s; host the file closer, or upload it as base64",
+                        field="audio_url",
+                    )
     except rp_ssrf.SSRFError as error:
         raise DownloadRefused(_why(str(error), max_bytes), field="audio_url") from None
     except (requests.RequestException, OSError, ValueError) as error:
-        raise DownloadRefused(f"audio_url can't be fetched ({type(error).__name__}); check the link", field="audio_url") from None
+        raise DownloadRefused(
+            f"audio_url can't be fetched ({type(error).__name__}); check the link", field="audio_url"
+        ) from None
     return bytes(body)
 
 

@@ -39,7 +39,8 @@ def upload(service: Service, request: Upload) -> Reply:
     """Check a recording, make it canonical, store it, and say what was measured."""
     if service.settings.require_consent and not request.consent:
         raise ConsentRequired(
-            "a voice needs its speaker's consent; send consent: true, or a sentence on how it was given", field="consent"
+            "a voice needs its speaker's consent; send consent: true, or a sentence on how it was given",
+            field="consent",
         )
     canonical, measures = check_and_make_canonical(_recording(service, request))
     if request.transcript and canonical.clipped:
@@ -64,10 +65,14 @@ def _recording(service: Service, request: Upload) -> bytes:
     try:
         size = service.store.head(request.audio_key or "").size
         if size > limit:
-            raise InvalidAudio(f"audio_key names {size / 1e6:.1f} MB; this deployment takes {limit / 1e6:g} MB", field="audio_key")
+            raise InvalidAudio(
+                f"audio_key names {size / 1e6:.1f} MB; this deployment takes {limit / 1e6:g} MB", field="audio_key"
+            )
         return service.store.get(request.audio_key or "").body
     except NoSuchObject:
-        raise InvalidRequest(f"audio_key {request.audio_key!r} names nothing in the bucket", field="audio_key") from None
+        raise InvalidRequest(
+            f"audio_key {request.audio_key!r} names nothing in the bucket", field="audio_key"
+        ) from None
     except ValueError as error:
         raise InvalidRequest(f"audio_key can't be a key: {error}", field="audio_key") from None
 

@@ -22,7 +22,12 @@ QUIETEST_DBFS = -45.0
 MOST_CLIPPED = 0.05
 _RATES = (8_000, 192_000)
 _MOST_CHANNELS = 8
-_SOUNDFILE_FORMATS = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16"), "mp3": ("MP3", "MPEG_LAYER_III"), "ogg": ("OGG", "OPUS")}
+_SOUNDFILE_FORMATS = {
+    "wav": ("WAV", "PCM_16"),
+    "flac": ("FLAC", "PCM_16"),
+    "mp3": ("MP3", "MPEG_LAYER_III"),
+    "ogg": ("OGG", "OPUS"),
+}
 CONTENT_TYPES = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg", "ogg": "audio/ogg"}
 # Only containers that carry their own sound: a playlist (m3u8, concat) would make the decoder open what it names.
 _AV_OPTIONS = {"format_whitelist": "mov,mp4,m4a,3gp,matroska,webm,aac,aiff,amr", "protocol_whitelist": "none"}
@@ -166,7 +171,8 @@ def _refuse_unusable(measures: Measures) -> None:
     measured = measures.to_json()
     if measures.duration < SHORTEST_S:
         raise InvalidAudio(
-            f"reference audio lasts {measures.duration:.2f} s; send {SHORTEST_S:g} to {LONGEST_S:g} s", measured=measured
+            f"reference audio lasts {measures.duration:.2f} s; send {SHORTEST_S:g} to {LONGEST_S:g} s",
+            measured=measured,
         )
     if measures.rms_dbfs < QUIETEST_DBFS:
         raise InvalidAudio(
@@ -175,7 +181,8 @@ def _refuse_unusable(measures: Measures) -> None:
         )  # fmt: skip
     if measures.clipped_share > MOST_CLIPPED:
         raise InvalidAudio(
-            f"{measures.clipped_share:.0%} of the samples are clipped at full scale; record with less gain", measured=measured
+            f"{measures.clipped_share:.0%} of the samples are clipped at full scale; record with less gain",
+            measured=measured,
         )
 
 
@@ -190,7 +197,8 @@ def make_canonical(recording: Recording) -> Canonical:
     duration = len(pcm) / SAMPLE_RATE
     if duration < SHORTEST_S:
         raise InvalidAudio(
-            f"only {duration:.2f} s of speech remain without the silence around it; send at least {SHORTEST_S:g} s", speech=duration
+            f"only {duration:.2f} s of speech remain without the silence around it; send at least {SHORTEST_S:g} s",
+            speech=duration,
         )
     return Canonical(encode_pcm16(pcm, SAMPLE_RATE, "wav"), duration, clipped)
 

@@ -73,7 +73,11 @@ def plan_early(service: Service, request: Generate, voice: Voice, job_id: str) -
 
 def _plan(request: Generate, voice: Voice, transcript: str, seed: int) -> Plan:
     return plan_speech(
-        request.text, reference_text=transcript, reference_s=voice.audio.duration, seed=seed, parameters=parameters_of(request)
+        request.text,
+        reference_text=transcript,
+        reference_s=voice.audio.duration,
+        seed=seed,
+        parameters=parameters_of(request),
     )
 
 
@@ -99,7 +103,9 @@ def parameters_of(request: Generate) -> F5Parameters:
 class Generation:
     """One attempt at a job that this worker has claimed."""
 
-    def __init__(self, service: Service, request: Generate, call: Call, claim: Claim, voice: Voice, watch: Stopwatch) -> None:
+    def __init__(
+        self, service: Service, request: Generate, call: Call, claim: Claim, voice: Voice, watch: Stopwatch
+    ) -> None:
         self._service = service
         self._request = request
         self._call = call
@@ -127,7 +133,9 @@ class Generation:
         # No state depends on this last gasp: without it the lease lapses, and the job can be taken over.
         with suppress(LeaseLost, JobNotFound, StorageUnavailable, StorageMisconfigured):
             self._claim.fail(error)
-        log.info("job.failed", extra={"job": self._claim.job.job_id, "code": error.code, "attempt": self._claim.job.attempt})
+        log.info(
+            "job.failed", extra={"job": self._claim.job.job_id, "code": error.code, "attempt": self._claim.job.attempt}
+        )
 
     def _speak(self) -> dict[str, Any]:
         reference = self._reference()
@@ -144,13 +152,18 @@ class Generation:
         return Reference(path, text, self._voice.audio.sha256, self._voice.audio.duration)
 
     def _infer(self, reference: Reference, plan: Plan) -> tuple[EngineFacts, Samples]:
-        self._claim.start()
+        self._claim.start(len(plan.chunks))
         with self._phase("load"):
             engine: Engine = self._service.engines.get(self._request.checkpoint or self._service.settings.checkpoint)
         parameters = parameters_of(self._request)
         with self._phase("infer"):
-            samples = synthesize(engine, reference, plan, parameters, before_chunk=lambda done: self._before_chunk(done, len(plan.chunks)))
-        self._claim.report(len(plan.chunks), len(plan.chunks))
+            samples = synthesize(
+                engine,
+                reference,
+                plan,
+                parameters,
+                before_chunk=lambda done: self._before_chunk(done, len(plan.chunks)),
+            )
         return engine.facts, samples
 
     def _before_chunk(self, done: int, total: int) -> None:
@@ -158,7 +171,8 @@ class Generation:
         _refuse_stopped(self._call)
         if self._claim.lost:
             raise LeaseLost(self._claim.job.job_id)
-        self._claim.report(done, total)
+        if done:  # the start said 0
+            self._claim.report(done, total)
         self._claim.check_cancelled()
         self._call.send_progress({"job_id": self._claim.job.job_id, "done": done, "total": total})
 
@@ -212,7 +226,9 @@ class Generation:
             "transcript_by": self._voice.transcript.made_by if self._voice.transcript else None,
             "seed": self._claim.job.seed,
             "parameters": vars(parameters),
-            "chunks": [{"seed": chunk.seed, "bytes": len(chunk.text.encode()), "speed": chunk.speed} for chunk in plan.chunks],
+            "chunks": [
+                {"seed": chunk.seed, "bytes": len(chunk.text.encode()), "speed": chunk.speed} for chunk in plan.chunks
+            ],
             "worker": self._service.worker,
             "attempt": self._claim.job.attempt,
             "versions": versions(),

@@ -8,6 +8,7 @@ replaced (If-Match), so no update is lost.
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -56,10 +57,16 @@ class Claim:
     def job(self) -> Job:
         return self._job
 
-    def start(self) -> None:
-        """The GPU is ours: IN_QUEUE -> IN_PROGRESS. A job taken over is in progress already."""
+    def start(self, total: int) -> None:
+        """The GPU is ours: IN_QUEUE -> IN_PROGRESS, no chunk of `total` done. A job taken over is in progress already."""
         now = self._store.clock.now()
-        self._change(lambda job: job.to(JobStatus.IN_PROGRESS, started_at=now) if job.status is JobStatus.IN_QUEUE else job)
+        progress = Progress(total=total)
+
+        def started(job: Job) -> Job:
+            job = job.model_copy(update={"progress": progress})
+            return job.to(JobStatus.IN_PROGRESS, started_at=now) if job.status is JobStatus.IN_QUEUE else job
+
+        self._change(started)
 
     def report(self, done: int, total: int) -> None:
         """Chunks done; renews the lease too."""
@@ -76,7 +83,8 @@ class Claim:
 
     def complete(self, result: dict[str, Any]) -> None:
         """The result is in the bucket; name it. Completion wins over a cancel that came too late."""
-        self._finish(JobStatus.COMPLETED, result=result, failure=None)
+        total = self._job.progress.total
+        self._finish(JobStatus.COMPLETED, result=result, failure=None, progress=Progress(done=total, total=total))
 
     def fail(self, error: ServiceError) -> None:
         """For ever if the error is, else give the job back so that its next delivery tries again."""
@@ -128,7 +136,9 @@ class Heartbeat:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._done.set()
         self._thread.join()
 
@@ -146,7 +156,9 @@ class Heartbeat:
 class JobStore:
     """Jobs by id. Every method may raise StorageUnavailable or StorageMisconfigured."""
 
-    def __init__(self, store: ObjectStore, clock: Clock, *, worker: str, new_id: Callable[[], str], lease_s: float) -> None:
+    def __init__(
+        self, store: ObjectStore, clock: Clock, *, worker: str, new_id: Callable[[], str], lease_s: float
+    ) -> None:
         self._store = store
         self.clock = clock
         self._worker = worker
@@ -161,22 +173,26 @@ class JobStore:
         """
         owner = f"{self._worker}/{self._new_id()}"
         while True:
+            # Most deliveries are of new jobs: making the record is tried first, and a round trip saved.
+            new = self.leased(self._new(job_id, request_digest, seed, owner), owner, None)
             try:
+                return Claim(
+                    self, new, self._store.create(keys.job_record(job_id), new.body(), content_type=CONTENT_TYPE)
+                )
+            except AlreadyExists:
+                pass
+            with suppress(JobNotFound):  # deleted just now: make it again
                 job, etag = self.load(job_id)
-            except JobNotFound:
-                new = self.leased(self._new(job_id, request_digest, seed, owner), owner, None)
-                try:
-                    return Claim(self, new, self._store.create(keys.job_record(job_id), new.body(), content_type=CONTENT_TYPE))
-                except AlreadyExists:
-                    continue
-            if (taken := self._take_over(job, etag, request_digest, owner)) is not None:
-                return taken
+                if (taken := self._take_over(job, etag, request_digest, owner)) is not None:
+                    return taken
 
     def _take_over(self, job: Job, etag: str, request_digest: str, owner: str) -> Claim | Finished | Busy | None:
         """None if another worker was faster: look again."""
         if job.request_digest != request_digest:
             raise Conflict(
-                f"job {job.job_id!r} exists with another request; send a new job_id", job_id=job.job_id, status=job.status.value
+                f"job {job.job_id!r} exists with another request; send a new job_id",
+                job_id=job.job_id,
+                status=job.status.value,
             )
         if job.lease.owner == owner:  # our own write, whose reply was lost
             return Claim(self, job, etag)
@@ -214,7 +230,9 @@ class JobStore:
         """Remove a finished (or abandoned) job and its result, the record first. Raises JobNotFound, Conflict."""
         job = self.get(job_id)
         if not job.status.is_final and not job.is_interrupted(self.clock.now()):
-            raise Conflict(f"job {job_id!r} is {job.status.value}; cancel it first", job_id=job_id, status=job.status.value)
+            raise Conflict(
+                f"job {job_id!r} is {job.status.value}; cancel it first", job_id=job_id, status=job.status.value
+            )
         self._store.delete(keys.job_record(job_id))
         owned = [info.key for info in self._store.list(keys.job_folder(job_id))]
         for key in [*owned, *keys.results(job_id)]:
@@ -239,4 +257,6 @@ class JobStore:
 
     def _new(self, job_id: str, request_digest: str, seed: int, owner: str) -> Job:
         now = self.clock.now()
-        return Job(job_id=job_id, request_digest=request_digest, seed=seed, lease=Lease(owner=owner, until=now), created_at=now)
+        return Job(
+            job_id=job_id, request_digest=request_digest, seed=seed, lease=Lease(owner=owner, until=now), created_at=now
+        )

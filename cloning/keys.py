@@ -36,7 +36,9 @@ def is_id(text: str) -> bool:
 
 def _id(text: str) -> str:
     if not is_id(text):
-        raise ValueError(f"{text!r} is not an id: 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
+        raise ValueError(
+            f"{text!r} is not an id: 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
+        )
     return text
 
 

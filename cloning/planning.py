@@ -83,7 +83,13 @@ def chunk_seed(seed: int, index: int) -> int:
 
 
 def _chunk(
-    index: int, text: str, rate: float, reference_s: float, fix_duration: float | None, seed: int, parameters: F5Parameters
+    index: int,
+    text: str,
+    rate: float,
+    reference_s: float,
+    fix_duration: float | None,
+    seed: int,
+    parameters: F5Parameters,
 ) -> Chunk:
     size = len(text.encode())
     speed = _TINY_SPEED if size < _TINY_BYTES else parameters.speed

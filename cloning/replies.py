@@ -88,8 +88,6 @@ def _no_result(job: Job, now: datetime) -> JobFailed | JobCancelled | JobNotFini
     )  # fmt: skip
 
 
-
-
 def when(moment: datetime | None) -> str | None:
     """ISO 8601 in UTC."""
     return moment.isoformat().replace("+00:00", "Z") if moment else None

@@ -82,7 +82,9 @@ def _speakable(value: str, info: ValidationInfo) -> str:
             field="text", length=len(value), limit=limits.max_text_chars,
         )  # fmt: skip
     if not any(character.isalnum() for character in value):
-        raise InvalidText("text holds nothing to speak: send at least one letter or digit", field="text", length=len(value))
+        raise InvalidText(
+            "text holds nothing to speak: send at least one letter or digit", field="text", length=len(value)
+        )
     return value
 
 
@@ -102,12 +104,18 @@ class Upload(Request):
     """Store a voice. Exactly one of `audio`, `audio_url` and `audio_key` brings the recording."""
 
     action = "upload"
-    voice: VoiceId = Field(description="the voice's name: 1 to 64 letters, digits, '.', '_', '-'; a trailing '.wav' is dropped")
+    voice: VoiceId = Field(
+        description="the voice's name: 1 to 64 letters, digits, '.', '_', '-'; a trailing '.wav' is dropped"
+    )
     audio: Annotated[bytes, BeforeValidator(_audio_bytes)] | None = Field(
         None, description="the recording, base64: WAV, FLAC, MP3, OGG (Vorbis, Opus), M4A/AAC or WebM; 1 to 60 s"
     )
-    audio_url: Annotated[str, Field(max_length=4096)] | None = Field(None, description="a public http(s) URL of the recording")
-    audio_key: Annotated[str, Field(max_length=1024)] | None = Field(None, description="the key of a recording that is in the bucket")
+    audio_url: Annotated[str, Field(max_length=4096)] | None = Field(
+        None, description="a public http(s) URL of the recording"
+    )
+    audio_key: Annotated[str, Field(max_length=1024)] | None = Field(
+        None, description="the key of a recording that is in the bucket"
+    )
     consent: bool | Annotated[str, Field(min_length=1, max_length=500)] | None = Field(
         None, description="true, or a sentence on how the speaker agreed to be cloned; recorded with the voice"
     )
@@ -115,7 +123,9 @@ class Upload(Request):
     transcript: Annotated[str, Field(min_length=1, max_length=2000)] | None = Field(
         None, description="the exact words of the recording; refused if the recording is over 12 s and was clipped"
     )
-    transcribe_now: bool = Field(default=False, description="make the transcript in this call (loads the speech recogniser)")
+    transcribe_now: bool = Field(
+        default=False, description="make the transcript in this call (loads the speech recogniser)"
+    )
     replace: bool = Field(default=False, description="overwrite a voice of that name")
 
     @model_validator(mode="after")
@@ -132,16 +142,22 @@ class Generate(Request):
     action = "generate"
     text: Annotated[str, AfterValidator(_speakable)] = Field(description="what to say")
     voice: VoiceId = Field(description="the name of an uploaded voice")
-    checkpoint: Id | None = Field(None, description="a checkpoint of the catalogue; unset: the deployment's `CHECKPOINT`")
+    checkpoint: Id | None = Field(
+        None, description="a checkpoint of the catalogue; unset: the deployment's `CHECKPOINT`"
+    )
     engine: Literal["f5"] | None = Field(None, description="the engine; F5-TTS is the only one so far")
-    seed: int | None = Field(None, ge=0, le=2**63 - 1, description="same seed, same samples; unset: drawn, and reported")
+    seed: int | None = Field(
+        None, ge=0, le=2**63 - 1, description="same seed, same samples; unset: drawn, and reported"
+    )
     speed: float = Field(1.0, ge=0.3, le=2.0, description="speaking rate; 2 is twice as fast")
     nfe_step: int = Field(32, ge=1, le=64, description="number of function evaluations (solver steps)")
     cfg_strength: float = Field(2.0, ge=0, le=10, description="strength of classifier-free guidance")
     sway_sampling_coef: float = Field(-1.0, ge=-1, le=1, description="sway sampling coefficient")
     target_rms: float = Field(0.1, gt=0, le=1, description="a reference quieter than this is raised to it")
     cross_fade_duration: float = Field(0.15, ge=0, le=1, description="seconds of cross-fade between chunks")
-    fix_duration: float | None = Field(None, gt=1, le=3600, description="seconds of reference and speech together; unset: by the text's length")
+    fix_duration: float | None = Field(
+        None, gt=1, le=3600, description="seconds of reference and speech together; unset: by the text's length"
+    )
     remove_silence: bool = Field(default=False, description="shorten silences of over 1 s in the result")
     format: AudioFormat = Field("wav", description="wav (PCM16), flac, mp3 or ogg (Opus)")
     delivery: Delivery = Field("url", description="url (presigned), inline (base64) or both")
@@ -226,9 +242,13 @@ def parse(raw: object, limits: Limits) -> AnyRequest:
 def _take_action(fields: dict[str, object]) -> str:
     """Removes `action` and `endpoint` from the fields and gives the action's name; none means generate."""
     given = {name: fields.pop(name) for name in ("action", "endpoint") if name in fields}
-    actions = {OLDER_ACTIONS.get(action, action) if isinstance(action, str) else str(action) for action in given.values()}
+    actions = {
+        OLDER_ACTIONS.get(action, action) if isinstance(action, str) else str(action) for action in given.values()
+    }
     if len(actions) > 1:
-        raise InvalidRequest("action and endpoint disagree; endpoint is the older name of action: send one", field="action")
+        raise InvalidRequest(
+            "action and endpoint disagree; endpoint is the older name of action: send one", field="action"
+        )
     action = actions.pop() if actions else Generate.action
     if action not in REQUESTS:
         raise UnknownAction(

@@ -20,8 +20,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True)
 
-    s3_bucket: Word | None = Field(None, description="Bucket for voices, jobs, results and checkpoints; unset means the folder `DATA_DIR`.")
-    s3_prefix: Word = Field("", description="Folder inside the bucket; everything the worker reads or writes lies under it.")
+    s3_bucket: Word | None = Field(
+        None, description="Bucket for voices, jobs, results and checkpoints; unset means the folder `DATA_DIR`."
+    )
+    s3_prefix: Word = Field(
+        "", description="Folder inside the bucket; everything the worker reads or writes lies under it."
+    )
     aws_access_key_id: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("aws_access_key_id", "bucket_access_key_id"),
@@ -45,24 +49,65 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(Path("data"), description="Folder that stands in for the bucket when `S3_BUCKET` is unset.")
 
-    model_cache_dir: Path = Field(Path("data/models"), description="Local disk for checkpoints; a network volume (`/runpod-volume/models`) survives workers.")
-    checkpoint: Word = Field("F5TTS_v1_Base", description="Checkpoint that speaks unless a request names another: a catalogue name or a folder with a `checkpoint.json`.")
-    vocoder_path: Path | None = Field(None, description="Folder with a Vocos vocoder (`config.yaml`, `pytorch_model.bin`); unset means the checkpoint's own, else the hub's `charactr/vocos-mel-24khz`.")
-    asr_model: Word = Field("openai/whisper-large-v3-turbo", description="Speech recogniser for reference audio: a hub name or a local transformers folder.")
-    device: Word = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="`auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:N`.")
+    model_cache_dir: Path = Field(
+        Path("data/models"),
+        description="Local disk for checkpoints; a network volume (`/runpod-volume/models`) survives workers.",
+    )
+    checkpoint: Word = Field(
+        "F5TTS_v1_Base",
+        description="Checkpoint that speaks unless a request names another: a catalogue name or a folder with a `checkpoint.json`.",
+    )
+    vocoder_path: Path | None = Field(
+        None,
+        description="Folder with a Vocos vocoder (`config.yaml`, `pytorch_model.bin`); unset means the checkpoint's own, else the hub's `charactr/vocos-mel-24khz`.",
+    )
+    asr_model: Word = Field(
+        "openai/whisper-large-v3-turbo",
+        description="Speech recogniser for reference audio: a hub name or a local transformers folder.",
+    )
+    device: Word = Field(
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        description="`auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:N`.",
+    )
 
-    worker_concurrency: int = Field(4, ge=1, le=64, description="Jobs that one worker holds at a time. One of them owns the GPU; the others are answered beside it or wait.")
-    require_consent: bool = Field(True, description="Refuse a voice whose upload doesn't say that its speaker consents.")
+    worker_concurrency: int = Field(
+        4,
+        ge=1,
+        le=64,
+        description="Jobs that one worker holds at a time. One of them owns the GPU; the others are answered beside it or wait.",
+    )
+    require_consent: bool = Field(
+        True, description="Refuse a voice whose upload doesn't say that its speaker consents."
+    )
     max_text_chars: int = Field(20_000, ge=1, le=1_000_000, description="Longest text of one generate, in characters.")
-    max_audio_mb: float = Field(25.0, gt=0, le=500, description="Largest reference audio file, in MB (10^6 bytes), however it arrives.")
-    download_timeout_s: float = Field(30.0, gt=0, le=600, description="Longest time to fetch an `audio_url`, in seconds, all redirects together.")
-    max_reply_mb: float = Field(9.5, gt=0.001, le=20, description="Largest reply, in MB (10^6 bytes); RunPod drops more than 10 MB on `/run` without a word.")
+    max_audio_mb: float = Field(
+        25.0, gt=0, le=500, description="Largest reference audio file, in MB (10^6 bytes), however it arrives."
+    )
+    download_timeout_s: float = Field(
+        30.0, gt=0, le=600, description="Longest time to fetch an `audio_url`, in seconds, all redirects together."
+    )
+    max_reply_mb: float = Field(
+        9.5,
+        gt=0.001,
+        le=20,
+        description="Largest reply, in MB (10^6 bytes); RunPod drops more than 10 MB on `/run` without a word.",
+    )
     url_expires_s: int = Field(3600, ge=1, le=604_800, description="Life of a presigned `audio_url`, in seconds.")
-    lease_s: float = Field(60.0, ge=0.2, le=3600, description="Life of a worker's claim on a job, in seconds, unless renewed (it is, at a third of that).")
-    log_level: LogLevel = Field("INFO", description="Least level that is logged. Text, audio, URLs and keys never are at INFO.")
+    lease_s: float = Field(
+        60.0,
+        ge=0.2,
+        le=3600,
+        description="Life of a worker's claim on a job, in seconds, unless renewed (it is, at a third of that).",
+    )
+    log_level: LogLevel = Field(
+        "INFO", description="Least level that is logged. Text, audio, URLs and keys never are at INFO."
+    )
 
     runpod_pod_id: Word | None = Field(None, description="Set by RunPod: the worker's name in leases and manifests.")
-    runpod_webhook_get_job: SecretStr | None = Field(None, description="Set by RunPod, and by `local.queue`: where jobs come from.")
+    runpod_webhook_get_job: SecretStr | None = Field(
+        None, description="Set by RunPod, and by `local.queue`: where jobs come from."
+    )
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -38,7 +38,9 @@ def cross_fade(waves: Sequence[Samples], overlap: int) -> Samples:
     end = 0
     for wave in waves:
         shared = min(overlap, end, len(wave))
-        joined[end - shared : end] = joined[end - shared : end] * np.linspace(1, 0, shared) + wave[:shared] * np.linspace(0, 1, shared)
+        joined[end - shared : end] = joined[end - shared : end] * np.linspace(1, 0, shared) + wave[
+            :shared
+        ] * np.linspace(0, 1, shared)
         joined[end : end - shared + len(wave)] = wave[shared:]
         end += len(wave) - shared
     return joined[:end].astype(np.float32)

@@ -12,7 +12,9 @@ import re
 _CLAUSE = re.compile(r".+?(?:[;:,.!?…]+[\"'”’»)\]]*\s+|[；：，。！？、]+[”’」』）]*\s*|\n+|\Z)", re.DOTALL)
 _WORD = re.compile(r"\S+\s*")
 # Thai, Lao, Myanmar, Khmer; kana, CJK ideographs; compatibility ideographs and forms; the supplementary ideographic planes.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
+)
 # One character of such a script with the marks that sit on it and the punctuation behind it, or a run of anything else.
 _MARKS = "\u0300-\u036f\u3099\u309a\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece\u102b-\u103e\u17b4-\u17d3"
 _CLOSING = "、。，！？；：」』）"

@@ -93,14 +93,17 @@ class VoiceLibrary:
             return stored
         if not replace:
             raise VoiceExists(
-                f"voice {voice.voice!r} exists with other audio; choose another name, or send replace: true", voice=voice.voice
+                f"voice {voice.voice!r} exists with other audio; choose another name, or send replace: true",
+                voice=voice.voice,
             )
         try:
             self._store.replace(keys.voice_record(voice.voice), voice.body(), etag=etag, content_type=CONTENT_TYPE)
         except Changed:
             if self._load(voice.voice)[0] == voice:  # our own write, whose reply was lost
                 return voice
-            raise VoiceExists(f"voice {voice.voice!r} was changed by somebody else just now; send it again", voice=voice.voice) from None
+            raise VoiceExists(
+                f"voice {voice.voice!r} was changed by somebody else just now; send it again", voice=voice.voice
+            ) from None
         if stored.audio.sha256 != voice.audio.sha256:
             self._store.delete(keys.voice_audio(voice.voice, stored.audio.sha256))
         return voice
@@ -128,9 +131,13 @@ class VoiceLibrary:
             try:
                 self._store.download(keys.voice_audio(voice.voice, voice.audio.sha256), path, sha256=voice.audio.sha256)
             except NoSuchObject:
-                raise VoiceNotFound(f"voice {voice.voice!r} has a record but no audio; upload it again", voice=voice.voice) from None
+                raise VoiceNotFound(
+                    f"voice {voice.voice!r} has a record but no audio; upload it again", voice=voice.voice
+                ) from None
             except DigestMismatch:
-                raise StorageUnavailable(f"the audio of voice {voice.voice!r} arrived damaged; try again", voice=voice.voice) from None
+                raise StorageUnavailable(
+                    f"the audio of voice {voice.voice!r} arrived damaged; try again", voice=voice.voice
+                ) from None
         return path
 
     def with_transcript(self, voice: Voice, text: str, made_by: str) -> Voice:
@@ -202,7 +209,9 @@ class VoiceLibrary:
             ),
             transcript=VoiceTranscript(text=new.transcript, made_by="caller", made_at=now) if new.transcript else None,
             language=new.language,
-            consent=Consent(given=None if new.consent is None else bool(new.consent), statement=statement, recorded_at=now),
+            consent=Consent(
+                given=None if new.consent is None else bool(new.consent), statement=statement, recorded_at=now
+            ),
             measured=measures.to_json(),
             created_at=now,
             adopted=new.adopted,

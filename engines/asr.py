@@ -48,9 +48,13 @@ class WhisperTranscriber:
         import soxr
 
         heard = soxr.resample(samples, sample_rate, _RATE) if sample_rate != _RATE else samples
-        spoken = self._pipeline({"raw": heard, "sampling_rate": _RATE}, generate_kwargs=self._options(language))["text"].strip()
+        spoken = self._pipeline({"raw": heard, "sampling_rate": _RATE}, generate_kwargs=self._options(language))[
+            "text"
+        ].strip()
         if not any(character.isalnum() for character in spoken):
-            raise TranscriptionFailed("no words were heard in the reference audio; upload the voice with its transcript, or another recording")
+            raise TranscriptionFailed(
+                "no words were heard in the reference audio; upload the voice with its transcript, or another recording"
+            )
         return Transcript(spoken, self.model)
 
     def _options(self, language: str | None) -> dict[str, Any]:

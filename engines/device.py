@@ -10,5 +10,7 @@ def choose_device(wanted: str) -> str:
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if wanted.startswith("cuda") and not torch.cuda.is_available():
-        raise InvalidRequest(f"DEVICE is {wanted!r} and this worker has no usable GPU; set DEVICE=auto, or fix the GPU", field="DEVICE")
+        raise InvalidRequest(
+            f"DEVICE is {wanted!r} and this worker has no usable GPU; set DEVICE=auto, or fix the GPU", field="DEVICE"
+        )
     return wanted

@@ -144,7 +144,12 @@ def _load_model(f5: Any, files: F5Files, device: str) -> Any:
         )
     try:
         return f5.load_model(
-            backbone, files.arch, str(files.model), mel_spec_type="vocos", vocab_file=str(files.vocab or ""), device=device
+            backbone,
+            files.arch,
+            str(files.model),
+            mel_spec_type="vocos",
+            vocab_file=str(files.vocab or ""),
+            device=device,
         ).eval()
     except (RuntimeError, KeyError, TypeError) as error:
         if _is_out_of_memory(error):
@@ -182,7 +187,9 @@ def _translated(device: str) -> Iterator[None]:
         yield
     except torch.cuda.OutOfMemoryError as error:
         torch.cuda.empty_cache()
-        raise GpuOutOfMemory(f"the memory of {device} did not suffice; send the job again, or use a larger GPU", device=device) from error
+        raise GpuOutOfMemory(
+            f"the memory of {device} did not suffice; send the job again, or use a larger GPU", device=device
+        ) from error
 
 
 def _device_name(device: str) -> str:

@@ -17,7 +17,11 @@ class Lazy(Generic[Model]):
     """
 
     def __init__(
-        self, load: Callable[[str], Model], *, check: Callable[[str], object], describe: Callable[[Model], dict[str, object]]
+        self,
+        load: Callable[[str], Model],
+        *,
+        check: Callable[[str], object],
+        describe: Callable[[Model], dict[str, object]],
     ) -> None:
         self._load = load
         self._check = check

@@ -46,7 +46,9 @@ class Models:
 def choose_models(cache: Path, *, small: bool) -> Models:
     """The real checkpoint where the hub can be reached, else a small one of random weights and a small real Whisper."""
     if not small and hub_answers():
-        return Models("F5TTS_v1_Base", "openai/whisper-large-v3-turbo", 16, "the model hub answers: the real checkpoint speaks")
+        return Models(
+            "F5TTS_v1_Base", "openai/whisper-large-v3-turbo", 16, "the model hub answers: the real checkpoint speaks"
+        )
     why = "asked for" if small else f"no answer from {HUB}"
     checkpoint = make_checkpoint(cache / "tiny")
     whisper = make_whisper(cache / "whisper-base")
@@ -94,8 +96,24 @@ class Demo:
         """Every action once; `status` is asked while the generate runs."""
         voice = files("f5_tts").joinpath("infer/examples/basic/basic_ref_en.wav").read_bytes()
         self.ask("health", {"action": "health"})
-        self.ask("upload", {"action": "upload", "voice": "nature", "audio": b64encode(voice).decode(), "consent": True, "language": "en"})
-        speak = {"action": "generate", "text": TEXT, "voice": "nature", "seed": 7, "nfe_step": nfe_step, "job_id": "demo-1"}
+        self.ask(
+            "upload",
+            {
+                "action": "upload",
+                "voice": "nature",
+                "audio": b64encode(voice).decode(),
+                "consent": True,
+                "language": "en",
+            },
+        )
+        speak = {
+            "action": "generate",
+            "text": TEXT,
+            "voice": "nature",
+            "seed": 7,
+            "nfe_step": nfe_step,
+            "job_id": "demo-1",
+        }
         job = self._client.run({"input": speak})
         self.follow(job)
         self.show("generate", speak, job.output(), job.status())
@@ -161,7 +179,10 @@ def run_demo(out: Path, *, small: bool) -> Path:
         "ASR_MODEL": models.asr_model,
         "HF_HOME": str(cache / "hub"),
     }
-    with local_endpoint() as endpoint, endpoint.worker(ROOT / "handler.py", log=out / "worker.log", cwd=ROOT, extra=worker_settings):
+    with (
+        local_endpoint() as endpoint,
+        endpoint.worker(ROOT / "handler.py", log=out / "worker.log", cwd=ROOT, extra=worker_settings),
+    ):
         demo = Demo(endpoint.client(), out)
         result = demo.run(models.nfe_step)
     speech = out / "speech.wav"
@@ -175,7 +196,9 @@ def run_demo(out: Path, *, small: bool) -> Path:
 def main() -> None:
     """Command line of `make demo`."""
     parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for speech.wav and report.md; emptied first")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out"), help="folder for speech.wav and report.md; emptied first"
+    )
     parser.add_argument("--small", action="store_true", help="use the small random checkpoint even if the hub answers")
     arguments = parser.parse_args()
     run_demo(arguments.out.resolve(), small=arguments.small)

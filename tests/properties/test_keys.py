@@ -53,7 +53,9 @@ def test_what_is_no_digest_makes_no_key(digest: str) -> None:
         keys.voice_audio("anna", digest)
 
 
-@pytest.mark.parametrize("key", ["voices/../x/voice.json", "voices/a/b/voice.json", "voices/a.wav/x", "other/a/voice.json", "voices/a.WAV"])
+@pytest.mark.parametrize(
+    "key", ["voices/../x/voice.json", "voices/a/b/voice.json", "voices/a.wav/x", "other/a/voice.json", "voices/a.WAV"]
+)
 def test_foreign_keys_are_nobodys(key: str) -> None:
     """A listing may hold anything; only our own shapes count."""
     assert keys.voice_of(key) is None

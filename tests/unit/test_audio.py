@@ -35,7 +35,9 @@ def with_av(samples: Samples, container: str, codec: str, rate: int = 48_000) ->
         stream.layout = "mono"  # type: ignore[attr-defined]  # an audio stream has it
         frame = av.AudioFrame.from_ndarray(samples[np.newaxis], format="fltp", layout="mono")
         frame.sample_rate = rate
-        resampler = av.AudioResampler(format=stream.format, layout="mono", rate=rate, frame_size=stream.frame_size or 960)  # type: ignore[attr-defined]
+        resampler = av.AudioResampler(
+            format=stream.format, layout="mono", rate=rate, frame_size=stream.frame_size or 960
+        )  # type: ignore[attr-defined]
         for block in [*resampler.resample(frame), *resampler.resample(None)]:
             output.mux(stream.encode(block))  # type: ignore[attr-defined]
         output.mux(stream.encode(None))  # type: ignore[attr-defined]
@@ -131,7 +133,9 @@ def test_a_human_voice_is_kept_whole(human_wav: bytes) -> None:
 def test_canonical_audio_is_its_own_canonical_form(gaps: list[float], seed: int) -> None:
     """Done twice is done once: a voice that is taken from the bucket is not clipped again."""
     noise = np.random.default_rng(seed)
-    pieces = [part for gap in gaps for part in (tone(noise.uniform(1.2, 3.0)), np.zeros(int(gap * SAMPLE_RATE), np.float32))]
+    pieces = [
+        part for gap in gaps for part in (tone(noise.uniform(1.2, 3.0)), np.zeros(int(gap * SAMPLE_RATE), np.float32))
+    ]
     canonical = make_canonical(decode(wav(np.concatenate(pieces))))
 
     assert make_canonical(decode(canonical.wav)).wav == canonical.wav

@@ -79,7 +79,9 @@ def test_every_applied_value_is_told(service: Service, anna: str, engine: ToneEn
     assert reply["manifest"]["seed"] == 5
     assert len(reply["manifest"]["chunks"]) == len(engine.history) > 1
     told = vars(engine.history[0][2])
-    assert {name: told[name] for name in asked if name != "fix_duration"} == {k: v for k, v in asked.items() if k != "fix_duration"}
+    assert {name: told[name] for name in asked if name != "fix_duration"} == {
+        k: v for k, v in asked.items() if k != "fix_duration"
+    }
     assert set(reply["timings"]) == {"queue", "voice", "transcript", "load", "infer", "encode", "upload", "total"}
     assert (reply["manifest"]["engine"], reply["manifest"]["checkpoint_license"]) == ("tone", "none")
 

@@ -1,9 +1,11 @@
 """The boundary: always a reply that the SDK can post, never an exception, never what is not the caller's."""
 
 import asyncio
+import base64
 import json
 import logging
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from cloning.service import Call, Service
 from handler import Progress, answer, make_handler, sendable
 from local.folder_store import FolderStore
 from tests.conftest import with_settings
-from tests.fakes import ManualClock
+from tests.fakes import ManualClock, ToneEngine
 from tests.unit.test_requests import FIELDS, JSON
 
 
@@ -23,7 +25,11 @@ def test_a_failure_is_a_reply_with_a_code(service: Service) -> None:
     """The SDK would send an exception's traceback to the caller."""
     reply = answer(service, {"action": "status", "job_id": "nobody"}, Call("j"))
 
-    assert (reply["code"], reply["error"].split(":")[0], reply["retryable"]) == ("JOB_NOT_FOUND", "JOB_NOT_FOUND", False)
+    assert (reply["code"], reply["error"].split(":")[0], reply["retryable"]) == (
+        "JOB_NOT_FOUND",
+        "JOB_NOT_FOUND",
+        False,
+    )
 
 
 def test_a_bug_gives_an_incident_id_and_nothing_else(
@@ -81,7 +87,12 @@ def test_status_is_answered_while_another_job_runs(service: Service) -> None:
 
     async def both() -> tuple[Any, bool]:
         upload = asyncio.create_task(
-            handler({"id": "a", "input": {"action": "upload", "voice": "x", "audio_url": "https://example.org", "consent": True}})  # type: ignore[arg-type]
+            handler(
+                {
+                    "id": "a",
+                    "input": {"action": "upload", "voice": "x", "audio_url": "https://example.org", "consent": True},
+                }
+            )  # type: ignore[arg-type]
         )
         await asyncio.sleep(0)
         health = await handler({"id": "b", "input": {"action": "health"}})
@@ -95,39 +106,32 @@ def test_status_is_answered_while_another_job_runs(service: Service) -> None:
     assert (health["status"], upload_was_done) == ("ok", False)
 
 
-def test_a_cancelled_delivery_tells_its_thread(service: Service) -> None:
-    """CancelledError passes through; the thread sees the flag between two chunks."""
-    entered, seen = threading.Event(), threading.Event()
-    calls: list[Call] = []
+def test_a_cancelled_delivery_tells_its_thread(service: Service, engine: ToneEngine, human_wav: bytes) -> None:
+    """CancelledError passes through; the thread stops between two chunks and gives the job back."""
+    speaking, cancelled = threading.Event(), threading.Event()
+    audio = base64.b64encode(human_wav).decode()
+    answer(service, {"action": "upload", "voice": "anna", "audio": audio, "consent": True}, Call("u"))
 
-    def fetch(_: str) -> bytes:
-        entered.set()
-        seen.wait(30)
-        return b""
+    def wait(_: str) -> None:
+        speaking.set()
+        assert cancelled.wait(30)
 
-    object.__setattr__(service, "fetch_url", fetch)
+    engine.before_speaking = wait
     handler = make_handler(service, lambda *_: None)
 
-    async def cancelled() -> None:
-        import handler as module
+    async def run() -> None:
+        task = asyncio.create_task(handler({"id": "j", "input": {"text": "One. " * 200, "voice": "anna"}}))  # type: ignore[arg-type]
+        assert await asyncio.to_thread(speaking.wait, 30)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        cancelled.set()
 
-        original = module.answer
-        module.answer = lambda service, raw, call: calls.append(call) or original(service, raw, call)  # type: ignore[assignment, func-returns-value]
-        try:
-            upload = {"action": "upload", "voice": "x", "audio_url": "https://example.org", "consent": True}
-            task = asyncio.create_task(handler({"id": "a", "input": upload}))  # type: ignore[arg-type]
-            while not entered.is_set():
-                await asyncio.sleep(0.01)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-        finally:
-            module.answer = original
-            seen.set()
+    asyncio.run(run())
 
-    asyncio.run(cancelled())
-
-    assert calls[0].stopped.is_set()
+    while not (job := service.jobs.get("j")).is_interrupted(service.clock.now()):
+        time.sleep(0.01)
+    assert (job.failure and job.failure.code, len(engine.history)) == ("INTERRUPTED", 1)
 
 
 def test_progress_is_spaced_out_and_clear_of_the_result(clock: ManualClock) -> None:

@@ -42,7 +42,9 @@ def claimed(jobs: JobStore, job_id: str = "j") -> Claim:
 def test_only_drawn_moves_are_possible(start: JobStatus, end: JobStatus) -> None:
     """A final state has no way out, and nobody skips IN_PROGRESS on the way to COMPLETED."""
     now = ManualClock().now()
-    job = Job(job_id="j", request_digest=DIGEST, seed=1, status=start, lease=Lease(owner="w", until=now), created_at=now)
+    job = Job(
+        job_id="j", request_digest=DIGEST, seed=1, status=start, lease=Lease(owner="w", until=now), created_at=now
+    )
     if end in MOVES[start]:
         assert job.to(end).status is end
     else:
@@ -53,7 +55,7 @@ def test_only_drawn_moves_are_possible(start: JobStatus, end: JobStatus) -> None
 def test_a_completed_job_is_answered_from_the_store(jobs: JobStore, others: JobStore) -> None:
     """A second delivery finds the first one's result."""
     claim = claimed(jobs)
-    claim.start()
+    claim.start(3)
     claim.complete({"duration": 1.0})
 
     again = others.claim("j", DIGEST, 8)
@@ -90,7 +92,7 @@ def test_a_job_delivered_twice_to_one_worker_is_done_once(jobs: JobStore) -> Non
 def test_a_silent_workers_job_is_taken_over_with_its_seed(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
     """The new attempt makes the same samples; the old worker's late success changes nothing."""
     late = claimed(jobs)
-    late.start()
+    late.start(3)
     clock.advance(61)
 
     claim = claimed(others)
@@ -105,7 +107,7 @@ def test_a_silent_workers_job_is_taken_over_with_its_seed(jobs: JobStore, others
 def test_a_passing_failure_gives_the_job_back(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
     """A retryable failure is told, and the next delivery tries again at once."""
     claim = claimed(jobs)
-    claim.start()
+    claim.start(3)
     claim.fail(GpuOutOfMemory("the memory of cuda did not suffice"))
 
     job = jobs.get("j")
@@ -129,7 +131,7 @@ def test_a_lasting_failure_is_final(jobs: JobStore, others: JobStore) -> None:
 def test_a_cancel_reaches_the_running_worker_through_its_next_write(jobs: JobStore, others: JobStore) -> None:
     """The flag is in the record; the worker that reports progress finds it there."""
     claim = claimed(jobs)
-    claim.start()
+    claim.start(3)
     others.cancel("j")
     claim.report(1, 3)
 
@@ -151,7 +153,7 @@ def test_a_cancel_ends_a_job_that_nobody_runs(jobs: JobStore, others: JobStore, 
 def test_a_cancel_after_the_end_changes_nothing(jobs: JobStore) -> None:
     """Completed is completed."""
     claim = claimed(jobs)
-    claim.start()
+    claim.start(3)
     claim.complete({})
 
     assert jobs.cancel("j").status is JobStatus.COMPLETED
@@ -160,7 +162,7 @@ def test_a_cancel_after_the_end_changes_nothing(jobs: JobStore) -> None:
 def test_completion_wins_over_a_late_cancel(jobs: JobStore, others: JobStore) -> None:
     """The speech is in the bucket already; throwing it away helps nobody."""
     claim = claimed(jobs)
-    claim.start()
+    claim.start(3)
     others.cancel("j")
     claim.complete({"duration": 1.0})
 
@@ -176,7 +178,7 @@ def test_a_write_whose_reply_was_lost_is_recognised(tmp_path: Path, clock: Manua
             return super().create(key, body, content_type=content_type)
 
     claim = claimed(worker("w1", LosesReplies(tmp_path), clock))
-    claim.start()
+    claim.start(3)
 
     assert claim.job.status is JobStatus.IN_PROGRESS
 
@@ -185,7 +187,7 @@ def test_deleting_a_job_spares_its_namesakes(jobs: JobStore, store: FolderStore)
     """Job 'a' owns results/a.wav, not results/a.b.wav."""
     for job_id in ("a", "a.b"):
         claim = claimed(jobs, job_id)
-        claim.start()
+        claim.start(3)
         claim.complete({})
         store.put(keys.result(job_id, "wav"), b"speech", content_type="audio/wav")
         store.put(keys.manifest(job_id), b"{}", content_type="application/json")
@@ -223,7 +225,9 @@ def test_a_deleted_job_is_lost_to_its_worker(jobs: JobStore, store: FolderStore)
 def test_a_record_from_a_newer_worker_is_read(jobs: JobStore, store: FolderStore, clock: ManualClock) -> None:
     """A field that we don't know is no reason to fail a job."""
     now = clock.now()
-    job = Job(job_id="j", request_digest=DIGEST, seed=1, lease=Lease(owner="w", until=now + timedelta(1)), created_at=now)
+    job = Job(
+        job_id="j", request_digest=DIGEST, seed=1, lease=Lease(owner="w", until=now + timedelta(1)), created_at=now
+    )
     body = job.body()[:-1] + b',"mood":"good"}'
     store.create(keys.job_record("j"), body, content_type="application/json")
 

@@ -81,7 +81,9 @@ def test_no_chunk_is_ever_beyond_the_model(text: str, reference_s: float, speed:
     assert all(reference_s + chunk.seconds <= LONGEST_CHUNK_S for chunk in planned.chunks)
 
 
-@pytest.mark.parametrize(("text", "ending"), [("Hi", "Hi. "), ("Hi.", "Hi. "), ("Hi. ", "Hi. "), ("好。", "好。"), ("Hi?", "Hi?. ")])
+@pytest.mark.parametrize(
+    ("text", "ending"), [("Hi", "Hi. "), ("Hi.", "Hi. "), ("Hi. ", "Hi. "), ("好。", "好。"), ("Hi?", "Hi?. ")]
+)
 def test_a_reference_text_is_sealed_as_upstream_does(text: str, ending: str) -> None:
     """The ending keeps the reference's words out of the result."""
     assert sealed(text) == ending

@@ -202,7 +202,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
     max_leaves=8,
 )
-FIELDS = st.sampled_from([*Generate.model_fields, *Upload.model_fields, "action", "endpoint", "voice_name", "limit", "cursor"])
+FIELDS = st.sampled_from(
+    [*Generate.model_fields, *Upload.model_fields, "action", "endpoint", "voice_name", "limit", "cursor"]
+)
 
 
 @given(raw=JSON | st.dictionaries(FIELDS, JSON, max_size=6))

@@ -13,7 +13,13 @@ def test_a_bare_machine_needs_no_settings() -> None:
     assert (settings.s3_bucket, str(settings.data_dir), settings.device) == (None, "data", "auto")
 
 
-@pytest.mark.parametrize("names", [("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), ("BUCKET_ENDPOINT_URL", "BUCKET_ACCESS_KEY_ID", "BUCKET_SECRET_ACCESS_KEY")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+        ("BUCKET_ENDPOINT_URL", "BUCKET_ACCESS_KEY_ID", "BUCKET_SECRET_ACCESS_KEY"),
+    ],
+)
 def test_both_families_of_names_are_read(names: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """AWS's own and RunPod's."""
     for name, value in zip(names, ("https://s3.example.org", "key", "secret"), strict=True):
@@ -42,7 +48,16 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "-17" not in f"{Settings()} {Settings()!r}"
 
 
-@pytest.mark.parametrize(("name", "value"), [("WORKER_CONCURRENCY", "0"), ("DEVICE", "gpu"), ("LOG_LEVEL", "LOUD"), ("REQUIRE_CONSENT", "maybe"), ("AWS_ACCESS_KEY_ID", "alone")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WORKER_CONCURRENCY", "0"),
+        ("DEVICE", "gpu"),
+        ("LOG_LEVEL", "LOUD"),
+        ("REQUIRE_CONSENT", "maybe"),
+        ("AWS_ACCESS_KEY_ID", "alone"),
+    ],
+)
 def test_a_bad_setting_is_refused_at_start(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before a worker takes jobs that it can't do."""
     monkeypatch.setenv(name, value)

@@ -21,9 +21,18 @@ def voices(store: FolderStore, clock: ManualClock, tmp_path: Path) -> VoiceLibra
     return VoiceLibrary(store, clock, scratch)
 
 
-def add(voices: VoiceLibrary, name: str = "anna", *, seconds: float = 2.0, replace: bool = False, transcript: str | None = None) -> Voice:
+def add(
+    voices: VoiceLibrary,
+    name: str = "anna",
+    *,
+    seconds: float = 2.0,
+    replace: bool = False,
+    transcript: str | None = None,
+) -> Voice:
     canonical, measures = check_and_make_canonical(wav(tone(seconds)))
-    return voices.add(NewVoice(name, consent=True, language="en", transcript=transcript), canonical, measures, replace=replace)
+    return voices.add(
+        NewVoice(name, consent=True, language="en", transcript=transcript), canonical, measures, replace=replace
+    )
 
 
 def test_a_record_names_audio_that_is_there(voices: VoiceLibrary, store: FolderStore) -> None:
@@ -61,7 +70,9 @@ def test_a_replaced_voice_leaves_nothing_of_the_old(voices: VoiceLibrary, store:
     assert old.audio.sha256 not in "".join(info.key for info in store.list())
 
 
-def test_a_bare_file_of_an_older_deployment_is_adopted(voices: VoiceLibrary, store: FolderStore, human_wav: bytes) -> None:
+def test_a_bare_file_of_an_older_deployment_is_adopted(
+    voices: VoiceLibrary, store: FolderStore, human_wav: bytes
+) -> None:
     """It is checked, made canonical and given a record at its first use; nobody was asked for consent, and it says so."""
     store.put("voices/old.wav", human_wav, content_type="audio/wav")
 
@@ -110,7 +121,9 @@ def test_a_transcript_of_replaced_audio_is_dropped(voices: VoiceLibrary) -> None
 def test_damaged_audio_is_never_used(voices: VoiceLibrary, store: FolderStore) -> None:
     """The digest in the record is checked on the way in."""
     voice = add(voices)
-    store.put(keys.voice_audio("anna", voice.audio.sha256), encode(tone(2.0), 24_000, "wav")[:-10], content_type="audio/wav")
+    store.put(
+        keys.voice_audio("anna", voice.audio.sha256), encode(tone(2.0), 24_000, "wav")[:-10], content_type="audio/wav"
+    )
 
     with pytest.raises(StorageUnavailable):
         voices.reference(voice)

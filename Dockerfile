@@ -1,0 +1,62 @@
+# The worker's image. Of its base it asks only Debian 12 with Python 3.11 and venv; the CUDA 13 libraries come with torch's
+# wheels, so the host brings nothing but its driver (580 or newer).
+#
+#   docker build -t f5-tts-worker .
+#   docker build -t f5-tts-worker --build-arg BAKE_CHECKPOINT=F5TTS_v1_Base .   # weights inside: mind their licence
+#   make image                                                                  # builds it, runs `health` in it, prints its size
+ARG BASE_IMAGE=python:3.11-slim-bookworm
+FROM ${BASE_IMAGE}
+
+ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    PYTHONUNBUFFERED=1
+
+# Bytecode is compiled here, once: the worker's user can't write it, and each cold start would compile again. Unchecked, because
+# an image's sources don't change under it. Slim bases drop the standard library's bytecode too; a file of it that doesn't
+# compile must not stop the build.
+COPY requirements.txt /tmp/requirements.txt
+RUN python3 -m venv /opt/venv \
+    && python -m pip install --no-deps --no-compile --no-cache-dir --disable-pip-version-check -r /tmp/requirements.txt \
+    && python -m pip uninstall --yes pip \
+    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib \
+    && (python -m compileall -qq -j 0 --invalidation-mode unchecked-hash \
+        "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" || true) \
+    && rm /tmp/requirements.txt
+
+RUN useradd --create-home --uid 1000 worker \
+    && install --directory --owner worker --group worker /data /models
+
+WORKDIR /app
+COPY handler.py s3_utils.py s3_errors.py url_fetch.py test_input.json LICENSE ./
+COPY cloning/ cloning/
+COPY engines/ engines/
+COPY model_cache/ model_cache/
+COPY local/ local/
+RUN python -m compileall -q --invalidation-mode unchecked-hash .
+
+# /data stands in for the bucket where S3_BUCKET is unset. /models holds checkpoints, and what comes from the model hub; on a
+# network volume set MODEL_CACHE_DIR=/runpod-volume/models and HF_HOME=/runpod-volume/huggingface, and they outlive the worker.
+# RUNPOD_LOG_LEVEL: the SDK's own default, DEBUG, logs whole replies. NVIDIA_*: what the container runtime hands in.
+ENV DATA_DIR=/data \
+    MODEL_CACHE_DIR=/models \
+    HF_HOME=/models/huggingface \
+    RUNPOD_LOG_LEVEL=INFO \
+    NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility
+
+USER worker
+
+# The handler imports, and quickly: without torch.
+RUN python -c "import handler, sys; assert 'torch' not in sys.modules, 'import handler must not import torch'"
+
+# No weights, unless the build asks for a checkpoint of model_cache/catalog.yaml (and the vocoder that goes with it).
+ARG BAKE_CHECKPOINT=""
+RUN if [ -n "${BAKE_CHECKPOINT}" ]; then \
+        python -c "import sys; from pathlib import Path; \
+from local.folder_store import FolderStore; from model_cache.cache import CheckpointCache; from model_cache.catalog import find; \
+CheckpointCache(FolderStore(Path('/tmp/bake')), Path(sys.argv[1])).local(find(sys.argv[2]))" "${MODEL_CACHE_DIR}" "${BAKE_CHECKPOINT}" \
+        && hf download charactr/vocos-mel-24khz config.yaml pytorch_model.bin \
+        && rm -rf /tmp/bake "${MODEL_CACHE_DIR}/hub"; \
+    fi
+
+# Python is PID 1: SIGTERM reaches the SDK, which ends after the job in hand.
+ENTRYPOINT ["python", "-u", "handler.py"]

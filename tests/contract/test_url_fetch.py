@@ -1,0 +1,147 @@
+"""Audio from a URL: public addresses only, redirects checked, size and time capped; real HTTP on the loopback."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from cloning.clock import SystemClock
+from cloning.errors import DownloadRefused
+from url_fetch import fetch_url
+
+AUDIO = b"RIFF" + bytes(range(256)) * 400
+
+
+class Site(BaseHTTPRequestHandler):
+    """Answers by path: /audio, /to?<url> redirects, /drip never ends, /loop redirects to itself, anything else is 404."""
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        if path in ("/to", "/loop"):
+            self.send_response(302)
+            self.send_header("Location", query or self.path)
+            self.end_headers()
+        elif path == "/audio":
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(AUDIO)))
+            self.end_headers()
+            self.wfile.write(AUDIO)
+        elif path == "/drip":
+            self.send_response(200)
+            self.end_headers()
+            self._drip()
+        else:
+            self.send_error(404)
+
+    def _drip(self) -> None:
+        try:
+            for _ in range(200):
+                self.wfile.write(b"x" * 300_000)
+                time.sleep(0.05)
+        except OSError:
+            pass  # the client has had enough: what the test is about
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Site) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://public.test:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def public_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """public.test passes for a public name (it leads to the loopback); every other name is checked for real."""
+    from runpod.serverless.utils import rp_ssrf
+
+    checked = rp_ssrf.resolve_and_validate
+    monkeypatch.setattr(
+        rp_ssrf, "resolve_and_validate", lambda host, port: ["127.0.0.1"] if host == "public.test" else checked(host, port)
+    )
+
+
+def fetch(url: str, *, max_bytes: int = 1_000_000, timeout_s: float = 10.0) -> bytes:
+    return fetch_url(url, max_bytes=max_bytes, timeout_s=timeout_s, clock=SystemClock())
+
+
+def refused(url: str, *, max_bytes: int = 1_000_000, timeout_s: float = 10.0) -> str:
+    with pytest.raises(DownloadRefused) as caught:
+        fetch(url, max_bytes=max_bytes, timeout_s=timeout_s)
+    return caught.value.message
+
+
+@pytest.mark.usefixtures("public_test")
+def test_a_public_url_brings_its_bytes(site: str) -> None:
+    """Over a redirect to another public address too."""
+    assert fetch(f"{site}/audio") == AUDIO
+    assert fetch(f"{site}/to?{site}/audio") == AUDIO
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/a.wav", "http://localhost/a.wav", "http://[::1]/a.wav", "http://0.0.0.0/", "http://10.0.0.1/", "http://192.168.1.1/",
+        "http://169.254.169.254/latest/meta-data/", "http://100.64.0.1/", "http://2130706433/", "http://0x7f.1/", "http://[::ffff:127.0.0.1]/",
+        "file:///etc/passwd", "ftp://example.org/a.wav", "gopher://127.0.0.1/", "data:audio/wav;base64,AAAA", "http://", "not a url",
+    ],
+)  # fmt: skip
+def test_inner_addresses_and_other_schemes_are_refused(url: str) -> None:
+    """Metadata services, the loopback in any spelling, files: nothing is opened."""
+    assert "audio_url" in refused(url)
+
+
+@pytest.mark.usefixtures("public_test")
+@pytest.mark.parametrize("target", ["http://127.0.0.1:{port}/audio", "http://169.254.169.254/", "file:///etc/passwd"])
+def test_a_redirect_to_an_inner_address_is_refused(site: str, target: str) -> None:
+    """Each hop is checked again, and the message doesn't say where it led."""
+    inner = target.format(port=site.rpartition(":")[2])
+
+    message = refused(f"{site}/to?{inner}")
+
+    assert "not allowed" in message
+    assert "169.254" not in message
+
+
+@pytest.mark.usefixtures("public_test")
+def test_a_redirect_without_end_is_refused(site: str) -> None:
+    """Five hops at most."""
+    assert "redirects too often" in refused(f"{site}/loop")
+
+
+@pytest.mark.usefixtures("public_test")
+def test_a_large_body_is_refused_by_its_header_and_by_its_bytes(site: str) -> None:
+    """A header may lie or be missing."""
+    assert "more than 0.05 MB" in refused(f"{site}/audio", max_bytes=50_000)
+    assert "more than 0.5 MB" in refused(f"{site}/drip", max_bytes=500_000)
+
+
+@pytest.mark.usefixtures("public_test")
+def test_a_slow_body_is_refused(site: str) -> None:
+    """The cap is on the whole download, not on the next byte."""
+    assert "took longer than 0.3 s" in refused(f"{site}/drip", max_bytes=10**9, timeout_s=0.3)
+
+
+@pytest.mark.usefixtures("public_test")
+def test_an_http_error_is_told(site: str) -> None:
+    """A link that has gone is the caller's to mend."""
+    assert "HTTP 404" in refused(f"{site}/nothing")
+
+
+@pytest.mark.usefixtures("public_test")
+def test_a_host_that_does_not_answer_is_refused() -> None:
+    """Connection errors name their kind and nothing of ours."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    assert "can't be fetched" in refused(f"http://public.test:{port}/a")

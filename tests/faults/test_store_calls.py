@@ -1,0 +1,134 @@
+"""Every store call of a generate may fail, before or after its effect: the next delivery ends with the same speech, once."""
+
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloning.errors import StorageUnavailable
+from cloning.ports import ObjectInfo, StoredObject
+from cloning.service import Call, Service
+from cloning.settings import Settings
+from handler import answer
+from local.folder_store import FolderStore
+from tests.conftest import SPOKEN, make_service
+from tests.fakes import EchoTranscriber, ManualClock, ToneEngine
+
+TEXT = "The quick brown fox jumps over the lazy dog, and then it sleeps. " * 8
+SPEAK = {"text": TEXT, "voice": "anna", "seed": 3, "job_id": "j"}
+
+
+class FlakyStore(FolderStore):
+    """A folder whose n-th call from now on fails: before its effect, or after it (the reply is lost)."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.calls = 0
+        self.fail_at = 0
+        self.after_effect = False
+
+    def _counted(self, call: Callable[[], Any]) -> Any:
+        self.calls += 1
+        if self.calls != self.fail_at:
+            return call()
+        if self.after_effect:
+            call()
+        raise StorageUnavailable("the bucket does not answer")
+
+    def get(self, key: str) -> StoredObject:
+        return self._counted(lambda: super(FlakyStore, self).get(key))  # type: ignore[no-any-return]
+
+    def head(self, key: str) -> ObjectInfo:
+        return self._counted(lambda: super(FlakyStore, self).head(key))  # type: ignore[no-any-return]
+
+    def create(self, key: str, body: bytes, *, content_type: str) -> str:
+        return str(self._counted(lambda: super(FlakyStore, self).create(key, body, content_type=content_type)))
+
+    def replace(self, key: str, body: bytes, *, etag: str, content_type: str) -> str:
+        return str(self._counted(lambda: super(FlakyStore, self).replace(key, body, etag=etag, content_type=content_type)))
+
+    def put(self, key: str, body: bytes, *, content_type: str) -> str:
+        return str(self._counted(lambda: super(FlakyStore, self).put(key, body, content_type=content_type)))
+
+    def delete(self, key: str) -> None:
+        self._counted(lambda: super(FlakyStore, self).delete(key))
+
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+        return iter(self._counted(lambda: [*super(FlakyStore, self).list(prefix, after=after)]))
+
+    def download(self, key: str, path: Path, *, sha256: str | None = None) -> None:
+        self._counted(lambda: super(FlakyStore, self).download(key, path, sha256=sha256))
+
+
+class World:
+    """A bucket with a voice, and workers that share it."""
+
+    def __init__(self, folder: Path, human_wav: bytes, *, transcript: bool) -> None:
+        self.folder = folder
+        self.clock = ManualClock()
+        self.store = FlakyStore(folder / "bucket")
+        self.engine = ToneEngine()
+        upload = {"action": "upload", "voice": "anna", "audio": b64encode(human_wav).decode(), "consent": True}
+        reply = answer(self.worker(), upload | ({"transcript": SPOKEN} if transcript else {}), Call("u"))
+        assert reply["status"] == "STORED"
+        self.store.calls = 0
+
+    def worker(self) -> Service:
+        settings = Settings(data_dir=self.folder / "bucket")
+        return make_service(settings, self.store, self.clock, self.engine, EchoTranscriber(), self.folder)
+
+    def clear_scratch(self) -> None:
+        for path in (self.folder / "scratch").glob("*"):
+            path.unlink()
+
+
+def calm(tmp_path: Path, human_wav: bytes, *, transcript: bool) -> tuple[str, int]:
+    """(sha256 of an undisturbed run, store calls that it makes)"""
+    world = World(tmp_path / "calm", human_wav, transcript=transcript)
+    reply = answer(world.worker(), SPEAK, Call("j"))
+    assert reply["status"] == "COMPLETED"
+    return reply["audio"]["sha256"], world.store.calls
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("transcript", [True, False], ids=["transcript", "no-transcript"])
+def test_any_store_call_may_fail(tmp_path: Path, human_wav: bytes, *, after_effect: bool, transcript: bool) -> None:
+    """The reply says that the failure may pass; delivered again, the job ends COMPLETED with the calm run's samples."""
+    (tmp_path / "calm").mkdir()
+    expected, calls = calm(tmp_path, human_wav, transcript=transcript)
+    assert calls > 8
+
+    for n in range(1, calls + 1):
+        (tmp_path / f"{n}").mkdir()
+        world = World(tmp_path / f"{n}", human_wav, transcript=transcript)
+        world.store.fail_at, world.store.after_effect = n, after_effect
+        first = answer(world.worker(), SPEAK, Call("j"))
+        world.clock.advance(61)
+        world.clear_scratch()
+        second = answer(world.worker(), SPEAK, Call("j"))
+
+        assert first.get("status") == "COMPLETED" or (first["code"], first["retryable"]) == ("STORAGE_UNAVAILABLE", True), n
+        assert (second["status"], second["audio"]["sha256"]) == ("COMPLETED", expected), n
+        results = [info.key for info in world.store.list("results/")]
+        assert results == ["results/j.json", "results/j.wav"], n
+
+
+def test_a_clean_generate_makes_few_store_calls(tmp_path: Path, human_wav: bytes) -> None:
+    """Counted, so that a change shows: each is a round trip that a GPU waits for, or a request that is paid for."""
+    (tmp_path / "calm").mkdir()
+    world = World(tmp_path / "calm", human_wav, transcript=True)
+    world.clear_scratch()
+    reply = answer(world.worker(), SPEAK, Call("j"))
+    generate = world.store.calls
+    chunks = len(reply["manifest"]["chunks"])
+
+    world.store.calls = 0
+    answer(world.worker(), {"action": "status", "job_id": "j"}, Call("s"))
+    status = world.store.calls
+    answer(world.worker(), {"action": "result", "job_id": "j"}, Call("r"))
+    result = world.store.calls - status
+
+    # job?, voice, claim, reference, start; one report between two chunks; speech, manifest, completion.
+    assert (generate, status, result) == (8 + chunks - 1, 1, 1)
