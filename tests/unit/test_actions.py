@@ -1,0 +1,173 @@
+"""What each action does, around a stand-in engine."""
+
+from base64 import b64encode
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cloning.actions import perform
+from cloning.errors import ConsentRequired, DownloadRefused, InvalidAudio, InvalidRequest, JobNotFinished, JobNotFound, VoiceNotFound
+from cloning.requests import Limits, parse
+from cloning.service import Call, Service
+from local.folder_store import FolderStore
+from tests.conftest import SPOKEN, with_settings
+from tests.fakes import EchoTranscriber
+from tests.unit.test_audio import tone, wav
+
+
+def act(service: Service, **raw: object) -> dict[str, Any]:
+    return perform(service, parse(raw, Limits(20_000, 10_000_000)), Call("runpod-1"))
+
+
+@pytest.fixture
+def audio(human_wav: bytes) -> str:
+    return b64encode(human_wav).decode()
+
+
+def test_an_upload_says_what_was_measured_and_kept(service: Service, audio: str) -> None:
+    """Duration, levels, noise, whether it was clipped; the transcript is still to come."""
+    reply = act(service, action="upload", voice="anna", audio=audio, consent=True, language="en")
+
+    assert (reply["voice"], reply["status"], reply["transcript"], reply["language"]) == ("anna", "STORED", None, "en")
+    assert set(reply["measured"]) == {
+        "duration", "sample_rate", "peak_dbfs", "rms_dbfs", "clipped_share", "silent_share", "snr_db",
+    }  # fmt: skip
+    assert (reply["sample_rate"], reply["clipped"], reply["duration"] > 4) == (24_000, False, True)
+
+
+def test_audio_comes_from_a_key_in_the_bucket(service: Service, store: FolderStore, human_wav: bytes, audio: str) -> None:
+    """The same voice as by base64."""
+    store.put("inbox/take 1.wav", human_wav, content_type="audio/wav")
+
+    by_key = act(service, action="upload", voice="anna", audio_key="inbox/take 1.wav", consent=True)
+    by_base64 = act(service, action="upload", voice="ben", audio=audio, consent=True)
+
+    assert by_key["sha256"] == by_base64["sha256"]
+
+
+def test_audio_comes_from_a_url(service: Service, human_wav: bytes) -> None:
+    """Through the guarded fetch, whose refusal reaches the caller."""
+    fetched: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        fetched.append(url)
+        if "forbidden" in url:
+            raise DownloadRefused("audio_url is not allowed")
+        return human_wav
+
+    online = replace(service, fetch_url=fetch)
+
+    reply = act(online, endpoint="upload", voice_name="anna.wav", voice_file_url="https://example.org/a.wav", consent=True)
+    with pytest.raises(DownloadRefused):
+        act(online, action="upload", voice="ben", audio_url="https://forbidden.example.org/a.wav", consent=True)
+
+    assert (reply["voice"], fetched[0]) == ("anna", "https://example.org/a.wav")
+
+
+def test_a_large_object_is_refused_by_its_size(service: Service, store: FolderStore) -> None:
+    """Before it is read."""
+    store.put("inbox/huge.wav", bytes(2_000_000), content_type="audio/wav")
+
+    with pytest.raises(InvalidAudio, match="2.0 MB"):
+        act(with_settings(service, max_audio_mb=1.0), action="upload", voice="anna", audio_key="inbox/huge.wav", consent=True)
+
+
+@pytest.mark.parametrize("consent", [{}, {"consent": False}])
+def test_a_voice_needs_consent(service: Service, store: FolderStore, audio: str, consent: dict[str, bool]) -> None:
+    """Unless the deployment doesn't ask; then the record says that nobody was asked."""
+    with pytest.raises(ConsentRequired):
+        act(service, action="upload", voice="anna", audio=audio, **consent)
+    assert list(store.list()) == []
+
+    reply = act(with_settings(service, require_consent=False), endpoint="upload", voice_name="anna.wav", voice_file=audio, **consent)
+
+    assert reply["consent"]["given"] is (False if consent else None)
+
+
+def test_how_consent_was_given_is_recorded(service: Service, audio: str) -> None:
+    """A sentence instead of true."""
+    act(service, action="upload", voice="anna", audio=audio, consent="signed form 17 of 2026-05-01")
+
+    assert act(service, action="voices")["voices"][0]["consent"]["statement"] == "signed form 17 of 2026-05-01"
+
+
+def test_a_transcript_of_clipped_audio_is_refused(service: Service, store: FolderStore) -> None:
+    """It would hold words that are no longer heard: they would be spoken into every result."""
+    with pytest.raises(InvalidRequest, match="12 s"):
+        act(service, action="upload", voice="anna", audio=b64encode(wav(tone(20.0))).decode(), consent=True, transcript="Many words.")
+    assert list(store.list()) == []
+
+
+def test_a_transcript_can_be_made_at_once(service: Service, audio: str, transcriber: EchoTranscriber) -> None:
+    """On request, in the upload itself; the first generate then has it."""
+    reply = act(service, action="upload", voice="anna", audio=audio, consent=True, transcribe_now=True)
+    act(service, text="Hello there.", voice="anna")
+
+    assert (reply["transcript"], reply["transcript_by"], transcriber.calls) == (transcriber.words, "echo", 1)
+
+
+def test_uploading_again_is_idempotent(service: Service, audio: str) -> None:
+    """A job that is delivered twice is done once."""
+    first = act(service, action="upload", voice="anna", audio=audio, consent=True)
+
+    assert act(service, action="upload", voice="anna.wav", audio=audio, consent=True) == first
+
+
+def test_a_job_unknown_to_the_bucket_is_not_found(service: Service) -> None:
+    """By every action that names one."""
+    for action in ("status", "result", "cancel", "delete"):
+        with pytest.raises(JobNotFound):
+            act(service, action=action, job_id="nobody")
+
+
+def test_a_result_asked_early_says_how_far_the_job_is(service: Service) -> None:
+    """With the time after which to ask again."""
+    claim = service.jobs.claim("j", "d" * 64, 1)
+    claim.start(4)  # type: ignore[union-attr]  # a new job is claimed
+    claim.report(1, 4)  # type: ignore[union-attr]
+
+    with pytest.raises(JobNotFinished, match="1 of 4 chunks") as caught:
+        act(service, action="result", job_id="j")
+
+    assert (caught.value.retryable, caught.value.details["status"]) == (True, "IN_PROGRESS")
+
+
+def test_a_deleted_job_takes_its_result_along(service: Service, store: FolderStore, audio: str) -> None:
+    """Nothing of it stays in the bucket."""
+    act(service, action="upload", voice="anna", audio=audio, consent=True, transcript=SPOKEN)
+    act(service, text="Hello there.", voice="anna", job_id="j")
+
+    reply = act(service, action="delete", job_id="j")
+
+    assert reply == {"deleted": {"job_id": "j"}}
+    assert all(info.key.startswith("voices/") for info in store.list())
+
+
+def test_a_deleted_voice_is_not_found(service: Service, audio: str) -> None:
+    """At the next generate."""
+    act(service, action="upload", voice="anna", audio=audio, consent=True)
+    act(service, action="delete", voice="anna.wav")
+
+    with pytest.raises(VoiceNotFound):
+        act(service, text="Hello.", voice="anna")
+
+
+def test_pages_of_voices_lead_to_each_other(service: Service, audio: str) -> None:
+    """next_cursor is null at the end."""
+    for name in ("a", "b", "c"):
+        act(service, action="upload", voice=name, audio=audio, consent=True)
+
+    first = act(service, action="voices", limit=2)
+    second = act(service, action="voices", limit=2, cursor=first["next_cursor"])
+
+    assert ([one["voice"] for one in first["voices"]], first["count"]) == (["a", "b"], 2)
+    assert ([one["voice"] for one in second["voices"]], second["next_cursor"]) == (["c"], None)
+
+
+def test_health_names_no_path(service: Service) -> None:
+    """A folder's name is enough for a caller."""
+    reply = act(with_settings(service, checkpoint="/srv/models/mine", asr_model="/srv/models/whisper"), action="health")
+
+    assert (reply["checkpoint"], reply["asr_model"], reply["engine"]) == ("mine", "whisper", None)
+    assert reply["versions"]["f5-tts"] == "1.1.22"
