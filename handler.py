@@ -175,7 +175,8 @@ def make_handler(
     service: Service, send_progress: Callable[[Job, dict[str, Any]], None]
 ) -> Callable[[Job], Awaitable[Reply]]:
     """The function that RunPod's SDK calls with each job."""
-    pool = ThreadPoolExecutor(service.settings.worker_concurrency + 1, thread_name_prefix="job")
+    # Twice as many threads as jobs: a cancelled job keeps its thread until its chunk ends, and must not hold up the next.
+    pool = ThreadPoolExecutor(service.settings.worker_concurrency * 2, thread_name_prefix="job")
 
     async def handler(job: Job) -> Reply:
         progress = Progress(lambda update: send_progress(job, update), service.clock)

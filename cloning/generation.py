@@ -8,6 +8,7 @@ before the record says COMPLETED; the record says so before anybody is told.
 import hashlib
 import json
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -19,7 +20,7 @@ from cloning.errors import Interrupted, JobNotFound, ServiceError, StorageMiscon
 from cloning.job import Job
 from cloning.jobs import Busy, Claim, Finished, Heartbeat, LeaseLost
 from cloning.planning import SAMPLE_RATE, Plan, plan_speech
-from cloning.ports import Engine, EngineFacts, F5Parameters, Reference, Samples
+from cloning.ports import EngineFacts, F5Parameters, Reference, Samples, Value
 from cloning.replies import refuse_too_large
 from cloning.requests import Generate
 from cloning.service import Call, Service
@@ -138,30 +139,41 @@ class Generation:
         )
 
     def _speak(self) -> dict[str, Any]:
-        reference = self._reference()
-        plan = _plan(self._request, self._voice, reference.text, self._claim.job.seed)
-        facts, samples = self._on_gpu("infer", lambda: self._infer(reference, plan))
-        return self._store_result(facts, plan, samples)
-
-    def _reference(self) -> Reference:
+        while (transcript := self._voice.transcript) is None:  # again, if the voice is replaced meanwhile
+            self._on_gpu(self._transcribe)
         with self._phase("voice"):
             path = self._service.voices.reference(self._voice)
-        if self._voice.transcript is None:
-            self._voice = self._on_gpu("transcript", lambda: transcribed(self._service, self._voice))
-        text = self._voice.transcript.text if self._voice.transcript else ""
-        return Reference(path, text, self._voice.audio.sha256, self._voice.audio.duration)
+        reference = Reference(path, transcript.text, self._voice.audio.sha256, self._voice.audio.duration)
+        plan = _plan(self._request, self._voice, transcript.text, self._claim.job.seed)
+        facts, samples = self._on_gpu(lambda: self._infer(reference, plan))
+        return self._store_result(facts, plan, samples)
+
+    def _on_gpu(self, work: Callable[[], Value]) -> Value:
+        """The work's result; the wait for the GPU counts as `queue`."""
+        begun = self._service.clock.monotonic()
+
+        def owned() -> Value:
+            self._watch.add("queue", self._service.clock.monotonic() - begun)
+            _refuse_stopped(self._call)
+            return work()
+
+        return self._service.gpu.run(owned)
+
+    def _transcribe(self) -> None:
+        with self._phase("transcript"):
+            self._voice = transcribed(self._service, self._voice)
 
     def _infer(self, reference: Reference, plan: Plan) -> tuple[EngineFacts, Samples]:
         self._claim.start(len(plan.chunks))
+        self._claim.check_cancelled()
         with self._phase("load"):
-            engine: Engine = self._service.engines.get(self._request.checkpoint or self._service.settings.checkpoint)
-        parameters = parameters_of(self._request)
+            engine = self._service.engines.get(self._request.checkpoint or self._service.settings.checkpoint)
         with self._phase("infer"):
             samples = synthesize(
                 engine,
                 reference,
                 plan,
-                parameters,
+                parameters_of(self._request),
                 before_chunk=lambda done: self._before_chunk(done, len(plan.chunks)),
             )
         return engine.facts, samples
@@ -175,20 +187,6 @@ class Generation:
             self._claim.report(done, total)
         self._claim.check_cancelled()
         self._call.send_progress({"job_id": self._claim.job.job_id, "done": done, "total": total})
-
-    def _on_gpu(self, phase: str, work: Any) -> Any:
-        """The work's result; the wait for the GPU counts as `queue`."""
-        begun = self._service.clock.monotonic()
-
-        def owned() -> Any:
-            self._watch.add("queue", self._service.clock.monotonic() - begun)
-            _refuse_stopped(self._call)
-            if phase == "infer":  # it tells its own phases apart
-                return work()
-            with self._phase(phase):
-                return work()
-
-        return self._service.gpu.run(owned)
 
     def _phase(self, name: str) -> "_Phase":
         return _Phase(self._watch, name, self._service)

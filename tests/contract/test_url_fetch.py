@@ -66,7 +66,9 @@ def public_test(monkeypatch: pytest.MonkeyPatch) -> None:
 
     checked = rp_ssrf.resolve_and_validate
     monkeypatch.setattr(
-        rp_ssrf, "resolve_and_validate", lambda host, port: ["127.0.0.1"] if host == "public.test" else checked(host, port)
+        rp_ssrf,
+        "resolve_and_validate",
+        lambda host, port: ["127.0.0.1"] if host == "public.test" else checked(host, port),
     )
 
 

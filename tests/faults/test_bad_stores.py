@@ -14,7 +14,12 @@ def service_on(server: Server, bucket: str, tmp_path: Path, **settings: str) -> 
     return build(server.settings(bucket, model_cache_dir=str(tmp_path / "models"), **settings), SystemClock(), tmp_path)
 
 
-REQUESTS = [{"action": "status", "job_id": "j"}, {"text": "Hello.", "voice": "anna"}, {"action": "voices"}, {"action": "delete", "voice": "a"}]
+REQUESTS = [
+    {"action": "status", "job_id": "j"},
+    {"text": "Hello.", "voice": "anna"},
+    {"action": "voices"},
+    {"action": "delete", "voice": "a"},
+]
 
 
 def test_a_missing_bucket_needs_somebody_to_act(tmp_path: Path) -> None:

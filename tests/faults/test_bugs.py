@@ -56,7 +56,9 @@ def test_a_bug_in_any_part_is_an_incident(
 ) -> None:
     """The reply has no path, host or key; the log has the traceback under the same id."""
     audio = b64encode(human_wav).decode()
-    answer(service, {"action": "upload", "voice": "anna", "audio": audio, "consent": True, "transcript": SPOKEN}, Call("u"))
+    answer(
+        service, {"action": "upload", "voice": "anna", "audio": audio, "consent": True, "transcript": SPOKEN}, Call("u")
+    )
     answer(service, {"text": "Hello.", "voice": "anna", "job_id": "j"}, Call("g"))
     request = REQUESTS[action] | ({"audio": audio} if action == "transcribe" else {})
     broken = _broken(service, part)

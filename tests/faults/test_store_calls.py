@@ -47,7 +47,9 @@ class FlakyStore(FolderStore):
         return str(self._counted(lambda: super(FlakyStore, self).create(key, body, content_type=content_type)))
 
     def replace(self, key: str, body: bytes, *, etag: str, content_type: str) -> str:
-        return str(self._counted(lambda: super(FlakyStore, self).replace(key, body, etag=etag, content_type=content_type)))
+        return str(
+            self._counted(lambda: super(FlakyStore, self).replace(key, body, etag=etag, content_type=content_type))
+        )
 
     def put(self, key: str, body: bytes, *, content_type: str) -> str:
         return str(self._counted(lambda: super(FlakyStore, self).put(key, body, content_type=content_type)))
@@ -109,7 +111,10 @@ def test_any_store_call_may_fail(tmp_path: Path, human_wav: bytes, *, after_effe
         world.clear_scratch()
         second = answer(world.worker(), SPEAK, Call("j"))
 
-        assert first.get("status") == "COMPLETED" or (first["code"], first["retryable"]) == ("STORAGE_UNAVAILABLE", True), n
+        assert first.get("status") == "COMPLETED" or (first["code"], first["retryable"]) == (
+            "STORAGE_UNAVAILABLE",
+            True,
+        ), n
         assert (second["status"], second["audio"]["sha256"]) == ("COMPLETED", expected), n
         results = [info.key for info in world.store.list("results/")]
         assert results == ["results/j.json", "results/j.wav"], n

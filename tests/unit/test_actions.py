@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from cloning.actions import perform
-from cloning.errors import ConsentRequired, DownloadRefused, InvalidAudio, InvalidRequest, JobNotFinished, JobNotFound, VoiceNotFound
+from cloning.errors import (
+    ConsentRequired,
+    DownloadRefused,
+    InvalidAudio,
+    InvalidRequest,
+    JobNotFinished,
+    JobNotFound,
+    VoiceNotFound,
+)
 from cloning.requests import Limits, parse
 from cloning.service import Call, Service
 from local.folder_store import FolderStore
@@ -36,7 +44,9 @@ def test_an_upload_says_what_was_measured_and_kept(service: Service, audio: str)
     assert (reply["sample_rate"], reply["clipped"], reply["duration"] > 4) == (24_000, False, True)
 
 
-def test_audio_comes_from_a_key_in_the_bucket(service: Service, store: FolderStore, human_wav: bytes, audio: str) -> None:
+def test_audio_comes_from_a_key_in_the_bucket(
+    service: Service, store: FolderStore, human_wav: bytes, audio: str
+) -> None:
     """The same voice as by base64."""
     store.put("inbox/take 1.wav", human_wav, content_type="audio/wav")
 
@@ -58,7 +68,9 @@ def test_audio_comes_from_a_url(service: Service, human_wav: bytes) -> None:
 
     online = replace(service, fetch_url=fetch)
 
-    reply = act(online, endpoint="upload", voice_name="anna.wav", voice_file_url="https://example.org/a.wav", consent=True)
+    reply = act(
+        online, endpoint="upload", voice_name="anna.wav", voice_file_url="https://example.org/a.wav", consent=True
+    )
     with pytest.raises(DownloadRefused):
         act(online, action="upload", voice="ben", audio_url="https://forbidden.example.org/a.wav", consent=True)
 
@@ -69,8 +81,14 @@ def test_a_large_object_is_refused_by_its_size(service: Service, store: FolderSt
     """Before it is read."""
     store.put("inbox/huge.wav", bytes(2_000_000), content_type="audio/wav")
 
-    with pytest.raises(InvalidAudio, match="2.0 MB"):
-        act(with_settings(service, max_audio_mb=1.0), action="upload", voice="anna", audio_key="inbox/huge.wav", consent=True)
+    with pytest.raises(InvalidAudio, match=r"2\.0 MB"):
+        act(
+            with_settings(service, max_audio_mb=1.0),
+            action="upload",
+            voice="anna",
+            audio_key="inbox/huge.wav",
+            consent=True,
+        )
 
 
 @pytest.mark.parametrize("consent", [{}, {"consent": False}])
@@ -80,7 +98,13 @@ def test_a_voice_needs_consent(service: Service, store: FolderStore, audio: str,
         act(service, action="upload", voice="anna", audio=audio, **consent)
     assert list(store.list()) == []
 
-    reply = act(with_settings(service, require_consent=False), endpoint="upload", voice_name="anna.wav", voice_file=audio, **consent)
+    reply = act(
+        with_settings(service, require_consent=False),
+        endpoint="upload",
+        voice_name="anna.wav",
+        voice_file=audio,
+        **consent,
+    )
 
     assert reply["consent"]["given"] is (False if consent else None)
 
@@ -95,7 +119,14 @@ def test_how_consent_was_given_is_recorded(service: Service, audio: str) -> None
 def test_a_transcript_of_clipped_audio_is_refused(service: Service, store: FolderStore) -> None:
     """It would hold words that are no longer heard: they would be spoken into every result."""
     with pytest.raises(InvalidRequest, match="12 s"):
-        act(service, action="upload", voice="anna", audio=b64encode(wav(tone(20.0))).decode(), consent=True, transcript="Many words.")
+        act(
+            service,
+            action="upload",
+            voice="anna",
+            audio=b64encode(wav(tone(20.0))).decode(),
+            consent=True,
+            transcript="Many words.",
+        )
     assert list(store.list()) == []
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from cloning.service import Call, Service
 from local.folder_store import FolderStore
 from tests.conftest import SPOKEN, with_settings
 from tests.fakes import EchoTranscriber, ManualClock, ToneEngine
+from tests.unit.test_audio import tone, wav
 
 TEXT = "The quick brown fox jumps over the lazy dog, and then it sleeps. " * 20
 
@@ -281,3 +283,53 @@ def test_a_store_that_goes_down_leaves_a_job_that_can_be_taken_over(
     clock.advance(61)
 
     assert act(service, text="Hello there.", voice=anna)["status"] == "COMPLETED"
+
+
+def test_a_cancel_before_the_turn_loads_no_model(service: Service, anna: str, engine: ToneEngine) -> None:
+    """A job that waits for the GPU is cancelled before it costs anything."""
+    waited: list[str] = []
+
+    class CancelledMeanwhile:
+        def run(self, work: Any) -> Any:
+            waited.append(service.jobs.cancel("j").status)
+            return work()
+
+    class MustNotLoad:
+        def check(self, name: str) -> None: ...
+        def loaded(self) -> None: ...
+        def get(self, name: str) -> None:
+            pytest.fail("a cancelled job loaded a model")
+
+    act(service, text="Hello.", voice=anna)  # makes the transcript
+    waiting = replace(service, gpu=CancelledMeanwhile(), engines=MustNotLoad())  # type: ignore[arg-type]  # stand-ins
+
+    with pytest.raises(JobCancelled):
+        act(waiting, Call("j"), text="Hello.", voice=anna)
+    assert service.jobs.get("j").status is JobStatus.CANCELLED
+
+
+def test_a_voice_replaced_while_it_is_heard_is_heard_again(
+    service: Service, anna: str, transcriber: EchoTranscriber, engine: ToneEngine
+) -> None:
+    """The words of the old audio are never spoken with the new."""
+    import base64
+
+    original = transcriber.transcribe
+
+    def replace_meanwhile(*arguments: Any, **named: Any) -> Any:
+        if transcriber.calls == 0:
+            other = base64.b64encode(wav(tone(3.0))).decode()
+            act(service, action="upload", voice=anna, audio=other, consent=True, replace=True)
+            transcriber.words = "the words of the new audio"
+        return original(*arguments, **named)
+
+    transcriber.transcribe = replace_meanwhile  # type: ignore[method-assign]
+
+    reply = act(service, text="Hello there.", voice=anna)
+
+    voice = service.voices.get(anna)
+    assert reply["manifest"]["voice_sha256"] == voice.audio.sha256
+    assert (voice.transcript is not None and voice.transcript.text, transcriber.calls) == (
+        "the words of the new audio",
+        2,
+    )
