@@ -35,7 +35,7 @@ from engines.asr import WhisperTranscriber
 from engines.f5 import F5Engine, F5Files
 from engines.lazy import Lazy
 from engines.owner import SingleOwner
-from model_cache.cache import CheckpointCache
+from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.catalog import find
 from url_fetch import fetch_url
 
@@ -89,21 +89,24 @@ def make_engines(settings: Settings, store: ObjectStore) -> Lazy[Engine]:
     cache = CheckpointCache(store, settings.model_cache_dir)
 
     def load(name: str) -> Engine:
-        local = cache.local(find(name))
-        files = F5Files(
-            name=local.checkpoint.name,
-            model=local.model_path,
-            backbone=local.backbone,
-            arch=dict(local.arch),
-            vocab=local.vocab_path,
-            vocoder=settings.vocoder_path or local.vocoder_path,
-            sha256=local.sha256,
-            license=local.checkpoint.license,
-            note=local.checkpoint.note,
-        )
-        return F5Engine.load(files, settings.device)
+        return F5Engine.load(f5_files(cache.local(find(name)), settings.vocoder_path), settings.device)
 
     return Lazy(load, check=find, describe=lambda engine: dict(vars(engine.facts)))
+
+
+def f5_files(local: LocalCheckpoint, vocoder: Path | None) -> F5Files:
+    """What the engine is told of a checkpoint on this disk; a deployment's own vocoder goes before the checkpoint's."""
+    return F5Files(
+        name=local.checkpoint.name,
+        model=local.model_path,
+        backbone=local.backbone,
+        arch=dict(local.arch),
+        vocab=local.vocab_path,
+        vocoder=vocoder or local.vocoder_path,
+        sha256=local.sha256,
+        license=local.checkpoint.license,
+        note=local.checkpoint.note,
+    )
 
 
 def make_transcribers(settings: Settings) -> Lazy[Transcriber]:

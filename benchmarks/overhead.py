@@ -23,7 +23,11 @@ from handler import answer, build
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 5
-IMPORTS = {"handler": "import handler", "handler + runpod": "import handler, runpod", "torch + torchaudio": "import torch, torchaudio"}
+IMPORTS = {
+    "handler": "import handler",
+    "handler + runpod": "import handler, runpod",
+    "torch + torchaudio": "import torch, torchaudio",
+}
 
 
 def import_seconds() -> dict[str, float]:
@@ -45,17 +49,30 @@ def _cpu_seconds(code: str) -> float:
 def warm_generate(folder: Path) -> dict[str, float]:
     """Milliseconds of a warm one-chunk generate by phase, and what no phase counts; a folder is the bucket."""
     settings = Settings(
-        data_dir=folder / "bucket", model_cache_dir=folder / "models", checkpoint=str(make_checkpoint(folder / "tiny")), device="cpu"
+        data_dir=folder / "bucket",
+        model_cache_dir=folder / "models",
+        checkpoint=str(make_checkpoint(folder / "tiny")),
+        device="cpu",
     )
     service = build(settings, SystemClock(), folder)
     voice = files("f5_tts").joinpath("infer/examples/basic/basic_ref_en.wav").read_bytes()
     words = "Some call me nature, others call me mother nature."
-    upload = {"action": "upload", "voice": "nature", "audio": b64encode(voice).decode(), "consent": True, "transcript": words}
+    upload = {
+        "action": "upload",
+        "voice": "nature",
+        "audio": b64encode(voice).decode(),
+        "consent": True,
+        "transcript": words,
+    }
     answer(service, upload, Call("upload"))
     rounds: list[dict[str, float]] = []
     for n in range(ROUNDS * 4 + 1):
         begun = time.monotonic()
-        reply = answer(service, {"text": "Hello there, how are you today?", "voice": "nature", "nfe_step": 8, "seed": n}, Call(f"j{n}"))
+        reply = answer(
+            service,
+            {"text": "Hello there, how are you today?", "voice": "nature", "nfe_step": 8, "seed": n},
+            Call(f"j{n}"),
+        )
         rounds.append({**reply["timings"], "total": time.monotonic() - begun})
     warm = rounds[1:]
     milliseconds = {phase: round(statistics.median(one[phase] for one in warm) * 1000, 2) for phase in warm[0]}

@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import fields
 from typing import Any
 
 from cloning import keys
@@ -88,17 +89,8 @@ def _refuse_stopped(call: Call) -> None:
 
 
 def parameters_of(request: Generate) -> F5Parameters:
-    """The request's values, word for word."""
-    return F5Parameters(
-        nfe_step=request.nfe_step,
-        cfg_strength=request.cfg_strength,
-        sway_sampling_coef=request.sway_sampling_coef,
-        speed=request.speed,
-        target_rms=request.target_rms,
-        cross_fade_duration=request.cross_fade_duration,
-        fix_duration=request.fix_duration,
-        remove_silence=request.remove_silence,
-    )
+    """The request's values, word for word: a parameter that the request hasn't would be a bug."""
+    return F5Parameters(**{field.name: getattr(request, field.name) for field in fields(F5Parameters)})
 
 
 class Generation:
