@@ -12,7 +12,7 @@ import secrets
 import sys
 import threading
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,23 +44,23 @@ log = logging.getLogger("handler")
 Job = Mapping[str, Any]
 # RunPod's SDK takes these keys out of every reply: they are for failures of this very call.
 _RESERVED = ("error", "refresh_worker")
+_LONGEST_FAILURE = 20_000
 
 
 def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
     """Every part of the service, wired; voices in use are kept in `scratch`. Touches neither the bucket nor a GPU."""
     store = make_store(settings)
     worker = settings.runpod_pod_id or f"local-{new_id()}"
+    max_audio_bytes = int(settings.max_audio_mb * 1e6)
     return Service(
         settings=settings,
         store=store,
-        voices=VoiceLibrary(store, clock, scratch),
+        voices=VoiceLibrary(store, clock, scratch, max_audio_bytes=max_audio_bytes),
         jobs=JobStore(store, clock, worker=worker, new_id=new_id, lease_s=settings.lease_s),
         engines=make_engines(settings, store),
         transcribers=make_transcribers(settings),
         gpu=SingleOwner(),
-        fetch_url=lambda url: fetch_url(
-            url, max_bytes=int(settings.max_audio_mb * 1e6), timeout_s=settings.download_timeout_s, clock=clock
-        ),
+        fetch_url=lambda url: fetch_url(url, max_bytes=max_audio_bytes, timeout_s=settings.download_timeout_s),
         clock=clock,
         new_id=new_id,
         draw_seed=lambda: secrets.randbelow(2**32),
@@ -126,9 +126,18 @@ def answer(service: Service, raw: object, call: Call) -> Reply:
         return sendable(perform(service, request, call), settings.max_reply_mb)
     except ServiceError as error:
         log.info("request.failed", extra={"job": call.job_id, "code": error.code})
-        return error.to_reply()
-    except Exception as error:  # noqa: BLE001 - the SDK would send the traceback to the caller
-        return service.incident(error).to_reply()
+        return failure_reply(error)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the SDK would tell the caller the traceback, or die untold
+        return failure_reply(service.incident(error))
+
+
+def failure_reply(error: ServiceError) -> Reply:
+    """A failure as a reply, cut short if a caller's own words made it long."""
+    reply = error.to_reply()
+    if len(json.dumps(reply, default=str)) > _LONGEST_FAILURE:
+        message = f"{error.message[:500]}... (cut)"
+        reply |= {"error": f"{error.code}: {message}", "message": message, "details": {"cut": True}}
+    return reply
 
 
 def sendable(reply: Reply, max_reply_mb: float) -> Reply:
@@ -176,7 +185,7 @@ class Progress:
 
 def make_handler(
     service: Service, send_progress: Callable[[Job, dict[str, Any]], None]
-) -> Callable[[Job], Awaitable[Reply]]:
+) -> Callable[[Job], Coroutine[Any, Any, Reply]]:
     """The function that RunPod's SDK calls with each job."""
     # Twice as many threads as jobs: a cancelled job keeps its thread until its chunk ends, and must not hold up the next.
     pool = ThreadPoolExecutor(service.settings.worker_concurrency * 2, thread_name_prefix="job")
@@ -212,12 +221,30 @@ def main() -> None:
             "worker.started",
             extra={"worker": service.worker, "store": type(service.store).__name__, "checkpoint": settings.checkpoint},
         )
-        runpod.serverless.start(
-            {
-                "handler": make_handler(service, runpod.serverless.progress_update),
-                "concurrency_modifier": lambda _: settings.worker_concurrency,
-            }
-        )
+        config = {
+            "handler": make_handler(service, runpod.serverless.progress_update),
+            "concurrency_modifier": lambda _: settings.worker_concurrency,
+        }
+        runpod.serverless.start(config)
+        asyncio.run(finish_late_jobs(config))
+
+
+async def finish_late_jobs(config: dict[str, Any]) -> None:
+    """
+    Run the jobs that the SDK took after SIGTERM.
+
+    Its open long poll may still bring a job when its loop has ended; it would be lost without a word. They wait in the SDK's own
+    list (runpod 1.12.0, modules/worker_state.py); the version is pinned, and tests/e2e/test_sigterm.py watches it.
+    """
+    from runpod.http_client import AsyncClientSession
+    from runpod.serverless.modules.rp_job import handle_job
+    from runpod.serverless.modules.worker_state import JobsProgress
+
+    late = [dict(vars(job)) for job in JobsProgress()]
+    if late:
+        log.info("worker.late_jobs", extra={"jobs": [job["id"] for job in late]})
+        async with AsyncClientSession() as session:
+            await asyncio.gather(*(handle_job(session, config, job) for job in late))
 
 
 if __name__ == "__main__":

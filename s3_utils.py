@@ -217,7 +217,7 @@ class S3Store:
 
 
 def _etag(reply: Any) -> str:
-    return str(reply.get("ETag", "")).strip('"')
+    return str(reply.get("ETag", "")).removeprefix("W/").strip('"')
 
 
 def _pour(body: "StreamingBody", length: int, write: Callable[[bytes], object]) -> None:

@@ -3,15 +3,17 @@
 import platform
 
 from cloning.audio import check_and_make_canonical
-from cloning.errors import ConsentRequired, InvalidAudio, InvalidRequest, ServiceError
+from cloning.errors import ConsentRequired, InvalidRequest, ServiceError
 from cloning.generation import run_to_the_end, transcribed
 from cloning.names import public_name
+from cloning.planning import is_plausible
 from cloning.ports import NoSuchObject
-from cloning.replies import Reply, result_reply, status_reply, voice_reply
+from cloning.replies import Reply, listed_reply, result_reply, status_reply, voice_reply
 from cloning.requests import AnyRequest, Cancel, Delete, Generate, Health, Result, Status, Upload, Voices
 from cloning.service import Call, Service
 from cloning.versions import versions
-from cloning.voices import NewVoice, Voice
+from cloning.voice import NewVoice
+from cloning.voices import read_audio
 
 
 def perform(service: Service, request: AnyRequest, call: Call) -> Reply:  # noqa: PLR0911 - one return per action
@@ -48,8 +50,12 @@ def upload(service: Service, request: Upload) -> Reply:
             "the recording is over 12 s and was clipped, so the transcript no longer fits; "
             "leave it out (it is made automatically), or send at most 12 s", field="transcript",
         )  # fmt: skip
-    transcript = request.transcript.strip() if request.transcript else None
-    new = NewVoice(request.voice, request.consent, request.language, transcript)
+    if request.transcript and not is_plausible(request.transcript, canonical.duration):
+        raise InvalidRequest(
+            f"the transcript has {len(request.transcript)} characters and the recording {canonical.duration:.1f} s of speech: "
+            "they don't belong together; send the exact words, or leave the transcript out", field="transcript",
+        )  # fmt: skip
+    new = NewVoice(request.voice, request.consent, request.language, request.transcript)
     voice = service.voices.add(new, canonical, measures, replace=request.replace)
     if request.transcribe_now:
         voice = service.gpu.run(lambda: transcribed(service, voice))
@@ -57,18 +63,12 @@ def upload(service: Service, request: Upload) -> Reply:
 
 
 def _recording(service: Service, request: Upload) -> bytes:
-    limit = int(service.settings.max_audio_mb * 1e6)
     if request.audio is not None:
         return request.audio
     if request.audio_url is not None:
         return service.fetch_url(request.audio_url)
     try:
-        size = service.store.head(request.audio_key or "").size
-        if size > limit:
-            raise InvalidAudio(
-                f"audio_key names {size / 1e6:.1f} MB; this deployment takes {limit / 1e6:g} MB", field="audio_key"
-            )
-        return service.store.get(request.audio_key or "").body
+        return read_audio(service.store, request.audio_key or "", int(service.settings.max_audio_mb * 1e6))
     except NoSuchObject:
         raise InvalidRequest(
             f"audio_key {request.audio_key!r} names nothing in the bucket", field="audio_key"
@@ -95,7 +95,7 @@ def result(service: Service, request: Result) -> Reply:
 def voices(service: Service, request: Voices) -> Reply:
     """One page of the library. A bare file that nobody used yet has a name and nothing else."""
     page, cursor = service.voices.page(limit=request.limit, after=request.cursor or "")
-    entries = [voice_reply(one) if isinstance(one, Voice) else {"voice": one, "adopted": False} for one in page]
+    entries = [listed_reply(one) for one in page]
     return {"voices": entries, "count": len(entries), "next_cursor": cursor}
 
 

@@ -19,9 +19,12 @@ ServiceError
 ├── ResultTooLarge            RESULT_TOO_LARGE          the reply would not fit; the audio is in the bucket
 ├── Unavailable               UNAVAILABLE               something outside the service failed; the same call may work later
 │   ├── StorageUnavailable    STORAGE_UNAVAILABLE       the bucket does not answer, or not in time
+│   ├── HubUnavailable        HUB_UNAVAILABLE           the model hub does not answer
+│   ├── DeviceUnavailable     DEVICE_UNAVAILABLE        the device that the deployment names isn't there
 │   ├── GpuOutOfMemory        GPU_OUT_OF_MEMORY         the GPU's memory did not suffice
 │   └── Interrupted           INTERRUPTED               the worker was told to stop; the job can be taken over
 ├── StorageMisconfigured      STORAGE_MISCONFIGURED     the bucket refuses us or is missing: somebody must act
+├── RecordDamaged             RECORD_DAMAGED            a voice's or job's record in the bucket can't be read
 ├── CheckpointUnusable        CHECKPOINT_UNUSABLE       the checkpoint is missing, damaged or of an unknown layout
 ├── TranscriptionFailed       TRANSCRIPTION_FAILED      the speech recogniser heard no words, or can't be loaded
 └── Internal                  INTERNAL                  a bug; the incident id is in the log, the traceback too
@@ -157,6 +160,18 @@ class StorageUnavailable(Unavailable):
     code = "STORAGE_UNAVAILABLE"
 
 
+class HubUnavailable(Unavailable):
+    """The model hub does not answer."""
+
+    code = "HUB_UNAVAILABLE"
+
+
+class DeviceUnavailable(Unavailable):
+    """The device that the deployment names isn't there."""
+
+    code = "DEVICE_UNAVAILABLE"
+
+
 class GpuOutOfMemory(Unavailable):
     """The GPU's memory did not suffice."""
 
@@ -173,6 +188,12 @@ class StorageMisconfigured(ServiceError):
     """The bucket refuses us or is missing: somebody must act."""
 
     code = "STORAGE_MISCONFIGURED"
+
+
+class RecordDamaged(ServiceError):
+    """A voice's or job's record in the bucket can't be read."""
+
+    code = "RECORD_DAMAGED"
 
 
 class CheckpointUnusable(ServiceError):

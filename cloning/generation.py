@@ -17,17 +17,17 @@ from cloning import keys
 from cloning.audio import CONTENT_TYPES, decode, encode_pcm16, to_pcm16
 from cloning.clipping import remove_long_silences
 from cloning.clock import Stopwatch
-from cloning.errors import Interrupted, JobNotFound, ServiceError, StorageMisconfigured, StorageUnavailable
+from cloning.errors import Interrupted, JobNotFound, ServiceError, TranscriptionFailed
 from cloning.job import Job
 from cloning.jobs import Busy, Claim, Finished, Heartbeat, LeaseLost
-from cloning.planning import SAMPLE_RATE, Plan, plan_speech
+from cloning.planning import SAMPLE_RATE, Plan, is_plausible, plan_speech, refuse_short
 from cloning.ports import EngineFacts, F5Parameters, Reference, Samples, Value
 from cloning.replies import refuse_too_large
 from cloning.requests import Generate
 from cloning.service import Call, Service
 from cloning.synthesis import synthesize
 from cloning.versions import versions
-from cloning.voices import Voice
+from cloning.voice import Voice
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +42,9 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     Raises the ServiceError that the caller should see.
     """
     job_id, digest = request.job_id or call.job_id, request.digest()
-    with suppress(JobNotFound):
-        done = service.jobs.get(job_id)
-        if done.status.is_final and done.request_digest == digest:
-            return done
+    known = service.jobs.find(job_id)
+    if known is not None and known.status.is_final and known.request_digest == digest:
+        return known
     watch = Stopwatch(_PHASES)
     service.engines.check(request.checkpoint or service.settings.checkpoint)
     begun = service.clock.monotonic()
@@ -53,8 +52,9 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     watch.add("voice", service.clock.monotonic() - begun)
     plan_early(service, request, voice, job_id)
     seed = service.draw_seed() if request.seed is None else request.seed
+    is_new = known is None
     while True:
-        match service.jobs.claim(job_id, digest, seed):
+        match service.jobs.claim(job_id, digest, seed, is_new=is_new):
             case Finished(job):
                 return job
             case Busy():
@@ -63,10 +63,12 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
             case Claim() as claim:
                 with suppress(LeaseLost):
                     return Generation(service, request, call, claim, voice, watch).run()
+        is_new = False
 
 
 def plan_early(service: Service, request: Generate, voice: Voice, job_id: str) -> None:
-    """Refuse what the plan shows to be impossible before a record is made (if the transcript is known already)."""
+    """Refuse what the plan shows to be impossible before a record is made (of a voice without transcript, what can be seen)."""
+    refuse_short(request.fix_duration, voice.audio.duration)
     if voice.transcript:
         plan = _plan(request, voice, voice.transcript.text, seed=0)
         if request.delivery != "url" and request.format == "wav":
@@ -85,7 +87,9 @@ def _plan(request: Generate, voice: Voice, transcript: str, seed: int) -> Plan:
 
 def _refuse_stopped(call: Call) -> None:
     if call.stopped.is_set():
-        raise Interrupted("the worker is stopping; deliver the job again", job_id=call.job_id)
+        raise Interrupted(
+            "RunPod stopped the job (cancelled, or out of time); deliver it again to go on", job_id=call.job_id
+        )
 
 
 def parameters_of(request: Generate) -> F5Parameters:
@@ -108,37 +112,43 @@ class Generation:
 
     def run(self) -> Job:
         """Speak, store, complete. Whatever fails is in the record (if the store lets us) before it is raised."""
-        with Heartbeat(self._claim, self._service.jobs.lease_s):
-            try:
-                self._claim.complete(self._speak())
-            except (LeaseLost, JobNotFound):
-                raise
-            except ServiceError as error:
-                self._record(error)
-                raise
-            except Exception as error:
-                incident = self._service.incident(error)
-                self._record(incident)
-                raise incident from error
+        try:
+            with Heartbeat(self._claim, self._service.jobs.lease_s):
+                result = self._speak()
+            self._claim.complete(result)
+        except (LeaseLost, JobNotFound):
+            raise
+        except ServiceError as error:
+            self._record(error)
+            raise
+        except (Exception, SystemExit) as error:  # a library's sys.exit must not end the worker with the job untold
+            incident = self._service.incident(error)
+            self._record(incident)
+            raise incident from error
         return self._claim.job
 
     def _record(self, error: ServiceError) -> None:
         # No state depends on this last gasp: without it the lease lapses, and the job can be taken over.
-        with suppress(LeaseLost, JobNotFound, StorageUnavailable, StorageMisconfigured):
+        with suppress(LeaseLost, ServiceError):
             self._claim.fail(error)
-        log.info(
-            "job.failed", extra={"job": self._claim.job.job_id, "code": error.code, "attempt": self._claim.job.attempt}
-        )
+        facts = {"job": self._claim.job.job_id, "code": error.code, "attempt": self._claim.job.attempt}
+        log.info("job.failed", extra=facts)
 
     def _speak(self) -> dict[str, Any]:
-        while (transcript := self._voice.transcript) is None:  # again, if the voice is replaced meanwhile
-            self._on_gpu(self._transcribe)
-        with self._phase("voice"):
-            path = self._service.voices.reference(self._voice)
-        reference = Reference(path, transcript.text, self._voice.audio.sha256, self._voice.audio.duration)
-        plan = _plan(self._request, self._voice, transcript.text, self._claim.job.seed)
+        reference = self._reference()
+        plan = _plan(self._request, self._voice, reference.text, self._claim.job.seed)
         facts, samples = self._on_gpu(lambda: self._infer(reference, plan))
         return self._store_result(facts, plan, samples)
+
+    def _reference(self) -> Reference:
+        """Audio and words that belong together, though the voice may be replaced while it is heard or fetched."""
+        while True:
+            with self._phase("voice"):
+                self._voice, path = self._service.voices.with_audio(self._voice)
+            if self._voice.transcript:
+                audio = self._voice.audio
+                return Reference(path, self._voice.transcript.text, audio.sha256, audio.duration)
+            self._on_gpu(self._transcribe)
 
     def _on_gpu(self, work: Callable[[], Value]) -> Value:
         """The work's result; the wait for the GPU counts as `queue`."""
@@ -149,7 +159,7 @@ class Generation:
             _refuse_stopped(self._call)
             return work()
 
-        return self._service.gpu.run(owned)
+        return self._service.gpu.run(owned, stopped=self._call.stopped)
 
     def _transcribe(self) -> None:
         with self._phase("transcript"):
@@ -189,19 +199,14 @@ class Generation:
             pcm = to_pcm16(samples)
             pcm = remove_long_silences(pcm, SAMPLE_RATE) if self._request.remove_silence else pcm
             data = encode_pcm16(pcm, SAMPLE_RATE, audio_format)
-        key = keys.result(job_id, audio_format)
-        audio = {
-            "key": key,
-            "format": audio_format,
-            "sample_rate": SAMPLE_RATE,
-            "bytes": len(data),
-            "sha256": hashlib.sha256(data).hexdigest(),
-        }
+        sha256 = hashlib.sha256(data).hexdigest()
+        key = keys.result(job_id, sha256, audio_format)
+        audio = {"key": key, "format": audio_format, "sample_rate": SAMPLE_RATE, "bytes": len(data), "sha256": sha256}
         manifest = self._manifest(facts, plan)
         with self._phase("upload"):
             self._service.store.put(key, data, content_type=CONTENT_TYPES[audio_format])
             body = json.dumps({"job_id": job_id, "audio": audio, "manifest": manifest}, indent=2).encode()
-            self._service.store.put(keys.manifest(job_id), body, content_type="application/json")
+            self._service.store.put(keys.result(job_id, sha256, "json"), body, content_type="application/json")
         timings = self._watch.to_json()
         log.info("job.spoken", extra={"job": job_id, "chunks": len(plan.chunks), "timings": timings})
         return {"duration": round(len(pcm) / SAMPLE_RATE, 4), "audio": audio, "manifest": manifest, "timings": timings}
@@ -241,10 +246,22 @@ class _Phase:
 
 
 def transcribed(service: Service, voice: Voice) -> Voice:
-    """The voice with its transcript, made from the stored, clipped audio if nobody has made it yet. On the GPU's thread only."""
+    """
+    The voice with its transcript, made from the stored, clipped audio if nobody has made it yet. On the GPU's thread only.
+
+    The record is read again first: whoever waited for the GPU behind another job of the voice finds the words there.
+    Raises TranscriptionFailed if what was heard can't be what was said.
+    """
+    voice = service.voices.get(voice.voice)
     if voice.transcript:
         return voice
-    recording = decode(service.voices.reference(voice).read_bytes())
+    voice, path = service.voices.with_audio(voice)
+    recording = decode(path.read_bytes())
     transcriber = service.transcribers.get(service.settings.asr_model)
     heard = transcriber.transcribe(recording.samples, recording.sample_rate, language=voice.language)
+    if not is_plausible(heard.text, recording.duration):
+        raise TranscriptionFailed(
+            f"{len(heard.text)} characters were heard in {recording.duration:.1f} s, which nobody can say; "
+            "upload the voice with its transcript, or another recording",
+        )
     return service.voices.with_transcript(voice, heard.text, heard.model)

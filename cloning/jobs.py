@@ -14,11 +14,16 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 
+from pydantic import ValidationError
+
 from cloning import keys
-from cloning.errors import Conflict, JobCancelled, JobNotFound, ServiceError, Unavailable
+from cloning.errors import Conflict, JobCancelled, JobNotFound, RecordDamaged, ServiceError, StorageUnavailable
 from cloning.job import Failure, Job, JobStatus, Lease, Progress
 from cloning.ports import AlreadyExists, Changed, Clock, NoSuchObject, ObjectStore
 from cloning.records import CONTENT_TYPE
+
+# Writers of one record are few; more tries than this mean a store whose versions never match.
+_MOST_TRIES = 20
 
 
 class LeaseLost(Exception):
@@ -102,7 +107,7 @@ class Claim:
 
     def _change(self, change: Callable[[Job], Job], *, lease_s: float | None = None) -> None:
         with self._lock:
-            while True:
+            for _ in range(_MOST_TRIES):
                 if self._job.status.is_final:
                     return
                 changed = self._store.leased(change(self._job), self._job.lease.owner, lease_s)
@@ -113,6 +118,7 @@ class Claim:
                     continue
                 self._job = changed
                 return
+            raise changing(self._job.job_id)
 
     def _reread(self) -> None:
         owner = self._job.lease.owner
@@ -149,7 +155,7 @@ class Heartbeat:
             except (LeaseLost, JobNotFound):
                 self._claim.lost = True
                 return
-            except Unavailable:
+            except ServiceError:
                 continue  # the lease lasts two more beats; the worker's own writes will tell if the store stays away
 
 
@@ -165,26 +171,29 @@ class JobStore:
         self._new_id = new_id
         self.lease_s = lease_s
 
-    def claim(self, job_id: str, request_digest: str, seed: int) -> Claim | Finished | Busy:
+    def claim(self, job_id: str, request_digest: str, seed: int, *, is_new: bool = False) -> Claim | Finished | Busy:
         """
         Take a job that is new or whose worker went silent. Raises Conflict if the id stands for another request.
 
-        Each claim has an owner of its own, so a job that is delivered twice to one worker is still done once.
+        Each claim has an owner of its own, so a job that is delivered twice to one worker is still done once. `is_new` says that
+        a look has just found no record. (Nothing is created without a look: some stores ignore the condition and overwrite.)
         """
         owner = f"{self._worker}/{self._new_id()}"
-        while True:
-            # Most deliveries are of new jobs: making the record is tried first, and a round trip saved.
-            new = self.leased(self._new(job_id, request_digest, seed, owner), owner, None)
+        for _ in range(_MOST_TRIES):
+            if is_new:
+                new = self.leased(self._new(job_id, request_digest, seed, owner), owner, None)
+                with suppress(AlreadyExists):
+                    etag = self._store.create(keys.job_record(job_id), new.body(), content_type=CONTENT_TYPE)
+                    return Claim(self, new, etag)
             try:
-                return Claim(
-                    self, new, self._store.create(keys.job_record(job_id), new.body(), content_type=CONTENT_TYPE)
-                )
-            except AlreadyExists:
-                pass
-            with suppress(JobNotFound):  # deleted just now: make it again
                 job, etag = self.load(job_id)
-                if (taken := self._take_over(job, etag, request_digest, owner)) is not None:
-                    return taken
+            except JobNotFound:
+                is_new = True
+                continue
+            is_new = False
+            if (taken := self._take_over(job, etag, request_digest, owner)) is not None:
+                return taken
+        raise changing(job_id)
 
     def _take_over(self, job: Job, etag: str, request_digest: str, owner: str) -> Claim | Finished | Busy | None:
         """None if another worker was faster: look again."""
@@ -200,7 +209,7 @@ class JobStore:
             return Finished(job)
         if not job.is_interrupted(self.clock.now()):
             return Busy(job)
-        mine = self.leased(job.model_copy(update={"attempt": job.attempt + 1}), owner, None)
+        mine = self.leased(job.model_copy(update={"attempt": job.attempt + 1, "failure": None}), owner, None)
         try:
             return Claim(self, mine, self.replace(mine, etag))
         except Changed:
@@ -208,7 +217,7 @@ class JobStore:
 
     def cancel(self, job_id: str) -> Job:
         """Flag a running job, or end one that nobody runs. A finished job stays as it is."""
-        while True:
+        for _ in range(_MOST_TRIES):
             job, etag = self.load(job_id)
             now = self.clock.now()
             if job.status.is_final or (job.cancel_requested and not job.is_interrupted(now)):
@@ -221,6 +230,7 @@ class JobStore:
             except Changed:
                 continue
             return flagged
+        raise changing(job_id)
 
     def get(self, job_id: str) -> Job:
         """A job's record. Raises JobNotFound."""
@@ -228,15 +238,18 @@ class JobStore:
 
     def delete(self, job_id: str) -> None:
         """Remove a finished (or abandoned) job and its result, the record first. Raises JobNotFound, Conflict."""
-        job = self.get(job_id)
-        if not job.status.is_final and not job.is_interrupted(self.clock.now()):
-            raise Conflict(
-                f"job {job_id!r} is {job.status.value}; cancel it first", job_id=job_id, status=job.status.value
-            )
+        with suppress(RecordDamaged):  # what nobody can read may go
+            self._refuse_running(self.get(job_id))
         self._store.delete(keys.job_record(job_id))
         owned = [info.key for info in self._store.list(keys.job_folder(job_id))]
-        for key in [*owned, *keys.results(job_id)]:
+        near = [info.key for info in self._store.list(keys.result_prefix(job_id))]
+        for key in [*owned, *(key for key in near if keys.is_result_of(job_id, key))]:
             self._store.delete(key)
+
+    def _refuse_running(self, job: Job) -> None:
+        if not job.status.is_final and not job.is_interrupted(self.clock.now()):
+            status = job.status.value
+            raise Conflict(f"job {job.job_id!r} is {status}; cancel it first", job_id=job.job_id, status=status)
 
     def load(self, job_id: str) -> tuple[Job, str]:
         """A job's record and its version. Raises JobNotFound."""
@@ -244,7 +257,17 @@ class JobStore:
             stored = self._store.get(keys.job_record(job_id))
         except NoSuchObject:
             raise JobNotFound(f"no job {job_id!r}; a job is known once a worker has taken it", job_id=job_id) from None
-        return Job.model_validate_json(stored.body), stored.etag
+        try:
+            return Job.model_validate_json(stored.body), stored.etag
+        except ValidationError:
+            raise RecordDamaged(f"the record of job {job_id!r} can't be read; delete it", job_id=job_id) from None
+
+    def find(self, job_id: str) -> Job | None:
+        """A job's record, if there is one."""
+        try:
+            return self.get(job_id)
+        except JobNotFound:
+            return None
 
     def replace(self, job: Job, etag: str) -> str:
         """Write over exactly the version that was read. Raises Changed."""
@@ -260,3 +283,8 @@ class JobStore:
         return Job(
             job_id=job_id, request_digest=request_digest, seed=seed, lease=Lease(owner=owner, until=now), created_at=now
         )
+
+
+def changing(name: str) -> StorageUnavailable:
+    """The store lets no write through, or everybody's."""
+    return StorageUnavailable(f"the record of {name!r} changes faster than it can be written; try again", record=name)

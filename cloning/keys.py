@@ -6,8 +6,8 @@ The bucket's layout: the only place where an object key is spelled or parsed.
     voices/<voice>.wav                   a voice of an older deployment, adopted at its first use
     jobs/<job>/job.json                  the job's record
     jobs/<job>/chunks/<n>-<sha256>.wav   finished chunks
-    results/<job>.<format>               the speech
-    results/<job>.json                   its manifest
+    results/<job>.<sha256>.<format>      the speech; 16 digits of its digest
+    results/<job>.<sha256>.json          its manifest
     checkpoints/<name>/<sha256>/<file>   loadable checkpoints
 
 Ids are checked going in and coming out of a listing, so that no id can leave its folder.
@@ -19,7 +19,6 @@ VOICES = "voices/"
 JOBS = "jobs/"
 RESULTS = "results/"
 CHECKPOINTS = "checkpoints/"
-AUDIO_FORMATS = ("wav", "flac", "mp3", "ogg")
 
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _ID = re.compile(ID_PATTERN)
@@ -98,19 +97,23 @@ def chunk(job: str, index: int, sha256: str) -> str:
     return f"{job_folder(job)}chunks/{index}-{_digest(sha256)}.wav"
 
 
-def result(job: str, extension: str) -> str:
-    """The speech that a job made."""
-    return f"{RESULTS}{_id(job)}.{extension}"
+def result(job: str, sha256: str, extension: str) -> str:
+    """
+    The speech that a job made, or its manifest. Named by the speech's bytes too.
+
+    So a worker that was thought dead can never overwrite what another one has finished.
+    """
+    return f"{RESULTS}{_id(job)}.{_digest(sha256)[:16]}.{extension}"
 
 
-def manifest(job: str) -> str:
-    """What made the speech, beside it."""
-    return result(job, "json")
+def result_prefix(job: str) -> str:
+    """Every result of a job starts with this; so may those of a job 'a.b' beside job 'a' (see `is_result_of`)."""
+    return f"{RESULTS}{_id(job)}."
 
 
-def results(job: str) -> list[str]:
-    """Every key that a job's result may have. (A listing by prefix would find job 'a.b' under 'a'.)"""
-    return [result(job, extension) for extension in (*AUDIO_FORMATS, "json")]
+def is_result_of(job: str, key: str) -> bool:
+    """Whether a key is this very job's result or manifest."""
+    return re.fullmatch(rf"{re.escape(result_prefix(job))}[0-9a-f]{{16}}\.[a-z0-9]+", key) is not None
 
 
 def checkpoint_folder(name: str) -> str:

@@ -20,6 +20,10 @@ SAMPLE_RATE = 24_000
 WINDOW_S = 22.0
 # 8192 positions of the text embedding's table are 87.4 s; a longer chunk fails inside the model.
 LONGEST_CHUNK_S = 80.0
+# The model stretches a chunk that has more characters than mel frames (93.75 a second).
+FRAMES_PER_S = SAMPLE_RATE / HOP
+# Bytes of speech in a second: what any language at any pace stays within. Beyond it text and audio don't belong together.
+_SLOWEST, _FASTEST = 1.0, 80.0
 # Upstream speaks a chunk of fewer bytes at this speed, whatever was asked.
 _TINY_BYTES = 10
 _TINY_SPEED = 0.3
@@ -76,6 +80,20 @@ def sealed(reference_text: str) -> str:
     return text if text.endswith("。") else text + (" " if text.endswith(".") else ". ")
 
 
+def is_plausible(text: str, seconds: float) -> bool:
+    """Whether a recording of that length can say that text: a wrong transcript breaks every length and leaks its words."""
+    return _SLOWEST <= len(text.encode()) / seconds <= _FASTEST
+
+
+def refuse_short(fix_duration: float | None, reference_s: float) -> None:
+    """Raises InvalidRequest if the fixed duration is over before the reference is."""
+    if fix_duration is not None and fix_duration <= reference_s:
+        raise InvalidRequest(
+            f"fix_duration is {fix_duration:g} s and counts the reference, which lasts {reference_s:.2f} s; send more than that",
+            field="fix_duration", reference=round(reference_s, 2),
+        )  # fmt: skip
+
+
 def chunk_seed(seed: int, index: int) -> int:
     """The noise of chunk `index`, 0 to 2^63-1: a function of the job's seed and the chunk's place alone."""
     digest = hashlib.sha256(f"{seed}/{index}".encode()).digest()
@@ -94,6 +112,12 @@ def _chunk(
     size = len(text.encode())
     speed = _TINY_SPEED if size < _TINY_BYTES else parameters.speed
     seconds = size / rate / speed if fix_duration is None else fix_duration - reference_s
+    characters = len(text) + int(rate * reference_s)
+    if fix_duration is not None and characters > fix_duration * FRAMES_PER_S:
+        raise InvalidRequest(
+            f"fix_duration leaves {seconds:.2f} s for {len(text)} characters; the model needs "
+            f"{characters / FRAMES_PER_S - reference_s:.2f} s at least", field="fix_duration",
+        )  # fmt: skip
     if reference_s + seconds > LONGEST_CHUNK_S:
         raise InvalidText(
             f"a piece of {size} bytes without a place to split would last {seconds:.0f} s; the model takes "
@@ -107,12 +131,8 @@ def _fixed_durations(texts: list[str], reference_s: float, parameters: F5Paramet
     """`fix_duration` shared out among the chunks by their bytes, what the cross-fades eat added."""
     if parameters.fix_duration is None:
         return [None] * len(texts)
+    refuse_short(parameters.fix_duration, reference_s)
     speech_s = parameters.fix_duration - reference_s
-    if speech_s <= 0:
-        raise InvalidRequest(
-            f"fix_duration is {parameters.fix_duration:g} s and counts the reference, which lasts {reference_s:.2f} s; "
-            f"send more than that", field="fix_duration", reference=round(reference_s, 2),
-        )  # fmt: skip
     speech_s += parameters.cross_fade_duration * (len(texts) - 1)
     total = sum(len(text.encode()) for text in texts)
     return [reference_s + speech_s * len(text.encode()) / total for text in texts]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -191,7 +192,7 @@ class Models(Protocol[Model_co]):
         """Refuse a name that can't be loaded, before anything costs money. Raises InvalidRequest, CheckpointUnusable."""
 
     def get(self, name: str) -> Model_co:
-        """The loaded model. Raises CheckpointUnusable, StorageUnavailable, TranscriptionFailed, GpuOutOfMemory."""
+        """The loaded model. Raises CheckpointUnusable, TranscriptionFailed, and what is Unavailable (bucket, hub, device, memory)."""
 
     def loaded(self) -> dict[str, object] | None:
         """What is loaded now, for `health`; None before the first use."""
@@ -200,5 +201,5 @@ class Models(Protocol[Model_co]):
 class GpuOwner(Protocol):
     """The one thread that may use the models."""
 
-    def run(self, work: Callable[[], Value]) -> Value:
-        """Wait for the turn, do the work, give its result or raise its exception."""
+    def run(self, work: Callable[[], Value], *, stopped: Event | None = None) -> Value:
+        """Wait for the turn, do the work, give its result or raise its exception; Interrupted if stopped before the turn."""

@@ -1,14 +1,15 @@
 """The shapes of the replies. None uses the top-level keys `error` and `refresh_worker`, which RunPod's SDK takes away."""
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
 from cloning.encoding import encode_base64
-from cloning.errors import JobCancelled, JobFailed, JobNotFinished, ResultTooLarge
+from cloning.errors import JobCancelled, JobFailed, JobNotFinished, ResultTooLarge, StorageUnavailable
 from cloning.job import Job, JobStatus
 from cloning.requests import Delivery
 from cloning.service import Service
-from cloning.voices import Voice
+from cloning.voice import Listed, Voice
 
 Reply = dict[str, Any]
 # What a reply holds besides inline audio is far below this.
@@ -31,6 +32,13 @@ def voice_reply(voice: Voice) -> Reply:
         "adopted": voice.adopted,
         "created_at": when(voice.created_at),
     }
+
+
+def listed_reply(entry: Voice | Listed) -> Reply:
+    """A voice in a page; of a bare file or a damaged record only what is known."""
+    if isinstance(entry, Voice):
+        return voice_reply(entry)
+    return {"voice": entry.voice, "adopted": False} | ({"problem": entry.problem} if entry.problem else {})
 
 
 def status_reply(job: Job, now: datetime) -> Reply:
@@ -61,8 +69,15 @@ def result_reply(service: Service, job: Job, delivery: Delivery) -> Reply:
         audio["expires_at"] = when(service.clock.now() + timedelta(seconds=service.settings.url_expires_s))
     if delivery in ("inline", "both"):
         refuse_too_large(audio["bytes"], service.settings.max_reply_mb, job.job_id)
-        audio["base64"] = encode_base64(service.store.get(audio["key"]).body)
+        audio["base64"] = encode_base64(_proved(service.store.get(audio["key"]).body, audio["sha256"]))
     return reply
+
+
+def _proved(body: bytes, sha256: str) -> bytes:
+    """Nothing from the bucket is believed unproved."""
+    if hashlib.sha256(body).hexdigest() != sha256:
+        raise StorageUnavailable("the result arrived damaged; ask again, or ask for delivery 'url'")
+    return body
 
 
 def refuse_too_large(audio_bytes: float, max_reply_mb: float, job_id: str) -> None:

@@ -36,6 +36,8 @@ NOT_THERE_YET = {
     "text_file_url": "a voice's transcript is made from its audio; send 'transcript' to set it yourself",
 }
 _LONGEST_SHOWN = 60
+_MOST_PROBLEMS = 5
+_MOST_FIELDS = 64
 AudioFormat = Literal["wav", "flac", "mp3", "ogg"]
 Delivery = Literal["url", "inline", "both"]
 
@@ -88,6 +90,12 @@ def _speakable(value: str, info: ValidationInfo) -> str:
     return value
 
 
+def _speech(value: str) -> str:
+    if not any(character.isalnum() for character in value):
+        raise ValueError("should hold the words that are said")
+    return value.strip()
+
+
 Id = Annotated[str, AfterValidator(_checked_id)]
 VoiceId = Annotated[str, BeforeValidator(_voice_id), AfterValidator(_checked_id)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
@@ -120,7 +128,7 @@ class Upload(Request):
         None, description="true, or a sentence on how the speaker agreed to be cloned; recorded with the voice"
     )
     language: Language | None = Field(None, description="language of the recording ('en', 'pt'); unset: recognised")
-    transcript: Annotated[str, Field(min_length=1, max_length=2000)] | None = Field(
+    transcript: Annotated[str, Field(max_length=2000), AfterValidator(_speech)] | None = Field(
         None, description="the exact words of the recording; refused if the recording is over 12 s and was clipped"
     )
     transcribe_now: bool = Field(
@@ -165,7 +173,8 @@ class Generate(Request):
 
     def digest(self) -> str:
         """sha256 over everything that shapes the result: one id can't stand for two requests."""
-        shaping = self.model_dump(mode="json", exclude={"job_id", "delivery"})
+        # What is left at its default is left out: a release with one more option must not turn redeliveries into conflicts.
+        shaping = self.model_dump(mode="json", exclude={"job_id", "delivery"}, exclude_defaults=True)
         return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
 
 
@@ -229,6 +238,8 @@ def parse(raw: object, limits: Limits) -> AnyRequest:
     """The request in a job's `input`. Raises InvalidRequest or one of its kinds."""
     if not isinstance(raw, Mapping):
         raise InvalidRequest(f'input is {_shown(raw)}; send a JSON object like {{"action": "health"}}', field="input")
+    if len(raw) > _MOST_FIELDS:
+        raise InvalidRequest(f"input has {len(raw)} fields; no action takes more than {_MOST_FIELDS}", field="input")
     fields = {str(name): value for name, value in raw.items()}
     model = REQUESTS[_take_action(fields)]
     fields = _with_todays_names(fields, model)
@@ -279,7 +290,8 @@ def _with_todays_names(fields: dict[str, object], model: type[Request]) -> dict[
 
 def _explained(error: ValidationError, fields: Mapping[str, object], model: type[Request]) -> InvalidRequest:
     """The first problem as the message, all of them as details."""
-    problems = [_problem(item["type"], item["loc"], item["msg"], fields, model) for item in error.errors()]
+    found = error.errors()[:_MOST_PROBLEMS]
+    problems = [_problem(item["type"], item["loc"], item["msg"], fields, model) for item in found]
     field, message = problems[0]
     return InvalidRequest(message, field=field, problems=[text for _, text in problems])
 
@@ -287,7 +299,7 @@ def _explained(error: ValidationError, fields: Mapping[str, object], model: type
 def _problem(
     kind: str, location: tuple[int | str, ...], message: str, fields: Mapping[str, object], model: type[Request]
 ) -> tuple[str, str]:
-    field = str(location[0]) if location else "input"
+    field = str(location[0])[:_LONGEST_SHOWN] if location else "input"
     if kind == "extra_forbidden":
         return field, f"unknown field {_shown(field)}{_suggestion(field, model.model_fields)} for {model.action}"
     if kind == "missing":
@@ -297,7 +309,7 @@ def _problem(
 
 
 def _suggestion(word: str, choices: Mapping[str, object]) -> str:
-    close = difflib.get_close_matches(word, choices, n=1)
+    close = difflib.get_close_matches(word[:_LONGEST_SHOWN], choices, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

@@ -36,7 +36,7 @@ class Service:
     draw_seed: Callable[[], int]
     worker: str
 
-    def incident(self, error: Exception) -> Internal:
+    def incident(self, error: BaseException) -> Internal:
         """Log a bug with its traceback and give the caller an id to quote, and nothing else."""
         incident = self.new_id()
         log.error("incident", extra={"incident": incident}, exc_info=error)

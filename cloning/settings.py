@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     )
 
     worker_concurrency: int = Field(
-        4,
+        2,
         ge=1,
         le=64,
         description="Jobs that one worker holds at a time. One of them owns the GPU; the others are answered beside it or wait.",

@@ -15,15 +15,15 @@ def synthesize(
     """
     The plan's speech, float32 mono at the engine's rate. `before_chunk` is told how many are done and may raise to stop.
 
-    Raises ArithmeticError if the engine's samples are not finite: they would be written as noise or silence.
+    Raises ArithmeticError if a chunk is silence or not finite, as half precision gone wrong makes it.
     """
     waves: list[Samples] = []
     for chunk in plan.chunks:
         before_chunk(len(waves))
         one = replace(parameters, fix_duration=chunk.fix_duration)
         wave = engine.speak(reference, chunk.text, seed=chunk.seed, parameters=one)
-        if not np.isfinite(wave).all():
-            raise ArithmeticError(f"chunk {chunk.index}: the engine made samples that are not finite")
+        if not (np.isfinite(wave).all() and wave.any()):
+            raise ArithmeticError(f"chunk {chunk.index}: the engine made silence, or samples that are not finite")
         waves.append(wave)
     return cross_fade(waves, int(parameters.cross_fade_duration * engine.sample_rate))
 

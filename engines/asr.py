@@ -5,9 +5,10 @@ The pipeline is the one that F5-TTS builds (`initialize_asr_pipeline` in f5_tts/
 folder, and given samples instead of a path: transformers would start an ffmpeg program, or torchcodec, to read a file.
 """
 
+from pathlib import Path
 from typing import Any
 
-from cloning.errors import TranscriptionFailed
+from cloning.errors import HubUnavailable, TranscriptionFailed
 from cloning.names import public_name
 from cloning.ports import Samples, Transcript
 from engines.device import choose_device
@@ -27,7 +28,7 @@ class WhisperTranscriber:
 
     @classmethod
     def load(cls, model: str, device: str) -> "WhisperTranscriber":
-        """From a hub name or a transformers folder. Raises TranscriptionFailed if it can't be had."""
+        """From a hub name or a transformers folder. Raises TranscriptionFailed, HubUnavailable."""
         import torch
         import transformers
 
@@ -37,6 +38,11 @@ class WhisperTranscriber:
         try:
             loaded = transformers.pipeline("automatic-speech-recognition", model=model, dtype=dtype, device=device)
         except (OSError, ValueError) as error:
+            if public_name(model) == model and not Path(model).is_dir():
+                raise HubUnavailable(
+                    f"the speech recogniser {model!r} can't be fetched from the hub: try again, set ASR_MODEL to a local folder, "
+                    f"or upload the voice with its transcript", asr_model=model,
+                ) from error  # fmt: skip
             raise TranscriptionFailed(
                 f"the speech recogniser {public_name(model)!r} can't be loaded: set ASR_MODEL to a folder or give the worker access to "
                 f"the hub; or upload the voice with its transcript", asr_model=public_name(model),

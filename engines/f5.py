@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from cloning.errors import CheckpointUnusable, GpuOutOfMemory
+from cloning.errors import CheckpointUnusable, GpuOutOfMemory, HubUnavailable
 from cloning.ports import EngineFacts, F5Parameters, Reference, Samples
 from engines.device import choose_device
 from engines.f5_import import import_f5
@@ -166,9 +166,14 @@ def _load_vocoder(f5: Any, folder: Path | None, device: str) -> Any:
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         if _is_out_of_memory(error):
             raise
+        if folder is None and isinstance(error, OSError):
+            raise HubUnavailable(
+                "the vocoder can't be fetched from the hub: try again, or point VOCODER_PATH at a folder with config.yaml and "
+                "pytorch_model.bin of Vocos 24 kHz", vocoder="charactr/vocos-mel-24khz",
+            ) from error  # fmt: skip
         raise CheckpointUnusable(
             "the vocoder can't be loaded: point VOCODER_PATH at a folder with config.yaml and pytorch_model.bin of Vocos 24 kHz, "
-            "or give the worker access to the hub", vocoder=folder.name if folder else "charactr/vocos-mel-24khz",
+            "or leave it unset for the hub's", vocoder=folder.name if folder else "charactr/vocos-mel-24khz",
         ) from error  # fmt: skip
 
 
@@ -180,7 +185,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 @contextmanager
 def _translated(device: str) -> Iterator[None]:
-    """Out of memory, with the caches emptied for the next job. Everything else passes."""
+    """Out of memory, with what is cached already given back. Everything else passes."""
     import torch
 
     try:

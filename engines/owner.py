@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import TypeVar
 
+from cloning.errors import Interrupted
+
 Value = TypeVar("Value")
+_LOOK_S = 0.2
 
 
 class SingleOwner:
@@ -18,6 +22,14 @@ class SingleOwner:
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gpu")
 
-    def run(self, work: Callable[[], Value]) -> Value:
-        """Wait for the turn, do the work, give its result or raise its exception."""
-        return self._executor.submit(work).result()
+    def run(self, work: Callable[[], Value], *, stopped: Event | None = None) -> Value:
+        """Wait for the turn, do the work, give its result or raise its exception; Interrupted if stopped before the turn."""
+        future = self._executor.submit(work)
+        while True:
+            try:
+                return future.result(timeout=_LOOK_S)
+            except TimeoutError:
+                if future.done():  # the work's own
+                    raise
+                if stopped is not None and stopped.is_set() and future.cancel():
+                    raise Interrupted("the job was stopped while it waited for the GPU") from None

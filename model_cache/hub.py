@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from cloning.errors import CheckpointUnusable
+from cloning.errors import CheckpointUnusable, HubUnavailable
 
 FetchHub = Callable[[str], Path]
-"""An hf:// URL to a file on this disk, which stays the hub cache's. Raises CheckpointUnusable."""
+"""An hf:// URL to a file on this disk, which stays the hub cache's. Raises CheckpointUnusable, HubUnavailable."""
 
 
 def hub_fetcher(folder: Path) -> FetchHub:
@@ -23,7 +23,7 @@ def hub_fetcher(folder: Path) -> FetchHub:
     return fetch
 
 
-def _explained(url: str, error: Exception) -> CheckpointUnusable:
+def _explained(url: str, error: Exception) -> CheckpointUnusable | HubUnavailable:
     from huggingface_hub.errors import (
         GatedRepoError,
         LocalEntryNotFoundError,
@@ -32,14 +32,14 @@ def _explained(url: str, error: Exception) -> CheckpointUnusable:
     )
 
     if isinstance(error, GatedRepoError):
-        why, again = "its owner must grant access: accept its terms on the hub and set HF_TOKEN", False
+        why = "its owner must grant access: accept its terms on the hub and set HF_TOKEN"
     elif isinstance(error, RemoteEntryNotFoundError | RepositoryNotFoundError) and not isinstance(
         error, LocalEntryNotFoundError
     ):
-        why, again = "the hub doesn't have it (a private one needs HF_TOKEN)", False
+        why = "the hub doesn't have it (a private one needs HF_TOKEN)"
     else:
-        why, again = (
-            "the hub could not be reached. The same call may work later; or put the checkpoint into the bucket or a folder",
-            True,
-        )
-    return CheckpointUnusable(f"{url} can't be fetched ({type(error).__name__}): {why}", source=url, try_again=again)
+        return HubUnavailable(
+            f"{url} can't be fetched ({type(error).__name__}): the hub could not be reached. The same call may work later; or put "
+            "the checkpoint into the bucket or a folder", source=url,
+        )  # fmt: skip
+    return CheckpointUnusable(f"{url} can't be fetched ({type(error).__name__}): {why}", source=url)

@@ -80,6 +80,8 @@ def make_service(
     engine: ToneEngine,
     transcriber: EchoTranscriber,
     tmp_path: Path,
+    *,
+    worker: str = "w1",
 ) -> Service:
     """A whole service around a stand-in engine, with ids and seeds that count."""
     ids = itertools.count(1)
@@ -88,8 +90,8 @@ def make_service(
     return Service(
         settings=settings,
         store=store,
-        voices=VoiceLibrary(store, clock, scratch),
-        jobs=JobStore(store, clock, worker="w1", new_id=lambda: f"id{next(ids)}", lease_s=settings.lease_s),
+        voices=VoiceLibrary(store, clock, scratch, max_audio_bytes=25_000_000),
+        jobs=JobStore(store, clock, worker=worker, new_id=lambda: f"id{next(ids)}", lease_s=settings.lease_s),
         engines=Always(engine),
         transcribers=Always(transcriber),
         gpu=Inline(),
@@ -97,7 +99,7 @@ def make_service(
         clock=clock,
         new_id=lambda: f"id{next(ids)}",
         draw_seed=lambda: 42,
-        worker="w1",
+        worker=worker,
     )
 
 

@@ -6,6 +6,7 @@ Each is held to the contract of the real thing (tests/contract): ToneEngine to t
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -94,5 +95,5 @@ class Always(Generic[Value]):
 class Inline:
     """A `GpuOwner` that is the calling thread."""
 
-    def run(self, work: Callable[[], Value]) -> Value:
+    def run(self, work: Callable[[], Value], *, stopped: Event | None = None) -> Value:
         return work()

@@ -9,7 +9,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from cloning.clock import SystemClock
 from cloning.errors import DownloadRefused
 from url_fetch import fetch_url
 
@@ -30,6 +29,8 @@ class Site(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(AUDIO)))
             self.end_headers()
             self.wfile.write(AUDIO)
+        elif path in ("/bytes", "/header"):
+            self._bytes(in_header=path == "/header")
         elif path == "/drip":
             self.send_response(200)
             self.end_headers()
@@ -44,6 +45,19 @@ class Site(BaseHTTPRequestHandler):
                 time.sleep(0.05)
         except OSError:
             pass  # the client has had enough: what the test is about
+
+    def _bytes(self, *, in_header: bool) -> None:
+        """One byte now and then: no read ever times out."""
+        if not in_header:
+            self.send_response(200)
+            self.end_headers()
+        try:
+            for _ in range(100):
+                self.wfile.write(b"x")
+                self.wfile.flush()
+                time.sleep(0.05)
+        except OSError:
+            pass
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
@@ -73,7 +87,7 @@ def public_test(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fetch(url: str, *, max_bytes: int = 1_000_000, timeout_s: float = 10.0) -> bytes:
-    return fetch_url(url, max_bytes=max_bytes, timeout_s=timeout_s, clock=SystemClock())
+    return fetch_url(url, max_bytes=max_bytes, timeout_s=timeout_s)
 
 
 def refused(url: str, *, max_bytes: int = 1_000_000, timeout_s: float = 10.0) -> str:
@@ -128,9 +142,10 @@ def test_a_large_body_is_refused_by_its_header_and_by_its_bytes(site: str) -> No
 
 
 @pytest.mark.usefixtures("public_test")
-def test_a_slow_body_is_refused(site: str) -> None:
-    """The cap is on the whole download, not on the next byte."""
-    assert "took longer than 0.3 s" in refused(f"{site}/drip", max_bytes=10**9, timeout_s=0.3)
+@pytest.mark.parametrize("path", ["drip", "bytes", "header"])
+def test_a_slow_answer_is_refused(site: str, path: str) -> None:
+    """The cap is on the whole download, not on the next byte, be it of the body or of the head."""
+    assert "took longer than 0.3 s" in refused(f"{site}/{path}", max_bytes=10**9, timeout_s=0.3)
 
 
 @pytest.mark.usefixtures("public_test")

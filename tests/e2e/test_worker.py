@@ -103,7 +103,7 @@ def test_status_is_answered_while_a_long_generate_runs(
     record_property("status_seconds", time.monotonic() - begun)  # type: ignore[operator]  # a function, as pytest gives it
 
     assert job.status() == "IN_PROGRESS"
-    assert (told["status"], told["progress"]["total"] >= 0) == ("IN_PROGRESS", True)
+    assert told["status"] == "IN_PROGRESS"
     cloud.ask(action="cancel", job_id="long")
     assert "JOB_CANCELLED" in cloud.wait(job)["error"]
     assert cloud.ask(action="status", job_id="long")["status"] == "CANCELLED"

@@ -79,4 +79,5 @@ def _broken(service: Service, part: str) -> Service:
     if part == "new_id":  # an incident needs an id: only the leases' are broken
         service.jobs._new_id = Broken()
         return service
-    return replace(service, **{part: Broken()})
+    broken: dict[str, Any] = {part: Broken()}
+    return replace(service, **broken)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cloning import keys
 from cloning.errors import StorageUnavailable
 from cloning.ports import ObjectInfo, StoredObject
 from cloning.service import Call, Service
@@ -77,9 +78,9 @@ class World:
         assert reply["status"] == "STORED"
         self.store.calls = 0
 
-    def worker(self) -> Service:
+    def worker(self, name: str = "w1") -> Service:
         settings = Settings(data_dir=self.folder / "bucket")
-        return make_service(settings, self.store, self.clock, self.engine, EchoTranscriber(), self.folder)
+        return make_service(settings, self.store, self.clock, self.engine, EchoTranscriber(), self.folder, worker=name)
 
     def clear_scratch(self) -> None:
         for path in (self.folder / "scratch").glob("*"):
@@ -109,7 +110,7 @@ def test_any_store_call_may_fail(tmp_path: Path, human_wav: bytes, *, after_effe
         first = answer(world.worker(), SPEAK, Call("j"))
         world.clock.advance(61)
         world.clear_scratch()
-        second = answer(world.worker(), SPEAK, Call("j"))
+        second = answer(world.worker("w2"), SPEAK, Call("j"))
 
         assert first.get("status") == "COMPLETED" or (first["code"], first["retryable"]) == (
             "STORAGE_UNAVAILABLE",
@@ -117,7 +118,7 @@ def test_any_store_call_may_fail(tmp_path: Path, human_wav: bytes, *, after_effe
         ), n
         assert (second["status"], second["audio"]["sha256"]) == ("COMPLETED", expected), n
         results = [info.key for info in world.store.list("results/")]
-        assert results == ["results/j.json", "results/j.wav"], n
+        assert results == [keys.result("j", expected, "json"), keys.result("j", expected, "wav")], n
 
 
 def test_a_clean_generate_makes_few_store_calls(tmp_path: Path, human_wav: bytes) -> None:

@@ -1,6 +1,7 @@
 """Reference audio: what is taken, what is refused and why; speech encoded."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,16 +32,14 @@ def with_av(samples: Samples, container: str, codec: str, rate: int = 48_000) ->
 
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as output:
-        stream = output.add_stream(codec, rate=rate)
-        stream.layout = "mono"  # type: ignore[attr-defined]  # an audio stream has it
+        stream: Any = output.add_stream(codec, rate=rate)
+        stream.layout = "mono"
         frame = av.AudioFrame.from_ndarray(samples[np.newaxis], format="fltp", layout="mono")
         frame.sample_rate = rate
-        resampler = av.AudioResampler(
-            format=stream.format, layout="mono", rate=rate, frame_size=stream.frame_size or 960
-        )  # type: ignore[attr-defined]
+        resampler = av.AudioResampler(stream.format, "mono", rate, frame_size=stream.frame_size or 960)
         for block in [*resampler.resample(frame), *resampler.resample(None)]:
-            output.mux(stream.encode(block))  # type: ignore[attr-defined]
-        output.mux(stream.encode(None))  # type: ignore[attr-defined]
+            output.mux(stream.encode(block))
+        output.mux(stream.encode(None))
     return buffer.getvalue()
 
 

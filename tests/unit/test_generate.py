@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -14,13 +15,16 @@ from cloning.audio import decode
 from cloning.errors import (
     Conflict,
     Internal,
+    InvalidRequest,
     InvalidText,
     JobCancelled,
     ResultTooLarge,
     ServiceError,
     StorageUnavailable,
+    TranscriptionFailed,
     VoiceNotFound,
 )
+from cloning.generation import transcribed
 from cloning.job import JobStatus
 from cloning.requests import Limits, parse
 from cloning.service import Call, Service
@@ -32,7 +36,7 @@ from tests.unit.test_audio import tone, wav
 TEXT = "The quick brown fox jumps over the lazy dog, and then it sleeps. " * 20
 
 
-def act(service: Service, call: Call | None = None, **raw: object) -> dict[str, Any]:
+def act(service: Service, call: Call | None = None, **raw: Any) -> dict[str, Any]:
     return perform(service, parse(raw, Limits(20_000, 10_000_000)), call or Call("runpod-1"))
 
 
@@ -42,7 +46,7 @@ def anna(service: Service, human_wav: bytes) -> str:
     return "anna"
 
 
-def service_upload(service: Service, wav: bytes, **more: object) -> dict[str, Any]:
+def service_upload(service: Service, wav: bytes, **more: Any) -> dict[str, Any]:
     import base64
 
     return act(service, action="upload", voice="anna", audio=base64.b64encode(wav).decode(), consent=True, **more)
@@ -56,7 +60,10 @@ def test_the_reply_is_what_lies_in_the_bucket(service: Service, store: FolderSto
     assert (reply["job_id"], reply["status"]) == ("runpod-1", "COMPLETED")
     assert reply["audio"]["sha256"] == hashlib.sha256(audio).hexdigest()
     assert reply["duration"] == pytest.approx(decode_length(audio))
-    assert json.loads(store.get(keys.manifest("runpod-1")).body)["manifest"] == reply["manifest"]
+    assert (
+        json.loads(store.get(keys.result("runpod-1", reply["audio"]["sha256"], "json")).body)["manifest"]
+        == reply["manifest"]
+    )
     assert reply["audio_url"].startswith("file://")
 
 
@@ -70,7 +77,7 @@ def decode_length(audio: bytes) -> float:
 
 def test_every_applied_value_is_told(service: Service, anna: str, engine: ToneEngine) -> None:
     """No ignored parameter: what was asked is what the engine got and what the manifest says."""
-    asked = {
+    asked: dict[str, Any] = {
         "nfe_step": 16, "cfg_strength": 1.5, "sway_sampling_coef": -0.5, "speed": 1.2, "target_rms": 0.2,
         "cross_fade_duration": 0.1, "fix_duration": 90.0, "remove_silence": True,
     }  # fmt: skip
@@ -238,7 +245,10 @@ def test_every_format_can_be_decoded(service: Service, store: FolderStore, anna:
     reply = act(service, text="Hello there, how are you today?", voice=anna, format=audio_format)
 
     recording = decode(store.get(reply["audio"]["key"]).body)
-    assert (reply["audio"]["format"], reply["audio"]["key"]) == (audio_format, f"results/runpod-1.{audio_format}")
+    assert (reply["audio"]["format"], reply["audio"]["key"]) == (
+        audio_format,
+        keys.result("runpod-1", reply["audio"]["sha256"], audio_format),
+    )
     assert recording.duration == pytest.approx(reply["duration"], abs=0.1)
 
 
@@ -290,7 +300,7 @@ def test_a_cancel_before_the_turn_loads_no_model(service: Service, anna: str, en
     waited: list[str] = []
 
     class CancelledMeanwhile:
-        def run(self, work: Any) -> Any:
+        def run(self, work: Any, **_: object) -> Any:
             waited.append(service.jobs.cancel("j").status)
             return work()
 
@@ -333,3 +343,95 @@ def test_a_voice_replaced_while_it_is_heard_is_heard_again(
         "the words of the new audio",
         2,
     )
+
+
+def test_a_worker_thought_dead_overwrites_nothing(
+    service: Service, store: FolderStore, anna: str, clock: ManualClock
+) -> None:
+    """Its late upload lands beside the result that another worker has told."""
+    stalled = threading.Event()
+    late: list[tuple[str, bytes]] = []
+    put = store.put
+
+    def stall(key: str, body: bytes, *, content_type: str) -> str:
+        if key.startswith("results/") and not stalled.is_set():
+            stalled.set()
+            late.append((key, body))
+            clock.advance(61)  # the lease lapses while the bytes are on their way
+            told.append(act(service, Call("j"), text=TEXT, voice=anna, format="ogg"))  # whose bytes differ each time
+        return put(key, body, content_type=content_type)
+
+    told: list[dict[str, Any]] = []
+    store.put = stall  # type: ignore[method-assign]
+    reply = act(service, Call("j"), text=TEXT, voice=anna, format="ogg")
+    put(*late[0], content_type="audio/ogg")
+
+    assert reply["audio"] == told[0]["audio"] | {"expires_at": reply["audio"]["expires_at"]}
+    assert hashlib.sha256(store.get(reply["audio"]["key"]).body).hexdigest() == reply["audio"]["sha256"]
+
+
+def test_a_damaged_result_is_never_handed_out(service: Service, store: FolderStore, anna: str) -> None:
+    """Inline audio is proved against its digest."""
+    reply = act(service, Call("j"), text="Hello there.", voice=anna)
+    store.put(reply["audio"]["key"], b"other bytes", content_type="audio/wav")
+
+    with pytest.raises(StorageUnavailable, match="damaged"):
+        act(service, action="result", job_id="j", delivery="inline")
+
+
+def test_jobs_that_waited_for_the_gpu_together_listen_once(
+    service: Service, anna: str, transcriber: EchoTranscriber
+) -> None:
+    """Each looks again, when its turn comes, whether the words are there."""
+    stale = service.voices.get(anna)
+    act(service, Call("first"), text="Hello there.", voice=anna)
+
+    again = transcribed(service, stale)
+
+    assert (transcriber.calls, again.transcript is not None) == (1, True)
+
+
+def test_words_that_nobody_can_say_are_no_transcript(service: Service, anna: str, transcriber: EchoTranscriber) -> None:
+    """A recogniser that repeats itself would break every length, and leak its words."""
+    transcriber.words = "again and " * 200
+
+    with pytest.raises(TranscriptionFailed, match="nobody can say"):
+        act(service, text="Hello there.", voice=anna)
+    assert service.voices.get(anna).transcript is None
+
+
+@pytest.mark.parametrize("words", ["word " * 390, "a"])
+def test_a_callers_transcript_must_fit_the_recording(service: Service, human_wav: bytes, words: str) -> None:
+    """Before it is stored: no such person speaks so fast, or so slowly."""
+    with pytest.raises(InvalidRequest, match="don't belong together"):
+        service_upload(service, human_wav, transcript=words)
+
+
+def test_a_fixed_duration_needs_no_transcript_to_be_refused(service: Service, store: FolderStore, anna: str) -> None:
+    """Nothing is recognised, loaded or stored for it."""
+    before = [info.key for info in store.list()]
+
+    with pytest.raises(InvalidRequest, match="counts the reference"):
+        act(service, text="Hello there.", voice=anna, fix_duration=2.0)
+    assert [info.key for info in store.list()] == before
+
+
+def test_a_librarys_exit_does_not_end_the_worker(service: Service, anna: str, engine: ToneEngine) -> None:
+    """SystemExit would kill the process with the job untold."""
+
+    def leave(_: str) -> None:
+        raise SystemExit(3)
+
+    engine.before_speaking = leave
+
+    with pytest.raises(Internal):
+        act(service, text="Hello.", voice=anna)
+    assert service.jobs.get("runpod-1").status is JobStatus.FAILED
+
+
+def test_silence_from_the_engine_is_a_failure(service: Service, anna: str, engine: ToneEngine) -> None:
+    """Half precision gone wrong makes zeros on some cards."""
+    engine.speak = lambda *_, **__: np.zeros(24_000, np.float32)  # type: ignore[method-assign]
+
+    with pytest.raises(Internal):
+        act(service, text="Hello.", voice=anna)

@@ -86,13 +86,13 @@ def test_status_is_answered_while_another_job_runs(service: Service) -> None:
     handler = make_handler(blocked, lambda *_: None)
 
     async def both() -> tuple[Any, bool]:
-        upload = asyncio.create_task(
+        upload: asyncio.Task[Any] = asyncio.create_task(
             handler(
                 {
                     "id": "a",
                     "input": {"action": "upload", "voice": "x", "audio_url": "https://example.org", "consent": True},
                 }
-            )  # type: ignore[arg-type]
+            )
         )
         await asyncio.sleep(0)
         health = await handler({"id": "b", "input": {"action": "health"}})
@@ -120,7 +120,9 @@ def test_a_cancelled_delivery_tells_its_thread(service: Service, engine: ToneEng
     handler = make_handler(service, lambda *_: None)
 
     async def run() -> None:
-        task = asyncio.create_task(handler({"id": "j", "input": {"text": "One. " * 200, "voice": "anna"}}))  # type: ignore[arg-type]
+        task: asyncio.Task[Any] = asyncio.create_task(
+            handler({"id": "j", "input": {"text": "One. " * 200, "voice": "anna"}})
+        )
         assert await asyncio.to_thread(speaking.wait, 30)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

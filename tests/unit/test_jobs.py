@@ -1,5 +1,6 @@
 """A job's record: legal moves only, one owner at a time, an end that never changes."""
 
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,9 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloning import keys
-from cloning.errors import Conflict, GpuOutOfMemory, InvalidText, JobCancelled, JobNotFound
+from cloning.errors import (
+    Conflict,
+    GpuOutOfMemory,
+    InvalidText,
+    JobCancelled,
+    JobNotFound,
+    RecordDamaged,
+    StorageMisconfigured,
+    StorageUnavailable,
+)
 from cloning.job import MOVES, IllegalMove, Job, JobStatus, Lease
-from cloning.jobs import Busy, Claim, Finished, JobStore, LeaseLost
+from cloning.jobs import Busy, Claim, Finished, Heartbeat, JobStore, LeaseLost
+from cloning.ports import Changed
 from local.folder_store import FolderStore
 from tests.fakes import ManualClock
 
@@ -189,12 +200,16 @@ def test_deleting_a_job_spares_its_namesakes(jobs: JobStore, store: FolderStore)
         claim = claimed(jobs, job_id)
         claim.start(3)
         claim.complete({})
-        store.put(keys.result(job_id, "wav"), b"speech", content_type="audio/wav")
-        store.put(keys.manifest(job_id), b"{}", content_type="application/json")
+        for extension in ("wav", "json"):
+            store.put(keys.result(job_id, "a" * 64, extension), b"speech", content_type="audio/wav")
 
     jobs.delete("a")
 
-    assert [info.key for info in store.list()] == ["jobs/a.b/job.json", "results/a.b.json", "results/a.b.wav"]
+    assert [info.key for info in store.list()] == [
+        "jobs/a.b/job.json",
+        "results/a.b.aaaaaaaaaaaaaaaa.json",
+        "results/a.b.aaaaaaaaaaaaaaaa.wav",
+    ]
     with pytest.raises(JobNotFound):
         jobs.get("a")
 
@@ -232,3 +247,57 @@ def test_a_record_from_a_newer_worker_is_read(jobs: JobStore, store: FolderStore
     store.create(keys.job_record("j"), body, content_type="application/json")
 
     assert jobs.get("j").seed == 1
+
+
+def test_a_store_whose_versions_never_match_is_an_error(
+    jobs: JobStore, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not an endless loop."""
+
+    def never(*_: object, **__: object) -> str:
+        raise Changed
+
+    claim = claimed(jobs)
+    monkeypatch.setattr(store, "replace", never)
+
+    for write in (claim.renew, lambda: jobs.cancel("j")):
+        with pytest.raises(StorageUnavailable, match="changes faster"):
+            write()
+
+
+def test_a_damaged_record_can_be_deleted(jobs: JobStore, store: FolderStore) -> None:
+    """It says so; nothing else can be done with it."""
+    store.put(keys.job_record("j"), b"[]", content_type="application/json")
+
+    with pytest.raises(RecordDamaged, match="delete it"):
+        jobs.get("j")
+    jobs.delete("j")
+
+    with pytest.raises(JobNotFound):
+        jobs.get("j")
+
+
+def test_a_new_attempt_starts_without_the_old_failure(jobs: JobStore, others: JobStore) -> None:
+    """`status` would tell it of a job that runs well."""
+    claimed(jobs).fail(GpuOutOfMemory("full"))
+
+    assert claimed(others).job.failure is None
+
+
+def test_a_heartbeat_outlives_any_trouble_of_the_store(jobs: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One refused renewal is no reason to lose the job."""
+    claim = claimed(jobs)
+    beats: list[int] = []
+    enough = threading.Event()
+
+    def refused() -> None:
+        beats.append(1)
+        if len(beats) > 2:
+            enough.set()
+        raise StorageMisconfigured("the bucket refuses us")
+
+    monkeypatch.setattr(claim, "renew", refused)
+    with Heartbeat(claim, 0.03):
+        assert enough.wait(30)
+
+    assert not claim.lost

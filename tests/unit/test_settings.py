@@ -37,7 +37,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("S3_BUCKET", "")
     monkeypatch.setenv("WORKER_CONCURRENCY", "")
 
-    assert (Settings().s3_bucket, Settings().worker_concurrency) == (None, 4)
+    assert (Settings().s3_bucket, Settings().worker_concurrency) == (None, 2)
 
 
 def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

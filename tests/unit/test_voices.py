@@ -1,14 +1,17 @@
 """The voice library: audio first, record last, one transcript for ever."""
 
 import hashlib
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cloning import keys
 from cloning.audio import check_and_make_canonical, encode
-from cloning.errors import InvalidAudio, StorageUnavailable, VoiceExists, VoiceNotFound
-from cloning.voices import NewVoice, Voice, VoiceLibrary
+from cloning.errors import InvalidAudio, RecordDamaged, StorageUnavailable, VoiceExists, VoiceNotFound
+from cloning.voice import Listed, NewVoice, Voice
+from cloning.voices import VoiceLibrary
 from local.folder_store import FolderStore
 from tests.fakes import ManualClock
 from tests.unit.test_audio import tone, wav
@@ -18,7 +21,7 @@ from tests.unit.test_audio import tone, wav
 def voices(store: FolderStore, clock: ManualClock, tmp_path: Path) -> VoiceLibrary:
     scratch = tmp_path / "scratch"
     scratch.mkdir(exist_ok=True)
-    return VoiceLibrary(store, clock, scratch)
+    return VoiceLibrary(store, clock, scratch, max_audio_bytes=10_000_000)
 
 
 def add(
@@ -42,7 +45,7 @@ def test_a_record_names_audio_that_is_there(voices: VoiceLibrary, store: FolderS
     audio = store.get(keys.voice_audio("anna", voice.audio.sha256)).body
     assert hashlib.sha256(audio).hexdigest() == voice.audio.sha256
     assert voices.get("anna") == voice
-    assert voices.reference(voice).read_bytes() == audio
+    assert voices.with_audio(voice)[1].read_bytes() == audio
 
 
 def test_the_same_upload_twice_is_one_voice(voices: VoiceLibrary) -> None:
@@ -126,7 +129,7 @@ def test_damaged_audio_is_never_used(voices: VoiceLibrary, store: FolderStore) -
     )
 
     with pytest.raises(StorageUnavailable):
-        voices.reference(voice)
+        voices.with_audio(voice)
 
 
 def test_a_deleted_voice_is_gone_with_all_it_owned(voices: VoiceLibrary, store: FolderStore, human_wav: bytes) -> None:
@@ -156,6 +159,107 @@ def test_pages_show_every_voice_once(voices: VoiceLibrary, store: FolderStore, h
     while cursor is not None:
         page, cursor = voices.page(limit=2, after=cursor)
         assert len(page) <= 2
-        seen += [one if isinstance(one, str) else one.voice for one in page]
+        seen += [one.voice for one in page]
 
     assert sorted(seen) == ["adopted", "anna", "anna-c", "anna.b", "bare", "zoe"]
+
+
+@pytest.mark.parametrize("field", ["transcript", "language", "consent"])
+def test_an_upload_that_says_something_new_is_no_repetition(voices: VoiceLibrary, field: str) -> None:
+    """The same audio with another language, consent or words is refused, not dropped in silence."""
+    add(voices, transcript="these words")
+    canonical, measures = check_and_make_canonical(wav(tone(2.0)))
+    changes: dict[str, str] = {field: "pt" if field == "language" else "something else"}
+    new = replace(NewVoice("anna", consent=True, language="en", transcript="these words"), **changes)  # type: ignore[arg-type]
+
+    with pytest.raises(VoiceExists):
+        voices.add(new, canonical, measures, replace=False)
+    told = voices.add(new, canonical, measures, replace=True)
+    assert {
+        "transcript": told.transcript and told.transcript.text,
+        "language": told.language,
+        "consent": told.consent.statement,
+    }[field] == changes[field]
+
+
+def test_a_bare_files_name_is_taken(voices: VoiceLibrary, store: FolderStore, human_wav: bytes) -> None:
+    """An upload doesn't shadow an older deployment's voice; replaced on request, nothing of it is left."""
+    store.put("voices/anna.wav", human_wav, content_type="audio/wav")
+
+    with pytest.raises(VoiceExists):
+        add(voices)
+    voice = add(voices, replace=True)
+
+    assert [info.key for info in store.list()] == sorted(
+        [keys.voice_audio("anna", voice.audio.sha256), keys.voice_record("anna")]
+    )
+
+
+def test_the_same_audio_keeps_its_words(voices: VoiceLibrary) -> None:
+    """Replacing the consent of a voice is no reason to listen again."""
+    voice = voices.with_transcript(add(voices), "the words", "whisper")
+    canonical, measures = check_and_make_canonical(wav(tone(2.0)))
+
+    told = voices.add(NewVoice("anna", "signed", "en", None), canonical, measures, replace=True)
+
+    assert told.transcript == voice.transcript
+
+
+def test_a_voice_replaced_since_it_was_read_is_read_again(voices: VoiceLibrary) -> None:
+    """A job that waited finds the new audio, not an error."""
+    old = add(voices)
+    new = add(voices, seconds=3.0, replace=True)
+
+    voice, path = voices.with_audio(old)
+
+    assert (voice, path.name) == (new, f"{new.audio.sha256}.wav")
+
+
+def test_two_replacements_at_once_leave_the_named_audio(voices: VoiceLibrary, store: FolderStore) -> None:
+    """One brings back the audio that the other is about to remove."""
+    old = add(voices)
+    add(voices, seconds=3.0, replace=True)
+
+    back = add(voices, replace=True)
+
+    assert back.audio == old.audio
+    assert voices.with_audio(back)[1].exists()
+    assert len([info for info in store.list() if info.key.endswith(".wav")]) == 1
+
+
+def test_a_damaged_record_is_one_voices_problem(voices: VoiceLibrary, store: FolderStore) -> None:
+    """The others are listed; it is named with what to do, and can be replaced or deleted."""
+    add(voices, "ben")
+    store.put(keys.voice_record("anna"), b"{not json", content_type="application/json")
+
+    page, _ = voices.page(limit=10, after="")
+    assert [(one.voice, isinstance(one, Listed) and one.problem is not None) for one in page] == [
+        ("anna", True),
+        ("ben", False),
+    ]
+    with pytest.raises(RecordDamaged, match="upload it again"):
+        voices.get("anna")
+    assert add(voices, "anna", replace=True).voice == "anna"
+    assert voices.get("anna").voice == "anna"
+
+
+def test_a_huge_bare_file_is_refused_unread(voices: VoiceLibrary, store: FolderStore) -> None:
+    """Its size is asked for first."""
+    store.put("voices/huge.wav", bytes(11_000_000), content_type="audio/wav")
+
+    with pytest.raises(InvalidAudio, match=r"11\.0 MB"):
+        voices.get("huge")
+
+
+def test_voices_on_this_disk_are_limited(voices: VoiceLibrary, tmp_path: Path) -> None:
+    """The least recently used go."""
+    for number in range(300):
+        path = tmp_path / "scratch" / f"{number:064}.wav"
+        path.write_bytes(b"")
+        os.utime(path, (number, number))
+
+    voices.with_audio(add(voices))
+
+    kept = sorted(path.name for path in (tmp_path / "scratch").glob("*.wav"))
+    assert len(kept) == 257
+    assert f"{0:064}.wav" not in kept
