@@ -150,3 +150,20 @@ def test_progress_is_spaced_out_and_clear_of_the_result(clock: ManualClock) -> N
     assert progress.seconds_to_wait() == pytest.approx(0.5)
     clock.advance(1.0)
     assert progress.seconds_to_wait() == 0.0
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {f"field{n}": n for n in range(300_000)},
+        {"x" * 6_000_000: 1},
+        {"action": "y" * 6_000_000},
+        {"voice": "z" * 6_000_000},
+    ],
+)
+def test_no_input_makes_an_error_too_long_to_post(service: Service, raw: dict[str, object]) -> None:
+    """RunPod would drop it, and the job would hang."""
+    reply = answer(service, raw, Call("j"))
+
+    assert reply["code"] in {"INVALID_REQUEST", "UNKNOWN_ACTION"}
+    assert len(json.dumps(reply)) < 25_000

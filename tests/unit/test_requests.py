@@ -212,3 +212,14 @@ def test_no_input_breaks_the_parser(raw: object) -> None:
     """Whatever JSON comes in, the outcome is a request or a ServiceError."""
     with suppress(ServiceError):
         parse(raw, LIMITS)
+
+
+def test_a_digest_outlives_releases() -> None:
+    """A job that is delivered again after an update is the same job; an option at its default changes nothing."""
+    bare, spelled_out = (
+        parse({**SPEAK, **more}, LIMITS) for more in ({}, {"speed": 1.0, "nfe_step": 32, "format": "wav"})
+    )
+
+    assert isinstance(bare, Generate)
+    assert isinstance(spelled_out, Generate)
+    assert bare.digest() == spelled_out.digest() == "fbd6896cdaa246b283f9847e6bb004da59ff30b9b8b61ecc3bf5e9c52ef9f586"
