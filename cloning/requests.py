@@ -301,7 +301,7 @@ def _problem(
 ) -> tuple[str, str]:
     field = str(location[0])[:_LONGEST_SHOWN] if location else "input"
     if kind == "extra_forbidden":
-        return field, f"unknown field {_shown(field)}{_suggestion(field, model.model_fields)} for {model.action}"
+        return field, f"unknown field {_shown(field)} for {model.action}{_suggestion(field, model.model_fields)}"
     if kind == "missing":
         return field, f"field {field!r} is missing: {model.model_fields[field].description}"
     rule = message.removeprefix("Value error, ").removeprefix("Input ")

@@ -105,9 +105,6 @@ class Settings(BaseSettings):
     )
 
     runpod_pod_id: Word | None = Field(None, description="Set by RunPod: the worker's name in leases and manifests.")
-    runpod_webhook_get_job: SecretStr | None = Field(
-        None, description="Set by RunPod, and by `local.queue`: where jobs come from."
-    )
 
     @field_validator("log_level", mode="before")
     @classmethod

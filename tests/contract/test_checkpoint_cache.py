@@ -314,9 +314,9 @@ def test_the_hub_is_asked_through_its_own_client(hub: Hub, tmp_path: Path) -> No
     (repository / "snapshots" / ("0" * 40)).mkdir(parents=True)
     shutil.copy(hub.file, repository / "snapshots" / ("0" * 40) / "model.safetensors")
     script = (
-        "import pathlib, sys\nfrom cloning.errors import CheckpointUnusable\nfrom model_cache.hub import hub_fetcher\n"
+        "import pathlib, sys\nfrom cloning.errors import HubUnavailable\nfrom model_cache.hub import hub_fetcher\n"
         f"fetch = hub_fetcher(pathlib.Path({str(tmp_path / 'hub')!r}))\nprint(fetch({URL!r}).stat().st_size)\n"
-        f"try:\n    fetch({URL + 'x'!r})\nexcept CheckpointUnusable as error:\n    print(error.details['try_again'], error.message)\n"
+        f"try:\n    fetch({URL + 'x'!r})\nexcept HubUnavailable as error:\n    print(error.retryable, error.message)\n"
         "print('torch' in sys.modules)"
     )
 

@@ -1,0 +1,130 @@
+"""
+What each field of a reply means; `docs/generate.py` writes it into api.md.
+
+The fields are the real ones: tests/unit/test_docs.py holds these names against the replies in the README, and
+tests/unit/test_readme.py holds those against the worker's.
+"""
+
+_VOICE = {
+    "voice": "the voice's name",
+    "duration": "seconds of the stored recording, clipped and trimmed",
+    "sample_rate": "Hz of the stored recording",
+    "clipped": "whether speech was cut off because the recording was over 12 s",
+    "sha256": "digest of the stored WAV",
+    "language": "the upload's `language`, or null",
+    "transcript": "what is said in the stored recording; null until it is made, at the first generate",
+    "transcript_by": "the recogniser that heard it, or `caller`; null without a transcript",
+    "consent.given": "what the upload said; null for an older deployment's voice, whose speaker nobody asked",
+    "consent.statement": "the sentence that was sent as `consent`, or null",
+    "consent.recorded_at": "when",
+    "measured": "of the recording as it came: `duration` (s), `sample_rate` (Hz), `peak_dbfs`, `rms_dbfs`, "
+    "`clipped_share` (samples at full scale), `silent_share` (20 ms frames), `snr_db`",
+    "adopted": "whether the voice came as a bare file of an older deployment",
+    "created_at": "when",
+}
+_STATUS = {
+    "job_id": "the job's id",
+    "status": "`IN_QUEUE` (taken, not yet speaking), `IN_PROGRESS`, `COMPLETED`, `FAILED`, `CANCELLED`, or `INTERRUPTED`: unfinished, and its worker "
+    "gave no sign of life; the next delivery takes it over",
+    "progress.done": "chunks that are spoken",
+    "progress.total": "chunks in all; 0 until they are planned",
+    "attempt": "how many workers have taken the job, this one included",
+    "cancel_requested": "whether somebody asked the worker to stop",
+    "created_at": "when a worker first took it",
+    "started_at": "when speaking began, the voice transcribed and the GPU ours; null before",
+    "finished_at": "when it ended, or null",
+}
+_RESULT = {
+    "job_id": "the job's id",
+    "status": "`COMPLETED`",
+    "audio_url": "a URL that reads the audio until `audio.expires_at`; null for delivery `inline`",
+    "duration": "seconds of speech",
+    "audio.key": "the audio's key in the bucket",
+    "audio.format": "`wav`, `flac`, `mp3` or `ogg`",
+    "audio.sample_rate": "Hz",
+    "audio.bytes": "size of the file",
+    "audio.sha256": "digest of the file",
+    "audio.expires_at": "until when `audio_url` works (a folder's `file://` URL never ends); absent for delivery `inline`",
+    "manifest.engine": "what spoke",
+    "manifest.device": "on which device, with the GPU's name",
+    "manifest.dtype": "in which precision",
+    "manifest.sampler": "`official`: f5-tts's own solver",
+    "manifest.checkpoint": "with which weights",
+    "manifest.checkpoint_sha256": "digest of the file that was loaded",
+    "manifest.checkpoint_license": "the weights' licence",
+    "manifest.checkpoint_note": "what else should be known of the weights",
+    "manifest.vocoder": "with which vocoder",
+    "manifest.voice": "the voice's name",
+    "manifest.voice_sha256": "digest of the reference audio",
+    "manifest.transcript_by": "who transcribed the reference",
+    "manifest.seed": "the job's seed, sent or drawn",
+    "manifest.parameters": "every value that shaped the sound, as applied to the whole job",
+    "manifest.chunks[].seed": "the chunk's own seed, derived from the job's",
+    "manifest.chunks[].bytes": "length of its text, UTF-8",
+    "manifest.chunks[].speed": "the speed that F5-TTS applied to it (0.3 under 10 bytes)",
+    "manifest.worker": "which worker",
+    "manifest.attempt": "at which attempt",
+    "manifest.versions": "of the worker and of the packages that shape the sound",
+    "timings.queue": "seconds of waiting for the GPU",
+    "timings.voice": "reading the voice from the bucket",
+    "timings.transcript": "hearing the reference, the recogniser's loading included; 0 if that was done before",
+    "timings.load": "bringing and loading the checkpoint; about 0 on a warm worker",
+    "timings.infer": "the model, chunk by chunk",
+    "timings.encode": "writing the audio file",
+    "timings.upload": "sending audio and manifest to the bucket",
+    "timings.total": "from the request to the upload's end",
+}
+
+MEANINGS: dict[str, dict[str, str]] = {
+    "upload": {**_VOICE, "status": "`STORED`"},
+    "generate": _RESULT,
+    "status": _STATUS,
+    "result": _RESULT,
+    "voices": {
+        **{f"voices[].{name}": meaning for name, meaning in _VOICE.items()},
+        "voices[].adopted": "as in `upload`; an entry of only `voice` and `adopted: false` is a bare file that nobody has used yet",
+        "count": "voices in this reply",
+        "next_cursor": "send it as `cursor` for the next page; null at the end",
+    },
+    "delete": {"deleted.voice": "what was removed; `deleted.job_id` for a job"},
+    "cancel": _STATUS,
+    "health": {
+        "status": "`ok`, or `degraded` if the bucket does not answer",
+        "store.kind": "`S3Store`, or `FolderStore` without a bucket",
+        "store.reachable": "whether it answered just now",
+        "store.problem": "null, or the failure with `code`, `message`, `retryable` and `details`",
+        "engine": "null before the first generate; then the loaded model: its name, seconds of loading and the first eight "
+        "fields of a manifest",
+        "transcriber": "null, or the loaded recogniser",
+        "checkpoint": "what `CHECKPOINT` names",
+        "asr_model": "what `ASR_MODEL` names",
+        "worker": "this worker's name",
+        "python": "Python's version",
+        "versions": "of the worker and of the packages that shape the sound",
+    },
+}
+# Told once, as a whole: their own names say enough, or they are open.
+WHOLE = ("measured", "voices[].measured", "manifest.parameters", "manifest.versions", "versions")
+# Not in every reply.
+SOMETIMES = {
+    "generate": {"audio.base64": "the audio itself, for delivery `inline` and `both`"},
+    "result": {"audio.base64": "the audio itself, for delivery `inline` and `both`"},
+    "voices": {"voices[].problem": "alone with `voice` and `adopted`: why the voice's record can't be read"},
+    "status": {
+        "failure": "why the job, or its last attempt, failed: `code`, `message`, `retryable`, `details`; absent if nothing did"
+    },
+    "cancel": {"failure": "as in `status`"},
+}
+
+
+def fields_of(reply: dict[str, object], prefix: str = "") -> set[str]:
+    """The paths of a reply's fields: `audio.sha256`, `voices[].voice`."""
+    paths: set[str] = set()
+    for name, value in reply.items():
+        path = f"{prefix}{name}"
+        inner = value[0] if isinstance(value, list) and value else value
+        if isinstance(inner, dict) and path not in WHOLE:
+            paths |= fields_of(inner, f"{path}[]." if isinstance(value, list) else f"{path}.")
+        else:
+            paths.add(path)
+    return paths
