@@ -15,17 +15,18 @@ from typing import Any
 
 from cloning import keys
 from cloning.audio import CONTENT_TYPES, decode, encode_pcm16, to_pcm16
+from cloning.chunks import ChunkStore, inputs_of
 from cloning.clipping import remove_long_silences
 from cloning.clock import Stopwatch
 from cloning.errors import Interrupted, JobNotFound, ServiceError, TranscriptionFailed
 from cloning.job import Job
 from cloning.jobs import Busy, Claim, Finished, Heartbeat, LeaseLost
-from cloning.planning import SAMPLE_RATE, Plan, is_plausible, plan_speech, refuse_short
-from cloning.ports import EngineFacts, F5Parameters, Reference, Samples, Value
+from cloning.planning import SAMPLE_RATE, Chunk, Plan, is_plausible, plan_speech, refuse_short
+from cloning.ports import Engine, EngineFacts, F5Parameters, Reference, Samples, Value
 from cloning.replies import refuse_too_large
 from cloning.requests import Generate
 from cloning.service import Call, Service
-from cloning.synthesis import synthesize
+from cloning.synthesis import speak_with, synthesize
 from cloning.versions import versions
 from cloning.voice import Voice
 
@@ -109,6 +110,7 @@ class Generation:
         self._claim = claim
         self._voice = voice
         self._watch = watch
+        self._chunks_reused = 0
 
     def run(self) -> Job:
         """Speak, store, complete. Whatever fails is in the record (if the store lets us) before it is raised."""
@@ -171,14 +173,32 @@ class Generation:
         with self._phase("load"):
             engine = self._service.engines.get(self._request.checkpoint or self._service.settings.checkpoint)
         with self._phase("infer"):
+            return engine.facts, self._chunk_by_chunk(engine, reference, plan)
+
+    def _chunk_by_chunk(self, engine: Engine, reference: Reference, plan: Plan) -> Samples:
+        """The speech; what an earlier attempt finished is not made again, what this one finishes is kept for the next."""
+        parameters = parameters_of(self._request)
+        make, total = speak_with(engine, reference, parameters), len(plan.chunks)
+        job, inputs = self._claim.job, inputs_of(engine.facts, reference, parameters)
+        chunks = ChunkStore(self._service.store, job.job_id, attempt=job.attempt, inputs=inputs)
+
+        def speak(chunk: Chunk) -> Samples:
+            if (wave := chunks.find(chunk)) is None:
+                wave = make(chunk)
+                if chunk.index + 1 < total:  # with the last one the whole speech is there
+                    chunks.keep(chunk, wave, engine.sample_rate)
+            return wave
+
+        finished = False
+        try:
             samples = synthesize(
-                engine,
-                reference,
-                plan,
-                parameters_of(self._request),
-                before_chunk=lambda done: self._before_chunk(done, len(plan.chunks)),
+                plan, speak, sample_rate=engine.sample_rate, before_chunk=lambda done: self._before_chunk(done, total)
             )
-        return engine.facts, samples
+            finished = True
+        finally:
+            chunks.close(needed=not finished)
+            self._chunks_reused = chunks.reused
+        return samples
 
     def _before_chunk(self, done: int, total: int) -> None:
         """Between two chunks: is this still our job, and still wanted? Then tell how far it is."""
@@ -224,6 +244,7 @@ class Generation:
             "chunks": [
                 {"seed": chunk.seed, "bytes": len(chunk.text.encode()), "speed": chunk.speed} for chunk in plan.chunks
             ],
+            "chunks_reused": self._chunks_reused,
             "worker": self._service.worker,
             "attempt": self._claim.job.attempt,
             "versions": versions(),

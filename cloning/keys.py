@@ -92,9 +92,14 @@ def job_of(key: str) -> str | None:
     return match[1] if match else None
 
 
+def chunk_folder(job: str) -> str:
+    """A job's finished chunks lie under this prefix."""
+    return f"{job_folder(job)}chunks/"
+
+
 def chunk(job: str, index: int, sha256: str) -> str:
     """A finished chunk; the digest is of its inputs."""
-    return f"{job_folder(job)}chunks/{index}-{_digest(sha256)}.wav"
+    return f"{chunk_folder(job)}{index}-{_digest(sha256)}.wav"
 
 
 def result(job: str, sha256: str, extension: str) -> str:

@@ -1,31 +1,40 @@
-"""A plan, an engine -> one waveform, chunk by chunk."""
+"""A plan -> one waveform, chunk by chunk."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from cloning.planning import Plan
+from cloning.planning import Chunk, Plan
 from cloning.ports import Engine, F5Parameters, Reference, Samples
 
 
 def synthesize(
-    engine: Engine, reference: Reference, plan: Plan, parameters: F5Parameters, *, before_chunk: Callable[[int], None]
+    plan: Plan, speak: Callable[[Chunk], Samples], *, sample_rate: int, before_chunk: Callable[[int], None]
 ) -> Samples:
     """
-    The plan's speech, float32 mono at the engine's rate. `before_chunk` is told how many are done and may raise to stop.
+    The plan's speech, float32 mono. `before_chunk` is told how many chunks are done and may raise to stop.
 
     Raises ArithmeticError if a chunk is silence or not finite, as half precision gone wrong makes it.
     """
     waves: list[Samples] = []
     for chunk in plan.chunks:
         before_chunk(len(waves))
-        one = replace(parameters, fix_duration=chunk.fix_duration)
-        wave = engine.speak(reference, chunk.text, seed=chunk.seed, parameters=one)
+        wave = speak(chunk)
         if not (np.isfinite(wave).all() and wave.any()):
             raise ArithmeticError(f"chunk {chunk.index}: the engine made silence, or samples that are not finite")
         waves.append(wave)
-    return cross_fade(waves, int(parameters.cross_fade_duration * engine.sample_rate))
+    return cross_fade(waves, int(plan.cross_fade_duration * sample_rate))
+
+
+def speak_with(engine: Engine, reference: Reference, parameters: F5Parameters) -> Callable[[Chunk], Samples]:
+    """What makes a chunk's samples: the engine, with the chunk's own seed and share of a fixed duration."""
+
+    def speak(chunk: Chunk) -> Samples:
+        one = replace(parameters, fix_duration=chunk.fix_duration)
+        return engine.speak(reference, chunk.text, seed=chunk.seed, parameters=one)
+
+    return speak
 
 
 def cross_fade(waves: Sequence[Samples], overlap: int) -> Samples:

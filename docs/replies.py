@@ -63,6 +63,7 @@ _RESULT = {
     "manifest.chunks[].bytes": "length of its text, UTF-8",
     "manifest.chunks[].speed": "the speed that F5-TTS applied to it (0.3 under 10 bytes)",
     "manifest.worker": "which worker",
+    "manifest.chunks_reused": "how many chunks an earlier attempt had finished",
     "manifest.attempt": "at which attempt",
     "manifest.versions": "of the worker and of the packages that shape the sound",
     "timings.queue": "seconds of waiting for the GPU",

@@ -14,7 +14,7 @@ from cloning.audio import check_and_make_canonical
 from cloning.errors import CheckpointUnusable
 from cloning.planning import plan_speech
 from cloning.ports import Engine, F5Parameters, Reference
-from cloning.synthesis import synthesize
+from cloning.synthesis import speak_with, synthesize
 from engines.f5 import F5Engine, F5Files
 from tests.conftest import SPOKEN
 from tests.fakes import ToneEngine
@@ -77,7 +77,8 @@ def test_a_plan_foretells_the_length(f5: F5Engine, reference: Reference) -> None
         plan = plan_speech(
             f"{TEXT} " * 6, reference_text=reference.text, reference_s=reference.duration, seed=3, parameters=parameters
         )
-        wave = synthesize(f5, reference, plan, parameters, before_chunk=lambda _: None)
+        speak = speak_with(f5, reference, parameters)
+        wave = synthesize(plan, speak, sample_rate=f5.sample_rate, before_chunk=lambda _: None)
 
         assert len(wave) / f5.sample_rate == pytest.approx(plan.seconds, abs=0.03 * len(plan.chunks))
 

@@ -27,7 +27,7 @@ ALLOWED = {
 LAYERS = [
     {"errors", "clock", "records", "versions", "log", "names", "settings"}, {"ports", "encoding", "text", "clipping", "object_keys", "transfer"}, {"keys"},
     {"requests", "audio", "planning", "job"}, {"voice"},
-    {"voices", "jobs"}, {"synthesis", "service"}, {"replies"}, {"generation"}, {"actions"},
+    {"voices", "jobs"}, {"synthesis", "service", "chunks"}, {"replies"}, {"generation"}, {"actions"},
 ]  # fmt: skip
 HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
 FOREIGN = {

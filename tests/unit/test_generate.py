@@ -188,6 +188,7 @@ def test_a_stopped_worker_gives_the_job_back(service: Service, anna: str, engine
     assert act(service, action="status", job_id="j")["status"] == "INTERRUPTED"
     again = act(service, Call("j"), text=TEXT, voice=anna, seed=1)
     assert again["manifest"]["attempt"] == 2
+    assert again["manifest"]["chunks_reused"] == 1
     assert again["audio"]["sha256"] == act(service, Call("k"), text=TEXT, voice=anna, seed=1)["audio"]["sha256"]
 
 
