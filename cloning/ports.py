@@ -18,6 +18,8 @@ Value = TypeVar("Value")
 Model_co = TypeVar("Model_co", covariant=True)
 Samples = NDArray[np.float32]
 """Mono audio, shape [n], nominally within [-1, 1]."""
+Progress = Callable[[int], None]
+"""Told how many bytes were moved since the last call; by several threads."""
 
 
 class NoSuchObject(Exception):
@@ -83,14 +85,14 @@ class ObjectStore(Protocol):
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         """The objects whose key starts with `prefix` and sorts behind `after`, in key order, page by page, lazily."""
 
-    def download(self, key: str, path: Path, *, sha256: str | None = None) -> None:
+    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> None:
         """
         Bring an object to a file: temp file beside it, size and sha256 checked while streaming, then an atomic rename.
 
         Raises NoSuchObject, or DigestMismatch (nothing is left at `path` then).
         """
 
-    def upload(self, key: str, path: Path, *, content_type: str) -> str:
+    def upload(self, key: str, path: Path, *, content_type: str, progress: Progress | None = None) -> str:
         """Send a file, in large parts if it is large, and check its size by a HEAD; returns its etag."""
 
     def url(self, key: str, *, expires_s: int) -> str:

@@ -18,6 +18,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from cloning.errors import CheckpointUnusable, StorageMisconfigured
+from cloning.ports import Progress
 from engines.f5_import import import_f5
 from local.folder_store import FolderStore
 from model_cache.cache import CheckpointCache, LocalCheckpoint
@@ -47,7 +48,7 @@ class Hub:
 class ReadOnlyStore(FolderStore):
     """A bucket whose keys allow reading only."""
 
-    def upload(self, key: str, path: Path, *, content_type: str) -> str:
+    def upload(self, key: str, path: Path, *, content_type: str, progress: Progress | None = None) -> str:
         raise StorageMisconfigured("the bucket refuses writes")
 
 

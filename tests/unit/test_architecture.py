@@ -25,7 +25,7 @@ ALLOWED = {
 }
 # cloning: no module may import one that stands behind it.
 LAYERS = [
-    {"errors", "clock", "records", "versions", "log", "names", "settings"}, {"ports", "encoding", "text", "clipping", "object_keys", "transfer"}, {"keys"},
+    {"errors", "clock", "records", "versions", "log", "names", "settings"}, {"ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer"}, {"keys"},
     {"requests", "audio", "planning", "job"}, {"voices", "jobs"}, {"synthesis", "service"}, {"replies"}, {"generation"}, {"actions"},
 ]  # fmt: skip
 HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
