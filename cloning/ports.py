@@ -189,8 +189,12 @@ class Clock(Protocol):
 class Models(Protocol[Model_co]):
     """Models by name, loaded at the first `get` and kept. Only the owner of the GPU may call `get`."""
 
-    def check(self, name: str) -> None:
-        """Refuse a name that can't be loaded, before anything costs money. Raises InvalidRequest, CheckpointUnusable."""
+    def check(self, name: str, *, commercial: bool = False) -> None:
+        """
+        Refuse a name that can't be loaded, and, if asked, weights that don't allow commercial use, before anything costs money.
+
+        Raises InvalidRequest or its LicenseRefused, CheckpointUnusable, StorageUnavailable.
+        """
 
     def get(self, name: str) -> Model_co:
         """The loaded model. Raises CheckpointUnusable, StorageUnavailable, TranscriptionFailed, GpuOutOfMemory."""

@@ -145,6 +145,9 @@ class Generate(Request):
     checkpoint: Id | None = Field(
         None, description="a checkpoint of the catalogue; unset: the deployment's `CHECKPOINT`"
     )
+    require_commercial: bool = Field(
+        default=False, description="refuse a checkpoint whose weights don't allow commercial use"
+    )
     engine: Literal["f5"] | None = Field(None, description="the engine; F5-TTS is the only one so far")
     seed: int | None = Field(
         None, ge=0, le=2**63 - 1, description="same seed, same samples; unset: drawn, and reported"
@@ -164,8 +167,9 @@ class Generate(Request):
     job_id: Id | None = Field(None, description="your own id, to make the request repeatable; unset: RunPod's job id")
 
     def digest(self) -> str:
-        """sha256 over everything that shapes the result: one id can't stand for two requests."""
-        shaping = self.model_dump(mode="json", exclude={"job_id", "delivery"})
+        """sha256 over everything that shapes the result, or may refuse it: one id can't stand for two requests."""
+        refusing = set() if self.require_commercial else {"require_commercial"}
+        shaping = self.model_dump(mode="json", exclude={"job_id", "delivery"} | refusing)
         return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from model_cache.catalog import CARD, Card
 
+Dtype = Literal["keep", "fp16"]
 FileName = Literal["model.safetensors", "vocab.txt", "vocoder/config.yaml", "vocoder/pytorch_model.bin"]
 MODEL: FileName = "model.safetensors"
 VOCAB: FileName = "vocab.txt"
@@ -37,12 +38,13 @@ class Record(Card):
     """
     A card with the facts of its files.
 
-    `origin` says for each file what it was made from: an hf:// URL, or 'sha256:' and the digest of a file in a folder. `repair`
-    says what was mended, or is empty.
+    `origin` says for each file what it was made from: an hf:// URL, a key and version of the bucket, or 'sha256:' and the digest
+    of a file in a folder. `repair` says what was mended, or is empty; `dtype` whether the weights were halved.
     """
 
     origin: dict[FileName, str]
     repair: str
+    dtype: Dtype = "keep"
     files: dict[FileName, FileFacts]
 
     @model_validator(mode="after")
