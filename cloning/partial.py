@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 from cloning.ports import DigestMismatch, Progress
@@ -103,9 +103,9 @@ class Arrival:
 
     def _begin(self, header: dict[str, object]) -> dict[int, int]:
         """The CRC of each part that is there; none of another version, or cut into other parts."""
-        first, *parts = self._lines() or [None]
-        if first == header:
-            return {part["start"]: part["crc"] for part in parts}
+        lines = self._lines()
+        if lines[:1] == [header]:
+            return {part["start"]: part["crc"] for part in lines[1:]}
         self.journal.unlink(missing_ok=True)
         self._note(header)
         os.truncate(self.data, 0)
@@ -135,7 +135,7 @@ class Arrival:
         with self._journal_lock, self.journal.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
 
-    def _lines(self) -> list[dict[str, int]]:
+    def _lines(self) -> list[dict[str, Any]]:
         """The journal up to the first line that a crash cut short."""
         lines = []
         with suppress(OSError, ValueError):

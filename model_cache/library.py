@@ -6,11 +6,12 @@ the folder's) with the files that it names beside it. The catalogue's names can'
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from cloning import keys
 from cloning.errors import CheckpointUnusable, InvalidRequest, LicenseRefused
 from cloning.ports import NoSuchObject, ObjectStore
-from model_cache.catalog import BUCKET, CARD, Checkpoint, entries, find, of_card, parse_card
+from model_cache.catalog import BUCKET, CARD, Checkpoint, Entry, entries, find, of_card, parse_card
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class Library:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._known: dict[str, Checkpoint] = {}
+
+    @cached_property
+    def _entries(self) -> dict[str, Entry]:
+        return entries()
 
     def find(self, name: str) -> Checkpoint:
         """
@@ -40,7 +46,11 @@ class Library:
         Raises InvalidRequest for an unknown name, CheckpointUnusable for an unusable card or an unknown configuration, and what
         the store raises.
         """
-        if "/" in name or name in entries() or not keys.is_id(name):
+        if name in self._entries:
+            if name not in self._known:
+                self._known[name] = find(name)
+            return self._known[name]
+        if "/" in name or not keys.is_id(name):
             return find(name)
         try:
             text = self._store.get(keys.checkpoint_card(name)).body
@@ -57,7 +67,7 @@ class Library:
         """Refuse what `find` refuses, and weights that don't allow commercial use if that is asked for (LicenseRefused)."""
         checkpoint = self.find(name)
         if commercial and not checkpoint.commercial:
-            allowed = [name for name, entry in entries().items() if entry.commercial]
+            allowed = [name for name, entry in self._entries.items() if entry.commercial]
             raise LicenseRefused(
                 f"the weights of {checkpoint.name!r} are not for commercial use (licence {checkpoint.license}): choose others "
                 f"({', '.join(allowed)}, or your own), or leave require_commercial out",
@@ -70,10 +80,10 @@ class Library:
         """Everything that can be named but folders on this disk, the bucket's last."""
         known = [
             Listed(name, entry.source, entry.config, entry.languages, entry.license, entry.commercial, entry.note)
-            for name, entry in entries().items()
+            for name, entry in self._entries.items()
         ]
         names = [keys.checkpoint_of(info.key) for info in self._store.list(keys.CHECKPOINTS)]
-        return known + [self._listed(name) for name in names if name and name not in entries()]
+        return known + [self._listed(name) for name in names if name and name not in self._entries]
 
     def _listed(self, name: str) -> Listed:
         try:

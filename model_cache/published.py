@@ -27,6 +27,11 @@ class Published:
         self._store = store
         self._watch = watch
 
+    def names(self) -> list[str]:
+        """The checkpoints of which something is in the bucket."""
+        folders = (info.key.removeprefix(keys.CHECKPOINTS).split("/")[0] for info in self._store.list(keys.CHECKPOINTS))
+        return [name for name in dict.fromkeys(folders) if keys.is_id(name)]
+
     def records(self, name: str) -> Iterator[Record]:
         """What is published of a checkpoint; damaged records are passed over."""
         for info in self._store.list(keys.checkpoint_folder(name)):

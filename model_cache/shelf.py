@@ -64,7 +64,7 @@ class Shelf:
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """An empty folder on the same disk, to be filled and given to `place`; what is left of it goes away."""
-        with TemporaryDirectory(dir=self._folder, prefix=_staging_prefix()) as parent:
+        with TemporaryDirectory(dir=self._folder, prefix=staging_prefix()) as parent:
             folder = Path(parent) / "new"
             folder.mkdir()
             yield folder
@@ -94,7 +94,7 @@ class Shelf:
             _sync(path)
         target = self._folder / record.sha256
         lease = Lease(target)
-        old = self._folder / f"{_staging_prefix()}{uuid4().hex}"
+        old = self._folder / f"{staging_prefix()}{uuid4().hex}"
         if target.exists():
             target.rename(old)
         folder.rename(target)
@@ -109,7 +109,7 @@ class Shelf:
         A volume may be shared by machines whose locks don't reach each other: their fresh folders are left alone.
         """
         for path in self._folder.glob(".*"):
-            if path.name.startswith(_staging_prefix()) or time.time() - _touched(path) > _STALE_S:
+            if path.name.startswith(staging_prefix()) or time.time() - _touched(path) > _STALE_S:
                 shutil.rmtree(path, ignore_errors=True)
 
 
@@ -125,7 +125,7 @@ def mark_published(folder: Path) -> None:
 
 def forget(folder: Path) -> None:
     """Remove a copy that nobody uses (the caller holds it alone). It disappears at once, by a rename."""
-    grave = folder.with_name(f"{_staging_prefix()}{uuid4().hex}")
+    grave = folder.with_name(f"{staging_prefix()}{uuid4().hex}")
     _mark(folder).unlink(missing_ok=True)
     folder.rename(grave)
     shutil.rmtree(grave, ignore_errors=True)
@@ -135,7 +135,8 @@ def _mark(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.published")
 
 
-def _staging_prefix() -> str:
+def staging_prefix() -> str:
+    """How the hidden folders of this machine's writers begin."""
     return f".staging-{re.sub(r'[^A-Za-z0-9]', '_', socket.gethostname())}-"
 
 

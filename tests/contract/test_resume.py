@@ -138,7 +138,7 @@ def test_versions_are_not_mixed_by_a_store_without_conditions(broken: Bucket) ->
             broken.source.write_bytes(os.urandom((PARTS - 1) * PART + 3))
             broken.store.upload("model", broken.source, content_type=BYTES)
 
-    broken.faults.choose = replace_once  # type: ignore[assignment]  # a fault that only looks on
+    broken.faults.choose = replace_once  # a fault that only looks on
     broken.store.download("model", broken.target)
 
     assert replaced

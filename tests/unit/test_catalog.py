@@ -50,7 +50,7 @@ def test_every_entry_is_found_or_says_what_is_not_known(name: str) -> None:
     entry = entries()[name]
 
     if entry.config == UNKNOWN:
-        with pytest.raises(CheckpointUnusable, match="not known which configuration.*v0 or v1"):
+        with pytest.raises(CheckpointUnusable, match=r"not known which configuration.*v0 or v1"):
             find(name)
     else:
         checkpoint = find(name)
