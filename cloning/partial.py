@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 from uuid import uuid4
 
 from cloning.ports import DigestMismatch, Progress
@@ -81,7 +81,8 @@ class Arrival:
             return length
 
         digest = hashlib.sha256()
-        with ThreadPoolExecutor(threads) as pool, self.data.open("rb") as file:
+        # Unbuffered: a buffer would read ahead into a part that has not come yet.
+        with ThreadPoolExecutor(threads) as pool, self.data.open("rb", buffering=0) as file:
             for length in pool.map(
                 part, range(0, size, part_bytes)
             ):  # in order: hashed while later parts are on their way
@@ -133,14 +134,15 @@ class Arrival:
 
     def _note(self, entry: dict[str, object]) -> None:
         with self._journal_lock, self.journal.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+            file.write(f"\n{json.dumps(entry)}")  # the newline first: a line that a crash cut short spoils no other
 
     def _lines(self) -> list[dict[str, Any]]:
-        """The journal up to the first line that a crash cut short."""
+        """The journal, without lines that a crash cut short."""
         lines = []
-        with suppress(OSError, ValueError):
+        with suppress(OSError):
             for line in self.journal.read_text(encoding="utf-8").splitlines():
-                lines.append(json.loads(line))  # noqa: PERF401 - what came before a damaged line is kept
+                with suppress(ValueError):
+                    lines.append(json.loads(line))
         return lines
 
 
@@ -194,7 +196,7 @@ def _is_at(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _read(file: BinaryIO, length: int, use: Callable[[bytes], object]) -> None:
+def _read(file: IO[bytes], length: int, use: Callable[[bytes], object]) -> None:
     while length and (chunk := file.read(min(length, _STEP))):
         use(chunk)
         length -= len(chunk)

@@ -103,6 +103,7 @@ class CheckpointCache:
         with _disk_trouble_explained():
             origin = self._sources.origin(checkpoint)
             found = self._on_disk(checkpoint, origin) or self._bring(checkpoint, origin)
+            self._shelf(checkpoint).tidy(_digest_of(origin), found.sha256)
         facts = {
             "checkpoint": checkpoint.name,
             "came_from": found.came_from,

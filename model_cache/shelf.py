@@ -16,7 +16,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
@@ -60,6 +60,19 @@ class Shelf:
                 yield
             finally:
                 fcntl.flock(file, fcntl.LOCK_UN)  # closing is not enough: a forked child may hold the file open
+
+    def tidy(self, *finished: str) -> None:
+        """Clear away what dead writers left, and what came in under these digests, unless a writer is at work."""
+        if next(self._folder.glob(".*"), None) is None:
+            return
+        with suppress(OSError), self._lock.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                self._sweep()
+                for digest in finished:
+                    shutil.rmtree(self._folder / f".incoming-{digest}", ignore_errors=True)
+            finally:
+                fcntl.flock(file, fcntl.LOCK_UN)
 
     @contextmanager
     def staging(self) -> Iterator[Path]:

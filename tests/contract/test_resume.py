@@ -4,13 +4,14 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cloning.errors import StorageUnavailable
-from cloning.partial import resumable
+from cloning.partial import PartWriter, resumable
 from cloning.ports import DigestMismatch
 from s3_utils import MIB, S3Store, s3_client
 from tests.conftest import ROOT
@@ -153,6 +154,22 @@ def test_a_second_process_does_not_wait_for_the_first(broken: Bucket) -> None:
 
     assert broken.target.read_bytes() == b"the other one's"
     assert list(broken.folder.iterdir()) == [broken.target]
+
+
+def test_a_part_that_comes_late_is_hashed_as_it_came(tmp_path: Path) -> None:
+    """Parts may have any size: what is hashed of one never reaches into the next, which may not be there yet."""
+    whole, first_is_hashed = os.urandom(2500), threading.Event()
+
+    def fetch(start: int, length: int, part: PartWriter) -> None:
+        assert start == 0 or first_is_hashed.wait(30)
+        part.restart()
+        part.write(whole[start : start + length])
+
+    with resumable(tmp_path / "x") as arrival:
+        digest = arrival.fill("v", 2500, fetch, part_bytes=1000, threads=3, progress=lambda _: first_is_hashed.set())
+
+    assert (tmp_path / "x").read_bytes() == whole
+    assert digest == hashlib.sha256(whole).hexdigest()
 
 
 def test_a_full_disk_is_found_before_the_first_part(tmp_path: Path) -> None:
