@@ -28,11 +28,14 @@ from cloning.errors import CheckpointUnusable, InvalidRequest, ServiceError
 from cloning.ports import ObjectStore, Progress
 from cloning.settings import Settings
 from model_cache import record as records
+from model_cache.catalog import CARD
 from model_cache.eviction import GB, copies_in, evict
-from model_cache.interim import inspect, repair
+from model_cache.inspection import Inspection, inspect
 from model_cache.library import Library
 from model_cache.published import Published
-from model_cache.watch import Watch, unwatched
+from model_cache.repair import repair
+from model_cache.vocabulary import vocabulary_size
+from model_cache.watch import Watch, by_totals, unwatched
 
 if TYPE_CHECKING:
     from model_cache.cache import CheckpointCache
@@ -44,22 +47,26 @@ Report = dict[str, Any]
 
 def inspect_command(arguments: argparse.Namespace) -> tuple[int, Report]:
     """What a file is. Touches neither bucket nor cache."""
-    found = inspect(_file(arguments), config=arguments.config, vocabulary=arguments.vocab)
-    return VERDICTS[found.verdict], found.to_json()
+    found = _inspected(arguments)
+    return VERDICTS[found.verdict], json.loads(found.to_json())
 
 
 def repair_command(arguments: argparse.Namespace) -> tuple[int, Report]:
     """A loadable file from any that is known; an existing one is never written over."""
-    source, out = _file(arguments), arguments.out
+    source, out = arguments.file, arguments.out
+    found = _inspected(arguments)
     if out.exists():
         raise InvalidRequest(f"{out} is there already: remove it, or choose another name")
-    found = inspect(source, config=arguments.config, vocabulary=arguments.vocab)
     if found.verdict == "refused":
-        return REFUSED, found.to_json()
+        return REFUSED, json.loads(found.to_json())
     out.parent.mkdir(parents=True, exist_ok=True)
     with _watch()(f"repair {source.name}", source.stat().st_size) as progress:
-        done = repair(source, out, inspection=found, dtype=arguments.dtype, progress=progress)
-    return DONE, {"out": str(out), **asdict(done)}
+        try:
+            done = repair(source, out, inspection=found, dtype=arguments.dtype, progress=by_totals(progress))
+        except ValueError as error:
+            raise InvalidRequest(str(error)) from error
+    ready = done.how == "nothing"
+    return DONE, {"out": None if ready else str(out), **asdict(done), "use": str(source if ready else out)}
 
 
 def list_command(_: argparse.Namespace) -> tuple[int, Report]:
@@ -113,7 +120,7 @@ def evict_command(arguments: argparse.Namespace) -> tuple[int, Report]:
 
 def _local_copies(root: Path) -> Iterator[Report]:
     for copy in copies_in(root):
-        record = records.parse((copy.folder / records.CARD).read_bytes())
+        record = records.parse((copy.folder / CARD).read_bytes())
         damaged: list[str] = ["checkpoint.json"]
         if record:
             damaged = []
@@ -132,11 +139,15 @@ def _published_copies(store: ObjectStore) -> Iterator[Report]:
             yield {"where": "bucket", "name": name, "sha256": record.sha256, "damaged": published.missing(record)}
 
 
-def _file(arguments: argparse.Namespace) -> Path:
-    path: Path = arguments.file
-    if not path.is_file():
-        raise InvalidRequest(f"{path} is no file")
-    return path
+def _inspected(arguments: argparse.Namespace) -> Inspection:
+    for path in (arguments.file, arguments.vocab):
+        if path and not path.is_file():
+            raise InvalidRequest(f"{path} is no file")
+    entries = vocabulary_size(arguments.vocab) if arguments.vocab else None
+    try:
+        return inspect(arguments.file, config=arguments.config, vocabulary=entries)
+    except CheckpointUnusable as error:  # of the words, not of the file
+        raise InvalidRequest(error.message) from error
 
 
 def _settings_and_store() -> tuple[Settings, ObjectStore]:

@@ -172,8 +172,9 @@ class CheckpointCache:
             for name in sources.keys() - {MODEL}:
                 copy(fetched[name].path, folder / name)
             vocab = _vocab(folder, checkpoint)
-            repair = prepare(fetched[MODEL], folder / MODEL, checkpoint, vocab, dtype=self._dtype, watch=self._watch)
-            record = _describe(checkpoint, origin, repair, self._dtype, records.measure(folder, origin))
+            done = prepare(fetched[MODEL], folder / MODEL, checkpoint, vocab, dtype=self._dtype, watch=self._watch)
+            files = records.measure(folder, origin, {MODEL: done.sha256})
+            record = _describe(checkpoint, origin, done.mended, self._dtype, files)
             placed, lease = shelf.place(folder, record)
         self._publish(placed, record, again=record.sha256 in damaged)
         if checkpoint.on_hub:

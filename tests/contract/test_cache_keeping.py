@@ -20,6 +20,7 @@ from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.catalog import BUCKET, CARD, Checkpoint, find
 from model_cache.eviction import copies_in, evict
 from model_cache.library import Library
+from model_cache.record import Dtype
 from model_cache.shelf import staging_prefix
 from tests.machines import HUB_URL, CountingStore, Hub, files_under, kill, python, retrained, same_weights
 
@@ -348,13 +349,15 @@ def test_halved_weights_are_those_that_the_gpu_would_have(folder: Path, bucket: 
 
 def test_each_precision_is_published_for_itself(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
     """A worker that wants whole weights never gets halved ones, nor the other way round."""
-    caches = [CheckpointCache(bucket, tmp_path / name, dtype=dtype) for name, dtype in (("a", "keep"), ("b", "fp16"))]
-    first = [cache.local(find(str(folder))) for cache in caches]
+    precisions: tuple[Dtype, Dtype] = ("keep", "fp16")
 
-    second = [
-        CheckpointCache(bucket, tmp_path / name, dtype=dtype).local(find(str(folder)))  # type: ignore[arg-type]
-        for name, dtype in (("c", "keep"), ("d", "fp16"))
-    ]
+    def brought(machine: str) -> list[LocalCheckpoint]:
+        return [
+            CheckpointCache(bucket, tmp_path / f"{machine}-{dtype}", dtype=dtype).local(find(str(folder)))
+            for dtype in precisions
+        ]
+
+    first, second = brought("first"), brought("second")
 
     assert [local.came_from for local in second] == ["bucket", "bucket"]
     assert [local.sha256 for local in second] == [local.sha256 for local in first]
