@@ -6,6 +6,7 @@ import pty
 import shutil
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,7 @@ def test_bars_are_for_people(folder: Path, tmp_path: Path, *, watched: bool) -> 
         str(tmp_path / "o.safetensors"),
     ]
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
 
     done = subprocess.run(
         [*command, "--json"],
