@@ -67,3 +67,8 @@ def save(path: Path, content: Any) -> Path:
     saver: Callable[[Any, Any], None] = save_file if path.suffix == ".safetensors" else torch.save
     saver(content, path)
     return path
+
+
+def names(folder: Path) -> list[str]:
+    """What lies in a folder, hidden things too."""
+    return sorted(path.name for path in folder.iterdir())

@@ -4,7 +4,6 @@ Every layout in which F5-TTS weights go round: the verdict, and f5_tts's own str
 Files are made with the official classes at a small size. The rows are those of the table of layouts, with their numbers.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 from cloning.errors import CheckpointUnusable
 from model_cache.inspection import inspect
 from model_cache.repair import repair
-from tests.layouts import ARCH, VOCABULARY, State, load_officially, same, save, true_weights, under
+from tests.layouts import ARCH, VOCABULARY, State, load_officially, names, same, save, true_weights, under
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +67,16 @@ def half(state: State) -> State:
 
 READY: dict[str, tuple[str, str, Callable[[State, State], State]]] = {
     "1 trainer": ("model.pt", "trainer-pt", trainer),
-    "2 pruned": ("model.pt", "pruned-pt", lambda t, o: {"ema_model_state_dict": under("ema_model.", t)}),
-    "3 official": ("model.safetensors", "ema-model", lambda t, o: under("ema_model.", t) | scalars()),
-    "4 bare": ("model.safetensors", "bare", lambda t, o: t),
-    "12 wrapped bare": ("model.pt", "pruned-pt", lambda t, o: {"ema_model_state_dict": t}),
+    "2 pruned": ("model.pt", "pruned-pt", lambda t, _: {"ema_model_state_dict": under("ema_model.", t)}),
+    "3 official": ("model.safetensors", "ema-model", lambda t, _: under("ema_model.", t) | scalars()),
+    "4 bare": ("model.safetensors", "bare", lambda t, _: t),
+    "12 wrapped bare": ("model.pt", "pruned-pt", lambda t, _: {"ema_model_state_dict": t}),
     "13 mel buffers": (
         "model.safetensors",
         "ema-model",
-        lambda t, o: under("ema_model.", t) | scalars() | mel_buffers("ema_model."),
+        lambda t, _: under("ema_model.", t) | scalars() | mel_buffers("ema_model."),
     ),
-    "17 half": ("model.safetensors", "ema-model", lambda t, o: under("ema_model.", half(t))),
+    "17 half": ("model.safetensors", "ema-model", lambda t, _: under("ema_model.", half(t))),
 }
 
 # name: (file, layout, content, how it is repaired, is it lossless, what must be said)
@@ -85,7 +84,7 @@ REPAIRABLE: dict[str, tuple[str, str, Callable[[State, State], State], str, bool
     "5 ema": (
         "model.safetensors",
         "ema-prefix",
-        lambda t, o: under("ema.", t),
+        lambda t, _: under("ema.", t),
         "in-place-rename",
         True,
         "weights lose 'ema.'",
@@ -93,7 +92,7 @@ REPAIRABLE: dict[str, tuple[str, str, Callable[[State, State], State], str, bool
     "5b ema with counters": (
         "model.safetensors",
         "ema-prefix",
-        lambda t, o: under("ema.", t) | scalars("ema."),
+        lambda t, _: under("ema.", t) | scalars("ema."),
         "in-place-rename",
         True,
         "weights lose 'ema.'",
@@ -109,7 +108,7 @@ REPAIRABLE: dict[str, tuple[str, str, Callable[[State, State], State], str, bool
     "7 EMA object without online weights": (
         "model.safetensors",
         "ema-object",
-        lambda t, o: under("ema.ema_model.", t) | scalars("ema."),
+        lambda t, _: under("ema.ema_model.", t) | scalars("ema."),
         "in-place-rename",
         True,
         "weights lose 'ema.'",
@@ -117,7 +116,7 @@ REPAIRABLE: dict[str, tuple[str, str, Callable[[State, State], State], str, bool
     "8 DDP": (
         "model.safetensors",
         "ddp",
-        lambda t, o: under("ema_model.module.", t) | scalars(),
+        lambda t, _: under("ema_model.module.", t) | scalars(),
         "in-place-rename",
         True,
         "weights lose 'module.'",
@@ -130,11 +129,11 @@ REPAIRABLE: dict[str, tuple[str, str, Callable[[State, State], State], str, bool
         False,
         "1 tensor: the vocoder's, which goes into a file of its own",
     ),
-    "10 bare .pt": ("model.pt", "bare-pt", lambda t, o: t, "converted", True, "are written as safetensors"),
+    "10 bare .pt": ("model.pt", "bare-pt", lambda t, _: t, "converted", True, "are written as safetensors"),
     "11 online weights only": (
         "model.pt",
         "online-pt",
-        lambda t, o: {"model_state_dict": t},
+        lambda t, _: {"model_state_dict": t},
         "converted",
         True,
         "these are the online weights: the file names no EMA",
@@ -142,7 +141,7 @@ REPAIRABLE: dict[str, tuple[str, str, Callable[[State, State], State], str, bool
     "14 update": (
         "model.safetensors",
         "ema-model",
-        lambda t, o: under("ema_model.", t) | scalars("", "initted", "step", "update"),
+        lambda t, _: under("ema_model.", t) | scalars("", "initted", "step", "update"),
         "compacting-copy",
         True,
         "1 tensor: counter or buffer",
@@ -150,7 +149,7 @@ REPAIRABLE: dict[str, tuple[str, str, Callable[[State, State], State], str, bool
     "15 Lightning": (
         "model.safetensors",
         "lightning",
-        lambda t, o: under("model.", t),
+        lambda t, _: under("model.", t),
         "in-place-rename",
         True,
         "lose 'model.'",
@@ -158,7 +157,7 @@ REPAIRABLE: dict[str, tuple[str, str, Callable[[State, State], State], str, bool
     "15 state_dict": (
         "model.ckpt",
         "state-dict-pt",
-        lambda t, o: {"state_dict": under("model.", t)},
+        lambda t, _: {"state_dict": under("model.", t)},
         "converted",
         True,
         "of 'state_dict' are written as safetensors",
@@ -201,7 +200,7 @@ def test_what_does_not_load_is_repaired(row: str, tmp_path: Path, truth: State, 
     assert same(load_officially(tmp_path / "out.safetensors"), truth)
     assert inspect(tmp_path / "out.safetensors").verdict == "ready"
     assert path.read_bytes() == before
-    assert sorted(os.listdir(tmp_path)) == sorted([file, "out.safetensors"])
+    assert names(tmp_path) == sorted([file, "out.safetensors"])
 
 
 def test_row_16_safetensors_under_another_name(tmp_path: Path, truth: State) -> None:
@@ -336,4 +335,4 @@ def test_half_precision_is_bit_equal_over_all_magnitudes(tmp_path: Path, truth: 
     huge = save(tmp_path / "huge.safetensors", truth | {name: values.reshape(32, 256) + 70000})
     with pytest.raises(CheckpointUnusable, match="half precision"):
         repair(huge, tmp_path / "none.safetensors", dtype="fp16")
-    assert sorted(os.listdir(tmp_path)) == ["huge.safetensors", "model.safetensors", "out.safetensors"]
+    assert names(tmp_path) == ["huge.safetensors", "model.safetensors", "out.safetensors"]

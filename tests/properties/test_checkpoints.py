@@ -159,7 +159,7 @@ def test_the_property_is_not_met_by_refusing_all(
     """Known layouts of that very model are taken."""
     import random
 
-    how = {
+    how: dict[str, Any] = {
         "wrapper": wrapper,
         "prefix": prefix,
         "others": [("", ["ema", "online_model"])],

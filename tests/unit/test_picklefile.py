@@ -194,7 +194,7 @@ def test_tensors_outside_of_their_storage_are_refused(facts: dict[str, Any], tmp
     """Neither beyond its end, nor before its start, nor blown up from a few bytes."""
     path = archive(tmp_path / "model.pt", tensor_pickle(**facts), data_0=b"\0" * 8)
 
-    with pytest.raises(CheckpointUnusable, match="not a whole file of torch.save"):
+    with pytest.raises(CheckpointUnusable, match=r"not a whole file of torch\.save"):
         read_archive(path)
 
 

@@ -202,7 +202,7 @@ def test_a_longer_header_is_not_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("half", [False, True])
-def test_writing_takes_constant_memory(half: bool, tmp_path: Path) -> None:
+def test_writing_takes_constant_memory(tmp_path: Path, *, half: bool) -> None:
     """A file of 256 MB is written within an eighth of that, comparison and all."""
     path = tmp_path / "model.safetensors"
     save_file({"a": np.zeros(32_000_000), "b": np.ones(8)}, path)
