@@ -38,7 +38,7 @@ def expected_keys(arch: Mapping[str, Any], vocabulary: int, backbone: str = "DiT
         parts |= {"norm_out": _linear("linear", 2 * dim, dim)}
         parts |= {f"transformer_blocks.{index}": _dit_block(arch) for index in range(depth)}
     else:
-        parts |= {"norm_out": {"weight": (dim,)}}
+        parts |= {"norm_out": {"g": (dim,)}}
         parts |= {f"layers.{index}": _unet_layer(arch, later=index >= depth // 2) for index in range(depth)}
     if arch.get("long_skip_connection"):
         parts["long_skip_connection"] = {"weight": (dim, 2 * dim)}
@@ -153,7 +153,7 @@ def _dit_block(arch: Mapping[str, Any]) -> dict[str, Shape]:
 
 def _unet_layer(arch: Mapping[str, Any], *, later: bool) -> dict[str, Shape]:
     dim = arch["dim"]
-    norms: dict[str, Shape] = {"1.weight": (dim,), "3.weight": (dim,)}
+    norms: dict[str, Shape] = {"1.g": (dim,), "3.g": (dim,)}
     if later:
         norms["0.weight"] = (dim, 2 * dim)  # joins the skipped connection
     return norms | _attention("2", arch) | _feed_forward("4", arch)

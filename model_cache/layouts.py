@@ -186,15 +186,18 @@ def _compare(weights: Mapping[str, Tensor], wanted: Wanted) -> dict[str, Any] | 
     shapes = {name: tensor.shape for name, tensor in weights.items()}
     backbone = backbone_of(shapes)
     numbers = numbers_of(shapes)
-    if backbone not in {"DiT", "UNetT"} or numbers is None:
+    if backbone not in {"DiT", "UNetT"}:
         what = backbone or "no known backbone"
-        return [f"unknown architecture ({what}): it has {', '.join(sorted(shapes)[:3]) or 'no weights'}"]
+        return [f"unknown architecture ({what}): it has {', '.join(sorted(shapes)[:3])}"]
     if wanted.backbone and wanted.backbone != backbone:
         return [f"its backbone is {backbone}, the configuration needs {wanted.backbone}"]
-    vocabulary = numbers["vocabulary"] if wanted.vocabulary is None else wanted.vocabulary
-    expected = expected_keys(wanted.arch or numbers, vocabulary, backbone)
-    amiss = differences(weights, expected, embedding=[TEXT_EMBEDDING], row_0=1)
-    if amiss and wanted.arch:
+    arch, vocabulary = wanted.arch or numbers, wanted.vocabulary or (numbers or {}).get("vocabulary")
+    if arch is None or vocabulary is None:
+        return [*listed("missing", {TEXT_EMBEDDING} - shapes.keys())] or [
+            "too few tensors are left to tell its numbers"
+        ]
+    amiss = differences(weights, expected_keys(arch, vocabulary, backbone), embedding=[TEXT_EMBEDDING], row_0=1)
+    if amiss and wanted.arch and numbers:
         amiss = [*_other_numbers(numbers, wanted), *amiss]
     return amiss or _described(weights, wanted)
 

@@ -5,6 +5,7 @@ Read without torch and without running the pickle (see unpickling), at a cost th
 """
 
 import io
+import os
 import re
 import struct
 import zipfile
@@ -51,9 +52,11 @@ class _Frugal(io.FileIO):
     """A file that gives no huge block at once, whatever a zip's directory claims."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is None or size < 0 or size > _MAX_DIRECTORY:
+        rest = os.fstat(self.fileno()).st_size - self.tell()
+        wanted = rest if size is None or size < 0 else min(size, rest)
+        if wanted > _MAX_DIRECTORY:
             raise zipfile.BadZipFile("its directory is too large")
-        return super().read(size) or b""
+        return super().read(wanted) or b""
 
 
 def read_archive(path: Path) -> Contents:
@@ -176,7 +179,7 @@ def _contents(path: Path, root: Any, tensors: _Tensors, names: set[str]) -> Cont
         count=sum(map(len, dicts.values())),
         dicts=dicts,
         others=others,
-        foreign=tuple(sorted(names - _HARMLESS)),
+        foreign=tuple(sorted(name[:200].encode("unicode_escape").decode() for name in names - _HARMLESS)),
         root=root,
     )
 

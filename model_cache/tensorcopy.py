@@ -126,7 +126,7 @@ def digest_of() -> Any:
 
 def _blocks(piece: Piece) -> Iterator[tuple[int, int]]:
     """(offset, size) within the piece. A tensor with gaps is one block: there is no straight way to its middle."""
-    step = piece.size if piece.tensor.strides else BLOCK
+    step = BLOCK if piece.plain else piece.size if piece.tensor.strides else _STEP
     for offset in range(0, piece.size, step):
         yield offset, min(step, piece.size - offset)
 

@@ -17,6 +17,7 @@ from model_cache.diagnosis import Diagnosis, counted, differences, listed, refus
 from model_cache.unpickling import Call
 from model_cache.xtts_keys import INTEGER, VOCABULARY, expected_keys, numbers_of
 
+_BOOKKEEPING = "_initialized"  # an attribute of coqui-tts's objects, and no setting
 _CONFIG_DEPTH, _CONFIG_ITEMS = 8, 10_000
 _MODEL: Wrapper = ("model",)
 _ROOTS = ("gpt.", "hifigan_decoder.", "mel_stats")
@@ -251,7 +252,7 @@ def _simplified(value: Any, depth: int, budget: Iterator[int]) -> Any:
     if isinstance(value, str | int | float | bool):
         return value
     if isinstance(value, dict) and depth:
-        return {str(key): _simplified(inner, depth - 1, budget) for key, inner in value.items()}
+        return {str(key): _simplified(inner, depth - 1, budget) for key, inner in value.items() if key != _BOOKKEEPING}
     if isinstance(value, list | tuple) and depth:
         return [_simplified(inner, depth - 1, budget) for inner in value]
     return None
