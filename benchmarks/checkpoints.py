@@ -201,7 +201,11 @@ def main() -> None:
         found = steps(folder, single, double, arguments.rounds)
         inspection = inspected(folder, shapes, arguments.rounds)
         report = {**about(folder), "files": sizes, "steps": found, "inspect": inspection}
-    save({**report, "holds": verdicts(found, inspection)}, arguments.out, "checkpoints")
+    save(
+        {**report, "holds": verdicts(found, inspection)},
+        arguments.out,
+        f"checkpoints-{report['machine']['file_system']}",
+    )
 
 
 if __name__ == "__main__":

@@ -347,6 +347,34 @@ def test_halved_weights_are_those_that_the_gpu_would_have(folder: Path, bucket: 
     assert np.dtype("float32") in {array.dtype for array in load_file(whole.model_path).values()}
 
 
+def test_the_official_loader_gives_the_same_model_from_either(
+    folder: Path, bucket: CountingStore, tmp_path: Path
+) -> None:
+    """f5_tts's own `load_checkpoint`, in the dtype that it takes on a GPU: not one bit of the loaded model differs."""
+    import torch
+
+    from engines.f5_import import import_f5
+
+    def loaded(local: LocalCheckpoint) -> dict[str, torch.Tensor]:
+        f5 = import_f5()
+        from f5_tts.model import DiT
+
+        model = f5.load_model(DiT, local.arch, str(local.model_path), vocab_file=str(local.vocab_path), device="cpu")
+        model = f5.load_checkpoint(model, str(local.model_path), "cpu", dtype=torch.float16)
+        state: dict[str, torch.Tensor] = model.state_dict()
+        return state
+
+    precisions: tuple[Dtype, Dtype] = ("keep", "fp16")
+    whole, halved = (
+        loaded(CheckpointCache(bucket, tmp_path / dtype, dtype=dtype).local(find(str(folder)))) for dtype in precisions
+    )
+
+    assert whole.keys() == halved.keys()
+    for name, tensor in whole.items():
+        assert tensor.dtype == halved[name].dtype == torch.float16 or not tensor.is_floating_point()
+        assert tensor.numpy().tobytes() == halved[name].numpy().tobytes(), name
+
+
 def test_each_precision_is_published_for_itself(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
     """A worker that wants whole weights never gets halved ones, nor the other way round."""
     precisions: tuple[Dtype, Dtype] = ("keep", "fp16")
