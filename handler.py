@@ -12,6 +12,7 @@ import secrets
 import sys
 import threading
 import uuid
+import weakref
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,7 +37,9 @@ from engines.f5 import F5Engine, F5Files
 from engines.lazy import Lazy
 from engines.owner import SingleOwner
 from model_cache.cache import CheckpointCache, LocalCheckpoint
-from model_cache.catalog import find
+from model_cache.eviction import GB
+from model_cache.library import Library
+from model_cache.watch import Watch, unwatched
 from url_fetch import fetch_url
 
 log = logging.getLogger("handler")
@@ -86,12 +89,27 @@ def make_store(settings: Settings) -> ObjectStore:
 
 def make_engines(settings: Settings, store: ObjectStore) -> Lazy[Engine]:
     """F5-TTS by checkpoint name, fetched and repaired by the cache at its first use."""
-    cache = CheckpointCache(store, settings.model_cache_dir)
+    cache, library = make_cache(settings, store), Library(store)
 
     def load(name: str) -> Engine:
-        return F5Engine.load(f5_files(cache.local(find(name)), settings.vocoder_path), settings.device)
+        local = cache.local(library.find(name))
+        engine = F5Engine.load(f5_files(local, settings.vocoder_path), settings.device)
+        weakref.finalize(engine, local.lease.release)  # no other process evicts the files of an engine that lives
+        return engine
 
-    return Lazy(load, check=find, describe=lambda engine: dict(vars(engine.facts)))
+    return Lazy(load, check=library.check, describe=lambda engine: dict(vars(engine.facts)))
+
+
+def make_cache(settings: Settings, store: ObjectStore, watch: Watch = unwatched) -> CheckpointCache:
+    """The checkpoints on this machine, as the settings bound and shape them."""
+    limit = settings.model_cache_max_gb
+    return CheckpointCache(
+        store,
+        settings.model_cache_dir,
+        max_bytes=None if limit is None else int(limit * GB),
+        dtype=settings.checkpoint_dtype,
+        watch=watch,
+    )
 
 
 def f5_files(local: LocalCheckpoint, vocoder: Path | None) -> F5Files:
@@ -113,9 +131,13 @@ def make_transcribers(settings: Settings) -> Lazy[Transcriber]:
     """Whisper, at the first voice without a transcript."""
     return Lazy(
         lambda name: WhisperTranscriber.load(name, settings.device),
-        check=lambda _: None,
+        check=_anything,
         describe=lambda transcriber: {"model": transcriber.model},
     )
+
+
+def _anything(name: str, *, commercial: bool = False) -> None:
+    """Every speech recogniser is tried: its name is the deployment's, never a caller's."""
 
 
 def answer(service: Service, raw: object, call: Call) -> Reply:

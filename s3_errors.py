@@ -15,11 +15,15 @@ from cloning.errors import ServiceError, StorageMisconfigured, StorageUnavailabl
 from cloning.ports import AlreadyExists, Changed, NoSuchObject
 
 ABSENT = ("NoSuchKey", "404")
-RACED = ("PreconditionFailed", "412", "ConditionalRequestConflict")
+RACED = ("PreconditionFailed", "412", "ConditionalRequestConflict", "OtherVersion")
 
 
 class BrokenBody(Exception):
     """A reply that began well and ended too early. botocore does not repeat these, so we do."""
+
+
+class OtherVersion(Exception):
+    """A part of another version of the object than the parts before: a store that ignores If-Match."""
 
 
 class Trouble(NamedTuple):
@@ -37,7 +41,7 @@ TROUBLES = (
         StorageUnavailable,
         "the bucket does not answer as it should: try again, and if it lasts check AWS_ENDPOINT_URL",
         (),
-        (BrokenBody, urllib3.exceptions.HTTPError, aws.HTTPClientError, aws.ConnectionError, aws.IncompleteReadError,
+        (BrokenBody, OtherVersion, urllib3.exceptions.HTTPError, aws.HTTPClientError, aws.ConnectionError, aws.IncompleteReadError,
          aws.PaginationError, aws.ChecksumError, aws.FlexibleChecksumError, aws.ClientError),
     ),
     Trouble(

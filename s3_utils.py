@@ -9,15 +9,17 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloning import transfer
 from cloning.errors import ServiceError, StorageMisconfigured
 from cloning.object_keys import check_key, content_type, is_key
-from cloning.ports import DigestMismatch, NoSuchObject, ObjectInfo, StoredObject
+from cloning.partial import Arrival, PartWriter, resumable
+from cloning.ports import DigestMismatch, NoSuchObject, ObjectInfo, Progress, StoredObject
 from cloning.settings import Settings
-from s3_errors import FOREIGN, RACED, BrokenBody, code_of, translating
+from s3_errors import FOREIGN, RACED, BrokenBody, OtherVersion, code_of, translating
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -129,15 +131,16 @@ class S3Store:
                     if is_key(key):
                         yield ObjectInfo(key, entry["Size"], _etag(entry), entry["LastModified"])
 
-    def download(self, key: str, path: Path, *, sha256: str | None = None) -> None:
+    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> None:
+        """As the port says; a large object in several parts at a time, and after a failure only the parts that lack."""
         target = self._target(key)
-        with translating("download", key), transfer.arriving(path) as temporary:
-            digest = self._again(lambda: self._receive(target, temporary), *RACED)
+        with translating("download", key), resumable(path) as arrival:
+            digest = self._again(lambda: self._receive(target, arrival, progress), *RACED)
             if sha256 is not None and digest != sha256:
                 raise DigestMismatch(f"{key}: sha256 {digest} instead of {sha256}")
 
-    def upload(self, key: str, path: Path, *, content_type: str) -> str:
-        from boto3.s3.transfer import TransferConfig, create_transfer_manager
+    def upload(self, key: str, path: Path, *, content_type: str, progress: Progress | None = None) -> str:
+        from boto3.s3.transfer import ProgressCallbackInvoker, TransferConfig, create_transfer_manager
 
         target, size = self._target(key), path.stat().st_size
         config = TransferConfig(
@@ -148,7 +151,9 @@ class S3Store:
         )
         with translating("upload", key):
             with create_transfer_manager(self._client, config) as manager:
-                manager.upload(str(path), target["Bucket"], target["Key"], {"ContentType": content_type}).result()
+                subscribers: Any = [ProgressCallbackInvoker(progress)] if progress else None
+                extra = {"ContentType": content_type}
+                manager.upload(str(path), target["Bucket"], target["Key"], extra, subscribers).result()
             reply = self._client.head_object(**target)  # some stores confirm what they lost or keep the framing in it
         if reply["ContentLength"] != size:
             raise DigestMismatch(f"{key}: the store holds {reply['ContentLength']} bytes of {size}")
@@ -190,30 +195,53 @@ class S3Store:
             _pour(body, reply["ContentLength"], chunks.append)
         return StoredObject(b"".join(chunks), _etag(reply))
 
-    def _receive(self, target: dict[str, Any], path: Path) -> str:
+    def _receive(self, target: dict[str, Any], arrival: Arrival, progress: Progress | None) -> str:
         """Fill the file, a large one by several parts at a time, all of one version; returns the sha256."""
-        reply = self._client.get_object(**target)
-        version = target | ({"IfMatch": reply["ETag"]} if "ETag" in reply else {})
-        opened = {0: reply["Body"]}  # the first part comes with the reply that tells the size
+        # The first part comes with the reply that tells the size, unless parts are there already.
+        reply: Any = self._client.head_object(**target) if arrival.is_begun else self._client.get_object(**target)
+        size = reply["ContentLength"]
+        opened = {0: reply["Body"]} if "Body" in reply else {}
 
-        def fetch(start: int, length: int, file: BinaryIO) -> None:
-            file.seek(start)
-            body = opened.pop(start, None) or self._open_part(version, start, length)
+        def fetch(start: int, length: int, part: PartWriter) -> None:
+            part.restart()
+            body = opened.pop(start, None) or self._open_part(target, reply.get("ETag"), start, length, size)
             with closing(body):
-                _pour(body, length, file.write)
+                _pour(body, length, part.write)
 
-        def fetch_again(start: int, length: int, file: BinaryIO) -> None:
-            self._again(lambda: fetch(start, length, file), "BrokenBody")
+        def fill(part_bytes: int) -> str:
+            return arrival.fill(
+                _etag(reply),
+                size,
+                lambda *part: self._again(lambda: fetch(*part), "BrokenBody"),
+                part_bytes=part_bytes,
+                threads=self._threads,
+                progress=progress,
+            )
 
-        with closing(reply["Body"]):
-            parts = {"part_bytes": self._part_bytes, "threads": self._threads}
-            return transfer.fill(path, reply["ContentLength"], fetch_again, **parts)
+        with closing(reply.get("Body") or BytesIO()):
+            try:
+                return fill(self._part_bytes)
+            except _NoRanges:
+                return fill(size)
 
-    def _open_part(self, version: dict[str, Any], start: int, length: int) -> "StreamingBody":
-        reply = self._client.get_object(**version, Range=f"bytes={start}-{start + length - 1}")
-        if start and not reply.get("ContentRange", "").startswith(f"bytes {start}-"):
-            raise DigestMismatch("the store answered a request for a part of an object with something else")
+    def _open_part(
+        self, target: dict[str, Any], version: str | None, start: int, length: int, size: int
+    ) -> "StreamingBody":
+        """The body of a part; whatever the status says (rclone has 200 for a part), the range and the version decide."""
+        request = target | ({"IfMatch": version} if version else {})
+        if length < size:
+            request["Range"] = f"bytes={start}-{start + length - 1}"
+        reply = self._client.get_object(**request)
+        ranged = reply.get("ContentRange", "").startswith(f"bytes {start}-")
+        wrong = OtherVersion() if reply.get("ETag") != version else None if ranged or length == size else _NoRanges()
+        if wrong:
+            reply["Body"].close()
+            raise wrong
         return reply["Body"]
+
+
+class _NoRanges(Exception):
+    """The store sends the whole object, whichever part it is asked for."""
 
 
 def _etag(reply: Any) -> str:

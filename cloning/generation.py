@@ -47,7 +47,7 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     if known is not None and known.status.is_final and known.request_digest == digest:
         return known
     watch = Stopwatch(_PHASES)
-    service.engines.check(request.checkpoint or service.settings.checkpoint)
+    service.engines.check(request.checkpoint or service.settings.checkpoint, commercial=request.require_commercial)
     begun = service.clock.monotonic()
     voice = service.voices.get(request.voice)
     watch.add("voice", service.clock.monotonic() - begun)

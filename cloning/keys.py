@@ -8,7 +8,8 @@ The bucket's layout: the only place where an object key is spelled or parsed.
     jobs/<job>/chunks/<n>-<sha256>.wav   finished chunks
     results/<job>.<sha256>.<format>      the speech; 16 digits of its digest
     results/<job>.<sha256>.json          its manifest
-    checkpoints/<name>/<sha256>/<file>   loadable checkpoints
+    checkpoints/<name>/<sha256>/<file>   loadable checkpoints, as workers publish them
+    checkpoints/<name>/checkpoint.json   a checkpoint that its owner put there; it names the files beside it
 
 Ids are checked going in and coming out of a listing, so that no id can leave its folder.
 """
@@ -25,6 +26,7 @@ _ID = re.compile(ID_PATTERN)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _VOICE_RECORD = re.compile(rf"{VOICES}({ID_PATTERN})/voice\.json")
 _BARE_VOICE = re.compile(rf"{VOICES}({ID_PATTERN})\.wav")
+_CHECKPOINT_CARD = re.compile(rf"{CHECKPOINTS}({ID_PATTERN})/checkpoint\.json")
 _JOB_RECORD = re.compile(rf"{JOBS}({ID_PATTERN})/job\.json")
 
 
@@ -124,6 +126,17 @@ def is_result_of(job: str, key: str) -> bool:
 def checkpoint_folder(name: str) -> str:
     """Every published version of a checkpoint lies under this prefix."""
     return f"{CHECKPOINTS}{_id(name)}/"
+
+
+def checkpoint_card(name: str) -> str:
+    """What describes a checkpoint that its owner put into the bucket."""
+    return f"{checkpoint_folder(name)}checkpoint.json"
+
+
+def checkpoint_of(key: str) -> str | None:
+    """The checkpoint whose owner's card this key is, or None."""
+    match = _CHECKPOINT_CARD.fullmatch(key)
+    return match[1] if match else None
 
 
 def checkpoint_file(name: str, sha256: str, file: str) -> str:

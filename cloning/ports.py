@@ -19,6 +19,8 @@ Value = TypeVar("Value")
 Model_co = TypeVar("Model_co", covariant=True)
 Samples = NDArray[np.float32]
 """Mono audio, shape [n], nominally within [-1, 1]."""
+Progress = Callable[[int], None]
+"""Told how many bytes were moved since the last call; by several threads."""
 
 
 class NoSuchObject(Exception):
@@ -84,14 +86,14 @@ class ObjectStore(Protocol):
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         """The objects whose key starts with `prefix` and sorts behind `after`, in key order, page by page, lazily."""
 
-    def download(self, key: str, path: Path, *, sha256: str | None = None) -> None:
+    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> None:
         """
         Bring an object to a file: temp file beside it, size and sha256 checked while streaming, then an atomic rename.
 
         Raises NoSuchObject, or DigestMismatch (nothing is left at `path` then).
         """
 
-    def upload(self, key: str, path: Path, *, content_type: str) -> str:
+    def upload(self, key: str, path: Path, *, content_type: str, progress: Progress | None = None) -> str:
         """Send a file, in large parts if it is large, and check its size by a HEAD; returns its etag."""
 
     def url(self, key: str, *, expires_s: int) -> str:
@@ -188,8 +190,12 @@ class Clock(Protocol):
 class Models(Protocol[Model_co]):
     """Models by name, loaded at the first `get` and kept. Only the owner of the GPU may call `get`."""
 
-    def check(self, name: str) -> None:
-        """Refuse a name that can't be loaded, before anything costs money. Raises InvalidRequest, CheckpointUnusable."""
+    def check(self, name: str, *, commercial: bool = False) -> None:
+        """
+        Refuse a name that can't be loaded, and, if asked, weights that don't allow commercial use, before anything costs money.
+
+        Raises InvalidRequest or its LicenseRefused, CheckpointUnusable, StorageUnavailable.
+        """
 
     def get(self, name: str) -> Model_co:
         """The loaded model. Raises CheckpointUnusable, TranscriptionFailed, and what is Unavailable (bucket, hub, device, memory)."""

@@ -153,6 +153,9 @@ class Generate(Request):
     checkpoint: Id | None = Field(
         None, description="a checkpoint of the catalogue; unset: the deployment's `CHECKPOINT`"
     )
+    require_commercial: bool = Field(
+        default=False, description="refuse a checkpoint whose weights don't allow commercial use"
+    )
     engine: Literal["f5"] | None = Field(None, description="the engine; F5-TTS is the only one so far")
     seed: int | None = Field(
         None, ge=0, le=2**63 - 1, description="same seed, same samples; unset: drawn, and reported"
@@ -172,7 +175,7 @@ class Generate(Request):
     job_id: Id | None = Field(None, description="your own id, to make the request repeatable; unset: RunPod's job id")
 
     def digest(self) -> str:
-        """sha256 over everything that shapes the result: one id can't stand for two requests."""
+        """sha256 over everything that shapes the result, or may refuse it: one id can't stand for two requests."""
         # What is left at its default is left out: a release with one more option must not turn redeliveries into conflicts.
         shaping = self.model_dump(mode="json", exclude={"job_id", "delivery"}, exclude_defaults=True)
         return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()

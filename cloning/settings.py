@@ -53,9 +53,18 @@ class Settings(BaseSettings):
         Path("data/models"),
         description="Local disk for checkpoints; a network volume (`/runpod-volume/models`) survives workers.",
     )
+    model_cache_max_gb: float | None = Field(
+        None,
+        gt=0,
+        description="Most that the checkpoints in `MODEL_CACHE_DIR` may take, in GB (10^9 bytes): the least recently used go, none in use. Unset: no limit.",
+    )
+    checkpoint_dtype: Literal["keep", "fp16"] = Field(
+        "keep",
+        description="`fp16` halves a checkpoint's weights when it is prepared, as F5-TTS itself does on a GPU: the same sound there, half the bytes of every cold start. Not for CPUs.",
+    )
     checkpoint: Word = Field(
         "F5TTS_v1_Base",
-        description="Checkpoint that speaks unless a request names another: a catalogue name or a folder with a `checkpoint.json`.",
+        description="Checkpoint that speaks unless a request names another: a name of the catalogue, of a folder in the bucket's `checkpoints/`, or the path of a folder; with a `checkpoint.json` either.",
     )
     vocoder_path: Path | None = Field(
         None,

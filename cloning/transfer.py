@@ -5,21 +5,18 @@ A mirrored folder keeps a ledger of the versions that its files are, because nei
 clock) nor an etag (not always a digest) tells by itself whether two copies are the same.
 """
 
-import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 from uuid import uuid4
 
 from cloning.object_keys import check_key, content_type
+from cloning.partial import UNFINISHED
 from cloning.ports import ObjectStore
 
 LEDGER = ".s3-sync.json"
-_UNFINISHED = ".part"
 
 
 @contextmanager
@@ -30,7 +27,7 @@ def arriving(path: Path) -> Iterator[Path]:
     Missing folders are made, an older file at `path` stays until the new one is whole. Trouble with this disk stays an OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{uuid4().hex}{_UNFINISHED}")
+    temporary = path.with_name(f".{uuid4().hex}{UNFINISHED}")
     try:
         temporary.touch(exist_ok=False)
         yield temporary
@@ -40,25 +37,6 @@ def arriving(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def fill(path: Path, size: int, fetch: Callable[[int, int, BinaryIO], None], *, part_bytes: int, threads: int) -> str:
-    """
-    Fill the file with `size` bytes, several parts at a time; returns its sha256.
-
-    `fetch(start, length, file)` writes one part at its place; several threads call it at a time, each with its own file.
-    """
-    os.truncate(path, size)
-
-    def part(start: int) -> None:
-        with path.open("r+b") as file:
-            fetch(start, min(part_bytes, size - start), file)
-
-    digest = hashlib.sha256()
-    with ThreadPoolExecutor(threads) as pool, path.open("rb") as file:
-        for _ in pool.map(part, range(0, size, part_bytes)):  # in order: hashed while later parts are on their way
-            digest.update(file.read(part_bytes))
-    return digest.hexdigest()
 
 
 def pull_tree(store: ObjectStore, root: Path, folder: str) -> None:
@@ -87,7 +65,7 @@ def push_tree(store: ObjectStore, root: Path, folder: str) -> None:
     if not root.is_dir():
         raise NotADirectoryError(root)
     paths = sorted(
-        path for path in root.rglob("*") if path.is_file() and path.name != LEDGER and path.suffix != _UNFINISHED
+        path for path in root.rglob("*") if path.is_file() and path.name != LEDGER and path.suffix != UNFINISHED
     )
     prefix = _prefix(folder)
     stored = {info.key: info.etag for info in store.list(prefix)}

@@ -3,9 +3,15 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 Model = TypeVar("Model")
+
+
+class Check(Protocol):
+    """Refuses a name, or weights that don't allow commercial use where that is asked for."""
+
+    def __call__(self, name: str, *, commercial: bool = False) -> None: ...
 
 
 class Lazy(Generic[Model]):
@@ -20,7 +26,7 @@ class Lazy(Generic[Model]):
         self,
         load: Callable[[str], Model],
         *,
-        check: Callable[[str], object],
+        check: Check,
         describe: Callable[[Model], dict[str, object]],
     ) -> None:
         self._load = load
@@ -29,9 +35,9 @@ class Lazy(Generic[Model]):
         self._lock = threading.Lock()
         self._held: tuple[str, Model, float] | None = None
 
-    def check(self, name: str) -> None:
-        """Raises what `load` would raise for a name that nobody knows, without loading."""
-        self._check(name)
+    def check(self, name: str, *, commercial: bool = False) -> None:
+        """Raises what `load` would raise for a name that nobody knows, without loading; and LicenseRefused."""
+        self._check(name, commercial=commercial)
 
     def get(self, name: str) -> Model:
         """The model of that name. The one held before is let go first, so that two never share the memory."""

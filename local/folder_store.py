@@ -25,7 +25,7 @@ from uuid import uuid4
 
 from cloning.errors import Conflict, StorageMisconfigured, StorageUnavailable
 from cloning.object_keys import check_key, is_key
-from cloning.ports import AlreadyExists, Changed, DigestMismatch, NoSuchObject, ObjectInfo, StoredObject
+from cloning.ports import AlreadyExists, Changed, DigestMismatch, NoSuchObject, ObjectInfo, Progress, StoredObject
 from cloning.transfer import arriving
 
 HIDDEN = ".store"
@@ -82,21 +82,25 @@ class FolderStore:
         with _translating("list"):
             yield from self._walk("", prefix, after)
 
-    def download(self, key: str, path: Path, *, sha256: str | None = None) -> None:
+    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> None:
         with self._reading("download", key) as source, arriving(path) as temporary:
             digest = hashlib.sha256()
             with temporary.open("wb") as target:
                 while chunk := source.read(_CHUNK_BYTES):
                     digest.update(chunk)
                     target.write(chunk)
+                    if progress:
+                        progress(len(chunk))
             if temporary.stat().st_size != os.fstat(source.fileno()).st_size:
                 raise DigestMismatch(f"{key}: the file's size changed while it was read")
             if sha256 is not None and digest.hexdigest() != sha256:
                 raise DigestMismatch(f"{key}: sha256 {digest.hexdigest()} instead of {sha256}")
 
-    def upload(self, key: str, path: Path, *, content_type: str) -> str:
+    def upload(self, key: str, path: Path, *, content_type: str, progress: Progress | None = None) -> str:
         target = self._path(key)
         with path.open("rb") as source, _translating("upload"), self._staged(source) as temporary, self._locked():
+            if progress:
+                progress(temporary.stat().st_size)
             return self._place(temporary, target)
 
     def url(self, key: str, *, expires_s: int) -> str:

@@ -1,14 +1,22 @@
 """
 Checkpoint files: from the hub or the bucket to this disk, known, whole and loadable. No torch.
 
-    catalog      which checkpoints exist: name -> source, configuration, vocabulary, languages, licence (catalog.yaml)
-    tensorfile   reads and rewrites the header of a safetensors file
-    layouts      what a checkpoint file holds, and what it must become so that f5_tts loads it
-    repair       makes it so, on a private copy
-    record       what is known of a loadable copy; written beside its files
-    shelf        the copies on this disk: one writer, atomic
-    hub          one file from the model hub
-    cache        local disk <- bucket <- hub or folder: verified and published
+What a file is, and what it becomes:
+    inspection   ready, repairable or refused, and why (reading, contents, tensorfile, picklefile, unpickling: by the header alone)
+    layouts      what an F5-TTS file holds, against what its architecture has (architectures); xtts, xtts_keys: the same for XTTS
+    repair       makes it loadable, proves it and leaves the source alone (writing, tensorcopy, torchfile)
+    vocabulary   how many entries a vocab.txt has
 
-They import each other in this order: catalog, tensorfile, hub <- layouts, record <- repair, shelf <- cache.
+Where it is:
+    catalog      which checkpoints have a name: source, configuration, vocabulary, languages, licence (catalog.yaml)
+    library      the catalogue's, and those that lie in the bucket; whether commercial use is allowed
+    sources, hub the files as they are, on the hub, in a folder or in the bucket
+    prepare      from such a file to the one that is loaded
+    record       what is known of a loadable copy; written beside its files
+    lease, shelf the copies on this disk: who uses them, one writer, atomic
+    eviction     which of them go
+    published    the copies in the bucket
+    watch        long work, told to whoever watches
+    cache        local disk <- bucket <- hub or folder: verified and published
+    __main__     the command line
 """

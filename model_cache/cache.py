@@ -10,26 +10,33 @@ What is checked when:
 A copy that fails is fetched again. A checkpoint folder's own files are digested at each load, so a new file there is noticed.
 """
 
+import errno
+import hashlib
+import json
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cloning import keys
 from cloning.errors import CheckpointUnusable, ServiceError
-from cloning.object_keys import content_type
 from cloning.ports import DigestMismatch, NoSuchObject, ObjectStore
 from model_cache import record as records
-from model_cache.catalog import CARD, HUB, Architecture, Checkpoint
-from model_cache.hub import FetchHub, hub_fetcher
-from model_cache.record import MODEL, VOCAB, VOCODER, FileFacts, FileName, Record
-from model_cache.repair import copy, expect_loadable, make_loadable
-from model_cache.shelf import Shelf
+from model_cache.catalog import Architecture, Checkpoint
+from model_cache.eviction import evict
+from model_cache.hub import FetchHub, drop, hub_fetcher
+from model_cache.lease import Lease
+from model_cache.prepare import prepare
+from model_cache.published import Published
+from model_cache.record import MODEL, VOCAB, Dtype, FileFacts, FileName, Record
+from model_cache.repair import copy, expect_loadable
+from model_cache.shelf import Shelf, is_published, mark_published
+from model_cache.sources import Origin, Sources
+from model_cache.watch import Watch, unwatched
 
 CameFrom = Literal["local", "bucket", "hub", "folder"]
-Origin = Mapping[FileName, str]
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +46,8 @@ class LocalCheckpoint:
     """
     A checkpoint that f5_tts loads from this disk. `vocab_path` None is f5_tts's own, `vocoder_path` None the hub's Vocos.
 
-    `sha256` is the model file's; `repaired` says that the file is not byte for byte what its source has.
+    `sha256` is the model file's; `repaired` says that the file is not byte for byte what its source has. The files stay until
+    the `lease` is released, or this object is gone.
     """
 
     checkpoint: Checkpoint
@@ -49,6 +57,7 @@ class LocalCheckpoint:
     sha256: str
     came_from: CameFrom
     repaired: bool
+    lease: Lease = field(repr=False, compare=False)
 
     @property
     def backbone(self) -> str:
@@ -60,12 +69,29 @@ class LocalCheckpoint:
 
 
 class CheckpointCache:
-    """Checkpoints in `folder`, shared by the threads and processes of this machine, and with other machines through `store`."""
+    """
+    Checkpoints in `folder`, shared by the threads and processes of this machine, and with other machines through `store`.
 
-    def __init__(self, store: ObjectStore, folder: Path, fetch_hub: FetchHub | None = None) -> None:
-        self._store = store
+    `max_bytes` bounds what the copies here take (None: nothing does); `dtype` 'fp16' halves the weights when they are prepared.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        folder: Path,
+        fetch_hub: FetchHub | None = None,
+        *,
+        max_bytes: int | None = None,
+        dtype: Dtype = "keep",
+        watch: Watch = unwatched,
+    ) -> None:
         self._folder = folder
-        self._fetch_hub = fetch_hub or hub_fetcher(folder / "hub")
+        self._hub_folder = folder / "hub"
+        self._sources = Sources(store, fetch_hub or hub_fetcher(self._hub_folder), watch)
+        self._published = Published(store, watch)
+        self._max_bytes = max_bytes
+        self._dtype: Dtype = dtype
+        self._watch = watch
 
     def local(self, checkpoint: Checkpoint) -> LocalCheckpoint:
         """
@@ -75,8 +101,9 @@ class CheckpointCache:
         StorageUnavailable or StorageMisconfigured if the bucket can't be asked for it.
         """
         with _disk_trouble_explained():
-            origin = self._origin(checkpoint)
+            origin = self._sources.origin(checkpoint)
             found = self._on_disk(checkpoint, origin) or self._bring(checkpoint, origin)
+            self._shelf(checkpoint).tidy(_digest_of(origin), found.sha256)
         facts = {
             "checkpoint": checkpoint.name,
             "came_from": found.came_from,
@@ -86,86 +113,94 @@ class CheckpointCache:
         _log.info("checkpoint.ready", extra=facts)
         return found
 
+    def push(self, checkpoint: Checkpoint) -> tuple[LocalCheckpoint, bool]:
+        """Make sure that the bucket has the loadable copy, and say whether it was sent now. Raises what `local` and the store raise."""
+        found = self.local(checkpoint)
+        folder = found.model_path.parent
+        record = next(record for path, record in self._shelf(checkpoint).copies() if path == folder)
+        with _disk_trouble_explained():
+            sent = self._published.publish(folder, record, again=bool(self._published.missing(record)))
+        return found, sent
+
     def _bring(self, checkpoint: Checkpoint, origin: Origin) -> LocalCheckpoint:
         with self._shelf(checkpoint).one_writer():
-            return (
-                self._on_disk(checkpoint, origin)  # another one was faster
-                or self._from_bucket(checkpoint, origin)
-                or self._from_source(checkpoint, origin)
-            )
+            found = self._on_disk(checkpoint, origin)  # another one was faster
+            if found is None:
+                damaged: set[str] = set()
+                found = self._from_bucket(checkpoint, origin, damaged) or self._from_source(checkpoint, origin, damaged)
+        self._evict(0)
+        return found
 
     def _on_disk(self, checkpoint: Checkpoint, origin: Origin) -> LocalCheckpoint | None:
         for folder, record in self._shelf(checkpoint).copies():
-            if record.origin == origin and _is_usable(folder, record, checkpoint):
-                return _local(checkpoint, folder, record, "local")
+            if (record.origin, record.dtype) == (origin, self._dtype):
+                lease = Lease(folder)
+                if _is_usable(folder, record, checkpoint):
+                    self._publish(folder, record)
+                    return _local(checkpoint, folder, record, "local", lease)
+                lease.release()
         return None
 
-    def _from_bucket(self, checkpoint: Checkpoint, origin: Origin) -> LocalCheckpoint | None:
-        for info in self._store.list(keys.checkpoint_folder(checkpoint.name)):
-            if not info.key.endswith(f"/{CARD}"):
-                continue
-            try:
-                record = records.parse(self._store.get(info.key).body)
-                if record and record.origin == origin:
+    def _from_bucket(self, checkpoint: Checkpoint, origin: Origin, damaged: set[str]) -> LocalCheckpoint | None:
+        """`damaged` gets the digest of each published copy that is not what its record says."""
+        for record in self._published.records(checkpoint.name):
+            if (record.origin, record.dtype) == (origin, self._dtype):
+                try:
                     return self._download(checkpoint, record)
-            except (NoSuchObject, DigestMismatch, CheckpointUnusable):
-                _log.warning("checkpoint.published_copy_damaged", extra={"checkpoint": checkpoint.name}, exc_info=True)
+                except (NoSuchObject, DigestMismatch, CheckpointUnusable):
+                    damaged.add(record.sha256)
+                    facts = {"checkpoint": checkpoint.name}
+                    _log.warning("checkpoint.published_copy_damaged", extra=facts, exc_info=True)
         return None
 
     def _download(self, checkpoint: Checkpoint, record: Record) -> LocalCheckpoint:
         shelf = self._shelf(checkpoint)
-        with shelf.staging() as folder:
-            for name, facts in record.files.items():
-                self._store.download(_key(record, name), folder / name, sha256=facts.sha256)
+        self._evict(sum(facts.size for facts in record.files.values()))
+        with shelf.incoming(record.sha256) as folder:
+            self._published.download(record, folder)
             expect_loadable(folder / MODEL, checkpoint, _vocab(folder, checkpoint))
-            return _local(checkpoint, shelf.place(folder, record), record, "bucket")
+            placed, lease = shelf.place(folder, record)
+        mark_published(placed)
+        return _local(checkpoint, placed, record, "bucket", lease)
 
-    def _from_source(self, checkpoint: Checkpoint, origin: Origin) -> LocalCheckpoint:
+    def _from_source(self, checkpoint: Checkpoint, origin: Origin, damaged: set[str]) -> LocalCheckpoint:
         shelf = self._shelf(checkpoint)
-        with shelf.staging() as folder:
-            for name, source in _sources(checkpoint).items():
-                if name != MODEL:
-                    copy(self._fetch(source), folder / name)
-            repair = make_loadable(
-                self._fetch_model(checkpoint), folder / MODEL, checkpoint, _vocab(folder, checkpoint)
-            )
-            record = _describe(checkpoint, origin, repair, records.measure(folder, origin))
-            placed = shelf.place(folder, record)
-        self._publish(placed, record)
-        return _local(checkpoint, placed, record, "hub" if checkpoint.on_hub else "folder")
+        with shelf.incoming(_digest_of(origin)) as raw, shelf.staging() as folder:
+            sources = self._sources.of(checkpoint)
+            fetched = {name: self._sources.fetch(source, raw) for name, source in sources.items()}
+            self._expect_known(checkpoint, fetched[MODEL].path)
+            for name in sources.keys() - {MODEL}:
+                copy(fetched[name].path, folder / name)
+            vocab = _vocab(folder, checkpoint)
+            done = prepare(fetched[MODEL], folder / MODEL, checkpoint, vocab, dtype=self._dtype, watch=self._watch)
+            files = records.measure(folder, origin, {MODEL: done.sha256})
+            record = _describe(checkpoint, origin, done.mended, self._dtype, files)
+            placed, lease = shelf.place(folder, record)
+        self._publish(placed, record, again=record.sha256 in damaged)
+        if checkpoint.on_hub:
+            drop(fetched[MODEL].path, self._hub_folder)
+        return _local(checkpoint, placed, record, _came_from(checkpoint), lease)
 
-    def _publish(self, folder: Path, record: Record) -> None:
-        """Data first, pointer last. This worker has what it needs: if the bucket takes nothing, others fetch for themselves."""
+    def _publish(self, folder: Path, record: Record, *, again: bool = False) -> None:
+        """Tell the others, once. If the bucket takes nothing, they fetch for themselves; the next load here tries again."""
+        if (is_published(folder) and not again) or not os.access(folder.parent, os.W_OK):
+            return
         try:
-            for name in record.files:
-                self._store.upload(_key(record, name), folder / name, content_type=content_type(name))
-            card = records.to_bytes(records.as_in_bucket(record))
-            self._store.put(_key(record, CARD), card, content_type=content_type(CARD))
-        except ServiceError as error:
-            _log.warning("checkpoint.not_published", extra={"checkpoint": record.name, "code": error.code})
+            self._published.publish(folder, record, again=again)
+            mark_published(folder)
+        except (ServiceError, DigestMismatch, NoSuchObject) as error:
+            code = error.code if isinstance(error, ServiceError) else type(error).__name__
+            _log.warning("checkpoint.not_published", extra={"checkpoint": record.name, "code": code})
 
-    def _origin(self, checkpoint: Checkpoint) -> Origin:
-        """What the loadable copy must have been made from: the hub's file of that URL, or these very bytes of a folder."""
-        return {
-            name: source if source.startswith(HUB) else f"sha256:{records.sha256_of(self._fetch(source))}"
-            for name, source in _sources(checkpoint).items()
-        }
+    def _evict(self, needed: int) -> None:
+        if self._max_bytes is not None:
+            evict(self._folder, max(self._max_bytes - needed, 0))
 
-    def _fetch_model(self, checkpoint: Checkpoint) -> Path:
-        path = self._fetch(checkpoint.source)
+    def _expect_known(self, checkpoint: Checkpoint, path: Path) -> None:
         if checkpoint.sha256 and records.sha256_of(path) != checkpoint.sha256:
             raise CheckpointUnusable(
                 f"{path.name} is not the file that the catalogue knows as {checkpoint.name!r}: its sha256 differs"
             )
-        return path
-
-    def _fetch(self, source: str) -> Path:
-        path = self._fetch_hub(source) if source.startswith(HUB) else Path(source)
-        if not path.is_file():
-            raise CheckpointUnusable(
-                f"the checkpoint's folder has no file {path.name}: put it there, or mend the {CARD} that names it"
-            )
-        return path
 
     def _shelf(self, checkpoint: Checkpoint) -> Shelf:
         return Shelf(self._folder, checkpoint.name)
@@ -187,9 +222,16 @@ def _disk_trouble_explained() -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        code = errno.errorcode.get(error.errno or 0, "UNKNOWN")
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        what = (
+            "the disk is full: make room, or set MODEL_CACHE_MAX_GB so that checkpoints out of use go"
+            if full
+            else f"a checkpoint's file can't be read or written ({error.strerror})"
+        )
         raise CheckpointUnusable(
-            f"a checkpoint's file can't be read or written ({error.strerror}): MODEL_CACHE_DIR must be a folder that this user may "
-            "write, with 3 GB free for a checkpoint"
+            f"{what}. MODEL_CACHE_DIR must be a folder that this user may write, with 3 GB free for a checkpoint",
+            os_code=code,
         ) from error
 
 
@@ -197,21 +239,17 @@ def _vocab(folder: Path, checkpoint: Checkpoint) -> Path | None:
     return folder / VOCAB if checkpoint.vocab else None
 
 
-def _sources(checkpoint: Checkpoint) -> dict[FileName, str]:
-    sources: dict[FileName, str] = {MODEL: checkpoint.source}
-    if checkpoint.vocab:
-        sources[VOCAB] = checkpoint.vocab
-    if checkpoint.vocoder:
-        folder = checkpoint.vocoder.rstrip("/")
-        sources |= {name: f"{folder}/{name.removeprefix('vocoder/')}" for name in VOCODER}
-    return sources
+def _came_from(checkpoint: Checkpoint) -> CameFrom:
+    return "hub" if checkpoint.on_hub else "bucket" if checkpoint.in_bucket else "folder"
 
 
-def _key(record: Record, name: str) -> str:
-    return keys.checkpoint_file(record.name, record.sha256, name.replace("/", "."))
+def _digest_of(origin: Origin) -> str:
+    return hashlib.sha256(json.dumps(dict(origin), sort_keys=True).encode()).hexdigest()
 
 
-def _describe(checkpoint: Checkpoint, origin: Origin, repair: str, files: Mapping[FileName, FileFacts]) -> Record:
+def _describe(
+    checkpoint: Checkpoint, origin: Origin, repair: str, dtype: Dtype, files: Mapping[FileName, FileFacts]
+) -> Record:
     return Record(
         name=checkpoint.name,
         config=checkpoint.config,
@@ -225,11 +263,12 @@ def _describe(checkpoint: Checkpoint, origin: Origin, repair: str, files: Mappin
         note=checkpoint.note,
         origin=dict(origin),
         repair=repair,
+        dtype=dtype,
         files=dict(files),
     )
 
 
-def _local(checkpoint: Checkpoint, folder: Path, record: Record, came_from: CameFrom) -> LocalCheckpoint:
+def _local(checkpoint: Checkpoint, folder: Path, record: Record, came_from: CameFrom, lease: Lease) -> LocalCheckpoint:
     return LocalCheckpoint(
         checkpoint=checkpoint,
         model_path=folder / MODEL,
@@ -238,4 +277,5 @@ def _local(checkpoint: Checkpoint, folder: Path, record: Record, came_from: Came
         sha256=record.sha256,
         came_from=came_from,
         repaired=bool(record.repair),
+        lease=lease,
     )

@@ -8,7 +8,8 @@ A checkpoint is named in catalog.yaml, or it is a folder with a `checkpoint.json
 
 `config` names a configuration of f5_tts, unless `architecture` gives the DiT's arguments itself. `vocab` (default: f5_tts's
 own) and `vocoder` (a folder with config.yaml and pytorch_model.bin; default: the hub's Vocos) lie in the same folder;
-`languages` and `note` are told to callers.
+`languages` and `note` are told to callers. `config: unknown` is an answer too: such a checkpoint can be named, not used.
+The folder may also lie in the bucket (model_cache.library).
 """
 
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ from cloning.errors import CheckpointUnusable, InvalidRequest
 from cloning.keys import ID_PATTERN
 
 HUB = "hf://"
+BUCKET = "bucket:"
+UNKNOWN = "unknown"
 CARD = "checkpoint.json"
 _CATALOG = Path(__file__).with_name("catalog.yaml")
 
@@ -31,7 +34,7 @@ _CATALOG = Path(__file__).with_name("catalog.yaml")
 @dataclass(frozen=True)
 class Checkpoint:
     """
-    A checkpoint, wherever its files are. `source` and `vocab` are a path or an hf:// URL; `vocoder` is a folder.
+    A checkpoint, wherever its files are. `source` and `vocab` are a path, an hf:// URL or 'bucket:' and a key; `vocoder` a folder.
 
     `arch` holds the arguments of the backbone's class; `vocab` None is f5_tts's own, `vocoder` None the hub's Vocos.
     `sha256` is the source file's, where it is known.
@@ -53,6 +56,10 @@ class Checkpoint:
     @property
     def on_hub(self) -> bool:
         return self.source.startswith(HUB)
+
+    @property
+    def in_bucket(self) -> bool:
+        return self.source.startswith(BUCKET)
 
 
 def _inside(path: str) -> str:
@@ -98,48 +105,76 @@ class Card(BaseModel):
     note: str = ""
 
 
+class Entry(BaseModel):
+    """An entry of catalog.yaml. `sha256` is the source file's, where it is known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field(pattern=rf"^{HUB}[^/]+/[^/]+/.+")
+    config: str
+    vocab: str | None = Field(None, pattern=rf"^{HUB}[^/]+/[^/]+/.+")
+    vocoder: str | None = Field(None, pattern=rf"^{HUB}[^/]+/[^/]+/.+")
+    languages: tuple[str, ...]
+    license: str
+    commercial: bool
+    note: str
+    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+
+
+def entries() -> dict[str, Entry]:
+    """The catalogue, by name."""
+    return {name: Entry.model_validate(entry) for name, entry in _read(_CATALOG).items()}
+
+
 def find(name_or_folder: str) -> Checkpoint:
     """
     The checkpoint of that name, or in that folder. Only names with a '/' are folders: an id that a caller sends never is.
 
-    Raises InvalidRequest for an unknown name, CheckpointUnusable for a folder without a usable `checkpoint.json`.
+    Raises InvalidRequest for an unknown name, CheckpointUnusable for a folder without a usable `checkpoint.json`, or if the
+    configuration is not known.
     """
     if "/" in name_or_folder:
-        return _from_folder(Path(name_or_folder))
-    catalog = _read(_CATALOG)
-    if name_or_folder not in catalog:
+        folder = Path(name_or_folder)
+        return of_card(_card(folder), str(folder))
+    catalogue = entries()
+    if name_or_folder not in catalogue:
         raise InvalidRequest(
-            f"unknown checkpoint {name_or_folder!r}: choose one of {', '.join(catalog)}, or set CHECKPOINT to the path of a folder "
-            f"with a {CARD}",
+            f"unknown checkpoint {name_or_folder!r}: choose one of {', '.join(catalogue)}, or bring your own: a folder in the "
+            f"bucket's checkpoints/, or set CHECKPOINT to the path of one, with a {CARD}",
             field="checkpoint",
-            choices=list(catalog),
+            choices=list(catalogue),
         )
-    entry = catalog[name_or_folder]
-    architecture = published(entry["config"])
-    return Checkpoint(
-        **{**entry, "languages": tuple(entry["languages"])},
-        name=name_or_folder,
-        backbone=architecture.backbone,
-        arch=architecture.arch,
-    )
+    entry = catalogue[name_or_folder]
+    architecture = _architecture(name_or_folder, entry.config)
+    return Checkpoint(**dict(entry), name=name_or_folder, backbone=architecture.backbone, arch=architecture.arch)
 
 
-def _from_folder(folder: Path) -> Checkpoint:
-    card = _card(folder)
-    architecture = card.architecture or published(card.config)
+def of_card(card: Card, place: str) -> Checkpoint:
+    """The checkpoint that a card describes; `place` is what its files' names are put behind, with a '/' between."""
+    architecture = card.architecture or _architecture(card.name, card.config)
     return Checkpoint(
         name=card.name,
-        source=str(folder / card.model),
+        source=f"{place}/{card.model}",
         config=card.config,
         backbone=architecture.backbone,
         arch=architecture.arch,
-        vocab=str(folder / card.vocab) if card.vocab else None,
-        vocoder=str(folder / card.vocoder) if card.vocoder else None,
+        vocab=f"{place}/{card.vocab}" if card.vocab else None,
+        vocoder=f"{place}/{card.vocoder}" if card.vocoder else None,
         languages=card.languages,
         license=card.license,
         commercial=card.commercial,
         note=card.note,
     )
+
+
+def _architecture(name: str, config: str) -> Architecture:
+    if config == UNKNOWN:
+        raise CheckpointUnusable(
+            f"it is not known which configuration the weights of {name!r} were trained with, v0 or v1; the file can't tell, and the "
+            f"wrong one speaks gibberish: find out, and say it as `config` in a {CARD} of your own",
+            checkpoint=name,
+        )
+    return published(config)
 
 
 def _card(folder: Path) -> Card:
@@ -150,12 +185,19 @@ def _card(folder: Path) -> Card:
             "F5TTS_v1_Base for v1: the file can't tell), model, license and commercial; `vocab` if it has its own vocab.txt"
         )
     try:
-        return Card.model_validate_json(path.read_bytes())
+        text = path.read_bytes()
     except OSError as error:
         raise CheckpointUnusable(f"the {CARD} of {folder.name!r} can't be read: {error.strerror}") from error
+    return parse_card(text, folder.name)
+
+
+def parse_card(text: bytes, whose: str) -> Card:
+    """The card in a `checkpoint.json`. Raises CheckpointUnusable with every field that is wrong."""
+    try:
+        return Card.model_validate_json(text)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, what['loc'])) or 'it'}: {what['msg']}" for what in error.errors())
-        raise CheckpointUnusable(f"the {CARD} of {folder.name!r} is not usable: {problems}") from error
+        raise CheckpointUnusable(f"the {CARD} of {whose!r} is not usable: {problems}") from error
 
 
 def _read(path: Path) -> Any:

@@ -23,6 +23,14 @@ def hub_fetcher(folder: Path) -> FetchHub:
     return fetch
 
 
+def drop(path: Path, folder: Path) -> None:
+    """Remove a file that a `hub_fetcher(folder)` brought, its link and its bytes: the cache keeps its own copy."""
+    if path.is_relative_to(folder):
+        for each in {path.resolve(), path}:
+            if each.is_relative_to(folder.resolve()) or each == path:
+                each.unlink(missing_ok=True)
+
+
 def _explained(url: str, error: Exception) -> CheckpointUnusable | HubUnavailable:
     from huggingface_hub.errors import (
         GatedRepoError,

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from model_cache.catalog import CARD, Card
 
+Dtype = Literal["keep", "fp16"]
 FileName = Literal["model.safetensors", "vocab.txt", "vocoder/config.yaml", "vocoder/pytorch_model.bin"]
 MODEL: FileName = "model.safetensors"
 VOCAB: FileName = "vocab.txt"
@@ -37,12 +38,13 @@ class Record(Card):
     """
     A card with the facts of its files.
 
-    `origin` says for each file what it was made from: an hf:// URL, or 'sha256:' and the digest of a file in a folder. `repair`
-    says what was mended, or is empty.
+    `origin` says for each file what it was made from: an hf:// URL, a key and version of the bucket, or 'sha256:' and the digest
+    of a file in a folder. `repair` says what was mended, or is empty; `dtype` whether the weights were halved.
     """
 
     origin: dict[FileName, str]
     repair: str
+    dtype: Dtype = "keep"
     files: dict[FileName, FileFacts]
 
     @model_validator(mode="after")
@@ -66,9 +68,12 @@ def parse(text: bytes) -> Record | None:
         return None
 
 
-def measure(folder: Path, names: Iterable[FileName]) -> dict[FileName, FileFacts]:
-    """The facts of the files in a folder; reads every byte."""
-    return {name: FileFacts(size=(folder / name).stat().st_size, sha256=sha256_of(folder / name)) for name in names}
+def measure(folder: Path, names: Iterable[FileName], known: Mapping[FileName, str | None]) -> dict[FileName, FileFacts]:
+    """The facts of the files in a folder; reads every byte of those whose digest is not `known`."""
+    return {
+        name: FileFacts(size=(folder / name).stat().st_size, sha256=known.get(name) or sha256_of(folder / name))
+        for name in names
+    }
 
 
 def as_on_disk(record: Record, folder: Path) -> Record:
@@ -88,7 +93,14 @@ def is_intact(folder: Path, record: Record) -> bool:
 
     The size is compared always; the sha256 only if the file changed since it was last seen, by the clock of its file system.
     """
-    return all(_is_same(folder / name, facts) for name, facts in record.files.items())
+    return all(is_same(folder / name, facts) for name, facts in record.files.items())
+
+
+def is_same(path: Path, facts: FileFacts, *, trust_time: bool = True) -> bool:
+    """Whether a file has these facts; without `trust_time` its bytes are digested even if it seems untouched."""
+    if not path.is_file() or path.stat().st_size != facts.size:
+        return False
+    return (trust_time and path.stat().st_mtime_ns == facts.modified_ns) or sha256_of(path) == facts.sha256
 
 
 def write(folder: Path, record: Record) -> None:
@@ -110,9 +122,3 @@ def sha256_of(path: Path) -> str:
     """The digest of a file, in lower-case hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _is_same(path: Path, facts: FileFacts) -> bool:
-    if not path.is_file() or path.stat().st_size != facts.size:
-        return False
-    return path.stat().st_mtime_ns == facts.modified_ns or sha256_of(path) == facts.sha256

@@ -1,13 +1,86 @@
-"""Make a checkpoint's file loadable on a private copy, and prove that it is."""
+"""
+Make a checkpoint's file loadable: a new file that the unmodified official loader takes strictly. The source is never touched.
+
+The cheapest way that suffices is taken: nothing at all, other names in the header, a copy without what isn't needed, or other
+formats and types. What was written is read back, compared bit for bit with the source and inspected, before it gets its name.
+"""
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
 
 from cloning.errors import CheckpointUnusable
 from model_cache.catalog import Checkpoint, f5_folder
-from model_cache.layouts import Diagnosis, Ready, Refused, diagnose, expected_keys, vocabulary_size
-from model_cache.tensorfile import read_header, rename_in_place, rewrite
+from model_cache.inspection import Inspection, inspect, inspect_for
+from model_cache.layouts import Wanted
+from model_cache.tensorcopy import Progress, becomes_half
+from model_cache.tensorfile import rename_in_place
+from model_cache.vocabulary import vocabulary_size
+from model_cache.writing import Written, rename_into, write_safetensors, write_torch
+
+How = Literal["nothing", "in-place-rename", "compacting-copy", "converted"]
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What was done. `sha256` is the new file's; None where nothing was written, or only a header."""
+
+    how: How
+    bytes_written: int
+    sha256: str | None
+
+
+def repair(
+    source: Path,
+    out: Path,
+    *,
+    inspection: Inspection | None = None,
+    dtype: Literal["keep", "fp16"] = "keep",
+    prune: bool = False,
+    progress: Progress | None = None,
+) -> Repaired:
+    """
+    Write `out`, loadable, from `source`; appears whole or not at all. A ready file is left alone: `out` stays absent.
+
+    `dtype` "fp16" casts every float, which is what f5_tts does on a GPU. `prune` also writes a ready file anew, with nothing but
+    what loading needs. Raises CheckpointUnusable if the file is refused or changed since `inspection`, ValueError for an `out`
+    with another ending than loaders go by, FileExistsError, OSError.
+    """
+    inspection = inspection or inspect(source)
+    _expect_repairable(source, inspection)
+    diagnosis = inspection.diagnosis
+    half = dtype == "fp16" and any(becomes_half(tensor) for tensor in diagnosis.kept.values())
+    if inspection.verdict == "ready" and not half and not prune:
+        return Repaired("nothing", 0, None)
+    _expect_place(out, diagnosis.output)
+    with _appearing(out) as new:
+        how, written = _write(source, new, inspection, half=half, progress=progress)
+        after = inspect_for(new, inspection.wanted)
+        if after.verdict != "ready":
+            raise CheckpointUnusable(
+                f"the repaired file would not load ({after.reason}); this is a bug, and nothing was kept"
+            )
+    return Repaired(how, written.size, written.sha256)
+
+
+def rename_private(path: Path, inspection: Inspection) -> Repaired | None:
+    """
+    Repair the caller's own file by writing its header anew, in about a millisecond whatever its size; None if names don't suffice.
+
+    A crash in the middle leaves the file unreadable: it must be one that nobody else knows yet. Its sha256 is another one then.
+    """
+    if inspection.verdict != "repairable" or not _names_suffice(inspection, half=False) or inspection.contents is None:
+        return None
+    _expect_repairable(path, inspection)
+    old = {tensor: name for name, tensor in inspection.contents.dicts[()].items()}
+    renames = {old[tensor]: name for name, tensor in inspection.diagnosis.kept.items()}
+    rename_in_place(path, {before: after for before, after in renames.items() if before != after})
+    return Repaired("in-place-rename", inspection.contents.size - sum(t.size for t in old), None)
 
 
 def make_loadable(source: Path, target: Path, checkpoint: Checkpoint, vocab: Path | None) -> str:
@@ -17,35 +90,26 @@ def make_loadable(source: Path, target: Path, checkpoint: Checkpoint, vocab: Pat
     `vocab` is the checkpoint's own vocab.txt. `source` stays as it is; a hub file that needs nothing shares its bytes with
     `target` where the disk allows it. Raises CheckpointUnusable if no known layout fits.
     """
-    diagnosis = examine(source, checkpoint, vocab)
-    if isinstance(diagnosis, Refused):
+    inspection = inspect_for(source, _wanted(checkpoint, vocab), name=target.name)
+    if inspection.verdict == "refused":
         raise CheckpointUnusable(
-            f"the file of checkpoint {checkpoint.name!r} is not what its configuration {checkpoint.config!r} needs: {diagnosis.reason}",
+            f"the file of checkpoint {checkpoint.name!r} is not what its configuration {checkpoint.config!r} needs: {inspection.reason}",
             checkpoint=checkpoint.name,
         )
-    if isinstance(diagnosis, Ready):
+    if inspection.verdict == "ready":
         copy(source, target, share=checkpoint.on_hub)
-        return ""
-    if diagnosis.drops:
-        rewrite(source, target, diagnosis.renames)
     else:
-        copy(source, target)
-        rename_in_place(target, diagnosis.renames)
-    expect_loadable(target, checkpoint, vocab)
-    return diagnosis.reason
-
-
-def examine(model: Path, checkpoint: Checkpoint, vocab: Path | None) -> Diagnosis:
-    """What the file is, by its header alone. Raises CheckpointUnusable if it is not a whole safetensors file."""
-    entries = vocabulary_size(vocab or f5_folder() / "infer/examples/vocab.txt")
-    return diagnose(read_header(model), expected_keys(checkpoint.arch, entries))
+        repair(source, target, inspection=inspection)
+    return inspection.reason
 
 
 def expect_loadable(model: Path, checkpoint: Checkpoint, vocab: Path | None) -> None:
     """Raises CheckpointUnusable unless f5_tts's strict loader would take the file as it is."""
-    if not isinstance(examine(model, checkpoint, vocab), Ready):
+    found = inspect_for(model, _wanted(checkpoint, vocab))
+    if found.verdict != "ready":
         raise CheckpointUnusable(
-            f"the file of checkpoint {checkpoint.name!r} is not loadable as it is", checkpoint=checkpoint.name
+            f"the file of checkpoint {checkpoint.name!r} is not loadable as it is: {found.reason}",
+            checkpoint=checkpoint.name,
         )
 
 
@@ -60,3 +124,58 @@ def copy(source: Path, target: Path, *, share: bool = False) -> None:
         else:
             return
     shutil.copyfile(source, target)
+
+
+def _wanted(checkpoint: Checkpoint, vocab: Path | None) -> Wanted:
+    entries = vocabulary_size(vocab or f5_folder() / "infer/examples/vocab.txt")
+    return Wanted(checkpoint.config, checkpoint.backbone, checkpoint.arch, entries)
+
+
+def _expect_repairable(source: Path, inspection: Inspection) -> None:
+    if inspection.verdict == "refused":
+        raise CheckpointUnusable(f"{source.name} can't be made loadable: {inspection.reason}", file=source.name)
+    status = source.stat()
+    if (status.st_size, status.st_mtime_ns) != inspection.stamp:
+        raise CheckpointUnusable(f"{source.name} changed since it was inspected: inspect it again", file=source.name)
+
+
+def _expect_place(out: Path, output: str) -> None:
+    if (out.suffix == ".safetensors") != (output == "safetensors"):
+        ending = ".safetensors" if output == "safetensors" else ".pth"
+        raise ValueError(f"{out.name} must end in {ending}: loaders go by it")
+    if out.exists():
+        raise FileExistsError(f"{out.name} exists already: remove it or choose another name")
+
+
+@contextmanager
+def _appearing(out: Path) -> Iterator[Path]:
+    """A place beside `out`, on the same disk; what is there at the end becomes `out`."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out.parent, prefix=".repair-") as folder:
+        new = Path(folder) / out.name
+        yield new
+        new.replace(out)
+    descriptor = os.open(out.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _names_suffice(inspection: Inspection, *, half: bool) -> bool:
+    contents, diagnosis = inspection.contents, inspection.diagnosis
+    same = contents is not None and contents.kind == diagnosis.output == "safetensors"
+    return same and not half and contents is not None and len(diagnosis.kept) == contents.count
+
+
+def _write(
+    source: Path, new: Path, inspection: Inspection, *, half: bool, progress: Progress | None
+) -> tuple[How, Written]:
+    diagnosis, contents = inspection.diagnosis, inspection.contents
+    if diagnosis.output == "torch":
+        return "converted", write_torch(source, new, diagnosis.kept, diagnosis.config, half=half, progress=progress)
+    if _names_suffice(inspection, half=half):
+        return "in-place-rename", rename_into(source, new, diagnosis.kept, progress=progress)
+    written = write_safetensors(source, new, diagnosis.kept, half=half, progress=progress)
+    converted = half or contents is None or contents.kind == "torch"
+    return "converted" if converted else "compacting-copy", written

@@ -10,21 +10,18 @@ rules before it is used, so that a truncated, padded or foreign file is refused 
 import json
 import os
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from cloning.errors import CheckpointUnusable
+from model_cache.contents import BITS
 
 MAX_HEADER = 100_000_000  # bytes; the library's own limit
 ALIGNMENT = 8  # bytes; the library pads its headers so that the data begins at a multiple of it
-COPY_STEP = 1 << 20  # bytes
-
-_BITS = {"BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "U16": 16, "I16": 16, "F16": 16, "BF16": 16}
-_BITS |= {"U32": 32, "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64}
 
 
 @dataclass(frozen=True)
@@ -74,38 +71,27 @@ def rename_in_place(path: Path, renames: Mapping[str, str]) -> None:
     """
     header = read_header(path)
     tensors = {renames.get(name, name): info for name, info in header.tensors.items()}
-    text = _encode(tensors, header.metadata)
     if len(tensors) < len(header.tensors):
         raise ValueError("two tensors would share a name")
-    if len(text) > header.length:
-        raise ValueError(f"the new header has {len(text)} bytes, the old one {header.length}: rewrite the file instead")
+    start = encode_header(tensors, header.metadata, header.length)
     with path.open("r+b") as file:
-        file.seek(8)
-        file.write(text.ljust(header.length))
+        file.write(start)
         file.flush()
         os.fsync(file.fileno())
 
 
-def rewrite(source: Path, target: Path, names: Mapping[str, str]) -> None:
+def encode_header(tensors: Mapping[str, TensorInfo], metadata: Mapping[str, str], length: int | None = None) -> bytes:
     """
-    Copy the tensors that `names` names (old -> new) to a new file, without gaps; all others are left out.
+    The bytes before a file's data, padded to a header of `length` bytes, or as the library pads them.
 
-    Reads and writes COPY_STEP bytes at a time and leaves `source` as it is. Raises ValueError if two tensors would share a
-    name, KeyError for one that is not there, FileExistsError if `target` exists.
+    Raises ValueError if the header is longer than `length`.
     """
-    header = read_header(source)
-    kept = sorted((header.tensors[old].begin, header.tensors[old].end, old, new) for old, new in names.items())
-    if len(set(names.values())) < len(names):
-        raise ValueError("two tensors would share a name")
-    text = _encode(_compacted(header, kept), header.metadata)
-    text = text.ljust(-(-len(text) // ALIGNMENT) * ALIGNMENT)
-    with source.open("rb") as reader, target.open("xb") as writer:
-        writer.write(struct.pack("<Q", len(text)) + text)
-        for begin, end in _runs((begin, end) for begin, end, _, _ in kept):
-            reader.seek(header.data_start + begin)
-            _copy(reader, writer, end - begin)
-        writer.flush()
-        os.fsync(writer.fileno())
+    text = _encode(tensors, metadata)
+    if length is None:
+        length = -(-len(text) // ALIGNMENT) * ALIGNMENT
+    if len(text) > length:
+        raise ValueError(f"the new header has {len(text)} bytes, the old one {length}: rewrite the file instead")
+    return struct.pack("<Q", length) + text.ljust(length)
 
 
 def _parse(path: Path, text: bytes) -> Header:
@@ -139,12 +125,12 @@ def _tensor(name: str, entry: Any) -> TensorInfo:
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"{name!r} lacks dtype, shape or data_offsets")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in _BITS:
+    if not isinstance(dtype, str) or dtype not in BITS:
         raise ValueError(f"{name!r} has the unknown dtype {dtype!r}")
     if not (_are_sizes(shape) and _are_sizes(offsets) and len(offsets) == 2):  # noqa: PLR2004 - begin and end
         raise ValueError(f"{name!r} has a shape or offsets that are no sizes")
     begin, end = offsets
-    if end - begin != prod(shape) * _BITS[dtype] // 8:
+    if end - begin != prod(shape) * BITS[dtype] // 8:
         raise ValueError(f"{name!r} owns {end - begin} bytes, but {dtype} of shape {shape} takes others")
     return TensorInfo(dtype, tuple(shape), begin, end)
 
@@ -167,40 +153,8 @@ def _damaged(path: Path, why: str) -> CheckpointUnusable:
     return CheckpointUnusable(f"{path.name} is not a whole safetensors file: {why}. Fetch it again", file=path.name)
 
 
-def _compacted(header: Header, kept: Iterable[tuple[int, int, str, str]]) -> dict[str, TensorInfo]:
-    tensors, position = {}, 0
-    for begin, end, old, new in kept:
-        info = header.tensors[old]
-        tensors[new] = TensorInfo(info.dtype, info.shape, position, position + end - begin)
-        position += end - begin
-    return tensors
-
-
 def _encode(tensors: Mapping[str, TensorInfo], metadata: Mapping[str, str]) -> bytes:
     entries: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     for name, info in tensors.items():
         entries[name] = {"dtype": info.dtype, "shape": info.shape, "data_offsets": (info.begin, info.end)}
     return json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
-
-
-def _runs(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Neighbouring spans joined, so that the copy is sequential."""
-    run: tuple[int, int] | None = None
-    for begin, end in spans:
-        if run and run[1] == begin:
-            run = (run[0], end)
-            continue
-        if run:
-            yield run
-        run = (begin, end)
-    if run:
-        yield run
-
-
-def _copy(reader: BinaryIO, writer: BinaryIO, size: int) -> None:
-    while size:
-        block = reader.read(min(COPY_STEP, size))
-        if not block:
-            raise CheckpointUnusable("the checkpoint's file shrank while it was read. Fetch it again")
-        writer.write(block)
-        size -= len(block)

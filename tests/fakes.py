@@ -82,7 +82,7 @@ class Always(Generic[Value]):
     def __init__(self, model: Value) -> None:
         self._model = model
 
-    def check(self, name: str) -> None:
+    def check(self, name: str, *, commercial: bool = False) -> None:
         pass
 
     def get(self, name: str) -> Value:

@@ -129,6 +129,7 @@ class Faults:
 
     endpoint_url: str
     choose: Callable[[Request], Fault | None] = lambda _: None
+    deaf_to: tuple[str, ...] = ()  # headers that the server never hears
     seen: list[Request] = field(default_factory=list)
 
     def cut_once(self, keep: int, *, part: str = "", length: int | None = None) -> None:
@@ -191,7 +192,11 @@ def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
         do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _answer  # noqa: N815 - the names that http.server calls
 
         def _ask(self, body: bytes) -> Reply:
-            passed = {name: value for name, value in self.headers.items() if name.lower() not in _OF_ONE_HOP}
+            passed = {
+                name: value
+                for name, value in self.headers.items()
+                if name.lower() not in (*_OF_ONE_HOP, *faults.deaf_to)
+            }
             with closing(HTTPConnection(server.endpoint_url.removeprefix("http://"))) as upstream:
                 upstream.request(self.command, self.path, body or None, passed)
                 reply = upstream.getresponse()

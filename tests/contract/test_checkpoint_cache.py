@@ -18,6 +18,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from cloning.errors import CheckpointUnusable, StorageMisconfigured
+from cloning.ports import Progress
 from engines.f5_import import import_f5
 from local.folder_store import FolderStore
 from model_cache.cache import CheckpointCache, LocalCheckpoint
@@ -47,7 +48,7 @@ class Hub:
 class ReadOnlyStore(FolderStore):
     """A bucket whose keys allow reading only."""
 
-    def upload(self, key: str, path: Path, *, content_type: str) -> str:
+    def upload(self, key: str, path: Path, *, content_type: str, progress: Progress | None = None) -> str:
         raise StorageMisconfigured("the bucket refuses writes")
 
 
@@ -142,6 +143,29 @@ def test_the_vocoder_is_one_that_f5_tts_loads(machine: Callable[[str], Checkpoin
 
     assert local.came_from == "bucket"
     import_f5().load_vocoder(is_local=True, local_path=str(local.vocoder_path), device="cpu")
+
+
+def test_a_training_file_becomes_one_that_f5_tts_loads(machine: Callable[[str], CheckpointCache], folder: Path) -> None:
+    """A .pt with the trainer's own EMA names and an optimizer beside: the EMA's weights are taken, and no other."""
+    import torch
+    from safetensors.torch import load_file as load_tensors
+
+    model = folder / "model.safetensors"
+    weights = {name.removeprefix("ema."): tensor for name, tensor in load_tensors(model).items() if "." in name[4:]}
+    online = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
+    ema = {f"ema_model.{name}": tensor for name, tensor in weights.items()} | {"step": torch.tensor(1)}
+    torch.save({"model_state_dict": online, "ema_model_state_dict": ema, "update": 1}, folder / "model_last.pt")
+    model.unlink()
+    card = json.loads((folder / CARD).read_text()) | {"model": "model_last.pt"}
+    (folder / CARD).write_text(json.dumps(card))
+
+    local = machine("a").local(find(str(folder)))
+
+    load_officially(local)
+    found = {name.removeprefix("ema_model."): tensor for name, tensor in load_tensors(local.model_path).items()}
+    assert local.repaired
+    assert all(torch.equal(tensor, found[name]) for name, tensor in weights.items())
+    assert machine("b").local(find(str(folder))).came_from == "bucket"
 
 
 def test_disk_before_bucket_before_source(

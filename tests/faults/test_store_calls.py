@@ -9,7 +9,7 @@ import pytest
 
 from cloning import keys
 from cloning.errors import StorageUnavailable
-from cloning.ports import ObjectInfo, StoredObject
+from cloning.ports import ObjectInfo, Progress, StoredObject
 from cloning.service import Call, Service
 from cloning.settings import Settings
 from handler import answer
@@ -61,7 +61,7 @@ class FlakyStore(FolderStore):
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         return iter(self._counted(lambda: [*super(FlakyStore, self).list(prefix, after=after)]))
 
-    def download(self, key: str, path: Path, *, sha256: str | None = None) -> None:
+    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> None:
         self._counted(lambda: super(FlakyStore, self).download(key, path, sha256=sha256))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cloning.errors import CheckpointUnusable, InvalidRequest
-from model_cache.catalog import CARD, find
+from model_cache.catalog import CARD, UNKNOWN, entries, find
 
 COMPLETE = {"name": "mine", "config": "F5TTS_Base", "model": "m.safetensors", "license": "cc0", "commercial": True}
 
@@ -40,8 +40,38 @@ def test_an_unknown_name_is_told_the_choices() -> None:
     with pytest.raises(InvalidRequest) as caught:
         find("F5TTS_v2")
 
-    assert caught.value.details["choices"] == ["F5TTS_v1_Base", "F5TTS_Base", "F5-TTS-pt-br"]
-    assert "F5TTS_v1_Base, F5TTS_Base, F5-TTS-pt-br" in caught.value.message
+    assert caught.value.details["choices"] == list(entries())
+    assert ", ".join(entries()) in caught.value.message
+
+
+@pytest.mark.parametrize("name", entries())
+def test_every_entry_is_found_or_says_what_is_not_known(name: str) -> None:
+    """A configuration that nobody could tell is an answer, and refused; every other entry has its architecture."""
+    entry = entries()[name]
+
+    if entry.config == UNKNOWN:
+        with pytest.raises(CheckpointUnusable, match=r"not known which configuration.*v0 or v1"):
+            find(name)
+    else:
+        checkpoint = find(name)
+        assert checkpoint.arch["dim"] == (768 if "Small" in name else 1024)
+        assert checkpoint.arch["text_mask_padding"] is ("v1" in entry.config)
+
+
+def test_weights_of_a_non_commercial_label_are_never_commercial() -> None:
+    """The label alone never allows what it forbids; beyond that an entry may be stricter than its label."""
+    for name, entry in entries().items():
+        assert not (entry.commercial and "nc" in entry.license.split("-")), name
+
+
+def test_a_card_may_say_that_it_does_not_know(tmp_path: Path) -> None:
+    """Unknown is refused with the reason, unless the architecture itself is given."""
+    card = COMPLETE | {"config": "unknown"}
+
+    with pytest.raises(CheckpointUnusable, match="v0 or v1"):
+        find(folder_with(tmp_path / "mine", card))
+    given = find(folder_with(tmp_path / "mine", card | {"architecture": {"arch": {"dim": 64}}}))
+    assert given.arch == {"dim": 64}
 
 
 def test_an_id_is_never_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

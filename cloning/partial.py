@@ -1,0 +1,202 @@
+"""
+A large file that arrives in parts, and what a broken transfer leaves of it.
+
+While PATH is on its way, two files lie beside it whose names begin with a dot and end in '.part': the data, and a journal
+that says which version it will be and which parts are whole, each with the CRC-32 of its bytes. The next attempt, in this
+process or another, keeps the parts that still have their CRC and fetches the others. One process at a time continues; a
+second one that wants the same path meanwhile fetches for itself. What must be had is checked by its sha256 in any case.
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Lock
+from typing import IO, Any, BinaryIO
+from uuid import uuid4
+
+from cloning.ports import DigestMismatch, Progress
+
+UNFINISHED = ".part"
+_STEP = 1 << 20  # bytes
+
+
+class PartWriter:
+    """Where the bytes of one part go. `restart` first, and before each further attempt."""
+
+    def __init__(self, file: BinaryIO, start: int) -> None:
+        self._file = file
+        self._start = start
+        self.crc = 0
+
+    def restart(self) -> None:
+        """Begin the part again."""
+        self._file.seek(self._start)
+        self.crc = 0
+
+    def write(self, chunk: bytes) -> None:
+        """The part's next bytes."""
+        self.crc = zlib.crc32(chunk, self.crc)
+        self._file.write(chunk)
+
+
+Fetch = Callable[[int, int, PartWriter], None]
+"""(start, length, where to): brings one part, in bytes. Called by several threads at a time."""
+
+
+class Arrival:
+    """A file on its way to a path; see `resumable`."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.data = path.with_name(f".{name}{UNFINISHED}")
+        self.journal = path.with_name(f".{name}.journal{UNFINISHED}")
+        self._journal_lock = Lock()
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether an earlier attempt left parts."""
+        return len(self._lines()) > 1
+
+    def fill(
+        self, version: str, size: int, fetch: Fetch, *, part_bytes: int, threads: int, progress: Progress | None = None
+    ) -> str:
+        """
+        Bring `size` bytes, several parts at a time, without those that an earlier attempt left; returns the sha256.
+
+        `progress` is told of the bytes of each part. Raises OSError (ENOSPC) before the first byte if the disk has no room.
+        """
+        kept = self._begin({"version": version, "size": size, "part_bytes": part_bytes})
+        self._make_room(size)
+
+        def part(start: int) -> int:
+            length = min(part_bytes, size - start)
+            if start not in kept or kept[start] != self._crc(start, length):
+                self._bring(start, length, fetch)
+            return length
+
+        digest = hashlib.sha256()
+        # Unbuffered: a buffer would read ahead into a part that has not come yet.
+        with ThreadPoolExecutor(threads) as pool, self.data.open("rb", buffering=0) as file:
+            for length in pool.map(
+                part, range(0, size, part_bytes)
+            ):  # in order: hashed while later parts are on their way
+                _read(file, length, digest.update)
+                if progress:
+                    progress(length)
+        return digest.hexdigest()
+
+    def remove(self) -> None:
+        """Leave nothing."""
+        for path in (self.data, self.journal):
+            path.unlink(missing_ok=True)
+
+    def _bring(self, start: int, length: int, fetch: Fetch) -> None:
+        with self.data.open("r+b") as file:
+            writer = PartWriter(file, start)
+            fetch(start, length, writer)
+        self._note({"start": start, "crc": writer.crc})
+
+    def _begin(self, header: dict[str, object]) -> dict[int, int]:
+        """The CRC of each part that is there; none of another version, or cut into other parts."""
+        lines = self._lines()
+        if lines[:1] == [header]:
+            return {part["start"]: part["crc"] for part in lines[1:]}
+        self.journal.unlink(missing_ok=True)
+        self._note(header)
+        os.truncate(self.data, 0)
+        return {}
+
+    def _make_room(self, size: int) -> None:
+        there = self.data.stat().st_blocks * 512
+        disk = os.statvfs(self.data)
+        if size - there > disk.f_bavail * disk.f_frsize:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.truncate(self.data, size)
+
+    def _crc(self, start: int, length: int) -> int:
+        """Of the bytes that are there now."""
+        crc = 0
+
+        def update(chunk: bytes) -> None:
+            nonlocal crc
+            crc = zlib.crc32(chunk, crc)
+
+        with self.data.open("rb") as file:
+            file.seek(start)
+            _read(file, length, update)
+        return crc
+
+    def _note(self, entry: dict[str, object]) -> None:
+        with self._journal_lock, self.journal.open("a", encoding="utf-8") as file:
+            file.write(f"\n{json.dumps(entry)}")  # the newline first: a line that a crash cut short spoils no other
+
+    def _lines(self) -> list[dict[str, Any]]:
+        """The journal, without lines that a crash cut short."""
+        lines = []
+        with suppress(OSError):
+            for line in self.journal.read_text(encoding="utf-8").splitlines():
+                with suppress(ValueError):
+                    lines.append(json.loads(line))
+        return lines
+
+
+@contextmanager
+def resumable(path: Path) -> Iterator[Arrival]:
+    """
+    An `Arrival` to be filled: whole and on the disk it becomes `path`. After a failure whole parts stay for the next attempt.
+
+    Missing folders are made, an older file at `path` stays until the new one is whole. Nothing stays after trouble with this
+    disk (an OSError), or bytes that are not the promised ones (DigestMismatch).
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrival, descriptor = _claim(path)
+    try:
+        yield arrival
+        os.fsync(descriptor)
+        arrival.data.replace(path)
+        arrival.journal.unlink(missing_ok=True)
+    except (OSError, DigestMismatch):
+        arrival.remove()
+        raise
+    except BaseException:
+        if not arrival.is_begun:
+            arrival.remove()
+        raise
+    finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough: a forked child may hold the file open
+        os.close(descriptor)
+
+
+def _claim(path: Path) -> tuple[Arrival, int]:
+    """The arrival that earlier attempts worked on, locked; a private one if another process is at it."""
+    arrival = Arrival(path, hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32])
+    while True:
+        descriptor = os.open(arrival.data, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            arrival = Arrival(path, uuid4().hex)
+            continue
+        if _is_at(arrival.data, descriptor):
+            return arrival, descriptor
+        os.close(descriptor)  # its holder finished in between, and it has another name now
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return path.stat().st_ino == os.fstat(descriptor).st_ino
+    except FileNotFoundError:
+        return False
+
+
+def _read(file: IO[bytes], length: int, use: Callable[[bytes], object]) -> None:
+    while length and (chunk := file.read(min(length, _STEP))):
+        use(chunk)
+        length -= len(chunk)

@@ -1,0 +1,89 @@
+"""
+What a checkpoint file holds, whatever its format: dictionaries of named tensors, and where in the file each tensor's bytes are.
+
+Nothing here reads a tensor's bytes, and nothing runs what a pickle asks for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import prod
+from typing import Any, Literal
+
+Shape = tuple[int, ...]
+Shapes = Mapping[str, Shape]
+Wrapper = tuple[str, ...]
+"""The keys that lead from the file's outermost dictionary to an inner one; () is the outermost."""
+
+BITS = {"BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "U16": 16, "I16": 16, "F16": 16, "BF16": 16}
+BITS |= {"U32": 32, "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64}
+"""Of each type, by its safetensors name: the bits of an element."""
+
+WEIGHT_TYPES = ("F32", "F16", "BF16", "F64")
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """
+    One tensor's type and shape, and where its first element begins, in bytes from the start of the file.
+
+    `strides`, in elements, is None where the elements lie in row-major order without gaps. Two equal tensors of a file are
+    aliases of each other.
+    """
+
+    dtype: str
+    shape: Shape
+    begin: int
+    strides: Shape | None = None
+
+    @property
+    def itemsize(self) -> int:
+        return BITS[self.dtype] // 8
+
+    @property
+    def size(self) -> int:
+        """The bytes that the elements take where they lie without gaps."""
+        return prod(self.shape) * self.itemsize
+
+
+@dataclass(frozen=True)
+class Contents:
+    """
+    A checkpoint file. `kind` "torch" is what torch.save writes; `size` is the file's, in bytes; `count` counts all tensors.
+
+    `others` names what the dictionaries hold beside tensors. `foreign` are the classes and functions that the file asks for
+    and that torch.load(weights_only=True) refuses; `root` is the outermost object of a torch file, with inert stand-ins.
+    """
+
+    kind: Literal["safetensors", "torch"]
+    name: str
+    size: int
+    count: int
+    dicts: Mapping[Wrapper, Mapping[str, Tensor]]
+    others: Mapping[Wrapper, tuple[str, ...]] = field(default_factory=dict)
+    foreign: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    root: Any = None
+
+    @property
+    def named_safetensors(self) -> bool:
+        """What loaders go by: the end of the name."""
+        return self.name.endswith(".safetensors")
+
+
+def row_major(shape: Shape) -> Shape:
+    """The strides, in elements, of a tensor without gaps."""
+    strides = [1]
+    for size in reversed(shape[1:]):
+        strides.append(strides[-1] * size)
+    return tuple(reversed(strides))[: len(shape)]
+
+
+def without_gaps(shape: Shape, strides: Shape) -> bool:
+    """Whether these strides mean row-major order; an axis of one element may have any."""
+    if 0 in shape:
+        return True
+    relevant = [(size, stride) for size, stride in zip(shape, strides, strict=True) if size > 1]
+    return all(left[1] == right[0] * right[1] for left, right in pairwise(relevant)) and (
+        not relevant or relevant[-1][1] == 1
+    )

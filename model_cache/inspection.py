@@ -1,0 +1,96 @@
+"""
+Look at a checkpoint file and say what it is: ready to be loaded, repairable, or refused with the reason.
+
+Takes milliseconds and a few megabytes whatever the file's size: only its header, or the pickle of its zip, is read, and no
+code of a pickle is run. The verdict compares the whole set of names and shapes with what the architecture has.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from cloning.errors import CheckpointUnusable
+from model_cache import layouts, xtts
+from model_cache.catalog import published
+from model_cache.contents import Contents
+from model_cache.diagnosis import Diagnosis, Verdict, refused
+from model_cache.layouts import Wanted
+from model_cache.reading import read_contents
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """
+    What a file is and what a repair would do. `bytes` is the file's size, `tensors` how many it holds.
+
+    `lossless` says that a repair would lose nothing but counters (None if refused). `diagnosis`, `contents` and `stamp` are for
+    `repair`, which needs the places of the tensors and must notice that the file changed.
+    """
+
+    verdict: Verdict
+    layout: str
+    architecture: Mapping[str, Any]
+    tensors: int
+    bytes: int
+    changes: list[str]
+    drops: list[str]
+    lossless: bool | None
+    reason: str
+    diagnosis: Diagnosis = field(repr=False, compare=False)
+    contents: Contents | None = field(repr=False, compare=False)
+    wanted: Wanted = field(repr=False, compare=False)
+    stamp: tuple[int, int] = field(repr=False, compare=False)
+
+    def to_json(self) -> str:
+        """One JSON object, without what is only for `repair`."""
+        shown = ("verdict", "layout", "architecture", "tensors", "bytes", "changes", "drops", "lossless", "reason")
+        return json.dumps({name: getattr(self, name) for name in shown}, ensure_ascii=False)
+
+
+def inspect(path: Path, *, config: str | None = None, vocabulary: int | None = None) -> Inspection:
+    """
+    What the file is. `config` names f5_tts's configuration that it must fit, `vocabulary` the entries of its vocab.txt.
+
+    Without them the numbers come from the shapes, and the configuration is "unknown": v0 and v1 have the same shapes. Raises
+    CheckpointUnusable for a `config` that f5_tts hasn't, OSError if the file can't be read.
+    """
+    if config is None:
+        return inspect_for(path, Wanted(vocabulary=vocabulary))
+    known = published(config)
+    return inspect_for(path, Wanted(config, known.backbone, known.arch, vocabulary))
+
+
+def inspect_for(path: Path, wanted: Wanted, *, name: str | None = None) -> Inspection:
+    """The same for any architecture, and as if the file were called `name`: loaders go by the end of the name."""
+    status = path.stat()
+    contents = None
+    try:
+        contents = read_contents(path)
+        diagnosis = _diagnose(replace(contents, name=name) if name else contents, wanted)
+    except CheckpointUnusable as error:
+        diagnosis = refused("unreadable", error.message)
+    return Inspection(
+        verdict=diagnosis.verdict,
+        layout=diagnosis.layout,
+        architecture=diagnosis.architecture,
+        tensors=contents.count if contents else 0,
+        bytes=status.st_size,
+        changes=list(diagnosis.changes),
+        drops=list(diagnosis.drops),
+        lossless=diagnosis.lossless,
+        reason=diagnosis.reason,
+        diagnosis=diagnosis,
+        contents=contents,
+        wanted=wanted,
+        stamp=(status.st_size, status.st_mtime_ns),
+    )
+
+
+def _diagnose(contents: Contents, wanted: Wanted) -> Diagnosis:
+    if not xtts.is_xtts(contents):
+        return layouts.diagnose(contents, wanted)
+    if wanted.backbone:
+        return refused("xtts", f"it is an XTTS model, the configuration {wanted.config!r} is one of F5-TTS")
+    return xtts.diagnose(contents, wanted.vocabulary)

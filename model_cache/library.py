@@ -1,0 +1,93 @@
+"""
+Every checkpoint that can be named: the catalogue's, a folder's, and those that lie in the bucket.
+
+To bring your own, put a folder into the bucket: `checkpoints/<name>/checkpoint.json` (see model_cache.catalog; its `name` is
+the folder's) with the files that it names beside it. The catalogue's names can't be taken.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from cloning import keys
+from cloning.errors import CheckpointUnusable, InvalidRequest, LicenseRefused
+from cloning.ports import NoSuchObject, ObjectStore
+from model_cache.catalog import BUCKET, CARD, Checkpoint, Entry, entries, find, of_card, parse_card
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A checkpoint as it is listed, also one that can't be used; `problem` says why."""
+
+    name: str
+    source: str
+    config: str
+    languages: tuple[str, ...]
+    license: str
+    commercial: bool
+    note: str
+    problem: str = ""
+
+
+class Library:
+    """Finds checkpoints by name, in the catalogue before the bucket."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._known: dict[str, Checkpoint] = {}
+
+    @cached_property
+    def _entries(self) -> dict[str, Entry]:
+        return entries()
+
+    def find(self, name: str) -> Checkpoint:
+        """
+        The checkpoint of that name, or in the folder of that path.
+
+        Raises InvalidRequest for an unknown name, CheckpointUnusable for an unusable card or an unknown configuration, and what
+        the store raises.
+        """
+        if name in self._entries:
+            if name not in self._known:
+                self._known[name] = find(name)
+            return self._known[name]
+        if "/" in name or not keys.is_id(name):
+            return find(name)
+        try:
+            text = self._store.get(keys.checkpoint_card(name)).body
+        except NoSuchObject:
+            return find(name)  # which says what there is instead
+        card = parse_card(text, name)
+        if card.name != name:
+            raise CheckpointUnusable(
+                f"the {CARD} in the bucket's folder {name!r} has the name {card.name!r}: make them equal"
+            )
+        return of_card(card, BUCKET + keys.checkpoint_folder(name).rstrip("/"))
+
+    def check(self, name: str, *, commercial: bool = False) -> None:
+        """Refuse what `find` refuses, and weights that don't allow commercial use if that is asked for (LicenseRefused)."""
+        checkpoint = self.find(name)
+        if commercial and not checkpoint.commercial:
+            allowed = [name for name, entry in self._entries.items() if entry.commercial]
+            raise LicenseRefused(
+                f"the weights of {checkpoint.name!r} are not for commercial use (licence {checkpoint.license}): choose others "
+                f"({', '.join(allowed)}, or your own), or leave require_commercial out",
+                field="require_commercial",
+                checkpoint=checkpoint.name,
+                license=checkpoint.license,
+            )
+
+    def listing(self) -> list[Listed]:
+        """Everything that can be named but folders on this disk, the bucket's last."""
+        known = [
+            Listed(name, entry.source, entry.config, entry.languages, entry.license, entry.commercial, entry.note)
+            for name, entry in self._entries.items()
+        ]
+        names = [keys.checkpoint_of(info.key) for info in self._store.list(keys.CHECKPOINTS)]
+        return known + [self._listed(name) for name in names if name and name not in self._entries]
+
+    def _listed(self, name: str) -> Listed:
+        try:
+            found = self.find(name)
+        except (CheckpointUnusable, InvalidRequest) as error:
+            return Listed(name, BUCKET, "", (), "", commercial=False, note="", problem=error.message)
+        return Listed(name, found.source, found.config, found.languages, found.license, found.commercial, found.note)

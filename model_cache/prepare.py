@@ -1,0 +1,63 @@
+"""From a source's file to the one that f5_tts loads, in the dtype that is wanted."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from cloning.errors import CheckpointUnusable
+from model_cache.catalog import Checkpoint, f5_folder
+from model_cache.inspection import Inspection, inspect_for
+from model_cache.layouts import Wanted
+from model_cache.record import Dtype
+from model_cache.repair import copy, expect_loadable, rename_private, repair
+from model_cache.sources import Fetched
+from model_cache.vocabulary import vocabulary_size
+from model_cache.watch import Watch, by_totals
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was mended, or '', and the new file's sha256 if it is known without reading it again."""
+
+    mended: str
+    sha256: str | None
+
+
+def prepare(
+    source: Fetched, out: Path, checkpoint: Checkpoint, vocab: Path | None, *, dtype: Dtype, watch: Watch
+) -> Prepared:
+    """
+    Write `out`, proved to be what f5_tts's strict loader takes.
+
+    A private source is renamed in place where names are all that must change; any other source stays as it is. Raises
+    CheckpointUnusable if no known layout fits.
+    """
+    entries = vocabulary_size(vocab or f5_folder() / "infer/examples/vocab.txt")
+    wanted = Wanted(checkpoint.config, checkpoint.backbone, checkpoint.arch, entries)
+    inspection = inspect_for(source.path, wanted, name=out.name)
+    if inspection.verdict == "refused":
+        raise CheckpointUnusable(
+            f"the file of checkpoint {checkpoint.name!r} is not what its configuration {checkpoint.config!r} needs: {inspection.reason}",
+            checkpoint=checkpoint.name,
+        )
+    prepared = _moved(source, out, inspection) if dtype == "keep" else None
+    if prepared is None:
+        with watch(f"repair {checkpoint.name}", inspection.bytes) as progress:
+            done = repair(source.path, out, inspection=inspection, dtype=dtype, progress=by_totals(progress))
+        if done.how == "nothing":
+            copy(source.path, out, share=checkpoint.on_hub)
+        prepared = Prepared(_said(inspection, halved=dtype == "fp16" and done.how != "nothing"), done.sha256)
+    expect_loadable(out, checkpoint, vocab)
+    return prepared
+
+
+def _moved(source: Fetched, out: Path, inspection: Inspection) -> Prepared | None:
+    """A private file under its new name, if it is ready or new names make it so; no tensor is read or written."""
+    if not source.private or (inspection.verdict != "ready" and rename_private(source.path, inspection) is None):
+        return None
+    shutil.move(source.path, out)
+    return Prepared(_said(inspection, halved=False), None)
+
+
+def _said(inspection: Inspection, *, halved: bool) -> str:
+    return "; ".join(filter(None, [inspection.reason, "its weights were halved to fp16" if halved else ""]))

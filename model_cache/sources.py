@@ -1,0 +1,84 @@
+"""Where a checkpoint's files come from: the hub, a folder on this disk, or the bucket as its owner filled it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from cloning.errors import CheckpointUnusable
+from cloning.ports import NoSuchObject, ObjectStore
+from model_cache import record as records
+from model_cache.catalog import BUCKET, CARD, HUB, Checkpoint
+from model_cache.hub import FetchHub
+from model_cache.record import MODEL, VOCAB, VOCODER, FileName
+from model_cache.watch import Watch
+
+Origin = Mapping[FileName, str]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A source's file on this disk. A private one may be changed or moved, any other stays as it is."""
+
+    path: Path
+    private: bool
+
+
+class Sources:
+    """The files of checkpoints as they are, before anything is mended."""
+
+    def __init__(self, store: ObjectStore, fetch_hub: FetchHub, watch: Watch) -> None:
+        self._store = store
+        self._fetch_hub = fetch_hub
+        self._watch = watch
+
+    def of(self, checkpoint: Checkpoint) -> dict[FileName, str]:
+        """Each of the checkpoint's files, and where it is."""
+        sources: dict[FileName, str] = {MODEL: checkpoint.source}
+        if checkpoint.vocab:
+            sources[VOCAB] = checkpoint.vocab
+        if checkpoint.vocoder:
+            folder = checkpoint.vocoder.rstrip("/")
+            sources |= {name: f"{folder}/{name.removeprefix('vocoder/')}" for name in VOCODER}
+        return sources
+
+    def origin(self, checkpoint: Checkpoint) -> Origin:
+        """What a loadable copy must have been made from: a URL of the hub, a version in the bucket, or these very bytes."""
+        return {name: self._identity(source) for name, source in self.of(checkpoint).items()}
+
+    def fetch(self, source: str, folder: Path) -> Fetched:
+        """The file on this disk, brought to `folder` if it is in the bucket. Raises CheckpointUnusable if it is missing."""
+        if source.startswith(HUB):
+            return Fetched(_existing(self._fetch_hub(source)), private=False)
+        if not source.startswith(BUCKET):
+            return Fetched(_existing(Path(source)), private=False)
+        key = source.removeprefix(BUCKET)
+        path = folder / PurePosixPath(key).name
+        try:
+            with self._watch(f"download {path.name}", self._store.head(key).size) as progress:
+                self._store.download(key, path, progress=progress)
+        except NoSuchObject as error:
+            raise _missing(path.name) from error
+        return Fetched(path, private=True)
+
+    def _identity(self, source: str) -> str:
+        if source.startswith(HUB):
+            return source
+        if not source.startswith(BUCKET):
+            return f"sha256:{records.sha256_of(_existing(Path(source)))}"
+        try:
+            info = self._store.head(source.removeprefix(BUCKET))
+        except NoSuchObject as error:
+            raise _missing(PurePosixPath(source).name) from error
+        return f"{source}@{info.etag}"
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise _missing(path.name)
+    return path
+
+
+def _missing(name: str) -> CheckpointUnusable:
+    return CheckpointUnusable(
+        f"the checkpoint's folder has no file {name}: put it there, or mend the {CARD} that names it"
+    )

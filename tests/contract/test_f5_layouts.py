@@ -1,0 +1,338 @@
+"""
+Every layout in which F5-TTS weights go round: the verdict, and f5_tts's own strict loader on what comes of it.
+
+Files are made with the official classes at a small size. The rows are those of the table of layouts, with their numbers.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cloning.errors import CheckpointUnusable
+from model_cache.inspection import inspect
+from model_cache.repair import repair
+from tests.layouts import ARCH, VOCABULARY, State, load_officially, names, same, save, true_weights, under
+
+
+@pytest.fixture(scope="module")
+def truth() -> State:
+    return true_weights(1)
+
+
+@pytest.fixture(scope="module")
+def other() -> State:
+    """Other weights of the same shapes: the ones that must not be loaded."""
+    return true_weights(2)
+
+
+def scalars(prefix: str = "", *names: str) -> State:
+    import torch
+
+    return {f"{prefix}{name}": torch.tensor(7) for name in names or ("initted", "step")}
+
+
+def mel_buffers(prefix: str = "") -> State:
+    import torch
+
+    return {
+        f"{prefix}mel_spec.mel_stft.mel_scale.fb": torch.ones(513, 100),
+        f"{prefix}mel_spec.mel_stft.spectrogram.window": torch.ones(1024),
+    }
+
+
+def trainer(truth: State, other: State) -> State:
+    import torch
+
+    parameters = [torch.nn.Parameter(tensor) for tensor in other.values() if tensor.is_floating_point()]
+    optimizer = torch.optim.AdamW(parameters)
+    for parameter in parameters:
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer)
+    return {
+        "model_state_dict": other,
+        "optimizer_state_dict": optimizer.state_dict(),
+        "ema_model_state_dict": under("ema_model.", truth) | scalars(),
+        "scheduler_state_dict": schedule.state_dict(),
+        "update": 100,
+    }
+
+
+def half(state: State) -> State:
+    return {name: tensor.half() for name, tensor in state.items()}
+
+
+READY: dict[str, tuple[str, str, Callable[[State, State], State]]] = {
+    "1 trainer": ("model.pt", "trainer-pt", trainer),
+    "2 pruned": ("model.pt", "pruned-pt", lambda t, _: {"ema_model_state_dict": under("ema_model.", t)}),
+    "3 official": ("model.safetensors", "ema-model", lambda t, _: under("ema_model.", t) | scalars()),
+    "4 bare": ("model.safetensors", "bare", lambda t, _: t),
+    "12 wrapped bare": ("model.pt", "pruned-pt", lambda t, _: {"ema_model_state_dict": t}),
+    "13 mel buffers": (
+        "model.safetensors",
+        "ema-model",
+        lambda t, _: under("ema_model.", t) | scalars() | mel_buffers("ema_model."),
+    ),
+    "17 half": ("model.safetensors", "ema-model", lambda t, _: under("ema_model.", half(t))),
+}
+
+# name: (file, layout, content, how it is repaired, is it lossless, what must be said)
+REPAIRABLE: dict[str, tuple[str, str, Callable[[State, State], State], str, bool, str]] = {
+    "5 ema": (
+        "model.safetensors",
+        "ema-prefix",
+        lambda t, _: under("ema.", t),
+        "in-place-rename",
+        True,
+        "weights lose 'ema.'",
+    ),
+    "5b ema with counters": (
+        "model.safetensors",
+        "ema-prefix",
+        lambda t, _: under("ema.", t) | scalars("ema."),
+        "in-place-rename",
+        True,
+        "weights lose 'ema.'",
+    ),
+    "6 whole EMA object": (
+        "model.safetensors",
+        "ema-object",
+        lambda t, o: under("ema.ema_model.", t) | under("ema.online_model.", o) | scalars("ema."),
+        "compacting-copy",
+        False,
+        "the online weights, which nobody speaks with under 'ema.online_model.'",
+    ),
+    "7 EMA object without online weights": (
+        "model.safetensors",
+        "ema-object",
+        lambda t, _: under("ema.ema_model.", t) | scalars("ema."),
+        "in-place-rename",
+        True,
+        "weights lose 'ema.'",
+    ),
+    "8 DDP": (
+        "model.safetensors",
+        "ddp",
+        lambda t, _: under("ema_model.module.", t) | scalars(),
+        "in-place-rename",
+        True,
+        "weights lose 'module.'",
+    ),
+    "9 compiled, with a vocoder": (
+        "model.safetensors",
+        "compiled",
+        lambda t, o: under("ema_model._orig_mod.", t) | {"vocoder.head.weight": o["transformer.proj_out.weight"]},
+        "compacting-copy",
+        False,
+        "1 tensor: the vocoder's, which goes into a file of its own",
+    ),
+    "10 bare .pt": ("model.pt", "bare-pt", lambda t, _: t, "converted", True, "are written as safetensors"),
+    "11 online weights only": (
+        "model.pt",
+        "online-pt",
+        lambda t, _: {"model_state_dict": t},
+        "converted",
+        True,
+        "these are the online weights: the file names no EMA",
+    ),
+    "14 update": (
+        "model.safetensors",
+        "ema-model",
+        lambda t, _: under("ema_model.", t) | scalars("", "initted", "step", "update"),
+        "compacting-copy",
+        True,
+        "1 tensor: counter or buffer",
+    ),
+    "15 Lightning": (
+        "model.safetensors",
+        "lightning",
+        lambda t, _: under("model.", t),
+        "in-place-rename",
+        True,
+        "lose 'model.'",
+    ),
+    "15 state_dict": (
+        "model.ckpt",
+        "state-dict-pt",
+        lambda t, _: {"state_dict": under("model.", t)},
+        "converted",
+        True,
+        "of 'state_dict' are written as safetensors",
+    ),
+}
+
+
+@pytest.mark.parametrize("row", READY)
+def test_what_loads_is_ready_and_nothing_is_written(row: str, tmp_path: Path, truth: State, other: State) -> None:
+    """The official loader takes the file as it is, and a repair writes no byte."""
+    file, layout, content = READY[row]
+    path = save(tmp_path / file, content(truth, other))
+    before = sorted((each.name, each.stat().st_mtime_ns) for each in tmp_path.iterdir())
+
+    found = inspect(path, vocabulary=VOCABULARY)
+    done = repair(path, tmp_path / "out.safetensors", inspection=found)
+
+    assert (found.verdict, found.layout, found.reason, found.lossless) == ("ready", layout, "", True)
+    assert (done.how, done.bytes_written, done.sha256) == ("nothing", 0, None)
+    assert sorted((each.name, each.stat().st_mtime_ns) for each in tmp_path.iterdir()) == before
+    loaded = load_officially(path)
+    assert same(loaded, {name: tensor.half().float() for name, tensor in truth.items()} if row == "17 half" else truth)
+
+
+@pytest.mark.parametrize("row", REPAIRABLE)
+def test_what_does_not_load_is_repaired(row: str, tmp_path: Path, truth: State, other: State) -> None:
+    """The loader fails on the file and takes the repaired one, with exactly the true weights; the source keeps its bytes."""
+    file, layout, content, how, lossless, said = REPAIRABLE[row]
+    path = save(tmp_path / file, content(truth, other))
+    before = path.read_bytes()
+    with pytest.raises((RuntimeError, KeyError)):
+        load_officially(path)
+
+    found = inspect(path, vocabulary=VOCABULARY)
+    done = repair(path, tmp_path / "out.safetensors", inspection=found)
+
+    assert (found.verdict, found.layout, found.lossless) == ("repairable", layout, lossless)
+    assert said in "; ".join([*found.changes, *found.drops])
+    assert (done.how, done.bytes_written) == (how, (tmp_path / "out.safetensors").stat().st_size)
+    assert same(load_officially(tmp_path / "out.safetensors"), truth)
+    assert inspect(tmp_path / "out.safetensors").verdict == "ready"
+    assert path.read_bytes() == before
+    assert names(tmp_path) == sorted([file, "out.safetensors"])
+
+
+def test_row_16_safetensors_under_another_name(tmp_path: Path, truth: State) -> None:
+    """What the file is comes from its first bytes; the loader goes by the name, so it gets one that ends in .safetensors."""
+    path = save(tmp_path / "model.safetensors", truth).rename(tmp_path / "model.pt")
+
+    found = inspect(path)
+    done = repair(path, tmp_path / "out.safetensors")
+
+    assert (found.verdict, found.layout, done.how) == ("repairable", "misnamed-safetensors", "in-place-rename")
+    assert same(load_officially(tmp_path / "out.safetensors"), truth)
+
+
+class Settings:
+    """A class that only its program knows."""
+
+
+def test_row_18_pickled_objects_are_refused(tmp_path: Path, truth: State) -> None:
+    """A file that needs somebody's code is refused, and the class is named."""
+    path = save(tmp_path / "model.pt", {"ema_model_state_dict": truth, "config": Settings()})
+
+    found = inspect(path)
+
+    assert (found.verdict, found.layout, found.lossless) == ("refused", "foreign-classes", None)
+    assert "tests.contract.test_f5_layouts.Settings" in found.reason
+    with pytest.raises(CheckpointUnusable, match="Settings"):
+        repair(path, tmp_path / "out.safetensors")
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("arch", "backbone"),
+    [
+        pytest.param({**ARCH, "dim": 48, "depth": 3, "heads": 2, "ff_mult": 3}, "DiT", id="19 other sizes"),
+        pytest.param({**ARCH, "qk_norm": "rms_norm", "long_skip_connection": True}, "DiT", id="options"),
+        pytest.param({"dim": 32, "depth": 4, "heads": 1, "ff_mult": 4}, "UNetT", id="E2-TTS"),
+    ],
+)
+def test_row_19_numbers_come_from_the_shapes(arch: dict[str, Any], backbone: str, tmp_path: Path) -> None:
+    """Width, depth, heads and vocabulary are read from the shapes; the configuration is unknown unless it is given."""
+    model = {"arch": arch, "backbone": backbone, "vocabulary": 33}
+    state = true_weights(3, **model)
+    path = save(tmp_path / "model.safetensors", under("ema.", state))
+
+    found = inspect(path)
+    repair(path, tmp_path / "out.safetensors")
+
+    facts = {name: found.architecture[name] for name in ("backbone", "dim", "depth", "heads", "vocabulary", "config")}
+    numbers = {name: arch[name] for name in ("dim", "depth", "heads")}
+    assert facts == {"backbone": backbone, **numbers, "vocabulary": 33, "config": "unknown"}
+    assert same(load_officially(tmp_path / "out.safetensors", **model), state)
+
+
+def test_another_vocabulary_is_refused_with_both_numbers(tmp_path: Path, truth: State) -> None:
+    """The text embedding has one row more than vocab.txt has entries."""
+    found = inspect(save(tmp_path / "model.safetensors", truth), vocabulary=2545)
+
+    assert found.verdict == "refused"
+    assert "a vocabulary of 20 entries, vocab.txt has 2545" in found.reason
+
+
+def test_a_given_configuration_must_fit(tmp_path: Path, truth: State) -> None:
+    """The sizes that differ are named first, before the tensors that are missing because of them."""
+    found = inspect(save(tmp_path / "model.safetensors", truth), config="F5TTS_v1_Base")
+
+    assert found.verdict == "refused"
+    assert found.reason.startswith(
+        "size mismatch: it has dim 32, depth 2, the configuration F5TTS_v1_Base has dim 1024, depth 22"
+    )
+    assert found.reason.index("wrong shape") < found.reason.index("missing")
+
+
+def test_tensors_with_gaps_or_of_one_storage_are_written_as_they_are_seen(tmp_path: Path, truth: State) -> None:
+    """Transposed, sliced and shared tensors of a .pt come out as their values."""
+    import torch
+
+    odd = dict(truth)
+    name = "transformer.proj_out.weight"
+    odd[name] = truth[name].T.contiguous().T
+    name = "transformer.time_embed.time_mlp.2.weight"
+    odd[name] = torch.stack([truth[name], truth[name] * 0], dim=-1)[..., 0]
+    both = torch.cat([truth["transformer.proj_out.bias"], truth["transformer.norm_out.linear.bias"]])
+    odd["transformer.proj_out.bias"], odd["transformer.norm_out.linear.bias"] = both[:100], both[100:]
+    path = save(tmp_path / "model.pt", odd)
+
+    repair(path, tmp_path / "out.safetensors")
+
+    assert same(load_officially(tmp_path / "out.safetensors"), truth)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64", "float16"])
+@pytest.mark.parametrize("ending", ["safetensors", "pt"])
+def test_half_precision_is_torchs(dtype: str, ending: str, tmp_path: Path, truth: State) -> None:
+    """fp16, when asked for, has the bits of torch's `.half()`, from any type; counters stay."""
+    import torch
+    from safetensors.torch import load_file
+
+    source = {name: tensor.to(getattr(torch, dtype)) for name, tensor in truth.items()} | scalars()
+    path = save(tmp_path / f"model.{ending}", {"ema_model_state_dict": source} if ending == "pt" else source)
+
+    done = repair(path, tmp_path / "out.safetensors", dtype="fp16")
+
+    if dtype == "float16":
+        assert done.how == "nothing"
+        return
+    written = load_file(tmp_path / "out.safetensors")
+    assert {name: tensor.dtype for name, tensor in written.items() if name in truth} == dict.fromkeys(
+        truth, torch.float16
+    )
+    assert same({name: written[name] for name in truth}, half({name: source[name] for name in truth}))
+    assert same(load_officially(tmp_path / "out.safetensors"), {n: source[n].half().float() for n in truth})
+
+
+def test_half_precision_is_bit_equal_over_all_magnitudes(tmp_path: Path, truth: State) -> None:
+    """Normal, subnormal and rounded values of float32 come out as torch rounds them; what doesn't fit is refused."""
+    import torch
+    from safetensors.torch import load_file
+
+    bits = np.random.default_rng(0).integers(0, 2**32, 32 * 256, dtype=np.uint32).view(np.float32)
+    values = torch.from_numpy(
+        np.where(np.abs(bits) < 65000, bits, 1 / (1 + np.abs(np.nan_to_num(bits, posinf=1, neginf=1))))
+    ).float()
+    name = "transformer.time_embed.time_mlp.0.weight"
+    path = save(tmp_path / "model.safetensors", truth | {name: values.reshape(32, 256)})
+
+    repair(path, tmp_path / "out.safetensors", dtype="fp16")
+
+    assert torch.equal(
+        load_file(tmp_path / "out.safetensors")[name].view(torch.int16),
+        values.reshape(32, 256).half().view(torch.int16),
+    )
+    huge = save(tmp_path / "huge.safetensors", truth | {name: values.reshape(32, 256) + 70000})
+    with pytest.raises(CheckpointUnusable, match="half precision"):
+        repair(huge, tmp_path / "none.safetensors", dtype="fp16")
+    assert names(tmp_path) == ["huge.safetensors", "model.safetensors", "out.safetensors"]

@@ -1,0 +1,201 @@
+"""What a broken download leaves, and what the next one makes of it; and stores that don't keep to the rules of parts."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cloning.errors import StorageUnavailable
+from cloning.partial import PartWriter, resumable
+from cloning.ports import DigestMismatch
+from s3_utils import MIB, S3Store, s3_client
+from tests.conftest import ROOT
+from tests.servers import Fault, Faults, Server, spoiling
+
+PART = 5 * MIB  # S3's smallest
+PARTS = 4
+BYTES = "application/octet-stream"
+
+
+class Bucket:
+    """A large object in a bucket, behind a proxy, and the file that it becomes."""
+
+    def __init__(self, store: S3Store, faults: Faults, folder: Path) -> None:
+        self.store = store
+        self.faults = faults
+        self.source = folder / "source"
+        self.folder = folder / "target"
+        self.target = self.folder / "model"
+        self.upload()
+
+    def upload(self) -> None:
+        self.source.write_bytes(os.urandom((PARTS - 1) * PART + 3))
+        self.store.upload("model", self.source, content_type=BYTES)
+
+    def download(self) -> list[str]:
+        """Fetch it, prove the bytes, and give the parts that were asked for."""
+        self.faults.seen.clear()
+        self.store.download("model", self.target, sha256=hashlib.sha256(self.source.read_bytes()).hexdigest())
+        assert self.target.read_bytes() == self.source.read_bytes()
+        assert list(self.folder.iterdir()) == [self.target]
+        return sorted(seen.headers.get("Range", "whole") for seen in self.faults.seen if seen.method == "GET")
+
+    def break_off(self) -> None:
+        """A download that loses its third part for good, and keeps the others."""
+        self.faults.choose = lambda request: Fault(keep=9) if request.headers.get("Range") == part(2) else None
+        with pytest.raises(StorageUnavailable):
+            self.store.download("model", self.target)
+        self.faults.choose = lambda _: None
+        assert not self.target.exists()
+
+    @property
+    def data(self) -> Path:
+        """What has come so far."""
+        return max(self.folder.glob(".*.part"), key=lambda path: path.stat().st_size)
+
+
+def part(index: int) -> str:
+    end = (PARTS - 1) * PART + 3 if index == PARTS - 1 else (index + 1) * PART
+    return f"bytes={index * PART}-{end - 1}"
+
+
+@pytest.fixture
+def broken(server: Server, bucket: str, tmp_path: Path) -> Iterator[Bucket]:
+    with spoiling(server) as (proxy, faults):
+        client = s3_client(proxy.settings(bucket), attempts=1)
+        yield Bucket(S3Store(bucket, client, part_bytes=PART, threads=2, sleep=lambda _: None), faults, tmp_path)
+
+
+def test_a_later_call_fetches_only_what_lacks(broken: Bucket) -> None:
+    """Whole parts stay beside the target with their version; the next call, in any process, goes on from there."""
+    broken.break_off()
+
+    asked = broken.download()
+
+    assert part(0) not in asked
+    assert part(2) in asked
+    assert "whole" not in asked
+
+
+def test_parts_of_an_older_version_are_not_kept(broken: Bucket) -> None:
+    """The object was replaced between two attempts: everything is fetched anew."""
+    broken.break_off()
+    broken.upload()
+
+    assert len(broken.download()) == PARTS
+
+
+def test_a_kept_part_that_is_damaged_is_fetched_again(broken: Bucket) -> None:
+    """A crash of the machine may leave a part in the journal whose bytes never reached the disk: its CRC tells."""
+    broken.break_off()
+    with broken.data.open("r+b") as file:
+        file.seek(100)
+        file.write(b"\0\1\2\3")
+
+    assert part(0) in broken.download()
+
+
+def test_a_journal_that_is_cut_short_counts_up_to_there(broken: Bucket) -> None:
+    """A torn last line is no part."""
+    broken.break_off()
+    (journal,) = broken.folder.glob(".*.journal.part")
+    journal.write_text(journal.read_text()[:-4])
+
+    assert len(broken.download()) >= 2
+
+
+def test_bytes_that_are_not_the_promised_ones_leave_nothing(broken: Bucket) -> None:
+    """A wrong sha256 condemns all parts, and an older file at the target stays."""
+    broken.folder.mkdir()
+    broken.target.write_bytes(b"older")
+
+    with pytest.raises(DigestMismatch):
+        broken.store.download("model", broken.target, sha256="0" * 64)
+
+    assert [path.read_bytes() for path in broken.folder.iterdir()] == [b"older"]
+
+
+def test_a_store_without_ranges_is_read_in_one_stream(broken: Bucket) -> None:
+    """Some servers answer every range with the whole object."""
+    broken.faults.deaf_to = ("range",)
+
+    broken.download()
+
+
+def test_versions_are_not_mixed_by_a_store_without_conditions(broken: Bucket) -> None:
+    """If-Match is ignored by some servers: the version of each part's reply tells."""
+    broken.faults.deaf_to = ("if-match",)
+    replaced: list[bool] = []
+
+    def replace_once(request: object) -> None:
+        if not replaced and getattr(request, "headers", {}).get("Range") == part(1):
+            replaced.append(True)
+            broken.faults.choose = lambda _: None
+            broken.source.write_bytes(os.urandom((PARTS - 1) * PART + 3))
+            broken.store.upload("model", broken.source, content_type=BYTES)
+
+    broken.faults.choose = replace_once  # a fault that only looks on
+    broken.store.download("model", broken.target)
+
+    assert replaced
+    assert broken.target.read_bytes() == broken.source.read_bytes()
+
+
+def test_a_second_process_does_not_wait_for_the_first(broken: Bucket) -> None:
+    """Whoever finds the parts in another's hands fetches for itself; both end with the whole file."""
+    with resumable(broken.target) as other:
+        broken.store.download("model", broken.target)
+        other.data.write_bytes(b"the other one's")
+
+    assert broken.target.read_bytes() == b"the other one's"
+    assert list(broken.folder.iterdir()) == [broken.target]
+
+
+def test_a_part_that_comes_late_is_hashed_as_it_came(tmp_path: Path) -> None:
+    """Parts may have any size: what is hashed of one never reaches into the next, which may not be there yet."""
+    whole, first_is_hashed = os.urandom(2500), threading.Event()
+
+    def fetch(start: int, length: int, part: PartWriter) -> None:
+        assert start == 0 or first_is_hashed.wait(30)
+        part.restart()
+        part.write(whole[start : start + length])
+
+    with resumable(tmp_path / "x") as arrival:
+        digest = arrival.fill("v", 2500, fetch, part_bytes=1000, threads=3, progress=lambda _: first_is_hashed.set())
+
+    assert (tmp_path / "x").read_bytes() == whole
+    assert digest == hashlib.sha256(whole).hexdigest()
+
+
+def test_a_full_disk_is_found_before_the_first_part(tmp_path: Path) -> None:
+    """A file that can't fit is refused by the disk's own numbers; nothing is fetched and nothing stays."""
+    fetched: list[int] = []
+
+    with pytest.raises(OSError, match="No space left"), resumable(tmp_path / "x") as arrival:
+        arrival.fill("v", 1 << 60, lambda start, *_: fetched.append(start), part_bytes=1 << 30, threads=1)
+
+    assert fetched == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_on_the_way_leaves_nothing(broken: Bucket, server: Server, bucket: str) -> None:
+    """The kernel refuses a write (here: a limit on the size of files); what has come goes, and an older file stays."""
+    broken.folder.mkdir()
+    broken.target.write_bytes(b"older")
+    script = (
+        "import pathlib, resource, sys\nfrom cloning.settings import Settings\nfrom s3_utils import S3Store\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({PART}, {PART}))\n"
+        f"try:\n    S3Store.from_settings(Settings()).download('model', pathlib.Path({str(broken.target)!r}))\n"
+        "except OSError as error:\n    sys.exit(7)\n"
+    )
+    environment = {**os.environ, **server.environment(bucket)}
+
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, check=False)
+
+    assert done.returncode == 7
+    assert [path.read_bytes() for path in broken.folder.iterdir()] == [b"older"]

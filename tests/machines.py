@@ -1,0 +1,99 @@
+"""Machines that share a bucket and a hub, to see which of them moves what."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from safetensors.numpy import load_file, save_file
+
+from cloning.errors import StorageUnavailable
+from cloning.ports import ObjectInfo, Progress
+from local.folder_store import FolderStore
+from tests.conftest import ROOT
+
+HUB_URL = "hf://somebody/something/model.safetensors"
+
+
+class Hub:
+    """Answers every hf:// URL with one file, and counts."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.calls = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, url: str) -> Path:
+        with self._lock:
+            self.calls += 1
+        assert url == HUB_URL
+        return self.file
+
+
+class CountingStore(FolderStore):
+    """A folder that notes each file that is moved, and its size; it may fail at the n-th."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.downloads: list[ObjectInfo] = []
+        self.uploads: list[str] = []
+        self.gone = False
+
+    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> None:
+        self._answer()
+        self.downloads.append(self.head(key))
+        super().download(key, path, sha256=sha256, progress=progress)
+
+    def upload(self, key: str, path: Path, *, content_type: str, progress: Progress | None = None) -> str:
+        self._answer()
+        self.uploads.append(key)
+        return super().upload(key, path, content_type=content_type, progress=progress)
+
+    def create(self, key: str, body: bytes, *, content_type: str) -> str:
+        self._answer()
+        return super().create(key, body, content_type=content_type)
+
+    def _answer(self) -> None:
+        if self.gone:
+            raise StorageUnavailable("the bucket does not answer")
+
+
+def files_under(folder: Path) -> list[str]:
+    """Every file, but locks, relative to the folder."""
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"
+    )
+
+
+def python(script: str, *words: object, **environment: str) -> "subprocess.Popen[str]":
+    """A program of ours in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, words)],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        text=True,
+    )
+
+
+def kill(process: "subprocess.Popen[str]") -> None:
+    """As the kernel's memory killer does: no handler runs."""
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def same_weights(one: Path, other: Path, prefix: str = "ema.") -> bool:
+    """Whether the files hold the same bits, the first's names without the prefix."""
+    first = {name.removeprefix(prefix): array.tobytes() for name, array in load_file(one).items()}
+    second = {name: array.tobytes() for name, array in load_file(other).items()}
+    return first == second
+
+
+def retrained(path: Path, times: float) -> None:
+    """Other weights under the same names."""
+    save_file(
+        {name: array * times if "transformer" in name else array for name, array in load_file(path).items()}, path
+    )
