@@ -5,7 +5,6 @@ Past `parse` nothing is a raw dict and nothing is checked twice. `endpoint` is r
 field names of older clients as today's (OLDER_NAMES). What older services answered with invented values is refused by name.
 """
 
-import difflib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from pydantic import (
 from cloning.encoding import decode_base64
 from cloning.errors import InvalidRequest, InvalidText, UnknownAction
 from cloning.keys import is_id
+from cloning.problems import explained, shown, suggestion
 
 OLDER_NAMES = {"voice_name": "voice", "local_voice": "voice", "voice_file": "audio", "voice_file_url": "audio_url"}
 OLDER_ACTIONS = {"list_voices": "voices"}
@@ -35,8 +35,6 @@ NOT_THERE_YET = {
     "text_file": "a voice's transcript is made from its audio; send 'transcript' to set it yourself",
     "text_file_url": "a voice's transcript is made from its audio; send 'transcript' to set it yourself",
 }
-_LONGEST_SHOWN = 60
-_MOST_PROBLEMS = 5
 _MOST_FIELDS = 64
 AudioFormat = Literal["wav", "flac", "mp3", "ogg"]
 Delivery = Literal["url", "inline", "both"]
@@ -240,7 +238,7 @@ REQUESTS: dict[str, type[AnyRequest]] = {
 def parse(raw: object, limits: Limits) -> AnyRequest:
     """The request in a job's `input`. Raises InvalidRequest or one of its kinds."""
     if not isinstance(raw, Mapping):
-        raise InvalidRequest(f'input is {_shown(raw)}; send a JSON object like {{"action": "health"}}', field="input")
+        raise InvalidRequest(f'input is {shown(raw)}; send a JSON object like {{"action": "health"}}', field="input")
     if len(raw) > _MOST_FIELDS:
         raise InvalidRequest(f"input has {len(raw)} fields; no action takes more than {_MOST_FIELDS}", field="input")
     fields = {str(name): value for name, value in raw.items()}
@@ -250,7 +248,7 @@ def parse(raw: object, limits: Limits) -> AnyRequest:
     try:
         return model.model_validate(fields, context=limits)
     except ValidationError as error:
-        raise _explained(error, fields, model) from None
+        raise explained(error, fields, model.action, model) from None
 
 
 def _take_action(fields: dict[str, object]) -> str:
@@ -266,7 +264,7 @@ def _take_action(fields: dict[str, object]) -> str:
     action = actions.pop() if actions else Generate.action
     if action not in REQUESTS:
         raise UnknownAction(
-            f"unknown action {_shown(action)}{_suggestion(action, REQUESTS)}; the actions are {', '.join(REQUESTS)}",
+            f"unknown action {shown(action)}{suggestion(action, REQUESTS)}; the actions are {', '.join(REQUESTS)}",
             field="action", allowed=list(REQUESTS),
         )  # fmt: skip
     return action
@@ -289,34 +287,3 @@ def _with_todays_names(fields: dict[str, object], model: type[Request]) -> dict[
             raise InvalidRequest(f"{name!r} is the older name of {today!r}; send one of them", field=name)
         renamed[today] = value
     return renamed
-
-
-def _explained(error: ValidationError, fields: Mapping[str, object], model: type[Request]) -> InvalidRequest:
-    """The first problem as the message, all of them as details."""
-    found = error.errors()[:_MOST_PROBLEMS]
-    problems = [_problem(item["type"], item["loc"], item["msg"], fields, model) for item in found]
-    field, message = problems[0]
-    return InvalidRequest(message, field=field, problems=[text for _, text in problems])
-
-
-def _problem(
-    kind: str, location: tuple[int | str, ...], message: str, fields: Mapping[str, object], model: type[Request]
-) -> tuple[str, str]:
-    field = str(location[0])[:_LONGEST_SHOWN] if location else "input"
-    if kind == "extra_forbidden":
-        return field, f"unknown field {_shown(field)} for {model.action}{_suggestion(field, model.model_fields)}"
-    if kind == "missing":
-        return field, f"field {field!r} is missing: {model.model_fields[field].description}"
-    rule = message.removeprefix("Value error, ").removeprefix("Input ")
-    return field, f"{field} {rule}" + (f"; got {_shown(fields[field])}" if field in fields else "")
-
-
-def _suggestion(word: str, choices: Mapping[str, object]) -> str:
-    close = difflib.get_close_matches(word[:_LONGEST_SHOWN], choices, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _shown(value: object) -> str:
-    """A value short enough for a message; a caller's audio must not come back in an error."""
-    text = repr(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 20]}... ({len(text)} characters)"

@@ -3,6 +3,7 @@ Checkpoint files: from the hub or the bucket to this disk, known, whole and load
 
 What a file is, and what it becomes:
     inspection   ready, repairable or refused, and why (reading, contents, tensorfile, picklefile, unpickling: by the header alone)
+    diagnosis    a verdict, and how tensors are compared with what a model needs
     layouts      what an F5-TTS file holds, against what its architecture has (architectures); xtts, xtts_keys: the same for XTTS
     repair       makes it loadable, proves it and leaves the source alone (writing, tensorcopy, torchfile)
     vocabulary   how many entries a vocab.txt has

@@ -21,14 +21,14 @@ from model_cache.layouts import Wanted
 from model_cache.tensorcopy import Progress, becomes_half
 from model_cache.tensorfile import rename_in_place
 from model_cache.vocabulary import vocabulary_size
-from model_cache.writing import Written, rename_into, write_safetensors, write_torch
+from model_cache.writing import Options, Written, rename_into, write_safetensors, write_torch
 
 How = Literal["nothing", "in-place-rename", "compacting-copy", "converted"]
 
 
 @dataclass(frozen=True)
 class Repaired:
-    """What was done. `sha256` is the new file's; None where nothing was written, or only a header."""
+    """What was done. `sha256` is the new file's; None if nothing was written, or only a header."""
 
     how: How
     bytes_written: int
@@ -42,13 +42,14 @@ def repair(
     inspection: Inspection | None = None,
     dtype: Literal["keep", "fp16"] = "keep",
     prune: bool = False,
+    digest: bool = True,
     progress: Progress | None = None,
 ) -> Repaired:
     """
     Write `out`, loadable, from `source`; appears whole or not at all. A ready file is left alone: `out` stays absent.
 
     `dtype` "fp16" casts every float, which is what f5_tts does on a GPU. `prune` also writes a ready file anew, with nothing but
-    what loading needs. Raises CheckpointUnusable if the file is refused or changed since `inspection`, ValueError for an `out`
+    what loading needs; without `digest` its sha256 is not taken, which costs as much as a copy. Raises CheckpointUnusable if the file is refused or changed since `inspection`, ValueError for an `out`
     with another ending than loaders go by, FileExistsError, OSError.
     """
     inspection = inspection or inspect(source)
@@ -59,7 +60,7 @@ def repair(
         return Repaired("nothing", 0, None)
     _expect_place(out, diagnosis.output)
     with _appearing(out) as new:
-        how, written = _write(source, new, inspection, half=half, progress=progress)
+        how, written = _write(source, new, inspection, Options(half, digest, progress))
         after = inspect_for(new, inspection.wanted)
         if after.verdict != "ready":
             raise CheckpointUnusable(
@@ -168,14 +169,12 @@ def _names_suffice(inspection: Inspection, *, half: bool) -> bool:
     return same and not half and contents is not None and len(diagnosis.kept) == contents.count
 
 
-def _write(
-    source: Path, new: Path, inspection: Inspection, *, half: bool, progress: Progress | None
-) -> tuple[How, Written]:
+def _write(source: Path, new: Path, inspection: Inspection, options: Options) -> tuple[How, Written]:
     diagnosis, contents = inspection.diagnosis, inspection.contents
     if diagnosis.output == "torch":
-        return "converted", write_torch(source, new, diagnosis.kept, diagnosis.config, half=half, progress=progress)
-    if _names_suffice(inspection, half=half):
-        return "in-place-rename", rename_into(source, new, diagnosis.kept, progress=progress)
-    written = write_safetensors(source, new, diagnosis.kept, half=half, progress=progress)
-    converted = half or contents is None or contents.kind == "torch"
+        return "converted", write_torch(source, new, diagnosis.kept, diagnosis.config, options)
+    if _names_suffice(inspection, half=options.half):
+        return "in-place-rename", rename_into(source, new, diagnosis.kept, options)
+    written = write_safetensors(source, new, diagnosis.kept, options)
+    converted = options.half or contents is None or contents.kind == "torch"
     return "converted" if converted else "compacting-copy", written

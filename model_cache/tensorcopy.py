@@ -1,15 +1,13 @@
 """
 A tensor's bytes from one file into another, at constant memory: as they are, without their gaps, or in half precision.
 
-Every block that was written is read back and compared with what it must be, while the next one is being copied.
+What was written is read back and compared with what it must be, while the disk stores it.
 """
 
 import errno
-import hashlib
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,12 +17,13 @@ from cloning.errors import CheckpointUnusable
 from model_cache.contents import WEIGHT_TYPES, Tensor, row_major
 
 BLOCK = 8 << 20  # bytes
-_STEP = 1 << 20  # bytes; what is compared at once stays in the processor's cache
-_AHEAD = 4  # blocks that the copy may be ahead of the check
+_STEP = 1 << 20  # bytes, of what passes through here
+_STRETCH = 1 << 18  # bytes, of what is only looked at
 
 Progress = Callable[[int, int], None]
 """Told the bytes done and the bytes in all."""
 
+_EXPONENT = 0x7C00  # of half precision; all ones for infinities and what is no number
 _NUMPY = {
     "F32": "<f4",
     "F64": "<f8",
@@ -79,30 +78,30 @@ def _continues(last: Piece, piece: Piece) -> bool:
 
 
 def transfer(
-    reader: int, writer: int, work: Iterable[Piece], digest: Any = None, progress: Progress | None = None
-) -> int:
+    reader: int, writer: int, work: Iterable[Piece], *, digest: Any = None, progress: Progress | None = None
+) -> None:
     """
-    Write the pieces and prove each block by reading it back; returns the bytes written. `digest` takes them in their order.
+    Write the pieces, which follow each other without a gap, and prove each by reading it back; `digest` takes their bytes.
 
     `reader` and `writer` are file descriptors. Raises CheckpointUnusable if the source shrinks, if what was written is not
     what it must be, or if a value doesn't fit half precision; OSError if the disk is full.
     """
     work = list(work)
     total, done = sum(piece.size for piece in work), 0
-    checks: deque[Future[None]] = deque()
-    with ThreadPoolExecutor(1, thread_name_prefix="compare") as pool:
-        for piece in work:
-            for offset, size in _blocks(piece):
-                _write(reader, writer, piece, offset, size)
-                checks.append(pool.submit(_check, reader, writer, piece, offset, size, digest))
-                if len(checks) > _AHEAD:
-                    checks.popleft().result()
-                done += size
-                if progress:
-                    progress(done, total)
-        for check in checks:
-            check.result()
-    return done
+    for piece in work:
+        for offset, size in _blocks(piece):
+            _write(reader, writer, piece, offset, size)
+            done += size
+            if progress:
+                progress(done, total)
+    # The disk takes its time to store what was written; it is compared and digested meanwhile.
+    with ThreadPoolExecutor(2) as pool:
+        proofs = [pool.submit(compare, reader, writer, work)]
+        if digest and work:
+            proofs.append(pool.submit(_digest, writer, work[0].begin, total, digest))
+        os.fsync(writer)
+        for proof in proofs:
+            proof.result()
 
 
 def read_blocks(reader: int, tensor: Tensor, *, half: bool) -> Iterator[bytes]:
@@ -112,16 +111,11 @@ def read_blocks(reader: int, tensor: Tensor, *, half: bool) -> Iterator[bytes]:
             yield _bytes(reader, piece, offset, size)
 
 
-def check(reader: int, writer: int, work: Iterable[Piece]) -> None:
+def compare(reader: int, writer: int, work: Iterable[Piece]) -> None:
     """Compare what was written with what it must be; raises CheckpointUnusable."""
     for piece in work:
         for offset, size in _blocks(piece):
-            _check(reader, writer, piece, offset, size, None)
-
-
-def digest_of() -> Any:
-    """A fresh sha256."""
-    return hashlib.sha256()
+            _compare(reader, writer, piece, offset, size)
 
 
 def _blocks(piece: Piece) -> Iterator[tuple[int, int]]:
@@ -155,17 +149,40 @@ def _copy(reader: int, writer: int, source: int, target: int, size: int) -> None
         source, target, size = source + copied, target + copied, size - copied
 
 
-def _check(reader: int, writer: int, piece: Piece, offset: int, size: int, digest: Any) -> None:
-    step = _STEP if piece.plain else size
-    for begin in range(offset, offset + size, step):
-        count = min(step, offset + size - begin)
-        there = _read(writer, piece.begin + begin, count)
-        if there != _bytes(reader, piece, begin, count):
-            raise CheckpointUnusable(
-                "what was written differs from its source: the disk, or a source that somebody changes. Try again"
-            )
-        if digest:
-            digest.update(there)
+def _compare(reader: int, writer: int, piece: Piece, offset: int, size: int) -> None:
+    if piece.plain:
+        left, right = (
+            _stretches(reader, piece.tensor.begin + offset, size),
+            _stretches(writer, piece.begin + offset, size),
+        )
+        same = all(a == b for a, b in zip(left, right, strict=True))
+    else:
+        same = _bytes(reader, piece, offset, size) == _read(writer, piece.begin + offset, size)
+    if not same:
+        raise CheckpointUnusable(
+            "what was written differs from its source: the disk, or a source that somebody changes. Try again"
+        )
+
+
+def _digest(file: int, offset: int, size: int, digest: Any) -> None:
+    for stretch in _stretches(file, offset, size):
+        digest.update(stretch)
+
+
+def _stretches(file: int, offset: int, size: int) -> Iterator[bytearray]:
+    """The bytes of a file, in one small buffer that stays in the processor's cache; valid until the next one is asked for."""
+    buffer = bytearray(min(size, _STRETCH))
+    while size:
+        if size < len(buffer):
+            buffer = bytearray(size)
+        filled = 0
+        while filled < len(buffer):
+            count = os.preadv(file, [memoryview(buffer)[filled:]], offset + filled)
+            if not count:
+                raise _shrunk()
+            filled += count
+        yield buffer
+        offset, size = offset + filled, size - filled
 
 
 def _bytes(reader: int, piece: Piece, offset: int, size: int) -> bytes:
@@ -207,7 +224,7 @@ def _halved(raw: bytes, dtype: str) -> bytes:
         values = (values.astype("<u4") << 16).view("<f4")
     with np.errstate(over="ignore", under="ignore"):
         half = values.astype("<f4", copy=False).astype("<f2")
-    if not np.isfinite(half).all():
+    if (half.view("<u2") & _EXPONENT == _EXPONENT).any():
         raise CheckpointUnusable(
             "a weight doesn't fit half precision (65504 at most, and no NaN): keep the file's own precision"
         )

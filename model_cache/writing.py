@@ -4,89 +4,95 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cloning.errors import CheckpointUnusable
 from model_cache.contents import Tensor
 from model_cache.reading import read_contents
-from model_cache.tensorcopy import Progress, check, digest_of, in_half, pieces, read_blocks, transfer
+from model_cache.tensorcopy import Progress, compare, in_half, pieces, read_blocks, transfer
 from model_cache.tensorfile import TensorInfo, encode_header, read_header
 from model_cache.torchfile import write_archive
 
 
 @dataclass(frozen=True)
 class Written:
-    """A new file's size in bytes and its sha256 in lower-case hex."""
+    """A new file's size in bytes and, if asked for, its sha256 in lower-case hex."""
 
     size: int
-    sha256: str
+    sha256: str | None
 
 
-def write_safetensors(
-    source: Path, out: Path, kept: Mapping[str, Tensor], *, half: bool = False, progress: Progress | None = None
-) -> Written:
+@dataclass(frozen=True)
+class Options:
+    """How to write: cast floats to half precision, take the sha256 (costs as much as a copy), tell the progress."""
+
+    half: bool = False
+    digest: bool = True
+    progress: Progress | None = None
+
+
+def write_safetensors(source: Path, out: Path, kept: Mapping[str, Tensor], options: Options = Options()) -> Written:
     """
     Write `out` with the tensors `kept` of `source`, largest types first and then in their order there.
 
     Raises FileExistsError, CheckpointUnusable if a byte of the result is not what it must be, OSError.
     """
-    placed = _placed(kept, half=half)
-    start = encode_header(placed, {"format": "pt"})
-    return _write(source, out, start, placed, kept, half=half, progress=progress)
+    placed = _placed(kept, half=options.half)
+    return _write(source, out, encode_header(placed, {"format": "pt"}), placed, kept, options)
 
 
-def rename_into(source: Path, out: Path, names: Mapping[str, Tensor], *, progress: Progress | None = None) -> Written:
+def rename_into(source: Path, out: Path, names: Mapping[str, Tensor], options: Options = Options()) -> Written:
     """
     Write `out` with all tensors of the safetensors file `source`, each where it was, under new names.
 
     Raises ValueError if the names don't fit into the old header; else as `write_safetensors`.
     """
     header = read_header(source)
-    placed = {
-        name: TensorInfo(tensor.dtype, tensor.shape, tensor.begin - header.data_start, tensor.begin - header.data_start + tensor.size)
-        for name, tensor in sorted(names.items(), key=lambda item: item[1].begin)
-    }  # fmt: skip
+    placed = {}
+    for name, tensor in sorted(names.items(), key=lambda item: item[1].begin):
+        begin = tensor.begin - header.data_start
+        placed[name] = TensorInfo(tensor.dtype, tensor.shape, begin, begin + tensor.size)
     start = encode_header(placed, header.metadata, header.length)
-    return _write(source, out, start, placed, names, half=False, progress=progress)
+    return _write(source, out, start, placed, names, replace(options, half=False))
 
 
 def write_torch(
-    source: Path,
-    out: Path,
-    kept: Mapping[str, Tensor],
-    config: Any,
-    *,
-    half: bool = False,
-    progress: Progress | None = None,
+    source: Path, out: Path, kept: Mapping[str, Tensor], config: Any, options: Options = Options()
 ) -> Written:
     """Write `out` as torch.save would write `{"model": kept, "config": config}`; else as `write_safetensors`."""
-    total, done = sum((in_half(tensor) if half else tensor).size for tensor in kept.values()), 0
+    shown = _shown(kept, half=options.half)
+    total, done = sum(tensor.size for tensor in shown.values()), 0
     with _opened(source, os.O_RDONLY) as reader:
 
         def blocks(name: str) -> Iterator[bytes]:
             nonlocal done
-            for block in read_blocks(reader, kept[name], half=half):
+            for block in read_blocks(reader, kept[name], half=options.half):
                 yield block
                 done += len(block)
-                if progress:
-                    progress(done, total)
+                if options.progress:
+                    options.progress(done, total)
 
-        shown = {name: in_half(tensor) if half else tensor for name, tensor in kept.items()}
         write_archive(out, shown, blocks, config)
         there = read_contents(out).dicts.get(("model",), {})
         _expect(shown, there)
         with _opened(out, os.O_RDWR) as writer:
             os.fsync(writer)
-            check(reader, writer, pieces([(kept[name], there[name].begin) for name in kept], half=half))
+            compare(reader, writer, pieces([(kept[name], there[name].begin) for name in kept], half=options.half))
     with out.open("rb") as file:
-        return Written(out.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+        digest = hashlib.file_digest(file, "sha256").hexdigest() if options.digest else None
+    return Written(out.stat().st_size, digest)
+
+
+def _shown(kept: Mapping[str, Tensor], *, half: bool) -> dict[str, Tensor]:
+    """What the new file says of the tensors."""
+    return {name: in_half(tensor) if half else tensor for name, tensor in kept.items()}
 
 
 def _placed(kept: Mapping[str, Tensor], *, half: bool) -> dict[str, TensorInfo]:
     placed, position = {}, 0
-    shown = {name: in_half(tensor) if half else tensor for name, tensor in kept.items()}
+    shown = _shown(kept, half=half)
     for name, tensor in sorted(shown.items(), key=lambda item: (-item[1].itemsize, item[1].begin)):
         placed[name] = TensorInfo(tensor.dtype, tensor.shape, position, position + tensor.size)
         position += tensor.size
@@ -99,26 +105,18 @@ def _write(
     start: bytes,
     placed: Mapping[str, TensorInfo],
     kept: Mapping[str, Tensor],
-    *,
-    half: bool,
-    progress: Progress | None,
+    options: Options,
 ) -> Written:
-    digest = digest_of()
-    digest.update(start)
+    digest = hashlib.sha256(start) if options.digest else None
     size = len(start) + max((info.end for info in placed.values()), default=0)
-    work = pieces([(kept[name], len(start) + info.begin) for name, info in placed.items()], half=half)
+    work = pieces([(kept[name], len(start) + info.begin) for name, info in placed.items()], half=options.half)
     with _opened(source, os.O_RDONLY) as reader, _opened(out, os.O_RDWR | os.O_CREAT | os.O_EXCL) as writer:
         os.pwrite(writer, start, 0)
         os.truncate(writer, size)
-        transfer(reader, writer, work, digest, progress)
-        os.fsync(writer)
-    found = read_contents(out).dicts[()]
-    _expect(
-        {name: Tensor(info.dtype, info.shape, len(start) + info.begin) for name, info in placed.items()},
-        found,
-        places=True,
-    )
-    return Written(size, digest.hexdigest())
+        transfer(reader, writer, work, digest=digest, progress=options.progress)
+    meant = {name: Tensor(info.dtype, info.shape, len(start) + info.begin) for name, info in placed.items()}
+    _expect(meant, read_contents(out).dicts[()], places=True)
+    return Written(size, digest.hexdigest() if digest else None)
 
 
 def _expect(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], *, places: bool = False) -> None:

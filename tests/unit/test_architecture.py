@@ -27,7 +27,7 @@ ALLOWED = {
 ROOTS = {"handler.py", "local/demo.py", "model_cache/__main__.py"}
 # cloning: no module may import one that stands behind it.
 LAYERS = [
-    {"errors", "clock", "records", "versions", "log", "names", "settings"}, {"ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer"}, {"keys"},
+    {"errors", "clock", "records", "versions", "log", "names", "settings"}, {"ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer", "problems"}, {"keys"},
     {"requests", "audio", "planning", "job"}, {"voice"},
     {"voices", "jobs"}, {"synthesis", "service", "chunks"}, {"replies"}, {"generation"}, {"actions"},
 ]  # fmt: skip

@@ -21,7 +21,7 @@ from safetensors.numpy import load_file, save_file
 from cloning.errors import CheckpointUnusable
 from model_cache.reading import read_contents
 from model_cache.tensorfile import read_header, rename_in_place
-from model_cache.writing import write_safetensors
+from model_cache.writing import Options, write_safetensors
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -209,7 +209,7 @@ def test_writing_takes_constant_memory(tmp_path: Path, *, half: bool) -> None:
     there = read_contents(path).dicts[()]
 
     tracemalloc.start()
-    write_safetensors(path, tmp_path / "new", {"x": there["a"]}, half=half)
+    write_safetensors(path, tmp_path / "new", {"x": there["a"]}, Options(half))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

@@ -1,0 +1,50 @@
+"""What is wrong with a request, in words: which field, which value, what would do."""
+
+import difflib
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ValidationError
+
+from cloning.errors import InvalidRequest
+
+_LONGEST_SHOWN = 60
+_MOST_PROBLEMS = 5
+
+
+def explained(
+    error: ValidationError, fields: Mapping[str, object], action: str, model: type[BaseModel]
+) -> InvalidRequest:
+    """The first problem as the message, all of them as details."""
+    found = error.errors()[:_MOST_PROBLEMS]
+    problems = [_problem(item["type"], item["loc"], item["msg"], fields, action, model) for item in found]
+    field, message = problems[0]
+    return InvalidRequest(message, field=field, problems=[text for _, text in problems])
+
+
+def _problem(
+    kind: str,
+    location: tuple[int | str, ...],
+    message: str,
+    fields: Mapping[str, object],
+    action: str,
+    model: type[BaseModel],
+) -> tuple[str, str]:
+    field = str(location[0])[:_LONGEST_SHOWN] if location else "input"
+    if kind == "extra_forbidden":
+        return field, f"unknown field {shown(field)} for {action}{suggestion(field, model.model_fields)}"
+    if kind == "missing":
+        return field, f"field {field!r} is missing: {model.model_fields[field].description}"
+    rule = message.removeprefix("Value error, ").removeprefix("Input ")
+    return field, f"{field} {rule}" + (f"; got {shown(fields[field])}" if field in fields else "")
+
+
+def suggestion(word: str, choices: Mapping[str, object]) -> str:
+    """The choice that was probably meant, as the end of a sentence; empty if none is near."""
+    close = difflib.get_close_matches(word[:_LONGEST_SHOWN], choices, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def shown(value: object) -> str:
+    """A value short enough for a message; a caller's audio must not come back in an error."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 20]}... ({len(text)} characters)"
