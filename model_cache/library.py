@@ -11,7 +11,7 @@ from functools import cached_property
 from cloning import keys
 from cloning.errors import CheckpointUnusable, InvalidRequest, LicenseRefused
 from cloning.ports import NoSuchObject, ObjectStore
-from model_cache.catalog import BUCKET, CARD, Checkpoint, Entry, entries, find, of_card, parse_card
+from model_cache.catalog import BUCKET, CARD, UNKNOWN, Checkpoint, Entry, entries, find, of_card, parse_card
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Library:
         """Refuse what `find` refuses, and weights that don't allow commercial use if that is asked for (LicenseRefused)."""
         checkpoint = self.find(name)
         if commercial and not checkpoint.commercial:
-            allowed = [name for name, entry in self._entries.items() if entry.commercial]
+            allowed = [name for name, entry in self._entries.items() if entry.commercial and entry.config != UNKNOWN]
             raise LicenseRefused(
                 f"the weights of {checkpoint.name!r} are not for commercial use (licence {checkpoint.license}): choose others "
                 f"({', '.join(allowed)}, or your own), or leave require_commercial out",

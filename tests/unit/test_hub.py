@@ -1,0 +1,35 @@
+"""The hub's own cache, after its file was taken."""
+
+from pathlib import Path
+
+from model_cache.hub import drop
+
+
+def test_a_file_that_was_taken_leaves_the_hubs_cache(tmp_path: Path) -> None:
+    """The link and the bytes behind it go; a second name of the same bytes, the cache's own copy, stays."""
+    hub = tmp_path / "hub"
+    blob, link, taken = hub / "blobs" / "etag", hub / "snapshots" / "main" / "model.safetensors", tmp_path / "copy"
+    for path in (blob, link):
+        path.parent.mkdir(parents=True)
+    blob.write_bytes(b"weights")
+    taken.hardlink_to(blob)
+    link.symlink_to("../../blobs/etag")
+
+    drop(link, hub)
+
+    assert not blob.exists()
+    assert not link.is_symlink()
+    assert taken.read_bytes() == b"weights"
+
+
+def test_nothing_outside_of_the_hubs_cache_is_dropped(tmp_path: Path) -> None:
+    """A file from elsewhere, and bytes that a link in the cache points to elsewhere, are not ours."""
+    hub, outside = tmp_path / "hub", tmp_path / "outside"
+    hub.mkdir()
+    outside.write_bytes(b"x")
+    (hub / "link").symlink_to(outside)
+
+    drop(outside, hub)
+    drop(hub / "link", hub)
+
+    assert outside.read_bytes() == b"x"
