@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import pytest
-from omegaconf import OmegaConf
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from cloning.service import Call, Service
 from cloning.settings import Settings
 from handler import answer
+from model_cache.catalog import UNKNOWN, entries
 from tests.conftest import ROOT
 
 EXPORT = ["export", "--frozen", "--no-dev", "--no-annotate", "--no-header", "--no-emit-project", "--quiet"]
@@ -271,10 +271,12 @@ def test_the_hubs_defaults_are_the_workers(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_hub_offers_the_catalogues_checkpoints() -> None:
-    """All of them, and no other."""
+    """All that can be used, and no other."""
     options = next(variable.input.options for variable in hub().env if variable.key == "CHECKPOINT" and variable.input)
 
-    assert {option["value"] for option in options or ()} == set(OmegaConf.load(ROOT / "model_cache" / "catalog.yaml"))
+    assert {option["value"] for option in options or ()} == {
+        name for name, entry in entries().items() if entry.config != UNKNOWN
+    }
 
 
 def test_the_hub_picks_hosts_whose_driver_runs_this_torch() -> None:
