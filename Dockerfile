@@ -55,7 +55,7 @@ RUN if [ -n "${BAKE_CHECKPOINT}" ]; then \
 from local.folder_store import FolderStore; from model_cache.cache import CheckpointCache; from model_cache.catalog import find; \
 CheckpointCache(FolderStore(Path('/tmp/bake')), Path(sys.argv[1])).local(find(sys.argv[2]))" "${MODEL_CACHE_DIR}" "${BAKE_CHECKPOINT}" \
         && hf download charactr/vocos-mel-24khz config.yaml pytorch_model.bin \
-        && rm -rf /tmp/bake "${MODEL_CACHE_DIR}/hub"; \
+        && rm -rf /tmp/bake "${MODEL_CACHE_DIR}/.hub"; \
     fi
 
 # Python is PID 1: SIGTERM reaches the SDK, which ends after the job in hand.

@@ -6,6 +6,7 @@ local disk by a rename, and publishes it in the bucket, `checkpoint.json` last. 
 
 What is checked when:
     fetched     header, names and shapes against the architecture; the sha256 of every file is taken (from the bucket: compared)
+    first load  of a process: as when fetched, the sha256 of every file included
     each load   the size of every file, header, names and shapes; the sha256 again if a file changed since it was last seen
 A copy that fails is fetched again. A checkpoint folder's own files are digested at each load, so a new file there is noticed.
 """
@@ -27,6 +28,7 @@ from model_cache import record as records
 from model_cache.catalog import Architecture, Checkpoint
 from model_cache.eviction import evict
 from model_cache.hub import FetchHub, drop, hub_fetcher
+from model_cache.inspection import inspect
 from model_cache.lease import Lease
 from model_cache.prepare import prepare
 from model_cache.published import Published
@@ -86,7 +88,8 @@ class CheckpointCache:
         watch: Watch = unwatched,
     ) -> None:
         self._folder = folder
-        self._hub_folder = folder / "hub"
+        self._proved: set[Path] = set()
+        self._hub_folder = folder / ".hub"  # no checkpoint can have that name
         self._sources = Sources(store, fetch_hub or hub_fetcher(self._hub_folder), watch)
         self._published = Published(store, watch)
         self._max_bytes = max_bytes
@@ -135,7 +138,7 @@ class CheckpointCache:
         for folder, record in self._shelf(checkpoint).copies():
             if (record.origin, record.dtype) == (origin, self._dtype):
                 lease = Lease(folder)
-                if _is_usable(folder, record, checkpoint):
+                if self._is_usable(folder, record, checkpoint):
                     self._publish(folder, record)
                     return _local(checkpoint, folder, record, "local", lease)
                 lease.release()
@@ -168,11 +171,13 @@ class CheckpointCache:
         with shelf.incoming(_digest_of(origin)) as raw, shelf.staging() as folder:
             sources = self._sources.of(checkpoint)
             fetched = {name: self._sources.fetch(source, raw) for name, source in sources.items()}
-            self._expect_known(checkpoint, fetched[MODEL].path)
+            with self._dropped_if_damaged(checkpoint, fetched[MODEL].path):
+                self._expect_known(checkpoint, fetched[MODEL].path)
             for name in sources.keys() - {MODEL}:
                 copy(fetched[name].path, folder / name)
             vocab = _vocab(folder, checkpoint)
-            done = prepare(fetched[MODEL], folder / MODEL, checkpoint, vocab, dtype=self._dtype, watch=self._watch)
+            with self._dropped_if_damaged(checkpoint, fetched[MODEL].path):
+                done = prepare(fetched[MODEL], folder / MODEL, checkpoint, vocab, dtype=self._dtype, watch=self._watch)
             files = records.measure(folder, origin, {MODEL: done.sha256})
             record = _describe(checkpoint, origin, done.mended, self._dtype, files)
             placed, lease = shelf.place(folder, record)
@@ -180,6 +185,17 @@ class CheckpointCache:
         if checkpoint.on_hub:
             drop(fetched[MODEL].path, self._hub_folder)
         return _local(checkpoint, placed, record, _came_from(checkpoint), lease)
+
+    @contextmanager
+    def _dropped_if_damaged(self, checkpoint: Checkpoint, path: Path) -> Iterator[None]:
+        """A damaged file goes from the hub's cache, so that the next call fetches it again; a whole one stays, refused or not."""
+        try:
+            yield
+        except CheckpointUnusable:
+            unreadable = inspect(path).layout == "unreadable"
+            if checkpoint.on_hub and (unreadable or (checkpoint.sha256 not in (None, records.sha256_of(path)))):
+                drop(path, self._hub_folder)
+            raise
 
     def _publish(self, folder: Path, record: Record, *, again: bool = False) -> None:
         """Tell the others, once. If the bucket takes nothing, they fetch for themselves; the next load here tries again."""
@@ -191,6 +207,19 @@ class CheckpointCache:
         except (ServiceError, DigestMismatch, NoSuchObject) as error:
             code = error.code if isinstance(error, ServiceError) else type(error).__name__
             _log.warning("checkpoint.not_published", extra={"checkpoint": record.name, "code": code})
+
+    def _is_usable(self, folder: Path, record: Record, checkpoint: Checkpoint) -> bool:
+        """The first time in this process every byte is digested: a disk may change them without a trace."""
+        try:
+            expect_loadable(folder / MODEL, checkpoint, _vocab(folder, checkpoint))
+            usable = records.is_intact(folder, record, trust_time=folder in self._proved)
+        except (CheckpointUnusable, FileNotFoundError):
+            usable = False
+        if usable:
+            self._proved.add(folder)
+        else:
+            _log.warning("checkpoint.local_copy_damaged", extra={"checkpoint": checkpoint.name})
+        return usable
 
     def _evict(self, needed: int) -> None:
         if self._max_bytes is not None:
@@ -204,17 +233,6 @@ class CheckpointCache:
 
     def _shelf(self, checkpoint: Checkpoint) -> Shelf:
         return Shelf(self._folder, checkpoint.name)
-
-
-def _is_usable(folder: Path, record: Record, checkpoint: Checkpoint) -> bool:
-    try:
-        expect_loadable(folder / MODEL, checkpoint, _vocab(folder, checkpoint))
-        usable = records.is_intact(folder, record)
-    except (CheckpointUnusable, FileNotFoundError):
-        usable = False
-    if not usable:
-        _log.warning("checkpoint.local_copy_damaged", extra={"checkpoint": checkpoint.name})
-    return usable
 
 
 @contextmanager

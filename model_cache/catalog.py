@@ -23,6 +23,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from cloning.errors import CheckpointUnusable, InvalidRequest
 from cloning.keys import ID_PATTERN
+from cloning.object_keys import check_key
 
 HUB = "hf://"
 BUCKET = "bucket:"
@@ -65,7 +66,7 @@ class Checkpoint:
 def _inside(path: str) -> str:
     if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
         raise ValueError("must lie in the folder of the checkpoint.json")
-    return path
+    return check_key(path)
 
 
 InnerPath = Annotated[str, Field(min_length=1), AfterValidator(_inside)]

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_cache.catalog import CARD
 from model_cache.lease import alone, last_used
+from model_cache.shelf import copies_in as placed_in
 from model_cache.shelf import forget
 
 _log = logging.getLogger(__name__)
@@ -53,12 +53,13 @@ def evict(root: Path, limit: int, *, name: str | None = None) -> list[Copy]:
 
 
 def _found(root: Path) -> Iterator[Copy]:
-    for card in root.glob(f"[A-Za-z0-9]*/[0-9a-f]*/{CARD}"):
-        try:
-            size = sum(path.stat().st_size for path in card.parent.rglob("*") if path.is_file())
-        except FileNotFoundError:  # another process evicts it
-            continue
-        yield Copy(card.parent, size, last_used(card.parent))
+    for name in root.glob("[A-Za-z0-9]*/"):
+        for folder, _ in placed_in(name):
+            try:
+                size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            except FileNotFoundError:  # another process evicts it
+                continue
+            yield Copy(folder, size, last_used(folder))
 
 
 def _is_gone(copy: Copy) -> bool:

@@ -1,10 +1,12 @@
 """The model hub, one file at a time."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
 from cloning.errors import CheckpointUnusable, HubUnavailable
 
+_DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 FetchHub = Callable[[str], Path]
 """An hf:// URL to a file on this disk, which stays the hub cache's. Raises CheckpointUnusable, HubUnavailable."""
 
@@ -18,6 +20,8 @@ def hub_fetcher(folder: Path) -> FetchHub:
         try:
             return Path(cached_path(url, cache_dir=folder))
         except Exception as error:  # the hub's client raises its own errors, httpx's, requests' and OSError
+            if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:
+                raise  # this disk's, not the hub's: the cache explains it
             raise _explained(url, error) from error
 
     return fetch

@@ -17,7 +17,7 @@ class Lease:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._release = weakref.finalize(self, _unlock, _locked(lock_of(folder)))
+        self._release = weakref.finalize(self, _unlock, _locked(lock_of(folder)), os.getpid())
 
     def release(self) -> None:
         """Let the copy go; more than once is fine."""
@@ -36,7 +36,7 @@ def alone(folder: Path) -> Iterator[bool]:
     try:
         yield free
     finally:
-        _unlock(descriptor)
+        _unlock(descriptor, os.getpid())
 
 
 def last_used(folder: Path) -> float:
@@ -66,7 +66,10 @@ def _locked(path: Path) -> int | None:
     return descriptor
 
 
-def _unlock(descriptor: int | None) -> None:
-    if descriptor is not None:
+def _unlock(descriptor: int | None, owner: int) -> None:
+    """By the process that locked: a forked child shares the lock, and must not take it from its parent."""
+    if descriptor is None:
+        return
+    if os.getpid() == owner:
         fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough: a forked child may hold the file open
-        os.close(descriptor)
+    os.close(descriptor)

@@ -87,13 +87,13 @@ def as_in_bucket(record: Record) -> Record:
     return _with_times(record, dict.fromkeys(record.files, 0))
 
 
-def is_intact(folder: Path, record: Record) -> bool:
+def is_intact(folder: Path, record: Record, *, trust_time: bool) -> bool:
     """
     Whether the files are the ones of the record.
 
-    The size is compared always; the sha256 only if the file changed since it was last seen, by the clock of its file system.
+    The size is compared always; with `trust_time` the sha256 only of files that changed since, by the clock of their file system.
     """
-    return all(is_same(folder / name, facts) for name, facts in record.files.items())
+    return all(is_same(folder / name, facts, trust_time=trust_time) for name, facts in record.files.items())
 
 
 def is_same(path: Path, facts: FileFacts, *, trust_time: bool = True) -> bool:

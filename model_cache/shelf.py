@@ -32,6 +32,10 @@ from model_cache.record import Record
 _STALE_S = 24 * 3600.0
 
 
+# The hidden folders that a cache makes; others are their owners'.
+_OURS = (".staging-", ".incoming-")
+
+
 class Shelf:
     """The copies of the checkpoint `name` in the cache folder `root`."""
 
@@ -41,13 +45,7 @@ class Shelf:
 
     def copies(self) -> Iterator[tuple[Path, Record]]:
         """Each copy's folder and record; whether the files are still the record's is for the reader to check."""
-        for card in sorted(self._folder.glob(f"[0-9a-f]*/{CARD}")):
-            try:
-                record = records.parse(card.read_bytes())
-            except FileNotFoundError:  # evicted since the folder was read
-                continue
-            if record:
-                yield card.parent, record
+        yield from copies_in(self._folder)
 
     @contextmanager
     def one_writer(self) -> Iterator[None]:
@@ -122,8 +120,25 @@ class Shelf:
         A volume may be shared by machines whose locks don't reach each other: their fresh folders are left alone.
         """
         for path in self._folder.glob(".*"):
+            if not path.name.startswith(_OURS):
+                continue
             if path.name.startswith(staging_prefix()) or time.time() - _touched(path) > _STALE_S:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def copies_in(folder: Path) -> Iterator[tuple[Path, Record]]:
+    """
+    The copies in a checkpoint's folder, with their records.
+
+    Only what a cache has placed there counts: a folder named by the digest that its record tells. Anything else is its owner's.
+    """
+    for card in sorted(folder.glob(f"[0-9a-f]*/{CARD}")):
+        try:
+            record = records.parse(card.read_bytes())
+        except OSError:  # evicted since the folder was read, or not ours to read
+            continue
+        if record and record.sha256 == card.parent.name:
+            yield card.parent, record
 
 
 def is_published(folder: Path) -> bool:

@@ -52,7 +52,7 @@ class Sources:
         if not source.startswith(BUCKET):
             return Fetched(_existing(Path(source)), private=False)
         key = source.removeprefix(BUCKET)
-        path = folder / PurePosixPath(key).name
+        path = folder / key  # the whole key: two files of one name in different folders are two files
         try:
             with self._watch(f"download {path.name}", self._store.head(key).size) as progress:
                 self._store.download(key, path, progress=progress)

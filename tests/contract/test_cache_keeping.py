@@ -19,9 +19,10 @@ from local.folder_store import FolderStore
 from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.catalog import BUCKET, CARD, Checkpoint, find
 from model_cache.eviction import copies_in, evict
+from model_cache.lease import Lease, alone
 from model_cache.library import Library
 from model_cache.record import Dtype
-from model_cache.shelf import staging_prefix
+from model_cache.shelf import Shelf, staging_prefix
 from tests.machines import HUB_URL, CountingStore, Hub, files_under, kill, python, retrained, same_weights
 
 NAME = "tiny-random-0"
@@ -390,3 +391,35 @@ def test_each_precision_is_published_for_itself(folder: Path, bucket: CountingSt
     assert [local.came_from for local in second] == ["bucket", "bucket"]
     assert [local.sha256 for local in second] == [local.sha256 for local in first]
     assert first[0].sha256 != first[1].sha256
+
+
+def test_what_the_cache_did_not_make_is_left_alone(tmp_path: Path) -> None:
+    """MODEL_CACHE_DIR may be a folder in which somebody keeps checkpoints, or a repository, of their own."""
+    theirs = tmp_path / "mine" / "emma-voice"
+    for folder in (theirs, tmp_path / "mine" / ".git"):
+        folder.mkdir(parents=True)
+        (folder / "checkpoint.json").write_text('{"name": "emma"}', encoding="utf-8")
+        os.utime(folder / "checkpoint.json", (0, 0))
+        os.utime(folder, (0, 0))
+
+    evict(tmp_path, 0)
+    with Shelf(tmp_path, "mine").one_writer():
+        pass
+
+    assert (theirs / "checkpoint.json").exists()
+    assert (tmp_path / "mine" / ".git" / "checkpoint.json").exists()
+
+
+def test_a_childs_end_does_not_free_its_parents_copy(tmp_path: Path) -> None:
+    """A forked child shares the lock; what its parent uses must not be evicted when it goes."""
+    folder = tmp_path / "copy"
+    lease = Lease(folder)
+    child = os.fork()
+    if child == 0:
+        lease.release()
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    with alone(folder) as free:
+        assert not free
+    lease.release()

@@ -5,6 +5,7 @@ A plain folder stands for the model hub wherever the hub itself is not what is t
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -198,7 +199,7 @@ def test_a_file_that_needs_nothing_is_taken_as_it_is(
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "vocab.txt", "vocoder/pytorch_model.bin"])
-@pytest.mark.parametrize("how", ["truncated", "flipped", "gone"])
+@pytest.mark.parametrize("how", ["truncated", "flipped", "rotten", "gone"])
 def test_a_damaged_local_file_is_fetched_again(
     machine: Callable[[str], CheckpointCache], folder: Path, file: str, how: str
 ) -> None:
@@ -209,8 +210,11 @@ def test_a_damaged_local_file_is_fetched_again(
     digest = sha256_of(path)
     if how == "truncated":
         path.write_bytes(path.read_bytes()[:-1])
-    elif how == "flipped":
-        damage(path, at=path.stat().st_size - 1)
+    elif how in ("flipped", "rotten"):
+        before = path.stat()
+        damage(path, at=before.st_size - 1)
+        if how == "rotten":  # a disk changes a bit, and no clock
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     else:
         path.unlink()
 
