@@ -12,7 +12,7 @@ from cloning.service import Call, Service
 from handler import answer
 from tests.conftest import SPOKEN
 
-SECRET = "/root/.aws/credentials of host gpu-7.internal"
+SECRET = "/srv/secrets/credentials of host gpu-7.internal"
 
 
 class Broken:
