@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -26,24 +25,10 @@ from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.catalog import CARD, Checkpoint, find
 from model_cache.record import sha256_of
 from tests.conftest import ROOT
+from tests.machines import HUB_URL as URL
+from tests.machines import Hub
 
-URL = "hf://somebody/something/model.safetensors"
 NAME = "tiny-random-0"
-
-
-class Hub:
-    """Answers every hf:// URL with one file, and counts."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.calls = 0
-        self._lock = threading.Lock()
-
-    def __call__(self, url: str) -> Path:
-        with self._lock:
-            self.calls += 1
-        assert url == URL
-        return self.file
 
 
 class ReadOnlyStore(FolderStore):
