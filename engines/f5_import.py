@@ -4,6 +4,10 @@ The one place that imports f5_tts's inference code.
 `f5_tts.model` imports its trainer, and the trainer imports wandb, accelerate, datasets and ema_pytorch: hundreds of megabytes
 that inference never uses and that are not installed here. So a placeholder stands in for `f5_tts.model.trainer`.
 
+Of what its modules import at their tops, speaking a sentence of a voice with a known transcript uses little. UNUSED waits for its
+first use (engines/deferred.py), and is the real thing from then on: Chinese text imports pypinyin, `transcribe` imports
+transformers. docs/decisions/0016-imports.md has what it saves; benchmarks/imports.py measures it.
+
 `f5_tts.infer.utils_infer` prints what it does, the text that it speaks included, to stdout, which belongs to the caller. Its
 name `print` is shadowed, and so is each `show_info=print` default; what it says goes to the log at DEBUG. Nothing of the
 process is redirected, so that other threads keep their stdout.
@@ -20,8 +24,22 @@ import threading
 import warnings
 from types import ModuleType
 
+from engines.deferred import deferred
+
 INFERENCE = "f5_tts.infer.utils_infer"
 TRAINER = "f5_tts.model.trainer"
+
+UNUSED = (
+    "matplotlib",  # utils_infer: a picture of the spectrogram
+    "librosa",  # modules: mel filters of BigVGAN; it brings numba and scikit-learn
+    "transformers",  # utils_infer: speech recognition
+    "pypinyin",  # utils: Chinese
+    "scipy",  # torchdiffeq: its adaptive solvers; vocos: an inverse MDCT
+    "encodec",  # vocos: another feature extractor
+    "einx",  # x_transformers: of which f5_tts takes the rotary embedding alone
+    "loguru",  # x_transformers: two warnings
+    "huggingface_hub",  # utils_infer, vocos: a vocoder without a folder
+)
 
 _NOISE = (
     # (category, message, module): what the import is known to warn of; anything else is news and gets through.
@@ -75,7 +93,11 @@ def _import_without_trainer() -> ModuleType:
     with warnings.catch_warnings():
         for category, message, module in _NOISE:
             warnings.filterwarnings("ignore", message=message, category=category, module=module)
-        return importlib.import_module(INFERENCE)
+        # torch comes first: what it looks for on its own behalf should be the real thing.
+        for package in ("torch", "torchaudio"):
+            importlib.import_module(package)
+        with deferred(*UNUSED):
+            return importlib.import_module(INFERENCE)
 
 
 def _quieten(module: ModuleType) -> None:

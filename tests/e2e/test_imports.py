@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import textwrap
+from pathlib import Path
 
 from tests.conftest import ROOT
 
@@ -11,8 +13,7 @@ HEAVY = ("torch", "torchaudio", "f5_tts", "transformers", "vocos", "librosa", "p
 def loaded_after(code: str) -> set[str]:
     """Of HEAVY, what a fresh interpreter has loaded after `code`."""
     script = f"{code}\nimport sys\nprint(*[name for name in {HEAVY} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
+    return set(run(script).split())
 
 
 def test_importing_the_handler_imports_no_model_code() -> None:
@@ -28,3 +29,67 @@ def test_building_the_service_imports_no_model_code() -> None:
     )
 
     assert loaded_after(code) == set()
+
+
+LEFT_OUT = (
+    "matplotlib",
+    "librosa",
+    "numba",
+    "transformers",
+    "pypinyin",
+    "scipy",
+    "encodec",
+    "huggingface_hub",
+    "sympy",
+)
+
+
+def test_importing_f5_imports_only_what_it_infers_with() -> None:
+    """What f5_tts's modules import at their tops, and speaking doesn't use, waits for its first use."""
+    assert left_out_after("from engines.f5_import import import_f5; import_f5()") == set(LEFT_OUT)
+
+
+def test_a_generate_with_a_known_transcript_imports_only_what_it_uses(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    """From the request to the stored result, through the checkpoint cache and the engine."""
+    (tmp_path / "tiny").symlink_to(tiny_checkpoint)
+    code = f"import pathlib; from benchmarks.worker import Worker; Worker(pathlib.Path({str(tmp_path)!r})).speak('j', nfe_step=1)"
+
+    assert left_out_after(code) == set(LEFT_OUT)
+
+
+def left_out_after(code: str) -> set[str]:
+    """Of LEFT_OUT, what a fresh interpreter hasn't loaded after `code`."""
+    return set(run(f"{code}\nimport sys; print(*[name for name in {LEFT_OUT} if name not in sys.modules])").split())
+
+
+def test_what_was_left_out_still_works(tmp_path: Path) -> None:
+    """Chinese text, a picture, a mel filter and a speech recogniser come with their first use, as f5_tts calls them."""
+    picture = tmp_path / "mel.png"
+    code = f"""
+        from engines.f5_import import import_f5
+        f5 = import_f5()
+        import numpy, torch
+        from f5_tts.model.utils import convert_char_to_pinyin
+        from f5_tts.model.modules import MelSpec
+        print("".join(convert_char_to_pinyin(["你好, friend"])[0]))
+        f5.save_spectrogram(numpy.zeros((100, 20)), {str(picture)!r})
+        import matplotlib
+        print(matplotlib.get_backend())
+        print(tuple(MelSpec(mel_spec_type="bigvgan")(torch.zeros(1, 2560)).shape))
+        import transformers
+        print(f5.pipeline.__module__, transformers.pipeline.__name__)
+        try:
+            f5.pipeline("no-such-task")
+        except KeyError as error:
+            print("no-such-task" in str(error))
+    """
+
+    said = run(textwrap.dedent(code)).splitlines()
+
+    assert said == [" ni2 hao3, friend", "Agg", "(1, 100, 10)", "engines.deferred pipeline", "True"]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def run(code: str) -> str:
+    """What a fresh interpreter prints."""
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
