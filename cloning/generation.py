@@ -16,11 +16,12 @@ from typing import Any
 from cloning import keys
 from cloning.audio import CONTENT_TYPES, decode, encode_pcm16, to_pcm16
 from cloning.chunks import ChunkStore, inputs_of
+from cloning.claim import Claim, Heartbeat, LeaseLost
 from cloning.clipping import remove_long_silences
 from cloning.clock import Stopwatch
 from cloning.errors import Interrupted, JobNotFound, ServiceError, TranscriptionFailed
-from cloning.job import Job
-from cloning.jobs import Busy, Claim, Finished, Heartbeat, LeaseLost
+from cloning.job import Effort, Job
+from cloning.jobs import Busy, Finished
 from cloning.planning import SAMPLE_RATE, Chunk, Plan, is_plausible, plan_speech, refuse_short
 from cloning.ports import Engine, EngineFacts, F5Parameters, Reference, Samples, Value
 from cloning.replies import refuse_too_large
@@ -110,6 +111,7 @@ class Generation:
         self._claim = claim
         self._voice = voice
         self._watch = watch
+        self._chunks_made = 0
         self._chunks_reused = 0
 
     def run(self) -> Job:
@@ -117,7 +119,7 @@ class Generation:
         try:
             with Heartbeat(self._claim, self._service.jobs.lease_s):
                 result = self._speak()
-            self._claim.complete(result)
+            self._claim.complete(result, self._effort())
         except (LeaseLost, JobNotFound):
             raise
         except ServiceError as error:
@@ -132,9 +134,12 @@ class Generation:
     def _record(self, error: ServiceError) -> None:
         # No state depends on this last gasp: without it the lease lapses, and the job can be taken over.
         with suppress(LeaseLost, ServiceError):
-            self._claim.fail(error)
+            self._claim.fail(error, self._effort())
         facts = {"job": self._claim.job.job_id, "code": error.code, "attempt": self._claim.job.attempt}
         log.info("job.failed", extra=facts)
+
+    def _effort(self) -> Effort:
+        return Effort(timings=self._watch.to_json(), chunks_made=self._chunks_made, chunks_reused=self._chunks_reused)
 
     def _speak(self) -> dict[str, Any]:
         reference = self._reference()
@@ -185,6 +190,7 @@ class Generation:
         def speak(chunk: Chunk) -> Samples:
             if (wave := chunks.find(chunk)) is None:
                 wave = make(chunk)
+                self._chunks_made += 1
                 if chunk.index + 1 < total:  # with the last one the whole speech is there
                     chunks.keep(chunk, wave, engine.sample_rate)
             return wave

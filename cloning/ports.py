@@ -51,10 +51,16 @@ class ObjectInfo:
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object's bytes with the version that they are."""
+    """
+    An object's bytes with the version that they are.
+
+    `age_s` is how many seconds ago it was written, by the store's own clock (whole seconds); None where the store has no clock
+    of its own.
+    """
 
     body: bytes
     etag: str
+    age_s: float | None = None
 
 
 class ObjectStore(Protocol):
