@@ -23,6 +23,7 @@ from pydantic import ValidationError
 
 from cloning.actions import perform
 from cloning.clock import SystemClock
+from cloning.conditions import Conditions
 from cloning.errors import Interrupted, ResultTooLarge, ServiceError
 from cloning.jobs import JobStore
 from cloning.log import configure
@@ -54,13 +55,15 @@ _LONGEST_FAILURE = 20_000
 def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
     """Every part of the service, wired; voices in use are kept in `scratch`. Touches neither the bucket nor a GPU."""
     store = make_store(settings)
+    conditions = Conditions(store, new_id)
     worker = settings.runpod_pod_id or f"local-{new_id()}"
     max_audio_bytes = int(settings.max_audio_mb * 1e6)
     return Service(
         settings=settings,
         store=store,
+        conditions=conditions,
         voices=VoiceLibrary(store, clock, scratch, max_audio_bytes=max_audio_bytes),
-        jobs=JobStore(store, clock, worker=worker, new_id=new_id, lease_s=settings.lease_s),
+        jobs=JobStore(store, clock, worker=worker, new_id=new_id, lease_s=settings.lease_s, conditions=conditions),
         engines=make_engines(settings, store),
         transcribers=make_transcribers(settings),
         gpu=SingleOwner(),
@@ -243,6 +246,7 @@ def main() -> None:
     configure(settings.log_level)
     with TemporaryDirectory(prefix="voices-") as scratch:
         service = build(settings, SystemClock(), Path(scratch))
+        service.conditions.probe_in_background()
         log.info(
             "worker.started",
             extra={"worker": service.worker, "store": type(service.store).__name__, "checkpoint": settings.checkpoint},

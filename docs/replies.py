@@ -102,6 +102,8 @@ MEANINGS: dict[str, dict[str, str]] = {
         "store.kind": "`S3Store`, or `FolderStore` without a bucket",
         "store.reachable": "whether it answered just now",
         "store.problem": "null, or the failure with `code`, `message`, `retryable` and `details`",
+        "store.conditional_writes": "`honoured`, `ignored` (the later writer wins; results stay right, a job may be done twice), or "
+        "`unknown` until the worker has tried",
         "engine": "null before the first generate; then the loaded model: its name, seconds of loading and the first eight "
         "fields of a manifest",
         "transcriber": "null, or the loaded recogniser",

@@ -174,8 +174,13 @@ def test_a_job_handed_back_is_not_answered(service: Service, engine: ToneEngine,
     """Once the worker hands back, a reply would end the job for RunPod's client; without one it is delivered again."""
     audio = base64.b64encode(human_wav).decode()
     answer(service, {"action": "upload", "voice": "anna", "audio": audio, "consent": True}, Call("u"))
-    stopping, left = Stopping(1, leave=lambda: left.set()), threading.Event()
-    engine.before_speaking = lambda _: stopping.begin() or threading.Event().wait(0.01)  # type: ignore[func-returns-value]
+    stopping = Stopping(1, leave=lambda: None)
+
+    def slowly(_: str) -> None:
+        stopping.begin()
+        time.sleep(0.01)
+
+    engine.before_speaking = slowly
     handler = make_handler(service, lambda *_: None, stopping)
 
     async def run() -> None:
