@@ -30,7 +30,7 @@ ROOTS = {"handler.py", "local/demo.py", "model_cache/__main__.py"}
 LAYERS = [
     {"errors", "clock", "records", "versions", "log", "names", "settings"}, {"ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer", "problems"}, {"keys"},
     {"requests", "audio", "planning", "job"}, {"voice"},
-    {"voices", "claim", "conditions"}, {"jobs"}, {"synthesis", "service", "chunks"}, {"replies"}, {"generation"}, {"actions"},
+    {"voices", "claim", "conditions"}, {"jobs"}, {"synthesis", "service", "chunks", "housekeeping"}, {"replies"}, {"generation"}, {"actions"},
 ]  # fmt: skip
 HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
 FOREIGN = {
