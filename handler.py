@@ -97,7 +97,7 @@ def make_engines(settings: Settings, store: ObjectStore) -> Lazy[Engine]:
 
     def load(name: str) -> Engine:
         local = cache.local(library.find(name))
-        engine = F5Engine.load(f5_files(local, settings.vocoder_path), settings.device)
+        engine = F5Engine.load(f5_files(local, settings.vocoder_path), settings.device, settings.sampler)
         weakref.finalize(engine, local.lease.release)  # no other process evicts the files of an engine that lives
         return engine
 

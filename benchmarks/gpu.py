@@ -93,7 +93,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             checkpoint = _random_checkpoint(Path(scratch), ARCHITECTURES[options.size])
         meter.forget_peaks()
         with _phase("load", seconds, meter.now):
-            engine = F5Engine.load(checkpoint, device)
+            engine = F5Engine.load(checkpoint, device, sampler="official")
     memory = {"vram_load": meter.peaks(), "rss_after_load_mib": rss_mib()}
     reference = _reference()
     with _phase("first_run", seconds, meter.now):

@@ -157,6 +157,17 @@ def go_on() -> None:
     """Nothing stops the engine."""
 
 
+@dataclass(frozen=True)
+class Utterance:
+    """The arguments of one `speak`, for those who gather several."""
+
+    reference: Reference
+    text: str
+    seed: int
+    parameters: F5Parameters
+    before_step: Callable[[], None] = go_on
+
+
 class Engine(Protocol):
     """A loaded model. Only the owner of the GPU may call it."""
 

@@ -80,6 +80,11 @@ class Settings(BaseSettings):
         description="`auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:N`.",
     )
 
+    sampler: Literal["auto", "official", "fast"] = Field(
+        "auto",
+        description="Solver of F5-TTS: `official` is f5-tts's own, `fast` the same arithmetic without its overhead; `auto` is `fast` where the two are equal bit for bit (a CPU), else `official`.",
+    )
+
     worker_concurrency: int = Field(
         2,
         ge=1,

@@ -56,7 +56,7 @@ _RESULT = {
     "manifest.engine": "what spoke",
     "manifest.device": "on which device, with the GPU's name",
     "manifest.dtype": "in which precision",
-    "manifest.sampler": "`official`: f5-tts's own solver",
+    "manifest.sampler": "`official`: f5-tts's own solver; `fast`: the worker's, with the same arithmetic (setting `SAMPLER`)",
     "manifest.checkpoint": "with which weights",
     "manifest.checkpoint_sha256": "digest of the file that was loaded",
     "manifest.checkpoint_license": "the weights' licence",

@@ -13,9 +13,12 @@ CFM.sample's is (docs/decisions/0017-solver.md).
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from cloning.ports import go_on
+from engines.packs import Modulation, Pack, Rotation, apply_block
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,13 +33,14 @@ _MOST_ROTATIONS = 64
 class Condition:
     """
     What is solved for: a reference's log-mel, shape [m, mels], the tokens of both texts, shape [t], the length n > m of
-    reference and speech together in frames, and the noise's seed.
+    reference and speech together in frames, the noise's seed, and who is asked before each step (and may raise to stop).
     """
 
     mel: "Tensor"
     tokens: "Tensor"
     frames: int
     seed: int
+    before_step: Callable[[], None] = go_on
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,11 @@ class Guidance:
     steps: int
     cfg_strength: float
     sway_sampling_coef: float | None
+
+    @property
+    def is_guided(self) -> bool:
+        """Whether the half without reference and text is computed too."""
+        return self.cfg_strength >= _NO_GUIDANCE
 
 
 def supports(model: Any) -> bool:
@@ -64,75 +73,86 @@ class Sampler:
     """Solves for a model that `supports` accepts. Keeps tables for the last few step counts and lengths."""
 
     def __init__(self, model: Any) -> None:
-        self._model = model
         self._dit = model.transformer
-        self._grids: _Recent[list[_Step]] = _Recent(_MOST_GRIDS)
-        self._rotations: _Recent[tuple[Tensor, Tensor]] = _Recent(_MOST_ROTATIONS)
+        self._grids: Recent[list[_Step]] = Recent(_MOST_GRIDS)
+        self._rotations: Recent[Rotation] = Recent(_MOST_ROTATIONS)
 
-    def solve(self, condition: Condition, guidance: Guidance) -> "Tensor":
-        """The log-mel of reference and speech, shape [n, mels], in the model's dtype; the condition's own where it has one."""
+    def forget(self) -> None:
+        """Lets go of every table, as when the weights leave the device."""
+        self._grids, self._rotations = Recent(_MOST_GRIDS), Recent(_MOST_ROTATIONS)
+
+    def solve(
+        self, conditions: "Sequence[Condition]", guidance: Guidance, *, is_frugal: bool = False
+    ) -> "list[Tensor | Exception]":
+        """
+        Each utterance's log-mel of reference and speech, shape [n, mels], in the model's dtype; or what its `before_step` raised.
+
+        In float32 a result is the same whoever shares the call. `is_frugal` computes the guided and the unguided half one after
+        the other, with half the memory in flight. Raises ValueError for a sway that runs backwards.
+        """
         import torch
 
         with torch.inference_mode():
-            parameter = next(self._dit.parameters())
-            cond = condition.mel.to(parameter.device, parameter.dtype)
-            y = self._noise(condition, cond)
-            inputs = self._inputs(condition, cond, is_guided=guidance.cfg_strength >= _NO_GUIDANCE)
-            rotation = self._rotations.get(condition.frames, lambda: self._rotation(condition.frames))
+            runs = [self._begin(condition, guidance) for condition in conditions]
             for step in self._grid(guidance):
-                v = self._velocity(y, inputs, step, rotation)
-                if len(inputs) > 1:
-                    v = v[:1] + (v[:1] - v[1:]) * guidance.cfg_strength
-                y += v * step.dt
-            mel = y[0].to(parameter.dtype)
-            mel[: len(cond)] = cond
-        return mel
+                self._advance([run for run in runs if run.goes_on()], guidance, step, is_frugal=is_frugal)
+            return [run.outcome() for run in runs]
 
-    def _noise(self, condition: Condition, cond: "Tensor") -> "Tensor":
-        """The same draw as upstream's after `torch.manual_seed`, shape [1, n, mels], and no other generator is touched."""
+    def _begin(self, condition: Condition, guidance: Guidance) -> "_Run":
+        parameter = next(self._dit.parameters())
+        known = condition.mel.to(parameter.device, parameter.dtype)
+        inputs = self._inputs(condition, known, is_guided=guidance.is_guided)
+        rotation = self._rotations.get(condition.frames, lambda: self._rotation(condition.frames))
+        return _Run(condition.before_step, known, inputs, rotation, _noise(condition, known))
+
+    def _inputs(self, condition: Condition, known: "Tensor", *, is_guided: bool) -> "list[Tensor]":
+        """[noise, reference, text] as `input_embed` joins them, with all of it and without; the noise is yet to be filled in."""
         import torch
+        from torch.nn.functional import pad
 
-        generator = torch.Generator(cond.device).manual_seed(condition.seed)
-        shape = (condition.frames, cond.shape[-1])
-        return torch.randn(*shape, generator=generator, device=cond.device, dtype=cond.dtype).float()[None]
-
-    def _inputs(self, condition: Condition, cond: "Tensor", *, is_guided: bool) -> "list[Tensor]":
-        """[noise, reference, text] as `input_embed` joins them, one with all and one without; the noise is yet to be filled in."""
-        import torch
-        from torch.nn import functional
-
-        mels = cond.shape[-1]
-        tokens = condition.tokens.to(cond.device)[None]
+        tokens = condition.tokens.to(known.device)[None]
         inputs = []
         for without in (False, True) if is_guided else (False,):
             text = self._dit.text_embed(tokens, seq_len=condition.frames, drop_text=without)
-            known = torch.zeros_like(cond) if without else cond
-            known = functional.pad(known, (0, 0, 0, condition.frames - len(cond)))[None]
-            noise = known.new_zeros(1, condition.frames, mels)
-            inputs.append(torch.cat((noise, known, text), dim=-1))
+            heard = pad(torch.zeros_like(known) if without else known, (0, 0, 0, condition.frames - len(known)))[None]
+            inputs.append(torch.cat((torch.zeros_like(heard), heard, text), dim=-1))
         return inputs
 
-    def _velocity(
-        self, y: "Tensor", inputs: "list[Tensor]", step: "_Step", rotation: "tuple[Tensor, Tensor]"
-    ) -> "Tensor":
-        """DiT.forward at one time, shape [with and without guidance, n, mels], float32."""
+    def _advance(self, runs: "list[_Run]", guidance: Guidance, step: "_Step", *, is_frugal: bool) -> None:
+        """One step of Euler's method."""
+        if not runs:
+            return
+        halves = [[0], [1]] if is_frugal and guidance.is_guided else [list(range(len(runs[0].inputs)))]
+        flows = zip(*(self._flows(runs, half, step) for half in halves), strict=True)
+        for run, parts in zip(runs, flows, strict=True):
+            flow = [one for part in parts for one in part]
+            v = flow[0] + (flow[0] - flow[1]) * guidance.cfg_strength if guidance.is_guided else flow[0]
+            run.y += v * step.dt
+
+    def _flows(self, runs: "list[_Run]", which: list[int], step: "_Step") -> "list[Tensor]":
+        """DiT.forward at one time for these of each run's inputs: float32, shape [len(which), n, mels] for each run."""
         import torch
 
-        embed, embedded = self._dit.input_embed, []
-        for one in inputs:
-            one[..., : y.shape[-1]] = y
-            projected = embed.proj(one)
-            embedded.append(embed.conv_pos_embed(projected).add_(projected))
-        x = torch.cat(embedded)
+        is_merged = self._dit.proj_out.weight.dtype != torch.float32
+        pack = Pack.of([run.rotation for run in runs], len(which), is_merged=is_merged)
+        x = torch.cat([self._embedded(run.inputs[one], run.y) for run in runs for one in which])
         for block, modulation in zip(self._dit.transformer_blocks, step.blocks, strict=True):
-            _apply(block, x, modulation, rotation)
+            apply_block(block, x, modulation, pack)
         scale, shift = step.final
-        return self._dit.proj_out(self._dit.norm_out.norm(x).mul_(scale).add_(shift)).float()
+        flow = pack.each(self._dit.proj_out, self._dit.norm_out.norm(x).mul_(scale).add_(shift)).float()
+        return [part.view(len(which), -1, part.shape[-1]) for part in pack.parts(flow)]
+
+    def _embedded(self, known: "Tensor", y: "Tensor") -> "Tensor":
+        """InputEmbedding.forward, shape [n, dim]; the state goes where the noise was."""
+        embed = self._dit.input_embed
+        known[..., : y.shape[-1]] = y
+        projected = embed.proj(known)
+        embedded: Tensor = embed.conv_pos_embed(projected).add_(projected)
+        return embedded[0]
 
     def _grid(self, guidance: Guidance) -> "list[_Step]":
-        is_guided = guidance.cfg_strength >= _NO_GUIDANCE
-        key = (guidance.steps, guidance.sway_sampling_coef, is_guided)
-        return self._grids.get(key, lambda: self._steps(guidance, 2 if is_guided else 1))
+        key = (guidance.steps, guidance.sway_sampling_coef, guidance.is_guided)
+        return self._grids.get(key, lambda: self._steps(guidance, 2 if guidance.is_guided else 1))
 
     def _steps(self, guidance: Guidance, rows: int) -> "list[_Step]":
         """Raises ValueError for a sway that makes time stand still or run backwards."""
@@ -153,7 +173,7 @@ class Sampler:
         """Everything that depends on the time alone. Computed for as many rows as upstream has: a product's last bit may hang on it."""
         embedding = self._time_embedding(t)
         emb = embedding.expand(rows, -1).contiguous()
-        blocks = []
+        blocks: list[Modulation] = []
         for block in self._dit.transformer_blocks:
             shift, scale, gate, shift_ff, scale_ff, gate_ff = self._modulation(block.attn_norm, emb).chunk(6)
             blocks.append((1 + scale, shift, gate, 1 + scale_ff, shift_ff, gate_ff))
@@ -169,8 +189,7 @@ class Sampler:
         """Shape [parts * dim] in the model's dtype."""
         return _in_float32(norm.linear, norm.silu(emb))[0].to(norm.linear.weight.dtype)
 
-    def _rotation(self, frames: int) -> "tuple[Tensor, Tensor]":
-        """Cosine and signed sine by position, shape [n, 1, head], float32; pairs of neighbours are rotated."""
+    def _rotation(self, frames: int) -> Rotation:
         import torch
 
         inv_freq = self._dit.rotary_embed.inv_freq
@@ -184,50 +203,48 @@ class Sampler:
 
 @dataclass(frozen=True)
 class _Step:
-    """One step's length, and each block's (1 + scale, shift, gate) before attention and before its feed-forward, shape [dim]."""
+    """One step's length, each block's modulation, and the last one's (1 + scale, shift)."""
 
     dt: "Tensor"
-    blocks: "list[tuple[Tensor, ...]]"
+    blocks: list[Modulation]
     final: "tuple[Tensor, Tensor]"
 
 
-def _apply(block: Any, x: "Tensor", modulation: "tuple[Tensor, ...]", rotation: "tuple[Tensor, Tensor]") -> None:
-    """DiTBlock.forward, in place. x has the shape [b, n, dim]."""
-    scale, shift, gate, scale_ff, shift_ff, gate_ff = modulation
-    attended = _attention(block.attn, block.attn_norm.norm(x).mul_(scale).add_(shift), rotation)
-    x.add_(attended.mul_(gate))
-    x.add_(block.ff(block.ff_norm(x).mul_(scale_ff).add_(shift_ff)).mul_(gate_ff))
+@dataclass
+class _Run:
+    """One utterance on its way: what is known of it, its state y of shape [n, mels] in float32, and what stopped it."""
+
+    before_step: Callable[[], None]
+    known: "Tensor"
+    inputs: "list[Tensor]"
+    rotation: Rotation
+    y: "Tensor"
+    failure: Exception | None = None
+
+    def goes_on(self) -> bool:
+        """Whether another step is wanted."""
+        if self.failure is None:
+            try:
+                self.before_step()
+            except Exception as error:  # noqa: BLE001 - it is its asker's, and raised there; the others go on
+                self.failure = error
+        return self.failure is None
+
+    def outcome(self) -> "Tensor | Exception":
+        if self.failure is not None:
+            return self.failure
+        mel = self.y.to(self.known.dtype)
+        mel[: len(self.known)] = self.known
+        return mel
 
 
-def _attention(attn: Any, x: "Tensor", rotation: "tuple[Tensor, Tensor]") -> "Tensor":
-    """AttnProcessor.__call__ without a mask. Heads stay behind positions until they are attended to."""
-    from torch.nn import functional
-
-    heads = (*x.shape[:2], attn.heads, -1)
-    query, key, value = attn.to_q(x).view(heads), attn.to_k(x).view(heads), attn.to_v(x).view(heads)
-    query = query if attn.q_norm is None else attn.q_norm(query)
-    key = key if attn.k_norm is None else attn.k_norm(key)
-    some = attn.processor.pe_attn_head  # the first heads of v0 checkpoints; None is all
-    query, key = _rotated(query, rotation, some), _rotated(key, rotation, some)
-    query, key, value = query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
-    attended = functional.scaled_dot_product_attention(query, key, value)
-    return attn.to_out[0](attended.transpose(1, 2).reshape(*x.shape[:2], -1))
-
-
-def _rotated(x: "Tensor", rotation: "tuple[Tensor, Tensor]", heads: int | None) -> "Tensor":
-    """apply_rotary_pos_emb of x_transformers: (a, b) becomes (a cos - b sin, b cos + a sin). x: [b, n, heads, head]."""
+def _noise(condition: Condition, known: "Tensor") -> "Tensor":
+    """The draw that upstream makes after `torch.manual_seed`, shape [n, mels] in float32; no other generator is touched."""
     import torch
 
-    cosine, sine = rotation
-    turned = x[:, :, :heads]
-    pairs = turned.unflatten(-1, (-1, 2))
-    # No complex product: torch's fuses products and sums in some lanes, and the last bit would hang on the number of threads.
-    swapped = torch.stack((pairs[..., 1], pairs[..., 0]), -1).flatten(-2)
-    result = (turned * cosine).add_(swapped * sine).to(x.dtype)
-    if heads is None:
-        return result
-    x[:, :, :heads] = result
-    return x
+    generator = torch.Generator(known.device).manual_seed(condition.seed)
+    shape = (condition.frames, known.shape[-1])
+    return torch.randn(*shape, generator=generator, device=known.device, dtype=known.dtype).float()
 
 
 def _in_float32(module: Any, x: "Tensor") -> "Tensor":
@@ -239,7 +256,7 @@ def _in_float32(module: Any, x: "Tensor") -> "Tensor":
     return x if not weights else functional_call(module, weights, (x.to(torch.float32),))
 
 
-class _Recent(Generic[Value]):
+class Recent(Generic[Value]):
     """The values of the keys asked for last."""
 
     def __init__(self, most: int) -> None:

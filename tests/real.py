@@ -9,7 +9,7 @@ from model_cache.cache import CheckpointCache
 from model_cache.catalog import find
 
 
-def load_tiny_engine(checkpoint: Path, folder: Path) -> F5Engine:
+def load_tiny_engine(checkpoint: Path, folder: Path, sampler: str = "auto") -> F5Engine:
     """The small checkpoint, brought through the cache (its keys need repair), on the CPU."""
     local = CheckpointCache(FolderStore(folder / "bucket"), folder / "models").local(find(str(checkpoint)))
-    return F5Engine.load(f5_files(local, None), "cpu")
+    return F5Engine.load(f5_files(local, None), "cpu", sampler)

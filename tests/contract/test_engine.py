@@ -29,9 +29,14 @@ def f5(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> F5Eng
     return load_tiny_engine(tiny_checkpoint, tmp_path_factory.mktemp("f5"))
 
 
-@pytest.fixture(params=["f5", "tone"])
+@pytest.fixture(scope="module")
+def official(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> F5Engine:
+    return load_tiny_engine(tiny_checkpoint, tmp_path_factory.mktemp("official"), sampler="official")
+
+
+@pytest.fixture(params=["f5", "official", "tone"])
 def engine(request: pytest.FixtureRequest) -> Engine:
-    return request.getfixturevalue("f5") if request.param == "f5" else ToneEngine()
+    return ToneEngine() if request.param == "tone" else request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -103,12 +108,14 @@ def test_every_parameter_reaches_the_model(f5: F5Engine, reference: Reference, c
     assert not np.array_equal(plain, changed)
 
 
+@pytest.mark.parametrize("path", ["f5", "official"])
 def test_an_exception_inside_the_solver_leaves_nothing_behind(
-    f5: F5Engine, reference: Reference, monkeypatch: pytest.MonkeyPatch
+    path: str, request: pytest.FixtureRequest, reference: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Upstream keeps the text embedding of the chunk that failed, and would speak it next time."""
+    f5: F5Engine = request.getfixturevalue(path)
     expected = f5.speak(reference, TEXT, seed=1, parameters=QUICK)
-    block = f5._model.transformer.transformer_blocks[1]
+    block = f5._model.transformer.transformer_blocks[1].ff
 
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("in the middle of the solver")
@@ -152,11 +159,12 @@ def test_stdout_stays_clean_and_temp_files_go(
     assert f5._f5._ref_audio_cache == {}
 
 
-def test_the_facts_name_what_speaks(f5: F5Engine) -> None:
+def test_the_facts_name_what_speaks(f5: F5Engine, official: F5Engine) -> None:
     """Device, dtype, checkpoint and the note that its weights are random."""
     facts = f5.facts
 
-    assert (facts.engine, facts.device, facts.dtype, facts.sampler) == ("f5", "cpu", "float32", "official")
+    assert (facts.engine, facts.device, facts.dtype, facts.sampler) == ("f5", "cpu", "float32", "fast")
+    assert official.facts.sampler == "official"
     assert "random weights" in facts.checkpoint_note
     assert len(facts.checkpoint_sha256) == 64
 
