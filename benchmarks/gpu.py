@@ -26,7 +26,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import Meter, machine, rss_mib, rss_peak_mib, say, stand_in_for_librosa, versions
+from benchmarks.machine import Meter, machine, rss_mib, rss_peak_mib, say, versions
 from cloning.errors import ServiceError
 from cloning.ports import F5Parameters, Reference
 from engines.device import choose_device
@@ -84,7 +84,6 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         import torch  # noqa: F401 - only to tell its seconds from f5_tts's
     device = choose_device(options.device)
     with _phase("import_f5", seconds):
-        placeholders = stand_in_for_librosa()
         import_f5()
     with _phase("start_device", seconds):
         meter = Meter(device)
@@ -118,7 +117,6 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "memory": memory | {"rss_peak_mib": rss_peak_mib()},
         "machine": machine(device),
         "versions": versions(),
-        "placeholders": placeholders,
     }
 
 

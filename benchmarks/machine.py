@@ -9,10 +9,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 PACKAGES = (
@@ -76,24 +74,6 @@ class Meter:
             yield
         finally:
             setattr(owner, method, original)
-
-
-def stand_in_for_librosa() -> list[str]:
-    """
-    The names of packages that are replaced by an empty module: librosa, where it can't be imported.
-
-    f5_tts imports its mel filters for BigVGAN; Vocos never calls them. librosa needs numba, which is particular about numpy.
-    """
-    try:
-        import librosa.filters  # noqa: F401 - f5_tts imports it
-    except ImportError as error:
-        say(f"librosa can't be imported ({error}); a placeholder takes its place")
-        package, filters = ModuleType("librosa"), ModuleType("librosa.filters")
-        package.__spec__ = ModuleSpec("librosa", None)  # transformers asks for it
-        vars(filters)["mel"] = None
-        sys.modules.update({"librosa": package, "librosa.filters": filters})
-        return ["librosa"]
-    return []
 
 
 def rss_mib() -> int:

@@ -16,6 +16,7 @@ import numpy as np
 
 from cloning.errors import CheckpointUnusable, GpuOutOfMemory, HubUnavailable
 from cloning.ports import EngineFacts, F5Parameters, Reference, Samples, Utterance, go_on
+from engines.blank import blank_weights
 from engines.device import choose_device
 from engines.f5_fast import FastPath, Prepared, make_fast
 from engines.f5_import import import_f5
@@ -194,14 +195,16 @@ def _load_model(f5: Any, files: F5Files, device: str) -> Any:
             checkpoint=files.name,
         )
     try:
-        return f5.load_model(
-            backbone,
-            files.arch,
-            str(files.model),
-            mel_spec_type="vocos",
-            vocab_file=str(files.vocab or ""),
-            device=device,
-        ).eval()
+        with blank_weights():  # its load_state_dict is strict
+            model = f5.load_model(
+                backbone,
+                files.arch,
+                str(files.model),
+                mel_spec_type="vocos",
+                vocab_file=str(files.vocab or ""),
+                device=device,
+            )
+        return model.eval()
     except (RuntimeError, KeyError, TypeError) as error:
         if _is_out_of_memory(error):
             raise
