@@ -35,6 +35,7 @@ from cloning.settings import Settings
 from cloning.voices import VoiceLibrary
 from engines.asr import WhisperTranscriber
 from engines.f5 import F5Engine, F5Files
+from engines.f5_import import importing_f5
 from engines.lazy import Lazy
 from engines.owner import SingleOwner
 from model_cache.cache import CheckpointCache, LocalCheckpoint
@@ -96,7 +97,8 @@ def make_engines(settings: Settings, store: ObjectStore) -> Lazy[Engine]:
     cache, library = make_cache(settings, store), Library(store)
 
     def load(name: str) -> Engine:
-        local = cache.local(library.find(name))
+        with importing_f5():
+            local = cache.local(library.find(name))
         engine = F5Engine.load(f5_files(local, settings.vocoder_path), settings.device, settings.sampler)
         weakref.finalize(engine, local.lease.release)  # no other process evicts the files of an engine that lives
         return engine

@@ -6,7 +6,7 @@ stand-ins. Whatever is called, read, subclassed or compared with `isinstance` la
 ImportError. A plain call within the block (`matplotlib.use("Agg")`) is kept and made right before the package's first use.
 Behind the block `import librosa` is the real one, for everybody. What is imported already is left as it is.
 
-Only the thread that opened the block gets stand-ins; what another thread finds in `sys.modules` meanwhile works as well.
+Only the thread that opened the block gets stand-ins. If another finds one in `sys.modules` meanwhile, that is a first use.
 """
 
 import importlib
@@ -47,13 +47,13 @@ class _Finder(MetaPathFinder, Loader):
         self._stand_ins: dict[str, ModuleType] = {}
 
     def waits(self, module: str) -> bool:
-        return _package(module) in self._waiting
+        """Whether the module is still to be stood in for: to the thread that opened the block, and to no other."""
+        return _package(module) in self._waiting and threading.get_ident() == self._thread
 
     def find_spec(
         self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        mine = self.waits(fullname) and threading.get_ident() == self._thread
-        return ModuleSpec(fullname, self, is_package=True) if mine else None
+        return ModuleSpec(fullname, self, is_package=True) if self.waits(fullname) else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return self._stand_ins.setdefault(spec.name, _Module(spec.name, self))

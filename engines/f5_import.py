@@ -22,6 +22,9 @@ import logging
 import sys
 import threading
 import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from types import ModuleType
 
 from engines.deferred import deferred
@@ -79,6 +82,14 @@ def import_f5() -> ModuleType:
             module = _import_without_trainer()
             _quieten(module)
         return module
+
+
+@contextmanager
+def importing_f5() -> Iterator[None]:
+    """Within the block the import runs beside it: it computes while a checkpoint is fetched. What it raises `import_f5` raises again."""
+    with ThreadPoolExecutor(1, thread_name_prefix="import") as beside:
+        beside.submit(import_f5)
+        yield
 
 
 def log_instead_of_print(*values: object, **_kwargs: object) -> None:

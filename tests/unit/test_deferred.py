@@ -152,6 +152,20 @@ def test_another_thread_imports_the_real_one() -> None:
     assert found == [True]
 
 
+def test_what_another_thread_finds_meanwhile_is_used_at_once() -> None:
+    """A stand-in in sys.modules gives it the real thing; no call of its own is put off."""
+    found: list[object] = []
+    with deferred("heavy_one"):
+        light = importlib.import_module("light_one")
+        thread = threading.Thread(target=lambda: found.append(light.double(4)))
+        thread.start()
+        thread.join()
+        assert is_loaded()
+
+    assert found == [8]
+    assert light.heavy_one.level == "quiet"
+
+
 def test_a_failing_import_leaves_nothing_behind(tmp_path: Path) -> None:
     """The finder goes, and the package can be imported."""
     (tmp_path / "broken_one.py").write_text("import heavy_one\nraise ValueError('broken')\n", "utf-8")
