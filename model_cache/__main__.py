@@ -62,7 +62,14 @@ def repair_command(arguments: argparse.Namespace) -> tuple[int, Report]:
     out.parent.mkdir(parents=True, exist_ok=True)
     with _watch()(f"repair {source.name}", source.stat().st_size) as progress:
         try:
-            done = repair(source, out, inspection=found, dtype=arguments.dtype, progress=by_totals(progress))
+            done = repair(
+                source,
+                out,
+                inspection=found,
+                dtype=arguments.dtype,
+                digest=arguments.digest,
+                progress=by_totals(progress),
+            )
         except ValueError as error:
             raise InvalidRequest(str(error)) from error
     ready = done.how == "nothing"
@@ -200,6 +207,9 @@ def _parser() -> argparse.ArgumentParser:
         if name == "repair":
             one.add_argument("out", type=Path, metavar="OUT")
             one.add_argument("--dtype", choices=("keep", "fp16"), default="keep")
+            one.add_argument(
+                "--digest", action="store_true", help="tell the new file's sha256 (costs more than the copy)"
+            )
     command("list", list_command)
     for name, run in (("pull", pull_command), ("push", push_command)):
         command(name, run).add_argument("name", metavar="NAME", help="a checkpoint's name, or a folder's path")

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloning.errors import CheckpointUnusable
-from model_cache.catalog import Checkpoint, f5_folder
+from model_cache.catalog import Checkpoint
 from model_cache.inspection import Inspection, inspect_for
-from model_cache.layouts import Wanted
 from model_cache.record import Dtype
-from model_cache.repair import copy, expect_loadable, rename_private, repair
+from model_cache.repair import copy, expect_loadable, rename_private, repair, wanted_by
 from model_cache.sources import Fetched
-from model_cache.vocabulary import vocabulary_size
 from model_cache.watch import Watch, by_totals
 
 
@@ -29,12 +27,11 @@ def prepare(
     """
     Write `out`, proved to be what f5_tts's strict loader takes.
 
-    A private source is renamed in place where names are all that must change; any other source stays as it is. Raises
+    A private source is renamed in place where names are all that must change; any other source stays as it is. The caller syncs
+    the file. Raises
     CheckpointUnusable if no known layout fits.
     """
-    entries = vocabulary_size(vocab or f5_folder() / "infer/examples/vocab.txt")
-    wanted = Wanted(checkpoint.config, checkpoint.backbone, checkpoint.arch, entries)
-    inspection = inspect_for(source.path, wanted, name=out.name)
+    inspection = inspect_for(source.path, wanted_by(checkpoint, vocab), name=out.name)
     if inspection.verdict == "refused":
         raise CheckpointUnusable(
             f"the file of checkpoint {checkpoint.name!r} is not what its configuration {checkpoint.config!r} needs: {inspection.reason}",
@@ -43,7 +40,10 @@ def prepare(
     prepared = _moved(source, out, inspection) if dtype == "keep" else None
     if prepared is None:
         with watch(f"repair {checkpoint.name}", inspection.bytes) as progress:
-            done = repair(source.path, out, inspection=inspection, dtype=dtype, progress=by_totals(progress))
+            told = by_totals(progress)
+            done = repair(
+                source.path, out, inspection=inspection, dtype=dtype, digest=True, durable=False, progress=told
+            )
         if done.how == "nothing":
             copy(source.path, out, share=checkpoint.on_hub)
         prepared = Prepared(_said(inspection, halved=dtype == "fp16" and done.how != "nothing"), done.sha256)
