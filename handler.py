@@ -93,7 +93,9 @@ def make_engines(settings: Settings, store: ObjectStore) -> Lazy[Engine]:
 
     def load(name: str) -> Engine:
         local = cache.local(library.find(name))
-        engine = F5Engine.load(f5_files(local, settings.vocoder_path), settings.device)
+        default = None if settings.vocoder_path or local.vocoder_path else cache.vocoder()
+        vocoder = default.vocoder_path if default else settings.vocoder_path
+        engine = F5Engine.load(f5_files(local, vocoder), settings.device)
         weakref.finalize(engine, local.lease.release)  # no other process evicts the files of an engine that lives
         return engine
 

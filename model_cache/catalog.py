@@ -29,6 +29,7 @@ HUB = "hf://"
 BUCKET = "bucket:"
 UNKNOWN = "unknown"
 CARD = "checkpoint.json"
+VOCOS = "vocos"
 _CATALOG = Path(__file__).with_name("catalog.yaml")
 
 
@@ -61,6 +62,10 @@ class Checkpoint:
     @property
     def in_bucket(self) -> bool:
         return self.source.startswith(BUCKET)
+
+    @property
+    def is_vocoder(self) -> bool:
+        return self.config == VOCOS
 
 
 def _inside(path: str) -> str:
@@ -125,6 +130,23 @@ class Entry(BaseModel):
 def entries() -> dict[str, Entry]:
     """The catalogue, by name."""
     return {name: Entry.model_validate(entry) for name, entry in _read(_CATALOG).items()}
+
+
+def default_vocoder() -> Checkpoint:
+    """The Vocos that speaks where a checkpoint has none of its own: f5_tts's default."""
+    return Checkpoint(
+        name="vocos-mel-24khz",
+        source="hf://charactr/vocos-mel-24khz/pytorch_model.bin",
+        config=VOCOS,
+        backbone="Vocos",
+        arch={},
+        vocab=None,
+        vocoder="hf://charactr/vocos-mel-24khz",
+        languages=(),
+        license="mit",
+        commercial=True,
+        note="turns spectrograms into sound",
+    )
 
 
 def find(name_or_folder: str) -> Checkpoint:

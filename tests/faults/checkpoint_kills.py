@@ -78,10 +78,11 @@ class Cloud:
             self.pull("another")
         if phase == "publish":
             self.pull("victim")
-            for mark in (self.folder / "victim" / NAME).glob("*.published"):
+            for mark in (self.folder / "victim" / NAME).glob("*.published-*"):
                 mark.unlink()
-            for info in [*self.store.list(f"{keys.checkpoint_folder(NAME)}{truth.sha256}/")]:
-                self.store.delete(info.key)
+            for info in [*self.store.list(f"{keys.checkpoint_folder(NAME)}")]:
+                if len(info.key.split("/")[2]) == 64:  # noqa: PLR2004 - a digest: what workers published, not the owner's
+                    self.store.delete(info.key)
 
     def faults(self, truth: Truth) -> Iterator[str]:
         """What is wrong after a kill."""
