@@ -24,12 +24,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from cloning.errors import CheckpointUnusable, InvalidRequest
 from cloning.keys import ID_PATTERN
 from cloning.object_keys import check_key
+from model_cache.arch import Dit
 
 HUB = "hf://"
 BUCKET = "bucket:"
 UNKNOWN = "unknown"
 CARD = "checkpoint.json"
-VOCOS = "vocos"
+VOCOS = "Vocos"
 _CATALOG = Path(__file__).with_name("catalog.yaml")
 
 
@@ -65,7 +66,7 @@ class Checkpoint:
 
     @property
     def is_vocoder(self) -> bool:
-        return self.config == VOCOS
+        return self.backbone == VOCOS
 
 
 def _inside(path: str) -> str:
@@ -87,9 +88,8 @@ class Architecture(BaseModel):
 
     @field_validator("arch")
     @classmethod
-    def _has_a_width(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if not isinstance(value.get("dim"), int):
-            raise ValueError("must hold the arguments of the class, `dim` among them")  # noqa: TRY004 - pydantic collects ValueError
+    def _can_be_built(cls, value: dict[str, Any]) -> dict[str, Any]:
+        Dit.model_validate(value)
         return value
 
 
@@ -137,8 +137,8 @@ def default_vocoder() -> Checkpoint:
     return Checkpoint(
         name="vocos-mel-24khz",
         source="hf://charactr/vocos-mel-24khz/pytorch_model.bin",
-        config=VOCOS,
-        backbone="Vocos",
+        config="vocos-mel-24khz",
+        backbone=VOCOS,
         arch={},
         vocab=None,
         vocoder="hf://charactr/vocos-mel-24khz",

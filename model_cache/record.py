@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from model_cache.catalog import CARD, VOCOS, Architecture, Card, Checkpoint
+from model_cache.catalog import CARD, Architecture, Card, Checkpoint
 
 Dtype = Literal["keep", "fp16"]
 Precision = Literal["keep", "fp16", "any"]
@@ -68,7 +68,7 @@ class Record(Card):
     @property
     def main(self) -> FileName:
         """The file that holds the weights."""
-        return VOCOS_FILES[1] if self.config == VOCOS else MODEL
+        return MODEL if self.architecture else VOCOS_FILES[1]
 
     @property
     def sha256(self) -> str:

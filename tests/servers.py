@@ -130,7 +130,9 @@ class Faults:
     endpoint_url: str
     choose: Callable[[Request], Fault | None] = lambda _: None
     deaf_to: tuple[str, ...] = ()  # headers that the server never hears
+    hidden: tuple[str, ...] = ()  # headers that the client never hears
     seen: list[Request] = field(default_factory=list)
+    sent: list[tuple[Request, int]] = field(default_factory=list)  # and how many bytes of a body the client got
 
     def cut_once(self, keep: int, *, part: str = "", length: int | None = None) -> None:
         """The first reply to a GET (of the range that starts with `part`) ends after `keep` bytes, and may say so in its length."""
@@ -187,7 +189,9 @@ def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.close_connection = True
             if self.command != "HEAD":
-                self.wfile.write(content[: fault.keep] if fault and not fault.status else content)
+                told = content[: fault.keep] if fault and not fault.status else content
+                self.wfile.write(told)
+                faults.sent.append((request, len(told)))
 
         do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _answer  # noqa: N815 - the names that http.server calls
 
@@ -200,7 +204,11 @@ def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
             with closing(HTTPConnection(server.endpoint_url.removeprefix("http://"))) as upstream:
                 upstream.request(self.command, self.path, body or None, passed)
                 reply = upstream.getresponse()
-                headers = {name: value for name, value in reply.getheaders() if name.lower() not in _OF_ONE_HOP}
+                headers = {
+                    name: value
+                    for name, value in reply.getheaders()
+                    if name.lower() not in (*_OF_ONE_HOP, *faults.hidden)
+                }
                 return reply.status, headers, reply.read()
 
         def log_message(self, *_: object) -> None:

@@ -81,7 +81,7 @@ class Cloud:
             for mark in (self.folder / "victim" / NAME).glob("*.published-*"):
                 mark.unlink()
             for info in [*self.store.list(f"{keys.checkpoint_folder(NAME)}")]:
-                if len(info.key.split("/")[2]) == 64:  # noqa: PLR2004 - a digest: what workers published, not the owner's
+                if len(info.key.split("/")[2]) == 64:
                     self.store.delete(info.key)
 
     def faults(self, truth: Truth) -> Iterator[str]:
