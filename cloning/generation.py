@@ -16,11 +16,12 @@ from typing import Any
 from cloning import keys
 from cloning.audio import CONTENT_TYPES, decode, encode_pcm16, to_pcm16
 from cloning.chunks import ChunkStore, inputs_of
+from cloning.claim import Claim, Heartbeat, LeaseLost
 from cloning.clipping import remove_long_silences
 from cloning.clock import Stopwatch
 from cloning.errors import Interrupted, JobNotFound, ServiceError, TranscriptionFailed
-from cloning.job import Job
-from cloning.jobs import Busy, Claim, Finished, Heartbeat, LeaseLost
+from cloning.job import Effort, Job
+from cloning.jobs import Busy, Finished
 from cloning.planning import SAMPLE_RATE, Chunk, Plan, is_plausible, plan_speech, refuse_short
 from cloning.ports import Engine, EngineFacts, F5Parameters, Reference, Samples, Value
 from cloning.replies import refuse_too_large
@@ -110,6 +111,7 @@ class Generation:
         self._claim = claim
         self._voice = voice
         self._watch = watch
+        self._chunks_made = 0
         self._chunks_reused = 0
 
     def run(self) -> Job:
@@ -117,7 +119,7 @@ class Generation:
         try:
             with Heartbeat(self._claim, self._service.jobs.lease_s):
                 result = self._speak()
-            self._claim.complete(result)
+            self._claim.complete(result, self._effort())
         except (LeaseLost, JobNotFound):
             raise
         except ServiceError as error:
@@ -132,9 +134,12 @@ class Generation:
     def _record(self, error: ServiceError) -> None:
         # No state depends on this last gasp: without it the lease lapses, and the job can be taken over.
         with suppress(LeaseLost, ServiceError):
-            self._claim.fail(error)
+            self._claim.fail(error, self._effort())
         facts = {"job": self._claim.job.job_id, "code": error.code, "attempt": self._claim.job.attempt}
         log.info("job.failed", extra=facts)
+
+    def _effort(self) -> Effort:
+        return Effort(timings=self._watch.to_json(), chunks_made=self._chunks_made, chunks_reused=self._chunks_reused)
 
     def _speak(self) -> dict[str, Any]:
         reference = self._reference()
@@ -178,13 +183,14 @@ class Generation:
     def _chunk_by_chunk(self, engine: Engine, reference: Reference, plan: Plan) -> Samples:
         """The speech; what an earlier attempt finished is not made again, what this one finishes is kept for the next."""
         parameters = parameters_of(self._request)
-        make, total = speak_with(engine, reference, parameters), len(plan.chunks)
+        make, total = speak_with(engine, reference, parameters, self._before_step), len(plan.chunks)
         job, inputs = self._claim.job, inputs_of(engine.facts, reference, parameters)
         chunks = ChunkStore(self._service.store, job.job_id, attempt=job.attempt, inputs=inputs)
 
         def speak(chunk: Chunk) -> Samples:
             if (wave := chunks.find(chunk)) is None:
                 wave = make(chunk)
+                self._chunks_made += 1
                 if chunk.index + 1 < total:  # with the last one the whole speech is there
                     chunks.keep(chunk, wave, engine.sample_rate)
             return wave
@@ -201,14 +207,19 @@ class Generation:
         return samples
 
     def _before_chunk(self, done: int, total: int) -> None:
-        """Between two chunks: is this still our job, and still wanted? Then tell how far it is."""
-        _refuse_stopped(self._call)
-        if self._claim.lost:
-            raise LeaseLost(self._claim.job.job_id)
+        """Between two chunks: tell how far it is, and learn whether it is still wanted."""
+        self._before_step()
         if done:  # the start said 0
             self._claim.report(done, total)
         self._claim.check_cancelled()
         self._call.send_progress({"job_id": self._claim.job.job_id, "done": done, "total": total})
+
+    def _before_step(self) -> None:
+        """Is this still our job, and still wanted, as far as it is known without asking the bucket?"""
+        _refuse_stopped(self._call)
+        if self._claim.lost:
+            raise LeaseLost(self._claim.job.job_id)
+        self._claim.check_cancelled()
 
     def _phase(self, name: str) -> "_Phase":
         return _Phase(self._watch, name, self._service)
