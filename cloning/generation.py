@@ -183,7 +183,7 @@ class Generation:
     def _chunk_by_chunk(self, engine: Engine, reference: Reference, plan: Plan) -> Samples:
         """The speech; what an earlier attempt finished is not made again, what this one finishes is kept for the next."""
         parameters = parameters_of(self._request)
-        make, total = speak_with(engine, reference, parameters), len(plan.chunks)
+        make, total = speak_with(engine, reference, parameters, self._before_step), len(plan.chunks)
         job, inputs = self._claim.job, inputs_of(engine.facts, reference, parameters)
         chunks = ChunkStore(self._service.store, job.job_id, attempt=job.attempt, inputs=inputs)
 
@@ -207,14 +207,19 @@ class Generation:
         return samples
 
     def _before_chunk(self, done: int, total: int) -> None:
-        """Between two chunks: is this still our job, and still wanted? Then tell how far it is."""
-        _refuse_stopped(self._call)
-        if self._claim.lost:
-            raise LeaseLost(self._claim.job.job_id)
+        """Between two chunks: tell how far it is, and learn whether it is still wanted."""
+        self._before_step()
         if done:  # the start said 0
             self._claim.report(done, total)
         self._claim.check_cancelled()
         self._call.send_progress({"job_id": self._claim.job.job_id, "done": done, "total": total})
+
+    def _before_step(self) -> None:
+        """Is this still our job, and still wanted, as far as it is known without asking the bucket?"""
+        _refuse_stopped(self._call)
+        if self._claim.lost:
+            raise LeaseLost(self._claim.job.job_id)
+        self._claim.check_cancelled()
 
     def _phase(self, name: str) -> "_Phase":
         return _Phase(self._watch, name, self._service)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from cloning import keys
 from cloning.claim import MOST_TRIES, Claim, changing
+from cloning.conditions import Conditions
 from cloning.errors import Conflict, JobNotFound, RecordDamaged
 from cloning.job import Attempt, Job, JobStatus, Lease
 from cloning.ports import AlreadyExists, Changed, Clock, NoSuchObject, ObjectStore, StoredObject
@@ -39,13 +40,21 @@ class JobStore:
     """Jobs by id. Every method may raise StorageUnavailable or StorageMisconfigured."""
 
     def __init__(
-        self, store: ObjectStore, clock: Clock, *, worker: str, new_id: Callable[[], str], lease_s: float
+        self,
+        store: ObjectStore,
+        clock: Clock,
+        *,
+        worker: str,
+        new_id: Callable[[], str],
+        lease_s: float,
+        conditions: Conditions | None = None,
     ) -> None:
         self._store = store
         self.clock = clock
         self._worker = worker
         self._new_id = new_id
         self.lease_s = lease_s
+        self._conditions = conditions
 
     def claim(self, job_id: str, request_digest: str, seed: int, *, is_new: bool = False) -> Claim | Finished | Busy:
         """
@@ -114,15 +123,23 @@ class JobStore:
 
     def delete(self, job_id: str) -> None:
         """Remove a finished (or abandoned) job and its result, the record first. Raises JobNotFound, Conflict."""
-        with suppress(RecordDamaged):  # what nobody can read may go
-            self._refuse_running(self.get(job_id))
+        self.refuse_running(job_id)
         self._store.delete(keys.job_record(job_id))
         owned = [info.key for info in self._store.list(keys.job_folder(job_id))]
-        near = [info.key for info in self._store.list(keys.result_prefix(job_id))]
-        for key in [*owned, *(key for key in near if keys.is_result_of(job_id, key))]:
+        for key in [*owned, *self.owned_results(job_id)]:
             self._store.delete(key)
 
-    def _refuse_running(self, job: Job) -> None:
+    def owned_results(self, job_id: str) -> list[str]:
+        """The keys of every result and manifest that was made for the job."""
+        near = [info.key for info in self._store.list(keys.result_prefix(job_id))]
+        return [key for key in near if keys.is_result_of(job_id, key)]
+
+    def refuse_running(self, job_id: str) -> None:
+        """Raises Conflict if a worker has the job, JobNotFound if there is none."""
+        try:
+            job = self.get(job_id)
+        except RecordDamaged:  # what nobody can read may go
+            return
         if not job.status.is_final and not job.is_interrupted(self.clock.now()):
             status = job.status.value
             raise Conflict(f"job {job.job_id!r} is {status}; cancel it first", job_id=job.job_id, status=status)
@@ -158,10 +175,23 @@ class JobStore:
         return job.model_copy(update={"lease": job.lease.model_copy(update={"until": until})})
 
     def replace(self, job: Job, etag: str) -> str:
-        """Write over exactly the version that was read. Raises Changed."""
+        """
+        Write over exactly the version that was read. Raises Changed.
+
+        Where the store would ignore the condition, a look before the write leaves little time for another writer: enough that a
+        worker that was thought dead doesn't undo the end of its job.
+        """
+        if self._conditions and self._conditions.mode == "ignored" and self._version(job.job_id) != etag:
+            raise Changed
         left = max(0.0, (job.lease.until - self.clock.now()).total_seconds())
         job = job.model_copy(update={"lease": job.lease.model_copy(update={"seconds": left})})
         return self._store.replace(keys.job_record(job.job_id), job.body(), etag=etag, content_type=CONTENT_TYPE)
+
+    def _version(self, job_id: str) -> str | None:
+        try:
+            return self._store.get(keys.job_record(job_id)).etag
+        except NoSuchObject:
+            return None
 
     def leased(self, job: Job, owner: str, lease_s: float | None) -> Job:
         """The job with a lease from now on (0 seconds: given back)."""

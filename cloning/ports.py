@@ -153,14 +153,30 @@ class EngineFacts:
     vocoder: str
 
 
+def go_on() -> None:
+    """Nothing stops the engine."""
+
+
 class Engine(Protocol):
     """A loaded model. Only the owner of the GPU may call it."""
 
     sample_rate: int
     facts: EngineFacts
 
-    def speak(self, reference: Reference, text: str, *, seed: int, parameters: F5Parameters) -> Samples:
-        """One chunk of text as float32 samples at `sample_rate`; the same arguments give the same samples."""
+    def speak(
+        self,
+        reference: Reference,
+        text: str,
+        *,
+        seed: int,
+        parameters: F5Parameters,
+        before_step: Callable[[], None] = go_on,
+    ) -> Samples:
+        """
+        One chunk of text as float32 samples at `sample_rate`; the same arguments give the same samples.
+
+        `before_step` is called before each step of the model and may raise to stop: the engine is as good as new then.
+        """
 
 
 @dataclass(frozen=True)

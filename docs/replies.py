@@ -96,12 +96,21 @@ MEANINGS: dict[str, dict[str, str]] = {
         "next_cursor": "send it as `cursor` for the next page; null at the end",
     },
     "delete": {"deleted.voice": "what was removed; `deleted.job_id` for a job"},
+    "expire": {
+        "removed.jobs": "jobs that went, or would go",
+        "removed.chunks": "chunks",
+        "removed.results": "audio files and manifests",
+        "dry_run": "whether it was only counted",
+        "next_cursor": "send it as `cursor` to go on; null at the end",
+    },
     "cancel": _STATUS,
     "health": {
         "status": "`ok`, or `degraded` if the bucket does not answer",
         "store.kind": "`S3Store`, or `FolderStore` without a bucket",
         "store.reachable": "whether it answered just now",
         "store.problem": "null, or the failure with `code`, `message`, `retryable` and `details`",
+        "store.conditional_writes": "`honoured`, `ignored` (the later writer wins; results stay right, a job may be done twice), or "
+        "`unknown` until the worker has tried",
         "engine": "null before the first generate; then the loaded model: its name, seconds of loading and the first eight "
         "fields of a manifest",
         "transcriber": "null, or the loaded recogniser",
