@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 
 PLANS = {
     "a": Plan("real", jobs=100, strike_every_s=20.0, lease_s=6.0, redeliver_s=6.0, grace_s=10.0),
-    "b": Plan("light", jobs=500, strike_every_s=1.0, chunk_s=0.3),
+    "b": Plan("light", jobs=500, strike_every_s=1.0, chunk_s=0.3, skew_s=300.0),
 }
 
 

@@ -13,6 +13,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +25,7 @@ import runpod  # noqa: F401 - imported once, for all
 import soundfile  # noqa: F401 - imported once, for all
 
 import handler
+from cloning.clock import SystemClock
 from cloning.ports import EngineFacts, F5Parameters, ObjectStore, Reference, Samples, go_on
 from cloning.settings import Settings
 from tests.fakes import Always
@@ -65,13 +68,17 @@ class LightEngine:
 
 
 class LightWorker:
-    """A worker process, handled like `local.worker.WorkerProcess`. Its output goes to the end of the file `log`."""
+    """
+    A worker process, handled like `local.worker.WorkerProcess`. Its output goes to the end of the file `log`.
 
-    def __init__(self, environment: Mapping[str, str], *, log: Path, cwd: Path, chunk_s: float) -> None:
+    Its clock is wrong by `skew_s` seconds.
+    """
+
+    def __init__(self, environment: Mapping[str, str], *, log: Path, cwd: Path, chunk_s: float, skew_s: float) -> None:
         context: ForkServerContext = get_context("forkserver")
         context.set_forkserver_preload(_NURSERY)
         # Not a daemon: the SDK starts a process of its own.
-        self._process = context.Process(target=_work, args=(dict(environment), log, cwd, chunk_s), daemon=False)
+        self._process = context.Process(target=_work, args=(dict(environment), log, cwd, chunk_s, skew_s), daemon=False)
         self._process.start()
 
     @property
@@ -89,7 +96,15 @@ class LightWorker:
         self._process.join()
 
 
-def _work(environment: dict[str, str], log: Path, cwd: Path, chunk_s: float) -> None:
+class _WrongClock(SystemClock):
+    def __init__(self, skew_s: float) -> None:
+        self._skew = timedelta(seconds=skew_s)
+
+    def now(self) -> datetime:
+        return super().now() + self._skew
+
+
+def _work(environment: dict[str, str], log: Path, cwd: Path, chunk_s: float, skew_s: float) -> None:
     """What the child does instead of `python handler.py`."""
     os.setsid()
     os.chdir(cwd)
@@ -106,5 +121,5 @@ def _work(environment: dict[str, str], log: Path, cwd: Path, chunk_s: float) -> 
     def make_engines(_: Settings, __: ObjectStore) -> Always[LightEngine]:
         return Always(LightEngine(chunk_s))
 
-    vars(handler)["make_engines"] = make_engines
+    vars(handler).update(make_engines=make_engines, SystemClock=partial(_WrongClock, skew_s))
     handler.main()

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from cloning import keys
 from cloning.clock import SystemClock
 from cloning.job import Job, JobStatus
@@ -25,6 +27,7 @@ from tests.servers import Server, moto, spoiling
 
 BUCKET = "chaos"
 _LOOK_S = 0.05
+_MANY = 20  # jobs, from which a second process of the calm run is worth its start
 
 
 @dataclass(frozen=True)
@@ -32,17 +35,20 @@ class Plan:
     """
     A run's sizes; times in seconds. "real" is handler.py on the small checkpoint, "light" an engine that takes `chunk_s` a chunk.
 
-    A worker that is silent for `redeliver_s` has its jobs delivered to others.
+    A worker that is silent for `redeliver_s` has its jobs delivered to others. The clocks of light workers are wrong by up to
+    `skew_s`, either way.
     """
 
     engine: Literal["real", "light"]
     jobs: int
     strike_every_s: float
+    most_strikes: int | None = None
+    skew_s: float = 0.0
     seed: int = 0
     workers: int = 4
     faults: float = 0.05
     chunk_s: float = 0.1
-    nfe_step: int = 8
+    nfe_step: int = 4
     lease_s: float = 4.0
     redeliver_s: float = 4.0
     grace_s: float = 6.0
@@ -95,9 +101,9 @@ def _counted(counter: Counter[str]) -> str:
 
 
 def run(plan: Plan, folder: Path, checkpoint: Path | None) -> Report:
-    """The whole of it. `checkpoint` is the small one's folder, for the real engine."""
+    """The whole of it. `checkpoint` is the small one's folder, and given for the real engine only."""
     requests = requests_of(plan.jobs, seed=plan.seed, nfe_step=plan.nfe_step)
-    calm = calm_digests(requests, folder, checkpoint if plan.engine == "real" else None, processes=2)
+    calm = calm_digests(requests, folder, checkpoint, processes=1 if plan.jobs < _MANY else 2)
     weather, ledger = Weather(plan.faults, plan.seed), Ledger(BUCKET)
     rules = Rules(redeliver_after_s=plan.redeliver_s, execution_timeout_s=plan.timeout_s, retention_s=86_400.0)
     with moto() as server, spoiling(server) as (proxy, faults), local_endpoint(rules=rules) as endpoint:
@@ -153,7 +159,8 @@ class _Start:
             script = ROOT / "handler.py"
             return self.endpoint.worker(script, log=log, worker_id=name, cwd=self.folder, extra=self.extra)
         environment = {**os.environ, **self.endpoint.environment(name), **self.extra}
-        return LightWorker(environment, log=log, cwd=self.folder, chunk_s=self.plan.chunk_s)
+        skew_s = float(np.random.default_rng(list(name.encode())).uniform(-1, 1)) * self.plan.skew_s
+        return LightWorker(environment, log=log, cwd=self.folder, chunk_s=self.plan.chunk_s, skew_s=skew_s)
 
 
 class _Client:
@@ -191,14 +198,13 @@ class _Client:
 
 
 def _storm(plan: Plan, fleet: Fleet, client: _Client, ledger: Ledger) -> None:
-    """Until every job is done. The first strike waits until there is work to hit."""
+    """Until every job is done. The strikes begin once there is something that could be lost."""
     end = time.monotonic() + plan.timeout_s
-    strike_at = float("inf")
-    while not client.is_done() and time.monotonic() < end:
-        now = time.monotonic()
-        if ledger.begun and strike_at == float("inf"):
+    strike_at: float | None = None
+    while not client.is_done() and (now := time.monotonic()) < end:
+        if strike_at is None and ledger.chunks:
             strike_at = now + plan.strike_every_s
-        if now >= strike_at:
+        if strike_at and now >= strike_at and fleet.strikes.total() != plan.most_strikes:
             strike_at += plan.strike_every_s
             fleet.strike()
         fleet.tend()

@@ -49,7 +49,6 @@ class Ledger:
 
     bucket: str
     completed: Counter[str] = field(default_factory=Counter)
-    begun: set[str] = field(default_factory=set)
     chunks: dict[tuple[str, int], set[str]] = field(default_factory=dict)
     _attempt: dict[str, int] = field(default_factory=dict)
 
@@ -69,6 +68,5 @@ class Ledger:
                 self.chunks.setdefault((job, self._attempt.get(job, 1)), set()).add(key)
 
     def _record(self, job: str, record: dict[str, object]) -> None:
-        self.begun.add(job)
         self._attempt[job] = int(str(record["attempt"]))
         self.completed[job] += record["status"] == "COMPLETED"

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cloning.clock import SystemClock
+from cloning.log import configure
 from cloning.planning import plan_speech
 from cloning.ports import F5Parameters
 from cloning.service import Call, Service
@@ -100,16 +101,17 @@ def calm_digests(requests: Sequence[Request], folder: Path, checkpoint: Path | N
     if checkpoint is None:
         return _calm(requests, folder / "calm", None)
     shares = [requests[start::processes] for start in range(processes)]
-    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_prepare) as pool:
         answers = [
             pool.submit(_calm, share, folder / f"calm-{number}", checkpoint) for number, share in enumerate(shares)
         ]
         return {job: digest for one in answers for job, digest in one.result().items()}
 
 
-def _one_thread() -> None:
-    """As the workers have it. Before torch is imported."""
+def _prepare() -> None:
+    """As many threads as the workers have, before torch is imported; and quiet."""
     os.environ |= ONE_THREAD
+    configure("WARNING")
 
 
 ONE_THREAD: Mapping[str, str] = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
