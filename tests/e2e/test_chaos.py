@@ -15,13 +15,13 @@ def test_the_real_engine_survives_its_workers(
     tmp_path: Path, tiny_checkpoint: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """handler.py as it is, on the small checkpoint: nothing lost, nothing twice, sample for sample."""
-    plan = Plan("real", jobs=6, workers=2, strike_every_s=1.5, most_strikes=2, nfe_step=16)
+    plan = Plan("real", jobs=6, workers=2, strike_every_s=1.5, most_strikes=1)
 
     report = run(plan, tmp_path, tiny_checkpoint)
     record_property("chaos", "; ".join(report.lines()))
 
     assert kept(report) == ([], [], [], {})
-    assert report.strikes.total() >= 1
+    assert report.strikes.total() == 1
 
 
 def test_a_light_engine_survives_many_strikes(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
