@@ -74,6 +74,10 @@ class MemoryStore:
         self._wait = wait
         self.interlude = interlude
 
+    @property
+    def identity(self) -> str:
+        return f"memory:{id(self.bucket)}"
+
     def get(self, key: str) -> StoredObject:
         return self._call(lambda: self._found(key))
 
