@@ -58,7 +58,7 @@ def upload(service: Service, request: Upload) -> Reply:
     new = NewVoice(request.voice, request.consent, request.language, request.transcript)
     voice = service.voices.add(new, canonical, measures, replace=request.replace)
     if request.transcribe_now:
-        voice = service.gpu.run(lambda: transcribed(service, voice))
+        voice = service.on_gpu(lambda: transcribed(service, voice))
     return {**voice_reply(voice), "status": "STORED"}
 
 
@@ -114,13 +114,15 @@ def cancel(service: Service, request: Cancel) -> Reply:
 
 
 def health(service: Service) -> Reply:
-    """Whether the bucket answers, what is loaded where. Loads nothing."""
-    problem = _store_problem(service)
+    """Whether the bucket answers, whether the GPU can be trusted, what is loaded where and what it takes. Loads nothing."""
+    problem, unfit = _store_problem(service), service.latch.failure
     return {
-        "status": "degraded" if problem else "ok",
+        "status": "degraded" if problem or unfit else "ok",
+        "unfit": unfit.to_record() if unfit else None,
         "store": {"kind": type(service.store).__name__, "reachable": problem is None, "problem": problem},
         "engine": service.engines.loaded(),
         "transcriber": service.transcribers.loaded(),
+        "gpu": service.gpu_memory(),
         "checkpoint": public_name(service.settings.checkpoint),
         "asr_model": public_name(service.settings.asr_model),
         "worker": service.worker,

@@ -10,6 +10,7 @@ The bucket's layout: the only place where an object key is spelled or parsed.
     results/<job>.<sha256>.json          its manifest
     checkpoints/<name>/<sha256>/<file>   loadable checkpoints, as workers publish them
     checkpoints/<name>/checkpoint.json   a checkpoint that its owner put there; it names the files beside it
+    probes/<id>                          written, read and removed when a worker starts
 
 Ids are checked going in and coming out of a listing, so that no id can leave its folder.
 """
@@ -20,6 +21,7 @@ VOICES = "voices/"
 JOBS = "jobs/"
 RESULTS = "results/"
 CHECKPOINTS = "checkpoints/"
+PROBES = "probes/"
 
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _ID = re.compile(ID_PATTERN)
@@ -142,3 +144,8 @@ def checkpoint_of(key: str) -> str | None:
 def checkpoint_file(name: str, sha256: str, file: str) -> str:
     """One file of a published checkpoint; the digest is of its model file."""
     return f"{checkpoint_folder(name)}{_digest(sha256)}/{_id(file)}"
+
+
+def probe(name: str) -> str:
+    """Where a starting worker tries whether it may write."""
+    return f"{PROBES}{_id(name)}"

@@ -27,12 +27,14 @@ def synthesize(
     return cross_fade(waves, int(plan.cross_fade_duration * sample_rate))
 
 
-def speak_with(engine: Engine, reference: Reference, parameters: F5Parameters) -> Callable[[Chunk], Samples]:
+def speak_with(
+    engine: Engine, reference: Reference, parameters: F5Parameters, *, frugal: bool = False
+) -> Callable[[Chunk], Samples]:
     """What makes a chunk's samples: the engine, with the chunk's own seed and share of a fixed duration."""
 
     def speak(chunk: Chunk) -> Samples:
         one = replace(parameters, fix_duration=chunk.fix_duration)
-        return engine.speak(reference, chunk.text, seed=chunk.seed, parameters=one)
+        return engine.speak(reference, chunk.text, seed=chunk.seed, parameters=one, frugal=frugal)
 
     return speak
 

@@ -23,10 +23,9 @@ _MOST_TOKENS = 224
 class WhisperTranscriber:
     """A loaded Whisper on one device. Only the owner of the GPU may use it."""
 
-    def __init__(self, pipeline: Any, model: str, device: str) -> None:
+    def __init__(self, pipeline: Any, model: str, weights: Weights) -> None:
         self._pipeline = pipeline
-        self._device = device
-        self._weights = Weights({"model": pipeline.model}, device, {"model": pipeline.model.dtype})
+        self._weights = weights
         self.model = model
 
     @classmethod
@@ -51,7 +50,7 @@ class WhisperTranscriber:
                 f"the speech recogniser {public_name(model)!r} can't be loaded: set ASR_MODEL to a folder or give the worker access to "
                 f"the hub; or upload the voice with its transcript", asr_model=public_name(model),
             ) from error  # fmt: skip
-        return cls(loaded, public_name(model), device)
+        return cls(loaded, public_name(model), Weights({"model": loaded.model}, device, {"model": dtype}))
 
     def memory(self) -> dict[str, object]:
         """Where the weights are and what they take."""
@@ -62,7 +61,7 @@ class WhisperTranscriber:
         import soxr
 
         heard = soxr.resample(samples, sample_rate, _RATE) if sample_rate != _RATE else samples
-        with translated(self._device):
+        with translated(self._weights.device):
             told = self._pipeline({"raw": heard, "sampling_rate": _RATE}, generate_kwargs=self._options(language))
         spoken = told["text"].strip()
         if not any(character.isalnum() for character in spoken):

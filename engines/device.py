@@ -102,7 +102,7 @@ class Weights:
     def __init__(self, parts: "Mapping[str, nn.Module]", device: str, dtypes: "Mapping[str, dtype]") -> None:
         """Raises DeviceMismatch if a tensor is not where, or not what, it should be."""
         self._parts = dict(parts)
-        self._device = device
+        self.device = device
         self._dtypes = dict(dtypes)
         self._kept: list[Tensor] = []
         self.parked = False
@@ -114,7 +114,7 @@ class Weights:
     @property
     def worth_parking(self) -> bool:
         """On a CPU there is no other memory to go to: dropping the model is the only way to free it."""
-        return self._device != "cpu"
+        return self.device != "cpu"
 
     def park(self) -> None:
         """The modules let go of the device's memory."""
@@ -128,22 +128,22 @@ class Weights:
         """The modules are on the device again, with the numbers and dtypes that they had. Raises DeviceMismatch, GpuOutOfMemory."""
         import torch
 
-        with translated(self._device), torch.no_grad():
+        with translated(self.device), torch.no_grad():
             for module in self._parts.values():
-                module.to_empty(device=self._device)
+                module.to_empty(device=self.device)
             for tensor, kept in zip(self._places(), self._kept, strict=True):
                 tensor.copy_(kept)
-        check_placed(self._parts, self._device, self._dtypes)
+        check_placed(self._parts, self.device, self._dtypes)
         self.parked = False
 
     def memory(self) -> dict[str, object]:
         """For `health`: where the weights are, and the bytes that they take there. Touches no tensor."""
-        on_gpu = self._device != "cpu" and not self.parked
+        on_gpu = self.device != "cpu" and not self.parked
         copy = sum(tensor.numel() * tensor.element_size() for tensor in self._kept)
         return {
-            "loaded_on": "host memory" if self.parked else self._device,
+            "loaded_on": "host memory" if self.parked else self.device,
             "gpu_bytes": self.bytes if on_gpu else 0,
-            "host_bytes": copy + (self.bytes if self._device == "cpu" and not self.parked else 0),
+            "host_bytes": copy + (self.bytes if self.device == "cpu" and not self.parked else 0),
         }
 
     def _places(self) -> "Iterator[Tensor]":

@@ -16,7 +16,9 @@ _MEMORY = re.compile(r"CUDA error: out of memory|CU(?:BLAS|DNN)_STATUS_ALLOC_FAI
 _FATAL = re.compile(
     r"CUDA error|CUDA driver error|cudaError\w+|CUDA kernel errors|CU(?:BLAS|DNN|SOLVER|FFT)_\w*(?:EXECUTION|EXEC|INTERNAL|MAPPING)\w*|cuFFT error"
 )
-_MISMATCH = re.compile(r"[Ee]xpected all tensors to be on the same device|on the expected device|same device|out of meta tensor")
+_MISMATCH = re.compile(
+    r"[Ee]xpected all tensors to be on the same device|on the expected device|same device|out of meta tensor"
+)
 _MOST_SAID = 120
 
 
@@ -55,5 +57,5 @@ def failure_of(error: BaseException, device: str) -> GpuOutOfMemory | DeviceMism
 
 
 def _kind(said: str) -> str:
-    """torch's first line: the rest is advice on debugging."""
+    """The first line: the rest is advice on debugging."""
     return (said.strip().splitlines() or ["no reason given"])[0][:_MOST_SAID]

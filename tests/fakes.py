@@ -61,7 +61,6 @@ class ToneEngine:
         length = int(len(text.encode()) * 1200 / parameters.speed)
         return (np.random.default_rng(seed).standard_normal(length) * 0.05).astype(np.float32)
 
-
     def memory(self) -> dict[str, object]:
         return {"loaded_on": "cpu", "gpu_bytes": 0, "host_bytes": 0}
 
