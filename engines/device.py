@@ -6,7 +6,6 @@ is one) stays behind, and the next call fails with "Expected all tensors to be o
 So whatever is loaded or brought back is looked at, tensor by tensor, before anybody uses it.
 """
 
-import gc
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -106,7 +105,7 @@ class Weights:
         self._dtypes = dict(dtypes)
         self._kept: list[Tensor] = []
         self.parked = False
-        check_placed(self._parts, device, self._dtypes)
+        self.check()
         self.bytes = sum(
             tensor.numel() * tensor.element_size() for module in parts.values() for _, tensor in tensors_of(module)
         )
@@ -133,7 +132,7 @@ class Weights:
                 module.to_empty(device=self.device)
             for tensor, kept in zip(self._places(), self._kept, strict=True):
                 tensor.copy_(kept)
-        check_placed(self._parts, self.device, self._dtypes)
+        self.check()
         self.parked = False
 
     def memory(self) -> dict[str, object]:
@@ -146,6 +145,10 @@ class Weights:
             "host_bytes": copy + (self.bytes if self.device == "cpu" and not self.parked else 0),
         }
 
+    def check(self) -> None:
+        """Raises DeviceMismatch if a tensor is not where, or not what, it should be."""
+        check_placed(self._parts, self.device, self._dtypes)
+
     def _places(self) -> "Iterator[Tensor]":
         # A tensor that two modules share is two while it is on meta: each place is filled.
         for module in self._parts.values():
@@ -154,8 +157,7 @@ class Weights:
 
 
 def free_memory() -> None:
-    """What nobody uses any more goes back to the machine and the GPU. Imports no torch and starts no GPU."""
-    gc.collect()
+    """What torch keeps for later goes back to the GPU. Imports no torch and starts no GPU."""
     if (torch := _with_a_gpu()) is not None:
         torch.cuda.empty_cache()
 

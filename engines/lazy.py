@@ -1,5 +1,6 @@
 """One model at a time, loaded at its first use, and let go when asked. No torch here."""
 
+import gc
 import logging
 import threading
 import time
@@ -94,7 +95,7 @@ class Lazy(Generic[Model]):
         """
         The weights leave the device; the next `get` brings them back. `forget` drops the model, to be loaded from its file.
 
-        Nothing is held: what is cached goes all the same.
+        With `forget` what failed attempts left goes too, also if no model is held.
         """
         with self._lock:
             held = self._held
@@ -102,8 +103,11 @@ class Lazy(Generic[Model]):
                 self._leave(held, forget=forget)
             elif forget:
                 self._held = None
-            held = None
-            self._free()
+            if held is not None or forget:
+                held = None
+                if forget:
+                    gc.collect()  # a traceback may hold tensors in a cycle
+                self._free()
 
     def loaded(self) -> dict[str, object] | None:
         """What is held, for `health`; None before the first use. Never waits for a load."""
