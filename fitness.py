@@ -47,7 +47,7 @@ def checks(settings: Settings, store: ObjectStore, new_id: Callable[[], str]) ->
         gpu_is_usable(settings.device, torch_cuda=cuda_of_torch())
 
     def check_disk() -> None:
-        disk_has_room(settings.model_cache_dir, MODEL_CACHE_BYTES)
+        disk_has_room(settings.model_cache_dir, bytes_needed(settings.checkpoint))
 
     def check_store() -> None:
         store_is_writable(store, keys.probe(new_id()))
@@ -112,6 +112,14 @@ def cuda_of_torch() -> str | None:
             value = line.partition("=")[2].strip().strip("'\"")
             return None if value == "None" else value
     return None
+
+
+def bytes_needed(checkpoint: str) -> int:
+    """What the deployment's checkpoint may take in the model cache: of a folder twice its size (one copy, one in the making)."""
+    folder = Path(checkpoint)
+    if not folder.is_dir():
+        return MODEL_CACHE_BYTES
+    return 2 * sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def disk_has_room(folder: Path, needed: int) -> None:

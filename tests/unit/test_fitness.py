@@ -13,7 +13,16 @@ from cloning import keys
 from cloning.errors import StorageMisconfigured
 from cloning.settings import Settings
 from cloning.versions import versions
-from fitness import Unfit, checks, cuda_of_torch, disk_has_room, gpu_is_usable, store_is_writable, versions_are_known
+from fitness import (
+    Unfit,
+    bytes_needed,
+    checks,
+    cuda_of_torch,
+    disk_has_room,
+    gpu_is_usable,
+    store_is_writable,
+    versions_are_known,
+)
 from local.folder_store import FolderStore
 from tests.conftest import ROOT
 
@@ -142,6 +151,15 @@ def test_a_disk_without_room_is_told_unless_the_checkpoint_is_there(tmp_path: Pa
     (copy / "model.safetensors").touch()
 
     disk_has_room(tmp_path, 10**18)
+
+
+def test_a_small_checkpoint_needs_little_room(tmp_path: Path) -> None:
+    """A folder's own size counts; of a name, whose files are elsewhere, a full-size checkpoint's."""
+    (tmp_path / "vocoder").mkdir()
+    (tmp_path / "vocoder" / "weights.bin").write_bytes(b"0" * 1000)
+
+    assert bytes_needed(str(tmp_path)) == 2000
+    assert bytes_needed("F5TTS_v1_Base") == fitness.MODEL_CACHE_BYTES
 
 
 def test_a_cache_that_can_not_be_written_is_told(tmp_path: Path) -> None:
