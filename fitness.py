@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from cloning import keys
 from cloning.errors import ServiceError
 from cloning.names import public_name
 from cloning.ports import ObjectStore
@@ -37,8 +36,8 @@ class Unfit(RuntimeError):
     """The worker can't do its work; the message says why and what to do. (RunPod shows the first 256 characters.)"""
 
 
-def checks(settings: Settings, store: ObjectStore, new_id: Callable[[], str]) -> tuple[Check, ...]:
-    """The checks, cheapest first; each raises Unfit. Their names are what RunPod reports."""
+def checks(settings: Settings, store: ObjectStore, probe: Callable[[], object]) -> tuple[Check, ...]:
+    """The checks, cheapest first; each raises Unfit. `probe` tries whether the store can be written. RunPod reports their names."""
 
     def check_versions() -> None:
         versions_are_known(versions(), sys.version_info[:2])
@@ -50,7 +49,7 @@ def checks(settings: Settings, store: ObjectStore, new_id: Callable[[], str]) ->
         disk_has_room(settings.model_cache_dir, bytes_needed(settings.checkpoint))
 
     def check_store() -> None:
-        store_is_writable(store, keys.probe(new_id()))
+        store_is_writable(store, probe)
 
     return check_versions, check_gpu, check_disk, check_store
 
@@ -140,14 +139,10 @@ def disk_has_room(folder: Path, needed: int) -> None:
         )
 
 
-def store_is_writable(store: ObjectStore, key: str) -> None:
-    """The bucket lets us in, and takes, gives and removes an object."""
+def store_is_writable(store: ObjectStore, probe: Callable[[], object]) -> None:
+    """The bucket lets us in; `probe` writes, replaces and removes an object there, and raises what is wrong."""
     try:
         store.check()
-        store.put(key, b"fit", content_type="text/plain")
-        came_back = store.get(key).body
-        store.delete(key)
+        probe()
     except ServiceError as error:
         raise Unfit(f"{error.code}: {error.message}") from error
-    if came_back != b"fit":
-        raise Unfit("the bucket gives back other bytes than were written: check AWS_ENDPOINT_URL and S3_BUCKET")

@@ -14,16 +14,18 @@ from dataclasses import fields
 from typing import Any
 
 from cloning import keys
-from cloning.audio import CONTENT_TYPES, decode, encode_pcm16, to_pcm16
+from cloning.audio import CONTENT_TYPES, encode_pcm16, to_pcm16
 from cloning.chunks import ChunkStore, inputs_of
+from cloning.claim import Claim, Heartbeat, LeaseLost
 from cloning.clipping import remove_long_silences
 from cloning.clock import Stopwatch
-from cloning.errors import Interrupted, JobNotFound, ServiceError, TranscriptionFailed
-from cloning.job import Job
-from cloning.jobs import Busy, Claim, Finished, Heartbeat, LeaseLost
-from cloning.planning import SAMPLE_RATE, Chunk, Plan, is_plausible, plan_speech, refuse_short
+from cloning.errors import Interrupted, JobNotFound, ServiceError
+from cloning.hearing import transcribed
+from cloning.job import Effort, Job
+from cloning.jobs import Busy, Finished
+from cloning.planning import SAMPLE_RATE, Chunk, Plan, plan_speech, refuse_short
 from cloning.ports import EngineFacts, F5Parameters, Reference, Samples, Value
-from cloning.recovery import DeviceUse, Speaker, hear, on_some_device
+from cloning.recovery import DeviceUse, Speaker, on_some_device
 from cloning.replies import refuse_too_large
 from cloning.requests import Generate
 from cloning.service import Call, Service
@@ -112,6 +114,7 @@ class Generation:
         self._claim = claim
         self._voice = voice
         self._watch = watch
+        self._chunks_made = 0
         self._chunks_reused = 0
         self._frugal_chunks = 0
         self._device: DeviceUse | None = None
@@ -121,7 +124,7 @@ class Generation:
         try:
             with Heartbeat(self._claim, self._service.jobs.lease_s):
                 result = self._speak()
-            self._claim.complete(result)
+            self._claim.complete(result, self._effort())
         except (LeaseLost, JobNotFound):
             raise
         except ServiceError as error:
@@ -136,9 +139,12 @@ class Generation:
     def _record(self, error: ServiceError) -> None:
         # No state depends on this last gasp: without it the lease lapses, and the job can be taken over.
         with suppress(LeaseLost, ServiceError):
-            self._claim.fail(error)
+            self._claim.fail(error, self._effort())
         facts = {"job": self._claim.job.job_id, "code": error.code, "attempt": self._claim.job.attempt}
         log.info("job.failed", extra=facts)
+
+    def _effort(self) -> Effort:
+        return Effort(timings=self._watch.to_json(), chunks_made=self._chunks_made, chunks_reused=self._chunks_reused)
 
     def _speak(self) -> dict[str, Any]:
         reference = self._reference()
@@ -186,7 +192,7 @@ class Generation:
     def _spoken(self, device: str | None, reference: Reference, plan: Plan) -> tuple[EngineFacts, Samples]:
         with self._phase("load"):
             checkpoint = self._request.checkpoint or self._service.settings.checkpoint
-            speaker = Speaker(self._service, checkpoint, device)
+            speaker = Speaker(self._service, checkpoint, device, self._before_step)
         with self._phase("infer"):
             return speaker.engine.facts, self._chunk_by_chunk(speaker, reference, plan)
 
@@ -200,6 +206,7 @@ class Generation:
             if (wave := chunks.find(chunk)) is None:
                 before = speaker.frugal_chunks
                 wave = speaker.speak(reference, chunk, parameters)
+                self._chunks_made += 1
                 # With the last one the whole speech is there; one that was made frugally would not come out the same again.
                 if chunk.index + 1 < total and speaker.frugal_chunks == before:
                     chunks.keep(chunk, wave, rate)
@@ -218,14 +225,19 @@ class Generation:
         return samples
 
     def _before_chunk(self, done: int, total: int) -> None:
-        """Between two chunks: is this still our job, and still wanted? Then tell how far it is."""
-        _refuse_stopped(self._call)
-        if self._claim.lost:
-            raise LeaseLost(self._claim.job.job_id)
+        """Between two chunks: tell how far it is, and learn whether it is still wanted."""
+        self._before_step()
         if done:  # the start said 0
             self._claim.report(done, total)
         self._claim.check_cancelled()
         self._call.send_progress({"job_id": self._claim.job.job_id, "done": done, "total": total})
+
+    def _before_step(self) -> None:
+        """Is this still our job, and still wanted, as far as it is known without asking the bucket?"""
+        _refuse_stopped(self._call)
+        if self._claim.lost:
+            raise LeaseLost(self._claim.job.job_id)
+        self._claim.check_cancelled()
 
     def _phase(self, name: str) -> "_Phase":
         return _Phase(self._watch, name, self._service)
@@ -283,24 +295,3 @@ class _Phase:
 
     def __exit__(self, *_: object) -> None:
         self._watch.add(self._name, self._clock.monotonic() - self._begun)
-
-
-def transcribed(service: Service, voice: Voice) -> Voice:
-    """
-    The voice with its transcript, made from the stored, clipped audio if nobody has made it yet. On the GPU's thread only.
-
-    The record is read again first: whoever waited for the GPU behind another job of the voice finds the words there.
-    Raises TranscriptionFailed if what was heard can't be what was said.
-    """
-    voice = service.voices.get(voice.voice)
-    if voice.transcript:
-        return voice
-    voice, path = service.voices.with_audio(voice)
-    recording = decode(path.read_bytes())
-    heard = hear(service, recording, voice.language)
-    if not is_plausible(heard.text, recording.duration):
-        raise TranscriptionFailed(
-            f"{len(heard.text)} characters were heard in {recording.duration:.1f} s, which nobody can say; "
-            "upload the voice with its transcript, or another recording",
-        )
-    return service.voices.with_transcript(voice, heard.text, heard.model)

@@ -10,7 +10,7 @@ The bucket's layout: the only place where an object key is spelled or parsed.
     results/<job>.<sha256>.json          its manifest
     checkpoints/<name>/<sha256>/<file>   loadable checkpoints, as workers publish them
     checkpoints/<name>/checkpoint.json   a checkpoint that its owner put there; it names the files beside it
-    probes/<id>                          written, read and removed when a worker starts
+    probes/<id>                          of a worker's start, gone at once: does the store honour conditional writes?
 
 Ids are checked going in and coming out of a listing, so that no id can leave its folder.
 """
@@ -21,7 +21,6 @@ VOICES = "voices/"
 JOBS = "jobs/"
 RESULTS = "results/"
 CHECKPOINTS = "checkpoints/"
-PROBES = "probes/"
 
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _ID = re.compile(ID_PATTERN)
@@ -29,6 +28,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _VOICE_RECORD = re.compile(rf"{VOICES}({ID_PATTERN})/voice\.json")
 _BARE_VOICE = re.compile(rf"{VOICES}({ID_PATTERN})\.wav")
 _CHECKPOINT_CARD = re.compile(rf"{CHECKPOINTS}({ID_PATTERN})/checkpoint\.json")
+_OF_A_JOB = re.compile(rf"{JOBS}({ID_PATTERN})/.+")
+_RESULT = re.compile(rf"{RESULTS}({ID_PATTERN})\.[0-9a-f]{{16}}\.[a-z0-9]+")
 _JOB_RECORD = re.compile(rf"{JOBS}({ID_PATTERN})/job\.json")
 
 
@@ -96,6 +97,12 @@ def job_of(key: str) -> str | None:
     return match[1] if match else None
 
 
+def owner_of(key: str) -> str | None:
+    """The job that an object under jobs/ or results/ belongs to; None for what is not of our making."""
+    match = _OF_A_JOB.fullmatch(key) or _RESULT.fullmatch(key)
+    return match[1] if match else None
+
+
 def chunk_folder(job: str) -> str:
     """A job's finished chunks lie under this prefix."""
     return f"{job_folder(job)}chunks/"
@@ -147,5 +154,5 @@ def checkpoint_file(name: str, sha256: str, file: str) -> str:
 
 
 def probe(name: str) -> str:
-    """Where a starting worker tries whether it may write."""
-    return f"{PROBES}{_id(name)}"
+    """What a worker writes at its start to learn how the store writes."""
+    return f"probes/{_id(name)}"

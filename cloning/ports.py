@@ -51,10 +51,16 @@ class ObjectInfo:
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object's bytes with the version that they are."""
+    """
+    An object's bytes with the version that they are.
+
+    `age_s` is how many seconds ago it was written, by the store's own clock (whole seconds); None where the store has no clock
+    of its own.
+    """
 
     body: bytes
     etag: str
+    age_s: float | None = None
 
 
 class ObjectStore(Protocol):
@@ -147,6 +153,10 @@ class EngineFacts:
     vocoder: str
 
 
+def go_on() -> None:
+    """Nothing stops the engine."""
+
+
 class Engine(Protocol):
     """A loaded model. Only the owner of the GPU may call it."""
 
@@ -154,13 +164,21 @@ class Engine(Protocol):
     facts: EngineFacts
 
     def speak(
-        self, reference: Reference, text: str, *, seed: int, parameters: F5Parameters, frugal: bool = False
+        self,
+        reference: Reference,
+        text: str,
+        *,
+        seed: int,
+        parameters: F5Parameters,
+        before_step: Callable[[], None] = go_on,
+        frugal: bool = False,
     ) -> Samples:
         """
         One chunk of text as float32 samples at `sample_rate`; the same arguments give the same samples.
 
-        `frugal` is for a second try where memory was short: slower in less memory, the samples equal but for rounding; an engine
-        that can't does as always. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit.
+        `before_step` is called before each step of the model and may raise to stop: the engine is as good as new then. `frugal` is
+        for a second try where memory was short: slower in less memory, the samples equal but for rounding; an engine that can't
+        does as always. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit.
         """
 
     def memory(self) -> dict[str, object]:

@@ -9,10 +9,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cloning.audio import Recording
 from cloning.errors import DeviceMismatch, DeviceUnavailable, GpuOutOfMemory, ServiceError
 from cloning.planning import Chunk
-from cloning.ports import Engine, F5Parameters, Reference, Samples, Transcript, Value
+from cloning.ports import Engine, F5Parameters, Reference, Samples, Value, go_on
 from cloning.service import Service
 from cloning.synthesis import speak_with
 
@@ -47,9 +46,12 @@ class Speaker:
     the engine is loaded from its file and the chunk made again.
     """
 
-    def __init__(self, service: Service, checkpoint: str, device: str | None) -> None:
+    def __init__(
+        self, service: Service, checkpoint: str, device: str | None, before_step: Callable[[], None] = go_on
+    ) -> None:
         """Loads. Raises what `Models.get` raises."""
         self._service = service
+        self._before_step = before_step
         self._checkpoint = checkpoint
         self._device = device
         self.engine = self._loaded()
@@ -60,7 +62,7 @@ class Speaker:
         try:
             return self._with_room(reference, chunk, parameters)
         except DeviceMismatch as failure:
-            _tell(failure)
+            tell(failure)
         del self.engine  # or two would share the memory
         self._service.engines.unload(forget=True)
         self.engine = self._loaded()
@@ -68,13 +70,13 @@ class Speaker:
 
     def _with_room(self, reference: Reference, chunk: Chunk, parameters: F5Parameters) -> Samples:
         def attempt(*, frugal: bool) -> Samples:
-            return speak_with(self.engine, reference, parameters, frugal=frugal)(chunk)
+            return speak_with(self.engine, reference, parameters, self._before_step, frugal=frugal)(chunk)
 
         for _ in range(2):
             try:
                 return attempt(frugal=False)
             except GpuOutOfMemory as failure:
-                _tell(failure)
+                tell(failure)
             self._make_room()
         wave = attempt(frugal=True)
         self.frugal_chunks += 1
@@ -87,7 +89,7 @@ class Speaker:
         try:
             return load()
         except GpuOutOfMemory as failure:
-            _tell(failure)
+            tell(failure)
         self._make_room()
         return load()
 
@@ -108,30 +110,12 @@ def on_some_device(
     except (DeviceUnavailable, GpuOutOfMemory) as failure:
         if not fallback or service.settings.device == _FALLBACK:
             raise
-        _tell(failure)
+        tell(failure)
         reason = f"{failure.code}: {failure.message}"
     service.engines.unload(forget=True)
     return speak(_FALLBACK), reason
 
 
-def hear(service: Service, recording: Recording, language: str | None) -> Transcript:
-    """What is said in the recording; a failure of the device is got over once. Raises TranscriptionFailed and what is Unavailable."""
-
-    def attempt() -> Transcript:
-        transcriber = service.transcribers.get(service.settings.asr_model)
-        return transcriber.transcribe(recording.samples, recording.sample_rate, language=language)
-
-    try:
-        return attempt()
-    except GpuOutOfMemory as failure:
-        _tell(failure)
-        make_room = service.engines.unload
-    except DeviceMismatch as failure:
-        _tell(failure)
-        make_room = service.transcribers.unload
-    make_room(forget=True)
-    return attempt()
-
-
-def _tell(failure: ServiceError) -> None:
+def tell(failure: ServiceError) -> None:
+    """A device failed and something is done about it: the log knows, whatever comes of it."""
     log.warning("device.failed", extra={"code": failure.code, **failure.details})

@@ -119,6 +119,12 @@ class Settings(BaseSettings):
         le=3600,
         description="Life of a worker's claim on a job, in seconds, unless renewed (it is, at a third of that).",
     )
+    stop_grace_s: float = Field(
+        10.0,
+        ge=1,
+        le=3600,
+        description="From SIGTERM to the process's end, in seconds: a job that is not done 3 s before is handed back for another worker to go on with.",
+    )
     log_level: LogLevel = Field(
         "INFO", description="Least level that is logged. Text, audio, URLs and keys never are at INFO."
     )

@@ -6,7 +6,7 @@ What surrounds them here: the device is always passed (upstream freezes a defaul
 text cache is cleared before and after (an exception inside the solver leaves it behind), temp files go, stdout stays clean.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cloning.errors import CheckpointUnusable, HubUnavailable
-from cloning.ports import EngineFacts, F5Parameters, Reference, Samples
+from cloning.ports import EngineFacts, F5Parameters, Reference, Samples, go_on
 from engines.device import Weights, check_placed, choose_device
 from engines.f5_import import import_f5
 from engines.faults import failure_of, translated
@@ -100,10 +100,18 @@ class F5Engine:
         return self._weights.memory()
 
     def speak(
-        self, reference: Reference, text: str, *, seed: int, parameters: F5Parameters, frugal: bool = False
+        self,
+        reference: Reference,
+        text: str,
+        *,
+        seed: int,
+        parameters: F5Parameters,
+        before_step: Callable[[], None] = go_on,
+        frugal: bool = False,
     ) -> Samples:
         """
-        One chunk as float32 samples at 24 kHz, shape [n]. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit.
+        One chunk as float32 samples at 24 kHz, shape [n]. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit, and what
+        `before_step` raises.
 
         `frugal` runs the two passes of classifier-free guidance one after the other, with half the memory in flight; the samples
         are then equal but for rounding.
@@ -112,7 +120,7 @@ class F5Engine:
 
         audio, reference_text = self._prepared(reference)
         halved = _in_halves(self._model.transformer) if frugal else nullcontext()
-        with translated(self._device), self._clean_text_cache(), halved:
+        with translated(self._device), self._clean_text_cache(), self._asked(before_step), halved:
             # The noise is drawn from the global generators by upstream; with one owner of the GPU they are ours alone.
             torch.manual_seed(seed)
             wave, _, _ = next(
@@ -157,6 +165,15 @@ class F5Engine:
             Path(path).unlink(missing_ok=True)
             self._f5._ref_audio_cache.clear()  # noqa: SLF001 - there is no public way
         return torch.from_numpy(np.ascontiguousarray(samples.T)), text
+
+    @contextmanager
+    def _asked(self, before_step: Callable[[], None]) -> Iterator[None]:
+        """The solver evaluates the transformer once a step."""
+        hook = self._model.transformer.register_forward_pre_hook(lambda *_: before_step())
+        try:
+            yield
+        finally:
+            hook.remove()
 
     @contextmanager
     def _clean_text_cache(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from cloning.errors import TranscriptionFailed
-from cloning.ports import EngineFacts, F5Parameters, Reference, Samples, Transcript
+from cloning.ports import EngineFacts, F5Parameters, Reference, Samples, Transcript, go_on
 
 Value = TypeVar("Value")
 
@@ -54,9 +54,18 @@ class ToneEngine:
         )  # fmt: skip
 
     def speak(
-        self, reference: Reference, text: str, *, seed: int, parameters: F5Parameters, frugal: bool = False
+        self,
+        reference: Reference,
+        text: str,
+        *,
+        seed: int,
+        parameters: F5Parameters,
+        before_step: Callable[[], None] = go_on,
+        frugal: bool = False,
     ) -> Samples:
         self.before_speaking(text)
+        for _ in range(parameters.nfe_step):
+            before_step()
         self.history.append((text, seed, parameters))
         length = int(len(text.encode()) * 1200 / parameters.speed)
         return (np.random.default_rng(seed).standard_normal(length) * 0.05).astype(np.float32)

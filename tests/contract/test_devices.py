@@ -28,6 +28,7 @@ from engines.asr import WhisperTranscriber
 from engines.device import Weights, check_placed, choose_device, tensors_of
 from engines.f5 import F5Engine
 from handler import answer, build, make_handler
+from stopping import Stopping
 from tests.conftest import SPOKEN, examples
 from tests.real import load_tiny_engine
 
@@ -386,7 +387,7 @@ def test_sixteen_jobs_at_once_equal_sixteen_one_by_one(world: Callable[..., Serv
         }
         for n in range(16)
     ]
-    handler = make_handler(service, lambda *_: None)
+    handler = make_handler(service, lambda *_: None, Stopping(3600))
 
     async def all_at_once() -> list[dict[str, Any]]:
         return await asyncio.gather(*(handler({"id": f"together-{n}", "input": raw}) for n, raw in enumerate(inputs)))

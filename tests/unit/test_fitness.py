@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import fitness
-from cloning import keys
-from cloning.errors import StorageMisconfigured
+from cloning.conditions import Conditions
+from cloning.errors import StorageMisconfigured, StorageUnavailable
 from cloning.settings import Settings
 from cloning.versions import versions
 from fitness import (
@@ -47,15 +47,15 @@ def no_driver(_: str) -> Any:
 
 def test_a_bare_machine_is_fit(settings: Settings, store: FolderStore) -> None:
     """With the defaults nothing is asked for that isn't there; nothing is left behind, no model code is imported."""
-    for check in checks(settings, store, lambda: "w1"):
+    for check in checks(settings, store, Conditions(store, lambda: "w1").probe):
         check()
 
-    assert list(store.list(keys.PROBES)) == []
+    assert list(store.list()) == []
 
 
 def test_the_checks_have_names_that_runpod_reports(settings: Settings, store: FolderStore) -> None:
     """The cheapest first."""
-    names = [check.__name__ for check in checks(settings, store, lambda: "w1")]
+    names = [check.__name__ for check in checks(settings, store, Conditions(store, lambda: "w1").probe)]
 
     assert names == ["check_versions", "check_gpu", "check_disk", "check_store"]
 
@@ -171,19 +171,23 @@ def test_a_cache_that_can_not_be_written_is_told(tmp_path: Path) -> None:
     assert str(tmp_path) not in str(failure.value)
 
 
-def test_a_store_that_refuses_is_told(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the store's own words; reading alone is not enough."""
+def test_a_store_that_can_not_be_written_is_told(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the store's own words; being let in is not enough."""
 
     def refuse(*_: object, **__: object) -> str:
         raise StorageMisconfigured("the bucket refuses to be written (AccessDenied): allow s3:PutObject")
 
-    monkeypatch.setattr(store, "put", refuse)
-    with pytest.raises(Unfit, match="allow s3:PutObject"):
-        store_is_writable(store, keys.probe("w1"))
+    monkeypatch.setattr(store, "create", refuse)
+    with pytest.raises(Unfit, match=r"STORAGE_MISCONFIGURED: .*allow s3:PutObject"):
+        store_is_writable(store, Conditions(store, lambda: "w1").probe)
 
 
-def test_a_store_that_mixes_up_its_bytes_is_told(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is read is not what was written: some gateway answers for the bucket."""
-    monkeypatch.setattr(store, "get", lambda _: SimpleNamespace(body=b"<html>", etag=""))
-    with pytest.raises(Unfit, match="other bytes"):
-        store_is_writable(store, keys.probe("w1"))
+def test_a_store_that_does_not_let_us_in_is_told(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is written."""
+
+    def away() -> None:
+        raise StorageUnavailable("the bucket does not answer")
+
+    monkeypatch.setattr(store, "check", away)
+    with pytest.raises(Unfit, match="STORAGE_UNAVAILABLE"):
+        store_is_writable(store, lambda: pytest.fail("nothing should be written"))

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from cloning.errors import DeviceUnavailable, ServiceError
-from cloning.ports import Engine, F5Parameters, Reference, Samples
+from cloning.ports import Engine, F5Parameters, Reference, Samples, go_on
 from cloning.service import Call, Service
 from engines.faults import translated
 from engines.lazy import Lazy
@@ -36,13 +36,20 @@ class FailingEngine(ToneEngine):
         self.calls: list[bool] = []
 
     def speak(
-        self, reference: Reference, text: str, *, seed: int, parameters: F5Parameters, frugal: bool = False
+        self,
+        reference: Reference,
+        text: str,
+        *,
+        seed: int,
+        parameters: F5Parameters,
+        before_step: Callable[[], None] = go_on,
+        frugal: bool = False,
     ) -> Samples:
         self.calls.append(frugal)
         with translated(self.facts.device):
             if self.failures and (failure := self.failures.pop(0)) is not None:
                 raise failure
-        return super().speak(reference, text, seed=seed, parameters=parameters)
+        return super().speak(reference, text, seed=seed, parameters=parameters, before_step=before_step)
 
 
 class World:
