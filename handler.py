@@ -34,9 +34,11 @@ from cloning.service import Call, Service
 from cloning.settings import Settings
 from cloning.voices import VoiceLibrary
 from engines.asr import WhisperTranscriber
+from engines.device import free_memory, gpu_memory
 from engines.f5 import F5Engine, F5Files
 from engines.lazy import Lazy
 from engines.owner import SingleOwner
+from fitness import checks
 from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.eviction import GB
 from model_cache.library import Library
@@ -58,20 +60,22 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
     conditions = Conditions(store, new_id)
     worker = settings.runpod_pod_id or f"local-{new_id()}"
     max_audio_bytes = int(settings.max_audio_mb * 1e6)
+    engines, transcribers, unload = make_models(settings, store)
     return Service(
         settings=settings,
         store=store,
         conditions=conditions,
         voices=VoiceLibrary(store, clock, scratch, max_audio_bytes=max_audio_bytes),
         jobs=JobStore(store, clock, worker=worker, new_id=new_id, lease_s=settings.lease_s, conditions=conditions),
-        engines=make_engines(settings, store),
-        transcribers=make_transcribers(settings),
-        gpu=SingleOwner(),
+        engines=engines,
+        transcribers=transcribers,
+        gpu=SingleOwner(unload=unload, unload_after_s=settings.idle_s),
         fetch_url=lambda url: fetch_url(url, max_bytes=max_audio_bytes, timeout_s=settings.download_timeout_s),
         clock=clock,
         new_id=new_id,
         draw_seed=lambda: secrets.randbelow(2**32),
         worker=worker,
+        gpu_memory=gpu_memory,
     )
 
 
@@ -91,19 +95,42 @@ def make_store(settings: Settings) -> ObjectStore:
     return FolderStore(settings.data_dir)
 
 
-def make_engines(settings: Settings, store: ObjectStore) -> Lazy[Engine]:
+def make_models(settings: Settings, store: ObjectStore) -> tuple[Lazy[Engine], Lazy[Transcriber], Callable[[], None]]:
+    """Engines, recognisers, and what takes all of them off the GPU. With LOW_VRAM one leaves before the other comes."""
+
+    def without_recogniser() -> None:
+        if settings.low_vram:
+            transcribers.unload()
+
+    def without_engine() -> None:
+        if settings.low_vram:
+            engines.unload()
+
+    def unload() -> None:
+        engines.unload()
+        transcribers.unload()
+
+    engines = make_engines(settings, store, without_recogniser)
+    transcribers = make_transcribers(settings, without_engine)
+    return engines, transcribers, unload
+
+
+def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[], None]) -> Lazy[Engine]:
     """F5-TTS by checkpoint name, fetched and repaired by the cache at its first use."""
     cache, library = make_cache(settings, store), Library(store)
 
-    def load(name: str) -> Engine:
+    def load(name: str, device: str | None) -> Engine:
         local = cache.local(library.find(name))
         default = None if settings.vocoder_path or local.vocoder_path else cache.vocoder()
         vocoder = default.vocoder_path if default else settings.vocoder_path
-        engine = F5Engine.load(f5_files(local, vocoder), settings.device)
+        engine = F5Engine.load(f5_files(local, vocoder), device or settings.device)
         weakref.finalize(engine, local.lease.release)  # no other process evicts the files of an engine that lives
         return engine
 
-    return Lazy(load, check=library.check, describe=lambda engine: dict(vars(engine.facts)))
+    def describe(engine: Engine) -> dict[str, object]:
+        return {**vars(engine.facts), **engine.memory()}
+
+    return Lazy(load, check=library.check, describe=describe, make_room=make_room, free=free_memory)
 
 
 def make_cache(settings: Settings, store: ObjectStore, watch: Watch = unwatched) -> CheckpointCache:
@@ -133,12 +160,14 @@ def f5_files(local: LocalCheckpoint, vocoder: Path | None) -> F5Files:
     )
 
 
-def make_transcribers(settings: Settings) -> Lazy[Transcriber]:
+def make_transcribers(settings: Settings, make_room: Callable[[], None]) -> Lazy[Transcriber]:
     """Whisper, at the first voice without a transcript."""
     return Lazy(
-        lambda name: WhisperTranscriber.load(name, settings.device),
+        lambda name, device: WhisperTranscriber.load(name, device or settings.device),
         check=_anything,
-        describe=lambda transcriber: {"model": transcriber.model},
+        describe=lambda transcriber: {"model": transcriber.model, **transcriber.memory()},
+        make_room=make_room,
+        free=free_memory,
     )
 
 
@@ -253,6 +282,8 @@ def main() -> None:
             "worker.started",
             extra={"worker": service.worker, "store": type(service.store).__name__, "checkpoint": settings.checkpoint},
         )
+        for check in checks(settings, service.store, service.conditions.probe):
+            runpod.serverless.register_fitness_check(check)
         stopping = Stopping(settings.stop_grace_s)
         config = {
             "handler": make_handler(service, runpod.serverless.progress_update, stopping),

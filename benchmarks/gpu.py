@@ -26,6 +26,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from benchmarks.devices import measure_devices
 from benchmarks.machine import Meter, machine, rss_mib, rss_peak_mib, say, stand_in_for_librosa, versions
 from cloning.errors import ServiceError
 from cloning.ports import F5Parameters, Reference
@@ -103,6 +104,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     cases = [
         _case(engine, meter, reference, reference_s, n, s, options.repeat) for n in options.nfe for s in options.seconds
     ]
+    with _phase("devices", seconds, meter.now):
+        devices = measure_devices(engine, meter, reference, cycles=options.cycles)
     return {
         "what": f"official F5-TTS path, {options.size} size ({ARCHITECTURES[options.size]}), one chunk of a fixed duration per case",
         "note": NOTE,
@@ -117,6 +120,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "reference_s": round(reference_s, 3),
         "phases_s": {name: round(value, 3) for name, value in seconds.items()},
         "cases": [asdict(case) for case in cases],
+        "devices": devices,
         "memory": memory | {"rss_peak_mib": rss_peak_mib()},
         "machine": machine(device),
         "versions": versions(),
@@ -247,6 +251,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--repeat", type=_between(1, 1000, int), default=3, help="measured runs of each case (default 3)"
+    )
+    parser.add_argument(
+        "--cycles", type=_between(1, 1000, int), default=10, help="times that the weights leave and return (default 10)"
     )
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the report to this file too")
     return parser.parse_args()

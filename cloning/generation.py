@@ -14,20 +14,22 @@ from dataclasses import fields
 from typing import Any
 
 from cloning import keys
-from cloning.audio import CONTENT_TYPES, decode, encode_pcm16, to_pcm16
+from cloning.audio import CONTENT_TYPES, encode_pcm16, to_pcm16
 from cloning.chunks import ChunkStore, inputs_of
 from cloning.claim import Claim, Heartbeat, LeaseLost
 from cloning.clipping import remove_long_silences
 from cloning.clock import Stopwatch
-from cloning.errors import Interrupted, JobNotFound, ServiceError, TranscriptionFailed
+from cloning.errors import Interrupted, JobNotFound, ServiceError
+from cloning.hearing import transcribed
 from cloning.job import Effort, Job
 from cloning.jobs import Busy, Finished
-from cloning.planning import SAMPLE_RATE, Chunk, Plan, is_plausible, plan_speech, refuse_short
-from cloning.ports import Engine, EngineFacts, F5Parameters, Reference, Samples, Value
+from cloning.planning import SAMPLE_RATE, Chunk, Plan, plan_speech, refuse_short
+from cloning.ports import EngineFacts, F5Parameters, Reference, Samples, Value
+from cloning.recovery import DeviceUse, Speaker, on_some_device
 from cloning.replies import refuse_too_large
 from cloning.requests import Generate
 from cloning.service import Call, Service
-from cloning.synthesis import speak_with, synthesize
+from cloning.synthesis import synthesize
 from cloning.versions import versions
 from cloning.voice import Voice
 
@@ -47,6 +49,7 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     known = service.jobs.find(job_id)
     if known is not None and known.status.is_final and known.request_digest == digest:
         return known
+    service.latch.check()
     watch = Stopwatch(_PHASES)
     service.engines.check(request.checkpoint or service.settings.checkpoint, commercial=request.require_commercial)
     begun = service.clock.monotonic()
@@ -113,6 +116,8 @@ class Generation:
         self._watch = watch
         self._chunks_made = 0
         self._chunks_reused = 0
+        self._frugal_chunks = 0
+        self._device: DeviceUse | None = None
 
     def run(self) -> Job:
         """Speak, store, complete. Whatever fails is in the record (if the store lets us) before it is raised."""
@@ -166,7 +171,7 @@ class Generation:
             _refuse_stopped(self._call)
             return work()
 
-        return self._service.gpu.run(owned, stopped=self._call.stopped)
+        return self._service.on_gpu(owned, stopped=self._call.stopped)
 
     def _transcribe(self) -> None:
         with self._phase("transcript"):
@@ -175,35 +180,48 @@ class Generation:
     def _infer(self, reference: Reference, plan: Plan) -> tuple[EngineFacts, Samples]:
         self._claim.start(len(plan.chunks))
         self._claim.check_cancelled()
-        with self._phase("load"):
-            engine = self._service.engines.get(self._request.checkpoint or self._service.settings.checkpoint)
-        with self._phase("infer"):
-            return engine.facts, self._chunk_by_chunk(engine, reference, plan)
+        requested = self._service.settings.device
+        (facts, samples), reason = on_some_device(
+            self._service,
+            lambda device: self._spoken(device, reference, plan),
+            fallback=self._request.device_fallback,
+        )
+        self._device = DeviceUse(requested, facts.device.split(" ")[0], reason)
+        return facts, samples
 
-    def _chunk_by_chunk(self, engine: Engine, reference: Reference, plan: Plan) -> Samples:
+    def _spoken(self, device: str | None, reference: Reference, plan: Plan) -> tuple[EngineFacts, Samples]:
+        with self._phase("load"):
+            checkpoint = self._request.checkpoint or self._service.settings.checkpoint
+            speaker = Speaker(self._service, checkpoint, device, self._before_step)
+        with self._phase("infer"):
+            return speaker.engine.facts, self._chunk_by_chunk(speaker, reference, plan)
+
+    def _chunk_by_chunk(self, speaker: Speaker, reference: Reference, plan: Plan) -> Samples:
         """The speech; what an earlier attempt finished is not made again, what this one finishes is kept for the next."""
-        parameters = parameters_of(self._request)
-        make, total = speak_with(engine, reference, parameters, self._before_step), len(plan.chunks)
-        job, inputs = self._claim.job, inputs_of(engine.facts, reference, parameters)
+        parameters, rate, total = parameters_of(self._request), speaker.engine.sample_rate, len(plan.chunks)
+        job, inputs = self._claim.job, inputs_of(speaker.engine.facts, reference, parameters)
         chunks = ChunkStore(self._service.store, job.job_id, attempt=job.attempt, inputs=inputs)
 
         def speak(chunk: Chunk) -> Samples:
             if (wave := chunks.find(chunk)) is None:
-                wave = make(chunk)
+                before = speaker.frugal_chunks
+                wave = speaker.speak(reference, chunk, parameters)
                 self._chunks_made += 1
-                if chunk.index + 1 < total:  # with the last one the whole speech is there
-                    chunks.keep(chunk, wave, engine.sample_rate)
+                # With the last one the whole speech is there; one that was made frugally would not come out the same again.
+                if chunk.index + 1 < total and speaker.frugal_chunks == before:
+                    chunks.keep(chunk, wave, rate)
             return wave
 
         finished = False
         try:
             samples = synthesize(
-                plan, speak, sample_rate=engine.sample_rate, before_chunk=lambda done: self._before_chunk(done, total)
+                plan, speak, sample_rate=rate, before_chunk=lambda done: self._before_chunk(done, total)
             )
             finished = True
         finally:
             chunks.close(needed=not finished)
             self._chunks_reused = chunks.reused
+            self._frugal_chunks = speaker.frugal_chunks
         return samples
 
     def _before_chunk(self, done: int, total: int) -> None:
@@ -256,6 +274,8 @@ class Generation:
                 {"seed": chunk.seed, "bytes": len(chunk.text.encode()), "speed": chunk.speed} for chunk in plan.chunks
             ],
             "chunks_reused": self._chunks_reused,
+            "chunks_frugal": self._frugal_chunks,
+            **(self._device.to_json() if self._device else {}),
             "worker": self._service.worker,
             "attempt": self._claim.job.attempt,
             "versions": versions(),
@@ -275,25 +295,3 @@ class _Phase:
 
     def __exit__(self, *_: object) -> None:
         self._watch.add(self._name, self._clock.monotonic() - self._begun)
-
-
-def transcribed(service: Service, voice: Voice) -> Voice:
-    """
-    The voice with its transcript, made from the stored, clipped audio if nobody has made it yet. On the GPU's thread only.
-
-    The record is read again first: whoever waited for the GPU behind another job of the voice finds the words there.
-    Raises TranscriptionFailed if what was heard can't be what was said.
-    """
-    voice = service.voices.get(voice.voice)
-    if voice.transcript:
-        return voice
-    voice, path = service.voices.with_audio(voice)
-    recording = decode(path.read_bytes())
-    transcriber = service.transcribers.get(service.settings.asr_model)
-    heard = transcriber.transcribe(recording.samples, recording.sample_rate, language=voice.language)
-    if not is_plausible(heard.text, recording.duration):
-        raise TranscriptionFailed(
-            f"{len(heard.text)} characters were heard in {recording.duration:.1f} s, which nobody can say; "
-            "upload the voice with its transcript, or another recording",
-        )
-    return service.voices.with_transcript(voice, heard.text, heard.model)

@@ -175,12 +175,18 @@ class Engine(Protocol):
         seed: int,
         parameters: F5Parameters,
         before_step: Callable[[], None] = go_on,
+        frugal: bool = False,
     ) -> Samples:
         """
         One chunk of text as float32 samples at `sample_rate`; the same arguments give the same samples.
 
-        `before_step` is called before each step of the model and may raise to stop: the engine is as good as new then.
+        `before_step` is called before each step of the model and may raise to stop: the engine is as good as new then. `frugal` is
+        for a second try where memory was short: slower in less memory, the samples equal but for rounding; an engine that can't
+        does as always. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit.
         """
+
+    def memory(self) -> dict[str, object]:
+        """For `health`: `loaded_on` which device, `gpu_bytes` and `host_bytes` of its weights. Touches no device."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +203,10 @@ class Transcriber(Protocol):
     model: str
 
     def transcribe(self, samples: Samples, sample_rate: int, *, language: str | None) -> Transcript:
-        """The words of a recording. Raises TranscriptionFailed if none are heard."""
+        """The words of a recording. Raises TranscriptionFailed if none are heard, and what `Engine.speak` says of devices."""
+
+    def memory(self) -> dict[str, object]:
+        """As `Engine.memory`."""
 
 
 class Clock(Protocol):
@@ -214,7 +223,7 @@ class Clock(Protocol):
 
 
 class Models(Protocol[Model_co]):
-    """Models by name, loaded at the first `get` and kept. Only the owner of the GPU may call `get`."""
+    """Models by name, loaded at the first `get` and kept. Only the owner of the GPU may call `get` and `unload`."""
 
     def check(self, name: str, *, commercial: bool = False) -> None:
         """
@@ -223,8 +232,15 @@ class Models(Protocol[Model_co]):
         Raises InvalidRequest or its LicenseRefused, CheckpointUnusable, StorageUnavailable.
         """
 
-    def get(self, name: str) -> Model_co:
-        """The loaded model. Raises CheckpointUnusable, TranscriptionFailed, and what is Unavailable (bucket, hub, device, memory)."""
+    def get(self, name: str, *, device: str | None = None) -> Model_co:
+        """
+        The model on that device (None: the deployment's), wholly there.
+
+        Raises CheckpointUnusable, TranscriptionFailed, and what is Unavailable (bucket, hub, device, memory).
+        """
+
+    def unload(self, *, forget: bool = False) -> None:
+        """The weights leave the device, and with `forget` the process; the next `get` brings them back."""
 
     def loaded(self) -> dict[str, object] | None:
         """What is loaded now, for `health`; None before the first use."""

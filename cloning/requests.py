@@ -155,6 +155,9 @@ class Generate(Request):
         default=False, description="refuse a checkpoint whose weights don't allow commercial use"
     )
     engine: Literal["f5"] | None = Field(None, description="the engine; F5-TTS is the only one so far")
+    device_fallback: bool = Field(
+        default=False, description="let the CPU speak, slowly, where the GPU can't; the manifest says so"
+    )
     seed: int | None = Field(
         None, ge=0, le=2**63 - 1, description="same seed, same samples; unset: drawn, and reported"
     )

@@ -79,6 +79,16 @@ class Settings(BaseSettings):
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
         description="`auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:N`.",
     )
+    low_vram: bool = Field(
+        default=False,
+        description="`1` for a small GPU: no two models share its memory, and their weights leave it after each piece of work, or after `UNLOAD_AFTER_S` if that is set.",
+    )
+    unload_after_s: float | None = Field(
+        None,
+        ge=0,
+        le=86_400,
+        description="Idle seconds after which the weights leave the GPU; the next job brings them back. On a CPU the models are dropped and loaded again. Unset: never, or at once with `LOW_VRAM`.",
+    )
 
     worker_concurrency: int = Field(
         2,
@@ -130,6 +140,11 @@ class Settings(BaseSettings):
     @classmethod
     def _plain_prefix(cls, value: str) -> str:
         return value.strip("/")
+
+    @property
+    def idle_s(self) -> float | None:
+        """Seconds that weights stay on the GPU after the last work; None: for ever."""
+        return 0.0 if self.low_vram and self.unload_after_s is None else self.unload_after_s
 
     @model_validator(mode="after")
     def _both_keys_or_none(self) -> "Settings":

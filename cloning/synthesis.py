@@ -28,13 +28,20 @@ def synthesize(
 
 
 def speak_with(
-    engine: Engine, reference: Reference, parameters: F5Parameters, before_step: Callable[[], None] = go_on
+    engine: Engine,
+    reference: Reference,
+    parameters: F5Parameters,
+    before_step: Callable[[], None] = go_on,
+    *,
+    frugal: bool = False,
 ) -> Callable[[Chunk], Samples]:
     """What makes a chunk's samples: the engine, with the chunk's own seed and share of a fixed duration."""
 
     def speak(chunk: Chunk) -> Samples:
         one = replace(parameters, fix_duration=chunk.fix_duration)
-        return engine.speak(reference, chunk.text, seed=chunk.seed, parameters=one, before_step=before_step)
+        return engine.speak(
+            reference, chunk.text, seed=chunk.seed, parameters=one, before_step=before_step, frugal=frugal
+        )
 
     return speak
 

@@ -140,7 +140,8 @@ def api() -> str:
 def _failure_shape() -> str:
     return (
         'A call that fails answers `{"error": "CODE: message", "code", "message", "retryable", "details"}`. `message` says what,\n'
-        "which value and what to do; `details` has the same as fields. `retryable` says that the same call may work later.\n\n"
+        "which value and what to do; `details` has the same as fields. `retryable` says that the same call may work later.\n"
+        "A failure that only another worker cures carries `refresh_worker` too, by which RunPod replaces this one; the SDK takes the key away.\n\n"
     )
 
 

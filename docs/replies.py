@@ -72,6 +72,11 @@ _RESULT = {
     "manifest.chunks[].speed": "the speed that F5-TTS applied to it (0.3 under 10 bytes)",
     "manifest.worker": "which worker",
     "manifest.chunks_reused": "how many chunks an earlier attempt had finished",
+    "manifest.chunks_frugal": "how many chunks were made with half the memory because the GPU's was short: their samples differ by rounding from those of a run with enough",
+    "manifest.device_requested": "what `DEVICE` names",
+    "manifest.device_used": "what spoke: `cpu`, `cuda`",
+    "manifest.device_fallback": "whether the CPU spoke because the GPU could not, and the request's `device_fallback` allowed it",
+    "manifest.device_fallback_reason": "then the failure's code and words; else null",
     "manifest.attempt": "at which attempt",
     "manifest.versions": "of the worker and of the packages that shape the sound",
     "timings.queue": "seconds of waiting for the GPU",
@@ -105,15 +110,17 @@ MEANINGS: dict[str, dict[str, str]] = {
     },
     "cancel": _STATUS,
     "health": {
-        "status": "`ok`, or `degraded` if the bucket does not answer",
+        "status": "`ok`, or `degraded` if the bucket does not answer or the worker is unfit",
+        "unfit": "null, or the failure after which this worker refuses to generate: `code`, `message`, `retryable`, `details`",
         "store.kind": "`S3Store`, or `FolderStore` without a bucket",
         "store.reachable": "whether it answered just now",
         "store.problem": "null, or the failure with `code`, `message`, `retryable` and `details`",
         "store.conditional_writes": "`honoured`, `ignored` (the later writer wins; results stay right, a job may be done twice), or "
         "`unknown` until the worker has tried",
-        "engine": "null before the first generate; then the loaded model: its name, seconds of loading and the first eight "
-        "fields of a manifest",
-        "transcriber": "null, or the loaded recogniser",
+        "engine": "null before the first generate; then the loaded model: its name, seconds of loading, the first eight "
+        "fields of a manifest, `loaded_on` (a device, or `host memory` while it is off the GPU), `gpu_bytes` and `host_bytes` of its weights",
+        "transcriber": "null, or the loaded recogniser, with the same three of its memory",
+        "gpu": "null where no GPU is in use; else `allocated_bytes` (in tensors) and `reserved_bytes` (set aside by torch)",
         "checkpoint": "what `CHECKPOINT` names",
         "asr_model": "what `ASR_MODEL` names",
         "worker": "this worker's name",

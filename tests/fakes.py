@@ -61,6 +61,7 @@ class ToneEngine:
         seed: int,
         parameters: F5Parameters,
         before_step: Callable[[], None] = go_on,
+        frugal: bool = False,
     ) -> Samples:
         self.before_speaking(text)
         for _ in range(parameters.nfe_step):
@@ -68,6 +69,9 @@ class ToneEngine:
         self.history.append((text, seed, parameters))
         length = int(len(text.encode()) * 1200 / parameters.speed)
         return (np.random.default_rng(seed).standard_normal(length) * 0.05).astype(np.float32)
+
+    def memory(self) -> dict[str, object]:
+        return {"loaded_on": "cpu", "gpu_bytes": 0, "host_bytes": 0}
 
 
 class EchoTranscriber:
@@ -85,6 +89,9 @@ class EchoTranscriber:
             raise TranscriptionFailed("silence")
         return Transcript(self.words, self.model)
 
+    def memory(self) -> dict[str, object]:
+        return {"loaded_on": "cpu", "gpu_bytes": 0, "host_bytes": 0}
+
 
 class Always(Generic[Value]):
     """`Models` that are loaded already, whatever their name."""
@@ -95,8 +102,11 @@ class Always(Generic[Value]):
     def check(self, name: str, *, commercial: bool = False) -> None:
         pass
 
-    def get(self, name: str) -> Value:
+    def get(self, name: str, *, device: str | None = None) -> Value:
         return self._model
+
+    def unload(self, *, forget: bool = False) -> None:
+        pass
 
     def loaded(self) -> dict[str, object] | None:
         return None

@@ -24,7 +24,7 @@ from cloning.errors import (
     TranscriptionFailed,
     VoiceNotFound,
 )
-from cloning.generation import transcribed
+from cloning.hearing import transcribed
 from cloning.job import JobStatus
 from cloning.requests import Limits, parse
 from cloning.service import Call, Service
