@@ -59,12 +59,16 @@ class LightEngine:
         seed: int,
         parameters: F5Parameters,
         before_step: Callable[[], None] = go_on,
+        frugal: bool = False,
     ) -> Samples:
         for _ in range(_STEPS):
             before_step()
             time.sleep(self._chunk_s / _STEPS)
         chance = np.random.default_rng([seed, len(text), int(reference.sha256[:8], 16), parameters.nfe_step])
         return (chance.standard_normal(40 * len(text)) * 0.05).astype(np.float32)
+
+    def memory(self) -> dict[str, object]:
+        return {}
 
 
 class LightWorker:
@@ -118,7 +122,7 @@ def _work(environment: dict[str, str], log: Path, cwd: Path, chunk_s: float, ske
     for name in [name for name in sys.modules if name.split(".")[0] == "runpod" and name != _KEPT]:
         del sys.modules[name]
 
-    def make_engines(_: Settings, __: ObjectStore) -> Always[LightEngine]:
+    def make_engines(_: Settings, __: ObjectStore, ___: Callable[[], None]) -> Always[LightEngine]:
         return Always(LightEngine(chunk_s))
 
     vars(handler).update(make_engines=make_engines, SystemClock=partial(_WrongClock, skew_s))
