@@ -28,7 +28,8 @@ from cloning.jobs import JobStore
 from cloning.log import configure
 from cloning.ports import Clock, Engine, ObjectStore, Transcriber
 from cloning.replies import Reply
-from cloning.requests import Limits, parse
+from cloning.fields import Limits
+from cloning.requests import parse
 from cloning.service import Call, Service
 from cloning.settings import Settings
 from cloning.voices import VoiceLibrary

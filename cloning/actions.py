@@ -4,13 +4,14 @@ import platform
 
 from cloning.audio import check_and_make_canonical
 from cloning.errors import ConsentRequired, InvalidRequest, ServiceError
-from cloning.generation import run_to_the_end, transcribed
+from cloning.generation import run_to_the_end
 from cloning.names import public_name
 from cloning.planning import is_plausible
 from cloning.ports import NoSuchObject
 from cloning.replies import Reply, listed_reply, result_reply, status_reply, voice_reply
 from cloning.requests import AnyRequest, Cancel, Delete, Generate, Health, Result, Status, Upload, Voices
 from cloning.service import Call, Service
+from cloning.transcription import transcribed
 from cloning.versions import versions
 from cloning.voice import NewVoice
 from cloning.voices import read_audio

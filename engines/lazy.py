@@ -5,13 +5,17 @@ import time
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
+from cloning.names import EngineName
+
 Model = TypeVar("Model")
 
 
 class Check(Protocol):
-    """Refuses a name, or weights that don't allow commercial use where that is asked for."""
+    """Refuses a name, weights of another engine, or weights that don't do what is asked for (see `Models.check`)."""
 
-    def __call__(self, name: str, *, commercial: bool = False) -> None: ...
+    def __call__(
+        self, name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None
+    ) -> None: ...
 
 
 class Lazy(Generic[Model]):
@@ -35,9 +39,11 @@ class Lazy(Generic[Model]):
         self._lock = threading.Lock()
         self._held: tuple[str, Model, float] | None = None
 
-    def check(self, name: str, *, commercial: bool = False) -> None:
-        """Raises what `load` would raise for a name that nobody knows, without loading; and LicenseRefused."""
-        self._check(name, commercial=commercial)
+    def check(
+        self, name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None
+    ) -> None:
+        """Raises what `load` would raise for a name that nobody knows, without loading; and what it doesn't do."""
+        self._check(name, engine=engine, commercial=commercial, language=language)
 
     def get(self, name: str) -> Model:
         """The model of that name. The one held before is let go first, so that two never share the memory."""

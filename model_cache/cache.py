@@ -32,7 +32,7 @@ from model_cache.inspection import inspect
 from model_cache.lease import Lease
 from model_cache.prepare import prepare
 from model_cache.published import Published
-from model_cache.record import MODEL, VOCAB, Dtype, FileFacts, FileName, Record
+from model_cache.record import Dtype, FileFacts, FileName, Record, model_name, vocab_name
 from model_cache.repair import copy, expect_loadable
 from model_cache.shelf import Shelf, is_published, mark_published
 from model_cache.sources import Origin, Sources
@@ -136,7 +136,7 @@ class CheckpointCache:
 
     def _on_disk(self, checkpoint: Checkpoint, origin: Origin) -> LocalCheckpoint | None:
         for folder, record in self._shelf(checkpoint).copies():
-            if (record.origin, record.dtype) == (origin, self._dtype):
+            if (record.origin, record.dtype) == (origin, self._dtype_of(checkpoint)):
                 lease = Lease(folder)
                 if self._is_usable(folder, record, checkpoint):
                     self._publish(folder, record)
@@ -147,7 +147,7 @@ class CheckpointCache:
     def _from_bucket(self, checkpoint: Checkpoint, origin: Origin, damaged: set[str]) -> LocalCheckpoint | None:
         """`damaged` gets the digest of each published copy that is not what its record says."""
         for record in self._published.records(checkpoint.name):
-            if (record.origin, record.dtype) == (origin, self._dtype):
+            if (record.origin, record.dtype) == (origin, self._dtype_of(checkpoint)):
                 try:
                     return self._download(checkpoint, record)
                 except (NoSuchObject, DigestMismatch, CheckpointUnusable):
@@ -161,7 +161,7 @@ class CheckpointCache:
         self._evict(sum(facts.size for facts in record.files.values()))
         with shelf.incoming(record.sha256) as folder:
             self._published.download(record, folder)
-            expect_loadable(folder / MODEL, checkpoint, _vocab(folder, checkpoint))
+            expect_loadable(folder / model_name(checkpoint), checkpoint, _vocab(folder, checkpoint))
             placed, lease = shelf.place(folder, record)
         mark_published(placed)
         return _local(checkpoint, placed, record, "bucket", lease)
@@ -171,19 +171,21 @@ class CheckpointCache:
         with shelf.incoming(_digest_of(origin)) as raw, shelf.staging() as folder:
             sources = self._sources.of(checkpoint)
             fetched = {name: self._sources.fetch(source, raw) for name, source in sources.items()}
-            with self._dropped_if_damaged(checkpoint, fetched[MODEL].path):
-                self._expect_known(checkpoint, fetched[MODEL].path)
-            for name in sources.keys() - {MODEL}:
+            model = fetched[model_name(checkpoint)]
+            with self._dropped_if_damaged(checkpoint, model.path):
+                self._expect_known(checkpoint, model.path)
+            for name in sources.keys() - {model_name(checkpoint)}:
                 copy(fetched[name].path, folder / name)
             vocab = _vocab(folder, checkpoint)
-            with self._dropped_if_damaged(checkpoint, fetched[MODEL].path):
-                done = prepare(fetched[MODEL], folder / MODEL, checkpoint, vocab, dtype=self._dtype, watch=self._watch)
-            files = records.measure(folder, origin, {MODEL: done.sha256})
-            record = _describe(checkpoint, origin, done.mended, self._dtype, files)
+            out, dtype = folder / model_name(checkpoint), self._dtype_of(checkpoint)
+            with self._dropped_if_damaged(checkpoint, model.path):
+                done = prepare(model, out, checkpoint, vocab, dtype=dtype, watch=self._watch)
+            files = records.measure(folder, origin, {model_name(checkpoint): done.sha256})
+            record = _describe(checkpoint, origin, done.mended, dtype, files)
             placed, lease = shelf.place(folder, record)
         self._publish(placed, record, again=record.sha256 in damaged)
         if checkpoint.on_hub:
-            drop(fetched[MODEL].path, self._hub_folder)
+            drop(model.path, self._hub_folder)
         return _local(checkpoint, placed, record, _came_from(checkpoint), lease)
 
     @contextmanager
@@ -211,7 +213,7 @@ class CheckpointCache:
     def _is_usable(self, folder: Path, record: Record, checkpoint: Checkpoint) -> bool:
         """The first time in this process every byte is digested: a disk may change them without a trace."""
         try:
-            expect_loadable(folder / MODEL, checkpoint, _vocab(folder, checkpoint))
+            expect_loadable(folder / model_name(checkpoint), checkpoint, _vocab(folder, checkpoint))
             usable = records.is_intact(folder, record, trust_time=folder in self._proved)
         except (CheckpointUnusable, FileNotFoundError):
             usable = False
@@ -230,6 +232,10 @@ class CheckpointCache:
             raise CheckpointUnusable(
                 f"{path.name} is not the file that the catalogue knows as {checkpoint.name!r}: its sha256 differs"
             )
+
+    def _dtype_of(self, checkpoint: Checkpoint) -> Dtype:
+        """XTTS computes in fp32 on every device: halved weights would be other weights."""
+        return "keep" if checkpoint.engine == "xtts" else self._dtype
 
     def _shelf(self, checkpoint: Checkpoint) -> Shelf:
         return Shelf(self._folder, checkpoint.name)
@@ -254,7 +260,7 @@ def _disk_trouble_explained() -> Iterator[None]:
 
 
 def _vocab(folder: Path, checkpoint: Checkpoint) -> Path | None:
-    return folder / VOCAB if checkpoint.vocab else None
+    return folder / vocab_name(checkpoint) if checkpoint.vocab else None
 
 
 def _came_from(checkpoint: Checkpoint) -> CameFrom:
@@ -272,8 +278,8 @@ def _describe(
         name=checkpoint.name,
         config=checkpoint.config,
         architecture=Architecture.model_validate({"backbone": checkpoint.backbone, "arch": dict(checkpoint.arch)}),
-        model=MODEL,
-        vocab=VOCAB if checkpoint.vocab else None,
+        model=model_name(checkpoint),
+        vocab=vocab_name(checkpoint) if checkpoint.vocab else None,
         vocoder="vocoder" if checkpoint.vocoder else None,
         languages=checkpoint.languages,
         license=checkpoint.license,
@@ -289,7 +295,7 @@ def _describe(
 def _local(checkpoint: Checkpoint, folder: Path, record: Record, came_from: CameFrom, lease: Lease) -> LocalCheckpoint:
     return LocalCheckpoint(
         checkpoint=checkpoint,
-        model_path=folder / MODEL,
+        model_path=folder / model_name(checkpoint),
         vocab_path=_vocab(folder, checkpoint),
         vocoder_path=folder / "vocoder" if checkpoint.vocoder else None,
         sha256=record.sha256,

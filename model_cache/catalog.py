@@ -6,8 +6,8 @@ A checkpoint is named in catalog.yaml, or it is a folder with a `checkpoint.json
     {"name": "my-voice", "config": "F5TTS_v1_Base", "model": "model.safetensors", "vocab": "vocab.txt",
      "license": "cc-by-nc-4.0", "commercial": false}
 
-`config` names a configuration of f5_tts, unless `architecture` gives the DiT's arguments itself. `vocab` (default: f5_tts's
-own) and `vocoder` (a folder with config.yaml and pytorch_model.bin; default: the hub's Vocos) lie in the same folder;
+`config` names a configuration of f5_tts, or is XTTS_v2 (a fine-tune of it too; `model` is a .pth then, and `vocab` its vocab.json),
+unless `architecture` gives the class's arguments itself. `vocab` (default: f5_tts's own) and `vocoder` (a folder with config.yaml and pytorch_model.bin; default: the hub's Vocos) lie in the same folder;
 `languages` and `note` are told to callers. `config: unknown` is an answer too: such a checkpoint can be named, not used.
 The folder may also lie in the bucket (model_cache.library).
 """
@@ -19,11 +19,13 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from omegaconf import OmegaConf
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cloning.errors import CheckpointUnusable, InvalidRequest
 from cloning.keys import ID_PATTERN
+from cloning.names import EngineName
 from cloning.object_keys import check_key
+from model_cache.families import WIDTHS, XTTS, XTTS_V2, XTTS_V2_ARGS, Backbone, engine_of
 
 HUB = "hf://"
 BUCKET = "bucket:"
@@ -55,6 +57,10 @@ class Checkpoint:
     sha256: str | None = None
 
     @property
+    def engine(self) -> EngineName:
+        return engine_of(self.backbone)
+
+    @property
     def on_hub(self) -> bool:
         return self.source.startswith(HUB)
 
@@ -77,15 +83,14 @@ class Architecture(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    backbone: Literal["DiT"] = "DiT"
+    backbone: Backbone = "DiT"
     arch: dict[str, Any]
 
-    @field_validator("arch")
-    @classmethod
-    def _has_a_width(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if not isinstance(value.get("dim"), int):
-            raise ValueError("must hold the arguments of the class, `dim` among them")  # noqa: TRY004 - pydantic collects ValueError
-        return value
+    @model_validator(mode="after")
+    def _has_a_width(self) -> "Architecture":
+        if not isinstance(self.arch.get(WIDTHS[self.backbone]), int):
+            raise ValueError(f"must hold the arguments of the class, `{WIDTHS[self.backbone]}` among them")  # noqa: TRY004 - pydantic collects ValueError
+        return self
 
 
 class Card(BaseModel):
@@ -207,12 +212,14 @@ def _read(path: Path) -> Any:
 
 
 def published(config: str) -> Architecture:
-    """The architecture of one of f5_tts's own configurations, without importing f5_tts (it would import torch)."""
+    """The architecture of XTTS v2, or of one of f5_tts's own configurations, without importing f5_tts (it would import torch)."""
+    if config == XTTS_V2:
+        return Architecture(backbone=XTTS, arch=dict(XTTS_V2_ARGS))
     folder = f5_folder() / "configs"
     choices = sorted(path.stem for path in folder.glob("F5TTS_*.yaml"))
     if config not in choices:
         raise CheckpointUnusable(
-            f"unknown configuration {config!r}: choose one of {', '.join(choices)}, or give `architecture`"
+            f"unknown configuration {config!r}: choose one of {', '.join(choices)}, {XTTS_V2}, or give `architecture`"
         )
     model = _read(folder / f"{config}.yaml")["model"]
     return Architecture(backbone=model["backbone"], arch=model["arch"])

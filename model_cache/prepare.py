@@ -1,17 +1,15 @@
-"""From a source's file to the one that f5_tts loads, in the dtype that is wanted."""
+"""From a source's file to the one that the engine's loader takes, in the dtype that is wanted."""
 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from cloning.errors import CheckpointUnusable
-from model_cache.catalog import Checkpoint, f5_folder
+from model_cache.catalog import Checkpoint
 from model_cache.inspection import Inspection, inspect_for
-from model_cache.layouts import Wanted
 from model_cache.record import Dtype
-from model_cache.repair import copy, expect_loadable, rename_private, repair
+from model_cache.repair import copy, expect_loadable, rename_private, repair, wanted_of
 from model_cache.sources import Fetched
-from model_cache.vocabulary import vocabulary_size
 from model_cache.watch import Watch, by_totals
 
 
@@ -27,26 +25,26 @@ def prepare(
     source: Fetched, out: Path, checkpoint: Checkpoint, vocab: Path | None, *, dtype: Dtype, watch: Watch
 ) -> Prepared:
     """
-    Write `out`, proved to be what f5_tts's strict loader takes.
+    Write `out`, proved to be what the engine's strict loader takes.
 
     A private source is renamed in place where names are all that must change; any other source stays as it is. Raises
     CheckpointUnusable if no known layout fits.
     """
-    entries = vocabulary_size(vocab or f5_folder() / "infer/examples/vocab.txt")
-    wanted = Wanted(checkpoint.config, checkpoint.backbone, checkpoint.arch, entries)
-    inspection = inspect_for(source.path, wanted, name=out.name)
+    inspection = inspect_for(source.path, wanted_of(checkpoint, vocab), name=out.name)
     if inspection.verdict == "refused":
         raise CheckpointUnusable(
             f"the file of checkpoint {checkpoint.name!r} is not what its configuration {checkpoint.config!r} needs: {inspection.reason}",
             checkpoint=checkpoint.name,
         )
-    prepared = _moved(source, out, inspection) if dtype == "keep" else None
+    prune = inspection.layout.endswith("-trainer")  # a loader that takes it would read what training left, every time
+    prepared = _moved(source, out, inspection) if dtype == "keep" and not prune else None
     if prepared is None:
         with watch(f"repair {checkpoint.name}", inspection.bytes) as progress:
-            done = repair(source.path, out, inspection=inspection, dtype=dtype, progress=by_totals(progress))
+            done = repair(source.path, out, inspection=inspection, dtype=dtype, prune=prune, progress=by_totals(progress))
         if done.how == "nothing":
             copy(source.path, out, share=checkpoint.on_hub)
-        prepared = Prepared(_said(inspection, halved=dtype == "fp16" and done.how != "nothing"), done.sha256)
+        pruned = prune and inspection.verdict == "ready"
+        prepared = Prepared(_said(inspection, halved=dtype == "fp16" and done.how != "nothing", pruned=pruned), done.sha256)
     expect_loadable(out, checkpoint, vocab)
     return prepared
 
@@ -59,5 +57,8 @@ def _moved(source: Fetched, out: Path, inspection: Inspection) -> Prepared | Non
     return Prepared(_said(inspection, halved=False), None)
 
 
-def _said(inspection: Inspection, *, halved: bool) -> str:
-    return "; ".join(filter(None, [inspection.reason, "its weights were halved to fp16" if halved else ""]))
+def _said(inspection: Inspection, *, halved: bool, pruned: bool = False) -> str:
+    said = [inspection.reason]
+    said += ["its weights were halved to fp16"] if halved else []
+    said += ["what training left beside the weights was dropped"] if pruned else []
+    return "; ".join(filter(None, said))

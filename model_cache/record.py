@@ -13,12 +13,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from model_cache.catalog import CARD, Card
+from model_cache.catalog import CARD, Card, Checkpoint
+from model_cache.families import XTTS
 
 Dtype = Literal["keep", "fp16"]
-FileName = Literal["model.safetensors", "vocab.txt", "vocoder/config.yaml", "vocoder/pytorch_model.bin"]
-MODEL: FileName = "model.safetensors"
-VOCAB: FileName = "vocab.txt"
+FileName = Literal[
+    "model.safetensors", "model.pth", "vocab.txt", "vocab.json", "vocoder/config.yaml", "vocoder/pytorch_model.bin"
+]
 VOCODER: tuple[FileName, FileName] = ("vocoder/config.yaml", "vocoder/pytorch_model.bin")
 
 _log = logging.getLogger(__name__)
@@ -49,14 +50,29 @@ class Record(Card):
 
     @model_validator(mode="after")
     def _complete(self) -> "Record":
-        if MODEL not in self.files or self.files.keys() != self.origin.keys():
+        if self.model not in self.files or self.files.keys() != self.origin.keys():
             raise ValueError("origin and files must name the same files, the model among them")
         return self
 
     @property
     def sha256(self) -> str:
         """The model file's digest, which names the checkpoint's folder."""
-        return self.files[MODEL].sha256
+        return self.files[self.model_file].sha256
+
+    @property
+    def model_file(self) -> FileName:
+        """The name of the file with the weights."""
+        return next(name for name in self.files if name == self.model)
+
+
+def model_name(checkpoint: Checkpoint) -> FileName:
+    """How the file with the weights is called in a loadable copy: loaders go by it."""
+    return "model.pth" if checkpoint.backbone == XTTS else "model.safetensors"
+
+
+def vocab_name(checkpoint: Checkpoint) -> FileName:
+    """How the vocabulary is called in a loadable copy."""
+    return "vocab.json" if checkpoint.backbone == XTTS else "vocab.txt"
 
 
 def parse(text: bytes) -> Record | None:

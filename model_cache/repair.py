@@ -16,11 +16,11 @@ from typing import Literal
 
 from cloning.errors import CheckpointUnusable
 from model_cache.catalog import Checkpoint, f5_folder
+from model_cache.families import entries_of
 from model_cache.inspection import Inspection, inspect, inspect_for
 from model_cache.layouts import Wanted
 from model_cache.tensorcopy import Progress, becomes_half
 from model_cache.tensorfile import rename_in_place
-from model_cache.vocabulary import vocabulary_size
 from model_cache.writing import Options, Written, rename_into, write_safetensors, write_torch
 
 How = Literal["nothing", "in-place-rename", "compacting-copy", "converted"]
@@ -91,7 +91,7 @@ def make_loadable(source: Path, target: Path, checkpoint: Checkpoint, vocab: Pat
     `vocab` is the checkpoint's own vocab.txt. `source` stays as it is; a hub file that needs nothing shares its bytes with
     `target` where the disk allows it. Raises CheckpointUnusable if no known layout fits.
     """
-    inspection = inspect_for(source, _wanted(checkpoint, vocab), name=target.name)
+    inspection = inspect_for(source, wanted_of(checkpoint, vocab), name=target.name)
     if inspection.verdict == "refused":
         raise CheckpointUnusable(
             f"the file of checkpoint {checkpoint.name!r} is not what its configuration {checkpoint.config!r} needs: {inspection.reason}",
@@ -106,7 +106,7 @@ def make_loadable(source: Path, target: Path, checkpoint: Checkpoint, vocab: Pat
 
 def expect_loadable(model: Path, checkpoint: Checkpoint, vocab: Path | None) -> None:
     """Raises CheckpointUnusable unless f5_tts's strict loader would take the file as it is."""
-    found = inspect_for(model, _wanted(checkpoint, vocab))
+    found = inspect_for(model, wanted_of(checkpoint, vocab))
     if found.verdict != "ready":
         raise CheckpointUnusable(
             f"the file of checkpoint {checkpoint.name!r} is not loadable as it is: {found.reason}",
@@ -127,8 +127,9 @@ def copy(source: Path, target: Path, *, share: bool = False) -> None:
     shutil.copyfile(source, target)
 
 
-def _wanted(checkpoint: Checkpoint, vocab: Path | None) -> Wanted:
-    entries = vocabulary_size(vocab or f5_folder() / "infer/examples/vocab.txt")
+def wanted_of(checkpoint: Checkpoint, vocab: Path | None) -> Wanted:
+    """What a checkpoint's file must be. Raises CheckpointUnusable for a vocabulary that can't be read."""
+    entries = entries_of(checkpoint.backbone, vocab, f5_folder() / "infer/examples/vocab.txt")
     return Wanted(checkpoint.config, checkpoint.backbone, checkpoint.arch, entries)
 
 

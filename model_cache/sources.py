@@ -9,7 +9,7 @@ from cloning.ports import NoSuchObject, ObjectStore
 from model_cache import record as records
 from model_cache.catalog import BUCKET, CARD, HUB, Checkpoint
 from model_cache.hub import FetchHub
-from model_cache.record import MODEL, VOCAB, VOCODER, FileName
+from model_cache.record import VOCODER, FileName, model_name, vocab_name
 from model_cache.watch import Watch
 
 Origin = Mapping[FileName, str]
@@ -33,9 +33,9 @@ class Sources:
 
     def of(self, checkpoint: Checkpoint) -> dict[FileName, str]:
         """Each of the checkpoint's files, and where it is."""
-        sources: dict[FileName, str] = {MODEL: checkpoint.source}
+        sources: dict[FileName, str] = {model_name(checkpoint): checkpoint.source}
         if checkpoint.vocab:
-            sources[VOCAB] = checkpoint.vocab
+            sources[vocab_name(checkpoint)] = checkpoint.vocab
         if checkpoint.vocoder:
             folder = checkpoint.vocoder.rstrip("/")
             sources |= {name: f"{folder}/{name.removeprefix('vocoder/')}" for name in VOCODER}

@@ -27,9 +27,9 @@ ALLOWED = {
 ROOTS = {"handler.py", "local/demo.py", "model_cache/__main__.py"}
 # cloning: no module may import one that stands behind it.
 LAYERS = [
-    {"errors", "clock", "records", "versions", "log", "names", "settings"}, {"ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer", "problems"}, {"keys"},
-    {"requests", "audio", "planning", "job"}, {"voice"},
-    {"voices", "jobs"}, {"synthesis", "service", "chunks"}, {"replies"}, {"generation"}, {"actions"},
+    {"errors", "clock", "records", "versions", "log", "names", "settings"}, {"ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer", "problems"}, {"keys", "profiles"},
+    {"fields", "audio", "planning", "job"}, {"requests", "xtts_planning", "voice"},
+    {"voices", "jobs"}, {"synthesis", "service", "chunks", "engine_choice"}, {"replies", "transcription"}, {"generation"}, {"actions"},
 ]  # fmt: skip
 HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
 FOREIGN = {

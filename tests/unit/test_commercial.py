@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from cloning.errors import LicenseRefused
-from cloning.requests import Generate, Limits, parse
+from cloning.fields import Limits
+from cloning.requests import Generate, parse
 from local.folder_store import FolderStore
 from model_cache.catalog import entries
 from model_cache.library import Library

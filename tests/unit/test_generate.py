@@ -24,10 +24,11 @@ from cloning.errors import (
     TranscriptionFailed,
     VoiceNotFound,
 )
-from cloning.generation import transcribed
 from cloning.job import JobStatus
-from cloning.requests import Limits, parse
+from cloning.fields import Limits
+from cloning.requests import parse
 from cloning.service import Call, Service
+from cloning.transcription import transcribed
 from local.folder_store import FolderStore
 from tests.conftest import SPOKEN, with_settings
 from tests.fakes import EchoTranscriber, ManualClock, ToneEngine

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloning.errors import InvalidAudio, InvalidRequest, InvalidText, ServiceError, UnknownAction
-from cloning.requests import Delete, Generate, Health, Limits, Result, Status, Upload, Voices, parse
+from cloning.fields import Limits
+from cloning.requests import Delete, Generate, Health, Result, Status, Upload, Voices, parse
 
 LIMITS = Limits(max_text_chars=1000, max_audio_bytes=1000)
 SPEAK: dict[str, Any] = {"text": "Hello.", "voice": "anna"}
