@@ -26,7 +26,7 @@ RUN useradd --create-home --uid 1000 worker \
     && install --directory --owner worker --group worker /data /models
 
 WORKDIR /app
-COPY handler.py s3_utils.py s3_errors.py url_fetch.py test_input.json LICENSE ./
+COPY handler.py s3_utils.py s3_errors.py stopping.py url_fetch.py test_input.json LICENSE ./
 COPY cloning/ cloning/
 COPY engines/ engines/
 COPY model_cache/ model_cache/

@@ -23,7 +23,8 @@ from pydantic import ValidationError
 
 from cloning.actions import perform
 from cloning.clock import SystemClock
-from cloning.errors import ResultTooLarge, ServiceError
+from cloning.conditions import Conditions
+from cloning.errors import Interrupted, ResultTooLarge, ServiceError
 from cloning.jobs import JobStore
 from cloning.log import configure
 from cloning.ports import Clock, Engine, ObjectStore, Transcriber
@@ -41,6 +42,7 @@ from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.eviction import GB
 from model_cache.library import Library
 from model_cache.watch import Watch, unwatched
+from stopping import Stopping, finish_late_jobs
 from url_fetch import fetch_url
 
 log = logging.getLogger("handler")
@@ -54,13 +56,15 @@ _LONGEST_FAILURE = 20_000
 def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
     """Every part of the service, wired; voices in use are kept in `scratch`. Touches neither the bucket nor a GPU."""
     store = make_store(settings)
+    conditions = Conditions(store, new_id)
     worker = settings.runpod_pod_id or f"local-{new_id()}"
     max_audio_bytes = int(settings.max_audio_mb * 1e6)
     return Service(
         settings=settings,
         store=store,
+        conditions=conditions,
         voices=VoiceLibrary(store, clock, scratch, max_audio_bytes=max_audio_bytes),
-        jobs=JobStore(store, clock, worker=worker, new_id=new_id, lease_s=settings.lease_s),
+        jobs=JobStore(store, clock, worker=worker, new_id=new_id, lease_s=settings.lease_s, conditions=conditions),
         engines=make_engines(settings, store),
         transcribers=make_transcribers(settings),
         gpu=SingleOwner(),
@@ -207,9 +211,9 @@ class Progress:
 
 
 def make_handler(
-    service: Service, send_progress: Callable[[Job, dict[str, Any]], None]
+    service: Service, send_progress: Callable[[Job, dict[str, Any]], None], stopping: Stopping
 ) -> Callable[[Job], Coroutine[Any, Any, Reply]]:
-    """The function that RunPod's SDK calls with each job."""
+    """The function that RunPod's SDK calls with each job. CancelledError means: post nothing, the job will be delivered again."""
     # Twice as many threads as jobs: a cancelled job keeps its thread until its chunk ends, and must not hold up the next.
     pool = ThreadPoolExecutor(service.settings.worker_concurrency * 2, thread_name_prefix="job")
 
@@ -217,12 +221,15 @@ def make_handler(
         progress = Progress(lambda update: send_progress(job, update), service.clock)
         call = Call(str(job.get("id") or service.new_id()), progress, threading.Event())
         try:
-            reply = await asyncio.get_running_loop().run_in_executor(pool, answer, service, job.get("input"), call)
-            await asyncio.sleep(progress.seconds_to_wait())
+            with stopping.holding(call):
+                reply = await asyncio.get_running_loop().run_in_executor(pool, answer, service, job.get("input"), call)
+                await asyncio.sleep(progress.seconds_to_wait())
         except asyncio.CancelledError:
             # The thread can't be stopped from here: it sees the flag between two chunks and keeps the GPU until then.
             call.stopped.set()
             raise
+        if stopping.handing_back and reply.get("code") == Interrupted.code:
+            raise asyncio.CancelledError
         return reply
 
     return handler
@@ -240,34 +247,18 @@ def main() -> None:
     configure(settings.log_level)
     with TemporaryDirectory(prefix="voices-") as scratch:
         service = build(settings, SystemClock(), Path(scratch))
+        service.conditions.probe_in_background()
         log.info(
             "worker.started",
             extra={"worker": service.worker, "store": type(service.store).__name__, "checkpoint": settings.checkpoint},
         )
+        stopping = Stopping(settings.stop_grace_s)
         config = {
-            "handler": make_handler(service, runpod.serverless.progress_update),
-            "concurrency_modifier": lambda _: settings.worker_concurrency,
+            "handler": make_handler(service, runpod.serverless.progress_update, stopping),
+            "concurrency_modifier": stopping.concurrency(settings.worker_concurrency),
         }
         runpod.serverless.start(config)
         asyncio.run(finish_late_jobs(config))
-
-
-async def finish_late_jobs(config: dict[str, Any]) -> None:
-    """
-    Run the jobs that the SDK took after SIGTERM.
-
-    Its open long poll may still bring a job when its loop has ended; it would be lost without a word. They wait in the SDK's own
-    list (runpod 1.12.0, modules/worker_state.py); the version is pinned, and tests/e2e/test_sigterm.py watches it.
-    """
-    from runpod.http_client import AsyncClientSession
-    from runpod.serverless.modules.rp_job import handle_job
-    from runpod.serverless.modules.worker_state import JobsProgress
-
-    late = [dict(vars(job)) for job in JobsProgress()]
-    if late:
-        log.info("worker.late_jobs", extra={"jobs": [job["id"] for job in late]})
-        async with AsyncClientSession() as session:
-            await asyncio.gather(*(handle_job(session, config, job) for job in late))
 
 
 if __name__ == "__main__":

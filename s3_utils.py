@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from email.utils import parsedate_to_datetime
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -193,7 +194,7 @@ class S3Store:
         chunks: list[bytes] = []
         with closing(reply["Body"]) as body:
             _pour(body, reply["ContentLength"], chunks.append)
-        return StoredObject(b"".join(chunks), _etag(reply))
+        return StoredObject(b"".join(chunks), _etag(reply), _age_s(reply))
 
     def _receive(self, target: dict[str, Any], arrival: Arrival, progress: Progress | None) -> str:
         """Fill the file, a large one by several parts at a time, all of one version; returns the sha256."""
@@ -246,6 +247,12 @@ class _NoRanges(Exception):
 
 def _etag(reply: Any) -> str:
     return str(reply.get("ETag", "")).removeprefix("W/").strip('"')
+
+
+def _age_s(reply: Any) -> float | None:
+    """Seconds between writing and this reply, both by the store's clock."""
+    date, modified = reply["ResponseMetadata"]["HTTPHeaders"].get("date"), reply.get("LastModified")
+    return max(0.0, (parsedate_to_datetime(date) - modified).total_seconds()) if date and modified else None
 
 
 def _pour(body: "StreamingBody", length: int, write: Callable[[bytes], object]) -> None:

@@ -119,7 +119,12 @@ def health(service: Service) -> Reply:
     problem = _store_problem(service)
     return {
         "status": "degraded" if problem else "ok",
-        "store": {"kind": type(service.store).__name__, "reachable": problem is None, "problem": problem},
+        "store": {
+            "kind": type(service.store).__name__,
+            "reachable": problem is None,
+            "problem": problem,
+            "conditional_writes": service.conditions.mode,
+        },
         "engine": service.engines.loaded(),
         "transcriber": service.transcribers.loaded(),
         "checkpoint": public_name(service.settings.checkpoint),

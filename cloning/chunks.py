@@ -77,7 +77,13 @@ class ChunkStore:
 def inputs_of(facts: EngineFacts, reference: Reference, parameters: Parameters) -> dict[str, object]:
     """What shapes every chunk of a job alike: who speaks, on what, in which language, with whose voice and which values."""
     values = {name: value for name, value in asdict(parameters).items() if name not in _OF_THE_WHOLE}
-    return {**asdict(facts), **values, "voice": reference.sha256, "words": reference.text, "language": reference.language}
+    return {
+        **asdict(facts),
+        **values,
+        "voice": reference.sha256,
+        "words": reference.text,
+        "language": reference.language,
+    }
 
 
 def encode_chunk(wave: Samples, sample_rate: int) -> bytes:

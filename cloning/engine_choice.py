@@ -8,6 +8,7 @@ name, so that a fallback never drops one; without a fallback only the chosen eng
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from cloning.errors import CheckpointUnusable, InvalidRequest, ServiceError
 from cloning.names import EngineName, public_name
@@ -16,6 +17,7 @@ from cloning.ports import Engine, F5Parameters, Models, Parameters, Reference
 from cloning.profiles import BALANCED, ProfileName, engines_with, resolved
 from cloning.requests import Generate
 from cloning.settings import Settings
+from cloning.voice import Voice
 from cloning.xtts_planning import plan_xtts, xtts_language
 
 log = logging.getLogger(__name__)
@@ -83,7 +85,9 @@ def _refuse_foreign_values(request: Generate, order: tuple[EngineName, ...]) -> 
     for name in request.values():
         known = engines_with(name)
         if lacking := [engine for engine in order if engine not in known]:
-            way_out = f"send engine {known[0]!r}" if len(order) == 1 else "send fallback [] or name no engine without it"
+            way_out = (
+                f"send engine {known[0]!r}" if len(order) == 1 else "send fallback [] or name no engine without it"
+            )
             raise InvalidRequest(
                 f"{name} is a value of the engine {' and '.join(map(repr, known))}; {lacking[0]!r}, which may speak here, hasn't it: "
                 f"leave it out, or {way_out}", field=name, engines=list(known), lacking=lacking,
@@ -153,11 +157,17 @@ def _nobody_spoke(failed: Mapping[EngineName, ServiceError]) -> CheckpointUnusab
     return CheckpointUnusable(f"{errors[0].message}{others}", **{**errors[0].details, **details})
 
 
-def language_of(candidates: tuple[Candidate, ...], asked: str | None, of_voice: str | None) -> str | None:
-    """The text's language as the engines need it. Raises InvalidRequest if one that needs it doesn't speak it."""
+def reference_for(request: Generate, candidates: tuple[Candidate, ...], voice: Voice, path: Path) -> Reference:
+    """
+    The voice as the engines want it; `path` is its audio on this disk.
+
+    Raises InvalidRequest if an engine that may speak must know the text's language, and it is not one of its own.
+    """
+    language = request.language or voice.language
     if any(candidate.engine == "xtts" for candidate in candidates):
-        return xtts_language(asked, of_voice)
-    return asked or of_voice
+        language = xtts_language(request.language, voice.language)
+    words = voice.transcript.text if voice.transcript else ""
+    return Reference(path, words, voice.audio.sha256, voice.audio.duration, language)
 
 
 def needs_transcript(candidates: tuple[Candidate, ...]) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 from cloning import keys
 from cloning.audio import CONTENT_TYPES, encode_pcm16, to_pcm16
 from cloning.chunks import ChunkStore, inputs_of
+from cloning.claim import Claim, Heartbeat, LeaseLost
 from cloning.clipping import remove_long_silences
 from cloning.clock import Stopwatch
 from cloning.engine_choice import (
@@ -24,14 +25,14 @@ from cloning.engine_choice import (
     Choice,
     candidates_of,
     check_candidates,
-    language_of,
     load_first,
     needs_transcript,
     plan_for,
+    reference_for,
 )
 from cloning.errors import Interrupted, JobNotFound, ServiceError
-from cloning.job import Job
-from cloning.jobs import Busy, Claim, Finished, Heartbeat, LeaseLost
+from cloning.job import Effort, Job
+from cloning.jobs import Busy, Finished
 from cloning.names import EngineName
 from cloning.planning import SAMPLE_RATE, Chunk, Plan, refuse_short
 from cloning.ports import Reference, Samples, Value
@@ -90,19 +91,12 @@ def plan_early(
     Of every engine that may speak: its needs are met, or the request is refused.
     """
     refuse_short(request.fix_duration, voice.audio.duration)
-    reference = _reference(request, candidates, voice, Path())
+    reference = reference_for(request, candidates, voice, Path())
     for candidate in candidates:
         if reference.text or candidate.engine != "f5":
             plan = plan_for(candidate, request.text, reference, seed=0)
             if request.delivery != "url" and request.format == "wav":
                 refuse_too_large(plan.seconds * SAMPLE_RATE * 2, service.settings.max_reply_mb, job_id)
-
-
-def _reference(request: Generate, candidates: tuple[Candidate, ...], voice: Voice, path: Path) -> Reference:
-    """The voice as the engines want it. Raises InvalidRequest if one of them doesn't speak the text's language."""
-    language = language_of(candidates, request.language, voice.language)
-    words = voice.transcript.text if voice.transcript else ""
-    return Reference(path, words, voice.audio.sha256, voice.audio.duration, language)
 
 
 def _refuse_stopped(call: Call) -> None:
@@ -132,6 +126,7 @@ class Generation:
         self._claim = claim
         self._voice = voice
         self._watch = watch
+        self._chunks_made = 0
         self._chunks_reused = 0
 
     def run(self) -> Job:
@@ -139,7 +134,7 @@ class Generation:
         try:
             with Heartbeat(self._claim, self._service.jobs.lease_s):
                 result = self._speak()
-            self._claim.complete(result)
+            self._claim.complete(result, self._effort())
         except (LeaseLost, JobNotFound):
             raise
         except ServiceError as error:
@@ -154,10 +149,13 @@ class Generation:
     def _record(self, error: ServiceError) -> None:
         # No state depends on this last gasp: without it the lease lapses, and the job can be taken over.
         with suppress(LeaseLost, ServiceError):
-            self._claim.fail(error)
+            self._claim.fail(error, self._effort())
         facts = {"job": self._claim.job.job_id, "code": error.code, "attempt": self._claim.job.attempt}
         engines = {name: value for name, value in error.details.items() if name.startswith("engine_")}
         log.info("job.failed", extra={**facts, **engines})
+
+    def _effort(self) -> Effort:
+        return Effort(timings=self._watch.to_json(), chunks_made=self._chunks_made, chunks_reused=self._chunks_reused)
 
     def _speak(self) -> dict[str, Any]:
         reference = self._reference()
@@ -172,7 +170,7 @@ class Generation:
             with self._phase("voice"):
                 self._voice, path = self._service.voices.with_audio(self._voice)
             if self._voice.transcript or not needs_transcript(self._candidates):
-                return _reference(self._request, self._candidates, self._voice, path)
+                return reference_for(self._request, self._candidates, self._voice, path)
             self._on_gpu(self._transcribe)
 
     def _on_gpu(self, work: Callable[[], Value]) -> Value:
@@ -204,13 +202,14 @@ class Generation:
     def _chunk_by_chunk(self, choice: Choice, reference: Reference, plan: Plan) -> Samples:
         """The speech; what an earlier attempt finished is not made again, what this one finishes is kept for the next."""
         engine, parameters = choice.engine, choice.candidate.parameters
-        make, total = speak_with(engine, reference, parameters), len(plan.chunks)
+        make, total = speak_with(engine, reference, parameters, self._before_step), len(plan.chunks)
         job, inputs = self._claim.job, inputs_of(engine.facts, reference, parameters)
         chunks = ChunkStore(self._service.store, job.job_id, attempt=job.attempt, inputs=inputs)
 
         def speak(chunk: Chunk) -> Samples:
             if (wave := chunks.find(chunk)) is None:
                 wave = make(chunk)
+                self._chunks_made += 1
                 if chunk.index + 1 < total:  # with the last one the whole speech is there
                     chunks.keep(chunk, wave, engine.sample_rate)
             return wave
@@ -227,14 +226,19 @@ class Generation:
         return samples
 
     def _before_chunk(self, done: int, total: int) -> None:
-        """Between two chunks: is this still our job, and still wanted? Then tell how far it is."""
-        _refuse_stopped(self._call)
-        if self._claim.lost:
-            raise LeaseLost(self._claim.job.job_id)
+        """Between two chunks: tell how far it is, and learn whether it is still wanted."""
+        self._before_step()
         if done:  # the start said 0
             self._claim.report(done, total)
         self._claim.check_cancelled()
         self._call.send_progress({"job_id": self._claim.job.job_id, "done": done, "total": total})
+
+    def _before_step(self) -> None:
+        """Is this still our job, and still wanted, as far as it is known without asking the bucket?"""
+        _refuse_stopped(self._call)
+        if self._claim.lost:
+            raise LeaseLost(self._claim.job.job_id)
+        self._claim.check_cancelled()
 
     def _phase(self, name: str) -> "_Phase":
         return _Phase(self._watch, name, self._service)

@@ -10,6 +10,7 @@ The bucket's layout: the only place where an object key is spelled or parsed.
     results/<job>.<sha256>.json          its manifest
     checkpoints/<name>/<sha256>/<file>   loadable checkpoints, as workers publish them
     checkpoints/<name>/checkpoint.json   a checkpoint that its owner put there; it names the files beside it
+    probes/<id>                          of a worker's start, gone at once: does the store honour conditional writes?
 
 Ids are checked going in and coming out of a listing, so that no id can leave its folder.
 """
@@ -142,3 +143,8 @@ def checkpoint_of(key: str) -> str | None:
 def checkpoint_file(name: str, sha256: str, file: str) -> str:
     """One file of a published checkpoint; the digest is of its model file."""
     return f"{checkpoint_folder(name)}{_digest(sha256)}/{_id(file)}"
+
+
+def probe(name: str) -> str:
+    """What a worker writes at its start to learn how the store writes."""
+    return f"probes/{_id(name)}"

@@ -53,10 +53,16 @@ class ObjectInfo:
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object's bytes with the version that they are."""
+    """
+    An object's bytes with the version that they are.
+
+    `age_s` is how many seconds ago it was written, by the store's own clock (whole seconds); None where the store has no clock
+    of its own.
+    """
 
     body: bytes
     etag: str
+    age_s: float | None = None
 
 
 class ObjectStore(Protocol):
@@ -177,16 +183,29 @@ class EngineFacts:
     vocoder: str
 
 
+def go_on() -> None:
+    """Nothing stops the engine."""
+
+
 class Engine(Protocol):
     """A loaded model. Only the owner of the GPU may call it."""
 
     sample_rate: int
     facts: EngineFacts
 
-    def speak(self, reference: Reference, text: str, *, seed: int, parameters: Parameters) -> Samples:
+    def speak(
+        self,
+        reference: Reference,
+        text: str,
+        *,
+        seed: int,
+        parameters: Parameters,
+        before_step: Callable[[], None] = go_on,
+    ) -> Samples:
         """
         One chunk of text as float32 samples at `sample_rate`; the same arguments give the same samples.
 
+        `before_step` is called before each step of the model and may raise to stop: the engine is as good as new then.
         Raises TypeError for another engine's parameters, a programmer's mistake.
         """
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from cloning.encoding import encode_base64
 from cloning.errors import JobCancelled, JobFailed, JobNotFinished, ResultTooLarge, StorageUnavailable
-from cloning.job import Job, JobStatus
+from cloning.job import Attempt, Job, JobStatus
 from cloning.requests import Delivery
 from cloning.service import Service
 from cloning.voice import Listed, Voice
@@ -48,6 +48,7 @@ def status_reply(job: Job, now: datetime) -> Reply:
         "status": "INTERRUPTED" if job.is_interrupted(now) else job.status.value,
         "progress": job.progress.model_dump(),
         "attempt": job.attempt,
+        "attempts": [_attempt(one) for one in job.attempts],
         "cancel_requested": job.cancel_requested,
         "created_at": when(job.created_at),
         "started_at": when(job.started_at),
@@ -56,6 +57,20 @@ def status_reply(job: Job, now: datetime) -> Reply:
     if job.failure:
         reply["failure"] = job.failure.model_dump(mode="json")
     return reply
+
+
+def _attempt(attempt: Attempt) -> Reply:
+    effort = attempt.effort
+    return {
+        "number": attempt.number,
+        "worker": attempt.worker,
+        "claimed_at": when(attempt.claimed_at),
+        "ended_at": when(attempt.ended_at),
+        "outcome": attempt.outcome,
+        "chunks_made": effort.chunks_made if effort else None,
+        "chunks_reused": effort.chunks_reused if effort else None,
+        "seconds": effort.timings.get("total") if effort else None,
+    }
 
 
 def result_reply(service: Service, job: Job, delivery: Delivery) -> Reply:

@@ -104,7 +104,9 @@ class Generate(Request):
     nfe_step: int | None = Field(None, ge=1, le=64, description="`f5`: number of function evaluations (solver steps)")
     cfg_strength: float | None = Field(None, ge=0, le=10, description="`f5`: strength of classifier-free guidance")
     sway_sampling_coef: float | None = Field(None, ge=-1, le=1, description="`f5`: sway sampling coefficient")
-    target_rms: float | None = Field(None, gt=0, le=1, description="`f5`: a reference quieter than this is raised to it")
+    target_rms: float | None = Field(
+        None, gt=0, le=1, description="`f5`: a reference quieter than this is raised to it"
+    )
     fix_duration: float | None = Field(
         None, gt=1, le=3600, description="`f5`: seconds of reference and speech together; unset: by the text's length"
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from cloning.conditions import Conditions
 from cloning.errors import Internal
 from cloning.jobs import JobStore
 from cloning.ports import Clock, Engine, GpuOwner, Models, ObjectStore, Transcriber
@@ -25,6 +26,7 @@ class Service:
 
     settings: Settings
     store: ObjectStore
+    conditions: Conditions
     voices: VoiceLibrary
     jobs: JobStore
     engines: Models[Engine]

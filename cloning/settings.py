@@ -73,9 +73,7 @@ class Settings(BaseSettings):
         "F5TTS_v1_Base",
         description="Checkpoint of the engine `f5` unless a request names another: a name of the catalogue, of a folder in the bucket's `checkpoints/`, or the path of a folder; with a `checkpoint.json` either.",
     )
-    xtts_checkpoint: Word = Field(
-        "XTTS_v2", description="Checkpoint of the engine `xtts`, named as `CHECKPOINT` is."
-    )
+    xtts_checkpoint: Word = Field("XTTS_v2", description="Checkpoint of the engine `xtts`, named as `CHECKPOINT` is.")
     xtts_license_accepted: bool = Field(
         False,
         description="`1` accepts the Coqui Public Model License for this deployment: XTTS's weights, fine-tunes and their outputs are for non-commercial use only. Unset: they are never loaded.",
@@ -123,6 +121,12 @@ class Settings(BaseSettings):
         le=3600,
         description="Life of a worker's claim on a job, in seconds, unless renewed (it is, at a third of that).",
     )
+    stop_grace_s: float = Field(
+        10.0,
+        ge=1,
+        le=3600,
+        description="From SIGTERM to the process's end, in seconds: a job that is not done 3 s before is handed back for another worker to go on with.",
+    )
     log_level: LogLevel = Field(
         "INFO", description="Least level that is logged. Text, audio, URLs and keys never are at INFO."
     )
@@ -156,7 +160,9 @@ class Settings(BaseSettings):
         if len({self.engine, *self.fallback}) <= len(self.fallback):
             raise ValueError("FALLBACK names engines other than ENGINE, each once")
         if "xtts" in (self.engine, *self.fallback) and not self.xtts_license_accepted:
-            raise ValueError("ENGINE or FALLBACK names xtts: set XTTS_LICENSE_ACCEPTED=1 too, if you accept its licence")
+            raise ValueError(
+                "ENGINE or FALLBACK names xtts: set XTTS_LICENSE_ACCEPTED=1 too, if you accept its licence"
+            )
         return self
 
     def checkpoint_of(self, engine: EngineName) -> str:

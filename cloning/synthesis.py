@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from cloning.planning import Chunk, Plan
-from cloning.ports import Engine, F5Parameters, Parameters, Reference, Samples
+from cloning.ports import Engine, F5Parameters, Parameters, Reference, Samples, go_on
 
 
 def synthesize(
@@ -27,14 +27,16 @@ def synthesize(
     return cross_fade(waves, int(plan.cross_fade_duration * sample_rate))
 
 
-def speak_with(engine: Engine, reference: Reference, parameters: Parameters) -> Callable[[Chunk], Samples]:
+def speak_with(
+    engine: Engine, reference: Reference, parameters: Parameters, before_step: Callable[[], None] = go_on
+) -> Callable[[Chunk], Samples]:
     """What makes a chunk's samples: the engine, with the chunk's own seed and share of a fixed duration."""
 
     def speak(chunk: Chunk) -> Samples:
         one = parameters
         if isinstance(parameters, F5Parameters):
             one = replace(parameters, fix_duration=chunk.fix_duration)
-        return engine.speak(reference, chunk.text, seed=chunk.seed, parameters=one)
+        return engine.speak(reference, chunk.text, seed=chunk.seed, parameters=one, before_step=before_step)
 
     return speak
 

@@ -29,6 +29,14 @@ _STATUS = {
     "progress.done": "chunks that are spoken",
     "progress.total": "chunks in all; 0 until they are planned",
     "attempt": "how many workers have taken the job, this one included",
+    "attempts[].number": "of the attempt; the last 20 are kept",
+    "attempts[].worker": "which worker took the job",
+    "attempts[].claimed_at": "when",
+    "attempts[].ended_at": "when that attempt ended, or until when a lost worker was believed; null while it runs",
+    "attempts[].outcome": "`COMPLETED`, `CANCELLED`, a failure's code, or `LOST`: the worker fell silent; null while it runs",
+    "attempts[].chunks_made": "chunks that it spoke; null while it runs, and of a lost one",
+    "attempts[].chunks_reused": "chunks that it took over from an earlier attempt; null likewise",
+    "attempts[].seconds": "how long it took; null likewise (the record in the bucket has them by phase)",
     "cancel_requested": "whether somebody asked the worker to stop",
     "created_at": "when a worker first took it",
     "started_at": "when speaking began, the voice transcribed and the GPU ours; null before",
@@ -94,6 +102,8 @@ MEANINGS: dict[str, dict[str, str]] = {
         "store.kind": "`S3Store`, or `FolderStore` without a bucket",
         "store.reachable": "whether it answered just now",
         "store.problem": "null, or the failure with `code`, `message`, `retryable` and `details`",
+        "store.conditional_writes": "`honoured`, `ignored` (the later writer wins; results stay right, a job may be done twice), or "
+        "`unknown` until the worker has tried",
         "engine": "null before the first generate; then the loaded model: its name, seconds of loading and the first eight "
         "fields of a manifest",
         "transcriber": "null, or the loaded recogniser",

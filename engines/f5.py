@@ -6,7 +6,7 @@ What surrounds them here: the device is always passed (upstream freezes a defaul
 text cache is cleared before and after (an exception inside the solver leaves it behind), temp files go, stdout stays clean.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cloning.errors import CheckpointUnusable, GpuOutOfMemory, HubUnavailable
-from cloning.ports import EngineFacts, F5Parameters, Reference, Samples
+from cloning.ports import EngineFacts, F5Parameters, Reference, Samples, go_on
 from engines.device import choose_device
 from engines.f5_import import import_f5
 
@@ -73,12 +73,20 @@ class F5Engine:
         )
         return cls(f5, model, vocoder, device, facts)
 
-    def speak(self, reference: Reference, text: str, *, seed: int, parameters: F5Parameters) -> Samples:
-        """One chunk as float32 samples at 24 kHz, shape [n]. Raises GpuOutOfMemory."""
+    def speak(
+        self,
+        reference: Reference,
+        text: str,
+        *,
+        seed: int,
+        parameters: F5Parameters,
+        before_step: Callable[[], None] = go_on,
+    ) -> Samples:
+        """One chunk as float32 samples at 24 kHz, shape [n]. Raises GpuOutOfMemory, and what `before_step` raises."""
         import torch
 
         audio, reference_text = self._prepared(reference)
-        with _translated(self._device), self._clean_text_cache():
+        with _translated(self._device), self._clean_text_cache(), self._asked(before_step):
             # The noise is drawn from the global generators by upstream; with one owner of the GPU they are ours alone.
             torch.manual_seed(seed)
             wave, _, _ = next(
@@ -123,6 +131,15 @@ class F5Engine:
             Path(path).unlink(missing_ok=True)
             self._f5._ref_audio_cache.clear()  # noqa: SLF001 - there is no public way
         return torch.from_numpy(np.ascontiguousarray(samples.T)), text
+
+    @contextmanager
+    def _asked(self, before_step: Callable[[], None]) -> Iterator[None]:
+        """The solver evaluates the transformer once a step."""
+        hook = self._model.transformer.register_forward_pre_hook(lambda *_: before_step())
+        try:
+            yield
+        finally:
+            hook.remove()
 
     @contextmanager
     def _clean_text_cache(self) -> Iterator[None]:

@@ -40,11 +40,15 @@ def prepare(
     prepared = _moved(source, out, inspection) if dtype == "keep" and not prune else None
     if prepared is None:
         with watch(f"repair {checkpoint.name}", inspection.bytes) as progress:
-            done = repair(source.path, out, inspection=inspection, dtype=dtype, prune=prune, progress=by_totals(progress))
+            done = repair(
+                source.path, out, inspection=inspection, dtype=dtype, prune=prune, progress=by_totals(progress)
+            )
         if done.how == "nothing":
             copy(source.path, out, share=checkpoint.on_hub)
         pruned = prune and inspection.verdict == "ready"
-        prepared = Prepared(_said(inspection, halved=dtype == "fp16" and done.how != "nothing", pruned=pruned), done.sha256)
+        prepared = Prepared(
+            _said(inspection, halved=dtype == "fp16" and done.how != "nothing", pruned=pruned), done.sha256
+        )
     expect_loadable(out, checkpoint, vocab)
     return prepared
 

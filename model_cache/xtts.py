@@ -59,9 +59,7 @@ def is_xtts(contents: Contents) -> bool:
     return any(_looks_like(tensors) for tensors in contents.dicts.values())
 
 
-def diagnose(
-    contents: Contents, vocabulary: int | None = None, args: Mapping[str, Any] | None = None
-) -> Diagnosis:
+def diagnose(contents: Contents, vocabulary: int | None = None, args: Mapping[str, Any] | None = None) -> Diagnosis:
     """What must be done with a file so that XTTS's loader takes it strictly and leaves it as it is; `args` are XttsArgs's."""
     if strangers := sorted(set(contents.foreign) - _CONFIGS):
         return refused("foreign-classes", f"the file asks for code that is not XTTS's: {', '.join(strangers[:5])}")
@@ -82,7 +80,12 @@ def diagnose(
         sure = ("gpt.gpt.ln_f.weight", "gpt.text_embedding.weight", "gpt.mel_embedding.weight")
         return refused(layout, "; ".join(listed("missing", [n for n in sure if n not in weights])) or "it is cut down")
     architecture = _described(numbers, weights)
-    amiss = [*other_numbers(numbers, args or {}), *_conflicts(seen), *_compare(weights, numbers, vocabulary), *listed("unexpected", seen.strange)]
+    amiss = [
+        *other_numbers(numbers, args or {}),
+        *_conflicts(seen),
+        *_compare(weights, numbers, vocabulary),
+        *listed("unexpected", seen.strange),
+    ]
     if amiss:
         return refused(layout, "; ".join(amiss), architecture)
     return _verdict(contents, holders[0], seen, layout, architecture, weights)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cloning.conditions import Conditions
 from cloning.jobs import JobStore
 from cloning.ports import ObjectStore
 from cloning.service import Service
@@ -90,6 +91,7 @@ def make_service(
     return Service(
         settings=settings,
         store=store,
+        conditions=Conditions(store, lambda: f"id{next(ids)}"),
         voices=VoiceLibrary(store, clock, scratch, max_audio_bytes=25_000_000),
         jobs=JobStore(store, clock, worker=worker, new_id=lambda: f"id{next(ids)}", lease_s=settings.lease_s),
         engines=Always(engine),

@@ -13,7 +13,7 @@ import numpy as np
 
 from cloning.errors import TranscriptionFailed
 from cloning.names import EngineName
-from cloning.ports import EngineFacts, Parameters, Reference, Samples, Transcript
+from cloning.ports import EngineFacts, Parameters, Reference, Samples, Transcript, go_on
 
 Value = TypeVar("Value")
 
@@ -54,8 +54,18 @@ class ToneEngine:
             checkpoint_license="none", checkpoint_note="a stand-in of the tests", license_notice="none", vocoder="none",
         )  # fmt: skip
 
-    def speak(self, reference: Reference, text: str, *, seed: int, parameters: Parameters) -> Samples:
+    def speak(
+        self,
+        reference: Reference,
+        text: str,
+        *,
+        seed: int,
+        parameters: Parameters,
+        before_step: Callable[[], None] = go_on,
+    ) -> Samples:
         self.before_speaking(text)
+        for _ in range(getattr(parameters, "nfe_step", 1)):
+            before_step()
         self.history.append((text, seed, parameters))
         length = int(len(text.encode()) * 1200 / parameters.speed)
         return (np.random.default_rng(seed).standard_normal(length) * 0.05).astype(np.float32)

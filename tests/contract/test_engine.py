@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cloning.audio import check_and_make_canonical
-from cloning.errors import CheckpointUnusable
+from cloning.errors import CheckpointUnusable, Interrupted
 from cloning.planning import plan_speech
 from cloning.ports import Engine, F5Parameters, Reference
 from cloning.synthesis import speak_with, synthesize
@@ -119,6 +119,23 @@ def test_an_exception_inside_the_solver_leaves_nothing_behind(
             f5.speak(reference, TEXT[::-1], seed=1, parameters=QUICK)
 
     assert np.array_equal(f5.speak(reference, TEXT, seed=1, parameters=QUICK), expected)
+
+
+def test_speaking_can_be_stopped_between_two_steps(engine: Engine, reference: Reference) -> None:
+    """A worker that must go does not wait for its chunk; the next result is as if nothing had been."""
+    expected = engine.speak(reference, TEXT, seed=1, parameters=QUICK)
+    steps: list[int] = []
+
+    def stop_at_the_third() -> None:
+        steps.append(1)
+        if len(steps) == 3:
+            raise Interrupted("the worker stops")
+
+    with pytest.raises(Interrupted):
+        engine.speak(reference, TEXT[::-1], seed=1, parameters=QUICK, before_step=stop_at_the_third)
+
+    assert len(steps) == 3
+    assert np.array_equal(engine.speak(reference, TEXT, seed=1, parameters=QUICK), expected)
 
 
 def test_stdout_stays_clean_and_temp_files_go(

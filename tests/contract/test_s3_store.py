@@ -274,3 +274,13 @@ def test_an_upload_that_arrived_changed_is_noticed(watched: tuple[S3Store, Fault
 
     with pytest.raises(DigestMismatch):
         store.upload("x", Path(__file__), content_type=BYTES)
+
+
+def test_the_server_tells_how_old_an_object_is(s3_store: S3Store) -> None:
+    """By its own clock, in whole seconds: leases don't depend on what the workers' clocks show."""
+    s3_store.create("a", b"x", content_type="text/plain")
+
+    age_s = s3_store.get("a").age_s
+
+    assert age_s is not None
+    assert 0 <= age_s < 60

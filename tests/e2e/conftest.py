@@ -1,5 +1,6 @@
 """The real worker loop in processes of its own, a real queue and a real bucket."""
 
+import json
 import time
 from base64 import b64encode
 from collections.abc import Iterator
@@ -9,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from cloning import keys
+from cloning.ports import NoSuchObject
+from local.job import Rules
 from local.worker import LocalEndpoint, WorkerProcess, local_endpoint
-from s3_utils import s3_client
+from s3_utils import S3Store, s3_client
 from tests.conftest import ROOT
 from tests.servers import Server, moto
 
@@ -50,11 +54,23 @@ class Cloud:
         output = told.get("output")
         return (output if isinstance(output, dict) else {}) | ({"error": told["error"]} if "error" in told else {})
 
+    def record(self, job_id: str) -> dict[str, Any]:
+        """A job's record in the bucket; empty before there is one."""
+        try:
+            return dict(json.loads(self.store.get(keys.job_record(job_id)).body))
+        except NoSuchObject:
+            return {}
+
+    @property
+    def store(self) -> S3Store:
+        """The bucket, as the workers see it."""
+        return S3Store.from_settings(self.bucket.settings(self.name))
+
 
 @pytest.fixture(scope="module")
 def cloud(tiny_checkpoint: Path, small_whisper: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     folder = tmp_path_factory.mktemp("cloud")
-    with moto() as bucket, local_endpoint() as endpoint:
+    with moto() as bucket, local_endpoint(rules=Rules(redeliver_after_s=5)) as endpoint:
         s3_client(bucket.settings("any")).create_bucket(Bucket="voices-of-ours")
         settings = {
             "CHECKPOINT": str(tiny_checkpoint),

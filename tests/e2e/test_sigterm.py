@@ -1,4 +1,4 @@
-"""SIGTERM's windows in which the SDK loses jobs: the real handler, the real loop; each job completes."""
+"""SIGTERM: the windows in which the SDK loses jobs, and the grace; the real handler, the real loop. Each job completes."""
 
 import time
 from base64 import b64encode
@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from local.worker import LocalEndpoint, local_endpoint
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SPOKEN
+from tests.e2e.conftest import Cloud
 from tests.unit.test_audio import tone, wav
 
+LONG = "The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes. " * 9
+SLACK_S = 10.0  # for a machine that is busy with other tests
 AUDIO = b64encode(wav(tone(2.0))).decode()
 
 
@@ -19,6 +22,14 @@ def endpoint() -> Iterator[LocalEndpoint]:
     """A queue that holds each question for work open for three seconds, as RunPod's does for longer."""
     with local_endpoint(poll_s=3.0) as running:
         yield running
+
+
+@pytest.fixture
+def nature(cloud: Cloud, human_base64: str) -> str:
+    """A voice with its words."""
+    with cloud.worker("uploader"):
+        cloud.ask(action="upload", voice="nature", audio=human_base64, consent=True, transcript=SPOKEN)
+    return "nature"
 
 
 def upload(endpoint: LocalEndpoint, voice: str) -> str:
@@ -47,3 +58,25 @@ def test_a_job_handed_to_a_worker_after_sigterm_is_done(
 
     job = endpoint.queue.jobs[late]
     assert (code, job.state.value, job.deliveries, job.results) == (0, "COMPLETED", 1, 1)
+
+
+def test_a_long_job_is_handed_back_and_gone_on_with(cloud: Cloud, nature: str) -> None:
+    """Nothing is posted, the process ends within its grace, and the next worker makes only the chunks that are missing."""
+    request = {"text": LONG, "voice": nature, "seed": 3, "nfe_step": 64, "job_id": "handed-back"}
+    with cloud.worker("first", STOP_GRACE_S="6") as first:
+        job = cloud.send(action="generate", **request)
+        while cloud.record("handed-back").get("progress", {}).get("done", 0) < 1:
+            time.sleep(0.05)
+        first.terminate()
+        code = first.wait(6 + SLACK_S)
+    handed_back = cloud.record("handed-back")
+    posted = cloud.endpoint.queue.jobs[job.job_id].results
+    with cloud.worker("second"):
+        reply = cloud.wait(job)
+
+    attempts = cloud.record("handed-back")["attempts"]
+    made, reused = ([one["effort"][name] for one in attempts] for name in ("chunks_made", "chunks_reused"))
+    assert (code, posted, handed_back["status"], handed_back["lease"]["seconds"]) == (0, 0, "IN_PROGRESS", 0)
+    assert [one["outcome"] for one in attempts] == ["INTERRUPTED", "COMPLETED"]
+    assert len(reply["manifest"]["chunks"]) == 6
+    assert (made[0] >= 1, made[0] + made[1], reused) == (True, 6, [0, made[0]])

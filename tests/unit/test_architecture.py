@@ -12,12 +12,13 @@ MODULES = sorted([*ROOT.glob("*.py"), *(path for package in PACKAGES for path in
 EVERYTHING = sorted(
     [*MODULES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py"), *(ROOT / "docs").rglob("*.py")]
 )
-OURS = {"handler", "s3_utils", "s3_errors", "url_fetch", *PACKAGES}
+OURS = {"handler", "s3_utils", "s3_errors", "stopping", "url_fetch", *PACKAGES}
 # Who may import what of ours. handler.py may import everything; nobody imports it.
 ALLOWED = {
     "cloning": {"cloning"},
     "s3_utils": {"s3_errors", "cloning"},
     "s3_errors": {"cloning"},
+    "stopping": {"cloning"},
     "url_fetch": {"cloning"},
     "model_cache": {"model_cache", "cloning"},
     "engines": {"engines", "cloning"},
@@ -29,14 +30,14 @@ ROOTS = {"handler.py", "local/demo.py", "model_cache/__main__.py"}
 LAYERS = [
     {"errors", "clock", "records", "versions", "log", "names", "settings"}, {"ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer", "problems"}, {"keys", "profiles"},
     {"fields", "audio", "planning", "job"}, {"requests", "xtts_planning", "voice"},
-    {"voices", "jobs"}, {"synthesis", "service", "chunks", "engine_choice"}, {"replies", "transcription"}, {"generation"}, {"actions"},
+    {"voices", "claim", "conditions"}, {"jobs"}, {"synthesis", "service", "chunks", "engine_choice"}, {"replies", "transcription"}, {"generation"}, {"actions"},
 ]  # fmt: skip
 HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
 FOREIGN = {
     "boto3": {"s3_utils"},
     "botocore": {"s3_utils", "s3_errors"},
     "s3transfer": {"s3_utils"},
-    "runpod": {"handler", "url_fetch", "local"},
+    "runpod": {"handler", "stopping", "url_fetch", "local"},
 }
 
 

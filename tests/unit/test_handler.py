@@ -16,6 +16,7 @@ from cloning.errors import ResultTooLarge
 from cloning.service import Call, Service
 from handler import Progress, answer, make_handler, sendable
 from local.folder_store import FolderStore
+from stopping import Stopping
 from tests.conftest import with_settings
 from tests.fakes import ManualClock, ToneEngine
 from tests.unit.test_requests import FIELDS, JSON
@@ -83,7 +84,7 @@ def test_status_is_answered_while_another_job_runs(service: Service) -> None:
     release = threading.Event()
     blocked = with_settings(service, worker_concurrency=2)
     object.__setattr__(blocked, "fetch_url", lambda _: release.wait(30) and b"")
-    handler = make_handler(blocked, lambda *_: None)
+    handler = make_handler(blocked, lambda *_: None, Stopping(10))
 
     async def both() -> tuple[Any, bool]:
         upload: asyncio.Task[Any] = asyncio.create_task(
@@ -107,7 +108,7 @@ def test_status_is_answered_while_another_job_runs(service: Service) -> None:
 
 
 def test_a_cancelled_delivery_tells_its_thread(service: Service, engine: ToneEngine, human_wav: bytes) -> None:
-    """CancelledError passes through; the thread stops between two chunks and gives the job back."""
+    """CancelledError passes through; the thread stops between two steps of the model and gives the job back."""
     speaking, cancelled = threading.Event(), threading.Event()
     audio = base64.b64encode(human_wav).decode()
     answer(service, {"action": "upload", "voice": "anna", "audio": audio, "consent": True}, Call("u"))
@@ -117,7 +118,7 @@ def test_a_cancelled_delivery_tells_its_thread(service: Service, engine: ToneEng
         assert cancelled.wait(30)
 
     engine.before_speaking = wait
-    handler = make_handler(service, lambda *_: None)
+    handler = make_handler(service, lambda *_: None, Stopping(10))
 
     async def run() -> None:
         task: asyncio.Task[Any] = asyncio.create_task(
@@ -133,7 +134,7 @@ def test_a_cancelled_delivery_tells_its_thread(service: Service, engine: ToneEng
 
     while not (job := service.jobs.get("j")).is_interrupted(service.clock.now()):
         time.sleep(0.01)
-    assert (job.failure and job.failure.code, len(engine.history)) == ("INTERRUPTED", 1)
+    assert (job.failure and job.failure.code, engine.history) == ("INTERRUPTED", [])
 
 
 def test_progress_is_spaced_out_and_clear_of_the_result(clock: ManualClock) -> None:
@@ -167,3 +168,36 @@ def test_no_input_makes_an_error_too_long_to_post(service: Service, raw: dict[st
 
     assert reply["code"] in {"INVALID_REQUEST", "UNKNOWN_ACTION"}
     assert len(json.dumps(reply)) < 25_000
+
+
+def test_a_job_handed_back_is_not_answered(service: Service, engine: ToneEngine, human_wav: bytes) -> None:
+    """Once the worker hands back, a reply would end the job for RunPod's client; without one it is delivered again."""
+    audio = base64.b64encode(human_wav).decode()
+    answer(service, {"action": "upload", "voice": "anna", "audio": audio, "consent": True}, Call("u"))
+    stopping = Stopping(1, leave=lambda: None)
+
+    def slowly(_: str) -> None:
+        stopping.begin()
+        time.sleep(0.01)
+
+    engine.before_speaking = slowly
+    handler = make_handler(service, lambda *_: None, stopping)
+
+    async def run() -> None:
+        with pytest.raises(asyncio.CancelledError):
+            await handler({"id": "j", "input": {"text": "One. " * 4000, "voice": "anna"}})
+
+    asyncio.run(run())
+
+    job = service.jobs.get("j")
+    assert (job.is_interrupted(service.clock.now()), job.attempts[-1].outcome) == (True, "INTERRUPTED")
+
+
+def test_a_call_that_comes_too_late_is_told_at_once() -> None:
+    """A job that the SDK's open poll brings behind the hand-back would never end in time."""
+    stopping = Stopping(1, leave=lambda: None)
+    stopping.handing_back = True
+    call = Call("late")
+
+    with stopping.holding(call):
+        assert call.stopped.is_set()

@@ -1,7 +1,8 @@
 """A job's record: legal moves only, one owner at a time, an end that never changes."""
 
 import threading
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloning import keys
+from cloning.claim import Claim, Heartbeat, LeaseLost
 from cloning.errors import (
     Conflict,
     GpuOutOfMemory,
@@ -19,9 +21,9 @@ from cloning.errors import (
     StorageMisconfigured,
     StorageUnavailable,
 )
-from cloning.job import MOVES, IllegalMove, Job, JobStatus, Lease
-from cloning.jobs import Busy, Claim, Finished, Heartbeat, JobStore, LeaseLost
-from cloning.ports import Changed
+from cloning.job import MOVES, Effort, IllegalMove, Job, JobStatus, Lease
+from cloning.jobs import Busy, Finished, JobStore
+from cloning.ports import Changed, StoredObject
 from local.folder_store import FolderStore
 from tests.fakes import ManualClock
 
@@ -301,3 +303,98 @@ def test_a_heartbeat_outlives_any_trouble_of_the_store(jobs: JobStore, monkeypat
         assert enough.wait(30)
 
     assert not claim.lost
+
+
+def test_each_attempt_is_accounted_for(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
+    """Who had the job, how it ended for them and what it took: what a job that was redelivered has cost."""
+    first = claimed(jobs)
+    clock.advance(61)
+    second = claimed(others)
+    second.fail(GpuOutOfMemory("full"), Effort(timings={"infer": 2.0}, chunks_made=2))
+    third = claimed(jobs)
+    third.start(3)
+    third.complete({}, Effort(timings={"infer": 1.0}, chunks_made=1, chunks_reused=2))
+
+    attempts = jobs.get("j").attempts
+
+    assert [(one.number, one.worker, one.outcome) for one in attempts] == [
+        (1, "w1", "LOST"),
+        (2, "w2", "GPU_OUT_OF_MEMORY"),
+        (3, "w1", "COMPLETED"),
+    ]
+    assert attempts[0].ended_at == first.job.lease.until
+    assert [one.effort and one.effort.chunks_made for one in attempts] == [None, 2, 1]
+
+
+def test_a_job_that_fails_for_ever_keeps_a_small_record(jobs: JobStore) -> None:
+    """The last attempts are remembered, all are counted."""
+    for _ in range(50):
+        claimed(jobs).fail(GpuOutOfMemory("full"))
+
+    job = jobs.get("j")
+
+    assert (job.attempt, len(job.attempts), job.attempts[-1].number) == (50, 20, 50)
+
+
+class AgeingStore(FolderStore):
+    """A folder that tells how long ago an object was written by a clock of its own, as S3 does."""
+
+    def __init__(self, root: Path, clock: ManualClock) -> None:
+        super().__init__(root)
+        self._clock = clock
+        self._written: dict[str, float] = {}
+
+    def create(self, key: str, body: bytes, *, content_type: str) -> str:
+        etag = super().create(key, body, content_type=content_type)
+        self._written[key] = self._clock.monotonic()
+        return etag
+
+    def replace(self, key: str, body: bytes, *, etag: str, content_type: str) -> str:
+        etag = super().replace(key, body, etag=etag, content_type=content_type)
+        self._written[key] = self._clock.monotonic()
+        return etag
+
+    def get(self, key: str) -> StoredObject:
+        return replace(super().get(key), age_s=self._clock.monotonic() - self._written[key])
+
+
+class SkewedClock(ManualClock):
+    """Another clock, wrong by a fixed time."""
+
+    def __init__(self, clock: ManualClock, skew_s: float) -> None:
+        self._true = clock
+        self._skew = timedelta(seconds=skew_s)
+
+    def now(self) -> datetime:
+        return self._true.now() + self._skew
+
+
+@pytest.mark.parametrize("skew_s", [-600, 600])
+def test_clocks_that_differ_by_minutes_agree_on_a_lease(tmp_path: Path, clock: ManualClock, skew_s: float) -> None:
+    """A living worker keeps its job, a dead one's can be taken after its lease, whoever's clock is wrong."""
+    store = AgeingStore(tmp_path / "bucket", clock)
+    right, wrong = worker("w1", store, clock), worker("w2", store, SkewedClock(clock, skew_s))
+    claimed(right)
+
+    clock.advance(59)
+    assert isinstance(wrong.claim("j", DIGEST, 7), Busy)
+    assert wrong.cancel("j").status is JobStatus.IN_QUEUE  # flagged: its worker lives
+    clock.advance(61)
+    taken = claimed(wrong)
+    clock.advance(59)
+
+    assert isinstance(right.claim("j", DIGEST, 7), Busy)
+    clock.advance(2)
+    assert claimed(right).job.attempt == taken.job.attempt + 1 == 3
+
+
+def test_a_flag_does_not_prolong_a_lease(tmp_path: Path, clock: ManualClock) -> None:
+    """Writing a cancel's flag makes the record young, not its dead worker alive."""
+    store = AgeingStore(tmp_path / "bucket", clock)
+    jobs = worker("w1", store, clock)
+    claimed(jobs)
+    clock.advance(50)
+    jobs.cancel("j")
+    clock.advance(11)
+
+    assert jobs.get("j").is_interrupted(clock.now())

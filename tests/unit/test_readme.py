@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from cloning.jobs import Claim
+from cloning.claim import Claim
 from cloning.service import Call, Service
 from docs.generate import README
 from handler import answer

@@ -1,0 +1,74 @@
+"""
+Does the store honour conditional writes?
+
+Job and voice records are created with If-None-Match and replaced with If-Match. A store that ignores the conditions says nothing:
+the later writer wins. So the worker tries it out once, at its start, in the background; `health` tells the outcome, and jobs look
+before they write where the store doesn't.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Literal
+
+from cloning import keys
+from cloning.errors import ServiceError
+from cloning.ports import AlreadyExists, Changed, ObjectStore
+
+log = logging.getLogger(__name__)
+
+Mode = Literal["honoured", "ignored", "unknown"]
+
+
+class Conditions:
+    """What is known of the store's conditional writes. Safe between threads."""
+
+    def __init__(self, store: ObjectStore, new_id: Callable[[], str]) -> None:
+        self._store = store
+        self._new_id = new_id
+        self._lock = threading.Lock()
+        self.mode: Mode = "unknown"
+
+    def probe_in_background(self) -> None:
+        """Find out beside whatever else the worker starts with."""
+        threading.Thread(target=self._probe_if_it_works, name="conditions", daemon=True).start()
+
+    def probe(self) -> Mode:
+        """The mode, found out at the first call: five small requests. Raises what the store raises."""
+        with self._lock:
+            if self.mode == "unknown":
+                try:
+                    self.mode = "honoured" if self._are_honoured() else "ignored"
+                except (AlreadyExists, Changed):  # our own write, repeated because its reply was lost: refused
+                    self.mode = "honoured"
+                log.info("store.conditional_writes", extra={"mode": self.mode})
+            return self.mode
+
+    def _probe_if_it_works(self) -> None:
+        try:
+            self.probe()
+        except ServiceError as error:  # whoever needs the store meets the trouble too, and tells it
+            log.warning("store.not_probed", extra={"code": error.code})
+
+    def _are_honoured(self) -> bool:
+        key = keys.probe(self._new_id())
+        etag = self._store.create(key, b"1", content_type="text/plain")
+        try:
+            self._store.replace(key, b"2", etag=etag, content_type="text/plain")
+            return self._refuses_to_create(key) and self._refuses_to_replace(key, etag)
+        finally:
+            self._store.delete(key)
+
+    def _refuses_to_create(self, key: str) -> bool:
+        try:
+            self._store.create(key, b"3", content_type="text/plain")
+        except AlreadyExists:
+            return True
+        return False
+
+    def _refuses_to_replace(self, key: str, outdated: str) -> bool:
+        try:
+            self._store.replace(key, b"4", etag=outdated, content_type="text/plain")
+        except Changed:
+            return True
+        return False

@@ -1,0 +1,86 @@
+"""What a worker learns of its store at the start, and what it makes of a store that ignores conditions."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cloning.claim import Claim, LeaseLost
+from cloning.conditions import Conditions
+from cloning.errors import StorageUnavailable
+from cloning.jobs import JobStore
+from cloning.ports import ObjectStore, StoredObject
+from s3_utils import S3Store, s3_client
+from tests.contract.conftest import keys_of
+from tests.fakes import ManualClock
+from tests.servers import Fault, Server, rclone, spoiling
+
+
+class AgelessStore(S3Store):
+    """A bucket without the server's clock: its users live by a clock that the test moves."""
+
+    def get(self, key: str) -> StoredObject:
+        return replace(super().get(key), age_s=None)
+
+
+@pytest.fixture
+def careless_store(tmp_path: Path) -> Iterator[AgelessStore]:
+    """A real server that takes the conditions and ignores them."""
+    (tmp_path / "served" / "bucket").mkdir(parents=True)
+    with rclone(tmp_path / "served") as server:
+        yield AgelessStore("bucket", s3_client(server.settings("bucket")))
+
+
+def test_a_store_that_honours_conditions_is_known(any_store: ObjectStore) -> None:
+    """And nothing is left of the trial."""
+    conditions = Conditions(any_store, lambda: "trial")
+
+    assert (conditions.mode, conditions.probe(), conditions.mode) == ("unknown", "honoured", "honoured")
+    assert keys_of(any_store) == []
+
+
+def test_a_store_that_ignores_conditions_is_found_out(careless_store: ObjectStore) -> None:
+    """It says nothing of its own accord."""
+    conditions = Conditions(careless_store, lambda: "trial")
+
+    assert conditions.probe() == "ignored"
+    assert keys_of(careless_store) == []
+
+
+def test_a_store_that_does_not_answer_is_asked_again(server: Server, bucket: str) -> None:
+    """What could not be found out is unknown, never assumed."""
+    with spoiling(server) as (spoilt, faults):
+        store = S3Store(bucket, s3_client(spoilt.settings(bucket), attempts=1))
+        conditions = Conditions(store, lambda: "trial")
+        faults.always(Fault(status=503, code="SlowDown"), method="PUT")
+        with pytest.raises(StorageUnavailable):
+            conditions.probe()
+        before = conditions.mode
+        faults.choose = lambda _: None
+
+        assert (before, conditions.probe()) == ("unknown", "honoured")
+
+
+def test_a_late_worker_does_not_undo_an_end_where_conditions_are_ignored(careless_store: ObjectStore) -> None:
+    """It looks before it writes, and finds that the job is another's."""
+    clock = ManualClock()
+    late, other = (worker(name, careless_store, clock) for name in ("w1", "w2"))
+    slow = late.claim("j", "d" * 64, 7)
+    assert isinstance(slow, Claim)
+    clock.advance(61)
+    fast = other.claim("j", "d" * 64, 7)
+    assert isinstance(fast, Claim)
+    fast.start(1)
+    fast.complete({"duration": 1.0})
+
+    with pytest.raises(LeaseLost):
+        slow.renew()
+
+    assert other.get("j").status.value == "COMPLETED"
+
+
+def worker(name: str, store: ObjectStore, clock: ManualClock) -> JobStore:
+    conditions = Conditions(store, lambda: "trial")
+    conditions.probe()
+    return JobStore(store, clock, worker=name, new_id=lambda: "1", lease_s=60, conditions=conditions)
