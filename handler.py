@@ -25,11 +25,12 @@ from cloning.actions import perform
 from cloning.clock import SystemClock
 from cloning.conditions import Conditions
 from cloning.errors import Interrupted, ResultTooLarge, ServiceError
+from cloning.fields import Limits
 from cloning.jobs import JobStore
 from cloning.log import configure
+from cloning.names import EngineName
 from cloning.ports import Clock, Engine, ObjectStore, Transcriber
 from cloning.replies import Reply
-from cloning.fields import Limits
 from cloning.requests import parse
 from cloning.service import Call, Service
 from cloning.settings import Settings
@@ -38,6 +39,7 @@ from engines.asr import WhisperTranscriber
 from engines.f5 import F5Engine, F5Files
 from engines.lazy import Lazy
 from engines.owner import SingleOwner
+from engines.xtts import XttsEngine, XttsFiles, expect_available
 from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.eviction import GB
 from model_cache.library import Library
@@ -93,16 +95,35 @@ def make_store(settings: Settings) -> ObjectStore:
 
 
 def make_engines(settings: Settings, store: ObjectStore) -> Lazy[Engine]:
-    """F5-TTS by checkpoint name, fetched and repaired by the cache at its first use."""
-    cache, library = make_cache(settings, store), Library(store)
+    """Engines by checkpoint name: the checkpoint says whose it is; fetched and repaired by the cache at its first use."""
+    cache, library, accepted = make_cache(settings, store), Library(store), settings.xtts_license_accepted
+
+    def check(name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None) -> None:
+        if engine == "xtts":
+            expect_available(license_accepted=accepted)
+        library.check(name, engine=engine, commercial=commercial, language=language)
 
     def load(name: str) -> Engine:
-        local = cache.local(library.find(name))
-        engine = F5Engine.load(f5_files(local, settings.vocoder_path), settings.device)
-        weakref.finalize(engine, local.lease.release)  # no other process evicts the files of an engine that lives
+        checkpoint = library.find(name)
+        if checkpoint.engine == "xtts":
+            expect_available(license_accepted=accepted)  # before anything is fetched
+        engine = load_engine(cache.local(checkpoint), settings)
+        facts = {"engine": engine.facts.engine, "checkpoint": engine.facts.checkpoint, "device": engine.facts.device}
+        log.info("engine.loaded", extra=facts)
         return engine
 
-    return Lazy(load, check=library.check, describe=lambda engine: dict(vars(engine.facts)))
+    return Lazy(load, check=check, describe=lambda engine: dict(vars(engine.facts)))
+
+
+def load_engine(local: LocalCheckpoint, settings: Settings) -> Engine:
+    """The engine that speaks with a checkpoint on this disk. Raises CheckpointUnusable and what its device does."""
+    engine: F5Engine | XttsEngine
+    if local.checkpoint.engine == "xtts":
+        engine = XttsEngine.load(xtts_files(local), settings.device, license_accepted=settings.xtts_license_accepted)
+    else:
+        engine = F5Engine.load(f5_files(local, settings.vocoder_path), settings.device)
+    weakref.finalize(engine, local.lease.release)  # no other process evicts the files of an engine that lives
+    return engine
 
 
 def make_cache(settings: Settings, store: ObjectStore, watch: Watch = unwatched) -> CheckpointCache:
@@ -132,6 +153,19 @@ def f5_files(local: LocalCheckpoint, vocoder: Path | None) -> F5Files:
     )
 
 
+def xtts_files(local: LocalCheckpoint) -> XttsFiles:
+    """What the engine is told of a checkpoint on this disk. The cache has seen to its vocab.json."""
+    return XttsFiles(
+        name=local.checkpoint.name,
+        model=local.model_path,
+        args=local.arch,
+        vocab=local.vocab_path or local.model_path.with_name("vocab.json"),
+        sha256=local.sha256,
+        license=local.checkpoint.license,
+        note=local.checkpoint.note,
+    )
+
+
 def make_transcribers(settings: Settings) -> Lazy[Transcriber]:
     """Whisper, at the first voice without a transcript."""
     return Lazy(
@@ -141,7 +175,7 @@ def make_transcribers(settings: Settings) -> Lazy[Transcriber]:
     )
 
 
-def _anything(name: str, *, commercial: bool = False) -> None:
+def _anything(name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None) -> None:
     """Every speech recogniser is tried: its name is the deployment's, never a caller's."""
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cloning.errors import CheckpointUnusable, GpuOutOfMemory, HubUnavailable
-from cloning.ports import EngineFacts, F5Parameters, Reference, Samples, go_on
+from cloning.ports import EngineFacts, F5Parameters, Parameters, Reference, Samples, go_on
 from engines.device import choose_device
 from engines.f5_import import import_f5
 
@@ -69,6 +69,7 @@ class F5Engine:
             checkpoint_sha256=files.sha256,
             checkpoint_license=files.license,
             checkpoint_note=files.note,
+            license_notice=f"made with F5-TTS (code: MIT) and weights under {files.license}: {files.note}",
             vocoder=files.vocoder.name if files.vocoder else "charactr/vocos-mel-24khz",
         )
         return cls(f5, model, vocoder, device, facts)
@@ -79,12 +80,14 @@ class F5Engine:
         text: str,
         *,
         seed: int,
-        parameters: F5Parameters,
+        parameters: Parameters,
         before_step: Callable[[], None] = go_on,
     ) -> Samples:
         """One chunk as float32 samples at 24 kHz, shape [n]. Raises GpuOutOfMemory, and what `before_step` raises."""
         import torch
 
+        if not isinstance(parameters, F5Parameters):
+            raise TypeError(f"F5-TTS speaks with its own parameters; got {type(parameters).__name__}")
         audio, reference_text = self._prepared(reference)
         with _translated(self._device), self._clean_text_cache(), self._asked(before_step):
             # The noise is drawn from the global generators by upstream; with one owner of the GPU they are ours alone.

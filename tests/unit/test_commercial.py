@@ -25,9 +25,11 @@ def test_weights_for_other_use_are_refused_by_licence(name: str, tmp_path: Path)
     """The refusal names the licence and what may be used instead; without the wish nothing is refused."""
     library = Library(FolderStore(tmp_path))
 
-    library.check(name)
+    engine = library.find(name).engine
+
+    library.check(name, engine=engine)
     with pytest.raises(LicenseRefused) as caught:
-        library.check(name, commercial=True)
+        library.check(name, engine=engine, commercial=True)
 
     assert caught.value.details["license"] == entries()[name].license
     assert "F5-TTS-Hindi-Small" in caught.value.message
