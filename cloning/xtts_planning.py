@@ -7,6 +7,7 @@ characters of each language it bears at once; the limits are those of coqui-tts'
 """
 
 from functools import partial
+from string import digits as ascii_digits
 
 from cloning.errors import InvalidRequest, InvalidText
 from cloning.planning import Chunk, Plan, chunk_seed
@@ -21,6 +22,8 @@ LANGUAGES = tuple(CHARACTERS)
 # A digit is spoken as a word of about so many characters.
 _DIGIT = 8
 _DIGIT_OF = {"zh": 2, "ja": 2, "ko": 2}
+# Languages whose numbers coqui-tts can't write out.
+_WITHOUT_NUMBERS = ("hi",)
 # Nobody speaks a full chunk faster than this, in seconds.
 _QUICKEST_FULL_S = 8.0
 
@@ -52,8 +55,10 @@ def plan_xtts(text: str, *, language: str, seed: int, parameters: XttsParameters
     """
     The chunks of a text in a language of `LANGUAGES`. Their `seconds` are the least that they can last: a result may be longer.
 
-    Raises InvalidText if a word is too long for XTTS.
+    Raises InvalidText if a word is too long for XTTS, or holds a number that it can't read.
     """
+    if language in _WITHOUT_NUMBERS and any(character in ascii_digits for character in text):
+        raise InvalidText(f"XTTS can't read numbers in {language!r}: write them as words", field="text")
     pieces = split_text(text, CHARACTERS[language], partial(spoken_length, language=language))
     chunks = [_chunk(index, piece, language, seed, parameters) for index, piece in enumerate(pieces)]
     return Plan(tuple(chunks), parameters.cross_fade_duration)

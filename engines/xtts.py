@@ -108,8 +108,8 @@ class XttsEngine:
         """
         One chunk as float32 samples at 24 kHz, shape [n].
 
-        Raises InvalidText if the model can't take the text at once or doesn't come to its end, GpuOutOfMemory, and what
-        `before_step` raises.
+        Raises InvalidText if the model can't read a number of the text, can't take it at once or doesn't come to its end,
+        GpuOutOfMemory, and what `before_step` raises.
         """
         if not isinstance(parameters, XttsParameters) or not reference.language:
             raise TypeError(f"XTTS speaks with its own parameters and in a language; got {type(parameters).__name__}")
@@ -156,7 +156,18 @@ class XttsEngine:
     def _expect_to_fit(self, text: str, language: str) -> None:
         """coqui-tts would only assert it; numbers are written out first, so characters tell too little."""
         most = self._model.args.gpt_max_text_tokens
-        if (tokens := len(self._model.tokenizer.encode(text.strip().lower(), lang=language))) >= most:
+        try:
+            tokens = len(self._model.tokenizer.encode(text.strip().lower(), lang=language))
+        except (
+            NotImplementedError,
+            ArithmeticError,
+            LookupError,
+            ValueError,
+        ) as error:  # num2words knows not every number
+            raise InvalidText(
+                f"XTTS can't write out a number of the text in {language!r}: write it as words", field="text"
+            ) from error
+        if tokens >= most:
             raise InvalidText(
                 f"a piece of {len(text)} characters has {tokens} tokens once its numbers are written out, and XTTS takes {most - 1}: "
                 "add punctuation, or write large numbers otherwise", field="text", tokens=tokens,

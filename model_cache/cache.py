@@ -30,7 +30,7 @@ from model_cache.eviction import evict
 from model_cache.hub import FetchHub, drop, hub_fetcher
 from model_cache.inspection import inspect
 from model_cache.lease import Lease
-from model_cache.prepare import prepare
+from model_cache.prepare import expect_known, prepare
 from model_cache.published import Published
 from model_cache.record import Dtype, FileFacts, FileName, Record, model_name, vocab_name
 from model_cache.repair import copy, expect_loadable
@@ -173,7 +173,7 @@ class CheckpointCache:
             fetched = {name: self._sources.fetch(source, raw) for name, source in sources.items()}
             model = fetched[model_name(checkpoint)]
             with self._dropped_if_damaged(checkpoint, model.path):
-                self._expect_known(checkpoint, model.path)
+                expect_known(checkpoint, model.path)
             for name in sources.keys() - {model_name(checkpoint)}:
                 copy(fetched[name].path, folder / name)
             vocab = _vocab(folder, checkpoint)
@@ -226,12 +226,6 @@ class CheckpointCache:
     def _evict(self, needed: int) -> None:
         if self._max_bytes is not None:
             evict(self._folder, max(self._max_bytes - needed, 0))
-
-    def _expect_known(self, checkpoint: Checkpoint, path: Path) -> None:
-        if checkpoint.sha256 and records.sha256_of(path) != checkpoint.sha256:
-            raise CheckpointUnusable(
-                f"{path.name} is not the file that the catalogue knows as {checkpoint.name!r}: its sha256 differs"
-            )
 
     def _dtype_of(self, checkpoint: Checkpoint) -> Dtype:
         """XTTS computes in fp32 on every device: halved weights would be other weights."""

@@ -132,6 +132,15 @@ def entries() -> dict[str, Entry]:
     return {name: Entry.model_validate(entry) for name, entry in _read(_CATALOG).items()}
 
 
+def configs_by_digest() -> dict[str, tuple[str, str]]:
+    """Of each file whose sha256 the catalogue knows: the entry's name and configuration (not where that is unknown)."""
+    return {
+        entry.sha256: (name, entry.config)
+        for name, entry in entries().items()
+        if entry.sha256 and entry.config != UNKNOWN
+    }
+
+
 def find(name_or_folder: str) -> Checkpoint:
     """
     The checkpoint of that name, or in that folder. Only names with a '/' are folders: an id that a caller sends never is.

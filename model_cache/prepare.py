@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloning.errors import CheckpointUnusable
-from model_cache.catalog import Checkpoint
+from model_cache.catalog import Checkpoint, configs_by_digest
 from model_cache.inspection import Inspection, inspect_for
-from model_cache.record import Dtype
+from model_cache.record import Dtype, sha256_of
 from model_cache.repair import copy, expect_loadable, rename_private, repair, wanted_of
 from model_cache.sources import Fetched
 from model_cache.watch import Watch, by_totals
@@ -51,6 +51,29 @@ def prepare(
         )
     expect_loadable(out, checkpoint, vocab)
     return prepared
+
+
+def expect_known(checkpoint: Checkpoint, path: Path) -> None:
+    """
+    Raises CheckpointUnusable if a source is not the file that the catalogue knows, or is one that it knows with another configuration.
+
+    v0 and v1 files hold the same names and shapes: with the other's configuration they would speak gibberish.
+    """
+    known = configs_by_digest()
+    if not known and not checkpoint.sha256:
+        return
+    digest = sha256_of(path)
+    if checkpoint.sha256 and digest != checkpoint.sha256:
+        raise CheckpointUnusable(
+            f"{path.name} is not the file that the catalogue knows as {checkpoint.name!r}: its sha256 differs"
+        )
+    name, config = known.get(digest, (checkpoint.name, checkpoint.config))
+    if config != checkpoint.config:
+        raise CheckpointUnusable(
+            f"{path.name} is the file that the catalogue knows as {name!r}, with the configuration {config!r}; checkpoint "
+            f"{checkpoint.name!r} says {checkpoint.config!r}, with which it would speak gibberish: mend its card, or name that one",
+            checkpoint=checkpoint.name,
+        )
 
 
 def _moved(source: Fetched, out: Path, inspection: Inspection) -> Prepared | None:

@@ -142,9 +142,9 @@ def test_an_exception_inside_the_solver_leaves_nothing_behind(
     assert np.array_equal(f5.speak(reference, TEXT, seed=1, parameters=QUICK), expected)
 
 
-def test_speaking_can_be_stopped_between_two_steps(engine: Engine, reference: Reference) -> None:
+def test_speaking_can_be_stopped_between_two_steps(engine: Engine, own: Parameters, reference: Reference) -> None:
     """A worker that must go does not wait for its chunk; the next result is as if nothing had been."""
-    expected = engine.speak(reference, TEXT, seed=1, parameters=QUICK)
+    expected = engine.speak(reference, TEXT, seed=1, parameters=own)
     steps: list[int] = []
 
     def stop_at_the_third() -> None:
@@ -153,10 +153,10 @@ def test_speaking_can_be_stopped_between_two_steps(engine: Engine, reference: Re
             raise Interrupted("the worker stops")
 
     with pytest.raises(Interrupted):
-        engine.speak(reference, TEXT[::-1], seed=1, parameters=QUICK, before_step=stop_at_the_third)
+        engine.speak(reference, TEXT[::-1], seed=1, parameters=own, before_step=stop_at_the_third)
 
     assert len(steps) == 3
-    assert np.array_equal(engine.speak(reference, TEXT, seed=1, parameters=QUICK), expected)
+    assert np.array_equal(engine.speak(reference, TEXT, seed=1, parameters=own), expected)
 
 
 def test_stdout_stays_clean_and_temp_files_go(
