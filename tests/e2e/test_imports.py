@@ -5,7 +5,7 @@ import sys
 
 from tests.conftest import ROOT
 
-HEAVY = ("torch", "torchaudio", "f5_tts", "transformers", "vocos", "librosa", "pydub")
+HEAVY = ("torch", "torchaudio", "f5_tts", "transformers", "vocos", "librosa", "pydub", "TTS")
 
 
 def loaded_after(code: str) -> set[str]:
