@@ -259,7 +259,7 @@ def make_handler(
                 reply = await asyncio.get_running_loop().run_in_executor(pool, answer, service, job.get("input"), call)
                 await asyncio.sleep(progress.seconds_to_wait())
         except asyncio.CancelledError:
-            # The thread can't be stopped from here: it sees the flag between two chunks and keeps the GPU until then.
+            # The thread can't be stopped from here: it sees the flag between two solver steps and keeps the GPU until then.
             call.stopped.set()
             raise
         if stopping.handing_back and reply.get("code") == Interrupted.code:

@@ -1,15 +1,17 @@
 """The actions: what each request does, one short function each."""
 
 import platform
+from datetime import timedelta
 
 from cloning.audio import check_and_make_canonical
 from cloning.errors import ConsentRequired, InvalidRequest, ServiceError
 from cloning.generation import run_to_the_end
+from cloning.housekeeping import Housekeeping
 from cloning.names import public_name
 from cloning.planning import is_plausible
 from cloning.ports import NoSuchObject
 from cloning.replies import Reply, listed_reply, result_reply, status_reply, voice_reply
-from cloning.requests import AnyRequest, Cancel, Delete, Generate, Health, Result, Status, Upload, Voices
+from cloning.requests import AnyRequest, Cancel, Delete, Expire, Generate, Health, Result, Status, Upload, Voices
 from cloning.service import Call, Service
 from cloning.transcription import transcribed
 from cloning.versions import versions
@@ -32,6 +34,8 @@ def perform(service: Service, request: AnyRequest, call: Call) -> Reply:  # noqa
             return voices(service, request)
         case Delete():
             return delete(service, request)
+        case Expire():
+            return expire(service, request)
         case Cancel():
             return cancel(service, request)
         case Health():
@@ -109,8 +113,17 @@ def delete(service: Service, request: Delete) -> Reply:
     return {"deleted": {"job_id": request.job_id}}
 
 
+def expire(service: Service, request: Expire) -> Reply:
+    """One round of housekeeping."""
+    before = service.clock.now() - timedelta(days=request.older_than_days)
+    housekeeping = Housekeeping(service.store, service.jobs, before, request.dry_run)
+    removed = housekeeping.run(limit=request.limit, after=request.cursor or "")
+    counts = {"jobs": removed.jobs, "chunks": removed.chunks, "results": removed.results}
+    return {"removed": counts, "dry_run": request.dry_run, "next_cursor": removed.next_cursor}
+
+
 def cancel(service: Service, request: Cancel) -> Reply:
-    """Flag the job; the worker that runs it stops between two chunks."""
+    """Flag the job; the worker that runs it stops between two steps of the model."""
     return status_reply(service.jobs.cancel(request.job_id), service.clock.now())
 
 

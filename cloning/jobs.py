@@ -123,15 +123,23 @@ class JobStore:
 
     def delete(self, job_id: str) -> None:
         """Remove a finished (or abandoned) job and its result, the record first. Raises JobNotFound, Conflict."""
-        with suppress(RecordDamaged):  # what nobody can read may go
-            self._refuse_running(self.get(job_id))
+        self.refuse_running(job_id)
         self._store.delete(keys.job_record(job_id))
         owned = [info.key for info in self._store.list(keys.job_folder(job_id))]
-        near = [info.key for info in self._store.list(keys.result_prefix(job_id))]
-        for key in [*owned, *(key for key in near if keys.is_result_of(job_id, key))]:
+        for key in [*owned, *self.owned_results(job_id)]:
             self._store.delete(key)
 
-    def _refuse_running(self, job: Job) -> None:
+    def owned_results(self, job_id: str) -> list[str]:
+        """The keys of every result and manifest that was made for the job."""
+        near = [info.key for info in self._store.list(keys.result_prefix(job_id))]
+        return [key for key in near if keys.is_result_of(job_id, key)]
+
+    def refuse_running(self, job_id: str) -> None:
+        """Raises Conflict if a worker has the job, JobNotFound if there is none."""
+        try:
+            job = self.get(job_id)
+        except RecordDamaged:  # what nobody can read may go
+            return
         if not job.status.is_final and not job.is_interrupted(self.clock.now()):
             status = job.status.value
             raise Conflict(f"job {job.job_id!r} is {status}; cancel it first", job_id=job.job_id, status=status)

@@ -28,6 +28,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _VOICE_RECORD = re.compile(rf"{VOICES}({ID_PATTERN})/voice\.json")
 _BARE_VOICE = re.compile(rf"{VOICES}({ID_PATTERN})\.wav")
 _CHECKPOINT_CARD = re.compile(rf"{CHECKPOINTS}({ID_PATTERN})/checkpoint\.json")
+_OF_A_JOB = re.compile(rf"{JOBS}({ID_PATTERN})/.+")
+_RESULT = re.compile(rf"{RESULTS}({ID_PATTERN})\.[0-9a-f]{{16}}\.[a-z0-9]+")
 _JOB_RECORD = re.compile(rf"{JOBS}({ID_PATTERN})/job\.json")
 
 
@@ -92,6 +94,12 @@ def job_record(job: str) -> str:
 def job_of(key: str) -> str | None:
     """The job whose record this key is, or None."""
     match = _JOB_RECORD.fullmatch(key)
+    return match[1] if match else None
+
+
+def owner_of(key: str) -> str | None:
+    """The job that an object under jobs/ or results/ belongs to; None for what is not of our making."""
+    match = _OF_A_JOB.fullmatch(key) or _RESULT.fullmatch(key)
     return match[1] if match else None
 
 

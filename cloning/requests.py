@@ -181,8 +181,18 @@ class Delete(Request):
         return self
 
 
+class Expire(Request):
+    """Remove what is old: ended and abandoned jobs with their results, chunks of ended jobs, and what no record names."""
+
+    action = "expire"
+    older_than_days: float = Field(ge=0, le=36_500, description="what was last written earlier is old")
+    dry_run: bool = Field(default=False, description="count, and remove nothing")
+    limit: int = Field(200, ge=1, le=1000, description="jobs and results to look at in this call")
+    cursor: Annotated[str, Field(max_length=1024)] | None = Field(None, description="`next_cursor` of the reply before")
+
+
 class Cancel(Request):
-    """Ask a running job to stop; it does between two chunks."""
+    """Ask a running job to stop; it does between two steps of the model."""
 
     action = "cancel"
     job_id: Id = Field(description="the job's id")
@@ -194,9 +204,9 @@ class Health(Request):
     action = "health"
 
 
-AnyRequest = Upload | Generate | Status | Result | Voices | Delete | Cancel | Health
+AnyRequest = Upload | Generate | Status | Result | Voices | Delete | Expire | Cancel | Health
 REQUESTS: dict[str, type[AnyRequest]] = {
-    request.action: request for request in (Upload, Generate, Status, Result, Voices, Delete, Cancel, Health)
+    request.action: request for request in (Upload, Generate, Status, Result, Voices, Delete, Expire, Cancel, Health)
 }
 
 

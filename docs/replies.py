@@ -96,6 +96,13 @@ MEANINGS: dict[str, dict[str, str]] = {
         "next_cursor": "send it as `cursor` for the next page; null at the end",
     },
     "delete": {"deleted.voice": "what was removed; `deleted.job_id` for a job"},
+    "expire": {
+        "removed.jobs": "jobs that went, or would go",
+        "removed.chunks": "chunks",
+        "removed.results": "audio files and manifests",
+        "dry_run": "whether it was only counted",
+        "next_cursor": "send it as `cursor` to go on; null at the end",
+    },
     "cancel": _STATUS,
     "health": {
         "status": "`ok`, or `degraded` if the bucket does not answer",

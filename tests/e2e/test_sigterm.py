@@ -24,6 +24,21 @@ def endpoint() -> Iterator[LocalEndpoint]:
         yield running
 
 
+def test_an_idle_worker_leaves_within_its_grace(tmp_path: Path) -> None:
+    """Its questions for work and for cancellations would be held open for another minute."""
+    settings = {"DATA_DIR": str(tmp_path / "bucket"), "STOP_GRACE_S": "2"}
+    with (
+        local_endpoint(poll_s=60.0) as endpoint,
+        endpoint.worker(ROOT / "handler.py", log=tmp_path / "log", cwd=tmp_path, extra=settings) as worker,
+    ):
+        wait_until_done(endpoint, upload(endpoint, "before"))
+        worker.terminate()
+        code = worker.wait(2 + SLACK_S)
+
+    assert code == 0
+    assert "Traceback" not in worker.log_text()
+
+
 @pytest.fixture
 def nature(cloud: Cloud, human_base64: str) -> str:
     """A voice with its words."""

@@ -30,7 +30,7 @@ ROOTS = {"handler.py", "local/demo.py", "model_cache/__main__.py"}
 LAYERS = [
     {"errors", "clock", "records", "versions", "log", "names", "settings"}, {"ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer", "problems"}, {"keys", "profiles"},
     {"fields", "audio", "planning", "job"}, {"requests", "xtts_planning", "voice"},
-    {"voices", "claim", "conditions"}, {"jobs"}, {"synthesis", "service", "chunks", "engine_choice"}, {"replies", "transcription"}, {"generation"}, {"actions"},
+    {"voices", "claim", "conditions"}, {"jobs"}, {"synthesis", "service", "chunks", "engine_choice", "housekeeping"}, {"replies", "transcription"}, {"generation"}, {"actions"},
 ]  # fmt: skip
 HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
 FOREIGN = {

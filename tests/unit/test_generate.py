@@ -178,9 +178,9 @@ def void(_: object) -> None:
 
 
 def test_a_stopped_worker_gives_the_job_back(service: Service, anna: str, engine: ToneEngine) -> None:
-    """Between two chunks; whoever gets the job next makes the same speech."""
+    """Between two steps of the model; whoever gets the job next goes on with the finished chunks, to the same speech."""
     call = Call("j")
-    engine.before_speaking = lambda _: call.stopped.set()
+    engine.before_speaking = lambda _: call.stopped.set() if engine.history else None
     with pytest.raises(ServiceError) as caught:
         act(service, call, text=TEXT, voice=anna, seed=1)
     engine.before_speaking = lambda _: None
