@@ -50,9 +50,9 @@ def deploy(tiny_checkpoint: Path, broken: Path, human_wav: bytes, tmp_path: Path
     ) -> Service:
         checkpoint = tiny_checkpoint if healthy else broken
         chosen: dict[str, Any] = {"checkpoint": str(checkpoint), "xtts_checkpoint": str(tiny_xtts()), "device": "cpu"}
-        places = {"data_dir": tmp_path / "bucket", "model_cache_dir": tmp_path / "models"}
+        chosen |= {"data_dir": tmp_path / "bucket", "model_cache_dir": tmp_path / "models"}
         (tmp_path / "scratch").mkdir(exist_ok=True)
-        settings = Settings(**places, **(chosen | {"xtts_license_accepted": True} | more))
+        settings = Settings(**(chosen | {"xtts_license_accepted": True} | more))
         service = build(settings, SystemClock(), tmp_path / "scratch")
         voice = {"voice": "anna", "audio": b64encode(human_wav).decode(), "consent": True, "replace": True}
         said = {name: value for name, value in (("transcript", transcript), ("language", language)) if value}

@@ -35,7 +35,7 @@ def test_every_name_means_something_to_every_engine() -> None:
 def test_the_livelier_profile_has_the_name_that_each_engine_gives_it() -> None:
     """What F5-TTS calls ultra_natural is XTTS's expressive; either name will do for both."""
     for name in ("ultra_natural", "expressive"):
-        assert BY_INTENT[name] == {"f5": "ultra_natural", "xtts": "expressive"}  # type: ignore[index]  # names of profiles
+        assert BY_INTENT[name] == {"f5": "ultra_natural", "xtts": "expressive"}
 
 
 def test_no_two_profiles_of_an_engine_are_the_same() -> None:
