@@ -56,8 +56,9 @@ ARG BAKE_CHECKPOINT=""
 RUN if [ -n "${BAKE_CHECKPOINT}" ]; then \
         python -c "import sys; from pathlib import Path; \
 from local.folder_store import FolderStore; from model_cache.cache import CheckpointCache; from model_cache.catalog import find; \
-CheckpointCache(FolderStore(Path('/tmp/bake')), Path(sys.argv[1])).local(find(sys.argv[2]))" "${MODEL_CACHE_DIR}" "${BAKE_CHECKPOINT}" \
-        && hf download charactr/vocos-mel-24khz config.yaml pytorch_model.bin \
+cache = CheckpointCache(FolderStore(Path('/tmp/bake')), Path(sys.argv[1])); \
+local = cache.local(find(sys.argv[2])); \
+local.vocoder_path or cache.vocoder() or sys.exit('no vocoder')" "${MODEL_CACHE_DIR}" "${BAKE_CHECKPOINT}" \
         && rm -rf /tmp/bake "${MODEL_CACHE_DIR}/.hub"; \
     fi
 

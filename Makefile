@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 UV := .uv/bin/uv
 PYTHON := .venv/bin/python
 
-.PHONY: help setup demo test check fix bench gpu wheelhouse image lock
+.PHONY: help setup demo test chaos check fix bench gpu wheelhouse image lock
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -25,6 +25,9 @@ demo: setup  ## upload a voice, speak with it, leave out/speech.wav and out/repo
 
 test: setup  ## every test
 	$(PYTHON) -m pytest
+
+chaos: setup  ## workers struck down at random on a bucket that fails at random: SEED=0 RUN=a|b|both
+	$(PYTHON) -m tests.chaos --seed $(or $(SEED),0) --run $(or $(RUN),both) $(CHAOS)
 
 check: setup  ## style, types, import directions, generated files up to date; changes nothing
 	$(PYTHON) -m ruff check .

@@ -41,6 +41,7 @@ from engines.lazy import Lazy
 from engines.owner import SingleOwner
 from engines.xtts import XttsEngine, XttsFiles, expect_available
 from model_cache.cache import CheckpointCache, LocalCheckpoint
+from model_cache.catalog import Checkpoint
 from model_cache.eviction import GB
 from model_cache.library import Library
 from model_cache.watch import Watch, unwatched
@@ -107,7 +108,7 @@ def make_engines(settings: Settings, store: ObjectStore) -> Lazy[Engine]:
         checkpoint = library.find(name)
         if checkpoint.engine == "xtts":
             expect_available(license_accepted=accepted)  # before anything is fetched
-        engine = load_engine(cache.local(checkpoint), settings)
+        engine = load_engine(cache, checkpoint, settings)
         facts = {"engine": engine.facts.engine, "checkpoint": engine.facts.checkpoint, "device": engine.facts.device}
         log.info("engine.loaded", extra=facts)
         return engine
@@ -115,13 +116,16 @@ def make_engines(settings: Settings, store: ObjectStore) -> Lazy[Engine]:
     return Lazy(load, check=check, describe=lambda engine: dict(vars(engine.facts)))
 
 
-def load_engine(local: LocalCheckpoint, settings: Settings) -> Engine:
-    """The engine that speaks with a checkpoint on this disk. Raises CheckpointUnusable and what its device does."""
+def load_engine(cache: CheckpointCache, checkpoint: Checkpoint, settings: Settings) -> Engine:
+    """The engine whose checkpoint it is, loaded. Raises CheckpointUnusable, and what the bucket, the hub and the device do."""
+    local = cache.local(checkpoint)
     engine: F5Engine | XttsEngine
-    if local.checkpoint.engine == "xtts":
+    if checkpoint.engine == "xtts":
         engine = XttsEngine.load(xtts_files(local), settings.device, license_accepted=settings.xtts_license_accepted)
     else:
-        engine = F5Engine.load(f5_files(local, settings.vocoder_path), settings.device)
+        default = None if settings.vocoder_path or local.vocoder_path else cache.vocoder()
+        vocoder = default.vocoder_path if default else settings.vocoder_path
+        engine = F5Engine.load(f5_files(local, vocoder), settings.device)
     weakref.finalize(engine, local.lease.release)  # no other process evicts the files of an engine that lives
     return engine
 

@@ -34,7 +34,9 @@ from engines.f5 import F5Engine, F5Files
 from engines.f5_import import import_f5
 from engines.tiny import NOTE, TINY, make_checkpoint
 from model_cache.catalog import find
-from model_cache.repair import make_loadable
+from model_cache.prepare import prepare
+from model_cache.sources import Fetched
+from model_cache.watch import unwatched
 
 ARCHITECTURES = {"full": "F5TTS_v1_Base", "tiny": TINY}
 SPOKEN = "Some call me nature, others call me mother nature."  # in the sample that f5-tts brings
@@ -177,7 +179,7 @@ def _random_checkpoint(folder: Path, arch: str) -> F5Files:
     """Weights under `ema.`, then the repair, as for a published file that f5_tts's loader refuses."""
     made = find(str(make_checkpoint(folder / "made", arch=arch)))
     model, vocab = folder / "model.safetensors", Path(made.vocab or "")
-    make_loadable(Path(made.source), model, made, vocab)
+    prepare(Fetched(Path(made.source), private=False), model, made, vocab, dtype="keep", watch=unwatched)
     return F5Files(
         name=made.name,
         model=model,

@@ -73,6 +73,10 @@ class ObjectStore(Protocol):
     key that is empty, absolute, or holds '.', '..' or empty segments, a backslash or a control character.
     """
 
+    @property
+    def identity(self) -> str:
+        """Tells this bucket (or the prefix of one) from all others; holds no secret."""
+
     def get(self, key: str) -> StoredObject:
         """The object's bytes and version. Raises NoSuchObject."""
 

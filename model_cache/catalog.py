@@ -19,18 +19,19 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from omegaconf import OmegaConf
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from cloning.errors import CheckpointUnusable, InvalidRequest
 from cloning.keys import ID_PATTERN
 from cloning.names import EngineName
 from cloning.object_keys import check_key
-from model_cache.families import WIDTHS, XTTS, XTTS_V2, XTTS_V2_ARGS, Backbone, engine_of
+from model_cache.families import ARGUMENTS, XTTS, XTTS_V2, XTTS_V2_ARGS, Backbone, engine_of
 
 HUB = "hf://"
 BUCKET = "bucket:"
 UNKNOWN = "unknown"
 CARD = "checkpoint.json"
+VOCOS = "Vocos"
 _CATALOG = Path(__file__).with_name("catalog.yaml")
 
 
@@ -68,6 +69,10 @@ class Checkpoint:
     def in_bucket(self) -> bool:
         return self.source.startswith(BUCKET)
 
+    @property
+    def is_vocoder(self) -> bool:
+        return self.backbone == VOCOS
+
 
 def _inside(path: str) -> str:
     if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
@@ -86,11 +91,12 @@ class Architecture(BaseModel):
     backbone: Backbone = "DiT"
     arch: dict[str, Any]
 
-    @model_validator(mode="after")
-    def _has_a_width(self) -> "Architecture":
-        if not isinstance(self.arch.get(WIDTHS[self.backbone]), int):
-            raise ValueError(f"must hold the arguments of the class, `{WIDTHS[self.backbone]}` among them")  # noqa: TRY004 - pydantic collects ValueError
-        return self
+    @field_validator("arch")
+    @classmethod
+    def _can_be_built(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "backbone" in info.data:  # else that is what is wrong
+            ARGUMENTS[info.data["backbone"]].model_validate(value)
+        return value
 
 
 class Card(BaseModel):
@@ -139,6 +145,23 @@ def configs_by_digest() -> dict[str, tuple[str, str]]:
         for name, entry in entries().items()
         if entry.sha256 and entry.config != UNKNOWN
     }
+
+
+def default_vocoder() -> Checkpoint:
+    """The Vocos that speaks where a checkpoint has none of its own: f5_tts's default."""
+    return Checkpoint(
+        name="vocos-mel-24khz",
+        source="hf://charactr/vocos-mel-24khz/pytorch_model.bin",
+        config="vocos-mel-24khz",
+        backbone=VOCOS,
+        arch={},
+        vocab=None,
+        vocoder="hf://charactr/vocos-mel-24khz",
+        languages=(),
+        license="mit",
+        commercial=True,
+        note="turns spectrograms into sound",
+    )
 
 
 def find(name_or_folder: str) -> Checkpoint:

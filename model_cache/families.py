@@ -10,8 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import BaseModel
+
 from cloning.errors import CheckpointUnusable
 from cloning.names import EngineName
+from model_cache.arch import Dit, XttsArguments
 from model_cache.vocabulary import vocabulary_size
 
 Backbone = Literal["DiT", "Xtts"]
@@ -32,8 +35,7 @@ XTTS_V2_ARGS: Mapping[str, Any] = {
     "gpt_use_perceiver_resampler": True,
     "decoder_input_dim": 1024,
 }
-# What tells the width of each backbone.
-WIDTHS: Mapping[Backbone, str] = {"DiT": "dim", "Xtts": "gpt_n_model_channels"}
+ARGUMENTS: Mapping[Backbone, type[BaseModel]] = {"DiT": Dit, "Xtts": XttsArguments}
 
 
 def engine_of(backbone: str) -> EngineName:

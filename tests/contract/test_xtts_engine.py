@@ -270,3 +270,22 @@ def test_a_file_that_its_loader_refuses_is_told_in_a_sentence(tmp_path: Path) ->
 
     with pytest.raises(CheckpointUnusable, match="does not load into XTTS"):
         XttsEngine.load(files, "cpu", license_accepted=True)
+
+
+def test_what_training_left_is_not_kept(tmp_path: Path) -> None:
+    """A trainer's file loads as it is, and is three times too large: every cold start would read its optimizer."""
+    import torch
+
+    from tests.xtts_layouts import trainer
+
+    folder = Path(shutil.copytree(tiny_checkpoint_of_xtts(), tmp_path / "trained"))
+    plain = CheckpointCache(FolderStore(tmp_path / "bucket"), tmp_path / "models").local(find(str(folder)))
+    weights = torch.load(plain.model_path, weights_only=True)["model"]
+    torch.save(trainer(weights), folder / "model.pth")
+
+    local = CheckpointCache(FolderStore(tmp_path / "other"), tmp_path / "elsewhere").local(find(str(folder)))
+
+    kept = torch.load(local.model_path, weights_only=True)
+    assert (set(kept), local.repaired) == ({"model", "config"}, True)
+    assert kept["model"].keys() == weights.keys()
+    assert all(torch.equal(kept["model"][name], weights[name]) for name in weights)
