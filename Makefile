@@ -36,15 +36,17 @@ check: setup  ## style, types, import directions, generated files up to date; ch
 	$(PYTHON) -m pytest -q tests/unit/test_architecture.py
 	$(PYTHON) -m docs.generate --check
 	scripts/requirements.sh | diff - requirements.txt
+	scripts/requirements.sh xtts | diff - requirements-xtts.txt
 
 fix: setup  ## what check finds and a machine can mend
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m docs.generate
 
-lock: setup  ## resolve again within pyproject.toml's bounds; writes uv.lock and requirements.txt
+lock: setup  ## resolve again within pyproject.toml's bounds; writes uv.lock and the requirements files
 	$(UV) lock --upgrade
 	scripts/requirements.sh > requirements.txt
+	scripts/requirements.sh xtts > requirements-xtts.txt
 
 bench: setup  ## the worker's own overhead, on this machine
 	$(PYTHON) -m benchmarks.overhead

@@ -15,11 +15,12 @@ from base64 import b64encode
 from importlib.resources import files
 from pathlib import Path
 
+from assembly import build
 from cloning.clock import SystemClock
 from cloning.service import Call
 from cloning.settings import Settings
 from engines.tiny import make_checkpoint
-from handler import answer, build
+from handler import answer
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 5

@@ -7,7 +7,7 @@ ServiceError
 │   ├── InvalidAudio          INVALID_AUDIO             the reference audio can't be used, and why
 │   ├── InvalidText           INVALID_TEXT              the text is empty, too long or holds nothing to speak
 │   ├── ConsentRequired       CONSENT_REQUIRED          a voice without its speaker's consent
-│   ├── LicenseRefused        LICENSE_REFUSED           commercial use is asked for, and the weights don't allow it
+│   ├── LicenseRefused        LICENSE_REFUSED           the weights' licence forbids what is asked, or isn't accepted
 │   └── DownloadRefused       DOWNLOAD_REFUSED          the audio's URL is not allowed, too large, too slow or gone
 ├── NotFound                  NOT_FOUND                 an object that the request names is not in the bucket
 │   ├── VoiceNotFound         VOICE_NOT_FOUND           no voice of that name
@@ -93,7 +93,7 @@ class ConsentRequired(InvalidRequest):
 
 
 class LicenseRefused(InvalidRequest):
-    """Commercial use is asked for, and the weights don't allow it."""
+    """The weights' licence forbids what is asked, or the deployment has not accepted it."""
 
     code = "LICENSE_REFUSED"
 

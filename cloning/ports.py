@@ -15,6 +15,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cloning.names import EngineName
+
 Value = TypeVar("Value")
 Model_co = TypeVar("Model_co", covariant=True)
 Samples = NDArray[np.float32]
@@ -118,14 +120,16 @@ class Reference:
     """
     A voice as an engine wants it.
 
-    `path` is a 24 kHz mono PCM16 WAV of at most 12 s, `text` exactly what is said in it, `sha256` the file's digest and
-    `duration` its length in seconds.
+    `path` is a 24 kHz mono PCM16 WAV of at most 12 s, `text` exactly what is said in it ('' if no engine that may speak asks for
+    it), `sha256` the file's digest and `duration` its length in seconds. `language` is that of the text to be spoken ('pt', 'zh'),
+    where it is known.
     """
 
     path: Path
     text: str
     sha256: str
     duration: float
+    language: str | None = None
 
 
 @dataclass(frozen=True)
@@ -143,8 +147,33 @@ class F5Parameters:
 
 
 @dataclass(frozen=True)
+class XttsParameters:
+    """
+    The values of XTTS's own `inference` and `get_conditioning_latents` that shape the sound, as applied. Times are in seconds.
+
+    The defaults are those of the published model's config.json. `length_penalty` acts with several `num_beams` only. Chunks are
+    joined without a cross-fade, as coqui-tts joins sentences.
+    """
+
+    temperature: float = 0.75
+    top_p: float = 0.85
+    top_k: int = 50
+    repetition_penalty: float = 5.0
+    num_beams: int = 1
+    length_penalty: float = 1.0
+    gpt_cond_chunk_len: int = 4
+    sound_norm_refs: bool = False
+    speed: float = 1.0
+    cross_fade_duration: float = 0.0
+    remove_silence: bool = False
+
+
+Parameters = F5Parameters | XttsParameters
+
+
+@dataclass(frozen=True)
 class EngineFacts:
-    """What really speaks: goes into the reply and the manifest word for word."""
+    """What really speaks: goes into the reply and the manifest word for word. `license_notice` is for whoever uses the speech."""
 
     engine: str
     device: str
@@ -154,6 +183,7 @@ class EngineFacts:
     checkpoint_sha256: str
     checkpoint_license: str
     checkpoint_note: str
+    license_notice: str
     vocoder: str
 
 
@@ -173,7 +203,7 @@ class Engine(Protocol):
         text: str,
         *,
         seed: int,
-        parameters: F5Parameters,
+        parameters: Parameters,
         before_step: Callable[[], None] = go_on,
         frugal: bool = False,
     ) -> Samples:
@@ -182,7 +212,7 @@ class Engine(Protocol):
 
         `before_step` is called before each step of the model and may raise to stop: the engine is as good as new then. `frugal` is
         for a second try where memory was short: slower in less memory, the samples equal but for rounding; an engine that can't
-        does as always. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit.
+        does as always. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit, and TypeError for another engine's parameters.
         """
 
     def memory(self) -> dict[str, object]:
@@ -225,9 +255,12 @@ class Clock(Protocol):
 class Models(Protocol[Model_co]):
     """Models by name, loaded at the first `get` and kept. Only the owner of the GPU may call `get` and `unload`."""
 
-    def check(self, name: str, *, commercial: bool = False) -> None:
+    def check(
+        self, name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None
+    ) -> None:
         """
-        Refuse a name that can't be loaded, and, if asked, weights that don't allow commercial use, before anything costs money.
+        Refuse, before anything costs money, a name that can't be loaded or is not for that engine; and, if asked, weights that
+        don't allow commercial use or don't speak that language.
 
         Raises InvalidRequest or its LicenseRefused, CheckpointUnusable, StorageUnavailable.
         """

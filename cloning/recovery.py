@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cloning.errors import DeviceMismatch, DeviceUnavailable, GpuOutOfMemory, ServiceError
 from cloning.planning import Chunk
-from cloning.ports import Engine, F5Parameters, Reference, Samples, Value, go_on
+from cloning.ports import Engine, Parameters, Reference, Samples, Value, go_on
 from cloning.service import Service
 from cloning.synthesis import speak_with
 
@@ -57,7 +57,7 @@ class Speaker:
         self.engine = self._loaded()
         self.frugal_chunks = 0
 
-    def speak(self, reference: Reference, chunk: Chunk, parameters: F5Parameters) -> Samples:
+    def speak(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> Samples:
         """The chunk's samples. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit if it can't be helped."""
         try:
             return self._with_room(reference, chunk, parameters)
@@ -68,7 +68,7 @@ class Speaker:
         self.engine = self._loaded()
         return self._with_room(reference, chunk, parameters)
 
-    def _with_room(self, reference: Reference, chunk: Chunk, parameters: F5Parameters) -> Samples:
+    def _with_room(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> Samples:
         def attempt(*, frugal: bool) -> Samples:
             return speak_with(self.engine, reference, parameters, self._before_step, frugal=frugal)(chunk)
 

@@ -1,4 +1,4 @@
-"""What the actions are given: every part of the service, built in one place (handler.build)."""
+"""What the actions are given: every part of the service, built in one place (assembly.build)."""
 
 import logging
 import threading

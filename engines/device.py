@@ -89,6 +89,13 @@ def _exact(wanted: str) -> "device":
     return torch.empty(0, device=wanted).device
 
 
+def device_name(device: str) -> str:
+    """'cpu', or the GPU with its model's name."""
+    import torch
+
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.startswith("cuda") else device
+
+
 class Weights:
     """
     The modules of one model on one device: checked, parked in the machine's own memory, brought back, counted.

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from cloning.errors import CheckpointUnusable, HubUnavailable
-from cloning.ports import EngineFacts, F5Parameters, Reference, Samples, go_on
-from engines.device import Weights, check_placed, choose_device
+from cloning.ports import EngineFacts, F5Parameters, Parameters, Reference, Samples, go_on
+from engines.device import Weights, check_placed, choose_device, device_name
 from engines.f5_import import import_f5
 from engines.faults import failure_of, translated
 
@@ -69,13 +69,14 @@ class F5Engine:
         model.transformer.clear_cache()
         facts = EngineFacts(
             engine="f5",
-            device=_device_name(device),
+            device=device_name(device),
             dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
             sampler="official",
             checkpoint=files.name,
             checkpoint_sha256=files.sha256,
             checkpoint_license=files.license,
             checkpoint_note=files.note,
+            license_notice=f"made with F5-TTS (code: MIT) and weights under {files.license}: {files.note}",
             vocoder=files.vocoder.name if files.vocoder else "charactr/vocos-mel-24khz",
         )
         return cls(f5, model, vocoder, device, facts)
@@ -105,7 +106,7 @@ class F5Engine:
         text: str,
         *,
         seed: int,
-        parameters: F5Parameters,
+        parameters: Parameters,
         before_step: Callable[[], None] = go_on,
         frugal: bool = False,
     ) -> Samples:
@@ -118,6 +119,8 @@ class F5Engine:
         """
         import torch
 
+        if not isinstance(parameters, F5Parameters):
+            raise TypeError(f"F5-TTS speaks with its own parameters; got {type(parameters).__name__}")
         audio, reference_text = self._prepared(reference)
         halved = _in_halves(self._model.transformer) if frugal else nullcontext()
         with translated(self._device), self._clean_text_cache(), self._asked(before_step), halved:
@@ -269,10 +272,3 @@ def _in_halves(transformer: Any) -> Iterator[None]:
         yield
     finally:
         del transformer.forward
-
-
-def _device_name(device: str) -> str:
-    """'cpu', or the GPU with its model's name."""
-    import torch
-
-    return f"{device} ({torch.cuda.get_device_name(device)})" if device.startswith("cuda") else device

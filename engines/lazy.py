@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from cloning.errors import DeviceMismatch
+from cloning.names import EngineName
 
 log = logging.getLogger(__name__)
 
@@ -16,9 +17,11 @@ Model = TypeVar("Model")
 
 
 class Check(Protocol):
-    """Refuses a name, or weights that don't allow commercial use where that is asked for."""
+    """Refuses a name, weights of another engine, or weights that don't do what is asked for (see `Models.check`)."""
 
-    def __call__(self, name: str, *, commercial: bool = False) -> None: ...
+    def __call__(
+        self, name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None
+    ) -> None: ...
 
 
 @runtime_checkable
@@ -73,9 +76,11 @@ class Lazy(Generic[Model]):
         self._lock = threading.Lock()
         self._held: _Held[Model] | None = None
 
-    def check(self, name: str, *, commercial: bool = False) -> None:
-        """Raises what `load` would raise for a name that nobody knows, without loading; and LicenseRefused."""
-        self._check(name, commercial=commercial)
+    def check(
+        self, name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None
+    ) -> None:
+        """Raises what `load` would raise for a name that nobody knows, without loading; and what it doesn't do."""
+        self._check(name, engine=engine, commercial=commercial, language=language)
 
     def get(self, name: str, *, device: str | None = None) -> Model:
         """

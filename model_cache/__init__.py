@@ -6,7 +6,7 @@ What a file is, and what it becomes:
     diagnosis    a verdict, and how tensors are compared with what a model needs
     layouts      what an F5-TTS file holds, against what its architecture has (architectures); xtts, xtts_keys: the same for XTTS
     repair       makes it loadable, proves it and leaves the source alone (writing, tensorcopy, torchfile, appearing)
-    vocabulary   how many entries a vocab.txt has
+    vocabulary   how many entries a vocab.txt has; families: which files a checkpoint of F5-TTS and of XTTS has
 
 Where it is:
     catalog      which checkpoints have a name: source, configuration, vocabulary, languages, licence (catalog.yaml; arch)

@@ -159,14 +159,14 @@ def _inspected(arguments: argparse.Namespace) -> Inspection:
 
 
 def _settings_and_store() -> tuple[Settings, ObjectStore]:
-    from handler import make_store
+    from assembly import make_store
 
     settings = Settings()
     return settings, make_store(settings)
 
 
 def _library_and_cache() -> "tuple[Library, CheckpointCache]":
-    from handler import make_cache
+    from assembly import make_cache
 
     settings, store = _settings_and_store()
     return Library(store), make_cache(settings, store, _watch())

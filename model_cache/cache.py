@@ -28,9 +28,9 @@ from model_cache.eviction import evict
 from model_cache.hub import FetchHub, drop, hub_fetcher
 from model_cache.inspection import inspect
 from model_cache.lease import Lease
-from model_cache.prepare import Prepared, prepare
+from model_cache.prepare import Prepared, expect_known, prepare
 from model_cache.published import Published
-from model_cache.record import MODEL, VOCAB, Dtype, Origin, Record, digest_of
+from model_cache.record import Dtype, Origin, Record, digest_of, model_name, vocab_name
 from model_cache.repair import copy, expect_loadable
 from model_cache.shelf import Shelf, is_published, mark_published
 from model_cache.sources import Fetched, Sources
@@ -156,7 +156,7 @@ class CheckpointCache:
 
     def _on_disk(self, checkpoint: Checkpoint, origin: Origin) -> LocalCheckpoint | None:
         for folder, record in self._shelf(checkpoint).copies():
-            if record.serves(origin, self._dtype):
+            if record.serves(origin, self._dtype_of(checkpoint)):
                 lease = Lease(folder)
                 if self._is_usable(folder, record, checkpoint):
                     self._publish(folder, record)
@@ -167,7 +167,7 @@ class CheckpointCache:
     def _from_bucket(self, checkpoint: Checkpoint, origin: Origin, damaged: set[str]) -> LocalCheckpoint | None:
         """`damaged` gets the digest of each published copy that is not what its record says."""
         for record in self._published.records(checkpoint.name):
-            if record.serves(origin, self._dtype):
+            if record.serves(origin, self._dtype_of(checkpoint)):
                 try:
                     return self._download(checkpoint, record)
                 except (NoSuchObject, DigestMismatch, CheckpointUnusable):
@@ -193,10 +193,13 @@ class CheckpointCache:
         with shelf.incoming(digest_of(origin)) as raw, shelf.staging() as folder:
             fetched = {name: self._sources.fetch(source, raw) for name, source in self._sources.of(checkpoint).items()}
             self._evict(2 * sum(each.path.stat().st_size for each in fetched.values()))
-            for name in fetched.keys() - {MODEL}:
+            kept_as_is = fetched.keys() if checkpoint.is_vocoder else fetched.keys() - {model_name(checkpoint)}
+            for name in kept_as_is:
                 copy(fetched[name].path, folder / name)
-            done = self._prepare(fetched[MODEL], folder, checkpoint) if MODEL in fetched else Prepared("", None, "any")
-            files = records.measure(folder, origin, {MODEL: done.sha256})
+            done = Prepared("", None, "any")
+            if not checkpoint.is_vocoder:
+                done = self._prepare(fetched[model_name(checkpoint)], folder, checkpoint)
+            files = records.measure(folder, origin, {model_name(checkpoint): done.sha256})
             record = records.describe(checkpoint, origin, done.mended, done.precision, files)
             placed, lease = shelf.place(folder, record)
         self._publish(placed, record, again=record.digest in damaged)
@@ -207,9 +210,9 @@ class CheckpointCache:
 
     def _prepare(self, model: Fetched, folder: Path, checkpoint: Checkpoint) -> Prepared:
         with self._dropped_if_damaged(checkpoint, model.path):
-            self._expect_known(checkpoint, model.path)
-            vocab = _vocab(folder, checkpoint)
-            return prepare(model, folder / MODEL, checkpoint, vocab, dtype=self._dtype, watch=self._watch)
+            expect_known(checkpoint, model.path)
+            vocab, dtype = _vocab(folder, checkpoint), self._dtype_of(checkpoint)
+            return prepare(model, folder / model_name(checkpoint), checkpoint, vocab, dtype=dtype, watch=self._watch)
 
     @contextmanager
     def _dropped_if_damaged(self, checkpoint: Checkpoint, path: Path) -> Iterator[None]:
@@ -253,11 +256,9 @@ class CheckpointCache:
             with not_in_the_way():
                 evict(self._folder, max(self._max_bytes - needed, 0))
 
-    def _expect_known(self, checkpoint: Checkpoint, path: Path) -> None:
-        if checkpoint.sha256 and records.sha256_of(path) != checkpoint.sha256:
-            raise CheckpointUnusable(
-                f"{path.name} is not the file that the catalogue knows as {checkpoint.name!r}: its sha256 differs"
-            )
+    def _dtype_of(self, checkpoint: Checkpoint) -> Dtype:
+        """XTTS computes in fp32 on every device: halved weights would be other weights."""
+        return "keep" if checkpoint.engine == "xtts" else self._dtype
 
     def _shelf(self, checkpoint: Checkpoint) -> Shelf:
         return Shelf(self._folder, checkpoint.name)
@@ -265,11 +266,11 @@ class CheckpointCache:
 
 def _expect_loadable(folder: Path, checkpoint: Checkpoint) -> None:
     if not checkpoint.is_vocoder:  # whose file f5_tts reads itself; its sha256 is all that is known of it here
-        expect_loadable(folder / MODEL, checkpoint, _vocab(folder, checkpoint))
+        expect_loadable(folder / model_name(checkpoint), checkpoint, _vocab(folder, checkpoint))
 
 
 def _vocab(folder: Path, checkpoint: Checkpoint) -> Path | None:
-    return folder / VOCAB if checkpoint.vocab else None
+    return folder / vocab_name(checkpoint) if checkpoint.vocab else None
 
 
 def _came_from(checkpoint: Checkpoint) -> CameFrom:

@@ -1,13 +1,13 @@
-"""From a source's file to the one that f5_tts loads, in the dtype that is wanted."""
+"""From a source's file to the one that the engine's loader takes, in the dtype that is wanted."""
 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from cloning.errors import CheckpointUnusable
-from model_cache.catalog import Checkpoint
+from model_cache.catalog import Checkpoint, configs_by_digest
 from model_cache.inspection import Inspection, inspect_for
-from model_cache.record import Dtype, Precision
+from model_cache.record import Dtype, Precision, sha256_of
 from model_cache.repair import copy, expect_loadable, rename_private, repair, wanted_by
 from model_cache.sources import Fetched
 from model_cache.tensorcopy import becomes_half
@@ -27,7 +27,7 @@ def prepare(
     source: Fetched, out: Path, checkpoint: Checkpoint, vocab: Path | None, *, dtype: Dtype, watch: Watch
 ) -> Prepared:
     """
-    Write `out`, proved to be what f5_tts's strict loader takes.
+    Write `out`, proved to be what the engine's strict loader takes.
 
     A private source is renamed in place where names are all that must change; any other source stays as it is. The caller syncs
     the file. Raises
@@ -41,18 +41,50 @@ def prepare(
         )
     halvable = any(becomes_half(tensor) for tensor in inspection.diagnosis.kept.values())
     precision: Precision = dtype if halvable else "any"
-    prepared = None if dtype == "fp16" and halvable else _moved(source, out, inspection, precision)
+    prune = inspection.layout.endswith("-trainer")  # a loader that takes it would read what training left, every time
+    prepared = None if prune or (dtype == "fp16" and halvable) else _moved(source, out, inspection, precision)
     if prepared is None:
         with watch(f"repair {checkpoint.name}", inspection.bytes) as progress:
             told = by_totals(progress)
             done = repair(
-                source.path, out, inspection=inspection, dtype=dtype, digest=True, durable=False, progress=told
+                source.path,
+                out,
+                inspection=inspection,
+                dtype=dtype,
+                prune=prune,
+                digest=True,
+                durable=False,
+                progress=told,
             )
         if done.how == "nothing":
             copy(source.path, out, share=checkpoint.on_hub)
-        prepared = Prepared(_said(inspection, halved=precision == "fp16"), done.sha256, precision)
+        pruned = prune and inspection.verdict == "ready"
+        prepared = Prepared(_said(inspection, halved=precision == "fp16", pruned=pruned), done.sha256, precision)
     expect_loadable(out, checkpoint, vocab)
     return prepared
+
+
+def expect_known(checkpoint: Checkpoint, path: Path) -> None:
+    """
+    Raises CheckpointUnusable if a source is not the file that the catalogue knows, or is one that it knows with another configuration.
+
+    v0 and v1 files hold the same names and shapes: with the other's configuration they would speak gibberish.
+    """
+    known = configs_by_digest()
+    if not known and not checkpoint.sha256:
+        return
+    digest = sha256_of(path)
+    if checkpoint.sha256 and digest != checkpoint.sha256:
+        raise CheckpointUnusable(
+            f"{path.name} is not the file that the catalogue knows as {checkpoint.name!r}: its sha256 differs"
+        )
+    name, config = known.get(digest, (checkpoint.name, checkpoint.config))
+    if config != checkpoint.config:
+        raise CheckpointUnusable(
+            f"{path.name} is the file that the catalogue knows as {name!r}, with the configuration {config!r}; checkpoint "
+            f"{checkpoint.name!r} says {checkpoint.config!r}, with which it would speak gibberish: mend its card, or name that one",
+            checkpoint=checkpoint.name,
+        )
 
 
 def _moved(source: Fetched, out: Path, inspection: Inspection, precision: Precision) -> Prepared | None:
@@ -63,5 +95,8 @@ def _moved(source: Fetched, out: Path, inspection: Inspection, precision: Precis
     return Prepared(_said(inspection, halved=False), None, precision)
 
 
-def _said(inspection: Inspection, *, halved: bool) -> str:
-    return "; ".join(filter(None, [inspection.reason, "its weights were halved to fp16" if halved else ""]))
+def _said(inspection: Inspection, *, halved: bool, pruned: bool = False) -> str:
+    said = [inspection.reason]
+    said += ["its weights were halved to fp16"] if halved else []
+    said += ["what training left beside the weights was dropped"] if pruned else []
+    return "; ".join(filter(None, said))

@@ -15,21 +15,22 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model_cache.catalog import CARD, Architecture, Card, Checkpoint
+from model_cache.families import XTTS
 
 Dtype = Literal["keep", "fp16"]
 Precision = Literal["keep", "fp16", "any"]
 """What a copy serves; "any" if there was nothing to halve."""
 FileName = Literal[
     "model.safetensors",
+    "model.pth",
     "vocab.txt",
+    "vocab.json",
     "vocoder/config.yaml",
     "vocoder/pytorch_model.bin",
     "vocos-mel-24khz/config.yaml",
     "vocos-mel-24khz/pytorch_model.bin",
 ]
 Origin = Mapping[FileName, str]
-MODEL: FileName = "model.safetensors"
-VOCAB: FileName = "vocab.txt"
 VOCODER: tuple[FileName, FileName] = ("vocoder/config.yaml", "vocoder/pytorch_model.bin")
 VOCOS_FILES: tuple[FileName, FileName] = ("vocos-mel-24khz/config.yaml", "vocos-mel-24khz/pytorch_model.bin")
 
@@ -68,7 +69,9 @@ class Record(Card):
     @property
     def main(self) -> FileName:
         """The file that holds the weights."""
-        return MODEL if self.architecture else VOCOS_FILES[1]
+        if self.architecture is None:
+            return VOCOS_FILES[1]
+        return "model.pth" if self.architecture.backbone == XTTS else "model.safetensors"
 
     @property
     def sha256(self) -> str:
@@ -107,9 +110,11 @@ def describe(
     return Record(
         name=checkpoint.name,
         config=checkpoint.config,
-        architecture=None if checkpoint.is_vocoder else Architecture(backbone="DiT", arch=dict(checkpoint.arch)),
-        model=VOCOS_FILES[1] if checkpoint.is_vocoder else MODEL,
-        vocab=VOCAB if checkpoint.vocab else None,
+        architecture=None
+        if checkpoint.is_vocoder
+        else Architecture.model_validate({"backbone": checkpoint.backbone, "arch": dict(checkpoint.arch)}),
+        model=model_name(checkpoint),
+        vocab=vocab_name(checkpoint) if checkpoint.vocab else None,
         vocoder=vocoder_folder(checkpoint),
         languages=checkpoint.languages,
         license=checkpoint.license,
@@ -120,6 +125,18 @@ def describe(
         dtype=dtype,
         files=dict(files),
     )
+
+
+def model_name(checkpoint: Checkpoint) -> FileName:
+    """How the file with the weights is called in a copy: loaders go by it."""
+    if checkpoint.is_vocoder:
+        return VOCOS_FILES[1]
+    return "model.pth" if checkpoint.engine == "xtts" else "model.safetensors"
+
+
+def vocab_name(checkpoint: Checkpoint) -> FileName:
+    """How the vocabulary is called in a copy."""
+    return "vocab.json" if checkpoint.engine == "xtts" else "vocab.txt"
 
 
 def vocoder_folder(checkpoint: Checkpoint) -> str | None:

@@ -14,12 +14,12 @@ from typing import Literal
 from cloning.errors import CheckpointUnusable
 from model_cache.appearing import appearing
 from model_cache.catalog import Checkpoint, f5_folder
+from model_cache.families import entries_of
 from model_cache.inspection import Inspection, inspect, inspect_for
 from model_cache.layouts import Wanted
 from model_cache.reading import header_of
 from model_cache.tensorcopy import Progress, becomes_half
 from model_cache.tensorfile import rename_in_place
-from model_cache.vocabulary import vocabulary_size
 from model_cache.writing import Options, Written, rename_into, write_safetensors, write_torch
 
 How = Literal["nothing", "in-place-rename", "compacting-copy", "converted"]
@@ -40,6 +40,7 @@ def repair(
     *,
     inspection: Inspection | None = None,
     dtype: Literal["keep", "fp16"] = "keep",
+    prune: bool = False,
     digest: bool = False,
     durable: bool = True,
     progress: Progress | None = None,
@@ -47,7 +48,8 @@ def repair(
     """
     Write `out`, loadable, from `source`; appears whole or not at all. A ready file is left alone: `out` stays absent.
 
-    `dtype` "fp16" casts every float, which is what f5_tts does on a GPU. `digest` takes the new file's sha256, which costs more
+    `dtype` "fp16" casts every float, which is what f5_tts does on a GPU. `prune` writes a ready file anew too, with nothing but the
+    weights (a trainer's of XTTS loads, and is three times too large). `digest` takes the new file's sha256, which costs more
     than a copy; unless it is `durable` the disk is not waited for. Raises CheckpointUnusable if the file is refused or changed
     since `inspection`, ValueError for an `out` with another ending than loaders go by, FileExistsError, OSError.
     """
@@ -55,7 +57,7 @@ def repair(
     _expect_repairable(source, inspection)
     diagnosis = inspection.diagnosis
     half = dtype == "fp16" and any(becomes_half(tensor) for tensor in diagnosis.kept.values())
-    if inspection.verdict == "ready" and not half:
+    if inspection.verdict == "ready" and not half and not prune:
         return Repaired("nothing", 0, None)
     _expect_place(out, diagnosis.output)
     with appearing(out) as new:
@@ -108,8 +110,8 @@ def copy(source: Path, target: Path, *, share: bool = False) -> None:
 
 
 def wanted_by(checkpoint: Checkpoint, vocab: Path | None) -> Wanted:
-    """What a checkpoint's file must be; `vocab` None is f5_tts's own vocab.txt."""
-    entries = vocabulary_size(vocab or f5_folder() / "infer/examples/vocab.txt")
+    """What a checkpoint's file must be; `vocab` None is f5_tts's own vocab.txt. Raises CheckpointUnusable if it can't be read."""
+    entries = entries_of(checkpoint.backbone, vocab, f5_folder() / "infer/examples/vocab.txt")
     return Wanted(checkpoint.config, checkpoint.backbone, checkpoint.arch, entries)
 
 

@@ -8,7 +8,7 @@ from cloning.ports import NoSuchObject, ObjectInfo, ObjectStore
 from model_cache import record as records
 from model_cache.catalog import BUCKET, CARD, HUB, Checkpoint
 from model_cache.hub import FetchHub
-from model_cache.record import MODEL, VOCAB, VOCODER, VOCOS_FILES, FileName, Origin
+from model_cache.record import VOCODER, VOCOS_FILES, FileName, Origin, model_name, vocab_name
 from model_cache.watch import Watch
 
 
@@ -32,9 +32,9 @@ class Sources:
         """Each of the checkpoint's files, and where it is."""
         if checkpoint.is_vocoder:
             return {name: f"{checkpoint.vocoder}/{PurePosixPath(name).name}" for name in VOCOS_FILES}
-        sources: dict[FileName, str] = {MODEL: checkpoint.source}
+        sources: dict[FileName, str] = {model_name(checkpoint): checkpoint.source}
         if checkpoint.vocab:
-            sources[VOCAB] = checkpoint.vocab
+            sources[vocab_name(checkpoint)] = checkpoint.vocab
         if checkpoint.vocoder:
             folder = checkpoint.vocoder.rstrip("/")
             sources |= {name: f"{folder}/{name.removeprefix('vocoder/')}" for name in VOCODER}

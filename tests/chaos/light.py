@@ -24,9 +24,10 @@ import numpy as np
 import runpod  # noqa: F401 - imported once, for all
 import soundfile  # noqa: F401 - imported once, for all
 
+import assembly
 import handler
 from cloning.clock import SystemClock
-from cloning.ports import EngineFacts, F5Parameters, ObjectStore, Reference, Samples, go_on
+from cloning.ports import EngineFacts, ObjectStore, Parameters, Reference, Samples, go_on
 from cloning.settings import Settings
 from tests.fakes import Always
 
@@ -45,7 +46,7 @@ class LightEngine:
     sample_rate = 24_000
     facts = EngineFacts(
         engine="light", device="cpu", dtype="float32", sampler="none", checkpoint="light", checkpoint_sha256="0" * 64,
-        checkpoint_license="none", checkpoint_note="a stand-in of the chaos runs", vocoder="none",
+        checkpoint_license="none", checkpoint_note="a stand-in of the chaos runs", license_notice="none", vocoder="none",
     )  # fmt: skip
 
     def __init__(self, chunk_s: float) -> None:
@@ -57,14 +58,16 @@ class LightEngine:
         text: str,
         *,
         seed: int,
-        parameters: F5Parameters,
+        parameters: Parameters,
         before_step: Callable[[], None] = go_on,
         frugal: bool = False,
     ) -> Samples:
         for _ in range(_STEPS):
             before_step()
             time.sleep(self._chunk_s / _STEPS)
-        chance = np.random.default_rng([seed, len(text), int(reference.sha256[:8], 16), parameters.nfe_step])
+        chance = np.random.default_rng(
+            [seed, len(text), int(reference.sha256[:8], 16), getattr(parameters, "nfe_step", 0)]
+        )
         return (chance.standard_normal(40 * len(text)) * 0.05).astype(np.float32)
 
     def memory(self) -> dict[str, object]:
@@ -125,5 +128,6 @@ def _work(environment: dict[str, str], log: Path, cwd: Path, chunk_s: float, ske
     def make_engines(_: Settings, __: ObjectStore, ___: Callable[[], None]) -> Always[LightEngine]:
         return Always(LightEngine(chunk_s))
 
-    vars(handler).update(make_engines=make_engines, SystemClock=partial(_WrongClock, skew_s))
+    vars(assembly).update(make_engines=make_engines)
+    vars(handler).update(SystemClock=partial(_WrongClock, skew_s))
     handler.main()

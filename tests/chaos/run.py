@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from assembly import build
 from cloning import keys
 from cloning.clock import SystemClock
 from cloning.job import Job, JobStatus
-from handler import build
 from local.job import JobState, Rules
 from local.worker import LocalEndpoint, local_endpoint
 from s3_utils import S3Store, s3_client

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from assembly import build
 from cloning.clock import SystemClock
 from cloning.log import configure
 from cloning.planning import plan_speech
 from cloning.ports import F5Parameters
 from cloning.service import Call, Service
 from cloning.settings import Settings
-from handler import answer, build
+from handler import answer
 from tests.chaos.light import LightEngine
 from tests.conftest import SPOKEN, examples
 from tests.fakes import Always

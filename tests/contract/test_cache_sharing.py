@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from assembly import make_engines
 from cloning.errors import CheckpointUnusable, HubUnavailable
 from cloning.settings import Settings
-from handler import make_engines
 from local.folder_store import FolderStore
 from model_cache import cache as cache_module
 from model_cache.cache import CheckpointCache, LocalCheckpoint

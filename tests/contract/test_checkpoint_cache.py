@@ -351,3 +351,30 @@ def test_the_hub_is_asked_through_its_own_client(hub: Hub, tmp_path: Path) -> No
     assert size == str(hub.file.stat().st_size)
     assert refusal.startswith(f"True {URL}x can't be fetched")
     assert torch == "False"
+
+
+@pytest.mark.parametrize(("known", "said"), [("F5TTS_Base", "F5TTS_v1_Base"), ("F5TTS_v1_Base", "F5TTS_Base")])
+def test_a_known_file_with_the_other_configuration_is_refused(
+    folder: Path, store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: str, said: str
+) -> None:
+    """v0 and v1 files look the same and load with either configuration; the catalogue's digest tells them apart."""
+    entry = {"source": URL, "config": known, "languages": ["en"], "license": "MIT", "commercial": True, "note": ""}
+    catalogue = tmp_path / "catalog.json"
+    catalogue.write_text(json.dumps({"official": entry | {"sha256": sha256_of(folder / "model.safetensors")}}))
+    monkeypatch.setattr("model_cache.catalog._CATALOG", catalogue)
+    card = json.loads((folder / CARD).read_text())
+    for config, usable in ((said, False), (known, True)):
+        (folder / CARD).write_text(json.dumps(card | {"config": config}))
+        cache = CheckpointCache(store, tmp_path / config)
+        if usable:
+            assert cache.local(find(str(folder))).checkpoint.config == known
+        else:
+            with pytest.raises(CheckpointUnusable, match=f"knows as 'official'.*{known}.*says '{said}'"):
+                cache.local(find(str(folder)))
+
+
+@pytest.mark.parametrize("name", ["F5TTS_Base", "F5TTS_v1_Base", "F5-TTS-pt-br"])
+def test_a_name_brings_its_own_configuration(name: str) -> None:
+    """A request names a checkpoint and never a configuration: the catalogue can't give one the other's."""
+    assert find(name).arch["text_mask_padding"] is ("v1" in name)
+    assert find(name).config == ("F5TTS_v1_Base" if "v1" in name else "F5TTS_Base")

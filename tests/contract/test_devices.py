@@ -17,6 +17,7 @@ import pytest
 import soundfile
 import torch
 
+from assembly import build
 from benchmarks.machine import rss_mib
 from cloning.audio import check_and_make_canonical
 from cloning.clock import SystemClock
@@ -27,7 +28,7 @@ from cloning.settings import Settings
 from engines.asr import WhisperTranscriber
 from engines.device import Weights, check_placed, choose_device, tensors_of
 from engines.f5 import F5Engine
-from handler import answer, build, make_handler
+from handler import answer, make_handler
 from stopping import Stopping
 from tests.conftest import SPOKEN, examples
 from tests.real import load_tiny_engine

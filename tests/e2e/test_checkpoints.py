@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from assembly import build
 from cloning.clock import SystemClock
 from cloning.service import Call
-from handler import answer, build
+from handler import answer
 from model_cache.catalog import CARD
 from s3_utils import S3Store, s3_client
 from tests.conftest import SPOKEN

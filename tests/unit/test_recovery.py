@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from cloning.errors import DeviceUnavailable, ServiceError
-from cloning.ports import Engine, F5Parameters, Reference, Samples, go_on
+from cloning.ports import Engine, Parameters, Reference, Samples, go_on
 from cloning.service import Call, Service
 from engines.faults import translated
 from engines.lazy import Lazy
@@ -41,7 +41,7 @@ class FailingEngine(ToneEngine):
         text: str,
         *,
         seed: int,
-        parameters: F5Parameters,
+        parameters: Parameters,
         before_step: Callable[[], None] = go_on,
         frugal: bool = False,
     ) -> Samples:
