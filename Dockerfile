@@ -3,6 +3,7 @@
 #
 #   docker build -t f5-tts-worker .
 #   docker build -t f5-tts-worker --build-arg BAKE_CHECKPOINT=F5TTS_v1_Base .   # weights inside: mind their licence
+#   docker build -t f5-tts-worker --build-arg XTTS=1 .                          # with the engine XTTS, no weights
 #   make image                                                                  # builds it, runs `health` in it, prints its size
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 FROM ${BASE_IMAGE}
@@ -13,20 +14,22 @@ ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
 # Bytecode is compiled here, once: the worker's user can't write it, and each cold start would compile again. Unchecked, because
 # an image's sources don't change under it. Slim bases drop the standard library's bytecode too; a file of it that doesn't
 # compile must not stop the build.
-COPY requirements.txt /tmp/requirements.txt
+ARG XTTS=0
+COPY requirements.txt requirements-xtts.txt /tmp/
 RUN python3 -m venv /opt/venv \
     && python -m pip install --no-deps --no-compile --no-cache-dir --disable-pip-version-check -r /tmp/requirements.txt \
+        $(if [ "${XTTS}" = 1 ]; then echo "-r /tmp/requirements-xtts.txt"; fi) \
     && python -m pip uninstall --yes pip \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib \
     && (python -m compileall -qq -j 0 --invalidation-mode unchecked-hash \
         "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" || true) \
-    && rm /tmp/requirements.txt
+    && rm /tmp/requirements*.txt
 
 RUN useradd --create-home --uid 1000 worker \
     && install --directory --owner worker --group worker /data /models
 
 WORKDIR /app
-COPY handler.py s3_utils.py s3_errors.py stopping.py url_fetch.py test_input.json LICENSE ./
+COPY handler.py assembly.py s3_utils.py s3_errors.py stopping.py url_fetch.py fitness.py test_input.json LICENSE ./
 COPY cloning/ cloning/
 COPY engines/ engines/
 COPY model_cache/ model_cache/
@@ -53,8 +56,9 @@ ARG BAKE_CHECKPOINT=""
 RUN if [ -n "${BAKE_CHECKPOINT}" ]; then \
         python -c "import sys; from pathlib import Path; \
 from local.folder_store import FolderStore; from model_cache.cache import CheckpointCache; from model_cache.catalog import find; \
-CheckpointCache(FolderStore(Path('/tmp/bake')), Path(sys.argv[1])).local(find(sys.argv[2]))" "${MODEL_CACHE_DIR}" "${BAKE_CHECKPOINT}" \
-        && hf download charactr/vocos-mel-24khz config.yaml pytorch_model.bin \
+cache = CheckpointCache(FolderStore(Path('/tmp/bake')), Path(sys.argv[1])); \
+local = cache.local(find(sys.argv[2])); \
+local.vocoder_path or cache.vocoder() or sys.exit('no vocoder')" "${MODEL_CACHE_DIR}" "${BAKE_CHECKPOINT}" \
         && rm -rf /tmp/bake "${MODEL_CACHE_DIR}/.hub"; \
     fi
 

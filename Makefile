@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 UV := .uv/bin/uv
 PYTHON := .venv/bin/python
 
-.PHONY: help setup demo test check fix bench gpu wheelhouse image lock
+.PHONY: help setup demo test chaos check fix bench gpu wheelhouse image lock
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -26,6 +26,9 @@ demo: setup  ## upload a voice, speak with it, leave out/speech.wav and out/repo
 test: setup  ## every test
 	$(PYTHON) -m pytest
 
+chaos: setup  ## workers struck down at random on a bucket that fails at random: SEED=0 RUN=a|b|both
+	$(PYTHON) -m tests.chaos --seed $(or $(SEED),0) --run $(or $(RUN),both) $(CHAOS)
+
 check: setup  ## style, types, import directions, generated files up to date; changes nothing
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
@@ -33,15 +36,17 @@ check: setup  ## style, types, import directions, generated files up to date; ch
 	$(PYTHON) -m pytest -q tests/unit/test_architecture.py
 	$(PYTHON) -m docs.generate --check
 	scripts/requirements.sh | diff - requirements.txt
+	scripts/requirements.sh xtts | diff - requirements-xtts.txt
 
 fix: setup  ## what check finds and a machine can mend
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m docs.generate
 
-lock: setup  ## resolve again within pyproject.toml's bounds; writes uv.lock and requirements.txt
+lock: setup  ## resolve again within pyproject.toml's bounds; writes uv.lock and the requirements files
 	$(UV) lock --upgrade
 	scripts/requirements.sh > requirements.txt
+	scripts/requirements.sh xtts > requirements-xtts.txt
 
 bench: setup  ## the worker's own overhead, on this machine
 	$(PYTHON) -m benchmarks.overhead

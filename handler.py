@@ -1,5 +1,5 @@
 """
-The RunPod boundary and the composition root: builds every part, answers jobs, starts the worker.
+The RunPod boundary: answers jobs, turns errors into replies, starts the worker.
 
 The handler is async and the work runs in threads, so that `status` is answered while a `generate` runs; one thread owns the GPU.
 Importing this module imports no model code: models load inside `generate`, or where an upload asks for its transcript at once.
@@ -8,11 +8,8 @@ Importing this module imports no model code: models load inside `generate`, or w
 import asyncio
 import json
 import logging
-import secrets
 import sys
 import threading
-import uuid
-import weakref
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,29 +18,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from assembly import build
 from cloning.actions import perform
 from cloning.clock import SystemClock
-from cloning.conditions import Conditions
 from cloning.errors import Interrupted, ResultTooLarge, ServiceError
-from cloning.jobs import JobStore
+from cloning.fields import Limits
 from cloning.log import configure
-from cloning.ports import Clock, Engine, ObjectStore, Transcriber
+from cloning.ports import Clock
 from cloning.replies import Reply
-from cloning.requests import Limits, parse
+from cloning.requests import parse
 from cloning.service import Call, Service
 from cloning.settings import Settings
-from cloning.voices import VoiceLibrary
-from engines.asr import WhisperTranscriber
-from engines.f5 import F5Engine, F5Files
-from engines.f5_import import importing_f5
-from engines.lazy import Lazy
-from engines.owner import SingleOwner
-from model_cache.cache import CheckpointCache, LocalCheckpoint
-from model_cache.eviction import GB
-from model_cache.library import Library
-from model_cache.watch import Watch, unwatched
+from fitness import checks
 from stopping import Stopping, finish_late_jobs
-from url_fetch import fetch_url
 
 log = logging.getLogger("handler")
 
@@ -51,99 +38,6 @@ Job = Mapping[str, Any]
 # RunPod's SDK takes these keys out of every reply: they are for failures of this very call.
 _RESERVED = ("error", "refresh_worker")
 _LONGEST_FAILURE = 20_000
-
-
-def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
-    """Every part of the service, wired; voices in use are kept in `scratch`. Touches neither the bucket nor a GPU."""
-    store = make_store(settings)
-    conditions = Conditions(store, new_id)
-    worker = settings.runpod_pod_id or f"local-{new_id()}"
-    max_audio_bytes = int(settings.max_audio_mb * 1e6)
-    return Service(
-        settings=settings,
-        store=store,
-        conditions=conditions,
-        voices=VoiceLibrary(store, clock, scratch, max_audio_bytes=max_audio_bytes),
-        jobs=JobStore(store, clock, worker=worker, new_id=new_id, lease_s=settings.lease_s, conditions=conditions),
-        engines=make_engines(settings, store),
-        transcribers=make_transcribers(settings),
-        gpu=SingleOwner(),
-        fetch_url=lambda url: fetch_url(url, max_bytes=max_audio_bytes, timeout_s=settings.download_timeout_s),
-        clock=clock,
-        new_id=new_id,
-        draw_seed=lambda: secrets.randbelow(2**32),
-        worker=worker,
-    )
-
-
-def new_id() -> str:
-    """Twelve hex digits: of leases, incidents and workers without a name."""
-    return uuid.uuid4().hex[:12]
-
-
-def make_store(settings: Settings) -> ObjectStore:
-    """The bucket of the settings, or the folder that stands in for it."""
-    if settings.s3_bucket:
-        from s3_utils import S3Store
-
-        return S3Store.from_settings(settings)
-    from local.folder_store import FolderStore
-
-    return FolderStore(settings.data_dir)
-
-
-def make_engines(settings: Settings, store: ObjectStore) -> Lazy[Engine]:
-    """F5-TTS by checkpoint name, fetched and repaired by the cache at its first use."""
-    cache, library = make_cache(settings, store), Library(store)
-
-    def load(name: str) -> Engine:
-        with importing_f5():
-            local = cache.local(library.find(name))
-        engine = F5Engine.load(f5_files(local, settings.vocoder_path), settings.device, settings.sampler)
-        weakref.finalize(engine, local.lease.release)  # no other process evicts the files of an engine that lives
-        return engine
-
-    return Lazy(load, check=library.check, describe=lambda engine: dict(vars(engine.facts)))
-
-
-def make_cache(settings: Settings, store: ObjectStore, watch: Watch = unwatched) -> CheckpointCache:
-    """The checkpoints on this machine, as the settings bound and shape them."""
-    limit = settings.model_cache_max_gb
-    return CheckpointCache(
-        store,
-        settings.model_cache_dir,
-        max_bytes=None if limit is None else int(limit * GB),
-        dtype=settings.checkpoint_dtype,
-        watch=watch,
-    )
-
-
-def f5_files(local: LocalCheckpoint, vocoder: Path | None) -> F5Files:
-    """What the engine is told of a checkpoint on this disk; a deployment's own vocoder goes before the checkpoint's."""
-    return F5Files(
-        name=local.checkpoint.name,
-        model=local.model_path,
-        backbone=local.backbone,
-        arch=dict(local.arch),
-        vocab=local.vocab_path,
-        vocoder=vocoder or local.vocoder_path,
-        sha256=local.sha256,
-        license=local.checkpoint.license,
-        note=local.checkpoint.note,
-    )
-
-
-def make_transcribers(settings: Settings) -> Lazy[Transcriber]:
-    """Whisper, at the first voice without a transcript."""
-    return Lazy(
-        lambda name: WhisperTranscriber.load(name, settings.device),
-        check=_anything,
-        describe=lambda transcriber: {"model": transcriber.model},
-    )
-
-
-def _anything(name: str, *, commercial: bool = False) -> None:
-    """Every speech recogniser is tried: its name is the deployment's, never a caller's."""
 
 
 def answer(service: Service, raw: object, call: Call) -> Reply:
@@ -253,6 +147,8 @@ def main() -> None:
             "worker.started",
             extra={"worker": service.worker, "store": type(service.store).__name__, "checkpoint": settings.checkpoint},
         )
+        for check in checks(settings, service.store, service.conditions.probe):
+            runpod.serverless.register_fitness_check(check)
         stopping = Stopping(settings.stop_grace_s)
         config = {
             "handler": make_handler(service, runpod.serverless.progress_update, stopping),

@@ -93,6 +93,10 @@ class S3Store:
             raise StorageMisconfigured("no bucket is configured; set S3_BUCKET")
         return cls(settings.s3_bucket, s3_client(settings), prefix=settings.s3_prefix)
 
+    @property
+    def identity(self) -> str:
+        return f"{self._client.meta.endpoint_url}/{self._bucket}/{self._prefix}"
+
     def get(self, key: str) -> StoredObject:
         target = self._target(key)
         with translating("get", key):
@@ -200,7 +204,7 @@ class S3Store:
         """Fill the file, a large one by several parts at a time, all of one version; returns the sha256."""
         # The first part comes with the reply that tells the size, unless parts are there already.
         reply: Any = self._client.head_object(**target) if arrival.is_begun else self._client.get_object(**target)
-        size = reply["ContentLength"]
+        size, version = reply["ContentLength"], _etag(reply)
         opened = {0: reply["Body"]} if "Body" in reply else {}
 
         def fetch(start: int, length: int, part: PartWriter) -> None:
@@ -211,7 +215,7 @@ class S3Store:
 
         def fill(part_bytes: int) -> str:
             return arrival.fill(
-                _etag(reply),
+                version,
                 size,
                 lambda *part: self._again(lambda: fetch(*part), "BrokenBody"),
                 part_bytes=part_bytes,
@@ -221,9 +225,10 @@ class S3Store:
 
         with closing(reply.get("Body") or BytesIO()):
             try:
-                return fill(self._part_bytes)
+                # Parts of an object without a version could be of several: it is read in one stream, and never continued.
+                return fill(self._part_bytes if version else max(size, 1))
             except _NoRanges:
-                return fill(size)
+                return fill(max(size, 1))
 
     def _open_part(
         self, target: dict[str, Any], version: str | None, start: int, length: int, size: int

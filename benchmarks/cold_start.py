@@ -87,7 +87,8 @@ from pathlib import Path
 from cloning.clock import SystemClock
 from cloning.service import Call
 from cloning.settings import Settings
-from handler import answer, build
+from assembly import build
+from handler import answer
 bucket, disk, whisper, checkpoint, text, job = sys.argv[1:7]
 Path(disk).mkdir()
 service = build(Settings(data_dir=bucket, model_cache_dir=Path(disk) / "models", checkpoint=checkpoint, asr_model=whisper, device="cpu"), SystemClock(), Path(disk))
@@ -119,10 +120,11 @@ def prepare(folder: Path, arch: str) -> tuple[Path, Path]:
 
 def fill_bucket(bucket: Path, made: Path, scratch: Path) -> str:
     """A bucket that no worker has seen: the checkpoint as it was published elsewhere, and a voice. Gives the checkpoint's name."""
+    from assembly import build
     from cloning.clock import SystemClock
     from cloning.service import Call
     from cloning.settings import Settings
-    from handler import answer, build
+    from handler import answer
     from local.folder_store import FolderStore
 
     name: str = json.loads((made / "checkpoint.json").read_text("utf-8"))["name"]

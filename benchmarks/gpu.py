@@ -26,6 +26,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from benchmarks.devices import measure_devices
 from benchmarks.machine import Meter, machine, rss_mib, rss_peak_mib, say, versions
 from cloning.errors import ServiceError
 from cloning.ports import F5Parameters, Reference
@@ -34,7 +35,9 @@ from engines.f5 import F5Engine, F5Files
 from engines.f5_import import import_f5
 from engines.tiny import NOTE, TINY, make_checkpoint
 from model_cache.catalog import find
-from model_cache.repair import make_loadable
+from model_cache.prepare import prepare
+from model_cache.sources import Fetched
+from model_cache.watch import unwatched
 
 ARCHITECTURES = {"full": "F5TTS_v1_Base", "tiny": TINY}
 SPOKEN = "Some call me nature, others call me mother nature."  # in the sample that f5-tts brings
@@ -100,6 +103,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     cases = [
         _case(engine, meter, reference, reference_s, n, s, options.repeat) for n in options.nfe for s in options.seconds
     ]
+    with _phase("devices", seconds, meter.now):
+        devices = measure_devices(engine, meter, reference, cycles=options.cycles)
     return {
         "what": f"official F5-TTS path, {options.size} size ({ARCHITECTURES[options.size]}), one chunk of a fixed duration per case",
         "note": NOTE,
@@ -114,6 +119,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "reference_s": round(reference_s, 3),
         "phases_s": {name: round(value, 3) for name, value in seconds.items()},
         "cases": [asdict(case) for case in cases],
+        "devices": devices,
         "memory": memory | {"rss_peak_mib": rss_peak_mib()},
         "machine": machine(device),
         "versions": versions(),
@@ -175,7 +181,7 @@ def _random_checkpoint(folder: Path, arch: str) -> F5Files:
     """Weights under `ema.`, then the repair, as for a published file that f5_tts's loader refuses."""
     made = find(str(make_checkpoint(folder / "made", arch=arch)))
     model, vocab = folder / "model.safetensors", Path(made.vocab or "")
-    make_loadable(Path(made.source), model, made, vocab)
+    prepare(Fetched(Path(made.source), private=False), model, made, vocab, dtype="keep", watch=unwatched)
     return F5Files(
         name=made.name,
         model=model,
@@ -243,6 +249,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--repeat", type=_between(1, 1000, int), default=3, help="measured runs of each case (default 3)"
+    )
+    parser.add_argument(
+        "--cycles", type=_between(1, 1000, int), default=10, help="times that the weights leave and return (default 10)"
     )
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the report to this file too")
     return parser.parse_args()

@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from assembly import f5_files
 from benchmarks.machine import say
 from benchmarks.report import about, save
 from benchmarks.worker import SPOKEN, TEXT, recording
 from cloning.ports import F5Parameters, Reference, Utterance
 from engines.f5 import F5Engine
 from engines.tiny import TINY, make_checkpoint
-from handler import f5_files
 from local.folder_store import FolderStore
 from model_cache.cache import CheckpointCache
 from model_cache.catalog import find

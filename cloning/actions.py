@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from cloning.audio import check_and_make_canonical
 from cloning.errors import ConsentRequired, InvalidRequest, ServiceError
-from cloning.generation import run_to_the_end, transcribed
+from cloning.generation import run_to_the_end
+from cloning.hearing import transcribed
 from cloning.housekeeping import Housekeeping
 from cloning.names import public_name
 from cloning.planning import is_plausible
@@ -62,7 +63,7 @@ def upload(service: Service, request: Upload) -> Reply:
     new = NewVoice(request.voice, request.consent, request.language, request.transcript)
     voice = service.voices.add(new, canonical, measures, replace=request.replace)
     if request.transcribe_now:
-        voice = service.gpu.run(lambda: transcribed(service, voice))
+        voice = service.on_gpu(lambda: transcribed(service, voice))
     return {**voice_reply(voice), "status": "STORED"}
 
 
@@ -127,10 +128,11 @@ def cancel(service: Service, request: Cancel) -> Reply:
 
 
 def health(service: Service) -> Reply:
-    """Whether the bucket answers, what is loaded where. Loads nothing."""
-    problem = _store_problem(service)
+    """Whether the bucket answers, whether the GPU can be trusted, what is loaded where and what it takes. Loads nothing."""
+    problem, unfit = _store_problem(service), service.latch.failure
     return {
-        "status": "degraded" if problem else "ok",
+        "status": "degraded" if problem or unfit else "ok",
+        "unfit": unfit.to_record() if unfit else None,
         "store": {
             "kind": type(service.store).__name__,
             "reachable": problem is None,
@@ -139,6 +141,7 @@ def health(service: Service) -> Reply:
         },
         "engine": service.engines.loaded(),
         "transcriber": service.transcribers.loaded(),
+        "gpu": service.gpu_memory(),
         "checkpoint": public_name(service.settings.checkpoint),
         "asr_model": public_name(service.settings.asr_model),
         "worker": service.worker,

@@ -17,7 +17,7 @@ import numpy as np
 from cloning import keys
 from cloning.errors import ServiceError
 from cloning.planning import Chunk
-from cloning.ports import EngineFacts, F5Parameters, NoSuchObject, ObjectStore, Reference, Samples
+from cloning.ports import EngineFacts, NoSuchObject, ObjectStore, Parameters, Reference, Samples
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +74,16 @@ class ChunkStore:
             return frozenset()
 
 
-def inputs_of(facts: EngineFacts, reference: Reference, parameters: F5Parameters) -> dict[str, object]:
-    """What shapes every chunk of a job alike: who speaks, on what, with whose voice and which values."""
+def inputs_of(facts: EngineFacts, reference: Reference, parameters: Parameters) -> dict[str, object]:
+    """What shapes every chunk of a job alike: who speaks, on what, in which language, with whose voice and which values."""
     values = {name: value for name, value in asdict(parameters).items() if name not in _OF_THE_WHOLE}
-    return {**asdict(facts), **values, "voice": reference.sha256, "words": reference.text}
+    return {
+        **asdict(facts),
+        **values,
+        "voice": reference.sha256,
+        "words": reference.text,
+        "language": reference.language,
+    }
 
 
 def encode_chunk(wave: Samples, sample_rate: int) -> bytes:

@@ -1,6 +1,8 @@
 """The machine's clock, behind the port `cloning.ports.Clock`."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 
@@ -26,6 +28,15 @@ class Stopwatch:
 
     def add(self, phase: str, seconds: float) -> None:
         self._seconds[phase] += seconds
+
+    @contextmanager
+    def timing(self, phase: str, monotonic: Callable[[], float]) -> Iterator[None]:
+        """Adds the seconds of a `with` block to a phase, also when it raises."""
+        begun = monotonic()
+        try:
+            yield
+        finally:
+            self.add(phase, monotonic() - begun)
 
     def to_json(self) -> dict[str, float]:
         """Every phase, and `total` since the watch was made (what no phase counts is in it too)."""

@@ -7,7 +7,7 @@ ServiceError
 │   ├── InvalidAudio          INVALID_AUDIO             the reference audio can't be used, and why
 │   ├── InvalidText           INVALID_TEXT              the text is empty, too long or holds nothing to speak
 │   ├── ConsentRequired       CONSENT_REQUIRED          a voice without its speaker's consent
-│   ├── LicenseRefused        LICENSE_REFUSED           commercial use is asked for, and the weights don't allow it
+│   ├── LicenseRefused        LICENSE_REFUSED           the weights' licence forbids what is asked, or isn't accepted
 │   └── DownloadRefused       DOWNLOAD_REFUSED          the audio's URL is not allowed, too large, too slow or gone
 ├── NotFound                  NOT_FOUND                 an object that the request names is not in the bucket
 │   ├── VoiceNotFound         VOICE_NOT_FOUND           no voice of that name
@@ -22,7 +22,9 @@ ServiceError
 │   ├── StorageUnavailable    STORAGE_UNAVAILABLE       the bucket does not answer, or not in time
 │   ├── HubUnavailable        HUB_UNAVAILABLE           the model hub does not answer
 │   ├── DeviceUnavailable     DEVICE_UNAVAILABLE        the device that the deployment names isn't there
+│   │   └── DeviceMismatch    DEVICE_MISMATCH           part of a model is not where the rest is, though it was loaded again
 │   ├── GpuOutOfMemory        GPU_OUT_OF_MEMORY         the GPU's memory did not suffice
+│   ├── WorkerUnfit           WORKER_UNFIT              the worker's GPU failed for good; another worker can do the job
 │   └── Interrupted           INTERRUPTED               the worker was told to stop; the job can be taken over
 ├── StorageMisconfigured      STORAGE_MISCONFIGURED     the bucket refuses us or is missing: somebody must act
 ├── RecordDamaged             RECORD_DAMAGED            a voice's or job's record in the bucket can't be read
@@ -30,7 +32,8 @@ ServiceError
 ├── TranscriptionFailed       TRANSCRIPTION_FAILED      the speech recogniser heard no words, or can't be loaded
 └── Internal                  INTERNAL                  a bug; the incident id is in the log, the traceback too
 
-A failure travels as `{"error": "CODE: message", "code", "retryable", "details"}`. Mistakes of the programmer (ValueError,
+A failure travels as `{"error": "CODE: message", "code", "retryable", "details"}`; one that only a new process cures carries
+`refresh_worker: true` too, by which RunPod replaces the worker (it takes the key out of the reply). Mistakes of the programmer (ValueError,
 AssertionError, IllegalMove) stay outside of this tree and become INTERNAL at the boundary.
 """
 
@@ -42,6 +45,7 @@ class ServiceError(Exception):
 
     code: ClassVar[str] = "SERVICE_ERROR"
     retryable: ClassVar[bool] = False
+    refresh_worker: ClassVar[bool] = False
 
     def __init__(self, message: str, **details: object) -> None:
         super().__init__(message)
@@ -50,10 +54,11 @@ class ServiceError(Exception):
 
     def to_reply(self) -> dict[str, object]:
         """The reply that carries this failure; RunPod takes the text under `error` for the job's own error."""
-        return {"error": f"{self.code}: {self.message}", **self.to_record()}
+        refresh = {"refresh_worker": True} if self.refresh_worker else {}
+        return {"error": f"{self.code}: {self.message}", **self.to_record(), **refresh}
 
     def to_record(self) -> dict[str, object]:
-        """The same facts without the reserved key `error`, for a job's record."""
+        """The same facts without the keys that RunPod reserves, for a job's record."""
         return {"code": self.code, "message": self.message, "retryable": self.retryable, "details": self.details}
 
 
@@ -88,7 +93,7 @@ class ConsentRequired(InvalidRequest):
 
 
 class LicenseRefused(InvalidRequest):
-    """Commercial use is asked for, and the weights don't allow it."""
+    """The weights' licence forbids what is asked, or the deployment has not accepted it."""
 
     code = "LICENSE_REFUSED"
 
@@ -179,10 +184,25 @@ class DeviceUnavailable(Unavailable):
     code = "DEVICE_UNAVAILABLE"
 
 
+class DeviceMismatch(DeviceUnavailable):
+    """Part of a model is not where the rest is, though it was loaded again."""
+
+    code = "DEVICE_MISMATCH"
+    refresh_worker = True
+
+
 class GpuOutOfMemory(Unavailable):
     """The GPU's memory did not suffice."""
 
     code = "GPU_OUT_OF_MEMORY"
+    refresh_worker = True
+
+
+class WorkerUnfit(Unavailable):
+    """The worker's GPU failed for good; another worker can do the job."""
+
+    code = "WORKER_UNFIT"
+    refresh_worker = True
 
 
 class Interrupted(Unavailable):

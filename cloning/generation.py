@@ -8,26 +8,40 @@ before the record says COMPLETED; the record says so before anybody is told.
 import hashlib
 import json
 import logging
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import fields
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from cloning import keys
-from cloning.audio import CONTENT_TYPES, decode, encode_pcm16, to_pcm16
+from cloning.audio import CONTENT_TYPES, encode_pcm16, to_pcm16
 from cloning.chunks import ChunkStore, inputs_of
 from cloning.claim import Claim, Heartbeat, LeaseLost
 from cloning.clipping import remove_long_silences
 from cloning.clock import Stopwatch
-from cloning.errors import Interrupted, JobNotFound, ServiceError, TranscriptionFailed
+from cloning.engine_choice import (
+    Candidate,
+    Choice,
+    candidates_of,
+    check_candidates,
+    first_usable,
+    needs_transcript,
+    plan_for,
+    reference_for,
+)
+from cloning.errors import Interrupted, JobNotFound, ServiceError
+from cloning.hearing import transcribed
 from cloning.job import Effort, Job
 from cloning.jobs import Busy, Finished
-from cloning.planning import SAMPLE_RATE, Chunk, Plan, is_plausible, plan_speech, refuse_short
-from cloning.ports import Engine, EngineFacts, F5Parameters, Reference, Samples, Value
+from cloning.names import EngineName
+from cloning.planning import SAMPLE_RATE, Chunk, Plan, refuse_short
+from cloning.ports import Parameters, Reference, Samples, Value
+from cloning.recovery import DeviceUse, Speaker, on_some_device
 from cloning.replies import refuse_too_large
 from cloning.requests import Generate
 from cloning.service import Call, Service
-from cloning.synthesis import speak_with, synthesize
+from cloning.synthesis import synthesize
 from cloning.versions import versions
 from cloning.voice import Voice
 
@@ -47,12 +61,13 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     known = service.jobs.find(job_id)
     if known is not None and known.status.is_final and known.request_digest == digest:
         return known
+    service.latch.check()
     watch = Stopwatch(_PHASES)
-    service.engines.check(request.checkpoint or service.settings.checkpoint, commercial=request.require_commercial)
-    begun = service.clock.monotonic()
-    voice = service.voices.get(request.voice)
-    watch.add("voice", service.clock.monotonic() - begun)
-    plan_early(service, request, voice, job_id)
+    candidates = candidates_of(request, service.settings)
+    check_candidates(service.engines, candidates, request)
+    with watch.timing("voice", service.clock.monotonic):
+        voice = service.voices.get(request.voice)
+    plan_early(service, request, candidates, voice, job_id)
     seed = service.draw_seed() if request.seed is None else request.seed
     is_new = known is None
     while True:
@@ -64,27 +79,25 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
                 service.clock.sleep(_POLL_S)
             case Claim() as claim:
                 with suppress(LeaseLost):
-                    return Generation(service, request, call, claim, voice, watch).run()
+                    return Generation(service, request, candidates, call, claim, voice, watch).run()
         is_new = False
 
 
-def plan_early(service: Service, request: Generate, voice: Voice, job_id: str) -> None:
-    """Refuse what the plan shows to be impossible before a record is made (of a voice without transcript, what can be seen)."""
+def plan_early(
+    service: Service, request: Generate, candidates: tuple[Candidate, ...], voice: Voice, job_id: str
+) -> None:
+    """
+    Refuse what the plans show to be impossible before a record is made (of a voice without transcript, what can be seen).
+
+    Of every engine that may speak: its needs are met, or the request is refused.
+    """
     refuse_short(request.fix_duration, voice.audio.duration)
-    if voice.transcript:
-        plan = _plan(request, voice, voice.transcript.text, seed=0)
-        if request.delivery != "url" and request.format == "wav":
-            refuse_too_large(plan.seconds * SAMPLE_RATE * 2, service.settings.max_reply_mb, job_id)
-
-
-def _plan(request: Generate, voice: Voice, transcript: str, seed: int) -> Plan:
-    return plan_speech(
-        request.text,
-        reference_text=transcript,
-        reference_s=voice.audio.duration,
-        seed=seed,
-        parameters=parameters_of(request),
-    )
+    reference = reference_for(request, candidates, voice, Path())
+    for candidate in candidates:
+        if reference.text or candidate.engine != "f5":
+            plan = plan_for(candidate, request.text, reference, seed=0)
+            if request.delivery != "url" and request.format == "wav":
+                refuse_too_large(plan.seconds * SAMPLE_RATE * 2, service.settings.max_reply_mb, job_id)
 
 
 def _refuse_stopped(call: Call) -> None:
@@ -94,25 +107,30 @@ def _refuse_stopped(call: Call) -> None:
         )
 
 
-def parameters_of(request: Generate) -> F5Parameters:
-    """The request's values, word for word: a parameter that the request hasn't would be a bug."""
-    return F5Parameters(**{field.name: getattr(request, field.name) for field in fields(F5Parameters)})
-
-
 class Generation:
     """One attempt at a job that this worker has claimed."""
 
     def __init__(
-        self, service: Service, request: Generate, call: Call, claim: Claim, voice: Voice, watch: Stopwatch
+        self,
+        service: Service,
+        request: Generate,
+        candidates: tuple[Candidate, ...],
+        call: Call,
+        claim: Claim,
+        voice: Voice,
+        watch: Stopwatch,
     ) -> None:
         self._service = service
         self._request = request
+        self._candidates = candidates
         self._call = call
         self._claim = claim
         self._voice = voice
         self._watch = watch
         self._chunks_made = 0
         self._chunks_reused = 0
+        self._frugal_chunks = 0
+        self._device: DeviceUse | None = None
 
     def run(self) -> Job:
         """Speak, store, complete. Whatever fails is in the record (if the store lets us) before it is raised."""
@@ -136,25 +154,26 @@ class Generation:
         with suppress(LeaseLost, ServiceError):
             self._claim.fail(error, self._effort())
         facts = {"job": self._claim.job.job_id, "code": error.code, "attempt": self._claim.job.attempt}
-        log.info("job.failed", extra=facts)
+        engines = {name: value for name, value in error.details.items() if name.startswith("engine_")}
+        log.info("job.failed", extra={**facts, **engines})
 
     def _effort(self) -> Effort:
         return Effort(timings=self._watch.to_json(), chunks_made=self._chunks_made, chunks_reused=self._chunks_reused)
 
     def _speak(self) -> dict[str, Any]:
         reference = self._reference()
-        plan = _plan(self._request, self._voice, reference.text, self._claim.job.seed)
-        facts, samples = self._on_gpu(lambda: self._infer(reference, plan))
-        return self._store_result(facts, plan, samples)
+        seed, text = self._claim.job.seed, self._request.text
+        plans = {one.engine: plan_for(one, text, reference, seed=seed) for one in self._candidates}
+        choice, samples = self._on_gpu(lambda: self._infer(reference, plans))
+        return self._store_result(choice, plans[choice.candidate.engine], samples)
 
     def _reference(self) -> Reference:
         """Audio and words that belong together, though the voice may be replaced while it is heard or fetched."""
         while True:
             with self._phase("voice"):
                 self._voice, path = self._service.voices.with_audio(self._voice)
-            if self._voice.transcript:
-                audio = self._voice.audio
-                return Reference(path, self._voice.transcript.text, audio.sha256, audio.duration)
+            if self._voice.transcript or not needs_transcript(self._candidates):
+                return reference_for(self._request, self._candidates, self._voice, path)
             self._on_gpu(self._transcribe)
 
     def _on_gpu(self, work: Callable[[], Value]) -> Value:
@@ -166,44 +185,64 @@ class Generation:
             _refuse_stopped(self._call)
             return work()
 
-        return self._service.gpu.run(owned, stopped=self._call.stopped)
+        return self._service.on_gpu(owned, stopped=self._call.stopped)
 
     def _transcribe(self) -> None:
         with self._phase("transcript"):
             self._voice = transcribed(self._service, self._voice)
 
-    def _infer(self, reference: Reference, plan: Plan) -> tuple[EngineFacts, Samples]:
-        self._claim.start(len(plan.chunks))
+    def _infer(self, reference: Reference, plans: Mapping[EngineName, Plan]) -> tuple[Choice, Samples]:
+        self._claim.start(len(plans[self._candidates[0].engine].chunks))
         self._claim.check_cancelled()
-        with self._phase("load"):
-            engine = self._service.engines.get(self._request.checkpoint or self._service.settings.checkpoint)
-        with self._phase("infer"):
-            return engine.facts, self._chunk_by_chunk(engine, reference, plan)
+        requested = self._service.settings.device
+        (choice, samples), reason = on_some_device(
+            self._service,
+            lambda device: self._spoken(device, reference, plans),
+            fallback=self._request.device_fallback,
+        )
+        self._device = DeviceUse(requested, choice.facts.device.split(" ")[0], reason)
+        return choice, samples
 
-    def _chunk_by_chunk(self, engine: Engine, reference: Reference, plan: Plan) -> Samples:
+    def _spoken(
+        self, device: str | None, reference: Reference, plans: Mapping[EngineName, Plan]
+    ) -> tuple[Choice, Samples]:
+        with self._phase("load"):
+            candidate, speaker, failed = first_usable(
+                self._candidates, lambda one: Speaker(self._service, one.checkpoint, device, self._before_step)
+            )
+        plan = plans[candidate.engine]
+        if failed:  # the start said how many chunks the first engine would have made
+            self._claim.report(0, len(plan.chunks))
+        choice = Choice(candidate, speaker.engine.facts, failed)
+        with self._phase("infer"):
+            return choice, self._chunk_by_chunk(speaker, candidate.parameters, reference, plan)
+
+    def _chunk_by_chunk(self, speaker: Speaker, parameters: Parameters, reference: Reference, plan: Plan) -> Samples:
         """The speech; what an earlier attempt finished is not made again, what this one finishes is kept for the next."""
-        parameters = parameters_of(self._request)
-        make, total = speak_with(engine, reference, parameters, self._before_step), len(plan.chunks)
-        job, inputs = self._claim.job, inputs_of(engine.facts, reference, parameters)
+        rate, total = speaker.engine.sample_rate, len(plan.chunks)
+        job, inputs = self._claim.job, inputs_of(speaker.engine.facts, reference, parameters)
         chunks = ChunkStore(self._service.store, job.job_id, attempt=job.attempt, inputs=inputs)
 
         def speak(chunk: Chunk) -> Samples:
             if (wave := chunks.find(chunk)) is None:
-                wave = make(chunk)
+                before = speaker.frugal_chunks
+                wave = speaker.speak(reference, chunk, parameters)
                 self._chunks_made += 1
-                if chunk.index + 1 < total:  # with the last one the whole speech is there
-                    chunks.keep(chunk, wave, engine.sample_rate)
+                # With the last one the whole speech is there; one that was made frugally would not come out the same again.
+                if chunk.index + 1 < total and speaker.frugal_chunks == before:
+                    chunks.keep(chunk, wave, rate)
             return wave
 
         finished = False
         try:
             samples = synthesize(
-                plan, speak, sample_rate=engine.sample_rate, before_chunk=lambda done: self._before_chunk(done, total)
+                plan, speak, sample_rate=rate, before_chunk=lambda done: self._before_chunk(done, total)
             )
             finished = True
         finally:
             chunks.close(needed=not finished)
             self._chunks_reused = chunks.reused
+            self._frugal_chunks = speaker.frugal_chunks
         return samples
 
     def _before_chunk(self, done: int, total: int) -> None:
@@ -221,79 +260,45 @@ class Generation:
             raise LeaseLost(self._claim.job.job_id)
         self._claim.check_cancelled()
 
-    def _phase(self, name: str) -> "_Phase":
-        return _Phase(self._watch, name, self._service)
+    def _phase(self, name: str) -> AbstractContextManager[None]:
+        return self._watch.timing(name, self._service.clock.monotonic)
 
-    def _store_result(self, facts: EngineFacts, plan: Plan, samples: Samples) -> dict[str, Any]:
+    def _store_result(self, choice: Choice, plan: Plan, samples: Samples) -> dict[str, Any]:
         job_id, audio_format = self._claim.job.job_id, self._request.format
         with self._phase("encode"):
             pcm = to_pcm16(samples)
-            pcm = remove_long_silences(pcm, SAMPLE_RATE) if self._request.remove_silence else pcm
+            pcm = remove_long_silences(pcm, SAMPLE_RATE) if choice.candidate.parameters.remove_silence else pcm
             data = encode_pcm16(pcm, SAMPLE_RATE, audio_format)
         sha256 = hashlib.sha256(data).hexdigest()
         key = keys.result(job_id, sha256, audio_format)
         audio = {"key": key, "format": audio_format, "sample_rate": SAMPLE_RATE, "bytes": len(data), "sha256": sha256}
-        manifest = self._manifest(facts, plan)
+        told = choice.told(self._request, self._service.settings)
+        manifest = self._manifest(choice, plan) | told
         with self._phase("upload"):
             self._service.store.put(key, data, content_type=CONTENT_TYPES[audio_format])
             body = json.dumps({"job_id": job_id, "audio": audio, "manifest": manifest}, indent=2).encode()
             self._service.store.put(keys.result(job_id, sha256, "json"), body, content_type="application/json")
         timings = self._watch.to_json()
-        log.info("job.spoken", extra={"job": job_id, "chunks": len(plan.chunks), "timings": timings})
-        return {"duration": round(len(pcm) / SAMPLE_RATE, 4), "audio": audio, "manifest": manifest, "timings": timings}
+        log.info("job.spoken", extra={"job": job_id, "chunks": len(plan.chunks), "timings": timings, **told})
+        duration = round(len(pcm) / SAMPLE_RATE, 4)
+        return {"duration": duration, "audio": audio, **told, "manifest": manifest, "timings": timings}
 
-    def _manifest(self, facts: EngineFacts, plan: Plan) -> dict[str, Any]:
+    def _manifest(self, choice: Choice, plan: Plan) -> dict[str, Any]:
         """What really spoke and with which values: no request is needed to read it."""
-        parameters = parameters_of(self._request)
         return {
-            **vars(facts),
+            **vars(choice.facts),
             "voice": self._voice.voice,
             "voice_sha256": self._voice.audio.sha256,
             "transcript_by": self._voice.transcript.made_by if self._voice.transcript else None,
             "seed": self._claim.job.seed,
-            "parameters": vars(parameters),
+            "parameters": asdict(choice.candidate.parameters),
             "chunks": [
                 {"seed": chunk.seed, "bytes": len(chunk.text.encode()), "speed": chunk.speed} for chunk in plan.chunks
             ],
             "chunks_reused": self._chunks_reused,
+            "chunks_frugal": self._frugal_chunks,
+            **(self._device.to_json() if self._device else {}),
             "worker": self._service.worker,
             "attempt": self._claim.job.attempt,
             "versions": versions(),
         }
-
-
-class _Phase:
-    """Adds the seconds of a `with` block to a phase, also when it raises."""
-
-    def __init__(self, watch: Stopwatch, name: str, service: Service) -> None:
-        self._watch = watch
-        self._name = name
-        self._clock = service.clock
-
-    def __enter__(self) -> None:
-        self._begun = self._clock.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self._watch.add(self._name, self._clock.monotonic() - self._begun)
-
-
-def transcribed(service: Service, voice: Voice) -> Voice:
-    """
-    The voice with its transcript, made from the stored, clipped audio if nobody has made it yet. On the GPU's thread only.
-
-    The record is read again first: whoever waited for the GPU behind another job of the voice finds the words there.
-    Raises TranscriptionFailed if what was heard can't be what was said.
-    """
-    voice = service.voices.get(voice.voice)
-    if voice.transcript:
-        return voice
-    voice, path = service.voices.with_audio(voice)
-    recording = decode(path.read_bytes())
-    transcriber = service.transcribers.get(service.settings.asr_model)
-    heard = transcriber.transcribe(recording.samples, recording.sample_rate, language=voice.language)
-    if not is_plausible(heard.text, recording.duration):
-        raise TranscriptionFailed(
-            f"{len(heard.text)} characters were heard in {recording.duration:.1f} s, which nobody can say; "
-            "upload the voice with its transcript, or another recording",
-        )
-    return service.voices.with_transcript(voice, heard.text, heard.model)

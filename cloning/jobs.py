@@ -122,12 +122,18 @@ class JobStore:
         return self.load(job_id)[0]
 
     def delete(self, job_id: str) -> None:
-        """Remove a finished (or abandoned) job and its result, the record first. Raises JobNotFound, Conflict."""
+        """
+        Remove a finished (or abandoned) job and its result, the record first. Raises JobNotFound, Conflict.
+
+        If somebody makes the job anew meanwhile, what the new one may name stays.
+        """
         self.refuse_running(job_id)
-        self._store.delete(keys.job_record(job_id))
         owned = [info.key for info in self._store.list(keys.job_folder(job_id))]
-        for key in [*owned, *self.owned_results(job_id)]:
-            self._store.delete(key)
+        owned += self.owned_results(job_id)
+        self._store.delete(keys.job_record(job_id))
+        if self._version(job_id) is None:
+            for key in owned:
+                self._store.delete(key)
 
     def owned_results(self, job_id: str) -> list[str]:
         """The keys of every result and manifest that was made for the job."""

@@ -8,7 +8,7 @@ The bucket's layout: the only place where an object key is spelled or parsed.
     jobs/<job>/chunks/<n>-<sha256>.wav   finished chunks
     results/<job>.<sha256>.<format>      the speech; 16 digits of its digest
     results/<job>.<sha256>.json          its manifest
-    checkpoints/<name>/<sha256>/<file>   loadable checkpoints, as workers publish them
+    checkpoints/<name>/<digest>/<file>   loadable checkpoints, as workers publish them; the digest is over all files
     checkpoints/<name>/checkpoint.json   a checkpoint that its owner put there; it names the files beside it
     probes/<id>                          of a worker's start, gone at once: does the store honour conditional writes?
 

@@ -29,5 +29,15 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    for name in ("cloning", "engines", "model_cache", "local", "s3_utils", "stopping", "url_fetch", "handler"):
+    for name in (
+        "cloning",
+        "engines",
+        "model_cache",
+        "local",
+        "s3_utils",
+        "stopping",
+        "url_fetch",
+        "assembly",
+        "handler",
+    ):
         logging.getLogger(name).setLevel(level)

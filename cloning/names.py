@@ -1,4 +1,8 @@
-"""Names for callers: what a setting names, without this machine's paths."""
+"""Names for callers: the engines; what a setting names, without this machine's paths."""
+
+from typing import Literal
+
+EngineName = Literal["f5", "xtts"]
 
 
 def public_name(name: str) -> str:

@@ -103,9 +103,9 @@ class Arrival:
         self._note({"start": start, "crc": writer.crc})
 
     def _begin(self, header: dict[str, object]) -> dict[int, int]:
-        """The CRC of each part that is there; none of another version, or cut into other parts."""
+        """The CRC of each part that is there; none of another or an unknown version, or cut into other parts."""
         lines = self._lines()
-        if lines[:1] == [header]:
+        if header["version"] and lines[:1] == [header]:
             return {part["start"]: part["crc"] for part in lines[1:]}
         self.journal.unlink(missing_ok=True)
         self._note(header)

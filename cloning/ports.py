@@ -15,6 +15,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cloning.names import EngineName
+
 Value = TypeVar("Value")
 Model_co = TypeVar("Model_co", covariant=True)
 Samples = NDArray[np.float32]
@@ -71,6 +73,10 @@ class ObjectStore(Protocol):
     key that is empty, absolute, or holds '.', '..' or empty segments, a backslash or a control character.
     """
 
+    @property
+    def identity(self) -> str:
+        """Tells this bucket (or the prefix of one) from all others; holds no secret."""
+
     def get(self, key: str) -> StoredObject:
         """The object's bytes and version. Raises NoSuchObject."""
 
@@ -114,14 +120,16 @@ class Reference:
     """
     A voice as an engine wants it.
 
-    `path` is a 24 kHz mono PCM16 WAV of at most 12 s, `text` exactly what is said in it, `sha256` the file's digest and
-    `duration` its length in seconds.
+    `path` is a 24 kHz mono PCM16 WAV of at most 12 s, `text` exactly what is said in it ('' if no engine that may speak asks for
+    it), `sha256` the file's digest and `duration` its length in seconds. `language` is that of the text to be spoken ('pt', 'zh'),
+    where it is known.
     """
 
     path: Path
     text: str
     sha256: str
     duration: float
+    language: str | None = None
 
 
 @dataclass(frozen=True)
@@ -139,8 +147,33 @@ class F5Parameters:
 
 
 @dataclass(frozen=True)
+class XttsParameters:
+    """
+    The values of XTTS's own `inference` and `get_conditioning_latents` that shape the sound, as applied. Times are in seconds.
+
+    The defaults are those of the published model's config.json. `length_penalty` acts with several `num_beams` only. Chunks are
+    joined without a cross-fade, as coqui-tts joins sentences.
+    """
+
+    temperature: float = 0.75
+    top_p: float = 0.85
+    top_k: int = 50
+    repetition_penalty: float = 5.0
+    num_beams: int = 1
+    length_penalty: float = 1.0
+    gpt_cond_chunk_len: int = 4
+    sound_norm_refs: bool = False
+    speed: float = 1.0
+    cross_fade_duration: float = 0.0
+    remove_silence: bool = False
+
+
+Parameters = F5Parameters | XttsParameters
+
+
+@dataclass(frozen=True)
 class EngineFacts:
-    """What really speaks: goes into the reply and the manifest word for word."""
+    """What really speaks: goes into the reply and the manifest word for word. `license_notice` is for whoever uses the speech."""
 
     engine: str
     device: str
@@ -150,6 +183,7 @@ class EngineFacts:
     checkpoint_sha256: str
     checkpoint_license: str
     checkpoint_note: str
+    license_notice: str
     vocoder: str
 
 
@@ -180,14 +214,20 @@ class Engine(Protocol):
         text: str,
         *,
         seed: int,
-        parameters: F5Parameters,
+        parameters: Parameters,
         before_step: Callable[[], None] = go_on,
+        frugal: bool = False,
     ) -> Samples:
         """
         One chunk of text as float32 samples at `sample_rate`; the same arguments give the same samples.
 
-        `before_step` is called before each step of the model and may raise to stop: the engine is as good as new then.
+        `before_step` is called before each step of the model and may raise to stop: the engine is as good as new then. `frugal` is
+        for a second try where memory was short: slower in less memory, the samples equal but for rounding; an engine that can't
+        does as always. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit, and TypeError for another engine's parameters.
         """
+
+    def memory(self) -> dict[str, object]:
+        """For `health`: `loaded_on` which device, `gpu_bytes` and `host_bytes` of its weights. Touches no device."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +244,10 @@ class Transcriber(Protocol):
     model: str
 
     def transcribe(self, samples: Samples, sample_rate: int, *, language: str | None) -> Transcript:
-        """The words of a recording. Raises TranscriptionFailed if none are heard."""
+        """The words of a recording. Raises TranscriptionFailed if none are heard, and what `Engine.speak` says of devices."""
+
+    def memory(self) -> dict[str, object]:
+        """As `Engine.memory`."""
 
 
 class Clock(Protocol):
@@ -221,17 +264,27 @@ class Clock(Protocol):
 
 
 class Models(Protocol[Model_co]):
-    """Models by name, loaded at the first `get` and kept. Only the owner of the GPU may call `get`."""
+    """Models by name, loaded at the first `get` and kept. Only the owner of the GPU may call `get` and `unload`."""
 
-    def check(self, name: str, *, commercial: bool = False) -> None:
+    def check(
+        self, name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None
+    ) -> None:
         """
-        Refuse a name that can't be loaded, and, if asked, weights that don't allow commercial use, before anything costs money.
+        Refuse, before anything costs money, a name that can't be loaded or is not for that engine; and, if asked, weights that
+        don't allow commercial use or don't speak that language.
 
         Raises InvalidRequest or its LicenseRefused, CheckpointUnusable, StorageUnavailable.
         """
 
-    def get(self, name: str) -> Model_co:
-        """The loaded model. Raises CheckpointUnusable, TranscriptionFailed, and what is Unavailable (bucket, hub, device, memory)."""
+    def get(self, name: str, *, device: str | None = None) -> Model_co:
+        """
+        The model on that device (None: the deployment's), wholly there.
+
+        Raises CheckpointUnusable, TranscriptionFailed, and what is Unavailable (bucket, hub, device, memory).
+        """
+
+    def unload(self, *, forget: bool = False) -> None:
+        """The weights leave the device, and with `forget` the process; the next `get` brings them back."""
 
     def loaded(self) -> dict[str, object] | None:
         """What is loaded now, for `health`; None before the first use."""

@@ -8,24 +8,15 @@ field names of older clients as today's (OLDER_NAMES). What older services answe
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from cloning.encoding import decode_base64
-from cloning.errors import InvalidRequest, InvalidText, UnknownAction
-from cloning.keys import is_id
+from cloning.errors import InvalidRequest, UnknownAction
+from cloning.fields import Id, Language, Limits, Request, VoiceId, audio_bytes, speakable, speech
+from cloning.names import EngineName
 from cloning.problems import explained, shown, suggestion
+from cloning.profiles import BALANCED, PROFILES, ProfileName, engines_with, values_of_all
 
 OLDER_NAMES = {"voice_name": "voice", "local_voice": "voice", "voice_file": "audio", "voice_file_url": "audio_url"}
 OLDER_ACTIONS = {"list_voices": "voices"}
@@ -40,72 +31,6 @@ AudioFormat = Literal["wav", "flac", "mp3", "ogg"]
 Delivery = Literal["url", "inline", "both"]
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a deployment allows, for the checks that depend on it."""
-
-    max_text_chars: int
-    max_audio_bytes: int
-
-
-def _voice_id(value: object) -> object:
-    """'x' and 'x.wav' name the same voice."""
-    if isinstance(value, str):
-        value = value.strip()
-        return value[:-4] if value.lower().endswith(".wav") else value
-    return value
-
-
-def _checked_id(value: str) -> str:
-    if not is_id(value):
-        raise ValueError("should be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
-    return value
-
-
-def _limits(info: ValidationInfo) -> Limits:
-    assert isinstance(info.context, Limits)  # noqa: S101 - parse gives them
-    return info.context
-
-
-def _audio_bytes(value: object, info: ValidationInfo) -> object:
-    limits = _limits(info)
-    if not isinstance(value, str):
-        raise ValueError("should be a base64 string")  # noqa: TRY004 - pydantic turns only ValueError into a problem
-    return decode_base64(value, limits.max_audio_bytes)
-
-
-def _speakable(value: str, info: ValidationInfo) -> str:
-    limits = _limits(info)
-    if len(value) > limits.max_text_chars:
-        raise InvalidText(
-            f"text has {len(value)} characters; this deployment takes {limits.max_text_chars}: split it into several jobs",
-            field="text", length=len(value), limit=limits.max_text_chars,
-        )  # fmt: skip
-    if not any(character.isalnum() for character in value):
-        raise InvalidText(
-            "text holds nothing to speak: send at least one letter or digit", field="text", length=len(value)
-        )
-    return value
-
-
-def _speech(value: str) -> str:
-    if not any(character.isalnum() for character in value):
-        raise ValueError("should hold the words that are said")
-    return value.strip()
-
-
-Id = Annotated[str, AfterValidator(_checked_id)]
-VoiceId = Annotated[str, BeforeValidator(_voice_id), AfterValidator(_checked_id)]
-Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
-
-
-class Request(BaseModel):
-    """Base of the requests: frozen, strict (true is no number), no unknown fields, no NaN."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
-    action: ClassVar[str]
-
-
 class Upload(Request):
     """Store a voice. Exactly one of `audio`, `audio_url` and `audio_key` brings the recording."""
 
@@ -113,7 +38,7 @@ class Upload(Request):
     voice: VoiceId = Field(
         description="the voice's name: 1 to 64 letters, digits, '.', '_', '-'; a trailing '.wav' is dropped"
     )
-    audio: Annotated[bytes, BeforeValidator(_audio_bytes)] | None = Field(
+    audio: Annotated[bytes, BeforeValidator(audio_bytes)] | None = Field(
         None, description="the recording, base64: WAV, FLAC, MP3, OGG (Vorbis, Opus), M4A/AAC or WebM; 1 to 60 s"
     )
     audio_url: Annotated[str, Field(max_length=4096)] | None = Field(
@@ -126,7 +51,7 @@ class Upload(Request):
         None, description="true, or a sentence on how the speaker agreed to be cloned; recorded with the voice"
     )
     language: Language | None = Field(None, description="language of the recording ('en', 'pt'); unset: recognised")
-    transcript: Annotated[str, Field(max_length=2000), AfterValidator(_speech)] | None = Field(
+    transcript: Annotated[str, Field(max_length=2000), AfterValidator(speech)] | None = Field(
         None, description="the exact words of the recording; refused if the recording is over 12 s and was clipped"
     )
     transcribe_now: bool = Field(
@@ -143,40 +68,83 @@ class Upload(Request):
 
 
 class Generate(Request):
-    """Speak a text with a voice. The values that shape the sound are those of F5-TTS's own command line."""
+    """
+    Speak a text with a voice.
+
+    The values that shape the sound are those of F5-TTS's own command line and of XTTS's own `inference`. Each engine takes its own,
+    and refuses the other's by name; what is unset is the profile's. With a fallback every engine that may speak must know them.
+    """
 
     action = "generate"
-    text: Annotated[str, AfterValidator(_speakable)] = Field(description="what to say")
+    text: Annotated[str, AfterValidator(speakable)] = Field(description="what to say")
     voice: VoiceId = Field(description="the name of an uploaded voice")
+    language: Language | None = Field(
+        None, description="language of the text ('en', 'pt'); unset: the voice's. `xtts` needs one that it speaks"
+    )
+    engine: EngineName | None = Field(None, description="who speaks; unset: the deployment's `ENGINE`")
+    fallback: list[EngineName] | None = Field(
+        None,
+        max_length=8,
+        description="engines that may speak, in this order, if the checkpoint of the one before can't be used; `[]`: none, the job fails; unset: the deployment's `FALLBACK`",
+    )
+    profile: ProfileName | None = Field(None, description="a set of values, by intent; unset: `balanced`")
     checkpoint: Id | None = Field(
-        None, description="a checkpoint of the catalogue; unset: the deployment's `CHECKPOINT`"
+        None,
+        description="a checkpoint of the catalogue, for `engine`; unset: the deployment's `CHECKPOINT` or `XTTS_CHECKPOINT`",
     )
     require_commercial: bool = Field(
         default=False, description="refuse a checkpoint whose weights don't allow commercial use"
     )
-    engine: Literal["f5"] | None = Field(None, description="the engine; F5-TTS is the only one so far")
+    device_fallback: bool = Field(
+        default=False, description="let the CPU speak, slowly, where the GPU can't; the manifest says so"
+    )
     seed: int | None = Field(
         None, ge=0, le=2**63 - 1, description="same seed, same samples; unset: drawn, and reported"
     )
-    speed: float = Field(1.0, ge=0.3, le=2.0, description="speaking rate; 2 is twice as fast")
-    nfe_step: int = Field(32, ge=1, le=64, description="number of function evaluations (solver steps)")
-    cfg_strength: float = Field(2.0, ge=0, le=10, description="strength of classifier-free guidance")
-    sway_sampling_coef: float = Field(-1.0, ge=-1, le=1, description="sway sampling coefficient")
-    target_rms: float = Field(0.1, gt=0, le=1, description="a reference quieter than this is raised to it")
-    cross_fade_duration: float = Field(0.15, ge=0, le=1, description="seconds of cross-fade between chunks")
-    fix_duration: float | None = Field(
-        None, gt=1, le=3600, description="seconds of reference and speech together; unset: by the text's length"
+    speed: float | None = Field(None, ge=0.3, le=2.0, description="speaking rate; 2 is twice as fast")
+    cross_fade_duration: float | None = Field(None, ge=0, le=1, description="seconds of cross-fade between chunks")
+    remove_silence: bool | None = Field(None, description="shorten silences of over 1 s in the result")
+    nfe_step: int | None = Field(None, ge=1, le=64, description="`f5`: number of function evaluations (solver steps)")
+    cfg_strength: float | None = Field(None, ge=0, le=10, description="`f5`: strength of classifier-free guidance")
+    sway_sampling_coef: float | None = Field(None, ge=-1, le=1, description="`f5`: sway sampling coefficient")
+    target_rms: float | None = Field(
+        None, gt=0, le=1, description="`f5`: a reference quieter than this is raised to it"
     )
-    remove_silence: bool = Field(default=False, description="shorten silences of over 1 s in the result")
+    fix_duration: float | None = Field(
+        None, gt=1, le=3600, description="`f5`: seconds of reference and speech together; unset: by the text's length"
+    )
+    temperature: float | None = Field(None, ge=0.05, le=2, description="`xtts`: higher is livelier, with more mistakes")
+    top_p: float | None = Field(None, gt=0, le=1, description="`xtts`: draw from the likeliest tokens of this share")
+    top_k: int | None = Field(None, ge=1, le=1000, description="`xtts`: draw from that many of the likeliest tokens")
+    repetition_penalty: float | None = Field(None, ge=1, le=20, description="`xtts`: over 1, tokens seldom come again")
+    num_beams: int | None = Field(None, ge=1, le=4, description="`xtts`: beams of the search; the time grows with them")
+    length_penalty: float | None = Field(
+        None, ge=-10, le=10, description="`xtts`: over 0, beams prefer longer speech; needs several `num_beams`"
+    )
+    gpt_cond_chunk_len: int | None = Field(
+        None, ge=1, le=12, description="`xtts`: seconds of the pieces in which the reference is heard"
+    )
+    sound_norm_refs: bool | None = Field(None, description="`xtts`: bring the reference to one level first")
     format: AudioFormat = Field("wav", description="wav (PCM16), flac, mp3 or ogg (Opus)")
     delivery: Delivery = Field("url", description="url (presigned), inline (base64) or both")
     job_id: Id | None = Field(None, description="your own id, to make the request repeatable; unset: RunPod's job id")
+
+    def values(self) -> dict[str, Any]:
+        """The values that shape the sound, as far as the request gives them."""
+        return {name: value for name in values_of_all() if (value := getattr(self, name)) is not None}
 
     def digest(self) -> str:
         """sha256 over everything that shapes the result, or may refuse it: one id can't stand for two requests."""
         # What is left at its default is left out: a release with one more option must not turn redeliveries into conflicts.
         shaping = self.model_dump(mode="json", exclude={"job_id", "delivery"}, exclude_defaults=True)
+        usual = () if self.profile else [name for name, value in self.values().items() if _is_usual(name, value)]
+        shaping = {name: value for name, value in shaping.items() if name not in usual}
         return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
+
+
+def _is_usual(name: str, value: object) -> bool:
+    """Whether every engine that knows the value has it so by default."""
+    return all(getattr(PROFILES[engine][BALANCED], name) == value for engine in engines_with(name))
 
 
 class Status(Request):

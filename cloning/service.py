@@ -1,4 +1,4 @@
-"""What the actions are given: every part of the service, built in one place (handler.build)."""
+"""What the actions are given: every part of the service, built in one place (assembly.build)."""
 
 import logging
 import threading
@@ -7,13 +7,35 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cloning.conditions import Conditions
-from cloning.errors import Internal
+from cloning.errors import Internal, WorkerUnfit
 from cloning.jobs import JobStore
-from cloning.ports import Clock, Engine, GpuOwner, Models, ObjectStore, Transcriber
+from cloning.ports import Clock, Engine, GpuOwner, Models, ObjectStore, Transcriber, Value
 from cloning.settings import Settings
 from cloning.voices import VoiceLibrary
 
 log = logging.getLogger(__name__)
+
+
+class Latch:
+    """Closed by a fatal failure of the GPU, for the life of the process: nothing that it computes can be trusted any more."""
+
+    def __init__(self) -> None:
+        self._failure: WorkerUnfit | None = None
+
+    def close(self, failure: WorkerUnfit) -> None:
+        """The first failure is the one that counts."""
+        if self._failure is None:
+            self._failure = failure
+            log.error("worker.unfit", extra=failure.details)
+
+    @property
+    def failure(self) -> WorkerUnfit | None:
+        return self._failure
+
+    def check(self) -> None:
+        """Raises WorkerUnfit once it is closed, anew for each caller."""
+        if self._failure is not None:
+            raise WorkerUnfit(self._failure.message, **self._failure.details)
 
 
 @dataclass(frozen=True)
@@ -21,7 +43,8 @@ class Service:
     """
     The parts of the service.
 
-    `fetch_url` brings a public URL's bytes (raises DownloadRefused); `new_id` and `draw_seed` are the only randomness.
+    `fetch_url` brings a public URL's bytes (raises DownloadRefused); `new_id` and `draw_seed` are the only randomness;
+    `gpu_memory` tells the bytes of the GPU that are held (None: no GPU is in use).
     """
 
     settings: Settings
@@ -37,6 +60,22 @@ class Service:
     new_id: Callable[[], str]
     draw_seed: Callable[[], int]
     worker: str
+    gpu_memory: Callable[[], dict[str, int] | None] = field(default=lambda: None)
+    latch: Latch = field(default_factory=Latch)
+
+    def on_gpu(self, work: Callable[[], Value], *, stopped: threading.Event | None = None) -> Value:
+        """The work's result, from the GPU's one thread. Raises what the work raises, Interrupted, and WorkerUnfit ever after one."""
+
+        def turn() -> Value:
+            self.latch.check()
+            try:
+                return work()
+            except WorkerUnfit as failure:
+                self.latch.close(failure)
+                raise
+
+        self.latch.check()
+        return self.gpu.run(turn, stopped=stopped)
 
     def incident(self, error: BaseException) -> Internal:
         """Log a bug with its traceback and give the caller an id to quote, and nothing else."""

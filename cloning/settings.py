@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, StringConstraints, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from cloning.names import EngineName
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Word = Annotated[str, StringConstraints(strip_whitespace=True)]
@@ -62,9 +64,19 @@ class Settings(BaseSettings):
         "keep",
         description="`fp16` halves a checkpoint's weights when it is prepared, as F5-TTS itself does on a GPU: the same sound there, half the bytes of every cold start. Not for CPUs.",
     )
+    engine: EngineName = Field("f5", description="Engine that speaks unless a request names another: `f5` or `xtts`.")
+    fallback: Annotated[tuple[EngineName, ...], NoDecode] = Field(
+        (),
+        description="Engines, in this order and parted by commas, that may speak in place of one whose checkpoint can't be used, unless a request says otherwise. Unset: none; the job fails.",
+    )
     checkpoint: Word = Field(
         "F5TTS_v1_Base",
-        description="Checkpoint that speaks unless a request names another: a name of the catalogue, of a folder in the bucket's `checkpoints/`, or the path of a folder; with a `checkpoint.json` either.",
+        description="Checkpoint of the engine `f5` unless a request names another: a name of the catalogue, of a folder in the bucket's `checkpoints/`, or the path of a folder; with a `checkpoint.json` either.",
+    )
+    xtts_checkpoint: Word = Field("XTTS_v2", description="Checkpoint of the engine `xtts`, named as `CHECKPOINT` is.")
+    xtts_license_accepted: bool = Field(
+        False,
+        description="`1` accepts the Coqui Public Model License for this deployment: XTTS's weights, fine-tunes and their outputs are for non-commercial use only. Unset: they are never loaded.",
     )
     vocoder_path: Path | None = Field(
         None,
@@ -78,6 +90,16 @@ class Settings(BaseSettings):
         "auto",
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
         description="`auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:N`.",
+    )
+    low_vram: bool = Field(
+        default=False,
+        description="`1` for a small GPU: no two models share its memory, and their weights leave it after each piece of work, or after `UNLOAD_AFTER_S` if that is set.",
+    )
+    unload_after_s: float | None = Field(
+        None,
+        ge=0,
+        le=86_400,
+        description="Idle seconds after which the weights leave the GPU; the next job brings them back. On a CPU the models are dropped and loaded again. Unset: never, or at once with `LOW_VRAM`.",
     )
 
     sampler: Literal["auto", "official", "fast"] = Field(
@@ -131,13 +153,38 @@ class Settings(BaseSettings):
     def _upper_case(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
+    @field_validator("fallback", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        words = value.replace(" ", "").split(",") if isinstance(value, str) else value
+        return tuple(word for word in words if word) if isinstance(words, list) else words
+
     @field_validator("s3_prefix")
     @classmethod
     def _plain_prefix(cls, value: str) -> str:
         return value.strip("/")
+
+    @property
+    def idle_s(self) -> float | None:
+        """Seconds that weights stay on the GPU after the last work; None: for ever."""
+        return 0.0 if self.low_vram and self.unload_after_s is None else self.unload_after_s
 
     @model_validator(mode="after")
     def _both_keys_or_none(self) -> "Settings":
         if (self.aws_access_key_id is None) != (self.aws_secret_access_key is None):
             raise ValueError("set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither")
         return self
+
+    @model_validator(mode="after")
+    def _engines_that_may_load(self) -> "Settings":
+        if len({self.engine, *self.fallback}) <= len(self.fallback):
+            raise ValueError("FALLBACK names engines other than ENGINE, each once")
+        if "xtts" in (self.engine, *self.fallback) and not self.xtts_license_accepted:
+            raise ValueError(
+                "ENGINE or FALLBACK names xtts: set XTTS_LICENSE_ACCEPTED=1 too, if you accept its licence"
+            )
+        return self
+
+    def checkpoint_of(self, engine: EngineName) -> str:
+        """The checkpoint with which that engine speaks unless a request names another."""
+        return self.xtts_checkpoint if engine == "xtts" else self.checkpoint

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from cloning.planning import Chunk, Plan
-from cloning.ports import Engine, F5Parameters, Reference, Samples, go_on
+from cloning.ports import Engine, F5Parameters, Parameters, Reference, Samples, go_on
 
 
 def synthesize(
@@ -28,13 +28,22 @@ def synthesize(
 
 
 def speak_with(
-    engine: Engine, reference: Reference, parameters: F5Parameters, before_step: Callable[[], None] = go_on
+    engine: Engine,
+    reference: Reference,
+    parameters: Parameters,
+    before_step: Callable[[], None] = go_on,
+    *,
+    frugal: bool = False,
 ) -> Callable[[Chunk], Samples]:
     """What makes a chunk's samples: the engine, with the chunk's own seed and share of a fixed duration."""
 
     def speak(chunk: Chunk) -> Samples:
-        one = replace(parameters, fix_duration=chunk.fix_duration)
-        return engine.speak(reference, chunk.text, seed=chunk.seed, parameters=one, before_step=before_step)
+        one = parameters
+        if isinstance(parameters, F5Parameters):
+            one = replace(parameters, fix_duration=chunk.fix_duration)
+        return engine.speak(
+            reference, chunk.text, seed=chunk.seed, parameters=one, before_step=before_step, frugal=frugal
+        )
 
     return speak
 

@@ -1,5 +1,5 @@
 """
-Text into chunks that F5-TTS can speak.
+Text into chunks that an engine can speak.
 
 Upstream's `chunk_text` (f5_tts/infer/utils_infer.py) never splits a clause, so 60 words without a comma become one chunk
 beyond the model's length, and a text of spaces becomes an empty one. Here a clause that is too long is split between words,
@@ -8,6 +8,9 @@ badly (SWivid/F5-TTS#460).
 """
 
 import re
+from collections.abc import Callable
+
+Measure = Callable[[str], int]
 
 # Where a clause ends: behind its signs and closing quotes, or at the end of a line. Every match starts at its own sign and
 # gives nothing back, so a text of mere dots is read in linear time.
@@ -23,17 +26,26 @@ _CLOSING = "、。，！？；：」』）"
 _SYLLABLE = re.compile(rf"[{_UNSPACED}][{_MARKS}{_CLOSING}]*\s*|[^{_UNSPACED}]+")
 
 
-def split_text(text: str, max_bytes: int) -> list[str]:
-    """
-    `text` in chunks of at most `max_bytes` UTF-8 bytes, split behind clauses where possible, else between words.
+def utf8_bytes(text: str) -> int:
+    """A text's length as F5-TTS counts it."""
+    return len(text.encode())
 
-    Every word arrives whole and in order; a single spaced word longer than `max_bytes` is a chunk of its own. No chunk is empty
+
+def split_text(text: str, most: int, measure: Measure = utf8_bytes) -> list[str]:
+    """
+    `text` in chunks of at most `most` by `measure` (UTF-8 bytes), split behind clauses where possible, else between words.
+
+    Every word arrives whole and in order; a single spaced word longer than `most` is a chunk of its own. No chunk is empty
     or without a letter or digit (unless the whole text is).
     """
-    limit = max(1, max_bytes)
-    atoms = [atom for clause in _clauses(_tidied(text)) for atom in _atoms(clause, limit)]
-    chunks = _packed(atoms, limit)
-    return _speakable(_packed(atoms, _even_limit(atoms, len(chunks), limit)))
+    limit = max(1, most)
+
+    def size(piece: str) -> int:
+        return measure(piece.strip())
+
+    atoms = [atom for clause in _clauses(_tidied(text)) for atom in _atoms(clause, limit, size)]
+    chunks = _packed(atoms, limit, size)
+    return _speakable(_packed(atoms, _even_limit(atoms, len(chunks), limit, size), size))
 
 
 def _tidied(text: str) -> str:
@@ -47,18 +59,18 @@ def _clauses(text: str) -> list[str]:
     return [clause for start, end in zip([0, *ends], [*ends, len(text)], strict=True) if (clause := text[start:end])]
 
 
-def _atoms(clause: str, limit: int) -> list[str]:
-    if _size(clause) <= limit:
+def _atoms(clause: str, limit: int, size: Measure) -> list[str]:
+    if size(clause) <= limit:
         return [clause]
     words = _WORD.findall(clause)
-    return [piece for word in words for piece in ([word] if _size(word) <= limit else _SYLLABLE.findall(word))]
+    return [piece for word in words for piece in ([word] if size(word) <= limit else _SYLLABLE.findall(word))]
 
 
-def _packed(atoms: list[str], limit: int) -> list[str]:
+def _packed(atoms: list[str], limit: int, size: Measure) -> list[str]:
     chunks: list[str] = []
     current = ""
     for atom in atoms:
-        if current and _size(current + atom) > limit:
+        if current and size(current + atom) > limit:
             chunks.append(current)
             current = ""
         current += atom
@@ -66,13 +78,13 @@ def _packed(atoms: list[str], limit: int) -> list[str]:
     return [" ".join(chunk.split()) for chunk in chunks if chunk.strip()]
 
 
-def _even_limit(atoms: list[str], count: int, limit: int) -> int:
+def _even_limit(atoms: list[str], count: int, limit: int, size: Measure) -> int:
     """The least limit (of 16 tried) that needs no more chunks than the largest one does."""
     if count < 2:  # noqa: PLR2004 - one chunk is as even as it gets
         return limit
-    least = min(limit, -(-sum(_size(atom) for atom in atoms) // count))
+    least = min(limit, -(-sum(size(atom) for atom in atoms) // count))
     tries = [least + (limit - least) * step // 15 for step in range(16)]
-    return next((one for one in tries if len(_packed(atoms, one)) <= count), limit)
+    return next((one for one in tries if len(_packed(atoms, one, size)) <= count), limit)
 
 
 def _speakable(chunks: list[str]) -> list[str]:
@@ -88,7 +100,3 @@ def _speakable(chunks: list[str]) -> list[str]:
 
 def _has_speech(chunk: str) -> bool:
     return any(character.isalnum() for character in chunk)
-
-
-def _size(text: str) -> int:
-    return len(text.strip().encode())

@@ -4,7 +4,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 WORKER_VERSION = "0.1.0"
-_PACKAGES = ("f5-tts", "torch", "torchaudio", "transformers", "vocos", "runpod", "soundfile")
+_PACKAGES = ("f5-tts", "torch", "torchaudio", "transformers", "vocos", "coqui-tts", "runpod", "soundfile")
 
 
 @cache

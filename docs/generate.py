@@ -10,6 +10,7 @@ import difflib
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,9 +21,12 @@ from cloning import audio, errors, planning
 from cloning.audio import _MOST_CHANNELS, _RATES
 from cloning.clipping import _LONGEST_MS
 from cloning.errors import ServiceError
+from cloning.names import EngineName
+from cloning.profiles import BALANCED, BY_INTENT, ENGINES, PROFILES, ProfileName
 from cloning.replies import _ROOM_BYTES
 from cloning.requests import NOT_THERE_YET, OLDER_ACTIONS, OLDER_NAMES, REQUESTS, AnyRequest, AudioFormat
 from cloning.settings import Settings
+from cloning.xtts_planning import CHARACTERS
 from docs.replies import MEANINGS, SOMETIMES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,7 +56,7 @@ def settings_table() -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    return _code("" if field.default is None else field.default)
+    return _code("" if field.default in (None, ()) else field.default)
 
 
 def failures(of: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError]]:
@@ -83,7 +87,8 @@ def limits_table() -> str:
         ("its form", f"{low:,} to {high:,} Hz, up to {_MOST_CHANNELS} channels", ""),
         ("its file", f"{setting['max_audio_mb']:g} MB", "`MAX_AUDIO_MB`"),
         ("text of one generate", f"{setting['max_text_chars']:,} characters", "`MAX_TEXT_CHARS`"),
-        ("one chunk, reference included", f"planned for {planning.WINDOW_S:g} s, refused over {planning.LONGEST_CHUNK_S:g} s", ""),
+        ("one chunk of `f5`, reference included", f"planned for {planning.WINDOW_S:g} s, refused over {planning.LONGEST_CHUNK_S:g} s", ""),
+        ("one chunk of `xtts`", f"{min(CHARACTERS.values())} to {max(CHARACTERS.values())} characters, by language", ""),
         ("formats of a result", ", ".join(get_args(AudioFormat)) + "; 24 kHz, mono", ""),
         ("a reply", f"{setting['max_reply_mb']:g} MB, so inline audio up to {inline_mb:.1f} MB", "`MAX_REPLY_MB`"),
         ("names and ids", "1 to 64 letters, digits, `.`, `_`, `-`; the first a letter or digit", ""),
@@ -107,11 +112,28 @@ def checkpoints_table() -> str:
     return table(("checkpoint", "languages", "licence", "commercial use", "note"), rows)
 
 
+def profiles_table() -> str:
+    """What each profile means to each engine: its own name there, and the values that are not those of `balanced`."""
+    rows = [
+        (f"`{name}`", *(_profile(engine, meanings[engine]) for engine in ENGINES))
+        for name, meanings in BY_INTENT.items()
+    ]
+    return table(("profile", *(f"`{engine}`" for engine in ENGINES)), rows)
+
+
+def _profile(engine: EngineName, profile: ProfileName) -> str:
+    usual, own = asdict(PROFILES[engine][BALANCED]), asdict(PROFILES[engine][profile])
+    told = {name: value for name, value in own.items() if profile == BALANCED or value != usual[name]}
+    values = ", ".join(f"{name} {_code(value)}" for name, value in told.items() if value is not None)
+    return f"`{profile}`: {values}"
+
+
 PARTS = {
     "settings": settings_table,
     "errors": errors_table,
     "limits": limits_table,
     "checkpoints": checkpoints_table,
+    "profiles": profiles_table,
 }
 
 
@@ -140,7 +162,8 @@ def api() -> str:
 def _failure_shape() -> str:
     return (
         'A call that fails answers `{"error": "CODE: message", "code", "message", "retryable", "details"}`. `message` says what,\n'
-        "which value and what to do; `details` has the same as fields. `retryable` says that the same call may work later.\n\n"
+        "which value and what to do; `details` has the same as fields. `retryable` says that the same call may work later.\n"
+        "A failure that only another worker cures carries `refresh_worker` too, by which RunPod replaces this one; the SDK takes the key away.\n\n"
     )
 
 
@@ -179,6 +202,8 @@ def _type(facts: Mapping[str, Any]) -> str:
         return " or ".join(_type(one) for one in facts["anyOf"] if one.get("type") != "null")
     if "enum" in facts or "const" in facts:
         return ", ".join(f"`{value}`" for value in facts.get("enum", [facts.get("const")]))
+    if facts.get("type") == "array":
+        return f"list of {_type(facts['items'])}"
     kind = "string (base64)" if facts.get("format") == "binary" else str(facts["type"])
     bounds = [f"{words} `{facts[name]}`" for name, words in _BOUNDS.items() if name in facts]
     return ", ".join([kind, *bounds])

@@ -11,7 +11,8 @@ from typing import Any
 from cloning.errors import HubUnavailable, TranscriptionFailed
 from cloning.names import public_name
 from cloning.ports import Samples, Transcript
-from engines.device import choose_device
+from engines.device import Weights, choose_device
+from engines.faults import translated
 
 _RATE = 16_000
 # 12 s of speech are some 60 tokens, in the densest scripts under 200. Where it hears no speech Whisper may repeat itself to its
@@ -22,13 +23,14 @@ _MOST_TOKENS = 224
 class WhisperTranscriber:
     """A loaded Whisper on one device. Only the owner of the GPU may use it."""
 
-    def __init__(self, pipeline: Any, model: str) -> None:
+    def __init__(self, pipeline: Any, model: str, weights: Weights) -> None:
         self._pipeline = pipeline
+        self._weights = weights
         self.model = model
 
     @classmethod
     def load(cls, model: str, device: str) -> "WhisperTranscriber":
-        """From a hub name or a transformers folder. Raises TranscriptionFailed, HubUnavailable."""
+        """From a hub name or a transformers folder. Raises TranscriptionFailed, HubUnavailable, what `F5Engine.load` says of devices."""
         import torch
         import transformers
 
@@ -36,7 +38,8 @@ class WhisperTranscriber:
         device = choose_device(device)
         dtype = torch.float16 if device.startswith("cuda") else torch.float32
         try:
-            loaded = transformers.pipeline("automatic-speech-recognition", model=model, dtype=dtype, device=device)
+            with translated(device):
+                loaded = transformers.pipeline("automatic-speech-recognition", model=model, dtype=dtype, device=device)
         except (OSError, ValueError) as error:
             if public_name(model) == model and not Path(model).is_dir():
                 raise HubUnavailable(
@@ -47,16 +50,20 @@ class WhisperTranscriber:
                 f"the speech recogniser {public_name(model)!r} can't be loaded: set ASR_MODEL to a folder or give the worker access to "
                 f"the hub; or upload the voice with its transcript", asr_model=public_name(model),
             ) from error  # fmt: skip
-        return cls(loaded, public_name(model))
+        return cls(loaded, public_name(model), Weights({"model": loaded.model}, device, {"model": dtype}))
+
+    def memory(self) -> dict[str, object]:
+        """Where the weights are and what they take."""
+        return self._weights.memory()
 
     def transcribe(self, samples: Samples, sample_rate: int, *, language: str | None) -> Transcript:
-        """The words of at most 30 s. Raises TranscriptionFailed if none are heard."""
+        """The words of at most 30 s. Raises TranscriptionFailed if none are heard, GpuOutOfMemory, DeviceMismatch, WorkerUnfit."""
         import soxr
 
         heard = soxr.resample(samples, sample_rate, _RATE) if sample_rate != _RATE else samples
-        spoken = self._pipeline({"raw": heard, "sampling_rate": _RATE}, generate_kwargs=self._options(language))[
-            "text"
-        ].strip()
+        with translated(self._weights.device):
+            told = self._pipeline({"raw": heard, "sampling_rate": _RATE}, generate_kwargs=self._options(language))
+        spoken = told["text"].strip()
         if not any(character.isalnum() for character in spoken):
             raise TranscriptionFailed(
                 "no words were heard in the reference audio; upload the voice with its transcript, or another recording"

@@ -7,21 +7,23 @@ text cache is cleared before and after (an exception inside the solver leaves it
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cloning.errors import CheckpointUnusable, GpuOutOfMemory, HubUnavailable
-from cloning.ports import EngineFacts, F5Parameters, Reference, Samples, Utterance, go_on
+from cloning.errors import CheckpointUnusable, HubUnavailable
+from cloning.ports import EngineFacts, F5Parameters, Parameters, Reference, Samples, Utterance, go_on
 from engines.blank import blank_weights
-from engines.device import choose_device
+from engines.device import Weights, check_placed, choose_device, device_name
 from engines.f5_fast import FastPath, Prepared, make_fast
 from engines.f5_import import import_f5
+from engines.faults import failure_of, translated
 
 _MOST_REFERENCES = 16
+_HALF_PRECISION = 7  # compute capability from which load_checkpoint chooses fp16
 
 
 @dataclass(frozen=True)
@@ -53,18 +55,20 @@ class F5Engine:
         self._device = device
         self._references: dict[str, tuple[Any, str]] = {}
         self._fast = fast
+        self._weights = _weights(model, vocoder, device)
         self.facts = facts
 
     @classmethod
     def load(cls, files: F5Files, device: str, sampler: str = "auto") -> "F5Engine":
         """
-        Load onto the device in the dtype that upstream chooses (fp16 on a GPU, else fp32). Raises CheckpointUnusable.
+        Load onto the device in the dtype that upstream chooses (fp16 on a GPU, else fp32), and see that all of it is there.
 
-        `sampler` is the setting SAMPLER.
+        `sampler` is the setting SAMPLER. Raises CheckpointUnusable, HubUnavailable, DeviceUnavailable, DeviceMismatch,
+        GpuOutOfMemory, WorkerUnfit.
         """
         f5 = import_f5()
         device = choose_device(device)
-        with _translated(device):
+        with translated(device):
             model = _load_model(f5, files, device)
             vocoder = _load_vocoder(f5, files.vocoder, device)
         # Makes the thread-local text cache exist before any thread could race to make it.
@@ -72,16 +76,38 @@ class F5Engine:
         fast = make_fast(sampler, f5, model, vocoder, checkpoint=files.name)
         facts = EngineFacts(
             engine="f5",
-            device=_device_name(device),
+            device=device_name(device),
             dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
             sampler="fast" if fast else "official",
             checkpoint=files.name,
             checkpoint_sha256=files.sha256,
             checkpoint_license=files.license,
             checkpoint_note=files.note,
+            license_notice=f"made with F5-TTS (code: MIT) and weights under {files.license}: {files.note}",
             vocoder=files.vocoder.name if files.vocoder else "charactr/vocos-mel-24khz",
         )
         return cls(f5, model, vocoder, device, facts, fast)
+
+    @property
+    def worth_parking(self) -> bool:
+        """Whether the weights have another memory to go to."""
+        return self._weights.worth_parking
+
+    def park(self) -> None:
+        """The weights leave the device, and so does what was computed on it; `resume` brings them back."""
+        self._model.transformer.clear_cache()
+        if self._fast:
+            self._fast.forget()
+        _mel_modules().clear()  # f5_tts keeps one per device, and makes it again
+        self._weights.park()
+
+    def resume(self) -> None:
+        """The weights are on the device again, all of them. Raises DeviceMismatch, GpuOutOfMemory, WorkerUnfit."""
+        self._weights.resume()
+
+    def memory(self) -> dict[str, object]:
+        """Where the weights are and what they take."""
+        return self._weights.memory()
 
     def speak(
         self,
@@ -89,39 +115,49 @@ class F5Engine:
         text: str,
         *,
         seed: int,
-        parameters: F5Parameters,
+        parameters: Parameters,
         before_step: Callable[[], None] = go_on,
+        frugal: bool = False,
     ) -> Samples:
-        """One chunk as float32 samples at 24 kHz, shape [n]. Raises GpuOutOfMemory, and what `before_step` raises."""
-        one = Utterance(reference, text, seed, parameters, before_step)
-        outcome = self.speak_many([one])[0]
+        """
+        One chunk as float32 samples at 24 kHz, shape [n]. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit, and what
+        `before_step` raises.
+
+        `frugal` runs the two passes of classifier-free guidance one after the other, with half the memory in flight; the samples
+        are then equal but for rounding.
+        """
+        if not isinstance(parameters, F5Parameters):
+            raise TypeError(f"F5-TTS speaks with its own parameters; got {type(parameters).__name__}")
+        outcome = self.speak_many([Utterance(reference, text, seed, parameters, before_step)], frugal=frugal)[0]
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    def speak_many(self, utterances: Sequence[Utterance]) -> list[Samples | Exception]:
+    def speak_many(self, utterances: Sequence[Utterance], *, frugal: bool = False) -> list[Samples | Exception]:
         """
         What `speak` gives for each, in order, or the exception that it raises; an utterance's samples don't depend on the others.
 
         Solved together on the fast path, where what fails all is raised; one by one on the official one.
         """
         if self._fast is None:
-            return [self._attempt(one) for one in utterances]
-        with _translated(self._device):
-            return self._fast.speak(utterances, [Prepared(*self._prepared(one.reference)) for one in utterances])
+            return [self._attempt(one, frugal=frugal) for one in utterances]
+        with translated(self._device):
+            references = [Prepared(*self._prepared(one.reference)) for one in utterances]
+            return self._fast.speak(utterances, references, is_frugal=frugal)
 
-    def _attempt(self, one: Utterance) -> Samples | Exception:
+    def _attempt(self, one: Utterance, *, frugal: bool) -> Samples | Exception:
         try:
-            return self._speak_officially(one)
+            return self._speak_officially(one, frugal=frugal)
         except Exception as error:  # noqa: BLE001 - it is its asker's, and raised there; the others go on
             return error
 
-    def _speak_officially(self, one: Utterance) -> Samples:
+    def _speak_officially(self, one: Utterance, *, frugal: bool) -> Samples:
         import torch
 
         audio, reference_text = self._prepared(one.reference)
         parameters = one.parameters
-        with _translated(self._device), self._clean_text_cache(), self._asked(one.before_step):
+        halved = _in_halves(self._model.transformer) if frugal else nullcontext()
+        with translated(self._device), self._clean_text_cache(), self._asked(one.before_step), halved:
             # The noise is drawn from the global generators by upstream; with one owner of the GPU they are ours alone.
             torch.manual_seed(one.seed)
             wave, _, _ = next(
@@ -206,7 +242,7 @@ def _load_model(f5: Any, files: F5Files, device: str) -> Any:
             )
         return model.eval()
     except (RuntimeError, KeyError, TypeError) as error:
-        if _is_out_of_memory(error):
+        if failure_of(error, device) is not None:
             raise
         raise CheckpointUnusable(
             f"checkpoint {files.name!r} does not load into its architecture ({type(error).__name__}); inspect the file and its config",
@@ -218,7 +254,7 @@ def _load_vocoder(f5: Any, folder: Path | None, device: str) -> Any:
     try:
         return f5.load_vocoder("vocos", is_local=folder is not None, local_path=str(folder or ""), device=device)
     except (OSError, RuntimeError, KeyError, ValueError) as error:
-        if _is_out_of_memory(error):
+        if failure_of(error, device) is not None:
             raise
         if folder is None and isinstance(error, OSError):
             raise HubUnavailable(
@@ -231,28 +267,44 @@ def _load_vocoder(f5: Any, folder: Path | None, device: str) -> Any:
         ) from error  # fmt: skip
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def _weights(model: Any, vocoder: Any, device: str) -> Weights:
+    """The model, in the dtype that f5_tts's `load_checkpoint` chooses, and the vocoder, which it leaves in fp32."""
     import torch
 
-    return isinstance(error, torch.cuda.OutOfMemoryError)
+    half = (
+        device.startswith("cuda")
+        and torch.cuda.get_device_properties(device).major >= _HALF_PRECISION
+        and not torch.cuda.get_device_name().endswith("[ZLUDA]")
+    )
+    dtypes = {"model": torch.float16 if half else torch.float32, "vocoder": torch.float32}
+    for key, mel in _mel_modules().items():
+        check_placed({"mel": mel}, key.rpartition("_")[2], {})
+    return Weights({"model": model, "vocoder": vocoder}, device, dtypes)
+
+
+def _mel_modules() -> dict[str, Any]:
+    """f5_tts's own mel modules, one per device, by a key that ends in the device; they outlive every model."""
+    from f5_tts.model import modules
+
+    cache: dict[str, Any] = modules.vocos_mel_stft_cache
+    return cache
 
 
 @contextmanager
-def _translated(device: str) -> Iterator[None]:
-    """Out of memory, with what is cached already given back. Everything else passes."""
+def _in_halves(transformer: Any) -> Iterator[None]:
+    """Within the block a forward with and without text is two forwards, instead of one with twice the batch."""
     import torch
 
+    whole = transformer.forward
+
+    def forward(*, cfg_infer: bool = False, **arguments: Any) -> Any:
+        if not cfg_infer:
+            return whole(**arguments)
+        with_text = whole(**arguments, drop_audio_cond=False, drop_text=False)
+        return torch.cat((with_text, whole(**arguments, drop_audio_cond=True, drop_text=True)))
+
+    transformer.forward = forward
     try:
         yield
-    except torch.cuda.OutOfMemoryError as error:
-        torch.cuda.empty_cache()
-        raise GpuOutOfMemory(
-            f"the memory of {device} did not suffice; send the job again, or use a larger GPU", device=device
-        ) from error
-
-
-def _device_name(device: str) -> str:
-    """'cpu', or the GPU with its model's name."""
-    import torch
-
-    return f"{device} ({torch.cuda.get_device_name(device)})" if device.startswith("cuda") else device
+    finally:
+        del transformer.forward

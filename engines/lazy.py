@@ -1,55 +1,160 @@
-"""One model at a time, loaded at its first use. No torch here."""
+"""One model at a time, loaded at its first use, and let go when asked. No torch here."""
 
+import gc
+import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar, runtime_checkable
+
+from cloning.errors import DeviceMismatch
+from cloning.names import EngineName
+
+log = logging.getLogger(__name__)
 
 Model = TypeVar("Model")
 
 
 class Check(Protocol):
-    """Refuses a name, or weights that don't allow commercial use where that is asked for."""
+    """Refuses a name, weights of another engine, or weights that don't do what is asked for (see `Models.check`)."""
 
-    def __call__(self, name: str, *, commercial: bool = False) -> None: ...
+    def __call__(
+        self, name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None
+    ) -> None: ...
+
+
+@runtime_checkable
+class Parkable(Protocol):
+    """A model that can leave its device without being forgotten."""
+
+    @property
+    def worth_parking(self) -> bool: ...
+
+    def park(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
+@dataclass
+class _Held(Generic[Model]):
+    name: str
+    device: str | None
+    model: Model
+    load_seconds: float
+    parked: bool = False
+
+
+def _nothing() -> None:
+    pass
 
 
 class Lazy(Generic[Model]):
     """
     Keeps the model of the last name asked for.
 
-    `load` may take minutes; whoever asks meanwhile waits for it and gets the same model. A load that fails leaves nothing, so
-    the next `get` tries again.
+    `load` is given the name and the device (None: the deployment's) and may take minutes; whoever asks meanwhile waits for it and
+    gets the same model. A load that fails leaves nothing, so the next `get` tries again. `make_room` is called before weights
+    come to the device, `free` after some have left it. Only the owner of the GPU calls `get` and `unload`, so no model is
+    ever unloaded under its user.
     """
 
     def __init__(
         self,
-        load: Callable[[str], Model],
+        load: Callable[[str, str | None], Model],
         *,
         check: Check,
         describe: Callable[[Model], dict[str, object]],
+        make_room: Callable[[], None] = _nothing,
+        free: Callable[[], None] = _nothing,
     ) -> None:
         self._load = load
         self._check = check
         self._describe = describe
+        self._make_room = make_room
+        self._free = free
         self._lock = threading.Lock()
-        self._held: tuple[str, Model, float] | None = None
+        self._held: _Held[Model] | None = None
 
-    def check(self, name: str, *, commercial: bool = False) -> None:
-        """Raises what `load` would raise for a name that nobody knows, without loading; and LicenseRefused."""
-        self._check(name, commercial=commercial)
+    def check(
+        self, name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None
+    ) -> None:
+        """Raises what `load` would raise for a name that nobody knows, without loading; and what it doesn't do."""
+        self._check(name, engine=engine, commercial=commercial, language=language)
 
-    def get(self, name: str) -> Model:
-        """The model of that name. The one held before is let go first, so that two never share the memory."""
+    def get(self, name: str, *, device: str | None = None) -> Model:
+        """
+        The model of that name, on its device. The one held before is let go first, so that two never share the memory.
+
+        A model that is not wholly where it should be is loaded once more from its file; raises DeviceMismatch if that is no better.
+        """
         with self._lock:
-            if self._held is None or self._held[0] != name:
+            try:
+                return self._present(name, device)
+            except DeviceMismatch as error:
+                log.warning("model.misplaced", extra={"model": name, "tensors": error.details.get("tensors")})
+            self._drop()
+            return self._present(name, device)
+
+    def unload(self, *, forget: bool = False) -> None:
+        """
+        The weights leave the device; the next `get` brings them back. `forget` drops the model, to be loaded from its file.
+
+        With `forget` what failed attempts left goes too, also if no model is held.
+        """
+        with self._lock:
+            held = self._held
+            if held is not None and not held.parked:
+                self._leave(held, forget=forget)
+            elif forget:
                 self._held = None
-                begun = time.monotonic()
-                model = self._load(name)
-                self._held = (name, model, time.monotonic() - begun)
-            return self._held[1]
+            if held is not None or forget:
+                held = None
+                if forget:
+                    gc.collect()  # a traceback may hold tensors in a cycle
+                self._free()
 
     def loaded(self) -> dict[str, object] | None:
         """What is held, for `health`; None before the first use. Never waits for a load."""
         held = self._held
-        return None if held is None else {"name": held[0], "load_seconds": round(held[2], 3), **self._describe(held[1])}
+        if held is None:
+            return None
+        return {"name": held.name, "load_seconds": round(held.load_seconds, 3), **self._describe(held.model)}
+
+    def _present(self, name: str, device: str | None) -> Model:
+        held = self._held
+        if held is not None and (held.name, held.device) == (name, device):
+            return self._resumed(held) if held.parked else held.model
+        held = None
+        self._drop()
+        self._make_room()
+        begun = time.monotonic()
+        model = self._load(name, device)
+        self._held = _Held(name, device, model, time.monotonic() - begun)
+        return model
+
+    def _resumed(self, held: _Held[Model]) -> Model:
+        self._make_room()
+        begun = time.monotonic()
+        assert isinstance(held.model, Parkable)  # noqa: S101 - nothing else is ever parked
+        held.model.resume()
+        held.parked = False
+        log.info("model.resumed", extra={"model": held.name, "seconds": round(time.monotonic() - begun, 3)})
+        return held.model
+
+    def _leave(self, held: _Held[Model], *, forget: bool) -> None:
+        if not forget and isinstance(held.model, Parkable) and held.model.worth_parking:
+            held.parked = True
+            try:
+                held.model.park()
+            except Exception as error:  # noqa: BLE001 - half of it may be gone: nothing of it may be used
+                log.warning("model.not_parked", extra={"model": held.name, "kind": type(error).__name__})
+                self._held = None
+        else:
+            self._held = None
+        log.info("model.unloaded", extra={"model": held.name, "parked": self._held is not None})
+
+    def _drop(self) -> None:
+        if self._held is not None:
+            self._held = None
+            self._free()

@@ -131,12 +131,12 @@ def _weights(arch: dict[str, Any], vocab: Path) -> "dict[str, Tensor]":
     _, size = get_tokenizer(str(vocab), "custom")
     mels = utils_infer.n_mel_channels
     model = CFM(transformer=DiT(**arch, text_num_embeds=size, mel_dim=mels), mel_spec_kwargs={"n_mel_channels": mels})
-    _make_lively(model.transformer, {r"attn_norm\.linear|norm_out\.linear|proj_out": 2.0, r"to_[qk]\.": 4.0})
+    make_lively(model.transformer, {r"attn_norm\.linear|norm_out\.linear|proj_out": 2.0, r"to_[qk]\.": 4.0})
     scalars = {"ema.initted": torch.tensor(True), "ema.step": torch.tensor(0)}
     return {f"ema.{name}": tensor for name, tensor in model.state_dict().items()} | scalars
 
 
-def _make_lively(module: "nn.Module", gains: dict[str, float]) -> None:
+def make_lively(module: "nn.Module", gains: dict[str, float]) -> None:
     """
     Draw the matrices whose name a pattern of `gains` matches anew, with that gain over the square root of their inputs.
 
@@ -165,7 +165,7 @@ def _write_vocoder(folder: Path, size: dict[str, int]) -> None:
     }
     OmegaConf.save(config, folder / "config.yaml")
     vocoder = Vocos.from_hparams(str(folder / "config.yaml"))
-    _make_lively(vocoder, {r"head\.out": 1.0})
+    make_lively(vocoder, {r"head\.out": 1.0})
     torch.save(vocoder.state_dict(), folder / "pytorch_model.bin")
 
 

@@ -42,6 +42,10 @@ class FolderStore:
         self._hidden = self._root / HIDDEN
         self._now_ns = now_ns
 
+    @property
+    def identity(self) -> str:
+        return str(self._root)
+
     def get(self, key: str) -> StoredObject:
         with self._reading("get", key) as file, _translating("get"):
             return StoredObject(file.read(), _etag(os.fstat(file.fileno())))

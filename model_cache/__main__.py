@@ -62,7 +62,14 @@ def repair_command(arguments: argparse.Namespace) -> tuple[int, Report]:
     out.parent.mkdir(parents=True, exist_ok=True)
     with _watch()(f"repair {source.name}", source.stat().st_size) as progress:
         try:
-            done = repair(source, out, inspection=found, dtype=arguments.dtype, progress=by_totals(progress))
+            done = repair(
+                source,
+                out,
+                inspection=found,
+                dtype=arguments.dtype,
+                digest=arguments.digest,
+                progress=by_totals(progress),
+            )
         except ValueError as error:
             raise InvalidRequest(str(error)) from error
     ready = done.how == "nothing"
@@ -74,7 +81,7 @@ def list_command(_: argparse.Namespace) -> tuple[int, Report]:
     settings, store = _settings_and_store()
     listed = [asdict(each) for each in Library(store).listing()]
     copies = [
-        {"name": copy.name, "sha256": copy.folder.name, "bytes": copy.size}
+        {"name": copy.name, "copy": copy.folder.name, "bytes": copy.size}
         for copy in copies_in(settings.model_cache_dir)
     ]
     return DONE, {"checkpoints": listed, "copies": copies}
@@ -112,7 +119,7 @@ def evict_command(arguments: argparse.Namespace) -> tuple[int, Report]:
     gone = evict(settings.model_cache_dir, bound, name=arguments.name)
     stay = copies_in(settings.model_cache_dir)
     return DONE, {
-        "evicted": [{"name": copy.name, "sha256": copy.folder.name, "bytes": copy.size} for copy in gone],
+        "evicted": [{"name": copy.name, "copy": copy.folder.name, "bytes": copy.size} for copy in gone],
         "freed": sum(copy.size for copy in gone),
         "left": sum(copy.size for copy in stay),
     }
@@ -129,14 +136,15 @@ def _local_copies(root: Path) -> Iterator[Report]:
                     if not records.is_same(copy.folder / name, facts, trust_time=False):
                         damaged.append(name)
                     progress(facts.size)
-        yield {"where": "local", "name": copy.name, "sha256": copy.folder.name, "damaged": damaged}
+        yield {"where": "local", "name": copy.name, "copy": copy.folder.name, "damaged": damaged}
 
 
 def _published_copies(store: ObjectStore) -> Iterator[Report]:
     published = Published(store, unwatched)
     for name in published.names():
-        for record in published.records(name):
-            yield {"where": "bucket", "name": name, "sha256": record.sha256, "damaged": published.missing(record)}
+        for folder, record in published.found(name):
+            damaged = published.missing(record) if record else [CARD]
+            yield {"where": "bucket", "name": name, "copy": folder, "damaged": damaged}
 
 
 def _inspected(arguments: argparse.Namespace) -> Inspection:
@@ -151,14 +159,14 @@ def _inspected(arguments: argparse.Namespace) -> Inspection:
 
 
 def _settings_and_store() -> tuple[Settings, ObjectStore]:
-    from handler import make_store
+    from assembly import make_store
 
     settings = Settings()
     return settings, make_store(settings)
 
 
 def _library_and_cache() -> "tuple[Library, CheckpointCache]":
-    from handler import make_cache
+    from assembly import make_cache
 
     settings, store = _settings_and_store()
     return Library(store), make_cache(settings, store, _watch())
@@ -200,6 +208,9 @@ def _parser() -> argparse.ArgumentParser:
         if name == "repair":
             one.add_argument("out", type=Path, metavar="OUT")
             one.add_argument("--dtype", choices=("keep", "fp16"), default="keep")
+            one.add_argument(
+                "--digest", action="store_true", help="tell the new file's sha256 (costs more than the copy)"
+            )
     command("list", list_command)
     for name, run in (("pull", pull_command), ("push", push_command)):
         command(name, run).add_argument("name", metavar="NAME", help="a checkpoint's name, or a folder's path")

@@ -11,12 +11,9 @@ What is checked when:
 A copy that fails is fetched again. A checkpoint folder's own files are digested at each load, so a new file there is noticed.
 """
 
-import errno
-import hashlib
-import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,17 +22,18 @@ from typing import Any, Literal
 from cloning.errors import CheckpointUnusable, ServiceError
 from cloning.ports import DigestMismatch, NoSuchObject, ObjectStore
 from model_cache import record as records
-from model_cache.catalog import Architecture, Checkpoint
+from model_cache.catalog import Checkpoint, default_vocoder
+from model_cache.disk import is_full, not_in_the_way, trouble_explained
 from model_cache.eviction import evict
 from model_cache.hub import FetchHub, drop, hub_fetcher
 from model_cache.inspection import inspect
 from model_cache.lease import Lease
-from model_cache.prepare import prepare
+from model_cache.prepare import Prepared, expect_known, prepare
 from model_cache.published import Published
-from model_cache.record import MODEL, VOCAB, Dtype, FileFacts, FileName, Record
+from model_cache.record import Dtype, Origin, Record, digest_of, model_name, vocab_name
 from model_cache.repair import copy, expect_loadable
 from model_cache.shelf import Shelf, is_published, mark_published
-from model_cache.sources import Origin, Sources
+from model_cache.sources import Fetched, Sources
 from model_cache.watch import Watch, unwatched
 
 CameFrom = Literal["local", "bucket", "hub", "folder"]
@@ -103,10 +101,11 @@ class CheckpointCache:
         Raises CheckpointUnusable if it can't be had or can't be made loadable, or this disk is full or read-only;
         StorageUnavailable or StorageMisconfigured if the bucket can't be asked for it.
         """
-        with _disk_trouble_explained():
+        with trouble_explained():
             origin = self._sources.origin(checkpoint)
             found = self._on_disk(checkpoint, origin) or self._bring(checkpoint, origin)
-            self._shelf(checkpoint).tidy(_digest_of(origin), found.sha256)
+            with not_in_the_way():
+                self._shelf(checkpoint).tidy(digest_of(origin), found.lease.folder.name)
         facts = {
             "checkpoint": checkpoint.name,
             "came_from": found.came_from,
@@ -116,12 +115,20 @@ class CheckpointCache:
         _log.info("checkpoint.ready", extra=facts)
         return found
 
+    def vocoder(self) -> LocalCheckpoint | None:
+        """f5_tts's default vocoder in `vocoder_path`; None (and a warning in the log) if it can't be had: f5_tts asks the hub then."""
+        try:
+            return self.local(default_vocoder())
+        except ServiceError as error:
+            _log.warning("vocoder.not_cached", extra={"code": error.code, "reason": error.message})
+            return None
+
     def push(self, checkpoint: Checkpoint) -> tuple[LocalCheckpoint, bool]:
         """Make sure that the bucket has the loadable copy, and say whether it was sent now. Raises what `local` and the store raise."""
         found = self.local(checkpoint)
-        folder = found.model_path.parent
+        folder = found.lease.folder
         record = next(record for path, record in self._shelf(checkpoint).copies() if path == folder)
-        with _disk_trouble_explained():
+        with trouble_explained():
             sent = self._published.publish(folder, record, again=bool(self._published.missing(record)))
         return found, sent
 
@@ -130,13 +137,26 @@ class CheckpointCache:
             found = self._on_disk(checkpoint, origin)  # another one was faster
             if found is None:
                 damaged: set[str] = set()
-                found = self._from_bucket(checkpoint, origin, damaged) or self._from_source(checkpoint, origin, damaged)
+                found = self._with_room(
+                    lambda: (
+                        self._from_bucket(checkpoint, origin, damaged) or self._from_source(checkpoint, origin, damaged)
+                    )
+                )
         self._evict(0)
         return found
 
+    def _with_room(self, bring: Callable[[], LocalCheckpoint]) -> LocalCheckpoint:
+        """If the disk is full nevertheless (the hub doesn't say how much comes), all that nobody uses goes, once."""
+        try:
+            return bring()
+        except OSError as error:
+            if not is_full(error) or self._max_bytes is None or not evict(self._folder, 0):
+                raise
+        return bring()
+
     def _on_disk(self, checkpoint: Checkpoint, origin: Origin) -> LocalCheckpoint | None:
         for folder, record in self._shelf(checkpoint).copies():
-            if (record.origin, record.dtype) == (origin, self._dtype):
+            if record.serves(origin, self._dtype_of(checkpoint)):
                 lease = Lease(folder)
                 if self._is_usable(folder, record, checkpoint):
                     self._publish(folder, record)
@@ -147,11 +167,11 @@ class CheckpointCache:
     def _from_bucket(self, checkpoint: Checkpoint, origin: Origin, damaged: set[str]) -> LocalCheckpoint | None:
         """`damaged` gets the digest of each published copy that is not what its record says."""
         for record in self._published.records(checkpoint.name):
-            if (record.origin, record.dtype) == (origin, self._dtype):
+            if record.serves(origin, self._dtype_of(checkpoint)):
                 try:
                     return self._download(checkpoint, record)
                 except (NoSuchObject, DigestMismatch, CheckpointUnusable):
-                    damaged.add(record.sha256)
+                    damaged.add(record.digest)
                     facts = {"checkpoint": checkpoint.name}
                     _log.warning("checkpoint.published_copy_damaged", extra=facts, exc_info=True)
         return None
@@ -159,32 +179,40 @@ class CheckpointCache:
     def _download(self, checkpoint: Checkpoint, record: Record) -> LocalCheckpoint:
         shelf = self._shelf(checkpoint)
         self._evict(sum(facts.size for facts in record.files.values()))
-        with shelf.incoming(record.sha256) as folder:
+        with shelf.incoming(record.digest) as folder:
             self._published.download(record, folder)
-            expect_loadable(folder / MODEL, checkpoint, _vocab(folder, checkpoint))
+            _expect_loadable(folder, checkpoint)
             placed, lease = shelf.place(folder, record)
-        mark_published(placed)
+        with not_in_the_way():
+            mark_published(placed, self._published.bucket)
         return _local(checkpoint, placed, record, "bucket", lease)
 
     def _from_source(self, checkpoint: Checkpoint, origin: Origin, damaged: set[str]) -> LocalCheckpoint:
-        shelf = self._shelf(checkpoint)
-        with shelf.incoming(_digest_of(origin)) as raw, shelf.staging() as folder:
-            sources = self._sources.of(checkpoint)
-            fetched = {name: self._sources.fetch(source, raw) for name, source in sources.items()}
-            with self._dropped_if_damaged(checkpoint, fetched[MODEL].path):
-                self._expect_known(checkpoint, fetched[MODEL].path)
-            for name in sources.keys() - {MODEL}:
+        shelf, on_hub = self._shelf(checkpoint), checkpoint.on_hub
+        self._evict(self._sources.size(checkpoint))
+        with shelf.incoming(digest_of(origin)) as raw, shelf.staging() as folder:
+            fetched = {name: self._sources.fetch(source, raw) for name, source in self._sources.of(checkpoint).items()}
+            self._evict(2 * sum(each.path.stat().st_size for each in fetched.values()))
+            kept_as_is = fetched.keys() if checkpoint.is_vocoder else fetched.keys() - {model_name(checkpoint)}
+            for name in kept_as_is:
                 copy(fetched[name].path, folder / name)
-            vocab = _vocab(folder, checkpoint)
-            with self._dropped_if_damaged(checkpoint, fetched[MODEL].path):
-                done = prepare(fetched[MODEL], folder / MODEL, checkpoint, vocab, dtype=self._dtype, watch=self._watch)
-            files = records.measure(folder, origin, {MODEL: done.sha256})
-            record = _describe(checkpoint, origin, done.mended, self._dtype, files)
+            done = Prepared("", None, "any")
+            if not checkpoint.is_vocoder:
+                done = self._prepare(fetched[model_name(checkpoint)], folder, checkpoint)
+            files = records.measure(folder, origin, {model_name(checkpoint): done.sha256})
+            record = records.describe(checkpoint, origin, done.mended, done.precision, files)
             placed, lease = shelf.place(folder, record)
-        self._publish(placed, record, again=record.sha256 in damaged)
-        if checkpoint.on_hub:
-            drop(fetched[MODEL].path, self._hub_folder)
+        self._publish(placed, record, again=record.digest in damaged)
+        for each in fetched.values() if on_hub else ():
+            with not_in_the_way():
+                drop(each.path, self._hub_folder)
         return _local(checkpoint, placed, record, _came_from(checkpoint), lease)
+
+    def _prepare(self, model: Fetched, folder: Path, checkpoint: Checkpoint) -> Prepared:
+        with self._dropped_if_damaged(checkpoint, model.path):
+            expect_known(checkpoint, model.path)
+            vocab, dtype = _vocab(folder, checkpoint), self._dtype_of(checkpoint)
+            return prepare(model, folder / model_name(checkpoint), checkpoint, vocab, dtype=dtype, watch=self._watch)
 
     @contextmanager
     def _dropped_if_damaged(self, checkpoint: Checkpoint, path: Path) -> Iterator[None]:
@@ -199,11 +227,13 @@ class CheckpointCache:
 
     def _publish(self, folder: Path, record: Record, *, again: bool = False) -> None:
         """Tell the others, once. If the bucket takes nothing, they fetch for themselves; the next load here tries again."""
-        if (is_published(folder) and not again) or not os.access(folder.parent, os.W_OK):
+        bucket = self._published.bucket
+        if (is_published(folder, bucket) and not again) or not os.access(folder.parent, os.W_OK):
             return
         try:
             self._published.publish(folder, record, again=again)
-            mark_published(folder)
+            with not_in_the_way():
+                mark_published(folder, bucket)
         except (ServiceError, DigestMismatch, NoSuchObject) as error:
             code = error.code if isinstance(error, ServiceError) else type(error).__name__
             _log.warning("checkpoint.not_published", extra={"checkpoint": record.name, "code": code})
@@ -211,7 +241,7 @@ class CheckpointCache:
     def _is_usable(self, folder: Path, record: Record, checkpoint: Checkpoint) -> bool:
         """The first time in this process every byte is digested: a disk may change them without a trace."""
         try:
-            expect_loadable(folder / MODEL, checkpoint, _vocab(folder, checkpoint))
+            _expect_loadable(folder, checkpoint)
             usable = records.is_intact(folder, record, trust_time=folder in self._proved)
         except (CheckpointUnusable, FileNotFoundError):
             usable = False
@@ -223,75 +253,36 @@ class CheckpointCache:
 
     def _evict(self, needed: int) -> None:
         if self._max_bytes is not None:
-            evict(self._folder, max(self._max_bytes - needed, 0))
+            with not_in_the_way():
+                evict(self._folder, max(self._max_bytes - needed, 0))
 
-    def _expect_known(self, checkpoint: Checkpoint, path: Path) -> None:
-        if checkpoint.sha256 and records.sha256_of(path) != checkpoint.sha256:
-            raise CheckpointUnusable(
-                f"{path.name} is not the file that the catalogue knows as {checkpoint.name!r}: its sha256 differs"
-            )
+    def _dtype_of(self, checkpoint: Checkpoint) -> Dtype:
+        """XTTS computes in fp32 on every device: halved weights would be other weights."""
+        return "keep" if checkpoint.engine == "xtts" else self._dtype
 
     def _shelf(self, checkpoint: Checkpoint) -> Shelf:
         return Shelf(self._folder, checkpoint.name)
 
 
-@contextmanager
-def _disk_trouble_explained() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        code = errno.errorcode.get(error.errno or 0, "UNKNOWN")
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        what = (
-            "the disk is full: make room, or set MODEL_CACHE_MAX_GB so that checkpoints out of use go"
-            if full
-            else f"a checkpoint's file can't be read or written ({error.strerror})"
-        )
-        raise CheckpointUnusable(
-            f"{what}. MODEL_CACHE_DIR must be a folder that this user may write, with 3 GB free for a checkpoint",
-            os_code=code,
-        ) from error
+def _expect_loadable(folder: Path, checkpoint: Checkpoint) -> None:
+    if not checkpoint.is_vocoder:  # whose file f5_tts reads itself; its sha256 is all that is known of it here
+        expect_loadable(folder / model_name(checkpoint), checkpoint, _vocab(folder, checkpoint))
 
 
 def _vocab(folder: Path, checkpoint: Checkpoint) -> Path | None:
-    return folder / VOCAB if checkpoint.vocab else None
+    return folder / vocab_name(checkpoint) if checkpoint.vocab else None
 
 
 def _came_from(checkpoint: Checkpoint) -> CameFrom:
     return "hub" if checkpoint.on_hub else "bucket" if checkpoint.in_bucket else "folder"
 
 
-def _digest_of(origin: Origin) -> str:
-    return hashlib.sha256(json.dumps(dict(origin), sort_keys=True).encode()).hexdigest()
-
-
-def _describe(
-    checkpoint: Checkpoint, origin: Origin, repair: str, dtype: Dtype, files: Mapping[FileName, FileFacts]
-) -> Record:
-    return Record(
-        name=checkpoint.name,
-        config=checkpoint.config,
-        architecture=Architecture.model_validate({"backbone": checkpoint.backbone, "arch": dict(checkpoint.arch)}),
-        model=MODEL,
-        vocab=VOCAB if checkpoint.vocab else None,
-        vocoder="vocoder" if checkpoint.vocoder else None,
-        languages=checkpoint.languages,
-        license=checkpoint.license,
-        commercial=checkpoint.commercial,
-        note=checkpoint.note,
-        origin=dict(origin),
-        repair=repair,
-        dtype=dtype,
-        files=dict(files),
-    )
-
-
 def _local(checkpoint: Checkpoint, folder: Path, record: Record, came_from: CameFrom, lease: Lease) -> LocalCheckpoint:
     return LocalCheckpoint(
         checkpoint=checkpoint,
-        model_path=folder / MODEL,
+        model_path=folder / record.main,
         vocab_path=_vocab(folder, checkpoint),
-        vocoder_path=folder / "vocoder" if checkpoint.vocoder else None,
+        vocoder_path=folder / record.vocoder if record.vocoder else None,
         sha256=record.sha256,
         came_from=came_from,
         repaired=bool(record.repair),

@@ -6,8 +6,8 @@ A checkpoint is named in catalog.yaml, or it is a folder with a `checkpoint.json
     {"name": "my-voice", "config": "F5TTS_v1_Base", "model": "model.safetensors", "vocab": "vocab.txt",
      "license": "cc-by-nc-4.0", "commercial": false}
 
-`config` names a configuration of f5_tts, unless `architecture` gives the DiT's arguments itself. `vocab` (default: f5_tts's
-own) and `vocoder` (a folder with config.yaml and pytorch_model.bin; default: the hub's Vocos) lie in the same folder;
+`config` names a configuration of f5_tts, or is XTTS_v2 (a fine-tune of it too; `model` is a .pth then, and `vocab` its vocab.json),
+unless `architecture` gives the class's arguments itself. `vocab` (default: f5_tts's own) and `vocoder` (a folder with config.yaml and pytorch_model.bin; default: the hub's Vocos) lie in the same folder;
 `languages` and `note` are told to callers. `config: unknown` is an answer too: such a checkpoint can be named, not used.
 The folder may also lie in the bucket (model_cache.library).
 """
@@ -19,16 +19,19 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from omegaconf import OmegaConf
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from cloning.errors import CheckpointUnusable, InvalidRequest
 from cloning.keys import ID_PATTERN
+from cloning.names import EngineName
 from cloning.object_keys import check_key
+from model_cache.families import ARGUMENTS, XTTS, XTTS_V2, XTTS_V2_ARGS, Backbone, engine_of
 
 HUB = "hf://"
 BUCKET = "bucket:"
 UNKNOWN = "unknown"
 CARD = "checkpoint.json"
+VOCOS = "Vocos"
 _CATALOG = Path(__file__).with_name("catalog.yaml")
 
 
@@ -55,12 +58,20 @@ class Checkpoint:
     sha256: str | None = None
 
     @property
+    def engine(self) -> EngineName:
+        return engine_of(self.backbone)
+
+    @property
     def on_hub(self) -> bool:
         return self.source.startswith(HUB)
 
     @property
     def in_bucket(self) -> bool:
         return self.source.startswith(BUCKET)
+
+    @property
+    def is_vocoder(self) -> bool:
+        return self.backbone == VOCOS
 
 
 def _inside(path: str) -> str:
@@ -77,14 +88,14 @@ class Architecture(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    backbone: Literal["DiT"] = "DiT"
+    backbone: Backbone = "DiT"
     arch: dict[str, Any]
 
     @field_validator("arch")
     @classmethod
-    def _has_a_width(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if not isinstance(value.get("dim"), int):
-            raise ValueError("must hold the arguments of the class, `dim` among them")  # noqa: TRY004 - pydantic collects ValueError
+    def _can_be_built(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "backbone" in info.data:  # else that is what is wrong
+            ARGUMENTS[info.data["backbone"]].model_validate(value)
         return value
 
 
@@ -125,6 +136,32 @@ class Entry(BaseModel):
 def entries() -> dict[str, Entry]:
     """The catalogue, by name."""
     return {name: Entry.model_validate(entry) for name, entry in _read(_CATALOG).items()}
+
+
+def configs_by_digest() -> dict[str, tuple[str, str]]:
+    """Of each file whose sha256 the catalogue knows: the entry's name and configuration (not where that is unknown)."""
+    return {
+        entry.sha256: (name, entry.config)
+        for name, entry in entries().items()
+        if entry.sha256 and entry.config != UNKNOWN
+    }
+
+
+def default_vocoder() -> Checkpoint:
+    """The Vocos that speaks where a checkpoint has none of its own: f5_tts's default."""
+    return Checkpoint(
+        name="vocos-mel-24khz",
+        source="hf://charactr/vocos-mel-24khz/pytorch_model.bin",
+        config="vocos-mel-24khz",
+        backbone=VOCOS,
+        arch={},
+        vocab=None,
+        vocoder="hf://charactr/vocos-mel-24khz",
+        languages=(),
+        license="mit",
+        commercial=True,
+        note="turns spectrograms into sound",
+    )
 
 
 def find(name_or_folder: str) -> Checkpoint:
@@ -207,12 +244,14 @@ def _read(path: Path) -> Any:
 
 
 def published(config: str) -> Architecture:
-    """The architecture of one of f5_tts's own configurations, without importing f5_tts (it would import torch)."""
+    """The architecture of XTTS v2, or of one of f5_tts's own configurations, without importing f5_tts (it would import torch)."""
+    if config == XTTS_V2:
+        return Architecture(backbone=XTTS, arch=dict(XTTS_V2_ARGS))
     folder = f5_folder() / "configs"
     choices = sorted(path.stem for path in folder.glob("F5TTS_*.yaml"))
     if config not in choices:
         raise CheckpointUnusable(
-            f"unknown configuration {config!r}: choose one of {', '.join(choices)}, or give `architecture`"
+            f"unknown configuration {config!r}: choose one of {', '.join(choices)}, {XTTS_V2}, or give `architecture`"
         )
     model = _read(folder / f"{config}.yaml")["model"]
     return Architecture(backbone=model["backbone"], arch=model["arch"])

@@ -52,7 +52,7 @@ class Contents:
     A checkpoint file. `kind` "torch" is what torch.save writes; `size` is the file's, in bytes; `count` counts all tensors.
 
     `others` names what the dictionaries hold beside tensors. `foreign` are the classes and functions that the file asks for
-    and that torch.load(weights_only=True) refuses; `root` is the outermost object of a torch file, with inert stand-ins.
+    and that torch.load(weights_only=True) refuses; `data_start` is where a safetensors file's tensors begin, in bytes; `root` is the outermost object of a torch file, with inert stand-ins.
     """
 
     kind: Literal["safetensors", "torch"]
@@ -63,6 +63,7 @@ class Contents:
     others: Mapping[Wrapper, tuple[str, ...]] = field(default_factory=dict)
     foreign: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    data_start: int = 0
     root: Any = None
 
     @property

@@ -16,6 +16,7 @@ from model_cache import layouts, xtts
 from model_cache.catalog import published
 from model_cache.contents import Contents
 from model_cache.diagnosis import Diagnosis, Verdict, refused
+from model_cache.families import XTTS
 from model_cache.layouts import Wanted
 from model_cache.reading import read_contents
 
@@ -89,6 +90,10 @@ def inspect_for(path: Path, wanted: Wanted, *, name: str | None = None) -> Inspe
 
 
 def _diagnose(contents: Contents, wanted: Wanted) -> Diagnosis:
+    if wanted.backbone == XTTS:
+        if xtts.is_xtts(contents):
+            return xtts.diagnose(contents, wanted.vocabulary, wanted.arch)
+        return refused("not-xtts", f"it is no XTTS model, and the configuration {wanted.config!r} is one of XTTS")
     if not xtts.is_xtts(contents):
         return layouts.diagnose(contents, wanted)
     if wanted.backbone:

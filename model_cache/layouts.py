@@ -185,12 +185,12 @@ def _compare(weights: Mapping[str, Tensor], wanted: Wanted) -> dict[str, Any] | 
     """The architecture if the weights are exactly its own, else what is amiss."""
     shapes = {name: tensor.shape for name, tensor in weights.items()}
     backbone = backbone_of(shapes)
-    numbers = numbers_of(shapes)
     if backbone not in {"DiT", "UNetT"}:
         what = backbone or "no known backbone"
         return [f"unknown architecture ({what}): it has {', '.join(sorted(shapes)[:3])}"]
     if wanted.backbone and wanted.backbone != backbone:
         return [f"its backbone is {backbone}, the configuration needs {wanted.backbone}"]
+    numbers = numbers_of(shapes)
     arch, vocabulary = wanted.arch or numbers, wanted.vocabulary or (numbers or {}).get("vocabulary")
     if arch is None or vocabulary is None:
         return [*listed("missing", {TEXT_EMBEDDING} - shapes.keys())] or [
@@ -199,7 +199,7 @@ def _compare(weights: Mapping[str, Tensor], wanted: Wanted) -> dict[str, Any] | 
     amiss = differences(weights, expected_keys(arch, vocabulary, backbone), embedding=[TEXT_EMBEDDING], row_0=1)
     if amiss and wanted.arch and numbers:
         amiss = [*_other_numbers(numbers, wanted), *amiss]
-    return amiss or _described(weights, wanted)
+    return amiss or _described(weights, wanted, numbers)
 
 
 def _other_numbers(numbers: Mapping[str, Any], wanted: Wanted) -> Iterator[str]:
@@ -211,9 +211,11 @@ def _other_numbers(numbers: Mapping[str, Any], wanted: Wanted) -> Iterator[str]:
         yield f"size mismatch: it has {there}, the configuration {wanted.config or 'asked for'} has {needed}"
 
 
-def _described(weights: Mapping[str, Tensor], wanted: Wanted) -> dict[str, Any]:
+def _described(
+    weights: Mapping[str, Tensor], wanted: Wanted, numbers: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     shapes = {name: tensor.shape for name, tensor in weights.items()}
-    numbers = numbers_of(shapes) or {}
+    numbers = numbers or numbers_of(shapes) or {}
     backbone = backbone_of(shapes)
     return {
         "family": "e2-tts" if backbone == "UNetT" else "f5-tts",

@@ -17,6 +17,7 @@ class Lease:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._release = weakref.finalize(self, _unlock, _locked(lock_of(folder)), os.getpid())
 
     def release(self) -> None:

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from cloning import keys
 from cloning.errors import CheckpointUnusable, InvalidRequest, LicenseRefused
+from cloning.names import EngineName
 from cloning.ports import NoSuchObject, ObjectStore
 from model_cache.catalog import BUCKET, CARD, UNKNOWN, Checkpoint, Entry, entries, find, of_card, parse_card
 
@@ -63,11 +64,19 @@ class Library:
             )
         return of_card(card, BUCKET + keys.checkpoint_folder(name).rstrip("/"))
 
-    def check(self, name: str, *, commercial: bool = False) -> None:
-        """Refuse what `find` refuses, and weights that don't allow commercial use if that is asked for (LicenseRefused)."""
+    def check(
+        self, name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None
+    ) -> None:
+        """
+        Refuse what `find` refuses, weights of another engine, and weights that don't do what is asked for.
+
+        That is commercial use (LicenseRefused) and a language, if the checkpoint says which ones it speaks (InvalidRequest).
+        """
         checkpoint = self.find(name)
+        _expect_engine(checkpoint, engine)
+        _expect_language(checkpoint, language)
         if commercial and not checkpoint.commercial:
-            allowed = [name for name, entry in self._entries.items() if entry.commercial and entry.config != UNKNOWN]
+            allowed = [each for each, entry in self._entries.items() if entry.commercial and entry.config != UNKNOWN]
             raise LicenseRefused(
                 f"the weights of {checkpoint.name!r} are not for commercial use (licence {checkpoint.license}): choose others "
                 f"({', '.join(allowed)}, or your own), or leave require_commercial out",
@@ -91,3 +100,19 @@ class Library:
         except (CheckpointUnusable, InvalidRequest) as error:
             return Listed(name, BUCKET, "", (), "", commercial=False, note="", problem=error.message)
         return Listed(name, found.source, found.config, found.languages, found.license, found.commercial, found.note)
+
+
+def _expect_engine(checkpoint: Checkpoint, engine: EngineName) -> None:
+    if checkpoint.engine != engine:
+        raise InvalidRequest(
+            f"checkpoint {checkpoint.name!r} is for the engine {checkpoint.engine!r}, and {engine!r} is to speak with it: "
+            f"send engine {checkpoint.engine!r}, or another checkpoint", field="checkpoint", engine=engine,
+        )  # fmt: skip
+
+
+def _expect_language(checkpoint: Checkpoint, language: str | None) -> None:
+    if language and checkpoint.languages and language.split("-")[0] not in checkpoint.languages:
+        raise InvalidRequest(
+            f"checkpoint {checkpoint.name!r} speaks {', '.join(checkpoint.languages)}, not {language!r}: choose another "
+            "checkpoint or engine, or leave language out to try it", field="language", choices=list(checkpoint.languages),
+        )  # fmt: skip

@@ -1,63 +1,102 @@
-"""From a source's file to the one that f5_tts loads, in the dtype that is wanted."""
+"""From a source's file to the one that the engine's loader takes, in the dtype that is wanted."""
 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from cloning.errors import CheckpointUnusable
-from model_cache.catalog import Checkpoint, f5_folder
+from model_cache.catalog import Checkpoint, configs_by_digest
 from model_cache.inspection import Inspection, inspect_for
-from model_cache.layouts import Wanted
-from model_cache.record import Dtype
-from model_cache.repair import copy, expect_loadable, rename_private, repair
+from model_cache.record import Dtype, Precision, sha256_of
+from model_cache.repair import copy, expect_loadable, rename_private, repair, wanted_by
 from model_cache.sources import Fetched
-from model_cache.vocabulary import vocabulary_size
+from model_cache.tensorcopy import becomes_half
 from model_cache.watch import Watch, by_totals
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was mended, or '', and the new file's sha256 if it is known without reading it again."""
+    """What was mended, or '', the new file's sha256 if it is known without reading it again, and whom it serves."""
 
     mended: str
     sha256: str | None
+    precision: Precision
 
 
 def prepare(
     source: Fetched, out: Path, checkpoint: Checkpoint, vocab: Path | None, *, dtype: Dtype, watch: Watch
 ) -> Prepared:
     """
-    Write `out`, proved to be what f5_tts's strict loader takes.
+    Write `out`, proved to be what the engine's strict loader takes.
 
-    A private source is renamed in place where names are all that must change; any other source stays as it is. Raises
+    A private source is renamed in place where names are all that must change; any other source stays as it is. The caller syncs
+    the file. Raises
     CheckpointUnusable if no known layout fits.
     """
-    entries = vocabulary_size(vocab or f5_folder() / "infer/examples/vocab.txt")
-    wanted = Wanted(checkpoint.config, checkpoint.backbone, checkpoint.arch, entries)
-    inspection = inspect_for(source.path, wanted, name=out.name)
+    inspection = inspect_for(source.path, wanted_by(checkpoint, vocab), name=out.name)
     if inspection.verdict == "refused":
         raise CheckpointUnusable(
             f"the file of checkpoint {checkpoint.name!r} is not what its configuration {checkpoint.config!r} needs: {inspection.reason}",
             checkpoint=checkpoint.name,
         )
-    prepared = _moved(source, out, inspection) if dtype == "keep" else None
+    halvable = any(becomes_half(tensor) for tensor in inspection.diagnosis.kept.values())
+    precision: Precision = dtype if halvable else "any"
+    prune = inspection.layout.endswith("-trainer")  # a loader that takes it would read what training left, every time
+    prepared = None if prune or (dtype == "fp16" and halvable) else _moved(source, out, inspection, precision)
     if prepared is None:
         with watch(f"repair {checkpoint.name}", inspection.bytes) as progress:
-            done = repair(source.path, out, inspection=inspection, dtype=dtype, progress=by_totals(progress))
+            told = by_totals(progress)
+            done = repair(
+                source.path,
+                out,
+                inspection=inspection,
+                dtype=dtype,
+                prune=prune,
+                digest=True,
+                durable=False,
+                progress=told,
+            )
         if done.how == "nothing":
             copy(source.path, out, share=checkpoint.on_hub)
-        prepared = Prepared(_said(inspection, halved=dtype == "fp16" and done.how != "nothing"), done.sha256)
+        pruned = prune and inspection.verdict == "ready"
+        prepared = Prepared(_said(inspection, halved=precision == "fp16", pruned=pruned), done.sha256, precision)
     expect_loadable(out, checkpoint, vocab)
     return prepared
 
 
-def _moved(source: Fetched, out: Path, inspection: Inspection) -> Prepared | None:
+def expect_known(checkpoint: Checkpoint, path: Path) -> None:
+    """
+    Raises CheckpointUnusable if a source is not the file that the catalogue knows, or is one that it knows with another configuration.
+
+    v0 and v1 files hold the same names and shapes: with the other's configuration they would speak gibberish.
+    """
+    known = configs_by_digest()
+    if not known and not checkpoint.sha256:
+        return
+    digest = sha256_of(path)
+    if checkpoint.sha256 and digest != checkpoint.sha256:
+        raise CheckpointUnusable(
+            f"{path.name} is not the file that the catalogue knows as {checkpoint.name!r}: its sha256 differs"
+        )
+    name, config = known.get(digest, (checkpoint.name, checkpoint.config))
+    if config != checkpoint.config:
+        raise CheckpointUnusable(
+            f"{path.name} is the file that the catalogue knows as {name!r}, with the configuration {config!r}; checkpoint "
+            f"{checkpoint.name!r} says {checkpoint.config!r}, with which it would speak gibberish: mend its card, or name that one",
+            checkpoint=checkpoint.name,
+        )
+
+
+def _moved(source: Fetched, out: Path, inspection: Inspection, precision: Precision) -> Prepared | None:
     """A private file under its new name, if it is ready or new names make it so; no tensor is read or written."""
     if not source.private or (inspection.verdict != "ready" and rename_private(source.path, inspection) is None):
         return None
     shutil.move(source.path, out)
-    return Prepared(_said(inspection, halved=False), None)
+    return Prepared(_said(inspection, halved=False), None, precision)
 
 
-def _said(inspection: Inspection, *, halved: bool) -> str:
-    return "; ".join(filter(None, [inspection.reason, "its weights were halved to fp16" if halved else ""]))
+def _said(inspection: Inspection, *, halved: bool, pruned: bool = False) -> str:
+    said = [inspection.reason]
+    said += ["its weights were halved to fp16"] if halved else []
+    said += ["what training left beside the weights was dropped"] if pruned else []
+    return "; ".join(filter(None, said))

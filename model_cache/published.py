@@ -1,10 +1,11 @@
 """
-Loadable copies in the bucket: `checkpoints/<name>/<sha256>/`, with the record as `checkpoint.json`.
+Loadable copies in the bucket: `checkpoints/<name>/<digest>/`, with the record as `checkpoint.json`.
 
-The record is written last, and only if it isn't there: whoever reads it can rely on the files that it names. The keys are
-named by the model's digest and the same source gives the same bytes, so workers that publish at once write the same objects.
+The record is written last: whoever reads it can rely on the files that it names. The keys are named by the digest over all
+files, so no record ever names others, and workers that publish at once write the same objects.
 """
 
+import hashlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,8 @@ class Published:
     def __init__(self, store: ObjectStore, watch: Watch) -> None:
         self._store = store
         self._watch = watch
+        self.bucket = hashlib.sha256(store.identity.encode()).hexdigest()[:16]
+        """Names the bucket on a disk that knows several."""
 
     def names(self) -> list[str]:
         """The checkpoints of which something is in the bucket."""
@@ -34,14 +37,17 @@ class Published:
 
     def records(self, name: str) -> Iterator[Record]:
         """What is published of a checkpoint; damaged records are passed over."""
+        return (record for _, record in self.found(name) if record)
+
+    def found(self, name: str) -> Iterator[tuple[str, Record | None]]:
+        """Each folder of a published copy, and its record: None if it is damaged, or one of another folder."""
         for info in self._store.list(keys.checkpoint_folder(name)):
             if info.key.endswith(f"/{CARD}") and info.key != keys.checkpoint_card(name):
                 try:
                     record = records.parse(self._store.get(info.key).body)
                 except NoSuchObject:  # removed since it was listed
                     continue
-                if record and info.key == key_of(record, CARD):
-                    yield record
+                yield info.key.split("/")[-2], record if record and info.key == key_of(record, CARD) else None
 
     def download(self, record: Record, folder: Path) -> None:
         """Bring the files, each checked by its sha256; what an earlier attempt brought whole is kept."""
@@ -54,12 +60,16 @@ class Published:
 
     def publish(self, folder: Path, record: Record, *, again: bool = False) -> bool:
         """
-        Make sure that the bucket has the copy; returns whether anything was sent.
+        Make sure that the bucket has the copy; returns whether its files were sent.
 
-        `again` sends the files even if the record is there, because they were found damaged.
+        `again` sends the files even if the record is there, because they were found damaged. Where only what is said of the
+        copy has changed (a note, a licence), the record alone is written.
         """
         wanted = records.as_in_bucket(record)
-        if not again and self._holds(wanted):
+        stored = None if again else self._stored(wanted)
+        if stored:
+            if stored != wanted:
+                self._point_to(wanted)
             return False
         for name, facts in record.files.items():
             with self._watch(f"upload {record.name}/{name}", facts.size) as progress:
@@ -73,11 +83,13 @@ class Published:
         """The files of a published copy that are not there, or of another size; costs one HEAD a file."""
         return [name for name, facts in record.files.items() if self._size(key_of(record, name)) != facts.size]
 
-    def _holds(self, wanted: Record) -> bool:
+    def _stored(self, wanted: Record) -> Record | None:
+        """The record that names the same files."""
         try:
-            return records.parse(self._store.get(key_of(wanted, CARD)).body) == wanted
+            stored = records.parse(self._store.get(key_of(wanted, CARD)).body)
         except NoSuchObject:
-            return False
+            return None
+        return stored if stored and (stored.name, stored.files) == (wanted.name, wanted.files) else None
 
     def _point_to(self, record: Record) -> None:
         key, body, kind = key_of(record, CARD), records.to_bytes(record), content_type(CARD)
@@ -101,4 +113,4 @@ class Published:
 
 def key_of(record: Record, name: str) -> str:
     """Where a file of the copy is in the bucket."""
-    return keys.checkpoint_file(record.name, record.sha256, name.replace("/", "."))
+    return keys.checkpoint_file(record.name, record.digest, name.replace("/", "."))

@@ -5,7 +5,7 @@ from pathlib import Path
 from cloning.errors import CheckpointUnusable
 from model_cache.contents import Contents, Tensor
 from model_cache.picklefile import is_archive, legacy, read_archive
-from model_cache.tensorfile import read_header
+from model_cache.tensorfile import HEADER_LENGTH, Header, TensorInfo, read_header
 
 
 def read_contents(path: Path) -> Contents:
@@ -33,7 +33,18 @@ def read_contents(path: Path) -> Contents:
             }
         },
         metadata=header.metadata,
+        data_start=header.data_start,
     )
+
+
+def header_of(contents: Contents) -> Header:
+    """The header of a safetensors file, from what was read of it."""
+    tensors = {
+        name: TensorInfo(tensor.dtype, tensor.shape, begin, begin + tensor.size)
+        for name, tensor in contents.dicts[()].items()
+        for begin in [tensor.begin - contents.data_start]
+    }
+    return Header(tensors, contents.metadata, contents.data_start - HEADER_LENGTH)
 
 
 def _no_checkpoint(start: bytes) -> str | None:

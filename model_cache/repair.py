@@ -7,20 +7,19 @@ formats and types. What was written is read back, compared bit for bit with the 
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 from cloning.errors import CheckpointUnusable
+from model_cache.appearing import appearing
 from model_cache.catalog import Checkpoint, f5_folder
+from model_cache.families import entries_of
 from model_cache.inspection import Inspection, inspect, inspect_for
 from model_cache.layouts import Wanted
+from model_cache.reading import header_of
 from model_cache.tensorcopy import Progress, becomes_half
 from model_cache.tensorfile import rename_in_place
-from model_cache.vocabulary import vocabulary_size
 from model_cache.writing import Options, Written, rename_into, write_safetensors, write_torch
 
 How = Literal["nothing", "in-place-rename", "compacting-copy", "converted"]
@@ -28,7 +27,7 @@ How = Literal["nothing", "in-place-rename", "compacting-copy", "converted"]
 
 @dataclass(frozen=True)
 class Repaired:
-    """What was done. `sha256` is the new file's; None if nothing was written, or only a header."""
+    """What was done. `sha256` is the new file's, if it was asked for and a file was written."""
 
     how: How
     bytes_written: int
@@ -42,15 +41,17 @@ def repair(
     inspection: Inspection | None = None,
     dtype: Literal["keep", "fp16"] = "keep",
     prune: bool = False,
-    digest: bool = True,
+    digest: bool = False,
+    durable: bool = True,
     progress: Progress | None = None,
 ) -> Repaired:
     """
     Write `out`, loadable, from `source`; appears whole or not at all. A ready file is left alone: `out` stays absent.
 
-    `dtype` "fp16" casts every float, which is what f5_tts does on a GPU. `prune` also writes a ready file anew, with nothing but
-    what loading needs; without `digest` its sha256 is not taken, which costs as much as a copy. Raises CheckpointUnusable if the file is refused or changed since `inspection`, ValueError for an `out`
-    with another ending than loaders go by, FileExistsError, OSError.
+    `dtype` "fp16" casts every float, which is what f5_tts does on a GPU. `prune` writes a ready file anew too, with nothing but the
+    weights (a trainer's of XTTS loads, and is three times too large). `digest` takes the new file's sha256, which costs more
+    than a copy; unless it is `durable` the disk is not waited for. Raises CheckpointUnusable if the file is refused or changed
+    since `inspection`, ValueError for an `out` with another ending than loaders go by, FileExistsError, OSError.
     """
     inspection = inspection or inspect(source)
     _expect_repairable(source, inspection)
@@ -59,8 +60,8 @@ def repair(
     if inspection.verdict == "ready" and not half and not prune:
         return Repaired("nothing", 0, None)
     _expect_place(out, diagnosis.output)
-    with _appearing(out) as new:
-        how, written = _write(source, new, inspection, Options(half, digest, progress))
+    with appearing(out) as new:
+        how, written = _write(source, new, inspection, Options(half, digest, durable, progress))
         after = inspect_for(new, inspection.wanted)
         if after.verdict != "ready":
             raise CheckpointUnusable(
@@ -80,33 +81,14 @@ def rename_private(path: Path, inspection: Inspection) -> Repaired | None:
     _expect_repairable(path, inspection)
     old = {tensor: name for name, tensor in inspection.contents.dicts[()].items()}
     renames = {old[tensor]: name for name, tensor in inspection.diagnosis.kept.items()}
-    rename_in_place(path, {before: after for before, after in renames.items() if before != after})
+    changed = {before: after for before, after in renames.items() if before != after}
+    rename_in_place(path, changed, header_of(inspection.contents))
     return Repaired("in-place-rename", inspection.contents.size - sum(t.size for t in old), None)
-
-
-def make_loadable(source: Path, target: Path, checkpoint: Checkpoint, vocab: Path | None) -> str:
-    """
-    Write `target`: what `source` holds, so that f5_tts's strict loader takes it. Returns what was mended, or ''.
-
-    `vocab` is the checkpoint's own vocab.txt. `source` stays as it is; a hub file that needs nothing shares its bytes with
-    `target` where the disk allows it. Raises CheckpointUnusable if no known layout fits.
-    """
-    inspection = inspect_for(source, _wanted(checkpoint, vocab), name=target.name)
-    if inspection.verdict == "refused":
-        raise CheckpointUnusable(
-            f"the file of checkpoint {checkpoint.name!r} is not what its configuration {checkpoint.config!r} needs: {inspection.reason}",
-            checkpoint=checkpoint.name,
-        )
-    if inspection.verdict == "ready":
-        copy(source, target, share=checkpoint.on_hub)
-    else:
-        repair(source, target, inspection=inspection)
-    return inspection.reason
 
 
 def expect_loadable(model: Path, checkpoint: Checkpoint, vocab: Path | None) -> None:
     """Raises CheckpointUnusable unless f5_tts's strict loader would take the file as it is."""
-    found = inspect_for(model, _wanted(checkpoint, vocab))
+    found = inspect_for(model, wanted_by(checkpoint, vocab))
     if found.verdict != "ready":
         raise CheckpointUnusable(
             f"the file of checkpoint {checkpoint.name!r} is not loadable as it is: {found.reason}",
@@ -127,8 +109,9 @@ def copy(source: Path, target: Path, *, share: bool = False) -> None:
     shutil.copyfile(source, target)
 
 
-def _wanted(checkpoint: Checkpoint, vocab: Path | None) -> Wanted:
-    entries = vocabulary_size(vocab or f5_folder() / "infer/examples/vocab.txt")
+def wanted_by(checkpoint: Checkpoint, vocab: Path | None) -> Wanted:
+    """What a checkpoint's file must be; `vocab` None is f5_tts's own vocab.txt. Raises CheckpointUnusable if it can't be read."""
+    entries = entries_of(checkpoint.backbone, vocab, f5_folder() / "infer/examples/vocab.txt")
     return Wanted(checkpoint.config, checkpoint.backbone, checkpoint.arch, entries)
 
 
@@ -146,21 +129,6 @@ def _expect_place(out: Path, output: str) -> None:
         raise ValueError(f"{out.name} must end in {ending}: loaders go by it")
     if out.exists():
         raise FileExistsError(f"{out.name} exists already: remove it or choose another name")
-
-
-@contextmanager
-def _appearing(out: Path) -> Iterator[Path]:
-    """A place beside `out`, on the same disk; what is there at the end becomes `out`."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=out.parent, prefix=".repair-") as folder:
-        new = Path(folder) / out.name
-        yield new
-        new.replace(out)
-    descriptor = os.open(out.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _names_suffice(inspection: Inspection, *, half: bool) -> bool:

@@ -1,19 +1,18 @@
 """
 The loadable copies of one checkpoint on this disk.
 
-    FOLDER/<name>/<sha256>/             one copy: it appears by a rename and is whole then
-    FOLDER/<name>/<sha256>.lock         who uses it (model_cache.lease)
-    FOLDER/<name>/<sha256>.published    the bucket has it
-    FOLDER/<name>/.staging-<host>-*/    a copy in the making
-    FOLDER/<name>/.incoming-<sha256>/   files on their way; a broken transfer goes on from them
-    FOLDER/<name>.lock                  one process at a time brings a copy
+    FOLDER/<name>/<digest>/                      one copy: it appears by a rename and is whole then
+    FOLDER/<name>/<digest>.lock                  who uses it (model_cache.lease)
+    FOLDER/<name>/<digest>.published-<bucket>    that bucket has it
+    FOLDER/<name>/.staging-<host>-*/             a copy in the making
+    FOLDER/<name>/.incoming-<host>-<digest>/     files on their way; a broken transfer goes on from them
+    FOLDER/.locks/<name>                         one process at a time brings a copy
+
+A copy's digest is over all of its files and their origins, so a copy is never replaced by another one while somebody uses it.
 """
 
 import fcntl
-import os
-import re
 import shutil
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,12 +24,13 @@ from cloning.errors import CheckpointUnusable
 from cloning.partial import UNFINISHED
 from cloning.ports import DigestMismatch, NoSuchObject
 from model_cache import record as records
+from model_cache.appearing import sync, this_machine
 from model_cache.catalog import CARD
 from model_cache.lease import Lease
 from model_cache.record import Record
 
 _STALE_S = 24 * 3600.0
-
+_ABANDONED_S = 900.0  # a store that sends nothing for so long was given up
 
 # The hidden folders that a cache makes; others are their owners'.
 _OURS = (".staging-", ".incoming-")
@@ -41,7 +41,7 @@ class Shelf:
 
     def __init__(self, root: Path, name: str) -> None:
         self._folder = root / name
-        self._lock = root / f"{name}.lock"
+        self._lock = root / ".locks" / name  # no checkpoint has such a name
 
     def copies(self) -> Iterator[tuple[Path, Record]]:
         """Each copy's folder and record; whether the files are still the record's is for the reader to check."""
@@ -51,6 +51,7 @@ class Shelf:
     def one_writer(self) -> Iterator[None]:
         """Wait for the lock and hold it; what dead writers left is cleared away. Its holder's death frees it."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock.parent.mkdir(exist_ok=True)
         with self._lock.open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             try:
@@ -68,7 +69,7 @@ class Shelf:
             try:
                 self._sweep()
                 for digest in finished:
-                    shutil.rmtree(self._folder / f".incoming-{digest}", ignore_errors=True)
+                    shutil.rmtree(self._incoming(digest), ignore_errors=True)
             finally:
                 fcntl.flock(file, fcntl.LOCK_UN)
 
@@ -85,9 +86,11 @@ class Shelf:
         """
         A folder for files that a store sends, by the digest of what they are; with what earlier attempts brought.
 
-        It stays after failures that may pass, so that the next attempt goes on, and goes after all others and at the end.
+        It stays after failures that may pass, so that the next attempt goes on, and goes after all others and at the end. On
+        a volume that machines share each has its own; what a dead one left is taken over.
         """
-        folder = self._folder / f".incoming-{digest}"
+        folder = self._incoming(digest)
+        self._take_over(folder, digest)
         folder.mkdir(exist_ok=True)
         try:
             yield folder
@@ -97,21 +100,39 @@ class Shelf:
         shutil.rmtree(folder, ignore_errors=True)
 
     def place(self, folder: Path, record: Record) -> tuple[Path, Lease]:
-        """Give a finished folder its record and its place; a copy that is there already goes. Returns it, held."""
+        """
+        Give a finished folder its record and its place; returns it, held.
+
+        A damaged copy that is there goes, with what is known of it. A whole one stays: a machine that shares the volume was
+        faster, and may be using it.
+        """
         for leftover in folder.rglob(f".*{UNFINISHED}"):
             leftover.unlink()
         records.write(folder, records.as_on_disk(record, folder))
         for path in folder.rglob("*"):
-            _sync(path)
-        target = self._folder / record.sha256
+            sync(path)
+        target = self._folder / record.digest
         lease = Lease(target)
+        if _is_whole(target):
+            return target, lease
+        _forget_marks(target)
         old = self._folder / f"{staging_prefix()}{uuid4().hex}"
         if target.exists():
             target.rename(old)
         folder.rename(target)
-        _sync(self._folder)
+        sync(self._folder)
         shutil.rmtree(old, ignore_errors=True)
         return target, lease
+
+    def _incoming(self, digest: str) -> Path:
+        return self._folder / f".incoming-{this_machine()}-{digest}"
+
+    def _take_over(self, folder: Path, digest: str) -> None:
+        """A rename: of several machines one gets it."""
+        for other in self._folder.glob(f".incoming-*-{digest}"):
+            if not folder.exists() and time.time() - _touched(other) > _ABANDONED_S:
+                with suppress(OSError):
+                    other.rename(folder)
 
     def _sweep(self) -> None:
         """
@@ -137,35 +158,47 @@ def copies_in(folder: Path) -> Iterator[tuple[Path, Record]]:
             record = records.parse(card.read_bytes())
         except OSError:  # evicted since the folder was read, or not ours to read
             continue
-        if record and record.sha256 == card.parent.name:
+        if record and record.digest == card.parent.name:
             yield card.parent, record
 
 
-def is_published(folder: Path) -> bool:
-    """Whether the bucket is known to have this copy."""
-    return _mark(folder).exists()
+def is_published(folder: Path, bucket: str) -> bool:
+    """Whether that bucket is known to have this copy."""
+    return _mark(folder, bucket).exists()
 
 
-def mark_published(folder: Path) -> None:
-    """Remember that the bucket has this copy."""
-    _mark(folder).touch()
+def mark_published(folder: Path, bucket: str) -> None:
+    """Remember that that bucket has this copy."""
+    _mark(folder, bucket).touch()
 
 
 def forget(folder: Path) -> None:
     """Remove a copy that nobody uses (the caller holds it alone). It disappears at once, by a rename."""
     grave = folder.with_name(f"{staging_prefix()}{uuid4().hex}")
-    _mark(folder).unlink(missing_ok=True)
+    _forget_marks(folder)
     folder.rename(grave)
     shutil.rmtree(grave, ignore_errors=True)
 
 
-def _mark(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.published")
+def _mark(folder: Path, bucket: str) -> Path:
+    return folder.with_name(f"{folder.name}.published-{bucket}")
+
+
+def _forget_marks(folder: Path) -> None:
+    for mark in folder.parent.glob(f"{folder.name}.published-*"):
+        mark.unlink(missing_ok=True)
+
+
+def _is_whole(folder: Path) -> bool:
+    for path, record in copies_in(folder.parent):
+        if path == folder:
+            return records.is_intact(folder, record, trust_time=False)
+    return False
 
 
 def staging_prefix() -> str:
     """How the hidden folders of this machine's writers begin."""
-    return f".staging-{re.sub(r'[^A-Za-z0-9]', '_', socket.gethostname())}-"
+    return f".staging-{this_machine()}-"
 
 
 def _touched(folder: Path) -> float:
@@ -173,11 +206,3 @@ def _touched(folder: Path) -> float:
         return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
     except OSError:  # it is being filled, or removed, right now
         return time.time()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,18 +1,15 @@
 """Where a checkpoint's files come from: the hub, a folder on this disk, or the bucket as its owner filled it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from cloning.errors import CheckpointUnusable
-from cloning.ports import NoSuchObject, ObjectStore
+from cloning.ports import NoSuchObject, ObjectInfo, ObjectStore
 from model_cache import record as records
 from model_cache.catalog import BUCKET, CARD, HUB, Checkpoint
 from model_cache.hub import FetchHub
-from model_cache.record import MODEL, VOCAB, VOCODER, FileName
+from model_cache.record import VOCODER, VOCOS_FILES, FileName, Origin, model_name, vocab_name
 from model_cache.watch import Watch
-
-Origin = Mapping[FileName, str]
 
 
 @dataclass(frozen=True)
@@ -33,9 +30,11 @@ class Sources:
 
     def of(self, checkpoint: Checkpoint) -> dict[FileName, str]:
         """Each of the checkpoint's files, and where it is."""
-        sources: dict[FileName, str] = {MODEL: checkpoint.source}
+        if checkpoint.is_vocoder:
+            return {name: f"{checkpoint.vocoder}/{PurePosixPath(name).name}" for name in VOCOS_FILES}
+        sources: dict[FileName, str] = {model_name(checkpoint): checkpoint.source}
         if checkpoint.vocab:
-            sources[VOCAB] = checkpoint.vocab
+            sources[vocab_name(checkpoint)] = checkpoint.vocab
         if checkpoint.vocoder:
             folder = checkpoint.vocoder.rstrip("/")
             sources |= {name: f"{folder}/{name.removeprefix('vocoder/')}" for name in VOCODER}
@@ -44,6 +43,16 @@ class Sources:
     def origin(self, checkpoint: Checkpoint) -> Origin:
         """What a loadable copy must have been made from: a URL of the hub, a version in the bucket, or these very bytes."""
         return {name: self._identity(source) for name, source in self.of(checkpoint).items()}
+
+    def size(self, checkpoint: Checkpoint) -> int:
+        """The bytes of the files, as far as they are known before they are here: the hub's are not."""
+        found = 0
+        for source in self.of(checkpoint).values():
+            if source.startswith(BUCKET):
+                found += self._head(source).size
+            elif not source.startswith(HUB):
+                found += _existing(Path(source)).stat().st_size
+        return found
 
     def fetch(self, source: str, folder: Path) -> Fetched:
         """The file on this disk, brought to `folder` if it is in the bucket. Raises CheckpointUnusable if it is missing."""
@@ -65,11 +74,13 @@ class Sources:
             return source
         if not source.startswith(BUCKET):
             return f"sha256:{records.sha256_of(_existing(Path(source)))}"
+        return f"{source}@{self._head(source).etag}"
+
+    def _head(self, source: str) -> ObjectInfo:
         try:
-            info = self._store.head(source.removeprefix(BUCKET))
+            return self._store.head(source.removeprefix(BUCKET))
         except NoSuchObject as error:
             raise _missing(PurePosixPath(source).name) from error
-        return f"{source}@{info.etag}"
 
 
 def _existing(path: Path) -> Path:

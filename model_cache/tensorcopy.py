@@ -1,22 +1,23 @@
 """
 A tensor's bytes from one file into another, at constant memory: as they are, without their gaps, or in half precision.
 
-What was written is read back and compared with what it must be, while the disk stores it.
+What was written is read back and compared with what it must be, while the next bytes are copied and the disk stores the last.
 """
 
 import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from cloning.errors import CheckpointUnusable
 from model_cache.contents import WEIGHT_TYPES, Tensor, row_major
 
-BLOCK = 8 << 20  # bytes
+BLOCK = 32 << 20  # bytes
 _STEP = 1 << 20  # bytes, of what passes through here
 _STRETCH = 1 << 18  # bytes, of what is only looked at
 
@@ -78,30 +79,81 @@ def _continues(last: Piece, piece: Piece) -> bool:
 
 
 def transfer(
-    reader: int, writer: int, work: Iterable[Piece], *, digest: Any = None, progress: Progress | None = None
+    reader: int,
+    writer: int,
+    work: Iterable[Piece],
+    *,
+    digest: Any = None,
+    durable: bool = True,
+    progress: Progress | None = None,
 ) -> None:
     """
     Write the pieces, which follow each other without a gap, and prove each by reading it back; `digest` takes their bytes.
 
-    `reader` and `writer` are file descriptors. Raises CheckpointUnusable if the source shrinks, if what was written is not
-    what it must be, or if a value doesn't fit half precision; OSError if the disk is full.
+    `reader` and `writer` are file descriptors; a `durable` file is on the disk at the end. Raises CheckpointUnusable if the
+    source shrinks, if what was written is not what it must be, or if a value doesn't fit half precision; OSError if the disk
+    is full.
     """
     work = list(work)
     total, done = sum(piece.size for piece in work), 0
-    for piece in work:
-        for offset, size in _blocks(piece):
-            _write(reader, writer, piece, offset, size)
-            done += size
-            if progress:
-                progress(done, total)
-    # The disk takes its time to store what was written; it is compared and digested meanwhile.
-    with ThreadPoolExecutor(2) as pool:
-        proofs = [pool.submit(compare, reader, writer, work)]
-        if digest and work:
-            proofs.append(pool.submit(_digest, writer, work[0].begin, total, digest))
-        os.fsync(writer)
-        for proof in proofs:
+    with _Behind(reader, writer, digest, store=durable) as behind:
+        for piece in work:
+            for offset, size in _blocks(piece):
+                _write(reader, writer, piece, offset, size)
+                behind.follow(piece, offset, size)
+                done += size
+                if progress:
+                    progress(done, total)
+        if durable:
+            os.fsync(writer)
+        behind.finish()
+
+
+class _Behind:
+    """What follows the copy, each on a thread of its own: the disk's writing, the comparison and the digest."""
+
+    def __init__(self, reader: int, writer: int, digest: Any, *, store: bool) -> None:
+        self._reader, self._writer, self._digest, self._store = reader, writer, digest, store
+        self._unstored: tuple[int, int] | None = None
+        self._proofs: list[Future[None]] = []
+        self._threads = ExitStack()
+        # One thread each: a digest takes the blocks in their order, and the disk should too.
+        self._storing, self._comparing, self._digesting = (
+            self._threads.enter_context(ThreadPoolExecutor(1)) for _ in range(3)
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.close()
+
+    def follow(self, piece: Piece, offset: int, size: int) -> None:
+        """These bytes are written."""
+        begin = piece.begin + offset
+        self._proofs.append(self._comparing.submit(_compare, self._reader, self._writer, piece, offset, size))
+        if self._digest:
+            self._proofs.append(self._digesting.submit(_digest, self._writer, begin, size, self._digest))
+        start = self._unstored[0] if self._unstored else begin
+        self._unstored = (start, begin + size)
+        if self._store and begin + size - start >= BLOCK:
+            self._storing.submit(_begin_to_store, self._writer, start, begin + size - start)
+            self._unstored = None
+
+    def finish(self) -> None:
+        """Wait for the proofs; raises what they raise."""
+        for proof in self._proofs:
             proof.result()
+
+
+def _begin_to_store(file: int, begin: int, size: int) -> None:
+    """
+    Have the disk write these bytes now, while others are copied: the last fsync finds little to do then.
+
+    The advice means "not needed soon"; Linux starts to write what is dirty then, and keeps it in memory until it is written.
+    """
+    with suppress(OSError):
+        os.posix_fadvise(file, begin, size, os.POSIX_FADV_DONTNEED)
 
 
 def read_blocks(reader: int, tensor: Tensor, *, half: bool) -> Iterator[bytes]:

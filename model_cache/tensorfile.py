@@ -21,6 +21,7 @@ from cloning.errors import CheckpointUnusable
 from model_cache.contents import BITS
 
 MAX_HEADER = 100_000_000  # bytes; the library's own limit
+HEADER_LENGTH = 8  # bytes, of the u64
 ALIGNMENT = 8  # bytes; the library pads its headers so that the data begins at a multiple of it
 
 
@@ -45,16 +46,16 @@ class Header:
     @property
     def data_start(self) -> int:
         """Where the tensors' bytes begin, in bytes from the start of the file."""
-        return 8 + self.length
+        return HEADER_LENGTH + self.length
 
 
 def read_header(path: Path) -> Header:
     """The header of a safetensors file. Raises CheckpointUnusable if the file breaks a rule, OSError if it can't be read."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        start = file.read(8)
+        start = file.read(HEADER_LENGTH)
         length = int.from_bytes(start, "little")
-        if len(start) < 8 or length > min(MAX_HEADER, size - 8):  # noqa: PLR2004 - the u64 itself
+        if len(start) < HEADER_LENGTH or length > min(MAX_HEADER, size - HEADER_LENGTH):
             raise _damaged(path, f"its header should have {length} bytes, the whole file has {size}")
         text = file.read(length)
     header = _parse(path, text)
@@ -62,14 +63,14 @@ def read_header(path: Path) -> Header:
     return header
 
 
-def rename_in_place(path: Path, renames: Mapping[str, str]) -> None:
+def rename_in_place(path: Path, renames: Mapping[str, str], header: Header | None = None) -> None:
     """
     Give tensors other names by writing the header anew; no tensor moves. Tensors that `renames` doesn't name keep theirs.
 
-    The file must be the caller's own: a crash in the middle leaves it unreadable. Raises ValueError if the new header is
+    `header` is the file's, if it is known. The file must be the caller's own: a crash in the middle leaves it unreadable. Raises ValueError if the new header is
     longer than the old one, or two tensors would share a name; the file is unchanged then.
     """
-    header = read_header(path)
+    header = header or read_header(path)
     tensors = {renames.get(name, name): info for name, info in header.tensors.items()}
     if len(tensors) < len(header.tensors):
         raise ValueError("two tensors would share a name")
@@ -77,7 +78,7 @@ def rename_in_place(path: Path, renames: Mapping[str, str]) -> None:
     with path.open("r+b") as file:
         file.write(start)
         file.flush()
-        os.fsync(file.fileno())
+        os.fdatasync(file.fileno())  # the size stays
 
 
 def encode_header(tensors: Mapping[str, TensorInfo], metadata: Mapping[str, str], length: int | None = None) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any
 from model_cache.contents import Contents, Tensor, Wrapper
 from model_cache.diagnosis import Diagnosis, counted, differences, listed, refused
 from model_cache.unpickling import Call
-from model_cache.xtts_keys import INTEGER, VOCABULARY, expected_keys, numbers_of
+from model_cache.xtts_keys import INTEGER, VOCABULARY, expected_keys, numbers_of, other_numbers
 
 _BOOKKEEPING = "_initialized"  # an attribute of coqui-tts's objects, and no setting
 _CONFIG_DEPTH, _CONFIG_ITEMS = 8, 10_000
@@ -59,8 +59,8 @@ def is_xtts(contents: Contents) -> bool:
     return any(_looks_like(tensors) for tensors in contents.dicts.values())
 
 
-def diagnose(contents: Contents, vocabulary: int | None = None) -> Diagnosis:
-    """What must be done with a file so that XTTS's loader takes it strictly and leaves it as it is."""
+def diagnose(contents: Contents, vocabulary: int | None = None, args: Mapping[str, Any] | None = None) -> Diagnosis:
+    """What must be done with a file so that XTTS's loader takes it strictly and leaves it as it is; `args` are XttsArgs's."""
     if strangers := sorted(set(contents.foreign) - _CONFIGS):
         return refused("foreign-classes", f"the file asks for code that is not XTTS's: {', '.join(strangers[:5])}")
     holders = [
@@ -80,7 +80,12 @@ def diagnose(contents: Contents, vocabulary: int | None = None) -> Diagnosis:
         sure = ("gpt.gpt.ln_f.weight", "gpt.text_embedding.weight", "gpt.mel_embedding.weight")
         return refused(layout, "; ".join(listed("missing", [n for n in sure if n not in weights])) or "it is cut down")
     architecture = _described(numbers, weights)
-    amiss = [*_conflicts(seen), *_compare(weights, numbers, vocabulary), *listed("unexpected", seen.strange)]
+    amiss = [
+        *other_numbers(numbers, args or {}),
+        *_conflicts(seen),
+        *_compare(weights, numbers, vocabulary),
+        *listed("unexpected", seen.strange),
+    ]
     if amiss:
         return refused(layout, "; ".join(amiss), architecture)
     return _verdict(contents, holders[0], seen, layout, architecture, weights)

@@ -5,7 +5,8 @@ tests/contract/test_xtts_checkpoints.py compares the table with the real class o
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from model_cache.contents import Shape, Shapes
 
@@ -14,6 +15,16 @@ INTEGER = "num_batches_tracked"  # the end of the names of the tensors that are 
 
 _MELS = 80
 _LATENTS, _PERCEIVER_INNER = 32, 512
+# Each number, the argument of XttsArgs that it comes from, and how much larger the tensor is.
+_ARGUMENTS = {
+    "channels": ("gpt_n_model_channels", 0),
+    "layers": ("gpt_layers", 0),
+    "audio_tokens": ("gpt_num_audio_tokens", 0),
+    "audio_positions": ("gpt_max_audio_tokens", 3),
+    "text_positions": ("gpt_max_text_tokens", 2),
+    "decoder_in": ("decoder_input_dim", 0),
+}
+_DECODER_CHANNELS = 512  # no argument of XttsArgs
 _SPEAKER = 512  # numbers that describe a speaker
 _UPSAMPLING = ((16, 2), (16, 4), (4, 8), (4, 16))  # (kernel, by how much fewer channels than at the start come out)
 _RESBLOCK_KERNELS = (3, 7, 11)
@@ -46,6 +57,15 @@ def numbers_of(shapes: Shapes) -> dict[str, int] | None:
         **{number: shapes[name][axis] for number, (name, axis) in sources.items()},
         "layers": min(max(layers, default=-1) + 1, len(shapes)),
     }
+
+
+def other_numbers(numbers: Mapping[str, int], args: Mapping[str, Any]) -> Iterator[str]:
+    """What makes a file one of another size than `args` (of XttsArgs) say; nothing without them."""
+    for number, (name, more) in _ARGUMENTS.items():
+        if name in args and numbers[number] != args[name] + more:
+            yield f"size mismatch: its {name} is {numbers[number] - more}, the configuration has {args[name]}"
+    if args and numbers["decoder_channels"] != _DECODER_CHANNELS:
+        yield f"size mismatch: its decoder has {numbers['decoder_channels']} channels, coqui-tts makes {_DECODER_CHANNELS}"
 
 
 def _under(prefix: str, shapes: Shapes) -> dict[str, Shape]:

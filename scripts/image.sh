@@ -4,13 +4,14 @@
 #   IMAGE             name of the image (f5-tts-worker)
 #   BASE_IMAGE        base to build on; unset: the Dockerfile's own, or where it can't be pulled one made by base_image.sh
 #   BAKE_CHECKPOINT   checkpoint to put into the image (none)
+#   XTTS              1: with the engine XTTS (0)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 image=${IMAGE:-f5-tts-worker}
 made_here=localhost/f5-tts-worker-base:bookworm
 health='{"input": {"action": "health"}}'
-arguments=(--build-arg "BAKE_CHECKPOINT=${BAKE_CHECKPOINT:-}")
+arguments=(--build-arg "BAKE_CHECKPOINT=${BAKE_CHECKPOINT:-}" --build-arg "XTTS=${XTTS:-0}")
 export BUILDAH_ISOLATION=${BUILDAH_ISOLATION:-chroot}  # needs no daemon and no user namespaces
 
 say() { echo "image.sh: $*" >&2; }

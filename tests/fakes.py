@@ -12,7 +12,8 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from cloning.errors import TranscriptionFailed
-from cloning.ports import EngineFacts, F5Parameters, Reference, Samples, Transcript, go_on
+from cloning.names import EngineName
+from cloning.ports import EngineFacts, Parameters, Reference, Samples, Transcript, go_on
 
 Value = TypeVar("Value")
 
@@ -46,11 +47,11 @@ class ToneEngine:
     sample_rate = 24_000
 
     def __init__(self, before_speaking: Callable[[str], None] = lambda _: None) -> None:
-        self.history: list[tuple[str, int, F5Parameters]] = []
+        self.history: list[tuple[str, int, Parameters]] = []
         self.before_speaking = before_speaking
         self.facts = EngineFacts(
             engine="tone", device="cpu", dtype="float32", sampler="none", checkpoint="tone", checkpoint_sha256="0" * 64,
-            checkpoint_license="none", checkpoint_note="a stand-in of the tests", vocoder="none",
+            checkpoint_license="none", checkpoint_note="a stand-in of the tests", license_notice="none", vocoder="none",
         )  # fmt: skip
 
     def speak(
@@ -59,15 +60,19 @@ class ToneEngine:
         text: str,
         *,
         seed: int,
-        parameters: F5Parameters,
+        parameters: Parameters,
         before_step: Callable[[], None] = go_on,
+        frugal: bool = False,
     ) -> Samples:
         self.before_speaking(text)
-        for _ in range(parameters.nfe_step):
+        for _ in range(getattr(parameters, "nfe_step", 1)):
             before_step()
         self.history.append((text, seed, parameters))
         length = int(len(text.encode()) * 1200 / parameters.speed)
         return (np.random.default_rng(seed).standard_normal(length) * 0.05).astype(np.float32)
+
+    def memory(self) -> dict[str, object]:
+        return {"loaded_on": "cpu", "gpu_bytes": 0, "host_bytes": 0}
 
 
 class EchoTranscriber:
@@ -85,6 +90,9 @@ class EchoTranscriber:
             raise TranscriptionFailed("silence")
         return Transcript(self.words, self.model)
 
+    def memory(self) -> dict[str, object]:
+        return {"loaded_on": "cpu", "gpu_bytes": 0, "host_bytes": 0}
+
 
 class Always(Generic[Value]):
     """`Models` that are loaded already, whatever their name."""
@@ -92,11 +100,16 @@ class Always(Generic[Value]):
     def __init__(self, model: Value) -> None:
         self._model = model
 
-    def check(self, name: str, *, commercial: bool = False) -> None:
+    def check(
+        self, name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None
+    ) -> None:
         pass
 
-    def get(self, name: str) -> Value:
+    def get(self, name: str, *, device: str | None = None) -> Value:
         return self._model
+
+    def unload(self, *, forget: bool = False) -> None:
+        pass
 
     def loaded(self) -> dict[str, object] | None:
         return None

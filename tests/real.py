@@ -2,14 +2,28 @@
 
 from pathlib import Path
 
+from assembly import f5_files, xtts_files
 from engines.f5 import F5Engine
-from handler import f5_files
+from engines.tiny_xtts import make_xtts_checkpoint
+from engines.xtts import XttsEngine
 from local.folder_store import FolderStore
 from model_cache.cache import CheckpointCache
 from model_cache.catalog import find
+from tests.conftest import ROOT
 
 
 def load_tiny_engine(checkpoint: Path, folder: Path, sampler: str = "auto") -> F5Engine:
     """The small checkpoint, brought through the cache (its keys need repair), on the CPU."""
     local = CheckpointCache(FolderStore(folder / "bucket"), folder / "models").local(find(str(checkpoint)))
     return F5Engine.load(f5_files(local, None), "cpu", sampler)
+
+
+def tiny_xtts() -> Path:
+    """The small XTTS checkpoint with random weights, made once and kept."""
+    return make_xtts_checkpoint(ROOT / ".cache" / "tiny-xtts")
+
+
+def load_tiny_xtts(folder: Path) -> XttsEngine:
+    """The small XTTS, brought through the cache (its configuration is pickled), on the CPU."""
+    local = CheckpointCache(FolderStore(folder / "bucket"), folder / "models").local(find(str(tiny_xtts())))
+    return XttsEngine.load(xtts_files(local), "cpu", license_accepted=True)

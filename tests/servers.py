@@ -7,6 +7,7 @@ signatures strictly and ignores conditional writes. A server that can't start fa
 
 import os
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, Literal
 
 from cloning.settings import Settings
 
@@ -115,12 +116,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Fault:
-    """What a client gets instead of the true reply: another status, another length, or the first `keep` bytes of the body."""
+    """
+    What a client gets instead of the true reply: another status, another length, or the first `keep` bytes of the body.
+
+    Or nothing at all: with `cut` the connection is reset, "before" the server hears of the request or "after" it was done.
+    """
 
     status: int = 0
     code: str = ""
     length: int | None = None
     keep: int = 0
+    cut: Literal["", "before", "after"] = ""
 
 
 @dataclass
@@ -129,8 +135,11 @@ class Faults:
 
     endpoint_url: str
     choose: Callable[[Request], Fault | None] = lambda _: None
+    witness: Callable[[Request, bytes, int], None] = lambda *_: None  # told body and status of what the server answered
     deaf_to: tuple[str, ...] = ()  # headers that the server never hears
+    hidden: tuple[str, ...] = ()  # headers that the client never hears
     seen: list[Request] = field(default_factory=list)
+    sent: list[tuple[Request, int]] = field(default_factory=list)  # and how many bytes of a body the client got
 
     def cut_once(self, keep: int, *, part: str = "", length: int | None = None) -> None:
         """The first reply to a GET (of the range that starts with `part`) ends after `keep` bytes, and may say so in its length."""
@@ -155,8 +164,7 @@ class Faults:
 def spoiling(server: Server) -> Iterator[tuple[Server, Faults]]:
     """A proxy in front of a server. Signatures are of the proxy's host name, so the server must not check them (moto)."""
     faults = Faults("")
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), _handler(server, faults))
-    listener.daemon_threads = True
+    listener = _Listener(("127.0.0.1", 0), _handler(server, faults))
     faults.endpoint_url = f"http://127.0.0.1:{listener.server_port}"
     thread = Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -168,6 +176,16 @@ def spoiling(server: Server) -> Iterator[tuple[Server, Faults]]:
         thread.join()
 
 
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that died in the middle is nothing to tell of."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
     class Spoiler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"  # boto3 waits for a `100 Continue`, which 1.0 has not
@@ -177,7 +195,10 @@ def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
             request = Request(self.command, self.path, dict(self.headers))
             faults.seen.append(request)
             fault = faults.choose(request)
-            status, headers, content = _refusal(fault) if fault and fault.status else self._ask(body)
+            if fault and fault.cut:
+                self._cut(request, body, fault)
+                return
+            status, headers, content = _refusal(fault) if fault and fault.status else self._ask(request, body)
             if fault and fault.length is not None:
                 headers["Content-Length"] = str(fault.length)
             self.send_response_only(status)
@@ -187,11 +208,21 @@ def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.close_connection = True
             if self.command != "HEAD":
-                self.wfile.write(content[: fault.keep] if fault and not fault.status else content)
+                told = content[: fault.keep] if fault and not fault.status else content
+                self.wfile.write(told)
+                faults.sent.append((request, len(told)))
 
         do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _answer  # noqa: N815 - the names that http.server calls
 
-        def _ask(self, body: bytes) -> Reply:
+        def _cut(self, request: Request, body: bytes, fault: Fault) -> None:
+            if fault.cut == "after":
+                self._ask(request, body)
+            self.close_connection = True
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST, not FIN
+            self.rfile.close()
+            self.connection.close()
+
+        def _ask(self, request: Request, body: bytes) -> Reply:
             passed = {
                 name: value
                 for name, value in self.headers.items()
@@ -200,7 +231,12 @@ def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
             with closing(HTTPConnection(server.endpoint_url.removeprefix("http://"))) as upstream:
                 upstream.request(self.command, self.path, body or None, passed)
                 reply = upstream.getresponse()
-                headers = {name: value for name, value in reply.getheaders() if name.lower() not in _OF_ONE_HOP}
+                headers = {
+                    name: value
+                    for name, value in reply.getheaders()
+                    if name.lower() not in (*_OF_ONE_HOP, *faults.hidden)
+                }
+                faults.witness(request, body, reply.status)
                 return reply.status, headers, reply.read()
 
         def log_message(self, *_: object) -> None:

@@ -61,6 +61,11 @@ def on_hub(folder: Path) -> Checkpoint:
     return replace(find(str(folder)), source=URL, vocab=None, vocoder=None)
 
 
+def folder_of(local: LocalCheckpoint) -> str:
+    """The digest that names the copy, on the disk and in the bucket."""
+    return local.model_path.parent.name
+
+
 def load_officially(local: LocalCheckpoint) -> None:
     """f5_tts's own loader, strict as it is."""
     import_f5().load_model(
@@ -214,21 +219,21 @@ def test_a_damaged_published_copy_is_replaced(
     machine: Callable[[str], CheckpointCache], store: FolderStore, on_hub: Checkpoint, tmp_path: Path
 ) -> None:
     """A bit lost in the bucket is found by its sha256: the next worker goes to the source, and publishes a whole copy."""
-    sha256 = machine("a").local(on_hub).sha256
-    damage(tmp_path / "bucket" / "checkpoints" / NAME / sha256 / "model.safetensors", at=50_000)
+    whole = machine("a").local(on_hub)
+    damage(tmp_path / "bucket" / "checkpoints" / NAME / folder_of(whole) / "model.safetensors", at=50_000)
 
     found = [machine(name).local(on_hub) for name in ("b", "c")]
 
     assert [local.came_from for local in found] == ["hub", "bucket"]
-    assert sha256_of(found[1].model_path) == sha256
+    assert sha256_of(found[1].model_path) == whole.sha256
 
 
 def test_without_its_record_nothing_is_published(
     machine: Callable[[str], CheckpointCache], store: FolderStore, on_hub: Checkpoint
 ) -> None:
     """The record is written last: files of a worker that died while publishing are not believed."""
-    sha256 = machine("a").local(on_hub).sha256
-    store.delete(f"checkpoints/{NAME}/{sha256}/{CARD}")
+    copy = folder_of(machine("a").local(on_hub))
+    store.delete(f"checkpoints/{NAME}/{copy}/{CARD}")
 
     assert machine("b").local(on_hub).came_from == "hub"
 
@@ -237,8 +242,8 @@ def test_a_damaged_record_is_no_record(
     machine: Callable[[str], CheckpointCache], store: FolderStore, on_hub: Checkpoint
 ) -> None:
     """Neither a record that is no JSON, nor one that names files outside of its folder, is followed."""
-    sha256 = machine("a").local(on_hub).sha256
-    key = f"checkpoints/{NAME}/{sha256}/{CARD}"
+    copy = folder_of(machine("a").local(on_hub))
+    key = f"checkpoints/{NAME}/{copy}/{CARD}"
     record = json.loads(store.get(key).body)
     record["files"]["../../x"] = record["files"]["model.safetensors"]
 
@@ -282,7 +287,7 @@ def test_an_unknown_layout_is_refused_with_the_reason(
         machine("a").local(find(str(folder)))
 
     assert list(store.list()) == []
-    assert [path for path in (tmp_path / "a").rglob("*") if path.is_file()] == [tmp_path / "a" / f"{NAME}.lock"]
+    assert [path for path in (tmp_path / "a").rglob("*") if path.is_file()] == [tmp_path / "a" / ".locks" / NAME]
 
 
 def test_a_bucket_that_takes_nothing_does_not_stop_the_worker(on_hub: Checkpoint, hub: Hub, tmp_path: Path) -> None:
@@ -346,3 +351,30 @@ def test_the_hub_is_asked_through_its_own_client(hub: Hub, tmp_path: Path) -> No
     assert size == str(hub.file.stat().st_size)
     assert refusal.startswith(f"True {URL}x can't be fetched")
     assert torch == "False"
+
+
+@pytest.mark.parametrize(("known", "said"), [("F5TTS_Base", "F5TTS_v1_Base"), ("F5TTS_v1_Base", "F5TTS_Base")])
+def test_a_known_file_with_the_other_configuration_is_refused(
+    folder: Path, store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: str, said: str
+) -> None:
+    """v0 and v1 files look the same and load with either configuration; the catalogue's digest tells them apart."""
+    entry = {"source": URL, "config": known, "languages": ["en"], "license": "MIT", "commercial": True, "note": ""}
+    catalogue = tmp_path / "catalog.json"
+    catalogue.write_text(json.dumps({"official": entry | {"sha256": sha256_of(folder / "model.safetensors")}}))
+    monkeypatch.setattr("model_cache.catalog._CATALOG", catalogue)
+    card = json.loads((folder / CARD).read_text())
+    for config, usable in ((said, False), (known, True)):
+        (folder / CARD).write_text(json.dumps(card | {"config": config}))
+        cache = CheckpointCache(store, tmp_path / config)
+        if usable:
+            assert cache.local(find(str(folder))).checkpoint.config == known
+        else:
+            with pytest.raises(CheckpointUnusable, match=f"knows as 'official'.*{known}.*says '{said}'"):
+                cache.local(find(str(folder)))
+
+
+@pytest.mark.parametrize("name", ["F5TTS_Base", "F5TTS_v1_Base", "F5-TTS-pt-br"])
+def test_a_name_brings_its_own_configuration(name: str) -> None:
+    """A request names a checkpoint and never a configuration: the catalogue can't give one the other's."""
+    assert find(name).arch["text_mask_padding"] is ("v1" in name)
+    assert find(name).config == ("F5TTS_v1_Base" if "v1" in name else "F5TTS_Base")

@@ -1,4 +1,4 @@
-"""What an engine promises, kept by the real F5-TTS on a small checkpoint and by the tests' stand-in."""
+"""What an engine promises, kept by the real F5-TTS and the real XTTS on small checkpoints, and by the tests' stand-in."""
 
 import glob
 import hashlib
@@ -13,14 +13,16 @@ import pytest
 from cloning.audio import check_and_make_canonical
 from cloning.errors import CheckpointUnusable, Interrupted
 from cloning.planning import plan_speech
-from cloning.ports import Engine, F5Parameters, Reference
+from cloning.ports import Engine, F5Parameters, Parameters, Reference, XttsParameters
 from cloning.synthesis import speak_with, synthesize
 from engines.f5 import F5Engine, F5Files
+from engines.xtts import XttsEngine
 from tests.conftest import SPOKEN
 from tests.fakes import ToneEngine
-from tests.real import load_tiny_engine
+from tests.real import load_tiny_engine, load_tiny_xtts
 
 QUICK = F5Parameters(nfe_step=4)
+OWN: dict[str, Parameters] = {"f5": QUICK, "tone": QUICK, "xtts": XttsParameters()}
 TEXT = "The quick brown fox jumps over the lazy dog."
 
 
@@ -30,13 +32,25 @@ def f5(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> F5Eng
 
 
 @pytest.fixture(scope="module")
+def xtts(tmp_path_factory: pytest.TempPathFactory) -> XttsEngine:
+    return load_tiny_xtts(tmp_path_factory.mktemp("xtts"))
+
+
+@pytest.fixture(scope="module")
 def official(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> F5Engine:
     return load_tiny_engine(tiny_checkpoint, tmp_path_factory.mktemp("official"), sampler="official")
 
 
-@pytest.fixture(params=["f5", "official", "tone"])
+@pytest.fixture(params=["f5", "official", "xtts", "tone"])
 def engine(request: pytest.FixtureRequest) -> Engine:
-    return ToneEngine() if request.param == "tone" else request.getfixturevalue(request.param)
+    loaded: Engine = ToneEngine() if request.param == "tone" else request.getfixturevalue(request.param)
+    return loaded
+
+
+@pytest.fixture
+def own(engine: Engine) -> Parameters:
+    """The engine's own values, quick ones where there are such."""
+    return OWN[engine.facts.engine]
 
 
 @pytest.fixture(scope="module")
@@ -44,32 +58,39 @@ def reference(human_wav: bytes, tmp_path_factory: pytest.TempPathFactory) -> Ref
     canonical, _ = check_and_make_canonical(human_wav)
     path = tmp_path_factory.mktemp("voice") / "reference.wav"
     path.write_bytes(canonical.wav)
-    return Reference(path, SPOKEN, hashlib.sha256(canonical.wav).hexdigest(), canonical.duration)
+    return Reference(path, SPOKEN, hashlib.sha256(canonical.wav).hexdigest(), canonical.duration, "en")
 
 
-def test_speech_is_finite_float32_mono(engine: Engine, reference: Reference) -> None:
-    """Shape [n], nominally within full scale, longer for a longer text."""
-    wave = engine.speak(reference, TEXT, seed=1, parameters=QUICK)
+def test_speech_is_finite_float32_mono(engine: Engine, own: Parameters, reference: Reference) -> None:
+    """Shape [n], nominally within full scale."""
+    wave = engine.speak(reference, TEXT, seed=1, parameters=own)
 
-    assert (wave.dtype.name, wave.ndim) == ("float32", 1)
+    assert (wave.dtype.name, wave.ndim, bool(wave.any())) == ("float32", 1, True)
     assert np.isfinite(wave).all()
-    assert len(engine.speak(reference, TEXT * 2, seed=1, parameters=QUICK)) > len(wave) > engine.sample_rate / 2
+    assert np.abs(wave).max() <= 1.5
 
 
-def test_a_seed_reproduces_a_chunk_whatever_ran_before(engine: Engine, reference: Reference) -> None:
+def test_a_longer_text_takes_longer(f5: F5Engine, reference: Reference) -> None:
+    """F5-TTS's length goes by the text's; XTTS's is drawn, and means nothing with random weights."""
+    one, two = (f5.speak(reference, TEXT * times, seed=1, parameters=QUICK) for times in (1, 2))
+
+    assert len(two) > len(one) > f5.sample_rate / 2
+
+
+def test_a_seed_reproduces_a_chunk_whatever_ran_before(engine: Engine, own: Parameters, reference: Reference) -> None:
     """Same arguments, same samples; another seed, others."""
-    first = engine.speak(reference, TEXT, seed=1, parameters=QUICK)
-    other = engine.speak(reference, TEXT, seed=2, parameters=QUICK)
-    engine.speak(reference, "Something else.", seed=9, parameters=replace(QUICK, speed=1.5))
+    first = engine.speak(reference, TEXT, seed=1, parameters=own)
+    other = engine.speak(reference, TEXT, seed=2, parameters=own)
+    engine.speak(reference, "Something else.", seed=9, parameters=replace(own, speed=1.5))
 
-    assert np.array_equal(engine.speak(reference, TEXT, seed=1, parameters=QUICK), first)
+    assert np.array_equal(engine.speak(reference, TEXT, seed=1, parameters=own), first)
     assert not np.array_equal(other, first)
 
 
-def test_a_seed_reproduces_a_chunk_in_any_thread(engine: Engine, reference: Reference) -> None:
+def test_a_seed_reproduces_a_chunk_in_any_thread(engine: Engine, own: Parameters, reference: Reference) -> None:
     """What torch and f5_tts keep per thread is no part of the result."""
-    waves = [engine.speak(reference, TEXT, seed=1, parameters=QUICK)]
-    thread = threading.Thread(target=lambda: waves.append(engine.speak(reference, TEXT, seed=1, parameters=QUICK)))
+    waves = [engine.speak(reference, TEXT, seed=1, parameters=own)]
+    thread = threading.Thread(target=lambda: waves.append(engine.speak(reference, TEXT, seed=1, parameters=own)))
     thread.start()
     thread.join()
 
@@ -128,9 +149,9 @@ def test_an_exception_inside_the_solver_leaves_nothing_behind(
     assert np.array_equal(f5.speak(reference, TEXT, seed=1, parameters=QUICK), expected)
 
 
-def test_speaking_can_be_stopped_between_two_steps(engine: Engine, reference: Reference) -> None:
+def test_speaking_can_be_stopped_between_two_steps(engine: Engine, own: Parameters, reference: Reference) -> None:
     """A worker that must go does not wait for its chunk; the next result is as if nothing had been."""
-    expected = engine.speak(reference, TEXT, seed=1, parameters=QUICK)
+    expected = engine.speak(reference, TEXT, seed=1, parameters=own)
     steps: list[int] = []
 
     def stop_at_the_third() -> None:
@@ -139,10 +160,10 @@ def test_speaking_can_be_stopped_between_two_steps(engine: Engine, reference: Re
             raise Interrupted("the worker stops")
 
     with pytest.raises(Interrupted):
-        engine.speak(reference, TEXT[::-1], seed=1, parameters=QUICK, before_step=stop_at_the_third)
+        engine.speak(reference, TEXT[::-1], seed=1, parameters=own, before_step=stop_at_the_third)
 
     assert len(steps) == 3
-    assert np.array_equal(engine.speak(reference, TEXT, seed=1, parameters=QUICK), expected)
+    assert np.array_equal(engine.speak(reference, TEXT, seed=1, parameters=own), expected)
 
 
 def test_stdout_stays_clean_and_temp_files_go(

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from cloning import transfer
 from cloning.errors import StorageUnavailable
 from cloning.partial import PartWriter, resumable
 from cloning.ports import DigestMismatch
@@ -80,6 +82,51 @@ def test_a_later_call_fetches_only_what_lacks(broken: Bucket) -> None:
     assert part(0) not in asked
     assert part(2) in asked
     assert "whole" not in asked
+
+
+def test_a_mirrored_tree_goes_on_from_the_parts(broken: Bucket) -> None:
+    """`sync_models_from_s3` stands on the same code: what a broken sync brought whole is not brought again."""
+    broken.faults.choose = lambda request: Fault(keep=9) if request.headers.get("Range") == part(2) else None
+    with pytest.raises(StorageUnavailable):
+        transfer.pull_tree(broken.store, broken.folder, "")
+    broken.faults.choose = lambda _: None
+    broken.faults.sent.clear()
+
+    transfer.pull_tree(broken.store, broken.folder, "")
+
+    assert broken.target.read_bytes() == broken.source.read_bytes()
+    moved = sum(size for seen, size in broken.faults.sent if "Range" in seen.headers)
+    assert PART <= moved < broken.source.stat().st_size - PART
+    broken.faults.sent.clear()
+    transfer.pull_tree(broken.store, broken.folder, "")
+    assert not [seen for seen, _ in broken.faults.sent if "model" in seen.path]
+
+
+def test_what_has_no_version_is_not_continued(broken: Bucket) -> None:
+    """A store that sends no ETag can't say that the rest is of the same object: it is read anew, in one stream."""
+    broken.faults.hidden = ("etag",)
+    broken.faults.choose = lambda request: Fault(keep=2 * PART) if request.method == "GET" else None
+    with pytest.raises(StorageUnavailable):
+        broken.store.download("model", broken.target)
+    broken.faults.choose = lambda _: None
+
+    assert broken.download() == ["whole"]
+
+
+def test_parts_without_a_version_are_not_kept(tmp_path: Path) -> None:
+    """Whatever an older attempt noted, two objects that have no version are never taken for one."""
+    for whole in (b"a" * 2000, b"b" * 2000):
+
+        def fetch(start: int, length: int, part: PartWriter, whole: bytes = whole) -> None:
+            if start and whole[:1] == b"a":
+                raise StorageUnavailable("gone")
+            part.restart()
+            part.write(whole[start : start + length])
+
+        with suppress(StorageUnavailable), resumable(tmp_path / "x") as arrival:
+            arrival.fill("", 2000, fetch, part_bytes=1000, threads=1)
+
+    assert (tmp_path / "x").read_bytes() == b"b" * 2000
 
 
 def test_parts_of_an_older_version_are_not_kept(broken: Bucket) -> None:

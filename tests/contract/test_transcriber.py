@@ -11,6 +11,7 @@ from cloning.audio import check_and_make_canonical, decode
 from cloning.errors import TranscriptionFailed
 from cloning.ports import Samples, Transcriber
 from engines.asr import WhisperTranscriber
+from engines.device import Weights
 from tests.conftest import SPOKEN
 from tests.fakes import EchoTranscriber
 
@@ -55,7 +56,9 @@ def test_no_words_are_no_transcript(heard: str) -> None:
             return {"text": heard}
 
     with pytest.raises(TranscriptionFailed, match="no words"):
-        WhisperTranscriber(HearsNothing(), "stand-in").transcribe(np.zeros(48_000, np.float32), 24_000, language="en")
+        WhisperTranscriber(HearsNothing(), "stand-in", Weights({}, "cpu", {})).transcribe(
+            np.zeros(48_000, np.float32), 24_000, language="en"
+        )
 
 
 def test_a_recogniser_that_is_not_there_is_an_error_with_what_to_do(tmp_path: Path) -> None:

@@ -1,14 +1,9 @@
-"""
-XTTS files and the real, unmodified `Xtts.load_checkpoint`. Needs coqui-tts, which the worker doesn't:
-
-    uv venv VENV && uv pip install --python VENV coqui-tts==0.28.0 six torch==2.11.0 torchaudio==2.11.0, and this project's own packages
-"""
+"""XTTS files and the real, unmodified `Xtts.load_checkpoint` of coqui-tts."""
 
 import functools
 import json
 import warnings
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,8 +15,6 @@ from model_cache.repair import repair
 from model_cache.xtts_keys import expected_keys, numbers_of
 from tests.layouts import same, save
 from tests.xtts_layouts import NUMBERS, ROWS, State, only_inference, second_names, under
-
-pytestmark = pytest.mark.skipif(find_spec("TTS") is None, reason="coqui-tts is not installed: see the top of this file")
 
 SIZE = {
     "gpt_layers": 2,
@@ -80,8 +73,8 @@ def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def make_model(vocabulary: Path) -> Make:
     """Makes the real class, empty, with a small decoder."""
-    from TTS.tts.configs.xtts_config import XttsArgs, XttsConfig  # type: ignore[import-not-found]
-    from TTS.tts.models import xtts  # type: ignore[import-not-found]
+    from TTS.tts.configs.xtts_config import XttsArgs, XttsConfig
+    from TTS.tts.models import xtts
 
     decoder = xtts.HifiDecoder
 

@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
+from assembly import build
 from cloning.clock import SystemClock
 from cloning.service import Call
-from handler import answer, build
+from handler import answer
 from model_cache.catalog import CARD
 from s3_utils import S3Store, s3_client
 from tests.conftest import SPOKEN
 from tests.servers import Faults, Server, moto, spoiling
 
 NAME = "our-voice"
+DIGEST = 64  # hex digits
 
 
 class Bucket:
@@ -46,6 +48,26 @@ class Bucket:
 
     def forget(self) -> None:
         self._faults.seen.clear()
+        self._faults.sent.clear()
+
+    def moved(self) -> int:
+        """The bytes of objects under checkpoints/ that went over the wire, cards and all; listings are none."""
+        return sum(
+            size for seen, size in self._faults.sent if seen.method == "GET" and f"/checkpoints/{NAME}/" in seen.path
+        )
+
+    def card(self) -> int:
+        """The size of the owner's card, which says what there is."""
+        store = S3Store.from_settings(self._server.settings("ours"))
+        return store.head(f"checkpoints/{NAME}/{CARD}").size * sum(
+            seen.method == "GET" and seen.path.split("?")[0].endswith(f"/{NAME}/{CARD}") for seen in self._faults.seen
+        )
+
+    def published(self) -> dict[str, int]:
+        """What workers published: name and size of each file, the record's too."""
+        store = S3Store.from_settings(self._server.settings("ours"))
+        found = {info.key.split("/", 2)[2]: info.size for info in store.list(f"checkpoints/{NAME}/")}
+        return {name: size for name, size in found.items() if len(name.split("/")[0]) == DIGEST}
 
     def fetched(self) -> list[str]:
         """The objects under checkpoints/ whose bytes were asked for, without cards, in order."""
@@ -92,7 +114,10 @@ def test_an_ema_file_in_the_bucket_speaks_and_is_moved_once(
     again = speak(bucket.worker("second"), "two")
 
     assert again["status"] == "COMPLETED"
-    assert sorted(bucket.fetched()) == sorted(f"{sha256}/{name.replace('/', '.')}" for name in sources)
+    published = bucket.published()
+    (folder,) = {name.split("/")[0] for name in published}
+    assert sorted(bucket.fetched()) == sorted(f"{folder}/{name.replace('/', '.')}" for name in sources)
+    assert bucket.moved() == sum(published.values()) + bucket.card()
     assert again["manifest"]["checkpoint_sha256"] == sha256
     assert again["audio"]["sha256"] == spoken["audio"]["sha256"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-HEAVY = ("torch", "torchaudio", "f5_tts", "transformers", "vocos", "librosa", "pydub")
+HEAVY = ("torch", "torchaudio", "f5_tts", "transformers", "vocos", "librosa", "pydub", "TTS")
 
 
 def loaded_after(code: str) -> set[str]:
@@ -24,8 +24,8 @@ def test_importing_the_handler_imports_no_model_code() -> None:
 def test_building_the_service_imports_no_model_code() -> None:
     """Everything is wired, nothing is loaded."""
     code = (
-        "import handler, pathlib, tempfile\nfrom cloning.settings import Settings\nfrom cloning.clock import SystemClock\n"
-        "handler.build(Settings(), SystemClock(), pathlib.Path(tempfile.gettempdir()))"
+        "import assembly, pathlib, tempfile\nfrom cloning.settings import Settings\nfrom cloning.clock import SystemClock\n"
+        "assembly.build(Settings(), SystemClock(), pathlib.Path(tempfile.gettempdir()))"
     )
 
     assert loaded_after(code) == set()

@@ -19,9 +19,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cloning import keys
@@ -56,9 +57,14 @@ class Truth:
 class Cloud:
     """A bucket and the cache folder of a machine, made ready for one phase."""
 
-    def __init__(self, store: ObjectStore, folder: Path) -> None:
-        self.store = store
+    def __init__(self, connect: Callable[[], ObjectStore], folder: Path) -> None:
+        self._connect = connect
+        self.store = connect()
         self.folder = folder
+
+    def reconnect(self) -> None:
+        """In a forked child, whose connections are its parent's: two processes in one conversation confuse each other."""
+        self.store = self._connect()
 
     def cache(self, machine: str) -> CheckpointCache:
         return CheckpointCache(self.store, self.folder / machine)
@@ -78,10 +84,11 @@ class Cloud:
             self.pull("another")
         if phase == "publish":
             self.pull("victim")
-            for mark in (self.folder / "victim" / NAME).glob("*.published"):
+            for mark in (self.folder / "victim" / NAME).glob("*.published-*"):
                 mark.unlink()
-            for info in [*self.store.list(f"{keys.checkpoint_folder(NAME)}{truth.sha256}/")]:
-                self.store.delete(info.key)
+            for info in [*self.store.list(f"{keys.checkpoint_folder(NAME)}")]:
+                if len(info.key.split("/")[2]) == 64:
+                    self.store.delete(info.key)
 
     def faults(self, truth: Truth) -> Iterator[str]:
         """What is wrong after a kill."""
@@ -110,6 +117,7 @@ def killed(cloud: Cloud, after_s: float) -> bool:
     child = os.fork()
     if child == 0:
         try:
+            cloud.reconnect()
             cloud.pull("victim")
         finally:
             os._exit(0)
@@ -124,6 +132,7 @@ def calm_seconds(cloud: Cloud) -> float:
     begun = time.monotonic()
     child = os.fork()
     if child == 0:
+        cloud.reconnect()
         cloud.pull("victim")
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -142,7 +151,10 @@ def clouds(folder: Path) -> Iterator[Iterator[tuple[str, Cloud]]]:
             for n in itertools.count():
                 place = folder / f"cloud-{n}"
                 kind = ("folder", "s3")[n // len(PHASES) % 2]
-                yield kind, Cloud(FolderStore(place / "bucket") if kind == "folder" else _s3(server, n), place)
+                connect = partial(_s3, server, n) if kind == "s3" else partial(FolderStore, place / "bucket")
+                if kind == "s3":
+                    s3_client(server.settings(f"bucket-{n}")).create_bucket(Bucket=f"bucket-{n}")
+                yield kind, Cloud(connect, place)
                 shutil.rmtree(place, ignore_errors=True)
 
         yield make()
@@ -150,9 +162,7 @@ def clouds(folder: Path) -> Iterator[Iterator[tuple[str, Cloud]]]:
 
 def _s3(server: Server, n: int) -> S3Store:
     bucket = f"bucket-{n}"
-    client = s3_client(server.settings(bucket))
-    client.create_bucket(Bucket=bucket)
-    return S3Store(bucket, client, part_bytes=PART_BYTES, threads=2)
+    return S3Store(bucket, s3_client(server.settings(bucket)), part_bytes=PART_BYTES, threads=2)
 
 
 def owners_folder(folder: Path) -> Path:

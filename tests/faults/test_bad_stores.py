@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from assembly import build
 from cloning.clock import SystemClock
 from cloning.service import Call, Service
-from handler import answer, build
+from handler import answer
 from tests.servers import Server, free_port, moto, rclone
 
 

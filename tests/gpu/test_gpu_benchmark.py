@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-PHASES = {"import_torch", "import_f5", "start_device", "make_weights", "load", "first_run"}
+PHASES = {"import_torch", "import_f5", "start_device", "make_weights", "load", "first_run", "devices"}
 
 
 def run(*arguments: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
@@ -21,7 +21,7 @@ def run(*arguments: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     """The report of one small case on the CPU, and the file that it was written to as well."""
     written = tmp_path_factory.mktemp("report") / "new" / "gpu.json"
-    options = ("--nfe", "4", "--seconds", "1", "--repeat", "2", "--json", str(written))
+    options = ("--nfe", "4", "--seconds", "1", "--repeat", "2", "--cycles", "3", "--json", str(written))
     done = run("--size", "tiny", "--device", "cpu", *options, timeout_s=300)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), written
@@ -73,6 +73,25 @@ def test_a_cpu_has_no_gpu_memory(tiny: tuple[dict[str, Any], Path]) -> None:
     assert report["memory"]["rss_peak_mib"] >= report["memory"]["rss_after_load_mib"] > 0
 
 
+def test_the_weights_left_and_returned(tiny: tuple[dict[str, Any], Path]) -> None:
+    """As often as asked, with the same samples after each return; seconds and bytes are told."""
+    away = tiny[0]["devices"]["away"]
+    assert (away["cycles"], away["same_samples"]) == (3, True)
+    assert min(away["park_s"], away["resume_s"], away["weights_bytes"]) > 0
+    assert away["gpu_bytes_loaded"] is away["gpu_bytes_parked"] is None
+
+
+def test_sixteen_at_once_equal_sixteen_one_by_one(tiny: tuple[dict[str, Any], Path]) -> None:
+    """Sample for sample, whatever the order in which the GPU's owner took them."""
+    together = tiny[0]["devices"]["together"]
+    assert (together["jobs"], together["equal"]) == (16, True)
+
+
+def test_a_memory_cap_needs_a_gpu(tiny: tuple[dict[str, Any], Path]) -> None:
+    """Without one the reason stands where the figures would."""
+    assert "CUDA" in tiny[0]["devices"]["memory_cap"]["skipped"]
+
+
 @pytest.mark.parametrize(("option", "value"), [("--nfe", "65"), ("--seconds", "0"), ("--repeat", "0")])
 def test_values_beyond_the_model_are_refused(option: str, value: str) -> None:
     """Before anything is made: exit status 2, nothing on stdout, the value named."""
@@ -94,3 +113,7 @@ def test_full_size_on_a_gpu() -> None:
     assert (report["dtype"], report["parameters"]) == ("float16", 337_096_804)
     assert report["machine"]["card"]
     assert report["cases"][0]["vram"]["peak_reserved_mib"] >= report["cases"][0]["vram"]["peak_allocated_mib"] > 640
+    away, cap = report["devices"]["away"], report["devices"]["memory_cap"]
+    assert (away["same_samples"], report["devices"]["together"]["equal"]) == (True, True)
+    assert away["gpu_bytes_parked"] < away["gpu_bytes_loaded"] / 10
+    assert (cap["capped"], cap["survived"]) == ("GPU_OUT_OF_MEMORY", True)

@@ -16,7 +16,8 @@ from cloning.errors import (
     JobNotFound,
     VoiceNotFound,
 )
-from cloning.requests import Limits, parse
+from cloning.fields import Limits
+from cloning.requests import parse
 from cloning.service import Call, Service
 from local.folder_store import FolderStore
 from tests.conftest import SPOKEN, with_settings

@@ -12,7 +12,7 @@ MODULES = sorted([*ROOT.glob("*.py"), *(path for package in PACKAGES for path in
 EVERYTHING = sorted(
     [*MODULES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py"), *(ROOT / "docs").rglob("*.py")]
 )
-OURS = {"handler", "s3_utils", "s3_errors", "stopping", "url_fetch", *PACKAGES}
+OURS = {"assembly", "handler", "s3_utils", "s3_errors", "stopping", "url_fetch", "fitness", *PACKAGES}
 # Who may import what of ours. handler.py may import everything; nobody imports it.
 ALLOWED = {
     "cloning": {"cloning"},
@@ -20,17 +20,18 @@ ALLOWED = {
     "s3_errors": {"cloning"},
     "stopping": {"cloning"},
     "url_fetch": {"cloning"},
+    "fitness": {"cloning"},
     "model_cache": {"model_cache", "cloning"},
     "engines": {"engines", "cloning"},
     "local": {"local", "cloning"},
 }
 # What builds the parts: the worker, what shows everything at work, and the command line of the checkpoints.
-ROOTS = {"handler.py", "local/demo.py", "model_cache/__main__.py"}
+ROOTS = {"handler.py", "assembly.py", "local/demo.py", "model_cache/__main__.py"}
 # cloning: no module may import one that stands behind it.
 LAYERS = [
-    {"errors", "clock", "records", "versions", "log", "names", "settings"}, {"ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer", "problems"}, {"keys"},
-    {"requests", "audio", "planning", "job"}, {"voice"},
-    {"voices", "claim", "conditions"}, {"jobs"}, {"synthesis", "service", "chunks", "housekeeping"}, {"replies"}, {"generation"}, {"actions"},
+    {"errors", "clock", "records", "versions", "log", "names", "settings"}, {"ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer", "problems"}, {"keys", "profiles"},
+    {"fields", "audio", "planning", "job"}, {"requests", "xtts_planning", "voice"},
+    {"voices", "claim", "conditions"}, {"jobs"}, {"synthesis", "service", "chunks", "engine_choice", "housekeeping"}, {"replies", "recovery"}, {"hearing"}, {"generation"}, {"actions"},
 ]  # fmt: skip
 HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
 FOREIGN = {

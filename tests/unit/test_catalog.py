@@ -54,8 +54,9 @@ def test_every_entry_is_found_or_says_what_is_not_known(name: str) -> None:
             find(name)
     else:
         checkpoint = find(name)
-        assert checkpoint.arch["dim"] == (768 if "Small" in name else 1024)
-        assert checkpoint.arch["text_mask_padding"] is ("v1" in entry.config)
+        width = checkpoint.arch["gpt_n_model_channels" if checkpoint.engine == "xtts" else "dim"]
+        assert width == (768 if "Small" in name else 1024)
+        assert checkpoint.arch.get("text_mask_padding", "no F5-TTS") in ("v1" in entry.config, "no F5-TTS")
 
 
 def test_weights_of_a_non_commercial_label_are_never_commercial() -> None:
@@ -126,7 +127,25 @@ def test_an_architecture_of_its_own_wins(tmp_path: Path) -> None:
         pytest.param(
             COMPLETE | {"architecture": {"backbone": "UNetT", "arch": {"dim": 64}}}, "DiT", id="another backbone"
         ),
-        pytest.param(COMPLETE | {"architecture": {"arch": {"depth": 2}}}, "`dim` among them", id="no width"),
+        pytest.param(
+            COMPLETE | {"architecture": {"arch": {"depth": 2}}}, "architecture.arch.dim: Field required", id="no width"
+        ),
+        *(
+            pytest.param(COMPLETE | {"architecture": {"arch": {"dim": 64, **arch}}}, said, id=f"arch {said}")
+            for arch, said in (
+                ({"depth": 10**9}, "depth"),
+                ({"dim": -16}, "dim"),
+                ({"dim": 65}, "multiple of 16"),
+                ({"heads": "16"}, "heads"),
+                ({"heads": True}, "heads: Input should be a valid integer"),
+                ({"ff_mult": float("1e9")}, "ff_mult"),
+                ({"text_dim": [512]}, "text_dim"),
+                ({"heads": 2, "pe_attn_head": 3}, "pe_attn_head"),
+                ({"attn_backend": "os.system"}, "attn_backend"),
+                ({"text_num_embeds": 1}, "text_num_embeds"),
+                ({"__class__": "x"}, "__class__"),
+            )
+        ),
         pytest.param("{", "JSON", id="no JSON"),
         pytest.param([], "object", id="no object"),
     ],

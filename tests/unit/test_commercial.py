@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from cloning.errors import LicenseRefused
-from cloning.requests import Generate, Limits, parse
+from cloning.fields import Limits
+from cloning.requests import Generate, parse
 from local.folder_store import FolderStore
 from model_cache.catalog import entries
 from model_cache.library import Library
@@ -24,9 +25,11 @@ def test_weights_for_other_use_are_refused_by_licence(name: str, tmp_path: Path)
     """The refusal names the licence and what may be used instead; without the wish nothing is refused."""
     library = Library(FolderStore(tmp_path))
 
-    library.check(name)
+    engine = library.find(name).engine
+
+    library.check(name, engine=engine)
     with pytest.raises(LicenseRefused) as caught:
-        library.check(name, commercial=True)
+        library.check(name, engine=engine, commercial=True)
 
     assert caught.value.details["license"] == entries()[name].license
     assert "F5-TTS-Hindi-Small" in caught.value.message

@@ -24,9 +24,10 @@ from cloning.errors import (
     TranscriptionFailed,
     VoiceNotFound,
 )
-from cloning.generation import transcribed
+from cloning.fields import Limits
+from cloning.hearing import transcribed
 from cloning.job import JobStatus
-from cloning.requests import Limits, parse
+from cloning.requests import parse
 from cloning.service import Call, Service
 from local.folder_store import FolderStore
 from tests.conftest import SPOKEN, with_settings
@@ -306,7 +307,7 @@ def test_a_cancel_before_the_turn_loads_no_model(service: Service, anna: str, en
             return work()
 
     class MustNotLoad:
-        def check(self, name: str, *, commercial: bool = False) -> None: ...
+        def check(self, name: str, **_: object) -> None: ...
         def loaded(self) -> None: ...
         def get(self, name: str) -> None:
             pytest.fail("a cancelled job loaded a model")

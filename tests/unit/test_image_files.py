@@ -18,6 +18,7 @@ from cloning.service import Call, Service
 from cloning.settings import Settings
 from handler import answer
 from model_cache.catalog import UNKNOWN, entries
+from model_cache.families import XTTS_V2
 from tests.conftest import ROOT
 
 EXPORT = ["export", "--frozen", "--no-dev", "--no-annotate", "--no-header", "--no-emit-project", "--quiet"]
@@ -132,9 +133,9 @@ def test_the_scripts_parse(script: str) -> None:
 # ---- requirements.txt
 
 
-def requirements() -> dict[str, set[str]]:
+def requirements(name: str = "requirements.txt") -> dict[str, set[str]]:
     """Each package and the versions it is pinned to (more than one where Python versions differ)."""
-    text = "\n".join(line for line in (ROOT / "requirements.txt").read_text().splitlines() if not line.startswith("#"))
+    text = "\n".join(line for line in (ROOT / name).read_text().splitlines() if not line.startswith("#"))
     pins: dict[str, set[str]] = {}
     for line in text.replace("\\\n", " ").splitlines():
         pinned = re.fullmatch(
@@ -158,12 +159,26 @@ def test_every_requirement_is_pinned_with_its_hashes() -> None:
     assert (pins["torch"], pins["f5-tts"], pins["runpod"]) == ({"2.11.0"}, {"1.1.22"}, {"1.12.0"})
 
 
+def test_xtts_is_an_extra_of_its_own() -> None:
+    """Nothing of it is in the worker's requirements, and it changes none of their versions; only a build with XTTS=1 gets it."""
+    extra, worker = requirements("requirements-xtts.txt"), requirements()
+    installing = next(rest for rest in steps("RUN") if "pip install" in rest)
+
+    assert set(extra) & set(worker) == set()
+    assert extra["coqui-tts"] == {"0.28.0"}
+    assert {"coqui-tts-trainer", "num2words", "cutlet", "unidic-lite"} < set(extra)
+    assert {"six", "pypinyin", "torchaudio"} < set(worker)
+    assert "XTTS=0" in steps("ARG")
+    assert 'if [ "${XTTS}" = 1 ]; then echo "-r /tmp/requirements-xtts.txt"; fi' in installing
+
+
 def test_requirements_are_the_locks() -> None:
     """Every pin is one of uv.lock; where uv is at hand, the file is its export to the letter."""
     lock = (ROOT / "uv.lock").read_text()
     locked = set(re.findall(r'^name = "([^"]+)"\nversion = "([^"]+)"$', lock, flags=re.MULTILINE))
 
-    assert {(name, version) for name, versions in requirements().items() for version in versions} - locked == set()
+    for pins in (requirements(), requirements("requirements-xtts.txt")):
+        assert {(name, version) for name, versions in pins.items() for version in versions} - locked == set()
     uv = shutil.which("uv")
     if uv:
         exported = subprocess.run([uv, *EXPORT], cwd=ROOT, check=True, capture_output=True, text=True).stdout
@@ -271,11 +286,11 @@ def test_the_hubs_defaults_are_the_workers(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_hub_offers_the_catalogues_checkpoints() -> None:
-    """All that can be used, and no other."""
+    """All of F5-TTS that can be used, and no other."""
     options = next(variable.input.options for variable in hub().env if variable.key == "CHECKPOINT" and variable.input)
 
     assert {option["value"] for option in options or ()} == {
-        name for name, entry in entries().items() if entry.config != UNKNOWN
+        name for name, entry in entries().items() if entry.config not in (UNKNOWN, XTTS_V2)
     }
 
 

@@ -398,3 +398,28 @@ def test_a_flag_does_not_prolong_a_lease(tmp_path: Path, clock: ManualClock) -> 
     clock.advance(11)
 
     assert jobs.get("j").is_interrupted(clock.now())
+
+
+@pytest.mark.parametrize("sha256", ["a" * 64, "b" * 64], ids=["same-speech", "other-speech"])
+def test_a_job_made_anew_while_the_old_one_is_deleted_keeps_its_result(
+    jobs: JobStore, others: JobStore, store: FolderStore, monkeypatch: pytest.MonkeyPatch, sha256: str
+) -> None:
+    """The same id was sent again at that moment, and done: its record names what is there."""
+    claimed(jobs).fail(InvalidText("nothing to speak"))
+    store.put(keys.result("j", "a" * 64, "wav"), b"speech", content_type="audio/wav")
+    delete = store.delete
+
+    def delete_and_be_overtaken(key: str) -> None:
+        delete(key)
+        if key == keys.job_record("j"):
+            anew = claimed(others)
+            anew.start(1)
+            store.put(keys.result("j", sha256, "wav"), b"speech", content_type="audio/wav")
+            anew.complete({"audio": {"key": keys.result("j", sha256, "wav")}})
+
+    monkeypatch.setattr(store, "delete", delete_and_be_overtaken)
+    jobs.delete("j")
+
+    result = jobs.get("j").result
+    assert result
+    assert store.get(result["audio"]["key"]).body == b"speech"

@@ -1,5 +1,6 @@
 """Repairs: only the bytes that are kept are written, proved, and named at the end; a source is never touched."""
 
+import errno
 import json
 import os
 import tracemalloc
@@ -14,9 +15,11 @@ from cloning.errors import CheckpointUnusable
 from engines.tiny import TINY_ARCH
 from model_cache.architectures import expected_keys
 from model_cache.inspection import inspect
+from model_cache.record import sha256_of
 from model_cache.repair import rename_private, repair
 from model_cache.tensorfile import TensorInfo, encode_header
 from tests.layouts import names
+from tests.machines import kill, python
 
 VOCABULARY = 30
 SHAPES = expected_keys(TINY_ARCH, VOCABULARY)
@@ -173,8 +176,6 @@ def test_without_the_kernels_copy_the_bytes_are_the_same(
     error: str, tmp_path: Path, weights: Arrays, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another disk, an old kernel, an odd file system: read and written instead."""
-    import errno
-
     path = tmp_path / "model.safetensors"
     save_file(under("ema.", weights) | {"update": np.zeros(1, np.float32)}, path)
     with_kernel = repair(path, tmp_path / "a.safetensors")
@@ -189,8 +190,6 @@ def test_without_the_kernels_copy_the_bytes_are_the_same(
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path, weights: Arrays, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error is the system's, and the half-written file is gone."""
-    import errno
-
     path = tmp_path / "model.safetensors"
     save_file(under("ema.", weights), path)
 
@@ -217,15 +216,66 @@ def test_progress_counts_the_bytes(tmp_path: Path, weights: Arrays) -> None:
     assert told == sorted(told)
 
 
-def test_a_ready_file_is_pruned_on_request(tmp_path: Path, weights: Arrays) -> None:
-    """`prune` leaves out what loading doesn't need, even where the loader would skip it."""
+def test_a_file_made_meanwhile_is_not_overwritten(tmp_path: Path, weights: Arrays) -> None:
+    """Somebody makes OUT while it is being repaired: theirs stays, and nothing else."""
+    path, out = tmp_path / "model.safetensors", tmp_path / "out.safetensors"
+    save_file(under("ema.", weights), path)
+
+    with pytest.raises(FileExistsError, match="made in the meantime"):
+        repair(path, out, progress=lambda *_: out.write_text("theirs"))  # type: ignore[arg-type]
+
+    assert out.read_text() == "theirs"
+    assert names(tmp_path) == ["model.safetensors", "out.safetensors"]
+
+
+def test_a_killed_repair_is_cleared_away_by_the_next(tmp_path: Path, weights: Arrays) -> None:
+    """SIGKILL leaves half a file in a hidden folder; the next repair there removes it, and none that is still at work."""
     path = tmp_path / "model.safetensors"
-    save_file(weights | {"step": np.zeros(1, np.int64)}, path)
+    save_file(under("ema.", weights), path)
+    script = (
+        "import sys, time\nfrom pathlib import Path\nfrom model_cache.repair import repair\n"
+        "def hang(*_):\n    print('half', flush=True)\n    time.sleep(600)\n"
+        "repair(Path(sys.argv[1]), Path(sys.argv[2]), progress=hang)\n"
+    )
+    dead, alive = (python(script, path, tmp_path / f"{name}.safetensors") for name in ("dead", "alive"))
+    for process in (dead, alive):
+        assert process.stdout is not None
+        assert process.stdout.readline() == "half\n"
+    assert len(list(tmp_path.glob(".repair-*"))) == 2
+    kill(dead)
 
-    done = repair(path, tmp_path / "out.safetensors", prune=True)
+    repair(path, tmp_path / "out.safetensors")
 
-    assert done.how == "compacting-copy"
-    assert load_file(tmp_path / "out.safetensors").keys() == weights.keys()
+    assert [each.name for each in tmp_path.glob(".repair-*/*")] == ["alive.safetensors"]
+    kill(alive)
+
+
+def test_without_hard_links_the_file_appears_too(
+    tmp_path: Path, weights: Arrays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some network volumes have none."""
+    save_file(under("ema.", weights), tmp_path / "model.safetensors")
+
+    def refusing(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links")
+
+    monkeypatch.setattr(os, "link", refusing)
+    repair(tmp_path / "model.safetensors", tmp_path / "out.safetensors")
+
+    assert names(tmp_path) == ["model.safetensors", "out.safetensors"]
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_the_digest_is_the_files_if_it_is_asked_for(tmp_path: Path, weights: Arrays, *, durable: bool) -> None:
+    """It costs more than the copy, so nobody pays for it unasked."""
+    path = tmp_path / "model.safetensors"
+    save_file(under("ema.", weights), path)
+
+    told = repair(path, tmp_path / "a.safetensors", digest=True, durable=durable)
+    untold = repair(path, tmp_path / "b.safetensors", durable=durable)
+
+    assert told.sha256 == sha256_of(tmp_path / "a.safetensors") == sha256_of(tmp_path / "b.safetensors")
+    assert untold.sha256 is None
 
 
 def test_the_json_says_what_is_promised(tmp_path: Path, weights: Arrays) -> None:

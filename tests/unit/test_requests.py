@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloning.errors import InvalidAudio, InvalidRequest, InvalidText, ServiceError, UnknownAction
-from cloning.requests import Delete, Generate, Health, Limits, Result, Status, Upload, Voices, parse
+from cloning.fields import Limits
+from cloning.requests import Delete, Generate, Health, Result, Status, Upload, Voices, parse
 
 LIMITS = Limits(max_text_chars=1000, max_audio_bytes=1000)
 SPEAK: dict[str, Any] = {"text": "Hello.", "voice": "anna"}
@@ -107,12 +108,12 @@ def test_an_older_name_beside_todays_is_refused() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("nfe_step", 0), ("nfe_step", 65), ("nfe_step", True), ("nfe_step", 8.5), ("nfe_step", "32"), ("nfe_step", None),
+        ("nfe_step", 0), ("nfe_step", 65), ("nfe_step", True), ("nfe_step", 8.5), ("nfe_step", "32"), ("temperature", 0), ("top_k", 0), ("top_k", 1.5), ("profile", "f5tts_ultra_natural"),
         ("speed", 0), ("speed", -1), ("speed", True), ("speed", math.nan), ("speed", math.inf), ("speed", "1"), ("speed", 9.0),
         ("cfg_strength", -0.1), ("cfg_strength", math.inf), ("sway_sampling_coef", -1.1), ("sway_sampling_coef", math.nan),
         ("target_rms", 0), ("cross_fade_duration", -0.1), ("fix_duration", 0), ("fix_duration", math.nan),
         ("seed", -1), ("seed", 2**63), ("seed", True), ("seed", 1.0), ("remove_silence", 1), ("remove_silence", "yes"),
-        ("format", "aiff"), ("format", 3), ("delivery", "mail"), ("engine", "xtts"), ("text", 3), ("text", None),
+        ("format", "aiff"), ("format", 3), ("delivery", "mail"), ("engine", "tortoise"), ("fallback", "xtts"), ("fallback", ["tortoise"]), ("language", "Portuguese"), ("text", 3), ("text", None),
         ("voice", "../etc/passwd"), ("voice", ""), ("voice", "a/b"), ("voice", "a" * 65), ("voice", ".hidden"), ("voice", 3),
         ("job_id", "../j"), ("job_id", ""), ("checkpoint", "/models/mine"), ("voice", "https://example.org/a.wav"),
     ],

@@ -10,7 +10,9 @@ from safetensors import safe_open
 from engines.f5_import import import_f5
 from engines.tiny import make_checkpoint
 from model_cache.catalog import find
-from model_cache.repair import make_loadable
+from model_cache.prepare import prepare
+from model_cache.sources import Fetched
+from model_cache.watch import unwatched
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -69,7 +71,8 @@ def test_what_it_speaks_depends_on_the_text(tmp_path: Path) -> None:
     """On the official path, with the same noise: the same text gives the same samples, another text others, audibly so in 16 bits."""
     folder = make_checkpoint(tmp_path / "tiny")
     checkpoint = find(str(folder))
-    make_loadable(Path(checkpoint.source), tmp_path / "m.safetensors", checkpoint, folder / "vocab.txt")
+    source = Fetched(Path(checkpoint.source), private=False)
+    prepare(source, tmp_path / "m.safetensors", checkpoint, folder / "vocab.txt", dtype="keep", watch=unwatched)
     utils_infer = import_f5()
     from f5_tts.model import DiT
 

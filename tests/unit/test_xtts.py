@@ -93,19 +93,6 @@ def test_a_pickled_config_becomes_a_dictionary(folder: Path, truth: State, pickl
     assert same(content["model"], truth)
 
 
-def test_the_trainers_file_loses_what_loading_does_not_need(folder: Path, truth: State) -> None:
-    """On request: optimizer, dvae and mel parts go, the configuration stays, and the file is ready as before."""
-    path = save(folder / "model.pth", ROWS["trainer"].make(truth))
-
-    done = repair(path, folder / "out.pth", prune=True)
-
-    assert done.how == "converted"
-    content = loaded(folder / "out.pth")
-    assert content.keys() == {"model", "config"}
-    assert content["config"]["languages"] == ["en", "pt"]
-    assert same(content["model"], truth)
-
-
 def test_safetensors_become_a_file_of_torch(folder: Path, truth: State) -> None:
     """The loader reads no safetensors."""
     path = save(folder / "model.safetensors", truth)

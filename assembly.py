@@ -1,0 +1,191 @@
+"""
+The composition root: every part of the service, built from the settings and wired together.
+
+Nothing here touches the bucket, a GPU or a model: those come with the first job.
+"""
+
+import logging
+import secrets
+import uuid
+import weakref
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+from cloning.conditions import Conditions
+from cloning.jobs import JobStore
+from cloning.names import EngineName
+from cloning.ports import Clock, Engine, ObjectStore, Transcriber
+from cloning.service import Service
+from cloning.settings import Settings
+from cloning.voices import VoiceLibrary
+from engines.asr import WhisperTranscriber
+from engines.device import free_memory, gpu_memory
+from engines.f5 import F5Engine, F5Files
+from engines.f5_import import importing_f5
+from engines.lazy import Lazy
+from engines.owner import SingleOwner
+from engines.xtts import XttsEngine, XttsFiles, expect_available
+from model_cache.cache import CheckpointCache, LocalCheckpoint
+from model_cache.catalog import Checkpoint
+from model_cache.eviction import GB
+from model_cache.library import Library
+from model_cache.watch import Watch, unwatched
+from url_fetch import fetch_url
+
+log = logging.getLogger(__name__)
+
+
+def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
+    """Every part of the service, wired; voices in use are kept in `scratch`. Touches neither the bucket nor a GPU."""
+    store = make_store(settings)
+    conditions = Conditions(store, new_id)
+    worker = settings.runpod_pod_id or f"local-{new_id()}"
+    max_audio_bytes = int(settings.max_audio_mb * 1e6)
+    engines, transcribers, unload = make_models(settings, store)
+    return Service(
+        settings=settings,
+        store=store,
+        conditions=conditions,
+        voices=VoiceLibrary(store, clock, scratch, max_audio_bytes=max_audio_bytes),
+        jobs=JobStore(store, clock, worker=worker, new_id=new_id, lease_s=settings.lease_s, conditions=conditions),
+        engines=engines,
+        transcribers=transcribers,
+        gpu=SingleOwner(unload=unload, unload_after_s=settings.idle_s),
+        fetch_url=lambda url: fetch_url(url, max_bytes=max_audio_bytes, timeout_s=settings.download_timeout_s),
+        clock=clock,
+        new_id=new_id,
+        draw_seed=lambda: secrets.randbelow(2**32),
+        worker=worker,
+        gpu_memory=gpu_memory,
+    )
+
+
+def new_id() -> str:
+    """Twelve hex digits: of leases, incidents and workers without a name."""
+    return uuid.uuid4().hex[:12]
+
+
+def make_store(settings: Settings) -> ObjectStore:
+    """The bucket of the settings, or the folder that stands in for it."""
+    if settings.s3_bucket:
+        from s3_utils import S3Store
+
+        return S3Store.from_settings(settings)
+    from local.folder_store import FolderStore
+
+    return FolderStore(settings.data_dir)
+
+
+def make_models(settings: Settings, store: ObjectStore) -> tuple[Lazy[Engine], Lazy[Transcriber], Callable[[], None]]:
+    """Engines, recognisers, and what takes all of them off the GPU. With LOW_VRAM one leaves before the other comes."""
+
+    def without_recogniser() -> None:
+        if settings.low_vram:
+            transcribers.unload()
+
+    def without_engine() -> None:
+        if settings.low_vram:
+            engines.unload()
+
+    def unload() -> None:
+        engines.unload()
+        transcribers.unload()
+
+    engines = make_engines(settings, store, without_recogniser)
+    transcribers = make_transcribers(settings, without_engine)
+    return engines, transcribers, unload
+
+
+def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[], None]) -> Lazy[Engine]:
+    """Engines by checkpoint name: the checkpoint says whose it is; fetched and repaired by the cache at its first use."""
+    cache, library, accepted = make_cache(settings, store), Library(store), settings.xtts_license_accepted
+
+    def check(name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None) -> None:
+        if engine == "xtts":
+            expect_available(license_accepted=accepted)
+        library.check(name, engine=engine, commercial=commercial, language=language)
+
+    def load(name: str, device: str | None) -> Engine:
+        checkpoint = library.find(name)
+        if checkpoint.engine == "xtts":
+            expect_available(license_accepted=accepted)  # before anything is fetched
+        engine = load_engine(cache, checkpoint, settings, device or settings.device)
+        facts = {"engine": engine.facts.engine, "checkpoint": engine.facts.checkpoint, "device": engine.facts.device}
+        log.info("engine.loaded", extra=facts)
+        return engine
+
+    def describe(engine: Engine) -> dict[str, object]:
+        return {**vars(engine.facts), **engine.memory()}
+
+    return Lazy(load, check=check, describe=describe, make_room=make_room, free=free_memory)
+
+
+def load_engine(cache: CheckpointCache, checkpoint: Checkpoint, settings: Settings, device: str) -> Engine:
+    """The engine whose checkpoint it is, loaded. Raises CheckpointUnusable, and what the bucket, the hub and the device do."""
+    with importing_f5() if checkpoint.engine == "f5" else nullcontext():
+        local = cache.local(checkpoint)
+    engine: F5Engine | XttsEngine
+    if checkpoint.engine == "xtts":
+        engine = XttsEngine.load(xtts_files(local), device, license_accepted=settings.xtts_license_accepted)
+    else:
+        default = None if settings.vocoder_path or local.vocoder_path else cache.vocoder()
+        vocoder = default.vocoder_path if default else settings.vocoder_path
+        engine = F5Engine.load(f5_files(local, vocoder), device, settings.sampler)
+    weakref.finalize(engine, local.lease.release)  # no other process evicts the files of an engine that lives
+    return engine
+
+
+def make_cache(settings: Settings, store: ObjectStore, watch: Watch = unwatched) -> CheckpointCache:
+    """The checkpoints on this machine, as the settings bound and shape them."""
+    limit = settings.model_cache_max_gb
+    return CheckpointCache(
+        store,
+        settings.model_cache_dir,
+        max_bytes=None if limit is None else int(limit * GB),
+        dtype=settings.checkpoint_dtype,
+        watch=watch,
+    )
+
+
+def f5_files(local: LocalCheckpoint, vocoder: Path | None) -> F5Files:
+    """What the engine is told of a checkpoint on this disk; a deployment's own vocoder goes before the checkpoint's."""
+    return F5Files(
+        name=local.checkpoint.name,
+        model=local.model_path,
+        backbone=local.backbone,
+        arch=dict(local.arch),
+        vocab=local.vocab_path,
+        vocoder=vocoder or local.vocoder_path,
+        sha256=local.sha256,
+        license=local.checkpoint.license,
+        note=local.checkpoint.note,
+    )
+
+
+def xtts_files(local: LocalCheckpoint) -> XttsFiles:
+    """What the engine is told of a checkpoint on this disk. The cache has seen to its vocab.json."""
+    return XttsFiles(
+        name=local.checkpoint.name,
+        model=local.model_path,
+        args=local.arch,
+        vocab=local.vocab_path or local.model_path.with_name("vocab.json"),
+        sha256=local.sha256,
+        license=local.checkpoint.license,
+        note=local.checkpoint.note,
+    )
+
+
+def make_transcribers(settings: Settings, make_room: Callable[[], None]) -> Lazy[Transcriber]:
+    """Whisper, at the first voice without a transcript."""
+    return Lazy(
+        lambda name, device: WhisperTranscriber.load(name, device or settings.device),
+        check=_anything,
+        describe=lambda transcriber: {"model": transcriber.model, **transcriber.memory()},
+        make_room=make_room,
+        free=free_memory,
+    )
+
+
+def _anything(name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None) -> None:
+    """Every speech recogniser is tried: its name is the deployment's, never a caller's."""

@@ -1,0 +1,79 @@
+"""The building blocks of requests: limits, ids, languages, texts, and the base that makes each of them frozen and strict."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+
+from cloning.encoding import decode_base64
+from cloning.errors import InvalidText
+from cloning.keys import is_id
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a deployment allows, for the checks that depend on it."""
+
+    max_text_chars: int
+    max_audio_bytes: int
+
+
+def _voice_id(value: object) -> object:
+    """'x' and 'x.wav' name the same voice."""
+    if isinstance(value, str):
+        value = value.strip()
+        return value[:-4] if value.lower().endswith(".wav") else value
+    return value
+
+
+def _checked_id(value: str) -> str:
+    if not is_id(value):
+        raise ValueError("should be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
+    return value
+
+
+def _limits(info: ValidationInfo) -> Limits:
+    assert isinstance(info.context, Limits)  # noqa: S101 - parse gives them
+    return info.context
+
+
+def audio_bytes(value: object, info: ValidationInfo) -> object:
+    """The bytes of a base64 string. Raises InvalidAudio."""
+    limits = _limits(info)
+    if not isinstance(value, str):
+        raise ValueError("should be a base64 string")  # noqa: TRY004 - pydantic turns only ValueError into a problem
+    return decode_base64(value, limits.max_audio_bytes)
+
+
+def speakable(value: str, info: ValidationInfo) -> str:
+    """A text that holds something to speak, and not too much. Raises InvalidText."""
+    limits = _limits(info)
+    if len(value) > limits.max_text_chars:
+        raise InvalidText(
+            f"text has {len(value)} characters; this deployment takes {limits.max_text_chars}: split it into several jobs",
+            field="text", length=len(value), limit=limits.max_text_chars,
+        )  # fmt: skip
+    if not any(character.isalnum() for character in value):
+        raise InvalidText(
+            "text holds nothing to speak: send at least one letter or digit", field="text", length=len(value)
+        )
+    return value
+
+
+def speech(value: str) -> str:
+    """The words of a recording, without what surrounds them."""
+    if not any(character.isalnum() for character in value):
+        raise ValueError("should hold the words that are said")
+    return value.strip()
+
+
+Id = Annotated[str, AfterValidator(_checked_id)]
+VoiceId = Annotated[str, BeforeValidator(_voice_id), AfterValidator(_checked_id)]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
+
+
+class Request(BaseModel):
+    """Base of the requests: frozen, strict (true is no number), no unknown fields, no NaN."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+    action: ClassVar[str]

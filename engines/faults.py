@@ -1,0 +1,61 @@
+"""
+What a device's failure means, told apart once: out of memory, out of place, or out of order.
+
+After a fatal CUDA error (a device-side assert, an illegal access, an ECC error) every later call in the process fails or, worse,
+does not; only a new process cures it. torch says so by AcceleratorError, older code by a RuntimeError that begins with "CUDA error".
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cloning.errors import DeviceMismatch, GpuOutOfMemory, WorkerUnfit
+
+# cuBLAS and cuDNN have errors of their own; what they can't allocate is memory, the rest means that a kernel did not run.
+_MEMORY = re.compile(r"CUDA error: out of memory|CU(?:BLAS|DNN)_STATUS_ALLOC_FAILED")
+_FATAL = re.compile(
+    r"CUDA error|CUDA driver error|cudaError\w+|CUDA kernel errors|CU(?:BLAS|DNN|SOLVER|FFT)_\w*(?:EXECUTION|EXEC|INTERNAL|MAPPING)\w*|cuFFT error"
+)
+_MISMATCH = re.compile(
+    r"[Ee]xpected all tensors to be on the same device|on the expected device|same device|out of meta tensor"
+)
+_MOST_SAID = 120
+
+
+@contextmanager
+def translated(device: str) -> Iterator[None]:
+    """Raises GpuOutOfMemory, DeviceMismatch or WorkerUnfit for what torch says of the device. Everything else passes."""
+    try:
+        yield
+    except RuntimeError as error:
+        if (failure := failure_of(error, device)) is not None:
+            raise failure from error
+        raise
+
+
+def failure_of(error: BaseException, device: str) -> GpuOutOfMemory | DeviceMismatch | WorkerUnfit | None:
+    """What the error says of the device; None if it is about something else."""
+    import torch
+
+    said = str(error)
+    if isinstance(error, torch.OutOfMemoryError) or _MEMORY.search(said):
+        return GpuOutOfMemory(
+            f"the memory of {device} did not suffice; send the job again, or use a larger GPU", device=device
+        )
+    if _MISMATCH.search(said):
+        return DeviceMismatch(
+            f"part of the model was not on {device}; send the job again: it is a fault of this worker", device=device
+        )
+    if isinstance(error, torch.AcceleratorError) or _FATAL.search(said):
+        kind = _kind(said)
+        return WorkerUnfit(
+            f"{device} failed and this worker can't go on ({kind}); send the job again, and another worker takes it",
+            device=device,
+            kind=kind,
+        )
+    return None
+
+
+def _kind(said: str) -> str:
+    """The first line: the rest is advice on debugging."""
+    return (said.strip().splitlines() or ["no reason given"])[0][:_MOST_SAID]

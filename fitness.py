@@ -1,0 +1,148 @@
+"""
+What a worker must have before it takes jobs. RunPod's SDK runs these checks once, before the first job; one that raises ends the worker.
+
+The SDK itself looks at memory, the root disk, the network and, where nvidia-smi finds a GPU, at its health. It says nothing if
+a GPU is wanted and none is there, and knows neither bucket nor model cache. Here no model code is imported: the driver is asked
+by its own library, in milliseconds.
+"""
+
+import ctypes
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from cloning.errors import ServiceError
+from cloning.names import public_name
+from cloning.ports import ObjectStore
+from cloning.settings import Settings
+from cloning.versions import versions
+
+Check = Callable[[], None]
+
+# The worker leans on the insides of these two; every other version comes with the lock file.
+EXACT = {"f5-tts": "1.1.22", "runpod": "1.12.0"}
+PYTHONS = ((3, 11), (3, 12))
+DRIVER = "libcuda.so.1"
+# A full-size checkpoint as it comes (1.35 GB), the same repaired, and room to work.
+MODEL_CACHE_BYTES = 3_000_000_000
+_NO_DEVICE = 100
+_TORCH_VERSION = "version.py"
+
+
+class Unfit(RuntimeError):
+    """The worker can't do its work; the message says why and what to do. (RunPod shows the first 256 characters.)"""
+
+
+def checks(settings: Settings, store: ObjectStore, probe: Callable[[], object]) -> tuple[Check, ...]:
+    """The checks, cheapest first; each raises Unfit. `probe` tries whether the store can be written. RunPod reports their names."""
+
+    def check_versions() -> None:
+        versions_are_known(versions(), sys.version_info[:2])
+
+    def check_gpu() -> None:
+        gpu_is_usable(settings.device, torch_cuda=cuda_of_torch())
+
+    def check_disk() -> None:
+        disk_has_room(settings.model_cache_dir, bytes_needed(settings.checkpoint))
+
+    def check_store() -> None:
+        store_is_writable(store, probe)
+
+    return check_versions, check_gpu, check_disk, check_store
+
+
+def versions_are_known(installed: Mapping[str, str | None], python: tuple[int, ...]) -> None:
+    """Every package is installed, and those whose insides we use are the ones we know."""
+    missing = [name for name, version in installed.items() if version is None]
+    if missing:
+        raise Unfit(f"{', '.join(missing)} not installed: install requirements.txt, or use the image as it is built")
+    if tuple(python) not in PYTHONS:
+        raise Unfit(f"Python {python[0]}.{python[1]} is not supported: use 3.11 or 3.12")
+    for name, version in EXACT.items():
+        if installed.get(name) != version:
+            raise Unfit(f"{name} {installed.get(name)} is installed and {version} is needed: install requirements.txt")
+
+
+def gpu_is_usable(device: str, *, torch_cuda: str | None, load: Callable[[str], ctypes.CDLL] = ctypes.CDLL) -> None:
+    """With DEVICE=cuda the GPU is there, and its driver knows the CUDA that torch was built for; a broken one is refused by `auto` too."""
+    if not device.startswith(("cuda", "auto")):
+        return
+    try:
+        count, newest = _devices(load(DRIVER))
+    except OSError:
+        if device == "auto":
+            return
+        raise Unfit(
+            f"DEVICE is {device!r} and there is no NVIDIA driver ({DRIVER}): choose a GPU for the endpoint, or set DEVICE=cpu"
+        ) from None
+    if count == 0 and device == "auto":
+        return
+    if count <= int(device.partition(":")[2] or 0):
+        raise Unfit(f"DEVICE is {device!r} and the driver finds {count} GPU: choose a GPU, or set DEVICE=cpu")
+    if torch_cuda is None or int(torch_cuda.split(".")[0]) > newest // 1000:
+        raise Unfit(
+            f"torch is built for CUDA {torch_cuda} and the driver knows up to {newest // 1000}.{newest % 1000 // 10}: "
+            f"allow only newer drivers in the endpoint's CUDA versions, or set DEVICE=cpu"
+        )
+
+
+def _devices(cuda: ctypes.CDLL) -> tuple[int, int]:
+    """How many GPUs there are, and the newest CUDA that the driver knows (13000 is 13.0). No context is made, no memory taken."""
+    count, newest = ctypes.c_int(), ctypes.c_int()
+    status = cuda.cuInit(0)
+    if status == _NO_DEVICE:
+        return 0, 0
+    status = status or cuda.cuDeviceGetCount(ctypes.byref(count)) or cuda.cuDriverGetVersion(ctypes.byref(newest))
+    if status:
+        raise Unfit(f"the GPU's driver fails with CUDA error {status}: replace the worker, or set DEVICE=cpu")
+    return count.value, newest.value
+
+
+def cuda_of_torch() -> str | None:
+    """The CUDA version that the installed torch is built for ('13.0'), read from its file; None for a CPU build."""
+    spec = find_spec("torch")
+    if spec is None or spec.origin is None:
+        return None
+    for line in Path(spec.origin).with_name(_TORCH_VERSION).read_text("utf-8").splitlines():
+        if line.startswith("cuda"):
+            value = line.partition("=")[2].strip().strip("'\"")
+            return None if value == "None" else value
+    return None
+
+
+def bytes_needed(checkpoint: str) -> int:
+    """What the deployment's checkpoint may take in the model cache: of a folder twice its size (one copy, one in the making)."""
+    folder = Path(checkpoint)
+    if not folder.is_dir():
+        return MODEL_CACHE_BYTES
+    return 2 * sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def disk_has_room(folder: Path, needed: int) -> None:
+    """The model cache can be written, and a checkpoint fits (or one is there already)."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise Unfit(
+            f"MODEL_CACHE_DIR {public_name(str(folder))!r} can't be written ({error.strerror}): mount it writable, or set another"
+        ) from error
+    free = shutil.disk_usage(folder).free
+    if free < needed and next(folder.glob("*/*/model.safetensors"), None) is None:
+        raise Unfit(
+            f"the disk of MODEL_CACHE_DIR has {free / 1e9:.1f} GB free and a checkpoint needs {needed / 1e9:.1f}: "
+            "give the container a larger disk, or set MODEL_CACHE_DIR to a network volume"
+        )
+
+
+def store_is_writable(store: ObjectStore, probe: Callable[[], object]) -> None:
+    """The bucket lets us in; `probe` writes, replaces and removes an object there, and raises what is wrong."""
+    try:
+        store.check()
+        probe()
+    except ServiceError as error:
+        raise Unfit(f"{error.code}: {error.message}") from error

@@ -1,0 +1,94 @@
+"""
+How a new file comes to its place: made in a hidden folder beside it, whole when it appears, never over another file.
+
+A killed process leaves its hidden folder; the next one that makes something there clears it away. The folder's lock, which dies
+with its process, tells; on another machine of a shared volume it may not, so a machine clears only what has its own name.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import mkdtemp
+
+
+def this_machine() -> str:
+    """The machine's name, as a part of file names."""
+    return re.sub(r"[^A-Za-z0-9]", "_", socket.gethostname())
+
+
+@contextmanager
+def appearing(out: Path) -> Iterator[Path]:
+    """
+    A place beside `out`, on the same disk; what is there at the end becomes `out`, and its folder is synced.
+
+    Raises FileExistsError if `out` exists by then, OSError.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder, lock = _workplace(out.parent)
+    try:
+        yield folder / out.name
+        _give_name(folder / out.name, out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+    sync(out.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _workplace(parent: Path) -> tuple[Path, int]:
+    """A new hidden folder, locked; those of the dead are gone."""
+    prefix = f".repair-{this_machine()}-"
+    with _locked(parent):  # nobody clears away a folder that was made and is not locked yet
+        for old in parent.glob(f"{prefix}*"):
+            _clear_if_dead(old)
+        folder = Path(mkdtemp(dir=parent, prefix=prefix))
+        descriptor = os.open(folder, os.O_RDONLY)
+        with suppress(OSError):  # no lock is to be had: then nobody clears it away
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return folder, descriptor
+
+
+def _clear_if_dead(folder: Path) -> None:
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _give_name(new: Path, out: Path) -> None:
+    """By a second name for the same file, which never takes another's place as a rename does."""
+    try:
+        os.link(new, out)
+    except FileExistsError:
+        raise FileExistsError(f"{out.name} exists already: it was made in the meantime, and stays") from None
+    except OSError:  # a disk without hard links
+        if out.exists():
+            raise FileExistsError(f"{out.name} exists already: it was made in the meantime, and stays") from None
+        new.rename(out)

@@ -1,0 +1,45 @@
+"""Trouble with this machine's disk: what a caller is told of it, and what must not get in a caller's way."""
+
+import errno
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cloning.errors import CheckpointUnusable
+
+_log = logging.getLogger(__name__)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether there was no room, or no more than this user may have."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def trouble_explained() -> Iterator[None]:
+    """An OSError as a CheckpointUnusable that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        what = (
+            "the disk is full: make room, or set MODEL_CACHE_MAX_GB so that checkpoints out of use go"
+            if is_full(error)
+            else f"a checkpoint's file can't be read or written ({error.strerror})"
+        )
+        raise CheckpointUnusable(
+            f"{what}. MODEL_CACHE_DIR must be a folder that this user may write, with 3 GB free for a checkpoint",
+            os_code=_code(error),
+        ) from error
+
+
+@contextmanager
+def not_in_the_way() -> Iterator[None]:
+    """Housekeeping: an OSError is logged, and the work goes on without it."""
+    try:
+        yield
+    except OSError as error:
+        _log.warning("checkpoint.housekeeping_failed", extra={"code": _code(error)})
+
+
+def _code(error: OSError) -> str:
+    return errno.errorcode.get(error.errno or 0, "UNKNOWN")

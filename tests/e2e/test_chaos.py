@@ -1,0 +1,35 @@
+"""The chaos runs in short: real workers struck down, a bucket that fails, and every job done once, with a calm run's samples."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.chaos.run import Plan, Report, run
+
+
+def kept(report: Report) -> tuple[list[str], list[str], list[str], dict[str, int]]:
+    """Jobs that are lost, written twice, or sound otherwise than in a calm run; workers that ended as they should not."""
+    return report.lost, report.written_twice, report.not_as_calm, dict(report.odd_ends)
+
+
+def test_the_real_engine_survives_its_workers(
+    tmp_path: Path, tiny_checkpoint: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """handler.py as it is, on the small checkpoint: nothing lost, nothing twice, sample for sample."""
+    plan = Plan("real", jobs=6, workers=2, strike_every_s=1.5, most_strikes=1)
+
+    report = run(plan, tmp_path, tiny_checkpoint)
+    record_property("chaos", "; ".join(report.lines()))
+
+    assert kept(report) == ([], [], [], {})
+    assert report.strikes.total() == 1
+
+
+def test_a_light_engine_survives_many_strikes(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    """Everything but the engine is the real worker's; they are struck five times, and their clocks are minutes apart."""
+    plan = Plan("light", jobs=40, strike_every_s=0.7, most_strikes=5, chunk_s=0.2, skew_s=300.0)
+
+    report = run(plan, tmp_path, None)
+    record_property("chaos", "; ".join(report.lines()))
+
+    assert kept(report) == ([], [], [], {})
+    assert report.strikes.total() == 5

@@ -1,0 +1,84 @@
+"""Workers that should not take jobs, in the real SDK loop: unfit at the start, and unfit on the way."""
+
+import json
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.worker import LocalEndpoint, local_endpoint
+from tests.conftest import ROOT, SPOKEN
+
+# The real worker, but for one thing: the solver fails as it does on a GPU after a device-side assert.
+POISONED = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+import handler
+
+if __name__ == "__main__":
+    import torch
+    from engines.f5_import import import_f5
+    import_f5()
+    from f5_tts.model import CFM
+
+    def sample(*_, **__):
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+
+    CFM.sample = sample
+    handler.main()
+"""
+
+
+@pytest.fixture
+def endpoint() -> Iterator[LocalEndpoint]:
+    with local_endpoint() as running:
+        yield running
+
+
+def test_a_worker_that_fails_a_check_ends_before_any_job(endpoint: LocalEndpoint, tmp_path: Path) -> None:
+    """Exit status 1, the reason in the log by the setting's name, and the job stays in the queue for a worker that is fit."""
+    (tmp_path / "file").touch()
+    job = endpoint.client().run({"input": {"action": "health"}})
+    settings = {"DATA_DIR": str(tmp_path / "bucket"), "MODEL_CACHE_DIR": str(tmp_path / "file" / "models")}
+    with endpoint.worker(ROOT / "handler.py", log=tmp_path / "log", cwd=tmp_path, extra=settings) as worker:
+        status = worker.wait(60)
+        log = worker.log_text()
+
+    assert (status, job.status()) == (1, "IN_QUEUE")
+    assert "Fitness check failed: check_disk" in log
+    assert "MODEL_CACHE_DIR" in log
+
+
+def test_after_a_fatal_error_every_reply_asks_for_another_worker(
+    endpoint: LocalEndpoint, tmp_path: Path, tiny_checkpoint: Path, human_wav: bytes
+) -> None:
+    """The SDK goes on taking jobs: each is refused as retryable, with what makes RunPod stop the pod; the bucket's are answered."""
+    script = tmp_path / "poisoned.py"
+    script.write_text(POISONED, "utf-8")
+    folders = {"DATA_DIR": str(tmp_path / "bucket"), "MODEL_CACHE_DIR": str(tmp_path / "models")}
+    settings = {**folders, "CHECKPOINT": str(tiny_checkpoint), "DEVICE": "cpu"}
+    audio = b64encode(human_wav).decode()
+    with endpoint.worker(script, log=tmp_path / "log", cwd=tmp_path, extra=settings):
+        upload = {"action": "upload", "voice": "anna", "audio": audio, "transcript": SPOKEN, "consent": True}
+        assert told(endpoint, upload)["output"]["status"] == "STORED"
+        first = told(endpoint, {"text": "One.", "voice": "anna", "job_id": "first"})
+        second = told(endpoint, {"text": "Two.", "voice": "anna"})
+        status = told(endpoint, {"action": "status", "job_id": "first"})
+
+    for reply in (first, second):
+        assert reply["output"]["code"] == "WORKER_UNFIT", json.dumps(reply)
+        assert (reply["output"]["retryable"], "refresh_worker" in reply["output"]) == (True, False)
+        assert reply["error"].startswith("WORKER_UNFIT: ")
+    assert (status["output"]["status"], status["output"]["failure"]["code"]) == ("INTERRUPTED", "WORKER_UNFIT")
+    assert endpoint.queue.workers["worker-1"].stop_requests == 2
+
+
+def told(endpoint: LocalEndpoint, request: dict[str, Any]) -> dict[str, Any]:
+    """What the worker posted for a job."""
+    job = endpoint.client().run({"input": request})
+    while not endpoint.queue.jobs[job.job_id].final:
+        time.sleep(0.05)
+    return dict(endpoint.queue.jobs[job.job_id].reply)

@@ -1,0 +1,348 @@
+"""
+Jobs under any order of deliveries, deaths, cancels and deletes, by workers whose clocks differ by minutes, on a bucket that
+fails before or after an effect, loses replies, is slow, and lets somebody else in between a look and a write.
+
+The watcher sees every write of a record, whoever makes it and whatever its caller is told.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from cloning import keys
+from cloning.claim import Claim, LeaseLost
+from cloning.errors import Conflict, GpuOutOfMemory, InvalidText, JobCancelled, JobNotFound, StorageUnavailable
+from cloning.job import MOVES, Job, JobStatus
+from cloning.jobs import Busy, Finished, JobStore
+from cloning.replies import status_reply
+from tests.fakes import ManualClock
+from tests.memory_store import Bucket, MemoryStore, Trouble
+
+LEASE_S = 60.0
+SKEWS_S = (0.0, 420.0, -300.0)  # a worker's clock against the common time: minutes, either way
+PAST_ALL_LEASES_S = LEASE_S + max(SKEWS_S) - min(SKEWS_S) + 1
+JOBS = ("a", "b")
+
+workers = st.integers(0, len(SKEWS_S) - 1)
+jobs = st.sampled_from(JOBS)
+picks = st.integers(0, 99)
+troubles = st.lists(st.sampled_from(["none", "before", "after", "again", "slow", "overtaken"]), max_size=5)
+
+
+class SkewedClock(ManualClock):
+    """The common time, as a worker's clock has it."""
+
+    def __init__(self, common: ManualClock, skew_s: float) -> None:
+        self._common = common
+        self._skew = timedelta(seconds=skew_s)
+
+    def now(self) -> datetime:
+        return self._common.now() + self._skew
+
+    def advance(self, seconds: float) -> None:
+        self._common.advance(seconds)
+
+
+class Worker:
+    """A machine with a clock of its own and its own way to the bucket."""
+
+    def __init__(self, name: str, bucket: Bucket, common: ManualClock, skew_s: float) -> None:
+        ids = itertools.count()
+        self.clock = SkewedClock(common, skew_s)
+        self.store = MemoryStore(bucket, wait=lambda: common.advance(25))
+        self.jobs = JobStore(self.store, self.clock, worker=name, new_id=lambda: str(next(ids)), lease_s=LEASE_S)
+
+
+def request_of(job_id: str) -> str:
+    """The digest of the one request that this id stands for."""
+    return hashlib.sha256(job_id.encode()).hexdigest()
+
+
+def not_disturbed(trouble: list[Trouble]) -> bool:
+    """Whether the caller is told what it would be told on a good day."""
+    return set(trouble) <= {"none", "again"}
+
+
+def speech(request_digest: str, seed: int) -> bytes:
+    """What an engine makes: a function of the request and the record's seed alone."""
+    return f"{request_digest}/{seed}".encode()
+
+
+class JobMachine(RuleBasedStateMachine):
+    """The rules are what can happen; `_watch` and the invariants are what must hold."""
+
+    conditional = True
+    store_has_a_clock = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.common = ManualClock()
+        now = self.common.monotonic if self.store_has_a_clock else None
+        self.bucket = Bucket(conditional=self.conditional, now=now)
+        self.bucket.watch = self._watch
+        self.workers = [Worker(f"w{n}", self.bucket, self.common, skew) for n, skew in enumerate(SKEWS_S)]
+        self.claims: list[tuple[Worker, Claim]] = []
+
+    # What happens.
+
+    @rule(worker=workers, job_id=jobs, seed=picks, trouble=troubles)
+    def deliver(self, worker: int, job_id: str, seed: int, trouble: list[Trouble]) -> None:
+        """RunPod hands the job to a worker, for the first time or again."""
+        expected = self._expected(self.workers[worker], job_id)
+        with self._at(worker, trouble, job_id):
+            taken = self.workers[worker].jobs.claim(job_id, request_of(job_id), seed)
+            assert not_disturbed(trouble) <= (type(taken) is expected)
+            if isinstance(taken, Claim):
+                self.claims.append((self.workers[worker], taken))
+            if self.conditional and not isinstance(taken, Busy):
+                self._check_told(taken.job)
+
+    @rule(worker=workers, job_id=jobs)
+    def deliver_another_request(self, worker: int, job_id: str) -> None:
+        """The same id with another request never gets the job, in whatever state it is."""
+        if self._stored(job_id):
+            with pytest.raises(Conflict):
+                self.workers[worker].jobs.claim(job_id, "f" * 64, 0)
+
+    @precondition(lambda self: self.claims)
+    @rule(pick=picks, trouble=troubles)
+    def start(self, pick: int, trouble: list[Trouble]) -> None:
+        """The GPU is the job's."""
+        self._use(pick, trouble, lambda claim: claim.start(4))
+
+    @precondition(lambda self: self.claims)
+    @rule(pick=picks, done=st.integers(1, 3), trouble=troubles)
+    def report(self, pick: int, done: int, trouble: list[Trouble]) -> None:
+        """A chunk is done."""
+        self._use(pick, trouble, lambda claim: claim.report(done, 4))
+
+    @precondition(lambda self: self.claims)
+    @rule(pick=picks, trouble=troubles)
+    def renew(self, pick: int, trouble: list[Trouble]) -> None:
+        """A heartbeat."""
+        self._use(pick, trouble, lambda claim: claim.renew())
+
+    @precondition(lambda self: self.claims)
+    @rule(pick=picks, trouble=troubles)
+    def complete(self, pick: int, trouble: list[Trouble]) -> None:
+        """The speech is whole: into the bucket with it, then into the record."""
+        self._end(pick, trouble, self._complete)
+
+    @precondition(lambda self: self.claims)
+    @rule(pick=picks, trouble=troubles)
+    def fail_for_now(self, pick: int, trouble: list[Trouble]) -> None:
+        """The job is given back, and can be had at once."""
+
+        def give_back(worker: Worker, claim: Claim) -> None:
+            claim.fail(GpuOutOfMemory("full"))
+            assert not_disturbed(trouble) <= (self._expected(worker, claim.job.job_id) is not Busy)
+
+        self._end(pick, trouble, give_back)
+
+    @precondition(lambda self: self.claims)
+    @rule(pick=picks, trouble=troubles)
+    def fail_for_ever(self, pick: int, trouble: list[Trouble]) -> None:
+        """No attempt would succeed."""
+        self._end(pick, trouble, lambda _, claim: claim.fail(InvalidText("too long")))
+
+    @precondition(lambda self: self.claims)
+    @rule(pick=picks)
+    def die(self, pick: int) -> None:
+        """A worker is gone without a word."""
+        self.claims.pop(pick % len(self.claims))
+
+    @rule(worker=workers, job_id=jobs, trouble=troubles)
+    def cancel(self, worker: int, job_id: str, trouble: list[Trouble]) -> None:
+        """A caller wants no more of it: what nobody runs is ended at once."""
+        expected = self._expected(self.workers[worker], job_id)
+        with self._at(worker, trouble, job_id):
+            told = self.workers[worker].jobs.cancel(job_id)
+            assert told.status.is_final or told.cancel_requested
+            assert not_disturbed(trouble) <= (told.status.is_final or expected is Busy)
+
+    @rule(worker=workers, job_id=jobs, trouble=troubles)
+    def delete(self, worker: int, job_id: str, trouble: list[Trouble]) -> None:
+        """A finished or abandoned job is removed."""
+        with self._at(worker, trouble, job_id), suppress(Conflict):
+            self.workers[worker].jobs.delete(job_id)
+            assert "overtaken" in trouble or self._stored(job_id) is None
+
+    @rule(seconds=st.sampled_from([1.0, 30.0, 61.0, 600.0]))
+    def time_passes(self, seconds: float) -> None:
+        """For everybody alike."""
+        self.common.advance(seconds)
+
+    # What must hold.
+
+    @invariant()
+    def a_status_is_told_of_every_job(self) -> None:
+        """By every worker's clock: INTERRUPTED exactly where that worker would be given the job."""
+        for worker, job_id in itertools.product(self.workers, JOBS):
+            if job := self._stored(job_id):
+                told = status_reply(worker.jobs.get(job_id), worker.clock.now())
+                assert (told["status"] == "INTERRUPTED") == (self._expected(worker, job_id) is Claim)
+                assert told["attempt"] == job.attempt == job.attempts[-1].number
+
+    @invariant()
+    def a_completed_jobs_audio_is_its_own(self) -> None:
+        """It is in the bucket, has the record's digest, and is what the record's seed makes of the request."""
+        for job_id in JOBS:
+            job = self._stored(job_id)
+            if job and job.status is JobStatus.COMPLETED:
+                audio = (job.result or {})["audio"]
+                body = self.bucket.objects[audio["key"]].body
+                assert body == speech(request_of(job_id), job.seed)
+                assert hashlib.sha256(body).hexdigest() == audio["sha256"]
+
+    def teardown(self) -> None:
+        """No lock is left behind: once every lease has lapsed, one delivery ends any job."""
+        self.common.advance(PAST_ALL_LEASES_S)
+        for job_id in JOBS:
+            taken = self.workers[0].jobs.claim(job_id, request_of(job_id), 1)
+            assert not isinstance(taken, Busy)
+            if isinstance(taken, Claim):
+                self._complete(self.workers[0], taken)
+            stored = self._stored(job_id)
+            assert stored is not None
+            assert stored.status.is_final
+        self.a_completed_jobs_audio_is_its_own()
+
+    def _watch(self, key: str, before: bytes | None, after: bytes | None) -> None:
+        """Every write of a record, as it happens."""
+        if keys.job_of(key) is None or before is None or after is None or not self.conditional:
+            return
+        old, new = Job.model_validate_json(before), Job.model_validate_json(after)
+        assert not old.status.is_final
+        assert new.status in (old.status, *MOVES[old.status])
+        assert (new.seed, new.request_digest, new.created_at) == (old.seed, old.request_digest, old.created_at)
+        assert new.attempt == old.attempt + (new.lease.owner != old.lease.owner)
+        assert new.cancel_requested >= old.cancel_requested
+        assert (new.status is JobStatus.COMPLETED) == (new.result is not None)
+        assert all(attempt.ended_at for attempt in new.attempts[:-1])
+        assert not new.status.is_final or new.attempts[-1].ended_at or new.status is JobStatus.CANCELLED
+
+    # How.
+
+    def _stored(self, job_id: str) -> Job | None:
+        there = self.bucket.objects.get(keys.job_record(job_id))
+        return Job.model_validate_json(there.body) if there else None
+
+    def _expected(self, worker: Worker, job_id: str) -> type[Claim | Finished | Busy]:
+        """What a delivery to this worker comes to, if nothing comes between."""
+        job = self._stored(job_id)
+        if job is None:
+            return Claim
+        if job.status.is_final:
+            return Finished
+        if self.store_has_a_clock:  # whatever the workers' clocks say
+            age_s = self.bucket.read(keys.job_record(job_id)).age_s or 0.0
+            return Claim if age_s >= (job.lease.seconds or 0.0) else Busy
+        return Claim if job.lease.until <= worker.clock.now() else Busy
+
+    def _check_told(self, job: Job) -> None:
+        """What a worker tells its caller is what the bucket says."""
+        stored = self._stored(job.job_id)
+        assert stored is not None
+        assert stored.lease.owner == job.lease.owner
+        assert (stored.status, stored.result, stored.attempt, stored.seed) == (
+            job.status,
+            job.result,
+            job.attempt,
+            job.seed,
+        )
+
+    @contextmanager
+    def _at(self, worker: int, trouble: list[Trouble], job_id: str) -> Iterator[None]:
+        """Calls of a worker under these troubles; it may be told only of what really went wrong."""
+        store = self.workers[worker].store
+        store.troubles, store.interlude = list(trouble), lambda: self._overtake(worker, job_id)
+        told: list[type[Exception]] = [LeaseLost, JobNotFound]
+        if "before" in trouble or "after" in trouble:
+            told.append(StorageUnavailable)
+        try:
+            with suppress(*told):
+                yield
+        finally:
+            store.troubles = []
+
+    def _overtake(self, worker: int, job_id: str) -> None:
+        """The caller was paused for so long that the next worker took the job over, and began it."""
+        self.common.advance(LEASE_S + 1)
+        other = self.workers[(worker + 1) % len(self.workers)]
+        taken = other.jobs.claim(job_id, request_of(job_id), 5)
+        if isinstance(taken, Claim):
+            taken.start(4)
+            self.claims.append((other, taken))
+
+    def _use(self, pick: int, trouble: list[Trouble], act: Callable[[Claim], None]) -> None:
+        """As in a generate: who has lost the job, or is to stop, lets it go."""
+        worker, claim = self.claims[pick % len(self.claims)]
+        owner = claim.job.lease.owner
+        with self._at(self.workers.index(worker), trouble, claim.job.job_id):
+            try:
+                act(claim)
+                assert claim.job.lease.owner == owner
+                if self.conditional and not_disturbed(trouble):
+                    self._check_told(claim.job)
+                claim.check_cancelled()
+            except (LeaseLost, JobNotFound):
+                self._drop(claim)
+                raise
+            except JobCancelled as cancelled:
+                self._drop(claim)
+                claim.fail(cancelled)
+
+    def _end(self, pick: int, trouble: list[Trouble], act: Callable[[Worker, Claim], None]) -> None:
+        worker, claim = self.claims.pop(pick % len(self.claims))
+        with self._at(self.workers.index(worker), trouble, claim.job.job_id):
+            try:
+                act(worker, claim)
+            except StorageUnavailable as error:
+                claim.fail(error)
+                raise
+
+    def _complete(self, worker: Worker, claim: Claim) -> None:
+        claim.start(4)
+        job = claim.job
+        body = speech(job.request_digest, job.seed)
+        sha256 = hashlib.sha256(body).hexdigest()
+        key = keys.result(job.job_id, sha256, "wav")
+        worker.store.put(key, body, content_type="audio/wav")
+        result: dict[str, Any] = {"audio": {"key": key, "sha256": sha256}}
+        claim.complete(result)
+        assert claim.job.status.is_final
+        assert claim.job.lease.owner == job.lease.owner
+        if self.conditional:
+            self._check_told(claim.job)
+
+    def _drop(self, claim: Claim) -> None:
+        self.claims = [(worker, other) for worker, other in self.claims if other is not claim]
+
+
+class JobMachineOnAStoreWithoutAClock(JobMachine):
+    """Leases are then judged by clocks that differ by minutes: a living worker may lose its job, and still there is one result."""
+
+    store_has_a_clock = False
+
+
+class JobMachineOnAStoreThatIgnoresConditions(JobMachine):
+    """Work may be done twice there, and a record may go back; but a result is right whenever one is named."""
+
+    conditional = False
+
+
+ENOUGH = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestJobs = JobMachine.TestCase
+TestJobs.settings = ENOUGH
+TestJobsOnAStoreWithoutAClock = JobMachineOnAStoreWithoutAClock.TestCase
+TestJobsOnAStoreWithoutAClock.settings = ENOUGH
+TestJobsOnAStoreThatIgnoresConditions = JobMachineOnAStoreThatIgnoresConditions.TestCase
+TestJobsOnAStoreThatIgnoresConditions.settings = ENOUGH

@@ -1,0 +1,214 @@
+"""Who may speak a request, and what is refused before anybody does."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from cloning.engine_choice import Candidate, Choice, candidates_of, check_candidates, first_usable
+from cloning.errors import (
+    CheckpointUnusable,
+    GpuOutOfMemory,
+    HubUnavailable,
+    InvalidRequest,
+    LicenseRefused,
+    ServiceError,
+)
+from cloning.names import EngineName
+from cloning.ports import Engine, F5Parameters, XttsParameters
+from cloning.profiles import ENGINES, engines_with, names_of, values_of_all
+from cloning.settings import Settings
+from tests.fakes import ToneEngine
+from tests.unit.test_profiles import generate
+
+SETTINGS = Settings()
+# A good value of each, and not the default of any engine.
+GOOD: dict[str, Any] = {
+    "nfe_step": 8, "cfg_strength": 1.0, "sway_sampling_coef": 0.0, "target_rms": 0.2, "fix_duration": 9.0, "speed": 1.5,
+    "cross_fade_duration": 0.1, "remove_silence": True, "temperature": 0.5, "top_p": 0.5, "top_k": 5, "repetition_penalty": 2.0,
+    "num_beams": 2, "length_penalty": 2.0, "gpt_cond_chunk_len": 6, "sound_norm_refs": True,
+}  # fmt: skip
+NEEDS = {"length_penalty": {"num_beams": 2}}
+
+
+class Shelf:
+    """`Models` whose checkpoints fail as told; remembers which were asked for."""
+
+    def __init__(self, failures: Mapping[str, ServiceError]) -> None:
+        self._failures = failures
+        self.asked: list[str] = []
+
+    def check(self, name: str, **_: object) -> None:
+        if isinstance(self._failures.get(name), LicenseRefused):
+            raise self._failures[name]
+
+    def unload(self, *, forget: bool = False) -> None:
+        pass
+
+    def get(self, name: str, *, device: str | None = None) -> Engine:
+        self.asked.append(name)
+        if name in self._failures:
+            raise self._failures[name]
+        return ToneEngine()
+
+    def loaded(self) -> dict[str, object] | None:
+        return None
+
+
+def chosen(shelf: Shelf, candidates: tuple[Candidate, ...]) -> Choice:
+    """As a generate chooses."""
+    candidate, engine, failed = first_usable(candidates, lambda one: shelf.get(one.checkpoint))
+    return Choice(candidate, engine.facts, failed)
+
+
+def order(**more: object) -> tuple[Candidate, ...]:
+    return candidates_of(generate(**more), SETTINGS)
+
+
+def test_the_table_of_values_is_complete() -> None:
+    """A new value can't escape the tests below."""
+    assert set(GOOD) == set(values_of_all())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", GOOD)
+def test_an_engine_takes_its_own_values_and_refuses_the_others_by_name(engine: EngineName, name: str) -> None:
+    """The refusal says whose value it is; what is taken is what will be applied."""
+    if name in names_of(engine):
+        given = {name: GOOD[name], **NEEDS.get(name, {})}
+        (candidate,) = order(engine=engine, **given)
+        assert {each: getattr(candidate.parameters, each) for each in given} == given
+    else:
+        with pytest.raises(InvalidRequest) as caught:
+            order(engine=engine, **{name: GOOD[name]})
+        assert name in caught.value.message
+        assert (caught.value.details["engines"], caught.value.details["lacking"]) == (
+            list(engines_with(name)),
+            [engine],
+        )
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_whoever_may_speak_must_know_every_value(name: str) -> None:
+    """A fallback never drops one: with one, only what both engines know is taken, from a request or from the deployment."""
+    request = {"engine": "f5", "fallback": ["xtts"], name: GOOD[name], **NEEDS.get(name, {})}
+
+    if len(engines_with(name)) == len(ENGINES):
+        assert [getattr(each.parameters, name) for each in order(**request)] == [GOOD[name]] * 2
+    else:
+        with pytest.raises(InvalidRequest, match=r"fallback \[\]"):
+            order(**request)
+
+
+def test_a_profile_becomes_each_engines_own() -> None:
+    """By intent: F5-TTS's ultra_natural is XTTS's expressive."""
+    first, second = order(fallback=["xtts"], profile="ultra_natural")
+
+    assert (first.engine, first.profile, second.engine, second.profile) == ("f5", "ultra_natural", "xtts", "expressive")
+    assert isinstance(first.parameters, F5Parameters)
+    assert isinstance(second.parameters, XttsParameters)
+
+
+def test_the_request_goes_before_the_deployment() -> None:
+    """ENGINE and FALLBACK are what an open request means; a request may also forbid the fallback."""
+    settings = Settings(engine="xtts", fallback=("f5",), xtts_license_accepted=True)
+
+    def engines(**more: object) -> list[str]:
+        return [each.engine for each in candidates_of(generate(**more), settings)]
+
+    assert engines() == ["xtts", "f5"]
+    assert engines(fallback=[]) == ["xtts"]
+    assert engines(engine="f5") == ["f5"]
+    assert engines(engine="f5", fallback=["xtts"]) == ["f5", "xtts"]
+
+
+def test_a_checkpoint_is_the_first_engines() -> None:
+    """The fallback speaks with the deployment's own for it."""
+    first, second = order(checkpoint="mine", fallback=["xtts"])
+
+    assert (first.checkpoint, second.checkpoint) == ("mine", "XTTS_v2")
+
+
+@pytest.mark.parametrize("fallback", [["f5"], ["xtts", "xtts"], ["xtts", "f5"]])
+def test_a_fallback_to_other_weights_of_an_engine_is_refused(fallback: list[str]) -> None:
+    """An engine that failed has nothing else to offer."""
+    with pytest.raises(InvalidRequest, match="each once"):
+        order(engine="f5", fallback=fallback)
+
+
+def test_a_length_penalty_without_beams_is_refused() -> None:
+    """It would do nothing."""
+    for beams in ({}, {"num_beams": 1}):
+        with pytest.raises(InvalidRequest, match="num_beams"):
+            order(engine="xtts", length_penalty=2.0, **beams)
+
+
+def test_an_unusable_checkpoint_lets_the_next_engine_speak() -> None:
+    """In the order given, with the reason."""
+    choice = chosen(Shelf({"F5TTS_v1_Base": CheckpointUnusable("broken")}), order(fallback=["xtts"]))
+
+    assert choice.candidate.engine == "xtts"
+    told = choice.told(generate(fallback=["xtts"]), SETTINGS)
+    assert (told["engine_fallback"], told["fallback_reason"]) == (True, "f5: CHECKPOINT_UNUSABLE: broken")
+
+
+@pytest.mark.parametrize("failure", [GpuOutOfMemory("full"), HubUnavailable("away"), LicenseRefused("not accepted")])
+def test_no_other_failure_is_a_reason_to_fall_back(failure: ServiceError) -> None:
+    """What may work with the next call is left to it, and a licence is a person's to accept: nobody else is even loaded."""
+    shelf = Shelf({"F5TTS_v1_Base": failure})
+
+    with pytest.raises(type(failure)):
+        chosen(shelf, order(fallback=["xtts"]))
+    assert shelf.asked == ["F5TTS_v1_Base"]
+
+
+def test_without_a_fallback_nobody_else_speaks() -> None:
+    """The failure says who was asked for, and that nobody spoke."""
+    shelf = Shelf({"F5TTS_v1_Base": CheckpointUnusable("broken", file="model.safetensors")})
+
+    with pytest.raises(CheckpointUnusable, match="broken") as caught:
+        chosen(shelf, order())
+    assert shelf.asked == ["F5TTS_v1_Base"]
+    expected = {"engine_requested": "f5", "engine_used": None, "engine_fallback": False, "reasons": {"f5": "broken"}}
+    assert caught.value.details == {"file": "model.safetensors", **expected}
+
+
+def test_a_failure_of_all_names_each_reason() -> None:
+    """Whoever reads it knows what to mend."""
+    failures = {"F5TTS_v1_Base": CheckpointUnusable("broken"), "XTTS_v2": CheckpointUnusable("missing")}
+
+    with pytest.raises(CheckpointUnusable, match="broken; xtts can't speak either: missing") as caught:
+        chosen(Shelf(failures), order(fallback=["xtts"]))
+    assert caught.value.details["reasons"] == {"f5": "broken", "xtts": "missing"}
+
+
+def test_every_engine_that_may_speak_is_checked_first() -> None:
+    """A licence that the fallback lacks is refused at once, and not when the fallback is needed."""
+    request = generate(fallback=["xtts"])
+
+    with pytest.raises(LicenseRefused):
+        check_candidates(Shelf({"XTTS_v2": LicenseRefused("no")}), candidates_of(request, SETTINGS), request)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"ENGINE": "xtts"}, {"FALLBACK": "xtts"}, {"FALLBACK": "f5"}, {"FALLBACK": "tortoise"}, {"FALLBACK": "xtts,xtts"}],
+    ids=str,
+)
+def test_a_deployment_that_could_not_keep_its_word_does_not_start(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """XTTS without its licence, a fallback to the engine itself, an engine that doesn't exist."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(ValueError, match=r"XTTS_LICENSE_ACCEPTED|each once|f5"):
+        Settings()
+
+
+def test_a_deployment_may_allow_a_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines parted by commas."""
+    monkeypatch.setenv("FALLBACK", " xtts ")
+    monkeypatch.setenv("XTTS_LICENSE_ACCEPTED", "1")
+
+    assert Settings().fallback == ("xtts",)

@@ -1,0 +1,94 @@
+"""A job that fell back: taken over, it goes on with the engine that spoke, and never mixes two."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cloning.errors import CheckpointUnusable, ServiceError
+from cloning.ports import Engine
+from cloning.service import Call, Service
+from tests.fakes import ToneEngine
+from tests.unit.test_generate import TEXT, act, anna  # noqa: F401 - a fixture
+
+SPEAK: dict[str, Any] = {"text": TEXT, "voice": "anna", "seed": 1, "fallback": ["xtts"], "language": "en"}
+
+
+class TwoEngines:
+    """`Models` of which F5-TTS's checkpoint can't be used until somebody mends it."""
+
+    def __init__(self) -> None:
+        self.engines: dict[str, ToneEngine] = {}
+        for name, engine in (("F5TTS_v1_Base", "f5"), ("XTTS_v2", "xtts")):
+            self.engines[name] = ToneEngine()
+            self.engines[name].facts = replace(self.engines[name].facts, engine=engine)
+        self.broken = True
+
+    def check(self, name: str, **_: object) -> None: ...
+
+    def unload(self, *, forget: bool = False) -> None: ...
+
+    def get(self, name: str, *, device: str | None = None) -> Engine:
+        if self.broken and name == "F5TTS_v1_Base":
+            raise CheckpointUnusable("broken")
+        return self.engines[name]
+
+    def loaded(self) -> None: ...
+
+
+@pytest.fixture
+def models() -> TwoEngines:
+    return TwoEngines()
+
+
+@pytest.fixture
+def worker(service: Service, models: TwoEngines, anna: str) -> Service:  # noqa: F811 - the fixture
+    return replace(service, engines=models)
+
+
+@pytest.fixture
+def interrupted(worker: Service, models: TwoEngines) -> ToneEngine:
+    """Job 'j' fell back and stopped when two chunks were done; the engine that spoke them."""
+    xtts, call = models.engines["XTTS_v2"], Call("j")
+    xtts.before_speaking = lambda _: call.stopped.set() if len(xtts.history) == 2 else None
+    with pytest.raises(ServiceError, match="deliver it again"):
+        act(worker, call, **SPEAK)
+    xtts.before_speaking = lambda _: None
+    return xtts
+
+
+def test_a_job_that_fell_back_goes_on_where_it_was(worker: Service, interrupted: ToneEngine) -> None:
+    """The chunks that the fallback spoke are its own, and used again; progress counts its plan."""
+    reply = act(worker, Call("j"), **SPEAK)
+
+    assert (reply["engine_used"], reply["engine_fallback"], reply["manifest"]["chunks_reused"]) == ("xtts", True, 2)
+    calm = act(worker, Call("calm"), **SPEAK)
+    assert reply["audio"]["sha256"] == calm["audio"]["sha256"]
+    total = len(reply["manifest"]["chunks"])
+    assert worker.jobs.get("j").progress.model_dump() == {"done": total, "total": total}
+
+
+def test_a_mended_checkpoint_uses_nothing_of_the_others(
+    worker: Service, models: TwoEngines, interrupted: ToneEngine
+) -> None:
+    """The engine that was asked for speaks the whole of it: one result, one voice."""
+    models.broken = False
+
+    reply = act(worker, Call("j"), **SPEAK)
+
+    assert (reply["engine_used"], reply["engine_fallback"], reply["manifest"]["chunks_reused"]) == ("f5", False, 0)
+    assert reply["fallback_reason"] is None
+    assert len(models.engines["F5TTS_v1_Base"].history) == len(reply["manifest"]["chunks"])
+
+
+def test_a_fallback_that_needs_a_transcript_has_one_before_anybody_speaks(
+    worker: Service,
+    transcriber: Any,
+    anna: str,  # noqa: F811 - the fixture
+) -> None:
+    """XTTS needs none; F5-TTS, which may have to speak in its place, does."""
+    act(worker, Call("alone"), text="Hello.", voice=anna, engine="xtts", language="en")
+    assert transcriber.calls == 0
+
+    act(worker, Call("both"), text="Hello.", voice=anna, engine="xtts", fallback=["f5"], language="en")
+    assert transcriber.calls == 1

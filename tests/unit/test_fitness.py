@@ -1,0 +1,193 @@
+"""What a worker must have before it takes jobs, and what it says if it hasn't."""
+
+import sys
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import fitness
+from cloning.conditions import Conditions
+from cloning.errors import StorageMisconfigured, StorageUnavailable
+from cloning.settings import Settings
+from cloning.versions import versions
+from fitness import (
+    Unfit,
+    bytes_needed,
+    checks,
+    cuda_of_torch,
+    disk_has_room,
+    gpu_is_usable,
+    store_is_writable,
+    versions_are_known,
+)
+from local.folder_store import FolderStore
+from tests.conftest import ROOT
+
+
+def driver(count: int = 1, newest: int = 13000, status: int = 0) -> Any:
+    """As much of libcuda as is asked."""
+
+    def fill(pointer: Any, value: int) -> int:
+        pointer._obj.value = value
+        return 0
+
+    return lambda _: SimpleNamespace(
+        cuInit=lambda _: status,
+        cuDeviceGetCount=lambda pointer: fill(pointer, count),
+        cuDriverGetVersion=lambda pointer: fill(pointer, newest),
+    )
+
+
+def no_driver(_: str) -> Any:
+    raise OSError("libcuda.so.1: cannot open shared object file")
+
+
+def test_a_bare_machine_is_fit(settings: Settings, store: FolderStore) -> None:
+    """With the defaults nothing is asked for that isn't there; nothing is left behind, no model code is imported."""
+    for check in checks(settings, store, Conditions(store, lambda: "w1").probe):
+        check()
+
+    assert list(store.list()) == []
+
+
+def test_the_checks_have_names_that_runpod_reports(settings: Settings, store: FolderStore) -> None:
+    """The cheapest first."""
+    names = [check.__name__ for check in checks(settings, store, Conditions(store, lambda: "w1").probe)]
+
+    assert names == ["check_versions", "check_gpu", "check_disk", "check_store"]
+
+
+@pytest.mark.parametrize(
+    ("device", "load", "torch_cuda", "says"),
+    [
+        ("cuda", no_driver, "13.0", "no NVIDIA driver"),
+        ("cuda:1", driver(count=1), "13.0", "finds 1 GPU"),
+        ("cuda", driver(status=100), "13.0", "finds 0 GPU"),
+        ("cuda", driver(status=802), "13.0", "CUDA error 802"),
+        ("auto", driver(status=999), "13.0", "CUDA error 999"),
+        ("cuda", driver(newest=12080), "13.0", "knows up to 12.8"),
+        ("auto", driver(newest=12080), "13.0", "built for CUDA 13.0"),
+        ("cuda", driver(), None, "built for CUDA None"),
+    ],
+    ids=[
+        "no-driver",
+        "no-second-gpu",
+        "no-device",
+        "not-ready",
+        "auto-broken",
+        "old-driver",
+        "auto-old-driver",
+        "torch-without-cuda",
+    ],
+)
+def test_a_gpu_that_is_wanted_and_can_not_be_used_is_told(
+    device: str, load: Any, torch_cuda: str | None, says: str
+) -> None:
+    """With what to do, in the 256 characters that RunPod shows; a broken GPU is no reason to speak on the CPU in silence."""
+    with pytest.raises(Unfit, match=says) as failure:
+        gpu_is_usable(device, torch_cuda=torch_cuda, load=load)
+
+    assert len(f"Unfit: {failure.value}") <= 256
+    assert "set DEVICE=cpu" in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("device", "load"),
+    [
+        ("cuda", driver()),
+        ("cuda:1", driver(count=2)),
+        ("cuda", driver(newest=13020)),
+        ("auto", no_driver),
+        ("auto", driver(status=100)),
+        ("cpu", no_driver),
+        ("mps", no_driver),
+    ],
+    ids=["there", "second", "newer-driver", "auto-no-driver", "auto-no-device", "cpu", "mps"],
+)
+def test_a_gpu_that_is_there_or_not_wanted_is_fine(device: str, load: Any) -> None:
+    """`auto` is content with a machine that has none."""
+    gpu_is_usable(device, torch_cuda="13.0", load=load)
+
+
+def test_torchs_cuda_is_read_without_importing_torch() -> None:
+    """Its own file says it; torch says the same."""
+    import torch
+
+    assert cuda_of_torch() == torch.version.cuda
+
+
+def test_the_versions_that_we_lean_on_are_the_pinned_ones() -> None:
+    """fitness.EXACT and pyproject.toml can't part."""
+    pinned = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needs = {need.split(";")[0].strip() for need in pinned["dependencies"]}
+
+    assert {f"{name}=={version}" for name, version in fitness.EXACT.items()} <= needs
+
+
+@pytest.mark.parametrize(
+    ("changes", "python", "says"),
+    [
+        ({"torch": None, "vocos": None}, (3, 11), "torch, vocos not installed"),
+        ({"runpod": "1.13.0"}, (3, 11), "runpod 1.13.0 is installed and 1.12.0"),
+        ({}, (3, 13), "Python 3.13"),
+    ],
+)
+def test_an_unknown_version_is_told(changes: dict[str, str | None], python: tuple[int, int], says: str) -> None:
+    """Before a job meets what has changed."""
+    versions_are_known(versions(), sys.version_info[:2])
+    with pytest.raises(Unfit, match=says):
+        versions_are_known({**versions(), **changes}, python)
+
+
+def test_a_disk_without_room_is_told_unless_the_checkpoint_is_there(tmp_path: Path) -> None:
+    """A worker that needs to bring nothing needs no room."""
+    with pytest.raises(Unfit, match="larger disk"):
+        disk_has_room(tmp_path, 10**18)
+    copy = tmp_path / "tiny" / ("0" * 64)
+    copy.mkdir(parents=True)
+    (copy / "model.safetensors").touch()
+
+    disk_has_room(tmp_path, 10**18)
+
+
+def test_a_small_checkpoint_needs_little_room(tmp_path: Path) -> None:
+    """A folder's own size counts; of a name, whose files are elsewhere, a full-size checkpoint's."""
+    (tmp_path / "vocoder").mkdir()
+    (tmp_path / "vocoder" / "weights.bin").write_bytes(b"0" * 1000)
+
+    assert bytes_needed(str(tmp_path)) == 2000
+    assert bytes_needed("F5TTS_v1_Base") == fitness.MODEL_CACHE_BYTES
+
+
+def test_a_cache_that_can_not_be_written_is_told(tmp_path: Path) -> None:
+    """By the setting's name, without this machine's paths."""
+    (tmp_path / "file").touch()
+    with pytest.raises(Unfit, match="MODEL_CACHE_DIR 'models' can't be written") as failure:
+        disk_has_room(tmp_path / "file" / "models", 0)
+
+    assert str(tmp_path) not in str(failure.value)
+
+
+def test_a_store_that_can_not_be_written_is_told(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the store's own words; being let in is not enough."""
+
+    def refuse(*_: object, **__: object) -> str:
+        raise StorageMisconfigured("the bucket refuses to be written (AccessDenied): allow s3:PutObject")
+
+    monkeypatch.setattr(store, "create", refuse)
+    with pytest.raises(Unfit, match=r"STORAGE_MISCONFIGURED: .*allow s3:PutObject"):
+        store_is_writable(store, Conditions(store, lambda: "w1").probe)
+
+
+def test_a_store_that_does_not_let_us_in_is_told(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is written."""
+
+    def away() -> None:
+        raise StorageUnavailable("the bucket does not answer")
+
+    monkeypatch.setattr(store, "check", away)
+    with pytest.raises(Unfit, match="STORAGE_UNAVAILABLE"):
+        store_is_writable(store, lambda: pytest.fail("nothing should be written"))

@@ -1,0 +1,129 @@
+"""The GPU's one thread: turns in order, and an empty GPU when nobody comes."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from cloning.errors import Interrupted
+from engines.owner import SingleOwner, start_timer
+
+
+class Timers:
+    """Timers that go off when the test says so."""
+
+    def __init__(self) -> None:
+        self.started: list[tuple[float, Callable[[], None]]] = []
+        self.cancelled = 0
+
+    def start(self, seconds: float, act: Callable[[], None]) -> "Timers":
+        self.started.append((seconds, act))
+        return self
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+
+
+def test_unloading_at_once_is_part_of_the_turn() -> None:
+    """In the GPU's thread, before anybody else's work, also if the work fails."""
+    events: list[str] = []
+    owner = SingleOwner(unload=lambda: events.append(threading.current_thread().name), unload_after_s=0)
+
+    owner.run(lambda: events.append("work"))
+    with pytest.raises(ZeroDivisionError):
+        owner.run(lambda: 1 / 0)
+
+    assert events == ["work", "gpu_0", "gpu_0"]
+
+
+def test_weights_stay_for_as_long_as_work_comes() -> None:
+    """Every turn starts the wait anew; a timer that went off too early does nothing."""
+    unloads: list[int] = []
+    timers = Timers()
+    owner = SingleOwner(unload=lambda: unloads.append(1), unload_after_s=30, start_timer=timers.start)
+
+    owner.run(lambda: None)
+    owner.run(lambda: None)
+    (first_s, first), (_, second) = timers.started
+    first()
+    early = owner.run(lambda: len(unloads))
+    second()
+    late = owner.run(lambda: len(unloads))
+    timers.started[-1][1]()
+    owner.run(lambda: None)
+
+    assert (first_s, early, late, len(unloads), timers.cancelled) == (30, 0, 0, 1, 4)
+
+
+def test_unloading_waits_for_the_work_before_it() -> None:
+    """The timer's question is asked in the GPU's thread: nothing leaves under a running job."""
+    events: list[str] = []
+    release, running = threading.Event(), threading.Event()
+    timers = Timers()
+    owner = SingleOwner(unload=lambda: events.append("unload"), unload_after_s=1, start_timer=timers.start)
+
+    def work() -> None:
+        running.set()
+        assert release.wait(30)
+        events.append("work")
+
+    owner.run(lambda: None)
+    thread = threading.Thread(target=owner.run, args=(work,))
+    thread.start()
+    assert running.wait(30)
+    timers.started[0][1]()
+    assert events == []
+    release.set()
+    thread.join()
+    timers.started[-1][1]()
+    owner.run(lambda: None)
+
+    assert events == ["work", "unload"]
+
+
+def test_a_failing_unload_costs_nobody_anything() -> None:
+    """The work went well, and its caller gets the result."""
+
+    def fail() -> None:
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    assert SingleOwner(unload=fail, unload_after_s=0).run(lambda: 7) == 7
+
+
+def test_the_real_timer_goes_off_and_keeps_no_process_alive() -> None:
+    """A daemon thread."""
+    rung = threading.Event()
+    timer = start_timer(0.001, rung.set)
+
+    assert rung.wait(30)
+    assert isinstance(timer, threading.Timer)
+    assert timer.daemon
+
+
+def test_a_cancelled_timer_stays_silent() -> None:
+    """What is cancelled before its time never happens."""
+    rung = threading.Event()
+    timer = start_timer(3600, rung.set)
+
+    timer.cancel()
+    assert isinstance(timer, threading.Timer)
+    timer.join()
+
+    assert not rung.is_set()
+
+
+def test_who_is_stopped_while_waiting_never_has_a_turn() -> None:
+    """The queue moves on without it."""
+    release, done = threading.Event(), []
+    owner = SingleOwner()
+    thread = threading.Thread(target=owner.run, args=(lambda: release.wait(30),))
+    thread.start()
+    stopped = threading.Event()
+    stopped.set()
+
+    with pytest.raises(Interrupted):
+        owner.run(lambda: done.append(1), stopped=stopped)
+    release.set()
+    thread.join()
+
+    assert done == []

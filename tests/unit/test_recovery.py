@@ -1,0 +1,312 @@
+"""What a device's failure does to a job: the reply, the record, the latch, and the jobs that come after."""
+
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cloning.errors import DeviceUnavailable, ServiceError
+from cloning.ports import Engine, Parameters, Reference, Samples, go_on
+from cloning.service import Call, Service
+from engines.faults import translated
+from engines.lazy import Lazy
+from handler import answer
+from local.folder_store import FolderStore
+from tests.conftest import make_service, with_settings
+from tests.fakes import EchoTranscriber, ManualClock, ToneEngine
+from tests.unit.test_lazy import anything
+
+OUT_OF_MEMORY = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8 GiB"
+ASTRAY = "Expected all tensors to be on the same device, but found at least two devices, cpu and cuda:0!"
+FATAL = "CUDA error: device-side assert triggered"
+TEXT = "One sentence to be said here. " * 12  # several chunks
+
+
+class FailingEngine(ToneEngine):
+    """Raises what `failures` holds, one a call (None: it goes well), as torch would; then speaks."""
+
+    def __init__(self, failures: list[Exception | None], device: str) -> None:
+        super().__init__()
+        self.failures = failures
+        self.facts = replace(self.facts, device=device)
+        self.calls: list[bool] = []
+
+    def speak(
+        self,
+        reference: Reference,
+        text: str,
+        *,
+        seed: int,
+        parameters: Parameters,
+        before_step: Callable[[], None] = go_on,
+        frugal: bool = False,
+    ) -> Samples:
+        self.calls.append(frugal)
+        with translated(self.facts.device):
+            if self.failures and (failure := self.failures.pop(0)) is not None:
+                raise failure
+        return super().speak(reference, text, seed=seed, parameters=parameters, before_step=before_step)
+
+
+class World:
+    """A service on a GPU that isn't there; `loads` are the devices that engines were loaded for."""
+
+    def __init__(self, service: Service) -> None:
+        self.loads: list[str | None] = []
+        self.engines: list[FailingEngine] = []
+        self.failures: list[Exception | None] = []
+        self.load_failures: list[Exception] = []
+        self.recogniser_unloads = 0
+        engines = Lazy[Engine](self._load, check=anything, describe=lambda engine: dict(vars(engine.facts)))
+        self.service = replace(with_settings(service, device="cuda"), engines=engines)
+        object.__setattr__(service.transcribers, "unload", self._unload)
+
+    def _load(self, _: str, device: str | None) -> Engine:
+        self.loads.append(device)
+        if self.load_failures:
+            raise self.load_failures.pop(0)
+        failures: list[Exception | None] = [] if device == "cpu" else self.failures
+        self.engines.append(FailingEngine(failures, device or "cuda (a card)"))
+        return self.engines[-1]
+
+    def _unload(self, *, forget: bool = False) -> None:
+        self.recogniser_unloads += forget
+
+    def generate(self, job: str = "j", **fields: Any) -> dict[str, Any]:
+        return answer(self.service, {"text": TEXT, "voice": "anna", **fields}, Call(job))
+
+
+@pytest.fixture
+def world(service: Service, human_wav: bytes) -> World:
+    audio = b64encode(human_wav).decode()
+    upload = {
+        "action": "upload",
+        "voice": "anna",
+        "audio": audio,
+        "consent": True,
+        "transcript": "Some call me nature.",
+    }
+    assert answer(service, upload, Call("u"))["status"] == "STORED"
+    return World(service)
+
+
+def oom() -> Exception:
+    return torch.cuda.OutOfMemoryError(OUT_OF_MEMORY)
+
+
+def fatal() -> Exception:
+    return torch.AcceleratorError(FATAL)
+
+
+def astray() -> Exception:
+    return RuntimeError(ASTRAY)
+
+
+def test_memory_is_made_and_the_chunk_made_again(world: World) -> None:
+    """Once as before, with what is cached and the recogniser gone: the same speech, and nothing to report."""
+    plain = world.generate("plain")
+    world.failures.append(oom())
+    helped = world.generate("helped")
+
+    assert helped["audio"]["sha256"] == plain["audio"]["sha256"]
+    assert (helped["manifest"]["chunks_frugal"], world.recogniser_unloads) == (0, 1)
+
+
+def test_then_it_is_made_frugally_and_the_manifest_says_so(world: World) -> None:
+    """The samples of such a chunk differ by rounding: nobody should wonder why."""
+    world.failures += [oom(), oom()]
+
+    reply = world.generate()
+
+    assert reply["status"] == "COMPLETED"
+    assert reply["manifest"]["chunks_frugal"] == 1
+    assert world.engines[0].calls[:4] == [False, False, True, False]
+
+
+def test_then_it_is_a_retryable_failure_that_replaces_the_worker(world: World) -> None:
+    """The record gives its lease back with the reason; the next delivery completes it."""
+    world.failures += [oom(), oom(), oom()]
+
+    reply = world.generate()
+    record = world.service.jobs.get("j")
+    again = world.generate()
+
+    assert (reply["code"], reply["retryable"], reply["refresh_worker"]) == ("GPU_OUT_OF_MEMORY", True, True)
+    assert record.is_interrupted(world.service.clock.now())
+    assert (record.failure and record.failure.code) == "GPU_OUT_OF_MEMORY"
+    assert (again["status"], again["manifest"]["attempt"]) == ("COMPLETED", 2)
+
+
+def test_memory_that_is_short_while_loading_is_made_too(world: World) -> None:
+    """The recogniser may be what fills the GPU."""
+    with pytest.raises(ServiceError) as failure, translated("cuda"):
+        raise oom()
+    world.load_failures.append(failure.value)
+
+    assert world.generate()["status"] == "COMPLETED"
+    assert (world.loads, world.recogniser_unloads) == ([None, None], 1)
+
+
+def test_a_fatal_error_makes_the_worker_unfit(world: World) -> None:
+    """Its reply and every later one say so, ask for another worker, and touch the GPU no more; health tells why."""
+    world.failures.append(fatal())
+
+    first = world.generate("first")
+    second = world.generate("second")
+    health = answer(world.service, {"action": "health"}, Call("h"))
+
+    for reply in (first, second):
+        assert (reply["code"], reply["retryable"], reply["refresh_worker"]) == ("WORKER_UNFIT", True, True)
+        assert "device-side assert" in reply["message"]
+    assert len(world.engines[0].calls) == 1
+    assert (health["status"], health["unfit"]["code"]) == ("degraded", "WORKER_UNFIT")
+
+
+def test_another_worker_takes_over_what_an_unfit_one_held(world: World, clock: ManualClock, tmp_path: Path) -> None:
+    """The record's lease is given back at once; a job that the unfit worker refused has no record at all."""
+    world.failures.append(fatal())
+    world.generate("first")
+    refused = world.generate("refused")
+    store = world.service.store
+    assert isinstance(store, FolderStore)
+    other = make_service(world.service.settings, store, clock, ToneEngine(), EchoTranscriber(), tmp_path, worker="w2")
+
+    reply = answer(other, {"text": TEXT, "voice": "anna"}, Call("first"))
+
+    assert (reply["status"], reply["manifest"]["attempt"], reply["manifest"]["worker"]) == ("COMPLETED", 2, "w2")
+    assert (refused["code"], other.jobs.find("refused")) == ("WORKER_UNFIT", None)
+
+
+def test_an_unfit_worker_still_answers_from_the_bucket(world: World) -> None:
+    """What needs no GPU is not refused: a finished job, its status, its result."""
+    done = world.generate("done")
+    world.failures.append(fatal())
+    world.generate("first")
+
+    assert world.generate("done")["audio"]["sha256"] == done["audio"]["sha256"]
+    assert answer(world.service, {"action": "status", "job_id": "done"}, Call("s"))["status"] == "COMPLETED"
+
+
+def test_an_unfit_worker_hears_nothing_either(world: World, human_wav: bytes, transcriber: EchoTranscriber) -> None:
+    """The recogniser needs the GPU too; an upload that asks for it is stored, and refused as retryable."""
+    world.failures.append(fatal())
+    world.generate("first")
+    audio = b64encode(human_wav).decode()
+    upload = {"action": "upload", "voice": "bert", "audio": audio, "consent": True, "transcribe_now": True}
+
+    reply = answer(world.service, upload, Call("u2"))
+
+    assert (reply["code"], transcriber.calls) == ("WORKER_UNFIT", 0)
+
+
+def test_a_model_astray_is_loaded_again_and_speaks(world: World) -> None:
+    """The story of seed 003: the caller gets the speech, the same as ever."""
+    plain = world.generate("plain")
+    world.failures.append(astray())
+
+    helped = world.generate("helped")
+
+    assert helped["audio"]["sha256"] == plain["audio"]["sha256"]
+    assert world.loads == [None, None]
+
+
+def test_a_model_that_stays_astray_is_a_clear_failure(world: World) -> None:
+    """Not on another device in silence: the caller did not allow it."""
+    world.failures += [astray(), astray()]
+
+    reply = world.generate()
+
+    assert (reply["code"], reply["retryable"], reply["refresh_worker"]) == ("DEVICE_MISMATCH", True, True)
+    assert world.loads == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("failures", "code"),
+    [
+        ([oom, oom, oom], "GPU_OUT_OF_MEMORY"),
+        ([astray, astray], "DEVICE_MISMATCH"),
+    ],
+)
+def test_the_cpu_speaks_only_where_the_caller_allows_it(
+    world: World, failures: list[Callable[[], Exception]], code: str
+) -> None:
+    """Then the manifest says which device was wanted, which one spoke, and why; all chunks are the CPU's."""
+    world.failures += [make() for make in failures]
+
+    manifest = world.generate(device_fallback=True)["manifest"]
+
+    assert (manifest["device_requested"], manifest["device_used"], manifest["device"]) == ("cuda", "cpu", "cpu")
+    assert manifest["device_fallback"] is True
+    assert manifest["device_fallback_reason"].startswith(f"{code}: ")
+    assert world.loads[-1] == "cpu"
+    assert len(world.engines[-1].history) == len(manifest["chunks"])
+
+
+def test_a_missing_gpu_falls_back_only_where_the_caller_allows_it(world: World) -> None:
+    """DEVICE names a GPU that isn't there."""
+    world.load_failures += [DeviceUnavailable("DEVICE is 'cuda' and this worker has no usable GPU") for _ in range(2)]
+
+    refused = world.generate("refused")
+    allowed = world.generate("allowed", device_fallback=True)
+
+    assert (refused["code"], refused["retryable"]) == ("DEVICE_UNAVAILABLE", True)
+    assert allowed["manifest"]["device_fallback_reason"].startswith("DEVICE_UNAVAILABLE: ")
+
+
+def test_after_a_fallback_the_next_job_is_the_gpus_again(world: World) -> None:
+    """One failure does not move the deployment to the CPU."""
+    world.failures += [astray(), astray()]
+    world.generate("first", device_fallback=True)
+
+    manifest = world.generate("second", device_fallback=True)["manifest"]
+
+    assert (manifest["device_used"], manifest["device_fallback"], manifest["device_fallback_reason"]) == (
+        "cuda",
+        False,
+        None,
+    )
+
+
+def test_a_fatal_error_is_never_spoken_over(world: World) -> None:
+    """The process can't be trusted: not even with the CPU."""
+    world.failures.append(fatal())
+
+    assert world.generate(device_fallback=True)["code"] == "WORKER_UNFIT"
+    assert world.loads == [None]
+
+
+def test_frugal_chunks_are_not_kept_for_another_attempt(world: World) -> None:
+    """They would not come out the same again, sample for sample; the others are used again."""
+    world.failures += [None, oom(), oom(), None, oom(), oom(), oom()]  # the second chunk is frugal, the third fails
+
+    first = world.generate("j")
+    again = world.generate("j")
+
+    assert first["code"] == "GPU_OUT_OF_MEMORY"
+    assert (again["status"], again["manifest"]["chunks_reused"]) == ("COMPLETED", 1)
+
+
+def test_hearing_gets_over_a_device_once(world: World, human_wav: bytes, transcriber: EchoTranscriber) -> None:
+    """Memory is made by letting the engine go; then the recording is heard."""
+    world.generate("warm")
+    heard = transcriber.transcribe
+    failures = [oom()]
+
+    def transcribe(*arguments: Any, **options: Any) -> Any:
+        with translated("cuda"):
+            if failures:
+                raise failures.pop()
+        return heard(*arguments, **options)
+
+    object.__setattr__(transcriber, "transcribe", transcribe)
+    audio = b64encode(human_wav).decode()
+    upload = {"action": "upload", "voice": "bert", "audio": audio, "consent": True, "transcribe_now": True}
+
+    reply = answer(world.service, upload, Call("u2"))
+
+    assert reply["transcript"] == transcriber.words
+    assert world.service.engines.loaded() is None
