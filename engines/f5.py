@@ -139,6 +139,8 @@ class F5Engine:
 
         Solved together on the fast path, where what fails all is raised; one by one on the official one.
         """
+        if self._weights.parked:
+            self._weights.check()
         if self._fast is None:
             return [self._attempt(one, frugal=frugal) for one in utterances]
         with translated(self._device):
