@@ -15,11 +15,13 @@ from pathlib import Path
 from cloning.conditions import Conditions
 from cloning.jobs import JobStore
 from cloning.names import EngineName
+from cloning.planning import WINDOW_S
 from cloning.ports import Clock, Engine, ObjectStore, Transcriber
 from cloning.service import Service
 from cloning.settings import Settings
 from cloning.voices import VoiceLibrary
 from engines.asr import WhisperTranscriber
+from engines.batching import Batcher, Bounds
 from engines.device import free_memory, gpu_memory
 from engines.f5 import F5Engine, F5Files
 from engines.f5_import import importing_f5
@@ -52,6 +54,7 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
         engines=engines,
         transcribers=transcribers,
         gpu=SingleOwner(unload=unload, unload_after_s=settings.idle_s),
+        turns=Batcher(clock, make_bounds(settings)),
         fetch_url=lambda url: fetch_url(url, max_bytes=max_audio_bytes, timeout_s=settings.download_timeout_s),
         clock=clock,
         new_id=new_id,
@@ -59,6 +62,11 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
         worker=worker,
         gpu_memory=gpu_memory,
     )
+
+
+def make_bounds(settings: Settings) -> Bounds:
+    """The most that is solved together: so many chunks as the setting says, of the length that texts are cut to."""
+    return Bounds(settings.batch_chunks, settings.batch_chunks * WINDOW_S, settings.batch_wait_ms / 1000)
 
 
 def new_id() -> str:

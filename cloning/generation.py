@@ -8,7 +8,7 @@ before the record says COMPLETED; the record says so before anybody is told.
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -36,12 +36,12 @@ from cloning.job import Effort, Job
 from cloning.jobs import Busy, Finished
 from cloning.names import EngineName
 from cloning.planning import SAMPLE_RATE, Chunk, Plan, refuse_short
-from cloning.ports import Parameters, Reference, Samples, Value
+from cloning.ports import Parameters, Piece, Reference, Samples, Value
 from cloning.recovery import DeviceUse, Speaker, on_some_device
 from cloning.replies import refuse_too_large
 from cloning.requests import Generate
 from cloning.service import Call, Service
-from cloning.synthesis import synthesize
+from cloning.synthesis import checked, joined
 from cloning.versions import versions
 from cloning.voice import Voice
 
@@ -130,6 +130,7 @@ class Generation:
         self._chunks_made = 0
         self._chunks_reused = 0
         self._frugal_chunks = 0
+        self._begun = False
         self._device: DeviceUse | None = None
 
     def run(self) -> Job:
@@ -164,7 +165,8 @@ class Generation:
         reference = self._reference()
         seed, text = self._claim.job.seed, self._request.text
         plans = {one.engine: plan_for(one, text, reference, seed=seed) for one in self._candidates}
-        choice, samples = self._on_gpu(lambda: self._infer(reference, plans))
+        with self._service.gpu.hold():
+            choice, samples = self._infer(reference, plans)
         return self._store_result(choice, plans[choice.candidate.engine], samples)
 
     def _reference(self) -> Reference:
@@ -192,8 +194,6 @@ class Generation:
             self._voice = transcribed(self._service, self._voice)
 
     def _infer(self, reference: Reference, plans: Mapping[EngineName, Plan]) -> tuple[Choice, Samples]:
-        self._claim.start(len(plans[self._candidates[0].engine].chunks))
-        self._claim.check_cancelled()
         requested = self._service.settings.device
         (choice, samples), reason = on_some_device(
             self._service,
@@ -206,44 +206,83 @@ class Generation:
     def _spoken(
         self, device: str | None, reference: Reference, plans: Mapping[EngineName, Plan]
     ) -> tuple[Choice, Samples]:
-        with self._phase("load"):
-            candidate, speaker, failed = first_usable(
-                self._candidates, lambda one: Speaker(self._service, one.checkpoint, device, self._before_step)
-            )
+        total = len(plans[self._candidates[0].engine].chunks)
+
+        def load(one: Candidate) -> Speaker:
+            def loaded() -> Speaker:
+                self._begin(total)
+                return Speaker(self._service, one.checkpoint, device, self._before_step)
+
+            return self._in_turns("load", [Piece((one.checkpoint, device), 0.0, loaded)])[0]
+
+        candidate, speaker, failed = first_usable(self._candidates, load)
         plan = plans[candidate.engine]
         if failed:  # the start said how many chunks the first engine would have made
             self._claim.report(0, len(plan.chunks))
-        choice = Choice(candidate, speaker.engine.facts, failed)
-        with self._phase("infer"):
-            return choice, self._chunk_by_chunk(speaker, candidate.parameters, reference, plan)
+        choice = Choice(candidate, speaker.facts, failed)
+        return choice, self._chunk_by_chunk(speaker, candidate.parameters, reference, plan)
+
+    def _begin(self, total: int) -> None:
+        """The GPU is ours for the first time."""
+        self._before_step()
+        if not self._begun:
+            self._claim.start(total)
+            self._begun = True
+        self._claim.check_cancelled()
+
+    def _in_turns(
+        self,
+        phase: str,
+        pieces: Sequence[Piece[Value]],
+        tell: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
+    ) -> list[Value]:
+        """What the pieces make, in turns with other jobs' pieces; the time of their turns is the phase's, the rest counts as `queue`."""
+        begun, own = self._service.clock.monotonic(), list[float]()
+        try:
+            return self._service.turns.do(
+                pieces,
+                turn=lambda work: self._service.on_gpu(work, stopped=self._call.stopped),
+                check=self._before_step,
+                tell=tell,
+                spent=lambda span: own.append(span[1] - span[0]),
+            )
+        finally:
+            self._watch.add(phase, sum(own))
+            self._watch.add("queue", self._service.clock.monotonic() - begun - sum(own))
 
     def _chunk_by_chunk(self, speaker: Speaker, parameters: Parameters, reference: Reference, plan: Plan) -> Samples:
         """The speech; what an earlier attempt finished is not made again, what this one finishes is kept for the next."""
-        rate, total = speaker.engine.sample_rate, len(plan.chunks)
-        job, inputs = self._claim.job, inputs_of(speaker.engine.facts, reference, parameters)
+        rate, total = speaker.sample_rate, len(plan.chunks)
+        job, inputs = self._claim.job, inputs_of(speaker.facts, reference, parameters)
         chunks = ChunkStore(self._service.store, job.job_id, attempt=job.attempt, inputs=inputs)
+        waves: dict[Chunk, Samples] = {}
 
-        def speak(chunk: Chunk) -> Samples:
-            if (wave := chunks.find(chunk)) is None:
-                before = speaker.frugal_chunks
-                wave = speaker.speak(reference, chunk, parameters)
+        def tell(done: Sequence[tuple[int, Samples]]) -> None:
+            for index, wave in done:
+                chunk = missing[index]
+                waves[chunk] = checked(chunk, wave)
                 self._chunks_made += 1
                 # With the last one the whole speech is there; one that was made frugally would not come out the same again.
-                if chunk.index + 1 < total and speaker.frugal_chunks == before:
+                if len(waves) < total and chunk.index not in speaker.frugal:
                     chunks.keep(chunk, wave, rate)
-            return wave
+            if len(waves) < total:
+                self._before_chunk(len(waves), total)
 
         finished = False
         try:
-            samples = synthesize(
-                plan, speak, sample_rate=rate, before_chunk=lambda done: self._before_chunk(done, total)
-            )
+            for chunk in plan.chunks:
+                self._before_step()
+                if (wave := chunks.find(chunk)) is not None:
+                    waves[chunk] = wave
+            missing = [chunk for chunk in plan.chunks if chunk not in waves]
+            self._before_chunk(len(waves), total)
+            self._in_turns("infer", [speaker.piece(reference, chunk, parameters) for chunk in missing], tell)
             finished = True
         finally:
             chunks.close(needed=not finished)
             self._chunks_reused = chunks.reused
-            self._frugal_chunks = speaker.frugal_chunks
-        return samples
+            self._frugal_chunks = len(speaker.frugal)
+        return joined(plan, [waves[chunk] for chunk in plan.chunks], sample_rate=rate)
 
     def _before_chunk(self, done: int, total: int) -> None:
         """Between two chunks: tell how far it is, and learn whether it is still wanted."""

@@ -1,19 +1,30 @@
 """
 What a device's failure leads to: memory is made, a model is loaded again, another device speaks if the caller allows it.
 
-Each is tried once and told in the manifest; what is left then is the caller's failure. Everything here runs on the GPU's thread.
+Each is tried once and told in the manifest; what is left then is the caller's failure.
 A failed attempt is forgotten (its traceback holds its tensors) before the next one begins.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cloning.errors import DeviceMismatch, DeviceUnavailable, GpuOutOfMemory, ServiceError
+from cloning.errors import DeviceMismatch, DeviceUnavailable, GpuOutOfMemory, Interrupted, ServiceError
 from cloning.planning import Chunk
-from cloning.ports import Engine, Parameters, Reference, Samples, Value, go_on
+from cloning.ports import (
+    Engine,
+    F5Parameters,
+    Parameters,
+    Piece,
+    Reference,
+    Samples,
+    SpeaksMany,
+    Utterance,
+    Value,
+    go_on,
+)
 from cloning.service import Service
-from cloning.synthesis import speak_with
+from cloning.synthesis import speak_with, utterance_of
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +51,11 @@ class DeviceUse:
 
 class Speaker:
     """
-    One checkpoint on one device, chunk after chunk.
+    One checkpoint on one device, chunk after chunk, in turns with others: at each one it asks for the engine again.
 
     Out of memory: what is cached and the speech recogniser go, and the chunk is made again; then once more frugally. Out of place:
-    the engine is loaded from its file and the chunk made again.
+    the engine is loaded from its file and the chunk made again. Loading and speaking run on the GPU's thread; `frugal` holds the
+    places of the chunks that were made so.
     """
 
     def __init__(
@@ -54,8 +66,24 @@ class Speaker:
         self._before_step = before_step
         self._checkpoint = checkpoint
         self._device = device
-        self.engine = self._loaded()
-        self.frugal_chunks = 0
+        engine = self._loaded()
+        self.facts = engine.facts
+        self.sample_rate = engine.sample_rate
+        self.frugal: set[int] = set()
+        self._gathers = isinstance(engine, SpeaksMany) and engine.facts.sampler == "fast"
+
+    def piece(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> Piece[Samples]:
+        """The chunk as work for the GPU's thread; others may be solved with it where the engine gains by that."""
+        utterance = None
+        if self._gathers and isinstance(parameters, F5Parameters):
+            utterance = utterance_of(reference, chunk, parameters, self._before_step)
+        return Piece(
+            weights=(self._checkpoint, self._device),
+            seconds=reference.duration + chunk.seconds,
+            run=lambda: self.speak(reference, chunk, parameters),
+            utterance=utterance,
+            together=self._speak_many if utterance else None,
+        )
 
     def speak(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> Samples:
         """The chunk's samples. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit if it can't be helped."""
@@ -63,14 +91,17 @@ class Speaker:
             return self._with_room(reference, chunk, parameters)
         except DeviceMismatch as failure:
             tell(failure)
-        del self.engine  # or two would share the memory
         self._service.engines.unload(forget=True)
-        self.engine = self._loaded()
         return self._with_room(reference, chunk, parameters)
+
+    def _speak_many(self, utterances: Sequence[Utterance]) -> list[Samples | Exception]:
+        engine = self._same()
+        assert isinstance(engine, SpeaksMany)  # noqa: S101 - it was when it was loaded
+        return engine.speak_many(utterances)
 
     def _with_room(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> Samples:
         def attempt(*, frugal: bool) -> Samples:
-            return speak_with(self.engine, reference, parameters, self._before_step, frugal=frugal)(chunk)
+            return speak_with(self._same(), reference, parameters, self._before_step, frugal=frugal)(chunk)
 
         for _ in range(2):
             try:
@@ -79,8 +110,15 @@ class Speaker:
                 tell(failure)
             self._make_room()
         wave = attempt(frugal=True)
-        self.frugal_chunks += 1
+        self.frugal.add(chunk.index)
         return wave
+
+    def _same(self) -> Engine:
+        """The engine, which may have been away meanwhile. One speech is of one checkpoint: raises Interrupted if its files were replaced."""
+        engine = self._loaded()
+        if engine.facts != self.facts:
+            raise Interrupted("the checkpoint's files were replaced while the job was spoken; deliver it again")
+        return engine
 
     def _loaded(self) -> Engine:
         def load() -> Engine:
@@ -112,7 +150,7 @@ def on_some_device(
             raise
         tell(failure)
         reason = f"{failure.code}: {failure.message}"
-    service.engines.unload(forget=True)
+    service.on_gpu(lambda: service.engines.unload(forget=True))
     return speak(_FALLBACK), reason
 
 

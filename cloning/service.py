@@ -9,7 +9,7 @@ from typing import Any
 from cloning.conditions import Conditions
 from cloning.errors import Internal, WorkerUnfit
 from cloning.jobs import JobStore
-from cloning.ports import Clock, Engine, GpuOwner, Models, ObjectStore, Transcriber, Value
+from cloning.ports import Clock, Engine, GpuOwner, Models, ObjectStore, Transcriber, Turns, Value
 from cloning.settings import Settings
 from cloning.voices import VoiceLibrary
 
@@ -55,6 +55,7 @@ class Service:
     engines: Models[Engine]
     transcribers: Models[Transcriber]
     gpu: GpuOwner
+    turns: Turns
     fetch_url: Callable[[str], bytes]
     clock: Clock
     new_id: Callable[[], str]

@@ -107,11 +107,24 @@ class Settings(BaseSettings):
         description="Solver of F5-TTS: `official` is f5-tts's own, `fast` the same arithmetic without its overhead; `auto` is `fast` where the two are equal bit for bit (a CPU), else `official`.",
     )
 
+    batch_chunks: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Most chunks, of one job or several, that are solved together, where `SAMPLER` is `fast` (in force, `auto` included); each needs its own memory. `1` is the fastest on a CPU.",
+    )
+    batch_wait_ms: float = Field(
+        0.0,
+        ge=0,
+        le=10_000,
+        description="Longest time that a chunk waits for others to be solved with it, in milliseconds. What waits for the GPU already goes together at `0` too.",
+    )
+
     worker_concurrency: int = Field(
         2,
         ge=1,
         le=64,
-        description="Jobs that one worker holds at a time. One of them owns the GPU; the others are answered beside it or wait.",
+        description="Jobs that one worker holds at a time. Those that speak take turns on the GPU, chunk by chunk; the others are answered beside them.",
     )
     require_consent: bool = Field(
         True, description="Refuse a voice whose upload doesn't say that its speaker consents."

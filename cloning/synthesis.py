@@ -1,4 +1,4 @@
-"""A plan -> one waveform, chunk by chunk."""
+"""Chunks as engines are asked for them, and their waves joined to one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -6,25 +6,27 @@ from dataclasses import replace
 import numpy as np
 
 from cloning.planning import Chunk, Plan
-from cloning.ports import Engine, F5Parameters, Parameters, Reference, Samples, go_on
+from cloning.ports import Engine, F5Parameters, Parameters, Reference, Samples, Utterance, go_on
 
 
-def synthesize(
-    plan: Plan, speak: Callable[[Chunk], Samples], *, sample_rate: int, before_chunk: Callable[[int], None]
-) -> Samples:
-    """
-    The plan's speech, float32 mono. `before_chunk` is told how many chunks are done and may raise to stop.
-
-    Raises ArithmeticError if a chunk is silence or not finite, as half precision gone wrong makes it.
-    """
-    waves: list[Samples] = []
-    for chunk in plan.chunks:
-        before_chunk(len(waves))
-        wave = speak(chunk)
-        if not (np.isfinite(wave).all() and wave.any()):
-            raise ArithmeticError(f"chunk {chunk.index}: the engine made silence, or samples that are not finite")
-        waves.append(wave)
+def joined(plan: Plan, waves: Sequence[Samples], *, sample_rate: int) -> Samples:
+    """The plan's speech of the waves of its chunks, float32 mono."""
     return cross_fade(waves, int(plan.cross_fade_duration * sample_rate))
+
+
+def checked(chunk: Chunk, wave: Samples) -> Samples:
+    """The chunk's wave. Raises ArithmeticError if it is silence or not finite, as half precision gone wrong makes it."""
+    if not (np.isfinite(wave).all() and wave.any()):
+        raise ArithmeticError(f"chunk {chunk.index}: the engine made silence, or samples that are not finite")
+    return wave
+
+
+def utterance_of(
+    reference: Reference, chunk: Chunk, parameters: F5Parameters, before_step: Callable[[], None]
+) -> Utterance:
+    """The chunk for those who gather several, with its own seed and share of a fixed duration."""
+    one = replace(parameters, fix_duration=chunk.fix_duration)
+    return Utterance(reference, chunk.text, chunk.seed, one, before_step)
 
 
 def speak_with(

@@ -1,39 +1,37 @@
 """
-Chunks of several jobs, spoken together. No torch here.
+The GPU's work in turns: pieces of several jobs, the most urgent first, and some of them together. No torch here.
 
-Who wants chunks spoken puts them into the queue and asks the GPU's owner for a turn; a turn speaks whatever is most urgent by
-then, whoever asked for it. So jobs take turns chunk by chunk, and what waits together goes together.
+Who has work puts its pieces into the queue. One of those who wait leads: it asks the GPU's owner for one turn after another, until
+its own pieces are done; then another leads. A turn does what is most urgent by then, whoever brought it. So jobs take turns piece
+by piece, whoever is done goes on at once, and whoever tells a bucket about it doesn't keep the GPU.
 
-Urgent is what should be done first: each chunk is owed its own length after it came. A short one overtakes long ones that came
-just before it, and no long one waits for ever. With the most urgent go those that share its engine and its solver's steps, and
-are not much longer, up to a number of chunks and of seconds, which bounds the memory. One that fails fails alone: its companions
-are spoken again without it.
+Urgent is what should be done first: a job is owed its next piece within that piece's own length, counted from its last one. A short
+piece overtakes long ones, and no long one waits for ever. Pieces for weights that are not the last ones used are due SWITCH_S later:
+jobs with different checkpoints don't fetch each other's weights from the GPU at every chunk. With the most urgent go those that
+share its weights and its solver's steps, and are not much longer, up to a number of pieces and of seconds, which bounds the memory.
+What fails together is tried again piece by piece, with all that helps against a failure of the device.
 """
 
+import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from threading import Event
-from typing import Protocol
+from typing import Any, Generic, TypeVar
 
-from cloning.errors import Interrupted
-from cloning.ports import Clock, EngineFacts, GpuOwner, Samples, Utterance
+from cloning.errors import DeviceUnavailable, GpuOutOfMemory, WorkerUnfit
+from cloning.ports import Clock, Piece, Span, Utterance, go_on
 
+log = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
+SWITCH_S = 30.0
 _LOOK_S = 0.2
 _MUCH_LONGER = 1.5
 
 
-class Speaker(Protocol):
-    """An engine that speaks several utterances at once; each outcome is what `speak` gives or raises."""
-
-    facts: EngineFacts
-
-    def speak_many(self, utterances: Sequence[Utterance]) -> list[Samples | Exception]: ...
-
-
 @dataclass(frozen=True)
 class Bounds:
-    """The most that goes together, and how long a chunk may wait for company; the longest is never kept out."""
+    """The most that goes together, and how long a piece may wait for company; the longest is never kept out."""
 
     chunks: int
     seconds: float
@@ -41,41 +39,49 @@ class Bounds:
 
 
 @dataclass(eq=False)
-class Ticket:
-    """A chunk in the queue. `seconds` is how long reference and speech will be together."""
+class _Line:
+    """The pieces of one asker, and when the last of them was done (or the first came)."""
 
-    speaker: Speaker
-    utterance: Utterance
-    seconds: float
+    since: float
+
+
+@dataclass(eq=False)
+class _Ticket(Generic[Value]):
+    """A piece in the queue (`waits`), in a turn, or done: then it has an outcome, and the turn's begin and end."""
+
+    piece: Piece[Value]
+    line: _Line
     came: float
-    _outcome: list[Samples | Exception] = field(default_factory=list)
-    _done: Event = field(default_factory=Event)
+    waits: bool = True
+    alone: bool = False
+    span: Span = (0.0, 0.0)
+    outcome: "list[Value | BaseException]" = field(default_factory=list)
 
     @property
-    def due(self) -> float:
-        return self.came + self.seconds
+    def is_done(self) -> bool:
+        return bool(self.outcome)
 
-    def settle(self, outcome: Samples | Exception) -> None:
-        """Give the outcome to whoever waits."""
-        self._outcome.append(outcome)
-        self._done.set()
+    @property
+    def is_alone(self) -> bool:
+        return self.alone or self.piece.together is None or self.piece.utterance is None
 
-    def is_done(self, within_s: float = 0.0) -> bool:
-        return self._done.wait(within_s)
-
-    def result(self) -> Samples:
-        """The samples, or what was raised for this chunk."""
-        outcome = self._outcome[0]
-        if isinstance(outcome, Exception):
+    def result(self) -> Value:
+        """What was made, or what was raised for this piece."""
+        outcome = self.outcome[0]
+        if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
-    def goes_with(self, other: "Ticket") -> bool:
+    def goes_with(self, other: "_Ticket[Any]") -> bool:
         """Whether both can be solved in the same steps."""
-        return self.speaker is other.speaker and _steps(self.utterance) == _steps(other.utterance)
+        if self.is_alone or other.is_alone or self.piece.weights != other.piece.weights:
+            return False
+        return _steps(self.piece.utterance) == _steps(other.piece.utterance)
 
 
-def _steps(utterance: Utterance) -> tuple[float, ...]:
+def _steps(utterance: Utterance | None) -> tuple[float, ...] | None:
+    if utterance is None:
+        return None
     asked = utterance.parameters
     return asked.nfe_step, asked.cfg_strength, asked.sway_sampling_coef
 
@@ -83,69 +89,94 @@ def _steps(utterance: Utterance) -> tuple[float, ...]:
 class Batcher:
     """The queue. Any thread may ask; the work is done in the GPU's."""
 
-    def __init__(self, gpu: GpuOwner, clock: Clock, bounds: Bounds) -> None:
-        self._gpu = gpu
+    def __init__(self, clock: Clock, bounds: Bounds) -> None:
         self._clock = clock
         self._bounds = bounds
-        self._waiting: list[Ticket] = []
+        self._waiting: list[_Ticket[Any]] = []  # in the order of each line
         self._changed = threading.Condition()
+        self._is_led = False
+        self._weights: Hashable = None
 
-    def speak(
+    def do(
         self,
-        speaker: Speaker,
-        utterances: Sequence[tuple[Utterance, float]],
+        pieces: Sequence[Piece[Value]],
         *,
-        stopped: Event | None = None,
-        tell: Callable[[int, Samples], None] = lambda _index, _samples: None,
-    ) -> list[Samples]:
+        turn: Callable[[Callable[[], None]], None],
+        check: Callable[[], None] = go_on,
+        tell: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
+        spent: Callable[[Span], None] = lambda _: None,
+    ) -> list[Value]:
         """
-        The samples of each utterance, which comes with its seconds; `tell` learns of each one as soon as it is there.
+        What each piece makes, in order. See `cloning.ports.Turns`.
 
-        Raises what the first one to fail raised, and Interrupted if `stopped` is set before all are spoken; the rest is withdrawn.
+        Raises what the first piece to fail raised, and what `turn`, `check` and `tell` raise; nothing of these pieces is in the
+        queue or in a turn then.
         """
-        came = self._clock.monotonic()
-        tickets = [Ticket(speaker, utterance, seconds, came) for utterance, seconds in utterances]
+        now = self._clock.monotonic()
+        line = _Line(now)
+        tickets = [_Ticket(piece, line, now) for piece in pieces]
         with self._changed:
             self._waiting += tickets
             self._changed.notify_all()
         try:
-            self._see_through(tickets, stopped, tell)
+            untold = dict(enumerate(tickets))
+            while untold:
+                if not _tell(untold, tell, spent):
+                    check()
+                    self._wait_or_lead(tickets, list(untold.values()), turn)
         finally:
-            self._withdraw(tickets)
+            self._leave(tickets)
         return [ticket.result() for ticket in tickets]
 
-    def _see_through(
-        self, tickets: Sequence[Ticket], stopped: Event | None, tell: Callable[[int, Samples], None]
+    def _wait_or_lead(
+        self, mine: Sequence[_Ticket[Any]], untold: Sequence[_Ticket[Any]], turn: Callable[[Callable[[], None]], None]
     ) -> None:
-        untold = dict(enumerate(tickets))
-        while untold:
-            for index in [index for index, ticket in untold.items() if ticket.is_done()]:
-                tell(index, untold.pop(index).result())
-            if not untold:
+        """Until one of ours is done, or it is time for `check`; a turn of all the askers' if nobody else asks for it."""
+
+        def any_done() -> bool:
+            return any(ticket.is_done for ticket in untold)
+
+        def may_lead() -> bool:
+            return not self._is_led and any(ticket.waits for ticket in mine)
+
+        with self._changed:
+            self._changed.wait_for(lambda: any_done() or may_lead(), _LOOK_S)
+            if any_done() or not may_lead():
                 return
-            if stopped is not None and stopped.is_set():
-                raise Interrupted("the job was stopped while it waited for the GPU")
-            if self._waits(untold.values()):
-                self._gpu.run(self._turn, stopped=stopped)
-            else:  # another's turn has them
-                next(iter(untold.values())).is_done(_LOOK_S)
+            self._is_led = True
+        try:
+            turn(self._turn)
+        finally:
+            with self._changed:
+                self._is_led = False
+                self._changed.notify_all()
 
-    def _waits(self, tickets: Iterable[Ticket]) -> bool:
+    def _leave(self, tickets: Sequence[_Ticket[Any]]) -> None:
+        """What waits is withdrawn; what is in another's turn ends first, for it works for the asker."""
         with self._changed:
-            return any(ticket in self._waiting for ticket in tickets)
+            self._changed.wait_for(lambda: self._are_gone(tickets))
 
-    def _withdraw(self, tickets: Sequence[Ticket]) -> None:
-        with self._changed:
-            self._waiting = [ticket for ticket in self._waiting if ticket not in tickets]
+    def _are_gone(self, tickets: Sequence[_Ticket[Any]]) -> bool:
+        for ticket in tickets:
+            if ticket.waits:
+                self._waiting.remove(ticket)
+                ticket.waits = False
+                ticket.outcome.append(_WITHDRAWN)
+        return all(ticket.is_done for ticket in tickets)
 
     def _turn(self) -> None:
-        """In the GPU's thread: speak what is most urgent."""
+        """In the GPU's thread: do what is most urgent. Raises WorkerUnfit alone; every other outcome is its asker's."""
         batch = self._take()
-        if batch:
-            for ticket, outcome in zip(batch, _outcomes(batch), strict=True):
-                ticket.settle(outcome)
+        if not batch:
+            return
+        begun = self._clock.monotonic()
+        outcomes = _outcomes(batch)
+        self._settle(batch, outcomes, begun)
+        for outcome in outcomes:
+            if isinstance(outcome, WorkerUnfit):
+                raise WorkerUnfit(outcome.message, **outcome.details)
 
-    def _take(self) -> list[Ticket]:
+    def _take(self) -> list[_Ticket[Any]]:
         """The next batch, out of the queue; waits for company if that is allowed and the batch isn't full."""
         with self._changed:
             batch = self._most_urgent()
@@ -154,26 +185,92 @@ class Batcher:
                 if left <= 0 or not self._changed.wait(left):
                     break
                 batch = self._most_urgent()
-            self._waiting = [ticket for ticket in self._waiting if ticket not in batch]
+            for ticket in batch:
+                ticket.waits = False
+                self._weights = ticket.piece.weights
+            self._waiting = [ticket for ticket in self._waiting if ticket.waits]
             return batch
 
-    def _is_full(self, batch: Sequence[Ticket]) -> bool:
-        return len(batch) >= self._bounds.chunks or sum(one.seconds for one in batch) >= self._bounds.seconds
+    def _settle(self, batch: Sequence[_Ticket[Any]], outcomes: Sequence[object], begun: float) -> None:
+        """To each its outcome; who has none (its batch failed) goes back to the head of the queue, to be tried alone."""
+        again = []
+        with self._changed:
+            now = self._clock.monotonic()
+            for ticket, outcome in zip(batch, outcomes, strict=True):
+                if outcome is _AGAIN:
+                    ticket.waits = ticket.alone = True
+                    again.append(ticket)
+                else:
+                    ticket.span = (begun, now)
+                    ticket.line.since = now
+                    ticket.outcome.append(outcome)
+            self._waiting = again + self._waiting
+            self._changed.notify_all()
 
-    def _most_urgent(self) -> list[Ticket]:
-        queue = sorted(self._waiting, key=lambda ticket: ticket.due)
+    def _is_full(self, batch: Sequence[_Ticket[Any]]) -> bool:
+        has_all_seconds = sum(one.piece.seconds for one in batch) >= self._bounds.seconds
+        return batch[0].is_alone or len(batch) >= self._bounds.chunks or has_all_seconds
+
+    def _most_urgent(self) -> list[_Ticket[Any]]:
+        queue = self._by_urgency()
         batch = queue[:1]
         for ticket in queue[1:]:
-            fits = sum(one.seconds for one in batch) + ticket.seconds <= self._bounds.seconds
-            alike = ticket.goes_with(batch[0]) and ticket.seconds <= batch[0].seconds * _MUCH_LONGER
-            if len(batch) < self._bounds.chunks and fits and alike:
+            if len(batch) >= self._bounds.chunks:
+                break
+            seconds = ticket.piece.seconds
+            fits = sum(one.piece.seconds for one in batch) + seconds <= self._bounds.seconds
+            if fits and ticket.goes_with(batch[0]) and seconds <= batch[0].piece.seconds * _MUCH_LONGER:
                 batch.append(ticket)
         return batch
 
+    def _by_urgency(self) -> list[_Ticket[Any]]:
+        due: dict[_Ticket[Any], float] = {}
+        owed: dict[_Line, float] = {}
+        for ticket in self._waiting:
+            owed[ticket.line] = owed.get(ticket.line, ticket.line.since) + ticket.piece.seconds
+            is_other = self._weights is not None and ticket.piece.weights != self._weights
+            due[ticket] = owed[ticket.line] + (SWITCH_S if is_other else 0.0)
+        return sorted(due, key=lambda ticket: due[ticket])
 
-def _outcomes(batch: Sequence[Ticket]) -> list[Samples | Exception]:
-    """What each is to get; if they fail together (the memory, say), each has a try of its own."""
+
+_AGAIN = object()
+_WITHDRAWN = RuntimeError("a piece of work was withdrawn")
+
+
+def _tell(
+    untold: "dict[int, _Ticket[Value]]",
+    tell: Callable[[Sequence[tuple[int, Value]]], None],
+    spent: Callable[[Span], None],
+) -> bool:
+    """Whether any were done; they are told, and then the first failure among them is raised."""
+    done = {index: untold.pop(index) for index in list(untold) if untold[index].is_done}
+    for span in {ticket.span for ticket in done.values()}:
+        spent(span)
+    good = [(index, ticket) for index, ticket in done.items() if not isinstance(ticket.outcome[0], BaseException)]
+    if good:
+        tell([(index, ticket.result()) for index, ticket in good])
+    for ticket in done.values():
+        ticket.result()
+    return bool(done)
+
+
+def _outcomes(batch: Sequence[_Ticket[Any]]) -> list[object]:
+    """What each is to get; _AGAIN for those whom a failure of the device met together (the memory, say)."""
+    piece = batch[0].piece
+    if len(batch) == 1 or piece.together is None:
+        return [_alone(ticket) for ticket in batch]
     try:
-        return batch[0].speaker.speak_many([ticket.utterance for ticket in batch])
-    except Exception as error:  # noqa: BLE001 - it is raised where the ticket was drawn
-        return [error] if len(batch) == 1 else [outcome for ticket in batch for outcome in _outcomes([ticket])]
+        outcomes = piece.together([ticket.piece.utterance for ticket in batch if ticket.piece.utterance])
+    except WorkerUnfit as failure:
+        return [failure] * len(batch)
+    except BaseException as error:  # noqa: BLE001 - whose fault it is, and what helps, is seen when each is tried alone
+        log.warning("batch.failed", extra={"pieces": len(batch), "kind": type(error).__name__})
+        return [_AGAIN] * len(batch)
+    return [_AGAIN if isinstance(one, GpuOutOfMemory | DeviceUnavailable) else one for one in outcomes]
+
+
+def _alone(ticket: _Ticket[Any]) -> object:
+    try:
+        return ticket.piece.run()
+    except BaseException as error:  # noqa: BLE001 - it is its asker's, and raised there
+        return error

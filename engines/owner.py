@@ -2,9 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from threading import Event
 from typing import Protocol, TypeVar
 
@@ -40,7 +40,8 @@ class SingleOwner:
 
     A job whose caller went away keeps the thread until it really ends, so nobody ever overtakes a running kernel, and what
     torch and f5_tts keep per thread stays with that thread. `unload` runs in that thread too, so it waits for the work before
-    it: `unload_after_s` seconds after the last work ended, if none came since; at 0 as part of the work; never at None.
+    it: `unload_after_s` seconds after the last work ended, if none came since; at 0 as part of the work; never at None. Not while
+    somebody holds the models: then it follows the end of the last `hold`.
     """
 
     def __init__(
@@ -55,6 +56,8 @@ class SingleOwner:
         self._unload_after_s = unload_after_s
         self._start_timer = start_timer
         self._turns = 0
+        self._holds = 0
+        self._lock = threading.Lock()
         self._timer: Timer | None = None
 
     def run(self, work: Callable[[], Value], *, stopped: Event | None = None) -> Value:
@@ -69,6 +72,20 @@ class SingleOwner:
                 if stopped is not None and stopped.is_set() and future.cancel():
                     raise Interrupted("the job was stopped while it waited for the GPU") from None
 
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Within the block more work is to come: nothing is unloaded between its turns."""
+        with self._lock:
+            self._holds += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holds -= 1
+            if self._unload_after_s is not None:
+                with suppress(RuntimeError):  # the process is ending
+                    self._executor.submit(self._turn, _nothing)  # and what follows a turn
+
     def _turn(self, work: Callable[[], Value]) -> Value:
         self._turns += 1
         if self._timer is not None:
@@ -80,6 +97,8 @@ class SingleOwner:
             self._after_turn()
 
     def _after_turn(self) -> None:
+        if self._holds:
+            return
         if self._unload_after_s == 0:
             self._empty()
         elif self._unload_after_s is not None:
@@ -89,7 +108,7 @@ class SingleOwner:
     def _when_idle(self, turns: int) -> None:
         """From the timer's thread: the question whether anything came in between is asked by the GPU's."""
         with suppress(RuntimeError):  # the process is ending
-            self._executor.submit(lambda: self._empty() if turns == self._turns else None)
+            self._executor.submit(lambda: self._empty() if turns == self._turns and not self._holds else None)
 
     def _empty(self) -> None:
         try:

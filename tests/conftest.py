@@ -15,6 +15,7 @@ from cloning.ports import ObjectStore
 from cloning.service import Service
 from cloning.settings import Settings
 from cloning.voices import VoiceLibrary
+from engines.batching import Batcher, Bounds
 from local.folder_store import FolderStore
 from tests.fakes import Always, EchoTranscriber, Inline, ManualClock, ToneEngine
 
@@ -97,6 +98,7 @@ def make_service(
         engines=Always(engine),
         transcribers=Always(transcriber),
         gpu=Inline(),
+        turns=Batcher(clock, Bounds(chunks=1, seconds=1.0)),
         fetch_url=lambda url: pytest.fail(f"nothing should be fetched: {url}"),
         clock=clock,
         new_id=lambda: f"id{next(ids)}",

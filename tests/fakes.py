@@ -5,6 +5,7 @@ Each is held to the contract of the real thing (tests/contract): ToneEngine to t
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import Generic, TypeVar
@@ -120,3 +121,6 @@ class Inline:
 
     def run(self, work: Callable[[], Value], *, stopped: Event | None = None) -> Value:
         return work()
+
+    def hold(self) -> AbstractContextManager[None]:
+        return nullcontext()

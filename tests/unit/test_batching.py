@@ -1,20 +1,21 @@
-"""The queue of chunks: who goes together, who goes first, and who is left out."""
+"""The queue of pieces: who goes together, who goes first, and who is left out."""
 
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
 
 from cloning.clock import SystemClock
-from cloning.errors import GpuOutOfMemory, Interrupted
-from cloning.ports import F5Parameters, Reference, Samples, Utterance
-from engines.batching import Batcher, Bounds
+from cloning.errors import DeviceMismatch, GpuOutOfMemory, Interrupted, WorkerUnfit
+from cloning.ports import F5Parameters, Piece, Reference, Samples, Span, Utterance
+from engines.batching import SWITCH_S, Batcher, Bounds
 from engines.owner import SingleOwner
 from tests.fakes import ToneEngine
 
@@ -25,22 +26,32 @@ WIDE = Bounds(chunks=16, seconds=1000.0)
 class Recorder(ToneEngine):
     """A speaker that remembers its batches; those of more than `most` fail, and a text `bad` always does."""
 
-    def __init__(self, most: int = 100) -> None:
+    def __init__(self, most: int = 100, failure: Exception | None = None) -> None:
         super().__init__()
         self.most = most
+        self.failure = failure or GpuOutOfMemory("too much", device="cpu")
         self.batches: list[list[str]] = []
 
     def speak_many(self, utterances: Sequence[Utterance]) -> list[Samples | Exception]:
         self.batches.append([one.text for one in utterances])
-        if len(utterances) > self.most or utterances[0].text == "bad":
-            raise GpuOutOfMemory("too much", device="cpu")
+        if len(utterances) > self.most:
+            raise self.failure
         return [self._outcome(one) for one in utterances]
+
+    def alone(self, one: Utterance) -> Samples:
+        self.batches.append([one.text])
+        outcome = self._outcome(one)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     def _outcome(self, one: Utterance) -> Samples | Exception:
         try:
             one.before_step()
         except Exception as error:  # noqa: BLE001 - as an engine does
             return error
+        if one.text == "bad":
+            return self.failure
         return self.speak(one.reference, one.text, seed=one.seed, parameters=one.parameters)
 
 
@@ -49,14 +60,18 @@ class Desk:
 
     def __init__(self, bounds: Bounds = WIDE) -> None:
         self.gpu = SingleOwner()
-        self.batcher = Batcher(self.gpu, SystemClock(), bounds)
+        self.batcher = Batcher(SystemClock(), bounds)
         self._pool = ThreadPoolExecutor(32)
         self._free = Event()
         self._pool.submit(self.gpu.run, self._free.wait)
 
-    def ask(self, ask: Callable[[], list[Samples]], waiting: int) -> "Future[list[Samples]]":
-        """Ask in a thread of its own, and see that so many chunks wait now."""
-        future = self._pool.submit(ask)
+    def do(self, pieces: Sequence[Piece[Samples]], *, stopped: Event | None = None, **more: Any) -> list[Samples]:
+        """As a job does it: in this thread."""
+        return self.batcher.do(pieces, turn=lambda work: self.gpu.run(work, stopped=stopped), **more)
+
+    def ask(self, waiting: int, *pieces: Piece[Samples], **more: Any) -> "Future[list[Samples]]":
+        """Ask in a thread of its own, and see that so many pieces wait now."""
+        future = self._pool.submit(self.do, pieces, **more)
         deadline = time.monotonic() + 10
         while len(self.batcher._waiting) != waiting and not future.done():
             assert time.monotonic() < deadline
@@ -82,13 +97,14 @@ def utterance(text: str, seed: int = 0, **parameters: float) -> Utterance:
     return Utterance(REFERENCE, text, seed, F5Parameters(**parameters))  # type: ignore[arg-type]  # real fields
 
 
+def piece(speaker: Recorder, what: str | Utterance, seconds: float = 5.0, *, weights: str = "here") -> Piece[Samples]:
+    one = utterance(what) if isinstance(what, str) else what
+    return Piece(weights, seconds, lambda: speaker.alone(one), one, speaker.speak_many)
+
+
 def ask_all(desk: Desk, speaker: Recorder, chunks: Sequence[tuple[str, float]]) -> list[Samples]:
     """Every chunk by an asker of its own; the samples in order."""
-
-    def asking(text: str, seconds: float) -> Callable[[], list[Samples]]:
-        return lambda: desk.batcher.speak(speaker, [(utterance(text), seconds)])
-
-    futures = [desk.ask(asking(*chunk), n + 1) for n, chunk in enumerate(chunks)]
+    futures = [desk.ask(n + 1, piece(speaker, *chunk)) for n, chunk in enumerate(chunks)]
     desk.open()
     return [future.result(timeout=10)[0] for future in futures]
 
@@ -117,9 +133,9 @@ def test_a_long_chunk_does_not_wait_for_ever() -> None:
     """What came long ago is due before what is short and new: here the first is 100 s old."""
     desk, speaker = Desk(), Recorder()
 
-    futures = [desk.ask(lambda: desk.batcher.speak(speaker, [(utterance("long"), 30.0)]), 1)]
-    desk.batcher._waiting[0].came -= 100.0
-    futures.append(desk.ask(lambda: desk.batcher.speak(speaker, [(utterance("short"), 6.0)]), 2))
+    futures = [desk.ask(1, piece(speaker, "long", 30.0))]
+    desk.batcher._waiting[0].line.since -= 100.0
+    futures.append(desk.ask(2, piece(speaker, "short", 6.0)))
     desk.open()
     [future.result(timeout=10) for future in futures]
     desk.close()
@@ -127,35 +143,91 @@ def test_a_long_chunk_does_not_wait_for_ever() -> None:
     assert speaker.batches == [["long", "short"]]
 
 
+def test_a_short_job_goes_between_the_chunks_of_a_long_one() -> None:
+    """Sent when the long one had been in hand for long already: it waits for the chunk in hand, and for no other."""
+    desk, speaker = Desk(Bounds(chunks=1, seconds=22.0)), Recorder()
+    late: list[Future[list[Samples]]] = []
+    long_one = [piece(speaker, str(n), 20.0) for n in range(5)]
+
+    def tell(done: Sequence[tuple[int, Samples]]) -> None:
+        if done[0][0] == 1:
+            late.append(desk.ask(4, piece(speaker, "short", 6.0)))
+
+    desk.open()
+    desk.do(long_one, tell=tell)
+    late[0].result(timeout=10)
+    desk.close()
+
+    assert speaker.batches == [["0"], ["1"], ["short"], ["2"], ["3"], ["4"]]
+
+
+def test_jobs_with_other_weights_wait_their_time_and_then_have_their_turn() -> None:
+    """The weights that were used last go on; SWITCH_S later those of the other job are due, and go on in their turn."""
+    desk, speaker = Desk(Bounds(chunks=1, seconds=22.0)), Recorder()
+    desk.ask(1, piece(speaker, "first", 1.0))
+    mine = desk.ask(4, *[piece(speaker, f"mine {n}", 20.0) for n in range(3)])
+    other = desk.ask(6, *[piece(speaker, f"other {n}", 5.0, weights="there") for n in range(2)])
+    assert SWITCH_S + 5.0 > 20.0
+
+    desk.open()
+    [future.result(timeout=10) for future in (mine, other)]
+    desk.close()
+
+    assert speaker.batches == [[one] for one in ("first", "mine 0", "mine 1", "mine 2", "other 0", "other 1")]
+
+
+def test_other_weights_are_not_kept_waiting_for_ever() -> None:
+    """Beyond SWITCH_S they go first, though the weights in use have work left."""
+    desk, speaker = Desk(Bounds(chunks=1, seconds=22.0)), Recorder()
+    desk.batcher._weights = "here"
+    other = desk.ask(1, piece(speaker, "other", 5.0, weights="there"))
+    desk.batcher._waiting[0].line.since -= SWITCH_S
+    mine = desk.ask(3, *[piece(speaker, f"mine {n}", 20.0) for n in range(2)])
+
+    desk.open()
+    [future.result(timeout=10) for future in (mine, other)]
+    desk.close()
+
+    assert speaker.batches[0] == ["other"]
+
+
 def test_only_those_with_the_same_steps_go_together(desk: Desk) -> None:
     """Steps, guidance and sway decide; loudness and speed don't."""
     speaker = Recorder()
     chunks = [
-        (utterance("a", nfe_step=8), 5.0),
-        (utterance("b", nfe_step=8, speed=1.2, target_rms=0.2), 5.0),
-        (utterance("c", nfe_step=8, cfg_strength=1.0), 5.0),
-        (utterance("d", nfe_step=8, sway_sampling_coef=0.0), 5.0),
-        (utterance("e", nfe_step=9), 5.0),
+        utterance("a", nfe_step=8),
+        utterance("b", nfe_step=8, speed=1.2, target_rms=0.2),
+        utterance("c", nfe_step=8, cfg_strength=1.0),
+        utterance("d", nfe_step=8, sway_sampling_coef=0.0),
+        utterance("e", nfe_step=9),
     ]
 
     desk.open()
-    desk.batcher.speak(speaker, chunks)
+    desk.do([piece(speaker, chunk) for chunk in chunks])
 
     assert sorted(speaker.batches) == [["a", "b"], ["c"], ["d"], ["e"]]
 
 
-def test_engines_are_not_mixed(desk: Desk) -> None:
+def test_weights_are_not_mixed(desk: Desk) -> None:
     """A chunk goes to the engine that it was meant for."""
     here, there = Recorder(), Recorder()
-    futures = [
-        desk.ask(lambda: desk.batcher.speak(here, [(utterance("here"), 5.0)]), 1),
-        desk.ask(lambda: desk.batcher.speak(there, [(utterance("there"), 5.0)]), 2),
-    ]
+    futures = [desk.ask(1, piece(here, "here")), desk.ask(2, piece(there, "there", weights="there"))]
 
     desk.open()
     [future.result(timeout=10) for future in futures]
 
     assert (here.batches, there.batches) == ([["here"]], [["there"]])
+
+
+def test_what_can_not_be_gathered_goes_alone(desk: Desk) -> None:
+    """A load, or a chunk of an engine that speaks one by one: each has a turn of its own."""
+    turns: list[int] = []
+    pieces: list[Piece[Samples]] = [Piece("here", 5.0, lambda: np.ones(1, np.float32)) for _ in range(3)]
+
+    desk.open()
+    waves = desk.batcher.do(pieces, turn=lambda work: (turns.append(1), desk.gpu.run(work))[1])
+
+    assert (len(waves), len(turns)) == (3, 3)
 
 
 @pytest.mark.parametrize(
@@ -171,27 +243,57 @@ def test_number_and_seconds_of_a_batch_are_bounded(bounds: Bounds, sizes: list[i
     desk, speaker = Desk(bounds), Recorder()
     desk.open()
 
-    desk.batcher.speak(speaker, [(utterance(str(n)), 5.0) for n in range(5)])
+    desk.do([piece(speaker, str(n)) for n in range(5)])
     desk.close()
 
     assert [len(batch) for batch in speaker.batches] == sizes
 
 
-def test_a_batch_that_fails_together_is_tried_one_by_one(desk: Desk) -> None:
-    """Too little memory for all is enough for each; who fails alone fails alone."""
-    speaker = Recorder(most=1)
+@pytest.mark.parametrize("failure", [GpuOutOfMemory("too much"), DeviceMismatch("astray"), RuntimeError("a bug")])
+def test_a_batch_that_fails_together_is_tried_one_by_one(desk: Desk, failure: Exception) -> None:
+    """Too little memory for all is enough for each; who fails alone fails alone, and fails first for its asker."""
+    speaker = Recorder(most=1, failure=failure)
 
-    with pytest.raises(GpuOutOfMemory):
-        ask_all(desk, speaker, [("good", 5.0), ("bad", 5.0)])
+    futures = [desk.ask(1, piece(speaker, "good")), desk.ask(2, piece(speaker, "bad"))]
+    desk.open()
 
+    assert len(futures[0].result(timeout=10)) == 1
+    with pytest.raises(type(failure)):
+        futures[1].result(timeout=10)
     assert speaker.batches == [["good", "bad"], ["good"], ["bad"]]
 
 
+def test_one_of_a_batch_that_has_no_memory_is_tried_alone(desk: Desk) -> None:
+    """Its companions have their samples already."""
+    speaker = Recorder()
+
+    futures = [desk.ask(1, piece(speaker, "good")), desk.ask(2, piece(speaker, "bad"))]
+    desk.open()
+
+    assert len(futures[0].result(timeout=10)) == 1
+    with pytest.raises(GpuOutOfMemory):
+        futures[1].result(timeout=10)
+    assert speaker.batches == [["good", "bad"], ["bad"]]
+
+
+def test_a_fatal_failure_is_everybodys(desk: Desk) -> None:
+    """Whoever was in the batch learns of it, and so does whoever took the turn: nothing is tried again."""
+    speaker = Recorder(most=1, failure=WorkerUnfit("illegal access"))
+
+    futures = [desk.ask(1, piece(speaker, "one")), desk.ask(2, piece(speaker, "two"))]
+    desk.open()
+
+    for future in futures:
+        with pytest.raises(WorkerUnfit, match="illegal access"):
+            future.result(timeout=10)
+    assert speaker.batches == [["one", "two"]]
+
+
 def test_who_stops_is_withdrawn_and_the_others_are_spoken(desk: Desk) -> None:
-    """An asker that gives up while it waits leaves no chunk behind."""
+    """An asker that gives up while it waits leaves no chunk behind; whoever else waits leads then."""
     speaker, stopped = Recorder(), Event()
-    gone = desk.ask(lambda: desk.batcher.speak(speaker, [(utterance("gone"), 5.0)], stopped=stopped), 1)
-    stays = desk.ask(lambda: desk.batcher.speak(speaker, [(utterance("stays"), 5.0)]), 2)
+    gone = desk.ask(1, piece(speaker, "gone"), stopped=stopped)
+    stays = desk.ask(2, piece(speaker, "stays"))
 
     stopped.set()
     with pytest.raises(Interrupted):
@@ -200,6 +302,25 @@ def test_who_stops_is_withdrawn_and_the_others_are_spoken(desk: Desk) -> None:
     stays.result(timeout=10)
 
     assert speaker.batches == [["stays"]]
+
+
+def test_who_waits_behind_another_asks_whether_it_is_still_wanted(desk: Desk) -> None:
+    """It need not lead to be stopped."""
+    speaker, given_up = Recorder(), Event()
+
+    def check() -> None:
+        if given_up.is_set():
+            raise Interrupted("enough")
+
+    leads = desk.ask(1, piece(speaker, "leads"))
+    waits = desk.ask(2, piece(speaker, "waits"), check=check)
+    given_up.set()
+
+    with pytest.raises(Interrupted, match="enough"):
+        waits.result(timeout=10)
+    desk.open()
+    leads.result(timeout=10)
+    assert speaker.batches == [["leads"]]
 
 
 def test_an_askers_own_failure_is_its_own(desk: Desk) -> None:
@@ -211,10 +332,7 @@ def test_an_askers_own_failure_is_its_own(desk: Desk) -> None:
     speaker = Recorder()
     one = utterance("one")
     stopping = Utterance(one.reference, "two", 1, one.parameters, stop)
-    futures = [
-        desk.ask(lambda: desk.batcher.speak(speaker, [(one, 5.0)]), 1),
-        desk.ask(lambda: desk.batcher.speak(speaker, [(stopping, 5.0)]), 2),
-    ]
+    futures = [desk.ask(1, piece(speaker, one)), desk.ask(2, piece(speaker, stopping))]
     desk.open()
 
     assert len(futures[0].result(timeout=10)) == 1
@@ -223,17 +341,22 @@ def test_an_askers_own_failure_is_its_own(desk: Desk) -> None:
 
 
 def test_each_chunk_is_told_as_soon_as_it_is_there() -> None:
-    """Index and samples, in whatever order they are made, each once; the result is in the asked order."""
-    desk, speaker, told = Desk(Bounds(chunks=1, seconds=1.0)), Recorder(), list[int]()
+    """Index and samples, each once, with the turn that it took; what was done before another's failure is told too."""
+    desk, speaker = Desk(Bounds(chunks=2, seconds=1000.0)), Recorder()
+    told, spans = list[list[int]](), list[Span]()
     desk.open()
 
-    waves = desk.batcher.speak(
-        speaker, [(utterance("a long one"), 30.0), (utterance("short"), 5.0)], tell=lambda index, _: told.append(index)
-    )
+    with pytest.raises(GpuOutOfMemory):
+        desk.do(
+            [piece(speaker, text) for text in ("one", "two", "three", "bad", "five")],
+            tell=lambda done: told.append([index for index, _ in done]),
+            spent=spans.append,
+        )
     desk.close()
 
-    assert told == [1, 0]
-    assert len(waves[0]) > len(waves[1])
+    assert told == [[0, 1], [2]]
+    assert len(spans) == 3
+    assert desk.batcher._waiting == []
 
 
 def test_a_chunk_may_wait_for_company() -> None:
@@ -241,7 +364,7 @@ def test_a_chunk_may_wait_for_company() -> None:
     desk, speaker = Desk(Bounds(chunks=2, seconds=1000.0, wait_s=10.0)), Recorder()
     desk.open()
     with ThreadPoolExecutor(2) as pool:
-        futures = [pool.submit(desk.batcher.speak, speaker, [(utterance(text), 5.0)]) for text in ("one", "two")]
+        futures = [pool.submit(desk.do, [piece(speaker, text)]) for text in ("one", "two")]
         [future.result(timeout=10) for future in futures]
     desk.close()
 
@@ -249,21 +372,22 @@ def test_a_chunk_may_wait_for_company() -> None:
 
 
 def test_many_askers_are_all_answered() -> None:
-    """Whoever's turn speaks whose chunk: nobody is forgotten, nothing is spoken twice."""
+    """Whoever's turn does whose piece: nobody is forgotten, nothing is spoken twice."""
     desk, speaker = Desk(Bounds(chunks=3, seconds=40.0)), Recorder()
     desk.open()
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
         with ThreadPoolExecutor(16) as pool:
-            asked = [[(utterance(f"{n}-{m}"), 5.0 + (n * m) % 9) for m in range(n % 4 + 1)] for n in range(64)]
-            spoken = list(pool.map(lambda chunks: desk.batcher.speak(speaker, chunks), asked))
+            asked = [[(f"{n}-{m}", 5.0 + (n * m) % 9) for m in range(n % 4 + 1)] for n in range(64)]
+            pieces = [[piece(speaker, *chunk) for chunk in chunks] for chunks in asked]
+            spoken = list(pool.map(desk.do, pieces))
     finally:
         sys.setswitchinterval(interval)
         desk.close()
 
     assert [len(one) for one in spoken] == [len(one) for one in asked]
     assert sorted(text for batch in speaker.batches for text in batch) == sorted(
-        chunk.text for chunks in asked for chunk, _ in chunks
+        text for chunks in asked for text, _ in chunks
     )
     assert threading.active_count() < 60
