@@ -23,6 +23,7 @@ from cloning.voices import VoiceLibrary
 from engines.asr import WhisperTranscriber
 from engines.batching import Batcher, Bounds
 from engines.device import free_memory, gpu_memory
+from engines.early import Early
 from engines.f5 import F5Engine, F5Files
 from engines.f5_import import importing_f5
 from engines.lazy import Lazy
@@ -114,11 +115,19 @@ def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[],
             expect_available(license_accepted=accepted)
         library.check(name, engine=engine, commercial=commercial, language=language)
 
-    def load(name: str, device: str | None) -> Engine:
+    def find(name: str) -> Checkpoint:
         checkpoint = library.find(name)
         if checkpoint.engine == "xtts":
             expect_available(license_accepted=accepted)  # before anything is fetched
-        engine = load_engine(cache, checkpoint, settings, device or settings.device)
+        return checkpoint
+
+    early = Early(lambda name: cache.local(find(name)))
+
+    def load(name: str, device: str | None) -> Engine:
+        checkpoint = find(name)
+        with importing_f5() if checkpoint.engine == "f5" else nullcontext():
+            local = early.take(name)
+        engine = load_engine(cache, local, settings, device or settings.device)
         facts = {"engine": engine.facts.engine, "checkpoint": engine.facts.checkpoint, "device": engine.facts.device}
         log.info("engine.loaded", extra=facts)
         return engine
@@ -126,15 +135,13 @@ def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[],
     def describe(engine: Engine) -> dict[str, object]:
         return {**vars(engine.facts), **engine.memory()}
 
-    return Lazy(load, check=check, describe=describe, make_room=make_room, free=free_memory)
+    return Lazy(load, check=check, describe=describe, make_room=make_room, free=free_memory, prepare=early.begin)
 
 
-def load_engine(cache: CheckpointCache, checkpoint: Checkpoint, settings: Settings, device: str) -> Engine:
-    """The engine whose checkpoint it is, loaded. Raises CheckpointUnusable, and what the bucket, the hub and the device do."""
-    with importing_f5() if checkpoint.engine == "f5" else nullcontext():
-        local = cache.local(checkpoint)
+def load_engine(cache: CheckpointCache, local: LocalCheckpoint, settings: Settings, device: str) -> Engine:
+    """The engine whose checkpoint it is, loaded. Raises CheckpointUnusable, and what the hub and the device do."""
     engine: F5Engine | XttsEngine
-    if checkpoint.engine == "xtts":
+    if local.checkpoint.engine == "xtts":
         engine = XttsEngine.load(xtts_files(local), device, license_accepted=settings.xtts_license_accepted)
     else:
         default = None if settings.vocoder_path or local.vocoder_path else cache.vocoder()

@@ -8,7 +8,7 @@ before the record says COMPLETED; the record says so before anybody is told.
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +16,6 @@ from typing import Any
 
 from cloning import keys
 from cloning.audio import CONTENT_TYPES, encode_pcm16, to_pcm16
-from cloning.chunks import ChunkStore, inputs_of
 from cloning.claim import Claim, Heartbeat, LeaseLost
 from cloning.clipping import remove_long_silences
 from cloning.clock import Stopwatch
@@ -35,13 +34,14 @@ from cloning.hearing import transcribed
 from cloning.job import Effort, Job
 from cloning.jobs import Busy, Finished
 from cloning.names import EngineName
-from cloning.planning import SAMPLE_RATE, Chunk, Plan, refuse_short
-from cloning.ports import Parameters, Piece, Reference, Samples, Value
+from cloning.planning import SAMPLE_RATE, Plan, refuse_short
+from cloning.ports import Reference, Samples, Value
 from cloning.recovery import DeviceUse, Speaker, on_some_device
 from cloning.replies import refuse_too_large
 from cloning.requests import Generate
 from cloning.service import Call, Service
-from cloning.synthesis import checked, joined
+from cloning.speaking import Asker, Task, chunk_by_chunk
+from cloning.turns import Piece
 from cloning.versions import versions
 from cloning.voice import Voice
 
@@ -127,9 +127,7 @@ class Generation:
         self._claim = claim
         self._voice = voice
         self._watch = watch
-        self._chunks_made = 0
-        self._chunks_reused = 0
-        self._frugal_chunks = 0
+        self._asker = Asker(service, call, watch, self._before_step)
         self._begun = False
         self._device: DeviceUse | None = None
 
@@ -159,9 +157,12 @@ class Generation:
         log.info("job.failed", extra={**facts, **engines})
 
     def _effort(self) -> Effort:
-        return Effort(timings=self._watch.to_json(), chunks_made=self._chunks_made, chunks_reused=self._chunks_reused)
+        tally = self._asker.tally
+        return Effort(timings=self._watch.to_json(), chunks_made=tally.made, chunks_reused=tally.reused)
 
     def _speak(self) -> dict[str, Any]:
+        # Its files come beside the voice and its words; only the first engine's, for the others will hardly be asked.
+        self._service.engines.prepare(self._candidates[0].checkpoint)
         reference = self._reference()
         seed, text = self._claim.job.seed, self._request.text
         plans = {one.engine: plan_for(one, text, reference, seed=seed) for one in self._candidates}
@@ -213,14 +214,15 @@ class Generation:
                 self._begin(total)
                 return Speaker(self._service, one.checkpoint, device, self._before_step)
 
-            return self._in_turns("load", [Piece((one.checkpoint, device), 0.0, loaded)])[0]
+            return self._asker.do("load", [Piece((one.checkpoint, device), 0.0, loaded)])[0]
 
         candidate, speaker, failed = first_usable(self._candidates, load)
         plan = plans[candidate.engine]
         if failed:  # the start said how many chunks the first engine would have made
             self._claim.report(0, len(plan.chunks))
         choice = Choice(candidate, speaker.facts, failed)
-        return choice, self._chunk_by_chunk(speaker, candidate.parameters, reference, plan)
+        task = Task(self._claim.job, reference, candidate.parameters, plan)
+        return choice, chunk_by_chunk(self._asker, speaker, task, self._before_chunk)
 
     def _begin(self, total: int) -> None:
         """The GPU is ours for the first time."""
@@ -229,60 +231,6 @@ class Generation:
             self._claim.start(total)
             self._begun = True
         self._claim.check_cancelled()
-
-    def _in_turns(
-        self,
-        phase: str,
-        pieces: Sequence[Piece[Value]],
-        tell: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
-    ) -> list[Value]:
-        """What the pieces make, in turns with other jobs' pieces; the time of their turns is the phase's, the rest counts as `queue`."""
-        begun, own = self._service.clock.monotonic(), list[float]()
-        try:
-            return self._service.turns.do(
-                pieces,
-                turn=lambda work: self._service.on_gpu(work, stopped=self._call.stopped),
-                check=self._before_step,
-                tell=tell,
-                spent=lambda span: own.append(span[1] - span[0]),
-            )
-        finally:
-            self._watch.add(phase, sum(own))
-            self._watch.add("queue", self._service.clock.monotonic() - begun - sum(own))
-
-    def _chunk_by_chunk(self, speaker: Speaker, parameters: Parameters, reference: Reference, plan: Plan) -> Samples:
-        """The speech; what an earlier attempt finished is not made again, what this one finishes is kept for the next."""
-        rate, total = speaker.sample_rate, len(plan.chunks)
-        job, inputs = self._claim.job, inputs_of(speaker.facts, reference, parameters)
-        chunks = ChunkStore(self._service.store, job.job_id, attempt=job.attempt, inputs=inputs)
-        waves: dict[Chunk, Samples] = {}
-
-        def tell(done: Sequence[tuple[int, Samples]]) -> None:
-            for index, wave in done:
-                chunk = missing[index]
-                waves[chunk] = checked(chunk, wave)
-                self._chunks_made += 1
-                # With the last one the whole speech is there; one that was made frugally would not come out the same again.
-                if len(waves) < total and chunk.index not in speaker.frugal:
-                    chunks.keep(chunk, wave, rate)
-            if len(waves) < total:
-                self._before_chunk(len(waves), total)
-
-        finished = False
-        try:
-            for chunk in plan.chunks:
-                self._before_step()
-                if (wave := chunks.find(chunk)) is not None:
-                    waves[chunk] = wave
-            missing = [chunk for chunk in plan.chunks if chunk not in waves]
-            self._before_chunk(len(waves), total)
-            self._in_turns("infer", [speaker.piece(reference, chunk, parameters) for chunk in missing], tell)
-            finished = True
-        finally:
-            chunks.close(needed=not finished)
-            self._chunks_reused = chunks.reused
-            self._frugal_chunks = len(speaker.frugal)
-        return joined(plan, [waves[chunk] for chunk in plan.chunks], sample_rate=rate)
 
     def _before_chunk(self, done: int, total: int) -> None:
         """Between two chunks: tell how far it is, and learn whether it is still wanted."""
@@ -334,8 +282,8 @@ class Generation:
             "chunks": [
                 {"seed": chunk.seed, "bytes": len(chunk.text.encode()), "speed": chunk.speed} for chunk in plan.chunks
             ],
-            "chunks_reused": self._chunks_reused,
-            "chunks_frugal": self._frugal_chunks,
+            "chunks_reused": self._asker.tally.reused,
+            "chunks_frugal": self._asker.tally.frugal,
             **(self._device.to_json() if self._device else {}),
             "worker": self._service.worker,
             "attempt": self._claim.job.attempt,

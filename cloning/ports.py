@@ -5,13 +5,13 @@ What the service asks of the world: a bucket, an engine, a transcriber, a clock.
 (tests/contract/test_object_store.py).
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from threading import Event
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,6 @@ Samples = NDArray[np.float32]
 """Mono audio, shape [n], nominally within [-1, 1]."""
 Progress = Callable[[int], None]
 """Told how many bytes were moved since the last call; by several threads."""
-Span = tuple[float, float]
-"""Begin and end, by a monotonic clock in seconds."""
 
 
 class NoSuchObject(Exception):
@@ -287,6 +285,9 @@ class Models(Protocol[Model_co]):
         Raises InvalidRequest or its LicenseRefused, CheckpointUnusable, StorageUnavailable.
         """
 
+    def prepare(self, name: str) -> None:
+        """A `get` of that name is to come: its files may be brought meanwhile. Returns at once and raises nothing; any thread may ask."""
+
     def get(self, name: str, *, device: str | None = None) -> Model_co:
         """
         The model on that device (None: the deployment's), wholly there.
@@ -309,41 +310,3 @@ class GpuOwner(Protocol):
 
     def hold(self) -> AbstractContextManager[None]:
         """Within the block more work is to come: the models stay on the device between its turns."""
-
-
-@dataclass(frozen=True)
-class Piece(Generic[Value]):
-    """
-    Work for the GPU's thread, small enough to take turns with others'.
-
-    `weights` tells whose model it needs, `seconds` how long reference and speech are together (0: no speech). `run` does it alone,
-    with all that helps against a failure of the device. Where there is an `utterance`, `together` may be given it with those of
-    other pieces for the same weights; what it gives for each is what `run` would have given, or the exception.
-    """
-
-    weights: Hashable
-    seconds: float
-    run: Callable[[], Value]
-    utterance: Utterance | None = None
-    together: Callable[[Sequence[Utterance]], Sequence[Value | Exception]] | None = None
-
-
-class Turns(Protocol):
-    """The queue of pieces of all jobs."""
-
-    def do(
-        self,
-        pieces: Sequence[Piece[Value]],
-        *,
-        turn: Callable[[Callable[[], None]], None],
-        check: Callable[[], None] = go_on,
-        tell: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
-        spent: Callable[[Span], None] = lambda _: None,
-    ) -> list[Value]:
-        """
-        What each piece makes, in order; pieces of others may be done between them, and by the `turn` that this asker takes.
-
-        `turn` runs work in the GPU's thread, `check` may raise to give up while others are served, `tell` learns of pieces (by
-        index) as soon as they are done, and `spent` of the turns they took; these three are called in the asker's own thread.
-        Raises what the first piece to fail raised.
-        """

@@ -15,7 +15,6 @@ from cloning.ports import (
     Engine,
     F5Parameters,
     Parameters,
-    Piece,
     Reference,
     Samples,
     SpeaksMany,
@@ -25,6 +24,7 @@ from cloning.ports import (
 )
 from cloning.service import Service
 from cloning.synthesis import speak_with, utterance_of
+from cloning.turns import Piece
 
 log = logging.getLogger(__name__)
 

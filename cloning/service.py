@@ -9,8 +9,9 @@ from typing import Any
 from cloning.conditions import Conditions
 from cloning.errors import Internal, WorkerUnfit
 from cloning.jobs import JobStore
-from cloning.ports import Clock, Engine, GpuOwner, Models, ObjectStore, Transcriber, Turns, Value
+from cloning.ports import Clock, Engine, GpuOwner, Models, ObjectStore, Transcriber, Value
 from cloning.settings import Settings
+from cloning.turns import Turns
 from cloning.voices import VoiceLibrary
 
 log = logging.getLogger(__name__)

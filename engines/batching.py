@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from cloning.errors import DeviceUnavailable, GpuOutOfMemory, WorkerUnfit
-from cloning.ports import Clock, Piece, Span, Utterance, go_on
+from cloning.ports import Clock, Utterance, go_on
+from cloning.turns import Piece, Span
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ class Batcher:
         spent: Callable[[Span], None] = lambda _: None,
     ) -> list[Value]:
         """
-        What each piece makes, in order. See `cloning.ports.Turns`.
+        What each piece makes, in order. See `cloning.turns.Turns`.
 
         Raises what the first piece to fail raised, and what `turn`, `check` and `tell` raise; nothing of these pieces is in the
         queue or in a turn then.

@@ -55,7 +55,7 @@ class Lazy(Generic[Model]):
 
     `load` is given the name and the device (None: the deployment's) and may take minutes; whoever asks meanwhile waits for it and
     gets the same model. A load that fails leaves nothing, so the next `get` tries again. `make_room` is called before weights
-    come to the device, `free` after some have left it. Only the owner of the GPU calls `get` and `unload`, so no model is
+    come to the device, `free` after some have left it; `prepare` begins to bring a model's files and returns at once. Only the owner of the GPU calls `get` and `unload`, so no model is
     ever unloaded under its user.
     """
 
@@ -67,12 +67,14 @@ class Lazy(Generic[Model]):
         describe: Callable[[Model], dict[str, object]],
         make_room: Callable[[], None] = _nothing,
         free: Callable[[], None] = _nothing,
+        prepare: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._load = load
         self._check = check
         self._describe = describe
         self._make_room = make_room
         self._free = free
+        self._prepare = prepare
         self._lock = threading.Lock()
         self._held: _Held[Model] | None = None
 
@@ -81,6 +83,12 @@ class Lazy(Generic[Model]):
     ) -> None:
         """Raises what `load` would raise for a name that nobody knows, without loading; and what it doesn't do."""
         self._check(name, engine=engine, commercial=commercial, language=language)
+
+    def prepare(self, name: str) -> None:
+        """A `get` of that name is to come: what can be done beside other work is begun, if the model isn't held. Any thread may ask."""
+        held = self._held
+        if held is None or held.name != name:
+            self._prepare(name)
 
     def get(self, name: str, *, device: str | None = None) -> Model:
         """

@@ -106,6 +106,9 @@ class Always(Generic[Value]):
     ) -> None:
         pass
 
+    def prepare(self, name: str) -> None:
+        pass
+
     def get(self, name: str, *, device: str | None = None) -> Value:
         return self._model
 

@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -14,7 +14,8 @@ import pytest
 
 from cloning.clock import SystemClock
 from cloning.errors import DeviceMismatch, GpuOutOfMemory, Interrupted, WorkerUnfit
-from cloning.ports import F5Parameters, Piece, Reference, Samples, Span, Utterance
+from cloning.ports import F5Parameters, Reference, Samples, Utterance
+from cloning.turns import Piece, Span
 from engines.batching import SWITCH_S, Batcher, Bounds
 from engines.owner import SingleOwner
 from tests.fakes import ToneEngine
@@ -225,7 +226,12 @@ def test_what_can_not_be_gathered_goes_alone(desk: Desk) -> None:
     pieces: list[Piece[Samples]] = [Piece("here", 5.0, lambda: np.ones(1, np.float32)) for _ in range(3)]
 
     desk.open()
-    waves = desk.batcher.do(pieces, turn=lambda work: (turns.append(1), desk.gpu.run(work))[1])
+
+    def turn(work: Callable[[], None]) -> None:
+        turns.append(1)
+        desk.gpu.run(work)
+
+    waves = desk.batcher.do(pieces, turn=turn)
 
     assert (len(waves), len(turns)) == (3, 3)
 

@@ -45,6 +45,9 @@ class Shelf:
     def unload(self, *, forget: bool = False) -> None:
         pass
 
+    def prepare(self, name: str) -> None:
+        pass
+
     def get(self, name: str, *, device: str | None = None) -> Engine:
         self.asked.append(name)
         if name in self._failures:

@@ -28,6 +28,8 @@ class TwoEngines:
 
     def unload(self, *, forget: bool = False) -> None: ...
 
+    def prepare(self, name: str) -> None: ...
+
     def get(self, name: str, *, device: str | None = None) -> Engine:
         if self.broken and name == "F5TTS_v1_Base":
             raise CheckpointUnusable("broken")

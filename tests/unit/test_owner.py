@@ -127,3 +127,30 @@ def test_who_is_stopped_while_waiting_never_has_a_turn() -> None:
     thread.join()
 
     assert done == []
+
+
+def test_nothing_is_unloaded_while_somebody_has_more_work() -> None:
+    """Two hold the models: they leave after the last of them, with UNLOAD_AFTER_S=0 at once."""
+    events: list[str] = []
+    owner = SingleOwner(unload=lambda: events.append("unload"), unload_after_s=0)
+
+    with owner.hold():
+        with owner.hold():
+            owner.run(lambda: events.append("one"))
+        owner.run(lambda: events.append("two"))
+    owner.run(lambda: events.append("after"))
+
+    assert events == ["one", "two", "unload", "after", "unload"]
+
+
+def test_the_wait_of_idle_weights_begins_when_the_last_lets_go() -> None:
+    """Not at a turn in the midst of a job."""
+    timers = Timers()
+    owner = SingleOwner(unload_after_s=30, start_timer=timers.start)
+
+    with owner.hold():
+        owner.run(lambda: None)
+        in_between = len(timers.started)
+    owner.run(lambda: None)
+
+    assert (in_between, len(timers.started)) == (0, 2)

@@ -1,0 +1,48 @@
+"""Pieces of work that take turns on the GPU, and the queue of them (engines.batching.Batcher)."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol
+
+from cloning.ports import Utterance, Value, go_on
+
+Span = tuple[float, float]
+"""Begin and end, by a monotonic clock in seconds."""
+
+
+@dataclass(frozen=True)
+class Piece(Generic[Value]):
+    """
+    Work for the GPU's thread, small enough to take turns with others'.
+
+    `weights` tells whose model it needs, `seconds` how long reference and speech are together (0: no speech). `run` does it alone,
+    with all that helps against a failure of the device. Where there is an `utterance`, `together` may be given it with those of
+    other pieces for the same weights; what it gives for each is what `run` would have given, or the exception.
+    """
+
+    weights: Hashable
+    seconds: float
+    run: Callable[[], Value]
+    utterance: Utterance | None = None
+    together: Callable[[Sequence[Utterance]], Sequence[Value | Exception]] | None = None
+
+
+class Turns(Protocol):
+    """The queue of pieces of all jobs."""
+
+    def do(
+        self,
+        pieces: Sequence[Piece[Value]],
+        *,
+        turn: Callable[[Callable[[], None]], None],
+        check: Callable[[], None] = go_on,
+        tell: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
+        spent: Callable[[Span], None] = lambda _: None,
+    ) -> list[Value]:
+        """
+        What each piece makes, in order; pieces of others may be done between them, and by the `turn` that this asker takes.
+
+        `turn` runs work in the GPU's thread, `check` may raise to give up while others are served, `tell` learns of pieces (by
+        index) as soon as they are done, and `spent` of the turns they took; these three are called in the asker's own thread.
+        Raises what the first piece to fail raised.
+        """
