@@ -183,9 +183,10 @@ class Batcher:
             batch = self._most_urgent()
             while batch and not self._is_full(batch):
                 left = batch[0].came + self._bounds.wait_s - self._clock.monotonic()
-                if left <= 0 or not self._changed.wait(left):
+                if left <= 0:
                     break
-                batch = self._most_urgent()
+                self._changed.wait(left)
+                batch = self._most_urgent()  # some have come, and some have gone
             for ticket in batch:
                 ticket.waits = False
                 self._weights = ticket.piece.weights
