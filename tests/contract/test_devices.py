@@ -30,6 +30,8 @@ from engines.device import Weights, check_placed, choose_device, tensors_of
 from engines.f5 import F5Engine
 from engines.f5_fast import FastPath
 from handler import answer, make_handler
+from model_cache.cache import CheckpointCache, LocalCheckpoint
+from model_cache.catalog import Checkpoint
 from stopping import Stopping
 from tests.conftest import SPOKEN, examples
 from tests.real import load_tiny_engine
@@ -421,6 +423,25 @@ def test_sixteen_jobs_at_once_equal_sixteen_one_by_one(
     assert [reply.get("code") for reply in together] == [None] * 16
     assert [reply["audio"]["sha256"] for reply in together] == [reply["audio"]["sha256"] for reply in alone]
     assert len({reply["audio"]["sha256"] for reply in alone}) == 16
+
+
+def test_a_checkpoint_is_looked_at_once_per_load(
+    world: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ahead, in a thread of its own; the load takes what came, and a job whose engine is held looks at nothing."""
+    looked: list[str] = []
+    local = CheckpointCache.local
+
+    def counted(cache: CheckpointCache, checkpoint: Checkpoint) -> LocalCheckpoint:
+        looked.append(threading.current_thread().name)
+        return local(cache, checkpoint)
+
+    monkeypatch.setattr(CheckpointCache, "local", counted)
+    service = world()
+    replies = [generate(service, job) for job in ("first", "second")]
+
+    assert [reply["status"] for reply in replies] == ["COMPLETED"] * 2
+    assert looked == ["early"]
 
 
 def test_an_exception_inside_the_solver_changes_no_later_job(

@@ -1,7 +1,7 @@
 """What a device's failure does to a job: the reply, the record, the latch, and the jobs that come after."""
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from cloning.errors import DeviceUnavailable, ServiceError
-from cloning.ports import Engine, Parameters, Reference, Samples, go_on
+from cloning.ports import Engine, Parameters, Reference, Samples, Utterance, go_on
 from cloning.service import Call, Service
+from engines.batching import Batcher, Bounds
 from engines.faults import translated
 from engines.lazy import Lazy
 from handler import answer
@@ -52,8 +53,29 @@ class FailingEngine(ToneEngine):
         return super().speak(reference, text, seed=seed, parameters=parameters, before_step=before_step)
 
 
+class Gathering(FailingEngine):
+    """Solves several at once, as the fast path does; `failures` meet calls for several and for one alike."""
+
+    def __init__(self, failures: list[Exception | None], device: str) -> None:
+        super().__init__(failures, device)
+        self.facts = replace(self.facts, sampler="fast")
+        self.batches: list[int] = []
+
+    def speak_many(self, utterances: Sequence[Utterance]) -> list[Samples | Exception]:
+        self.batches.append(len(utterances))
+        with translated(self.facts.device):
+            if self.failures and (failure := self.failures.pop(0)) is not None:
+                raise failure
+        return [
+            ToneEngine.speak(self, one.reference, one.text, seed=one.seed, parameters=one.parameters)
+            for one in utterances
+        ]
+
+
 class World:
     """A service on a GPU that isn't there; `loads` are the devices that engines were loaded for."""
+
+    kind: type[FailingEngine] = FailingEngine
 
     def __init__(self, service: Service) -> None:
         self.loads: list[str | None] = []
@@ -70,7 +92,7 @@ class World:
         if self.load_failures:
             raise self.load_failures.pop(0)
         failures: list[Exception | None] = [] if device == "cpu" else self.failures
-        self.engines.append(FailingEngine(failures, device or "cuda (a card)"))
+        self.engines.append(self.kind(failures, device or "cuda (a card)"))
         return self.engines[-1]
 
     def _unload(self, *, forget: bool = False) -> None:
@@ -114,6 +136,37 @@ def test_memory_is_made_and_the_chunk_made_again(world: World) -> None:
 
     assert helped["audio"]["sha256"] == plain["audio"]["sha256"]
     assert (helped["manifest"]["chunks_frugal"], world.recogniser_unloads) == (0, 1)
+
+
+@pytest.mark.parametrize("failure", [oom, astray])
+def test_what_fails_together_is_made_one_by_one(world: World, failure: Callable[[], Exception]) -> None:
+    """A batch that the memory doesn't hold, or whose model is astray: each chunk has all that helps, and the same samples."""
+    plain = world.generate("plain")
+    world.kind = Gathering
+    world.service.engines.unload(forget=True)
+    world.service = replace(world.service, turns=Batcher(world.service.clock, Bounds(chunks=3, seconds=66.0)))
+    world.failures += [failure(), failure()]
+
+    helped = world.generate("helped")
+
+    engine = world.engines[1]
+    assert isinstance(engine, Gathering)
+    assert engine.batches[0] > 1
+    assert helped["audio"]["sha256"] == plain["audio"]["sha256"]
+    assert (len(engine.calls) >= engine.batches[0], helped["manifest"]["chunks_frugal"]) == (failure is oom, 0)
+
+
+def test_a_fatal_failure_of_a_batch_makes_the_worker_unfit(world: World) -> None:
+    """The latch is closed whoever's turn it was, and nothing is tried again."""
+    world.kind = Gathering
+    world.service = replace(world.service, turns=Batcher(world.service.clock, Bounds(chunks=3, seconds=66.0)))
+    world.failures += [fatal()]
+
+    first, second = world.generate("first"), world.generate("second")
+
+    assert [reply["code"] for reply in (first, second)] == ["WORKER_UNFIT"] * 2
+    assert world.engines[0].calls == []
+    assert world.service.latch.failure is not None
 
 
 def test_then_it_is_made_frugally_and_the_manifest_says_so(world: World) -> None:
