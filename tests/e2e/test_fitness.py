@@ -59,7 +59,8 @@ def test_after_a_fatal_error_every_reply_asks_for_another_worker(
     script = tmp_path / "poisoned.py"
     script.write_text(POISONED, "utf-8")
     folders = {"DATA_DIR": str(tmp_path / "bucket"), "MODEL_CACHE_DIR": str(tmp_path / "models")}
-    settings = {**folders, "CHECKPOINT": str(tiny_checkpoint), "DEVICE": "cpu"}
+    # The official solver is what the poison is in.
+    settings = {**folders, "CHECKPOINT": str(tiny_checkpoint), "DEVICE": "cpu", "SAMPLER": "official"}
     audio = b64encode(human_wav).decode()
     with endpoint.worker(script, log=tmp_path / "log", cwd=tmp_path, extra=settings):
         upload = {"action": "upload", "voice": "anna", "audio": audio, "transcript": SPOKEN, "consent": True}
