@@ -43,16 +43,33 @@ class Choice:
 
     def told(self, request: Generate, settings: Settings) -> dict[str, object]:
         """The fields of reply, record, manifest and log that say whose voice is heard, and why."""
-        reasons = [f"{engine}: {error.code}: {error.message}" for engine, error in self.failed.items()]
         return {
             "engine_requested": request.engine or settings.engine,
             "engine_used": self.facts.engine,
-            "engine_fallback": bool(reasons),
-            "fallback_reason": "; ".join(reasons) or None,
+            "engine_fallback": bool(self.failed),
+            "fallback_reason": _reason(self.failed),
             "profile_requested": request.profile or BALANCED,
             "profile_applied": self.candidate.profile,
             "license_notice": self.facts.license_notice,
         }
+
+
+def told_of_fallback(
+    candidates: tuple[Candidate, ...], failed: Mapping[EngineName, ServiceError]
+) -> dict[str, object]:
+    """For the details of a later failure: which engine was at it in place of the one asked for, and why; nothing if that was."""
+    if not 0 < len(failed) < len(candidates):  # a failure of all says so itself
+        return {}
+    return {
+        "engine_requested": candidates[0].engine,
+        "engine_used": candidates[len(failed)].engine,
+        "engine_fallback": True,
+        "fallback_reason": _reason(failed),
+    }
+
+
+def _reason(failed: Mapping[EngineName, ServiceError]) -> str | None:
+    return "; ".join(f"{engine}: {error.code}: {error.message}" for engine, error in failed.items()) or None
 
 
 def candidates_of(request: Generate, settings: Settings) -> tuple[Candidate, ...]:
@@ -125,22 +142,30 @@ def check_candidates(models: Models[Engine], candidates: tuple[Candidate, ...], 
 
 
 def first_usable(
-    candidates: tuple[Candidate, ...], load: Callable[[Candidate], Value]
-) -> tuple[Candidate, Value, Mapping[EngineName, ServiceError]]:
+    candidates: tuple[Candidate, ...],
+    load: Callable[[Candidate], Value],
+    *,
+    failed: dict[EngineName, ServiceError],
+    forget: Callable[[], None],
+    job: str,
+) -> tuple[Candidate, Value]:
     """
-    The first engine whose checkpoint can be used, loaded; and the failures of those before. On the GPU's thread only.
+    The first engine whose checkpoint can be used, loaded. On the GPU's thread only.
 
-    Another failure is no reason to fall back: memory, hub and bucket may be there for the next call, and a licence is a person's to
+    `failed` is filled with the failures of those before, also where this raises. `forget` frees what a failed load has left, before
+    another engine needs the memory. Another failure is no reason to fall back: memory, hub and bucket may be there for the next call, and a licence is a person's to
     accept. Raises CheckpointUnusable if no engine's checkpoint can be used, and what else `load` raises.
     """
-    failed: dict[EngineName, ServiceError] = {}
+    failed.clear()
     for candidate in candidates:
+        if failed:
+            forget()
         try:
-            return candidate, load(candidate), failed
+            return candidate, load(candidate)
         except CheckpointUnusable as error:
-            failed[candidate.engine] = error
-            facts = {"engine": candidate.engine, "checkpoint": public_name(candidate.checkpoint), "code": error.code}
-            log.warning("engine.unusable", extra=facts)
+            failed[candidate.engine] = error.copied()  # its traceback holds what was loaded so far
+        facts = {"engine": candidate.engine, "checkpoint": public_name(candidate.checkpoint), "code": CheckpointUnusable.code}
+        log.warning("engine.unusable", extra={"job": job, **facts})
     raise _nobody_spoke(failed)
 
 

@@ -29,6 +29,7 @@ from cloning.engine_choice import (
     needs_transcript,
     plan_for,
     reference_for,
+    told_of_fallback,
 )
 from cloning.errors import Interrupted, JobNotFound, ServiceError
 from cloning.hearing import transcribed
@@ -131,6 +132,7 @@ class Generation:
         self._chunks_reused = 0
         self._frugal_chunks = 0
         self._device: DeviceUse | None = None
+        self._failed_engines: dict[EngineName, ServiceError] = {}
 
     def run(self) -> Job:
         """Speak, store, complete. Whatever fails is in the record (if the store lets us) before it is raised."""
@@ -141,10 +143,12 @@ class Generation:
         except (LeaseLost, JobNotFound):
             raise
         except ServiceError as error:
-            self._record(error)
-            raise
+            failure = error.copied(**told_of_fallback(self._candidates, self._failed_engines))
+            self._record(failure)
+            raise failure from error
         except (Exception, SystemExit) as error:  # a library's sys.exit must not end the worker with the job untold
-            incident = self._service.incident(error)
+            fallback = told_of_fallback(self._candidates, self._failed_engines)
+            incident = self._service.incident(error).copied(**fallback)
             self._record(incident)
             raise incident from error
         return self._claim.job
@@ -154,7 +158,7 @@ class Generation:
         with suppress(LeaseLost, ServiceError):
             self._claim.fail(error, self._effort())
         facts = {"job": self._claim.job.job_id, "code": error.code, "attempt": self._claim.job.attempt}
-        engines = {name: value for name, value in error.details.items() if name.startswith("engine_")}
+        engines = {name: value for name, value in error.details.items() if name.startswith(("engine_", "fallback_"))}
         log.info("job.failed", extra={**facts, **engines})
 
     def _effort(self) -> Effort:
@@ -199,6 +203,7 @@ class Generation:
             self._service,
             lambda device: self._spoken(device, reference, plans),
             fallback=self._request.device_fallback,
+            job=self._claim.job.job_id,
         )
         self._device = DeviceUse(requested, choice.facts.device.split(" ")[0], reason)
         return choice, samples
@@ -206,14 +211,19 @@ class Generation:
     def _spoken(
         self, device: str | None, reference: Reference, plans: Mapping[EngineName, Plan]
     ) -> tuple[Choice, Samples]:
+        job_id = self._claim.job.job_id
         with self._phase("load"):
-            candidate, speaker, failed = first_usable(
-                self._candidates, lambda one: Speaker(self._service, one.checkpoint, device, self._before_step)
+            candidate, speaker = first_usable(
+                self._candidates,
+                lambda one: Speaker(self._service, one.checkpoint, device, self._before_step, job=job_id),
+                failed=self._failed_engines,
+                forget=lambda: self._service.engines.unload(forget=True),
+                job=job_id,
             )
         plan = plans[candidate.engine]
-        if failed:  # the start said how many chunks the first engine would have made
+        if self._failed_engines:  # the start said how many chunks the first engine would have made
             self._claim.report(0, len(plan.chunks))
-        choice = Choice(candidate, speaker.engine.facts, failed)
+        choice = Choice(candidate, speaker.engine.facts, dict(self._failed_engines))
         with self._phase("infer"):
             return choice, self._chunk_by_chunk(speaker, candidate.parameters, reference, plan)
 

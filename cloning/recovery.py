@@ -47,13 +47,20 @@ class Speaker:
     """
 
     def __init__(
-        self, service: Service, checkpoint: str, device: str | None, before_step: Callable[[], None] = go_on
+        self,
+        service: Service,
+        checkpoint: str,
+        device: str | None,
+        before_step: Callable[[], None] = go_on,
+        *,
+        job: str | None = None,
     ) -> None:
-        """Loads. Raises what `Models.get` raises."""
+        """Loads. `job` is for the log. Raises what `Models.get` raises."""
         self._service = service
         self._before_step = before_step
         self._checkpoint = checkpoint
         self._device = device
+        self._job = job
         self.engine = self._loaded()
         self.frugal_chunks = 0
 
@@ -62,7 +69,7 @@ class Speaker:
         try:
             return self._with_room(reference, chunk, parameters)
         except DeviceMismatch as failure:
-            tell(failure)
+            tell(failure, self._job)
         del self.engine  # or two would share the memory
         self._service.engines.unload(forget=True)
         self.engine = self._loaded()
@@ -76,7 +83,7 @@ class Speaker:
             try:
                 return attempt(frugal=False)
             except GpuOutOfMemory as failure:
-                tell(failure)
+                tell(failure, self._job)
             self._make_room()
         wave = attempt(frugal=True)
         self.frugal_chunks += 1
@@ -89,7 +96,7 @@ class Speaker:
         try:
             return load()
         except GpuOutOfMemory as failure:
-            tell(failure)
+            tell(failure, self._job)
         self._make_room()
         return load()
 
@@ -98,7 +105,7 @@ class Speaker:
 
 
 def on_some_device(
-    service: Service, speak: Callable[[str | None], Value], *, fallback: bool
+    service: Service, speak: Callable[[str | None], Value], *, fallback: bool, job: str | None = None
 ) -> tuple[Value, str | None]:
     """
     What `speak` makes of the deployment's device, or, if that fails and the caller allows it, of the CPU; then also why.
@@ -110,12 +117,13 @@ def on_some_device(
     except (DeviceUnavailable, GpuOutOfMemory) as failure:
         if not fallback or service.settings.device == _FALLBACK:
             raise
-        tell(failure)
+        tell(failure, job)
         reason = f"{failure.code}: {failure.message}"
     service.engines.unload(forget=True)
     return speak(_FALLBACK), reason
 
 
-def tell(failure: ServiceError) -> None:
+def tell(failure: ServiceError, job: str | None = None) -> None:
     """A device failed and something is done about it: the log knows, whatever comes of it."""
-    log.warning("device.failed", extra={"code": failure.code, **failure.details})
+    whose = {"job": job} if job else {}
+    log.warning("device.failed", extra={**whose, "code": failure.code, **failure.details})

@@ -1,5 +1,7 @@
 """Who may speak a request, and what is refused before anybody does."""
 
+import gc
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,7 +59,10 @@ class Shelf:
 
 def chosen(shelf: Shelf, candidates: tuple[Candidate, ...]) -> Choice:
     """As a generate chooses."""
-    candidate, engine, failed = first_usable(candidates, lambda one: shelf.get(one.checkpoint))
+    failed: dict[EngineName, ServiceError] = {}
+    candidate, engine = first_usable(
+        candidates, lambda one: shelf.get(one.checkpoint), failed=failed, forget=lambda: None, job="j"
+    )
     return Choice(candidate, engine.facts, failed)
 
 
@@ -160,6 +165,47 @@ def test_no_other_failure_is_a_reason_to_fall_back(failure: ServiceError) -> Non
     with pytest.raises(type(failure)):
         chosen(shelf, order(fallback=["xtts"]))
     assert shelf.asked == ["F5TTS_v1_Base"]
+
+
+def test_what_failed_is_forgotten_before_the_next_engine_is_tried() -> None:
+    """A failure's traceback holds what was loaded so far: the next engine would share the memory with it."""
+
+    class Weights:
+        """What an engine had loaded when it failed."""
+
+    events: list[str] = []
+    alive: weakref.WeakSet[Weights] = weakref.WeakSet()
+
+    def load(one: Candidate) -> str:
+        if one.engine == "xtts":
+            events.append(f"load with {len(alive)} alive")
+            return "loaded"
+        weights = Weights()
+        alive.add(weights)
+        raise CheckpointUnusable("broken", file="model.safetensors") from ValueError(weights)
+
+    failed: dict[EngineName, ServiceError] = {}
+    gc.disable()
+    try:
+        first_usable(
+            order(fallback=["xtts"]), load, failed=failed, forget=lambda: events.append("forget"), job="j"
+        )
+    finally:
+        gc.enable()
+
+    assert events == ["forget", "load with 0 alive"]
+    kept = failed["f5"]
+    assert (kept.message, kept.details, kept.__traceback__, kept.__cause__) == (
+        "broken", {"file": "model.safetensors"}, None, None,
+    )  # fmt: skip
+
+
+def test_an_engine_that_can_not_be_used_is_logged_with_its_job(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever reads the log finds the job."""
+    chosen(Shelf({"F5TTS_v1_Base": CheckpointUnusable("broken")}), order(fallback=["xtts"]))
+
+    (entry,) = [vars(each) for each in caplog.records if each.message == "engine.unusable"]
+    assert (entry["job"], entry["engine"]) == ("j", "f5")
 
 
 def test_without_a_fallback_nobody_else_speaks() -> None:
