@@ -203,9 +203,10 @@ class Utterance:
 
 
 class Engine(Protocol):
-    """A loaded model. Only the owner of the GPU may call it."""
+    """A loaded model. Only the owner of the GPU may call it. `can_be_frugal` says whether `frugal` makes a difference to it."""
 
     sample_rate: int
+    can_be_frugal: bool
     facts: EngineFacts
 
     def speak(
@@ -222,8 +223,7 @@ class Engine(Protocol):
         One chunk of text as float32 samples at `sample_rate`; the same arguments give the same samples.
 
         `before_step` is called before each step of the model and may raise to stop: the engine is as good as new then. `frugal` is
-        for a second try where memory was short: slower in less memory, the samples equal but for rounding; an engine that can't
-        does as always. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit, and TypeError for another engine's parameters.
+        for a second try where memory was short: slower in less memory, the samples equal but for rounding. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit, and TypeError for another engine's parameters.
         """
 
     def memory(self) -> dict[str, object]:

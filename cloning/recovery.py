@@ -42,8 +42,8 @@ class Speaker:
     """
     One checkpoint on one device, chunk after chunk.
 
-    Out of memory: what is cached and the speech recogniser go, and the chunk is made again; then once more frugally. Out of place:
-    the engine is loaded from its file and the chunk made again.
+    Out of memory: what is cached and the speech recogniser go, and the chunk is made again; then once more frugally, if the
+    engine knows how. Out of place: the engine is loaded from its file and the chunk made again.
     """
 
     def __init__(
@@ -79,14 +79,15 @@ class Speaker:
         def attempt(*, frugal: bool) -> Samples:
             return speak_with(self.engine, reference, parameters, self._before_step, frugal=frugal)(chunk)
 
-        for _ in range(2):
+        frugal = self.engine.can_be_frugal
+        for _ in range(2 if frugal else 1):
             try:
                 return attempt(frugal=False)
             except GpuOutOfMemory as failure:
                 tell(failure, self._job)
             self._make_room()
-        wave = attempt(frugal=True)
-        self.frugal_chunks += 1
+        wave = attempt(frugal=frugal)
+        self.frugal_chunks += frugal
         return wave
 
     def _loaded(self) -> Engine:

@@ -127,6 +127,21 @@ def test_then_it_is_made_frugally_and_the_manifest_says_so(world: World) -> None
     assert world.engines[0].calls[:4] == [False, False, True, False]
 
 
+def test_an_engine_that_can_not_be_frugal_is_not_asked_to_be(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same attempt once more would fail once more; and no chunk is counted as frugal that is not."""
+    monkeypatch.setattr(FailingEngine, "can_be_frugal", False)
+    world.failures += [oom(), None]
+    helped = world.generate("helped")
+    world.failures += [oom(), oom()]
+
+    reply = world.generate("j")
+
+    assert (helped["status"], helped["manifest"]["chunks_frugal"]) == ("COMPLETED", 0)
+    assert reply["code"] == "GPU_OUT_OF_MEMORY"
+    assert not any(world.engines[0].calls)
+    assert world.failures == []
+
+
 def test_then_it_is_a_retryable_failure_that_replaces_the_worker(world: World) -> None:
     """The record gives its lease back with the reason; the next delivery completes it."""
     world.failures += [oom(), oom(), oom()]
