@@ -54,9 +54,7 @@ class Choice:
         }
 
 
-def told_of_fallback(
-    candidates: tuple[Candidate, ...], failed: Mapping[EngineName, ServiceError]
-) -> dict[str, object]:
+def told_of_fallback(candidates: tuple[Candidate, ...], failed: Mapping[EngineName, ServiceError]) -> dict[str, object]:
     """For the details of a later failure: which engine was at it in place of the one asked for, and why; nothing if that was."""
     if not 0 < len(failed) < len(candidates):  # a failure of all says so itself
         return {}
@@ -112,6 +110,11 @@ def _refuse_foreign_values(request: Generate, order: tuple[EngineName, ...]) -> 
 
 
 def _refuse_contradictions(request: Generate) -> None:
+    if request.fix_duration is not None and request.speed not in (None, 1.0):
+        raise InvalidRequest(
+            f"speed {request.speed:g} would do nothing beside fix_duration, which says how long the speech is: send one of them",
+            field="speed",
+        )
     if request.length_penalty is not None and (request.num_beams or 1) == 1:
         raise InvalidRequest(
             "length_penalty does nothing without beams: send num_beams of 2 or more with it, or leave it out",
@@ -119,11 +122,13 @@ def _refuse_contradictions(request: Generate) -> None:
         )
 
 
-def check_candidates(models: Models[Engine], candidates: tuple[Candidate, ...], request: Generate) -> None:
+def check_candidates(
+    models: Models[Engine], candidates: tuple[Candidate, ...], request: Generate, *, of_voice: str | None
+) -> None:
     """
     Refuse what can be refused before anything is stored or loaded: of every engine that may speak, not of the first alone.
 
-    A checkpoint that can't be used is no refusal while another engine may speak. Raises InvalidRequest or one of its kinds (a
+    `of_voice` is the voice's language, which counts where the request has none. A checkpoint that can't be used is no refusal while another engine may speak. Raises InvalidRequest or one of its kinds (a
     licence that is not accepted, an unknown name), CheckpointUnusable, StorageUnavailable.
     """
     failed: dict[EngineName, ServiceError] = {}
@@ -133,7 +138,7 @@ def check_candidates(models: Models[Engine], candidates: tuple[Candidate, ...], 
                 candidate.checkpoint,
                 engine=candidate.engine,
                 commercial=request.require_commercial,
-                language=request.language,
+                language=request.language or of_voice,
             )
         except CheckpointUnusable as error:
             failed[candidate.engine] = error
@@ -164,7 +169,11 @@ def first_usable(
             return candidate, load(candidate)
         except CheckpointUnusable as error:
             failed[candidate.engine] = error.copied()  # its traceback holds what was loaded so far
-        facts = {"engine": candidate.engine, "checkpoint": public_name(candidate.checkpoint), "code": CheckpointUnusable.code}
+        facts = {
+            "engine": candidate.engine,
+            "checkpoint": public_name(candidate.checkpoint),
+            "code": CheckpointUnusable.code,
+        }
         log.warning("engine.unusable", extra={"job": job, **facts})
     raise _nobody_spoke(failed)
 

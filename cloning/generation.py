@@ -65,9 +65,9 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     service.latch.check()
     watch = Stopwatch(_PHASES)
     candidates = candidates_of(request, service.settings)
-    check_candidates(service.engines, candidates, request)
     with watch.timing("voice", service.clock.monotonic):
         voice = service.voices.get(request.voice)
+    check_candidates(service.engines, candidates, request, of_voice=voice.language)
     plan_early(service, request, candidates, voice, job_id)
     seed = service.draw_seed() if request.seed is None else request.seed
     is_new = known is None
@@ -132,6 +132,7 @@ class Generation:
         self._chunks_reused = 0
         self._frugal_chunks = 0
         self._device: DeviceUse | None = None
+        self._heard_elsewhere: str | None = None
         self._failed_engines: dict[EngineName, ServiceError] = {}
 
     def run(self) -> Job:
@@ -193,7 +194,12 @@ class Generation:
 
     def _transcribe(self) -> None:
         with self._phase("transcript"):
-            self._voice = transcribed(self._service, self._voice)
+            self._voice, self._heard_elsewhere = transcribed(
+                self._service,
+                self._voice,
+                device_fallback=self._request.device_fallback,
+                job=self._claim.job.job_id,
+            )
 
     def _infer(self, reference: Reference, plans: Mapping[EngineName, Plan]) -> tuple[Choice, Samples]:
         self._claim.start(len(plans[self._candidates[0].engine].chunks))
@@ -283,6 +289,7 @@ class Generation:
         key = keys.result(job_id, sha256, audio_format)
         audio = {"key": key, "format": audio_format, "sample_rate": SAMPLE_RATE, "bytes": len(data), "sha256": sha256}
         told = choice.told(self._request, self._service.settings)
+        told |= self._device.to_json() if self._device else {}
         manifest = self._manifest(choice, plan) | told
         with self._phase("upload"):
             self._service.store.put(key, data, content_type=CONTENT_TYPES[audio_format])
@@ -300,6 +307,7 @@ class Generation:
             "voice": self._voice.voice,
             "voice_sha256": self._voice.audio.sha256,
             "transcript_by": self._voice.transcript.made_by if self._voice.transcript else None,
+            "transcript_device_fallback_reason": self._heard_elsewhere,
             "seed": self._claim.job.seed,
             "parameters": asdict(choice.candidate.parameters),
             "chunks": [
@@ -307,7 +315,6 @@ class Generation:
             ],
             "chunks_reused": self._chunks_reused,
             "chunks_frugal": self._frugal_chunks,
-            **(self._device.to_json() if self._device else {}),
             "worker": self._service.worker,
             "attempt": self._claim.job.attempt,
             "versions": versions(),

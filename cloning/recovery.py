@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cloning.errors import DeviceMismatch, DeviceUnavailable, GpuOutOfMemory, ServiceError
 from cloning.planning import Chunk
-from cloning.ports import Engine, Parameters, Reference, Samples, Value, go_on
+from cloning.ports import Engine, Models, Parameters, Reference, Samples, Value, go_on
 from cloning.service import Service
 from cloning.synthesis import speak_with
 
@@ -29,7 +29,7 @@ class DeviceUse:
     reason: str | None = None
 
     def to_json(self) -> dict[str, object]:
-        """For the manifest."""
+        """For reply, record, manifest and log."""
         return {
             "device_requested": self.requested,
             "device_used": self.used,
@@ -106,12 +106,17 @@ class Speaker:
 
 
 def on_some_device(
-    service: Service, speak: Callable[[str | None], Value], *, fallback: bool, job: str | None = None
+    service: Service,
+    speak: Callable[[str | None], Value],
+    *,
+    fallback: bool,
+    models: Models[object] | None = None,
+    job: str | None = None,
 ) -> tuple[Value, str | None]:
     """
     What `speak` makes of the deployment's device, or, if that fails and the caller allows it, of the CPU; then also why.
 
-    The CPU speaks the whole text anew: its noise is another, and a voice must not change in the middle.
+    `models` are those that `speak` uses, unless they are engines; they let go of the device first. The CPU speaks the whole text anew: its noise is another, and a voice must not change in the middle.
     """
     try:
         return speak(None), None
@@ -120,7 +125,7 @@ def on_some_device(
             raise
         tell(failure, job)
         reason = f"{failure.code}: {failure.message}"
-    service.engines.unload(forget=True)
+    (models or service.engines).unload(forget=True)
     return speak(_FALLBACK), reason
 
 

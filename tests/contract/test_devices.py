@@ -116,8 +116,9 @@ def test_xtts_goes_away_and_comes_back_too(xtts: XttsEngine, reference: Referenc
         assert {str(tensor.device) for _, tensor in tensors_of(xtts._model)} == {"cpu"}
         assert storage_bytes(xtts._model) <= size
         assert np.array_equal(speak_xtts(xtts, reference), expected)
-        tensors = tensors or tensors_alive()
-        assert tensors_alive() == tensors, number
+        alive = tensors_alive()
+        tensors = tensors or alive
+        assert alive == tensors, number
 
 
 def test_xtts_kept_in_the_machines_memory_takes_it_once(xtts: XttsEngine) -> None:

@@ -148,6 +148,15 @@ def test_a_length_penalty_without_beams_is_refused() -> None:
             order(engine="xtts", length_penalty=2.0, **beams)
 
 
+def test_a_speed_beside_a_fixed_duration_is_refused() -> None:
+    """F5-TTS would ignore it: the duration says how fast it is spoken."""
+    with pytest.raises(InvalidRequest, match="speed") as caught:
+        order(fix_duration=9.0, speed=1.5)
+    assert caught.value.details["field"] == "speed"
+
+    assert order(fix_duration=9.0, speed=1.0)[0].parameters.speed == 1.0
+
+
 def test_an_unusable_checkpoint_lets_the_next_engine_speak() -> None:
     """In the order given, with the reason."""
     choice = chosen(Shelf({"F5TTS_v1_Base": CheckpointUnusable("broken")}), order(fallback=["xtts"]))
@@ -187,9 +196,7 @@ def test_what_failed_is_forgotten_before_the_next_engine_is_tried() -> None:
     failed: dict[EngineName, ServiceError] = {}
     gc.disable()
     try:
-        first_usable(
-            order(fallback=["xtts"]), load, failed=failed, forget=lambda: events.append("forget"), job="j"
-        )
+        first_usable(order(fallback=["xtts"]), load, failed=failed, forget=lambda: events.append("forget"), job="j")
     finally:
         gc.enable()
 
@@ -233,7 +240,9 @@ def test_every_engine_that_may_speak_is_checked_first() -> None:
     request = generate(fallback=["xtts"])
 
     with pytest.raises(LicenseRefused):
-        check_candidates(Shelf({"XTTS_v2": LicenseRefused("no")}), candidates_of(request, SETTINGS), request)
+        check_candidates(
+            Shelf({"XTTS_v2": LicenseRefused("no")}), candidates_of(request, SETTINGS), request, of_voice=None
+        )
 
 
 @pytest.mark.parametrize(
