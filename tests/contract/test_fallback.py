@@ -21,6 +21,7 @@ from cloning import keys
 from cloning.clock import SystemClock
 from cloning.service import Call, Service
 from cloning.settings import Settings
+from engines.f5_import import import_f5
 from engines.xtts import XttsEngine
 from handler import answer
 from model_cache.catalog import CARD
@@ -186,13 +187,12 @@ def test_a_broken_engine_is_gone_before_the_next_one_is_loaded(
     deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F5-TTS's model had been loaded when its vocoder proved broken: not one of its modules is left when XTTS comes."""
-    from f5_tts.infer import utils_infer
-
+    f5 = import_f5()
     (tmp_path / "vocoder").mkdir()
     service = deploy(healthy=True, vocoder_path=tmp_path / "vocoder")
     modules: weakref.WeakSet[Any] = weakref.WeakSet()
     left: list[int] = []
-    load_model, load_xtts = utils_infer.load_model, XttsEngine.load
+    load_model, load_xtts = f5.load_model, XttsEngine.load
 
     def load_f5(*arguments: Any, **options: Any) -> Any:
         model = load_model(*arguments, **options)
@@ -204,7 +204,7 @@ def test_a_broken_engine_is_gone_before_the_next_one_is_loaded(
         left.append(len(modules))
         return load_xtts(*arguments, **options)
 
-    monkeypatch.setattr(utils_infer, "load_model", load_f5)
+    monkeypatch.setattr(f5, "load_model", load_f5)
     monkeypatch.setattr(XttsEngine, "load", load)
     gc.disable()
     try:
