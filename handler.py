@@ -31,7 +31,7 @@ from cloning.requests import parse
 from cloning.service import Call, Service
 from cloning.settings import Settings
 from fitness import checks
-from stopping import Stopping, finish_late_jobs
+from stopping import LateJobs, Stopping
 
 log = logging.getLogger("handler")
 
@@ -114,6 +114,8 @@ def make_handler(
     pool = ThreadPoolExecutor(service.settings.worker_concurrency * 2, thread_name_prefix="job")
 
     async def handler(job: Job) -> Reply:
+        if not stopping.admits(job):
+            raise asyncio.CancelledError
         progress = Progress(lambda update: send_progress(job, update), service.clock)
         call = Call(str(job.get("id") or service.new_id()), progress, threading.Event())
         try:
@@ -150,12 +152,13 @@ def main() -> None:
         for check in checks(settings, service.store, service.conditions.probe):
             runpod.serverless.register_fitness_check(check)
         stopping = Stopping(settings.stop_grace_s)
-        config = {
+        config: dict[str, Any] = {
             "handler": make_handler(service, runpod.serverless.progress_update, stopping),
             "concurrency_modifier": stopping.concurrency(settings.worker_concurrency),
         }
+        stopping.late_jobs = LateJobs(config)
         runpod.serverless.start(config)
-        asyncio.run(finish_late_jobs(config))
+        stopping.late_jobs.finish()
 
 
 if __name__ == "__main__":

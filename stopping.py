@@ -14,8 +14,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 _HAND_BACK_S = 3.0
 # Of that, what a reply of the last moment has to reach RunPod.
 _POSTING_S = 0.3
+_LOOK_S = 0.3
+_MARK = "late"  # in a job of ours: not from the SDK
 
 
 class Stopping:
@@ -37,6 +39,7 @@ class Stopping:
     """
 
     def __init__(self, grace_s: float, leave: Callable[[], None] | None = None) -> None:
+        self.late_jobs: LateJobs | None = None
         self._grace_s = grace_s
         self._hand_back_s = min(_HAND_BACK_S, grace_s / 2)
         self._leave = leave or _leave
@@ -50,15 +53,19 @@ class Stopping:
 
     def concurrency(self, jobs: int) -> Callable[[int], int]:
         """The SDK's `concurrency_modifier`: always so many jobs. Its first call is the first code of ours inside the SDK's loop."""
-        heard: list[None] = []
 
         def modifier(_: int) -> int:
-            if not heard:
-                heard.append(None)
+            if not self._is_watching:
                 self._watch()
+            if self.late_jobs and not self._begun:
+                self.late_jobs.forget_ended()
             return jobs
 
         return modifier
+
+    def admits(self, job: Mapping[str, Any]) -> bool:
+        """Whether the handler should do this job; False if it is in hand already, as one that the SDK had left lying."""
+        return self.late_jobs is None or self.late_jobs.note_call(job)
 
     def _watch(self) -> None:
         """Hear SIGTERM beside the SDK, whose loop has set its own handler by now. In the main thread."""
@@ -78,6 +85,8 @@ class Stopping:
         """Start the grace; again is nothing new."""
         if not self._begun:
             self._begun = True
+            if self.late_jobs:
+                self.late_jobs.start()
             threading.Thread(target=self._run_down, name="stopping", daemon=True).start()
 
     @contextmanager
@@ -113,23 +122,88 @@ class Stopping:
         self._leave()
 
 
-async def finish_late_jobs(config: dict[str, Any]) -> None:
+class LateJobs:
     """
-    Run the jobs that the SDK took after SIGTERM.
+    Runs the jobs that the SDK has taken and will not run, in a thread and a loop of their own.
 
-    Its open long poll may still bring a job when its loop has ended; it would be lost without a word. They wait in the SDK's own
-    list (runpod 1.12.0, modules/worker_state.py); the version is pinned, and tests/e2e/test_sigterm.py watches it.
+    At SIGTERM the SDK's loop for running jobs ends as soon as it has nothing to run, but the open question for work may still bring
+    a job, which then waits in the SDK's list for ever (runpod 1.12.0, modules/worker_state.py). The version is pinned, and
+    tests/e2e/test_sigterm.py watches it. A job counts as left lying if two looks find it there and the handler was not called for
+    it; should the SDK call the handler for it all the same, `note_call` refuses.
     """
-    from runpod.http_client import AsyncClientSession
-    from runpod.serverless.modules.rp_job import handle_job
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._config = config
+        self._called: set[str] = set()
+        self._ours: set[str] = set()
+        self._sdk_ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def note_call(self, job: Mapping[str, Any]) -> bool:
+        """The handler is called; False if the job is done here already, and the call should come to nothing."""
+        job_id = str(job.get("id"))
+        if job_id in self._ours and not job.get(_MARK):
+            return False
+        self._called.add(job_id)
+        return True
+
+    def forget_ended(self) -> None:
+        """Calls whose jobs the SDK has let go of say nothing any more: the same id may come again."""
+        self._called &= set(_jobs_of_the_sdk())
+
+    def start(self) -> None:
+        """From SIGTERM on."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=asyncio.run, args=(self._run(),), name="late-jobs", daemon=True)
+            self._thread.start()
+
+    def finish(self) -> None:
+        """The SDK's loop has ended: what lies there now is the last. Returns when it is done."""
+        self._sdk_ended.set()
+        self.start()
+        if self._thread is not None:
+            self._thread.join()
+
+    async def _run(self) -> None:
+        from runpod.http_client import AsyncClientSession
+
+        tasks: list[asyncio.Task[None]] = []
+        seen: set[str] = set()
+        async with AsyncClientSession() as session:
+            is_last = False
+            while not is_last:
+                is_last = self._sdk_ended.is_set()
+                lying = self._lying()
+                for job_id in lying if is_last else lying.keys() & seen:
+                    self._ours.add(job_id)
+                    tasks.append(asyncio.create_task(self._do(session, lying[job_id])))
+                seen = set(lying)
+                await asyncio.sleep(_LOOK_S)
+            # One that is handed back is a CancelledError: nothing is posted, the others go on.
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _lying(self) -> dict[str, dict[str, Any]]:
+        self.forget_ended()
+        jobs = _jobs_of_the_sdk()
+        return {job_id: job for job_id, job in jobs.items() if job_id not in self._called | self._ours}
+
+    async def _do(self, session: Any, job: dict[str, Any]) -> None:
+        from runpod.serverless.modules.rp_job import handle_job
+        from runpod.serverless.modules.worker_state import JobsProgress
+
+        log.info("worker.late_job", extra={"job": job["id"]})
+        try:
+            await handle_job(session, self._config, job | {_MARK: True})
+        finally:
+            with suppress(RuntimeError):  # the SDK's own thread changed the list meanwhile
+                JobsProgress().remove(job)
+
+
+def _jobs_of_the_sdk() -> dict[str, dict[str, Any]]:
+    """By id, all that it has taken and not let go of."""
     from runpod.serverless.modules.worker_state import JobsProgress
 
-    late = [dict(vars(job)) for job in JobsProgress()]
-    if late:
-        log.info("worker.late_jobs", extra={"jobs": [job["id"] for job in late]})
-        async with AsyncClientSession() as session:
-            # One that is handed back is a CancelledError: nothing is posted, the others go on.
-            await asyncio.gather(*(handle_job(session, config, job) for job in late), return_exceptions=True)
+    return {str(job.id): dict(vars(job)) for job in tuple(JobsProgress())}
 
 
 def _leave() -> None:

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from typing import Literal
 
 from cloning import keys
-from cloning.errors import ServiceError
+from cloning.errors import ServiceError, StorageUnavailable
 from cloning.ports import AlreadyExists, Changed, ObjectStore
 
 log = logging.getLogger(__name__)
 
+_TRIES = 5
 Mode = Literal["honoured", "ignored", "unknown"]
 
 
@@ -37,10 +38,7 @@ class Conditions:
         """The mode, found out at the first call: five small requests. Raises what the store raises."""
         with self._lock:
             if self.mode == "unknown":
-                try:
-                    self.mode = "honoured" if self._are_honoured() else "ignored"
-                except (AlreadyExists, Changed):  # our own write, repeated because its reply was lost: refused
-                    self.mode = "honoured"
+                self.mode = "honoured" if self._are_honoured() else "ignored"
                 log.info("store.conditional_writes", extra={"mode": self.mode})
             return self.mode
 
@@ -51,13 +49,17 @@ class Conditions:
             log.warning("store.not_probed", extra={"code": error.code})
 
     def _are_honoured(self) -> bool:
-        key = keys.probe(self._new_id())
-        etag = self._store.create(key, b"1", content_type="text/plain")
-        try:
-            self._store.replace(key, b"2", etag=etag, content_type="text/plain")
-            return self._refuses_to_create(key) and self._refuses_to_replace(key, etag)
-        finally:
-            self._store.delete(key)
+        for _ in range(_TRIES):
+            key = keys.probe(self._new_id())
+            try:
+                etag = self._store.create(key, b"1", content_type="text/plain")
+                self._store.replace(key, b"2", etag=etag, content_type="text/plain")
+                return self._refuses_to_create(key) and self._refuses_to_replace(key, etag)
+            except (AlreadyExists, Changed):  # our own write, repeated because its reply was lost: once more
+                continue
+            finally:
+                self._store.delete(key)
+        raise StorageUnavailable("the bucket could not be tried out: replies were lost again and again")
 
     def _refuses_to_create(self, key: str) -> bool:
         try:

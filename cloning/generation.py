@@ -31,7 +31,7 @@ from cloning.engine_choice import (
     reference_for,
     told_of_fallback,
 )
-from cloning.errors import Interrupted, JobNotFound, ServiceError
+from cloning.errors import Interrupted, JobNotFound, ServiceError, StorageUnavailable
 from cloning.hearing import transcribed
 from cloning.job import Effort, Job
 from cloning.jobs import Busy, Finished
@@ -72,11 +72,11 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     seed = service.draw_seed() if request.seed is None else request.seed
     is_new = known is None
     while True:
+        _refuse_stopped(call)
         match service.jobs.claim(job_id, digest, seed, is_new=is_new):
             case Finished(job):
                 return job
             case Busy():
-                _refuse_stopped(call)
                 service.clock.sleep(_POLL_S)
             case Claim() as claim:
                 with suppress(LeaseLost):
@@ -265,7 +265,10 @@ class Generation:
         """Between two chunks: tell how far it is, and learn whether it is still wanted."""
         self._before_step()
         if done:  # the start said 0
-            self._claim.report(done, total)
+            with suppress(
+                StorageUnavailable
+            ):  # the heartbeat tries again; the job's end will tell if the store stays away
+                self._claim.report(done, total)
         self._claim.check_cancelled()
         self._call.send_progress({"job_id": self._claim.job.job_id, "done": done, "total": total})
 

@@ -124,13 +124,13 @@ class Job(Record):
     def taken_over(self, worker: str, now: datetime) -> Self:
         """The job at its next attempt; the last one is lost if it never told its end."""
         number = self.attempt + 1
-        lost = self if self._is_accounted else self.ended("LOST", self.lease.until)
-        attempts = (*lost.attempts, Attempt(number=number, worker=worker, claimed_at=now))[-_MOST_ATTEMPTS:]
+        attempts = (*self.accounted().attempts, Attempt(number=number, worker=worker, claimed_at=now))[-_MOST_ATTEMPTS:]
         return self.model_copy(update={"attempt": number, "attempts": attempts, "failure": None})
 
-    @property
-    def _is_accounted(self) -> bool:
-        return not self.attempts or self.attempts[-1].ended_at is not None
+    def accounted(self) -> Self:
+        """The job with its last attempt ended: lost, if it never told its end."""
+        told = not self.attempts or self.attempts[-1].ended_at is not None
+        return self if told else self.ended("LOST", self.lease.until)
 
     def ended(self, outcome: str, at: datetime, effort: Effort | None = None) -> Self:
         """The job with the end of its last attempt."""

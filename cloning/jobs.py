@@ -109,7 +109,7 @@ class JobStore:
                 return job
             flagged = job.model_copy(update={"cancel_requested": True})
             if job.is_interrupted(now):
-                flagged = flagged.to(JobStatus.CANCELLED, finished_at=now)
+                flagged = flagged.accounted().to(JobStatus.CANCELLED, finished_at=now, failure=None)
             try:
                 self.replace(flagged, etag)
             except Changed:

@@ -76,8 +76,13 @@ class Report:
 
     @property
     def went_well(self) -> bool:
-        """All jobs completed, each once, with the calm run's samples; and no worker ended as it should not."""
-        return not (self.lost or self.written_twice or self.not_as_calm or self.odd_ends)
+        """
+        All jobs completed, each once, with the calm run's samples; and no worker ended as it should not.
+
+        A large run must also have been struck, and gone on from finished chunks: else it has shown nothing.
+        """
+        has_shown_it = self.jobs < _MANY or (self.strikes.total() > 0 and self.chunks_reused > 0)
+        return has_shown_it and not (self.lost or self.written_twice or self.not_as_calm or self.odd_ends)
 
     def lines(self) -> list[str]:
         """For people."""

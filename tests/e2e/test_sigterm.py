@@ -7,6 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from cloning.claim import Claim
+from cloning.clock import SystemClock
+from cloning.fields import Limits
+from cloning.jobs import JobStore
+from cloning.requests import Generate, parse
+from local.folder_store import FolderStore
 from local.worker import LocalEndpoint, local_endpoint
 from tests.conftest import ROOT, SPOKEN
 from tests.e2e.conftest import Cloud
@@ -19,9 +25,44 @@ AUDIO = b64encode(wav(tone(2.0))).decode()
 
 @pytest.fixture
 def endpoint() -> Iterator[LocalEndpoint]:
-    """A queue that holds each question for work open for three seconds, as RunPod's does for longer."""
-    with local_endpoint(poll_s=3.0) as running:
+    """A queue that holds each question open for a minute, as RunPod's does for longer."""
+    with local_endpoint(poll_s=60.0) as running:
         yield running
+
+
+def test_a_job_handed_to_a_busy_worker_after_sigterm_is_done(endpoint: LocalEndpoint, tmp_path: Path) -> None:
+    """One of four slots waits for another worker's job; the late one is run beside it, and both are answered."""
+    settings = {"DATA_DIR": str(tmp_path / "bucket"), "WORKER_CONCURRENCY": "4", "STOP_GRACE_S": "30"}
+    request = {"text": "Hello.", "voice": "before", "job_id": "held"}
+    with endpoint.worker(ROOT / "handler.py", log=tmp_path / "log", cwd=tmp_path, extra=settings) as worker:
+        wait_until_done(endpoint, upload(endpoint, "before"))
+        held = held_by_another(tmp_path / "bucket", request)
+        waiting = str(endpoint.client().run({"input": request}).job_id)
+        while not endpoint.queue.jobs[waiting].deliveries:
+            time.sleep(0.05)
+        time.sleep(1.5)  # it is in hand, and the loop has asked again
+        worker.terminate()
+        time.sleep(0.3)
+        late = upload(endpoint, "after")
+        wait_until_done(endpoint, late)
+        held.complete({"audio": {"key": "results/held.wav", "sha256": "0" * 64, "bytes": 1}})
+        code = worker.wait(60)
+
+    ends = [
+        (job.state.value, job.deliveries, job.results) for job in map(endpoint.queue.jobs.get, (late, waiting)) if job
+    ]
+    assert (code, ends) == (0, [("COMPLETED", 1, 1)] * 2)
+
+
+def held_by_another(bucket: Path, request: dict[str, str]) -> Claim:
+    """The job, in the hands of a worker that takes its time."""
+    jobs = JobStore(FolderStore(bucket), SystemClock(), worker="other", new_id=lambda: "1", lease_s=3600)
+    parsed = parse(request, Limits(1000, 1000))
+    assert isinstance(parsed, Generate)
+    claim = jobs.claim("held", parsed.digest(), 1)
+    assert isinstance(claim, Claim)
+    claim.start(1)
+    return claim
 
 
 def test_an_idle_worker_leaves_within_its_grace(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +22,34 @@ TEXT = "The quick brown fox jumps over the lazy dog, and then it sleeps. " * 8
 SPEAK = {"text": TEXT, "voice": "anna", "seed": 3, "job_id": "j"}
 
 
+class Killed(BaseException):
+    """The process is gone: nothing that it would still do happens."""
+
+
 class FlakyStore(FolderStore):
-    """A folder whose n-th call from now on fails: before its effect, or after it (the reply is lost)."""
+    """
+    A folder whose n-th call from now on fails: before its effect, or after it (the reply is lost).
+
+    With `kills` the caller dies there: no call of its reaches the folder any more.
+    """
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self.calls = 0
         self.fail_at = 0
         self.after_effect = False
+        self.kills = False
 
     def _counted(self, call: Callable[[], Any]) -> Any:
         self.calls += 1
+        if self.kills and 0 < self.fail_at < self.calls:
+            raise Killed
         if self.calls != self.fail_at:
             return call()
         if self.after_effect:
             call()
+        if self.kills:
+            raise Killed
         raise StorageUnavailable("the bucket does not answer")
 
     def get(self, key: str) -> StoredObject:
@@ -119,6 +133,28 @@ def test_any_store_call_may_fail(tmp_path: Path, human_wav: bytes, *, after_effe
             "STORAGE_UNAVAILABLE",
             True,
         ), n
+        assert (second["status"], second["audio"]["sha256"]) == ("COMPLETED", expected), n
+        results = [info.key for info in world.store.list("results/")]
+        assert results == [keys.result("j", expected, "json"), keys.result("j", expected, "wav")], n
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+def test_a_worker_may_die_at_any_store_call(tmp_path: Path, human_wav: bytes, *, after_effect: bool) -> None:
+    """It writes nothing more and its lease lapses; the next worker ends with the calm run's samples, once."""
+    (tmp_path / "calm").mkdir()
+    expected, calls = calm(tmp_path, human_wav, transcript=True)
+
+    for n in range(1, calls + 1):
+        (tmp_path / f"{n}").mkdir()
+        world = World(tmp_path / f"{n}", human_wav, transcript=True)
+        world.store.fail_at, world.store.after_effect, world.store.kills = n, after_effect, True
+        with suppress(Killed):  # in the background, where chunks are kept, it kills nobody
+            answer(world.worker(), SPEAK, Call("j"))
+        world.store.fail_at = 0
+        world.clock.advance(61)
+        world.clear_scratch()
+        second = answer(world.worker("w2"), SPEAK, Call("j"))
+
         assert (second["status"], second["audio"]["sha256"]) == ("COMPLETED", expected), n
         results = [info.key for info in world.store.list("results/")]
         assert results == [keys.result("j", expected, "json"), keys.result("j", expected, "wav")], n

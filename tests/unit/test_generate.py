@@ -439,3 +439,14 @@ def test_silence_from_the_engine_is_a_failure(service: Service, anna: str, engin
 
     with pytest.raises(Internal):
         act(service, text="Hello.", voice=anna)
+
+
+def test_a_delivery_that_is_already_stopped_makes_no_record(service: Service, anna: str, store: FolderStore) -> None:
+    """A lease that nobody would release in time."""
+    call = Call("j")
+    call.stopped.set()
+
+    with pytest.raises(ServiceError, match="stopped"):
+        act(service, call, text=TEXT, voice=anna, seed=1)
+
+    assert [info.key for info in store.list("jobs/")] == []

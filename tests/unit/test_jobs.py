@@ -423,3 +423,19 @@ def test_a_job_made_anew_while_the_old_one_is_deleted_keeps_its_result(
     result = jobs.get("j").result
     assert result
     assert store.get(result["audio"]["key"]).body == b"speech"
+
+
+def test_cancelling_a_job_that_nobody_runs_ends_its_story(jobs: JobStore, clock: ManualClock) -> None:
+    """Its last attempt is lost, not running; a failure that might have passed is no matter any more."""
+    claimed(jobs, "dead")
+    clock.advance(61)
+    claimed(jobs, "failed").fail(GpuOutOfMemory("full"))
+
+    dead, failed = jobs.cancel("dead"), jobs.cancel("failed")
+
+    assert (dead.status, dead.attempts[-1].outcome) == (JobStatus.CANCELLED, "LOST")
+    assert (failed.status, failed.failure, failed.attempts[-1].outcome) == (
+        JobStatus.CANCELLED,
+        None,
+        "GPU_OUT_OF_MEMORY",
+    )
