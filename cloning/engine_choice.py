@@ -7,7 +7,7 @@ name, so that a fallback never drops one; without a fallback only the chosen eng
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cloning.errors import CheckpointUnusable, InvalidRequest, ServiceError
@@ -40,6 +40,16 @@ class Choice:
     candidate: Candidate
     facts: EngineFacts
     failed: Mapping[EngineName, ServiceError]
+
+    def manifest(self, plan: Plan) -> dict[str, object]:
+        """What speaks, with which values, and the chunks that it is given."""
+        return {
+            **vars(self.facts),
+            "parameters": asdict(self.candidate.parameters),
+            "chunks": [
+                {"seed": chunk.seed, "bytes": len(chunk.text.encode()), "speed": chunk.speed} for chunk in plan.chunks
+            ],
+        }
 
     def told(self, request: Generate, settings: Settings) -> dict[str, object]:
         """The fields of reply, record, manifest and log that say whose voice is heard, and why."""

@@ -10,7 +10,6 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -144,23 +143,20 @@ class Generation:
         except (LeaseLost, JobNotFound):
             raise
         except ServiceError as error:
-            failure = error.copied(**told_of_fallback(self._candidates, self._failed_engines))
-            self._record(failure)
-            raise failure from error
+            raise self._recorded(error) from error
         except (Exception, SystemExit) as error:  # a library's sys.exit must not end the worker with the job untold
-            fallback = told_of_fallback(self._candidates, self._failed_engines)
-            incident = self._service.incident(error).copied(**fallback)
-            self._record(incident)
-            raise incident from error
+            raise self._recorded(self._service.incident(error)) from error
         return self._claim.job
 
-    def _record(self, error: ServiceError) -> None:
+    def _recorded(self, failure: ServiceError) -> ServiceError:
+        error = failure.copied(**told_of_fallback(self._candidates, self._failed_engines))
         # No state depends on this last gasp: without it the lease lapses, and the job can be taken over.
         with suppress(LeaseLost, ServiceError):
             self._claim.fail(error, self._effort())
         facts = {"job": self._claim.job.job_id, "code": error.code, "attempt": self._claim.job.attempt}
         engines = {name: value for name, value in error.details.items() if name.startswith(("engine_", "fallback_"))}
         log.info("job.failed", extra={**facts, **engines})
+        return error
 
     def _effort(self) -> Effort:
         return Effort(timings=self._watch.to_json(), chunks_made=self._chunks_made, chunks_reused=self._chunks_reused)
@@ -306,16 +302,12 @@ class Generation:
     def _manifest(self, choice: Choice, plan: Plan) -> dict[str, Any]:
         """What really spoke and with which values: no request is needed to read it."""
         return {
-            **vars(choice.facts),
+            **choice.manifest(plan),
             "voice": self._voice.voice,
             "voice_sha256": self._voice.audio.sha256,
             "transcript_by": self._voice.transcript.made_by if self._voice.transcript else None,
             "transcript_device_fallback_reason": self._heard_elsewhere,
             "seed": self._claim.job.seed,
-            "parameters": asdict(choice.candidate.parameters),
-            "chunks": [
-                {"seed": chunk.seed, "bytes": len(chunk.text.encode()), "speed": chunk.speed} for chunk in plan.chunks
-            ],
             "chunks_reused": self._chunks_reused,
             "chunks_frugal": self._frugal_chunks,
             "worker": self._service.worker,
