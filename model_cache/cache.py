@@ -28,10 +28,10 @@ from model_cache.eviction import evict
 from model_cache.hub import FetchHub, drop, hub_fetcher
 from model_cache.inspection import inspect
 from model_cache.lease import Lease
-from model_cache.prepare import Prepared, expect_known, prepare
+from model_cache.prepare import Prepared, expect_known, prepare, take
 from model_cache.published import Published
 from model_cache.record import Dtype, Origin, Record, digest_of, model_name, vocab_name
-from model_cache.repair import copy, expect_loadable
+from model_cache.repair import expect_loadable
 from model_cache.shelf import Shelf, is_published, mark_published
 from model_cache.sources import Fetched, Sources
 from model_cache.watch import Watch, unwatched
@@ -195,11 +195,12 @@ class CheckpointCache:
             self._evict(2 * sum(each.path.stat().st_size for each in fetched.values()))
             kept_as_is = fetched.keys() if checkpoint.is_vocoder else fetched.keys() - {model_name(checkpoint)}
             for name in kept_as_is:
-                copy(fetched[name].path, folder / name)
+                take(fetched[name], folder / name)
             done = Prepared("", None, "any")
             if not checkpoint.is_vocoder:
                 done = self._prepare(fetched[model_name(checkpoint)], folder, checkpoint)
-            files = records.measure(folder, origin, {model_name(checkpoint): done.sha256})
+            known = {name: fetched[name].sha256 for name in kept_as_is} | {model_name(checkpoint): done.sha256}
+            files = records.measure(folder, origin, known)
             record = records.describe(checkpoint, origin, done.mended, done.precision, files)
             placed, lease = shelf.place(folder, record)
         self._publish(placed, record, again=record.digest in damaged)
@@ -210,7 +211,7 @@ class CheckpointCache:
 
     def _prepare(self, model: Fetched, folder: Path, checkpoint: Checkpoint) -> Prepared:
         with self._dropped_if_damaged(checkpoint, model.path):
-            expect_known(checkpoint, model.path)
+            expect_known(checkpoint, model)
             vocab, dtype = _vocab(folder, checkpoint), self._dtype_of(checkpoint)
             return prepare(model, folder / model_name(checkpoint), checkpoint, vocab, dtype=dtype, watch=self._watch)
 

@@ -306,7 +306,8 @@ def test_what_a_killed_second_process_left_goes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["replace", "unlink"])
 def test_a_new_attempt_keeps_its_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     """As soon as the data have left their name another process may begin there: what it notes is not the first one's to remove."""
-    real, begun = getattr(Path, how), []
+    real = getattr(Path, how)
+    begun: list[Path] = []
 
     def and_another_begins(path: Path, *words: Path, **more: bool) -> None:
         real(path, *words, **more)
