@@ -2,7 +2,8 @@
 A checkpoint on this disk, loadable: from the local cache, else the bucket, else the hub or the folder that it comes from.
 
 Whoever needs a checkpoint first fetches it, has it repaired on a private copy (a source is never changed), places it on the
-local disk by a rename, and publishes it in the bucket, `checkpoint.json` last. The next worker downloads the repaired one.
+local disk by a rename, and publishes it in the bucket, `checkpoint.json` last (in a worker beside its speaking, see
+model_cache.errands). The next worker downloads the repaired one.
 
 What is checked when:
     fetched     header, names and shapes against the architecture; the sha256 of every file is taken (from the bucket: compared)
@@ -24,6 +25,7 @@ from cloning.ports import DigestMismatch, NoSuchObject, ObjectStore
 from model_cache import record as records
 from model_cache.catalog import Checkpoint, default_vocoder
 from model_cache.disk import is_full, not_in_the_way, trouble_explained
+from model_cache.errands import Later, at_once
 from model_cache.eviction import evict
 from model_cache.hub import FetchHub, drop, hub_fetcher
 from model_cache.inspection import inspect
@@ -72,7 +74,7 @@ class CheckpointCache:
     """
     Checkpoints in `folder`, shared by the threads and processes of this machine, and with other machines through `store`.
 
-    `max_bytes` bounds what the copies here take (None: nothing does); `dtype` 'fp16' halves the weights when they are prepared.
+    `max_bytes` bounds what the copies here take (None: nothing does); `dtype` 'fp16' halves the weights when they are prepared; `later` says when a copy is published.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class CheckpointCache:
         max_bytes: int | None = None,
         dtype: Dtype = "keep",
         watch: Watch = unwatched,
+        later: Later = at_once,
     ) -> None:
         self._folder = folder
         self._proved: set[Path] = set()
@@ -93,6 +96,7 @@ class CheckpointCache:
         self._max_bytes = max_bytes
         self._dtype: Dtype = dtype
         self._watch = watch
+        self._later = later
 
     def local(self, checkpoint: Checkpoint) -> LocalCheckpoint:
         """
@@ -228,13 +232,26 @@ class CheckpointCache:
 
     def _publish(self, folder: Path, record: Record, *, again: bool = False) -> None:
         """Tell the others, once. If the bucket takes nothing, they fetch for themselves; the next load here tries again."""
-        bucket = self._published.bucket
-        if (is_published(folder, bucket) and not again) or not os.access(folder.parent, os.W_OK):
+        if (is_published(folder, self._published.bucket) and not again) or not os.access(folder.parent, os.W_OK):
             return
+        lease = Lease(folder)  # nobody evicts it meanwhile
+
+        def work() -> None:
+            try:
+                self._tell(folder, record, again=again)
+            finally:
+                lease.release()
+
+        self._later(work)
+
+    def _tell(self, folder: Path, record: Record, *, again: bool) -> None:
+        bucket = self._published.bucket
         try:
-            self._published.publish(folder, record, again=again)
-            with not_in_the_way():
-                mark_published(folder, bucket)
+            with Shelf(self._folder, record.name).one_publisher():
+                if again or not is_published(folder, bucket):  # another worker of this machine was faster
+                    self._published.publish(folder, record, again=again)
+                    with not_in_the_way():
+                        mark_published(folder, bucket)
         except (ServiceError, DigestMismatch, NoSuchObject) as error:
             code = error.code if isinstance(error, ServiceError) else type(error).__name__
             _log.warning("checkpoint.not_published", extra={"checkpoint": record.name, "code": code})

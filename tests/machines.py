@@ -85,6 +85,13 @@ def kill(process: "subprocess.Popen[str]") -> None:
     process.communicate()
 
 
+def errands_done() -> None:
+    """Wait until the workers of this process have published what they brought."""
+    for thread in threading.enumerate():
+        if thread.name == "errands":
+            thread.join()
+
+
 def same_weights(one: Path, other: Path, prefix: str = "ema.") -> bool:
     """Whether the files hold the same bits, the first's names without the prefix."""
     first = {name.removeprefix(prefix): array.tobytes() for name, array in load_file(one).items()}
