@@ -7,7 +7,7 @@ model_cache.errands). The next worker downloads the repaired one.
 
 What is checked when:
     fetched     header, names and shapes against the architecture; the sha256 of every file is taken (from the bucket: compared)
-    first load  of a process: as when fetched, the sha256 of every file included
+    first load  of a process that didn't fetch it: as when fetched, the sha256 of every file included
     each load   the size of every file, header, names and shapes; the sha256 again if a file changed since it was last seen
 A copy that fails is fetched again. A checkpoint folder's own files are digested at each load, so a new file there is noticed.
 """
@@ -187,6 +187,7 @@ class CheckpointCache:
             self._published.download(record, folder)
             _expect_loadable(folder, checkpoint)
             placed, lease = shelf.place(folder, record)
+        self._proved.add(placed)
         with not_in_the_way():
             mark_published(placed, self._published.bucket)
         return _local(checkpoint, placed, record, "bucket", lease)
@@ -207,6 +208,7 @@ class CheckpointCache:
             files = records.measure(folder, origin, known)
             record = records.describe(checkpoint, origin, done.mended, done.precision, files)
             placed, lease = shelf.place(folder, record)
+        self._proved.add(placed)
         self._publish(placed, record, again=record.digest in damaged)
         for each in fetched.values() if on_hub else ():
             with not_in_the_way():

@@ -9,7 +9,7 @@ import pytest
 
 from cloning.errors import StorageUnavailable
 from cloning.ports import Progress
-from model_cache import prepare
+from model_cache import prepare, record
 from model_cache.cache import CheckpointCache
 from model_cache.catalog import BUCKET, CARD, Checkpoint
 from model_cache.library import Library
@@ -106,6 +106,22 @@ def test_a_file_that_is_damaged_meanwhile_is_fetched_again(
 
     assert bucket.model_downloads == 2
     assert same_weights(owners / "model.safetensors", local.model_path)
+
+
+def test_what_this_process_brought_is_not_digested_again(
+    bucket: LossyStore, checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that is loaded once more, after its memory was given back, finds files whose sha256 was taken as they came."""
+    caches = [CheckpointCache(bucket, tmp_path / name) for name in ("first", "later")]
+    for cache in caches:
+        cache.local(checkpoint)
+
+    def refused(path: Path) -> str:
+        pytest.fail(f"{path.name} is read again")
+
+    monkeypatch.setattr(record, "sha256_of", refused)
+
+    assert [cache.local(checkpoint).came_from for cache in caches] == ["local", "local"]
 
 
 def test_another_version_is_fetched(bucket: LossyStore, tmp_path: Path) -> None:
