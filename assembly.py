@@ -28,6 +28,7 @@ from engines.owner import SingleOwner
 from engines.xtts import XttsEngine, XttsFiles, expect_available
 from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.catalog import Checkpoint
+from model_cache.errands import Errands, Later, at_once
 from model_cache.eviction import GB
 from model_cache.library import Library
 from model_cache.watch import Watch, unwatched
@@ -99,7 +100,9 @@ def make_models(settings: Settings, store: ObjectStore) -> tuple[Lazy[Engine], L
 
 def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[], None]) -> Lazy[Engine]:
     """Engines by checkpoint name: the checkpoint says whose it is; fetched and repaired by the cache at its first use."""
-    cache, library, accepted = make_cache(settings, store), Library(store), settings.xtts_license_accepted
+    errands = Errands()
+    cache = make_cache(settings, store, later=errands.add)
+    library, accepted = Library(store), settings.xtts_license_accepted
 
     def check(name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None) -> None:
         if engine == "xtts":
@@ -110,7 +113,10 @@ def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[],
         checkpoint = library.find(name)
         if checkpoint.engine == "xtts":
             expect_available(license_accepted=accepted)  # before anything is fetched
-        engine = load_engine(cache, checkpoint, settings, device or settings.device)
+        try:
+            engine = load_engine(cache, checkpoint, settings, device or settings.device)
+        finally:
+            errands.begin()  # what the cache has to publish, now that nobody waits for this disk and processor
         facts = {"engine": engine.facts.engine, "checkpoint": engine.facts.checkpoint, "device": engine.facts.device}
         log.info("engine.loaded", extra=facts)
         return engine
@@ -136,7 +142,9 @@ def load_engine(cache: CheckpointCache, checkpoint: Checkpoint, settings: Settin
     return engine
 
 
-def make_cache(settings: Settings, store: ObjectStore, watch: Watch = unwatched) -> CheckpointCache:
+def make_cache(
+    settings: Settings, store: ObjectStore, watch: Watch = unwatched, later: Later = at_once
+) -> CheckpointCache:
     """The checkpoints on this machine, as the settings bound and shape them."""
     limit = settings.model_cache_max_gb
     return CheckpointCache(
@@ -145,6 +153,7 @@ def make_cache(settings: Settings, store: ObjectStore, watch: Watch = unwatched)
         max_bytes=None if limit is None else int(limit * GB),
         dtype=settings.checkpoint_dtype,
         watch=watch,
+        later=later,
     )
 
 

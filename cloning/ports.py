@@ -98,11 +98,11 @@ class ObjectStore(Protocol):
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         """The objects whose key starts with `prefix` and sorts behind `after`, in key order, page by page, lazily."""
 
-    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> None:
+    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> str:
         """
         Bring an object to a file: temp file beside it, size and sha256 checked while streaming, then an atomic rename.
 
-        Raises NoSuchObject, or DigestMismatch (nothing is left at `path` then).
+        Returns the sha256. Raises NoSuchObject, or DigestMismatch (nothing is left at `path` then).
         """
 
     def upload(self, key: str, path: Path, *, content_type: str, progress: Progress | None = None) -> str:
