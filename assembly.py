@@ -31,6 +31,7 @@ from engines.owner import SingleOwner
 from engines.xtts import XttsEngine, XttsFiles, expect_available
 from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.catalog import Checkpoint
+from model_cache.errands import Errands, Later, at_once
 from model_cache.eviction import GB
 from model_cache.library import Library
 from model_cache.watch import Watch, unwatched
@@ -108,7 +109,9 @@ def make_models(settings: Settings, store: ObjectStore) -> tuple[Lazy[Engine], L
 
 def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[], None]) -> Lazy[Engine]:
     """Engines by checkpoint name: the checkpoint says whose it is; fetched and repaired by the cache at its first use."""
-    cache, library, accepted = make_cache(settings, store), Library(store), settings.xtts_license_accepted
+    errands = Errands()
+    cache = make_cache(settings, store, later=errands.add)
+    library, accepted = Library(store), settings.xtts_license_accepted
 
     def check(name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None) -> None:
         if engine == "xtts":
@@ -125,9 +128,12 @@ def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[],
 
     def load(name: str, device: str | None) -> Engine:
         checkpoint = find(name)
-        with importing_f5() if checkpoint.engine == "f5" else nullcontext():
-            local = early.take(name)
-        engine = load_engine(cache, local, settings, device or settings.device)
+        try:
+            with importing_f5() if checkpoint.engine == "f5" else nullcontext():
+                local = early.take(name)
+            engine = load_engine(cache, local, settings, device or settings.device)
+        finally:
+            errands.begin()  # what the cache has to publish, now that nobody waits for this disk and processor
         facts = {"engine": engine.facts.engine, "checkpoint": engine.facts.checkpoint, "device": engine.facts.device}
         log.info("engine.loaded", extra=facts)
         return engine
@@ -151,7 +157,9 @@ def load_engine(cache: CheckpointCache, local: LocalCheckpoint, settings: Settin
     return engine
 
 
-def make_cache(settings: Settings, store: ObjectStore, watch: Watch = unwatched) -> CheckpointCache:
+def make_cache(
+    settings: Settings, store: ObjectStore, watch: Watch = unwatched, later: Later = at_once
+) -> CheckpointCache:
     """The checkpoints on this machine, as the settings bound and shape them."""
     limit = settings.model_cache_max_gb
     return CheckpointCache(
@@ -160,6 +168,7 @@ def make_cache(settings: Settings, store: ObjectStore, watch: Watch = unwatched)
         max_bytes=None if limit is None else int(limit * GB),
         dtype=settings.checkpoint_dtype,
         watch=watch,
+        later=later,
     )
 
 

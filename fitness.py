@@ -10,15 +10,15 @@ import ctypes
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 from cloning.errors import ServiceError
-from cloning.names import public_name
+from cloning.names import EngineName, public_name
 from cloning.ports import ObjectStore
 from cloning.settings import Settings
-from cloning.versions import versions
+from cloning.versions import OPTIONAL, versions
 
 Check = Callable[[], None]
 
@@ -26,8 +26,9 @@ Check = Callable[[], None]
 EXACT = {"f5-tts": "1.1.22", "runpod": "1.12.0"}
 PYTHONS = ((3, 11), (3, 12))
 DRIVER = "libcuda.so.1"
-# A full-size checkpoint as it comes (1.35 GB), the same repaired, and room to work.
-MODEL_CACHE_BYTES = 3_000_000_000
+# A full-size checkpoint as it comes (1.35 GB, 1.87 GB), the same repaired, and room to work.
+MODEL_CACHE_BYTES: Mapping[EngineName, int] = {"f5": 3_000_000_000, "xtts": 4_000_000_000}
+_COPIES: Mapping[EngineName, str] = {"f5": "*/*/model.safetensors", "xtts": "*/*/model.pth"}
 _NO_DEVICE = 100
 _TORCH_VERSION = "version.py"
 
@@ -40,13 +41,13 @@ def checks(settings: Settings, store: ObjectStore, probe: Callable[[], object]) 
     """The checks, cheapest first; each raises Unfit. `probe` tries whether the store can be written. RunPod reports their names."""
 
     def check_versions() -> None:
-        versions_are_known(versions(), sys.version_info[:2])
+        versions_are_known(versions(), sys.version_info[:2], settings.engines)
 
     def check_gpu() -> None:
         gpu_is_usable(settings.device, torch_cuda=cuda_of_torch())
 
     def check_disk() -> None:
-        disk_has_room(settings.model_cache_dir, bytes_needed(settings.checkpoint))
+        disk_has_room(settings.model_cache_dir, bytes_needed(settings))
 
     def check_store() -> None:
         store_is_writable(store, probe)
@@ -54,13 +55,21 @@ def checks(settings: Settings, store: ObjectStore, probe: Callable[[], object]) 
     return check_versions, check_gpu, check_disk, check_store
 
 
-def versions_are_known(installed: Mapping[str, str | None], python: tuple[int, ...]) -> None:
-    """Every package is installed, and those whose insides we use are the ones we know."""
-    missing = [name for name, version in installed.items() if version is None]
+def versions_are_known(
+    installed: Mapping[str, str | None], python: tuple[int, ...], engines: Collection[EngineName] = ()
+) -> None:
+    """Every package is installed that the engines which may speak need, and those whose insides we use are the ones we know."""
+    missing = [name for name, version in installed.items() if version is None and name not in OPTIONAL]
     if missing:
         raise Unfit(f"{', '.join(missing)} not installed: install requirements.txt, or use the image as it is built")
     if tuple(python) not in PYTHONS:
         raise Unfit(f"Python {python[0]}.{python[1]} is not supported: use 3.11 or 3.12")
+    for name, engine in OPTIONAL.items():
+        if engine in engines and installed.get(name) is None:
+            raise Unfit(
+                f"ENGINE or FALLBACK names {engine} and {name} is not installed: install requirements-xtts.txt, "
+                "or build the image with the argument XTTS=1"
+            )
     for name, version in EXACT.items():
         if installed.get(name) != version:
             raise Unfit(f"{name} {installed.get(name)} is installed and {version} is needed: install requirements.txt")
@@ -113,16 +122,22 @@ def cuda_of_torch() -> str | None:
     return None
 
 
-def bytes_needed(checkpoint: str) -> int:
-    """What the deployment's checkpoint may take in the model cache: of a folder twice its size (one copy, one in the making)."""
-    folder = Path(checkpoint)
+def bytes_needed(settings: Settings) -> int:
+    """What the checkpoints of the engines that may speak will take in the model cache; nothing where a copy is there already."""
+    cache = settings.model_cache_dir
+    absent = [engine for engine in settings.engines if next(cache.glob(_COPIES[engine]), None) is None]
+    return sum(_checkpoint_bytes(engine, Path(settings.checkpoint_of(engine))) for engine in absent)
+
+
+def _checkpoint_bytes(engine: EngineName, folder: Path) -> int:
+    """Of a folder twice its size: one copy, one in the making."""
     if not folder.is_dir():
-        return MODEL_CACHE_BYTES
+        return MODEL_CACHE_BYTES[engine]
     return 2 * sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def disk_has_room(folder: Path, needed: int) -> None:
-    """The model cache can be written, and a checkpoint fits (or one is there already)."""
+    """The model cache can be written, and as many bytes fit."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -132,9 +147,9 @@ def disk_has_room(folder: Path, needed: int) -> None:
             f"MODEL_CACHE_DIR {public_name(str(folder))!r} can't be written ({error.strerror}): mount it writable, or set another"
         ) from error
     free = shutil.disk_usage(folder).free
-    if free < needed and next(folder.glob("*/*/model.safetensors"), None) is None:
+    if free < needed:
         raise Unfit(
-            f"the disk of MODEL_CACHE_DIR has {free / 1e9:.1f} GB free and a checkpoint needs {needed / 1e9:.1f}: "
+            f"the disk of MODEL_CACHE_DIR has {free / 1e9:.1f} GB free and the checkpoints need {needed / 1e9:.1f}: "
             "give the container a larger disk, or set MODEL_CACHE_DIR to a network volume"
         )
 

@@ -24,6 +24,7 @@ from cloning.clock import SystemClock
 from cloning.errors import Interrupted, ResultTooLarge, ServiceError
 from cloning.fields import Limits
 from cloning.log import configure
+from cloning.names import public_name
 from cloning.ports import Clock
 from cloning.replies import Reply
 from cloning.requests import parse
@@ -145,10 +146,9 @@ def main() -> None:
     with TemporaryDirectory(prefix="voices-") as scratch:
         service = build(settings, SystemClock(), Path(scratch))
         service.conditions.probe_in_background()
-        log.info(
-            "worker.started",
-            extra={"worker": service.worker, "store": type(service.store).__name__, "checkpoint": settings.checkpoint},
-        )
+        store, checkpoint = type(service.store).__name__, public_name(settings.checkpoint_of(settings.engine))
+        speaks = {"engine": settings.engine, "fallback": settings.fallback, "checkpoint": checkpoint}
+        log.info("worker.started", extra={"worker": service.worker, "store": store, **speaks})
         for check in checks(settings, service.store, service.conditions.probe):
             runpod.serverless.register_fitness_check(check)
         stopping = Stopping(settings.stop_grace_s)

@@ -136,13 +136,14 @@ class S3Store:
                     if is_key(key):
                         yield ObjectInfo(key, entry["Size"], _etag(entry), entry["LastModified"])
 
-    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> None:
+    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> str:
         """As the port says; a large object in several parts at a time, and after a failure only the parts that lack."""
         target = self._target(key)
         with translating("download", key), resumable(path) as arrival:
             digest = self._again(lambda: self._receive(target, arrival, progress), *RACED)
             if sha256 is not None and digest != sha256:
                 raise DigestMismatch(f"{key}: sha256 {digest} instead of {sha256}")
+        return digest
 
     def upload(self, key: str, path: Path, *, content_type: str, progress: Progress | None = None) -> str:
         from boto3.s3.transfer import ProgressCallbackInvoker, TransferConfig, create_transfer_manager

@@ -4,7 +4,8 @@ A cold generate, phase by phase, beside the plain way: `python -m benchmarks.col
 The bucket (a folder) holds a full-size F5TTS_v1_Base of 1.35 GB whose keys lie under `ema.`, and a voice without a transcript. Each
 kind is a fresh process with an empty disk, interleaved: the *plain* way (import f5_tts, copy the file from the bucket, load + rename
 + save, load_model, transcribe, infer); the *first* worker ever, which repairs, publishes and transcribes; a *later* worker, which
-finds what the first one left. What is compared is the process's whole time without the solver's, which hangs on text and device.
+finds what the first one left. What is compared is the time from the process's start to its answer without the solver's, which hangs on text and device. What a worker
+publishes after its answer is not in it; the next one starts when that is done.
 
 The plain way is written from the recipe that this project started with, at its best: no trainer's packages to import (they are not
 installed), a copy that checks nothing. `--arch tiny` is a quick try.
@@ -78,10 +79,10 @@ import torch
 wave, _, _ = next(f5.infer_batch_process((torch.from_numpy(samples.T.copy()), rate), said, [text], model, vocoder, progress=None, nfe_step=1, device="cpu"))
 soundfile.write(disk / "speech.wav", wave, 24000)
 phase("infer")
-print(json.dumps({"phases": phases, "solver": sum(solver)}))
+print(json.dumps({"phases": phases, "solver": sum(solver)}), flush=True)
 """
 OURS = """
-import json, sys, time
+import json, sys, threading, time
 begun = time.monotonic()
 from pathlib import Path
 from cloning.clock import SystemClock
@@ -106,7 +107,10 @@ def find():
 find()
 reply = answer(service, {"text": text, "voice": "nature", "nfe_step": 1, "seed": 0}, Call(job))
 assert "error" not in reply, reply
-print(json.dumps({"phases": {"handler": imported, **{phase: seconds for phase, seconds in reply["timings"].items() if phase != "total"}}, "solver": sum(solver)}))
+print(json.dumps({"phases": {"handler": imported, **{phase: seconds for phase, seconds in reply["timings"].items() if phase != "total"}}, "solver": sum(solver)}), flush=True)
+for thread in threading.enumerate():
+    if thread.name == "errands":
+        thread.join()
 """
 
 
@@ -141,12 +145,18 @@ def fill_bucket(bucket: Path, made: Path, scratch: Path) -> str:
 
 
 def cold(code: str, *arguments: object) -> dict[str, Any]:
-    """One fresh process: its seconds as a whole, without the solver's, and by phase."""
+    """One fresh process: its seconds until it answers, without the solver's, and by phase."""
     begun = time.monotonic()
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    total = time.monotonic() - begun
-    told = json.loads(done.stdout.splitlines()[-1])
+    with tempfile.TemporaryFile("w+") as errors:
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
+            assert process.stdout is not None
+            line = next((line for line in process.stdout if line.startswith('{"phases"')), "")
+            total = time.monotonic() - begun
+        errors.seek(0)
+        if process.returncode or not line:
+            raise RuntimeError(f"a worker failed: {errors.read()[-500:]}")
+    told = json.loads(line)
     return {"total": total, "without solver": total - told["solver"], "solver": told["solver"], **told["phases"]}
 
 

@@ -63,7 +63,7 @@ def upload(service: Service, request: Upload) -> Reply:
     new = NewVoice(request.voice, request.consent, request.language, request.transcript)
     voice = service.voices.add(new, canonical, measures, replace=request.replace)
     if request.transcribe_now:
-        voice = service.on_gpu(lambda: transcribed(service, voice))
+        voice, _ = service.on_gpu(lambda: transcribed(service, voice))
     return {**voice_reply(voice), "status": "STORED"}
 
 
@@ -142,7 +142,9 @@ def health(service: Service) -> Reply:
         "engine": service.engines.loaded(),
         "transcriber": service.transcribers.loaded(),
         "gpu": service.gpu_memory(),
-        "checkpoint": public_name(service.settings.checkpoint),
+        "default_engine": service.settings.engine,
+        "fallback": list(service.settings.fallback),
+        "checkpoint": public_name(service.settings.checkpoint_of(service.settings.engine)),
         "asr_model": public_name(service.settings.asr_model),
         "worker": service.worker,
         "python": platform.python_version(),

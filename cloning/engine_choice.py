@@ -7,7 +7,7 @@ name, so that a fallback never drops one; without a fallback only the chosen eng
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cloning.errors import CheckpointUnusable, InvalidRequest, ServiceError
@@ -41,18 +41,43 @@ class Choice:
     facts: EngineFacts
     failed: Mapping[EngineName, ServiceError]
 
+    def manifest(self, plan: Plan) -> dict[str, object]:
+        """What speaks, with which values, and the chunks that it is given."""
+        return {
+            **vars(self.facts),
+            "parameters": asdict(self.candidate.parameters),
+            "chunks": [
+                {"seed": chunk.seed, "bytes": len(chunk.text.encode()), "speed": chunk.speed} for chunk in plan.chunks
+            ],
+        }
+
     def told(self, request: Generate, settings: Settings) -> dict[str, object]:
         """The fields of reply, record, manifest and log that say whose voice is heard, and why."""
-        reasons = [f"{engine}: {error.code}: {error.message}" for engine, error in self.failed.items()]
         return {
             "engine_requested": request.engine or settings.engine,
             "engine_used": self.facts.engine,
-            "engine_fallback": bool(reasons),
-            "fallback_reason": "; ".join(reasons) or None,
+            "engine_fallback": bool(self.failed),
+            "fallback_reason": _reason(self.failed),
             "profile_requested": request.profile or BALANCED,
             "profile_applied": self.candidate.profile,
             "license_notice": self.facts.license_notice,
         }
+
+
+def told_of_fallback(candidates: tuple[Candidate, ...], failed: Mapping[EngineName, ServiceError]) -> dict[str, object]:
+    """For the details of a later failure: which engine was at it in place of the one asked for, and why; nothing if that was."""
+    if not 0 < len(failed) < len(candidates):  # a failure of all says so itself
+        return {}
+    return {
+        "engine_requested": candidates[0].engine,
+        "engine_used": candidates[len(failed)].engine,
+        "engine_fallback": True,
+        "fallback_reason": _reason(failed),
+    }
+
+
+def _reason(failed: Mapping[EngineName, ServiceError]) -> str | None:
+    return "; ".join(f"{engine}: {error.code}: {error.message}" for engine, error in failed.items()) or None
 
 
 def candidates_of(request: Generate, settings: Settings) -> tuple[Candidate, ...]:
@@ -95,6 +120,11 @@ def _refuse_foreign_values(request: Generate, order: tuple[EngineName, ...]) -> 
 
 
 def _refuse_contradictions(request: Generate) -> None:
+    if request.fix_duration is not None and request.speed not in (None, 1.0):
+        raise InvalidRequest(
+            f"speed {request.speed:g} would do nothing beside fix_duration, which says how long the speech is: send one of them",
+            field="speed",
+        )
     if request.length_penalty is not None and (request.num_beams or 1) == 1:
         raise InvalidRequest(
             "length_penalty does nothing without beams: send num_beams of 2 or more with it, or leave it out",
@@ -102,11 +132,13 @@ def _refuse_contradictions(request: Generate) -> None:
         )
 
 
-def check_candidates(models: Models[Engine], candidates: tuple[Candidate, ...], request: Generate) -> None:
+def check_candidates(
+    models: Models[Engine], candidates: tuple[Candidate, ...], request: Generate, *, of_voice: str | None
+) -> None:
     """
     Refuse what can be refused before anything is stored or loaded: of every engine that may speak, not of the first alone.
 
-    A checkpoint that can't be used is no refusal while another engine may speak. Raises InvalidRequest or one of its kinds (a
+    `of_voice` is the voice's language, which counts where the request has none. A checkpoint that can't be used is no refusal while another engine may speak. Raises InvalidRequest or one of its kinds (a
     licence that is not accepted, an unknown name), CheckpointUnusable, StorageUnavailable.
     """
     failed: dict[EngineName, ServiceError] = {}
@@ -116,7 +148,7 @@ def check_candidates(models: Models[Engine], candidates: tuple[Candidate, ...], 
                 candidate.checkpoint,
                 engine=candidate.engine,
                 commercial=request.require_commercial,
-                language=request.language,
+                language=request.language or of_voice,
             )
         except CheckpointUnusable as error:
             failed[candidate.engine] = error
@@ -125,22 +157,34 @@ def check_candidates(models: Models[Engine], candidates: tuple[Candidate, ...], 
 
 
 def first_usable(
-    candidates: tuple[Candidate, ...], load: Callable[[Candidate], Value]
-) -> tuple[Candidate, Value, Mapping[EngineName, ServiceError]]:
+    candidates: tuple[Candidate, ...],
+    load: Callable[[Candidate], Value],
+    *,
+    failed: dict[EngineName, ServiceError],
+    forget: Callable[[], None],
+    job: str,
+) -> tuple[Candidate, Value]:
     """
-    The first engine whose checkpoint can be used, loaded; and the failures of those before. On the GPU's thread only.
+    The first engine whose checkpoint can be used, loaded. On the GPU's thread only.
 
-    Another failure is no reason to fall back: memory, hub and bucket may be there for the next call, and a licence is a person's to
+    `failed` is filled with the failures of those before, also where this raises. `forget` frees what a failed load has left, before
+    another engine needs the memory. Another failure is no reason to fall back: memory, hub and bucket may be there for the next call, and a licence is a person's to
     accept. Raises CheckpointUnusable if no engine's checkpoint can be used, and what else `load` raises.
     """
-    failed: dict[EngineName, ServiceError] = {}
+    failed.clear()
     for candidate in candidates:
+        if failed:
+            forget()
         try:
-            return candidate, load(candidate), failed
+            return candidate, load(candidate)
         except CheckpointUnusable as error:
-            failed[candidate.engine] = error
-            facts = {"engine": candidate.engine, "checkpoint": public_name(candidate.checkpoint), "code": error.code}
-            log.warning("engine.unusable", extra=facts)
+            failed[candidate.engine] = error.copied()  # its traceback holds what was loaded so far
+        facts = {
+            "engine": candidate.engine,
+            "checkpoint": public_name(candidate.checkpoint),
+            "code": CheckpointUnusable.code,
+        }
+        log.warning("engine.unusable", extra={"job": job, **facts})
     raise _nobody_spoke(failed)
 
 

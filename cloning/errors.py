@@ -37,7 +37,7 @@ A failure travels as `{"error": "CODE: message", "code", "retryable", "details"}
 AssertionError, IllegalMove) stay outside of this tree and become INTERNAL at the boundary.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class ServiceError(Exception):
@@ -51,6 +51,10 @@ class ServiceError(Exception):
         super().__init__(message)
         self.message = message
         self.details = details
+
+    def copied(self, **more: object) -> Self:
+        """The same failure without traceback and cause, which hold what was in hand; `more` are details that it may lack."""
+        return type(self)(self.message, **{**more, **self.details})
 
     def to_reply(self) -> dict[str, object]:
         """The reply that carries this failure; RunPod takes the text under `error` for the job's own error."""

@@ -10,7 +10,6 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from cloning.engine_choice import (
     needs_transcript,
     plan_for,
     reference_for,
+    told_of_fallback,
 )
 from cloning.errors import Interrupted, JobNotFound, ServiceError, StorageUnavailable
 from cloning.hearing import transcribed
@@ -64,9 +64,9 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     service.latch.check()
     watch = Stopwatch(_PHASES)
     candidates = candidates_of(request, service.settings)
-    check_candidates(service.engines, candidates, request)
     with watch.timing("voice", service.clock.monotonic):
         voice = service.voices.get(request.voice)
+    check_candidates(service.engines, candidates, request, of_voice=voice.language)
     plan_early(service, request, candidates, voice, job_id)
     seed = service.draw_seed() if request.seed is None else request.seed
     is_new = known is None
@@ -130,6 +130,8 @@ class Generation:
         self._asker = Asker(service, call, watch, self._before_step)
         self._begun = False
         self._device: DeviceUse | None = None
+        self._heard_elsewhere: str | None = None
+        self._failed_engines: dict[EngineName, ServiceError] = {}
 
     def run(self) -> Job:
         """Speak, store, complete. Whatever fails is in the record (if the store lets us) before it is raised."""
@@ -140,21 +142,20 @@ class Generation:
         except (LeaseLost, JobNotFound):
             raise
         except ServiceError as error:
-            self._record(error)
-            raise
+            raise self._recorded(error) from error
         except (Exception, SystemExit) as error:  # a library's sys.exit must not end the worker with the job untold
-            incident = self._service.incident(error)
-            self._record(incident)
-            raise incident from error
+            raise self._recorded(self._service.incident(error)) from error
         return self._claim.job
 
-    def _record(self, error: ServiceError) -> None:
+    def _recorded(self, failure: ServiceError) -> ServiceError:
+        error = failure.copied(**told_of_fallback(self._candidates, self._failed_engines))
         # No state depends on this last gasp: without it the lease lapses, and the job can be taken over.
         with suppress(LeaseLost, ServiceError):
             self._claim.fail(error, self._effort())
         facts = {"job": self._claim.job.job_id, "code": error.code, "attempt": self._claim.job.attempt}
-        engines = {name: value for name, value in error.details.items() if name.startswith("engine_")}
+        engines = {name: value for name, value in error.details.items() if name.startswith(("engine_", "fallback_"))}
         log.info("job.failed", extra={**facts, **engines})
+        return error
 
     def _effort(self) -> Effort:
         tally = self._asker.tally
@@ -192,7 +193,12 @@ class Generation:
 
     def _transcribe(self) -> None:
         with self._phase("transcript"):
-            self._voice = transcribed(self._service, self._voice)
+            self._voice, self._heard_elsewhere = transcribed(
+                self._service,
+                self._voice,
+                device_fallback=self._request.device_fallback,
+                job=self._claim.job.job_id,
+            )
 
     def _infer(self, reference: Reference, plans: Mapping[EngineName, Plan]) -> tuple[Choice, Samples]:
         requested = self._service.settings.device
@@ -200,6 +206,7 @@ class Generation:
             self._service,
             lambda device: self._spoken(device, reference, plans),
             fallback=self._request.device_fallback,
+            job=self._claim.job.job_id,
         )
         self._device = DeviceUse(requested, choice.facts.device.split(" ")[0], reason)
         return choice, samples
@@ -207,20 +214,26 @@ class Generation:
     def _spoken(
         self, device: str | None, reference: Reference, plans: Mapping[EngineName, Plan]
     ) -> tuple[Choice, Samples]:
-        total = len(plans[self._candidates[0].engine].chunks)
+        job_id, total = self._claim.job.job_id, len(plans[self._candidates[0].engine].chunks)
 
         def load(one: Candidate) -> Speaker:
             def loaded() -> Speaker:
                 self._begin(total)
-                return Speaker(self._service, one.checkpoint, device, self._before_step)
+                return Speaker(self._service, one.checkpoint, device, self._before_step, job=job_id)
 
             return self._asker.do("load", [Piece((one.checkpoint, device), 0.0, loaded)])[0]
 
-        candidate, speaker, failed = first_usable(self._candidates, load)
+        candidate, speaker = first_usable(
+            self._candidates,
+            load,
+            failed=self._failed_engines,
+            forget=lambda: self._service.on_gpu(lambda: self._service.engines.unload(forget=True)),
+            job=job_id,
+        )
         plan = plans[candidate.engine]
-        if failed:  # the start said how many chunks the first engine would have made
+        if self._failed_engines:  # the start said how many chunks the first engine would have made
             self._claim.report(0, len(plan.chunks))
-        choice = Choice(candidate, speaker.facts, failed)
+        choice = Choice(candidate, speaker.facts, dict(self._failed_engines))
         task = Task(self._claim.job, reference, candidate.parameters, plan)
         return choice, chunk_by_chunk(self._asker, speaker, task, self._before_chunk)
 
@@ -263,6 +276,7 @@ class Generation:
         key = keys.result(job_id, sha256, audio_format)
         audio = {"key": key, "format": audio_format, "sample_rate": SAMPLE_RATE, "bytes": len(data), "sha256": sha256}
         told = choice.told(self._request, self._service.settings)
+        told |= self._device.to_json() if self._device else {}
         manifest = self._manifest(choice, plan) | told
         with self._phase("upload"):
             self._service.store.put(key, data, content_type=CONTENT_TYPES[audio_format])
@@ -276,18 +290,14 @@ class Generation:
     def _manifest(self, choice: Choice, plan: Plan) -> dict[str, Any]:
         """What really spoke and with which values: no request is needed to read it."""
         return {
-            **vars(choice.facts),
+            **choice.manifest(plan),
             "voice": self._voice.voice,
             "voice_sha256": self._voice.audio.sha256,
             "transcript_by": self._voice.transcript.made_by if self._voice.transcript else None,
+            "transcript_device_fallback_reason": self._heard_elsewhere,
             "seed": self._claim.job.seed,
-            "parameters": asdict(choice.candidate.parameters),
-            "chunks": [
-                {"seed": chunk.seed, "bytes": len(chunk.text.encode()), "speed": chunk.speed} for chunk in plan.chunks
-            ],
             "chunks_reused": self._asker.tally.reused,
             "chunks_frugal": self._asker.tally.frugal,
-            **(self._device.to_json() if self._device else {}),
             "worker": self._service.worker,
             "attempt": self._claim.job.attempt,
             "versions": versions(),

@@ -4,46 +4,57 @@ from cloning.audio import Recording, decode
 from cloning.errors import DeviceMismatch, GpuOutOfMemory, TranscriptionFailed
 from cloning.planning import is_plausible
 from cloning.ports import Transcript
-from cloning.recovery import tell
+from cloning.recovery import on_some_device, tell
 from cloning.service import Service
 from cloning.voice import Voice
 
 
-def transcribed(service: Service, voice: Voice) -> Voice:
+def transcribed(
+    service: Service, voice: Voice, *, device_fallback: bool = False, job: str | None = None
+) -> tuple[Voice, str | None]:
     """
     The voice with its transcript, made from the stored, clipped audio if nobody has made it yet. On the GPU's thread only.
 
+    With `device_fallback` the CPU hears where the GPU can't; then also why. `job` is for the log.
     The record is read again first: whoever waited for the GPU behind another job of the voice finds the words there.
     Raises TranscriptionFailed if what was heard can't be what was said.
     """
     voice = service.voices.get(voice.voice)
     if voice.transcript:
-        return voice
+        return voice, None
     voice, path = service.voices.with_audio(voice)
     recording = decode(path.read_bytes())
-    heard = _hear(service, recording, voice.language)
+    heard, reason = on_some_device(
+        service,
+        lambda device: _hear(service, recording, voice.language, device, job),
+        fallback=device_fallback,
+        models=service.transcribers,
+        job=job,
+    )
     if not is_plausible(heard.text, recording.duration):
         raise TranscriptionFailed(
             f"{len(heard.text)} characters were heard in {recording.duration:.1f} s, which nobody can say; "
             "upload the voice with its transcript, or another recording",
         )
-    return service.voices.with_transcript(voice, heard.text, heard.model)
+    return service.voices.with_transcript(voice, heard.text, heard.model), reason
 
 
-def _hear(service: Service, recording: Recording, language: str | None) -> Transcript:
+def _hear(
+    service: Service, recording: Recording, language: str | None, device: str | None, job: str | None
+) -> Transcript:
     """What is said in the recording; a failure of the device is got over once. Raises TranscriptionFailed and what is Unavailable."""
 
     def attempt() -> Transcript:
-        transcriber = service.transcribers.get(service.settings.asr_model)
+        transcriber = service.transcribers.get(service.settings.asr_model, device=device)
         return transcriber.transcribe(recording.samples, recording.sample_rate, language=language)
 
     try:
         return attempt()
     except GpuOutOfMemory as failure:
-        tell(failure)
+        tell(failure, job)
         make_room = service.engines.unload
     except DeviceMismatch as failure:
-        tell(failure)
+        tell(failure, job)
         make_room = service.transcribers.unload
     make_room(forget=True)
     return attempt()

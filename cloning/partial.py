@@ -4,7 +4,8 @@ A large file that arrives in parts, and what a broken transfer leaves of it.
 While PATH is on its way, two files lie beside it whose names begin with a dot and end in '.part': the data, and a journal
 that says which version it will be and which parts are whole, each with the CRC-32 of its bytes. The next attempt, in this
 process or another, keeps the parts that still have their CRC and fetches the others. One process at a time continues; a
-second one that wants the same path meanwhile fetches for itself. What must be had is checked by its sha256 in any case.
+second one that wants the same path meanwhile fetches for itself, into files with a '-' in their names that nobody continues.
+What must be had is checked by its sha256 in any case.
 """
 
 import errno
@@ -51,11 +52,12 @@ Fetch = Callable[[int, int, PartWriter], None]
 
 
 class Arrival:
-    """A file on its way to a path; see `resumable`."""
+    """A file on its way to a path; see `resumable`. Nobody goes on with a `private` one."""
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, *, private: bool = False) -> None:
         self.data = path.with_name(f".{name}{UNFINISHED}")
         self.journal = path.with_name(f".{name}.journal{UNFINISHED}")
+        self.private = private
         self._journal_lock = Lock()
 
     @property
@@ -92,8 +94,8 @@ class Arrival:
         return digest.hexdigest()
 
     def remove(self) -> None:
-        """Leave nothing."""
-        for path in (self.data, self.journal):
+        """Leave nothing. The data go last: once their name is free another process may note its own parts there."""
+        for path in (self.journal, self.data):
             path.unlink(missing_ok=True)
 
     def _bring(self, start: int, length: int, fetch: Fetch) -> None:
@@ -155,17 +157,18 @@ def resumable(path: Path) -> Iterator[Arrival]:
     disk (an OSError), or bytes that are not the promised ones (DigestMismatch).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path.parent)
     arrival, descriptor = _claim(path)
     try:
         yield arrival
         os.fsync(descriptor)
+        arrival.journal.unlink(missing_ok=True)  # before the data leave their name, see `remove`
         arrival.data.replace(path)
-        arrival.journal.unlink(missing_ok=True)
     except (OSError, DigestMismatch):
         arrival.remove()
         raise
     except BaseException:
-        if not arrival.is_begun:
+        if arrival.private or not arrival.is_begun:
             arrival.remove()
         raise
     finally:
@@ -175,18 +178,33 @@ def resumable(path: Path) -> Iterator[Arrival]:
 
 def _claim(path: Path) -> tuple[Arrival, int]:
     """The arrival that earlier attempts worked on, locked; a private one if another process is at it."""
-    arrival = Arrival(path, hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32])
+    name = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]
+    arrival = Arrival(path, name)
     while True:
         descriptor = os.open(arrival.data, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            arrival = Arrival(path, uuid4().hex)
+            arrival = Arrival(path, f"{name}-{uuid4().hex}", private=True)
             continue
         if _is_at(arrival.data, descriptor):
             return arrival, descriptor
         os.close(descriptor)  # its holder finished in between, and it has another name now
+
+
+def _sweep(folder: Path) -> None:
+    """Clear away private arrivals whose processes were killed: their locks died with them."""
+    for data in folder.glob(f".{'?' * 32}-{'?' * 32}{UNFINISHED}"):
+        with suppress(OSError):
+            descriptor = os.open(data, os.O_RDWR)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_at(data, descriptor):
+                    Arrival(data, data.name.removeprefix(".").removesuffix(UNFINISHED)).remove()
+                fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough, see `resumable`
+            finally:
+                os.close(descriptor)
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

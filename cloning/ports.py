@@ -99,11 +99,11 @@ class ObjectStore(Protocol):
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         """The objects whose key starts with `prefix` and sorts behind `after`, in key order, page by page, lazily."""
 
-    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> None:
+    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> str:
         """
         Bring an object to a file: temp file beside it, size and sha256 checked while streaming, then an atomic rename.
 
-        Raises NoSuchObject, or DigestMismatch (nothing is left at `path` then).
+        Returns the sha256. Raises NoSuchObject, or DigestMismatch (nothing is left at `path` then).
         """
 
     def upload(self, key: str, path: Path, *, content_type: str, progress: Progress | None = None) -> str:
@@ -204,9 +204,10 @@ class Utterance:
 
 
 class Engine(Protocol):
-    """A loaded model. Only the owner of the GPU may call it."""
+    """A loaded model. Only the owner of the GPU may call it. `can_be_frugal` says whether `frugal` makes a difference to it."""
 
     sample_rate: int
+    can_be_frugal: bool
     facts: EngineFacts
 
     def speak(
@@ -223,8 +224,7 @@ class Engine(Protocol):
         One chunk of text as float32 samples at `sample_rate`; the same arguments give the same samples.
 
         `before_step` is called before each step of the model and may raise to stop: the engine is as good as new then. `frugal` is
-        for a second try where memory was short: slower in less memory, the samples equal but for rounding; an engine that can't
-        does as always. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit, and TypeError for another engine's parameters.
+        for a second try where memory was short: slower in less memory, the samples equal but for rounding. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit, and TypeError for another engine's parameters.
         """
 
     def memory(self) -> dict[str, object]:

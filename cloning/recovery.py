@@ -14,6 +14,7 @@ from cloning.planning import Chunk
 from cloning.ports import (
     Engine,
     F5Parameters,
+    Models,
     Parameters,
     Reference,
     Samples,
@@ -40,7 +41,7 @@ class DeviceUse:
     reason: str | None = None
 
     def to_json(self) -> dict[str, object]:
-        """For the manifest."""
+        """For reply, record, manifest and log."""
         return {
             "device_requested": self.requested,
             "device_used": self.used,
@@ -53,23 +54,31 @@ class Speaker:
     """
     One checkpoint on one device, chunk after chunk, in turns with others: at each one it asks for the engine again.
 
-    Out of memory: what is cached and the speech recogniser go, and the chunk is made again; then once more frugally. Out of place:
-    the engine is loaded from its file and the chunk made again. Loading and speaking run on the GPU's thread; `frugal` holds the
-    places of the chunks that were made so.
+    Out of memory: what is cached and the speech recogniser go, and the chunk is made again; then once more frugally, if the
+    engine knows how. Out of place: the engine is loaded from its file and the chunk made again. Loading and speaking run on the
+    GPU's thread; `frugal` holds the places of the chunks that were made so.
     """
 
     def __init__(
-        self, service: Service, checkpoint: str, device: str | None, before_step: Callable[[], None] = go_on
+        self,
+        service: Service,
+        checkpoint: str,
+        device: str | None,
+        before_step: Callable[[], None] = go_on,
+        *,
+        job: str | None = None,
     ) -> None:
-        """Loads. Raises what `Models.get` raises."""
+        """Loads. `job` is for the log. Raises what `Models.get` raises."""
         self._service = service
         self._before_step = before_step
         self._checkpoint = checkpoint
         self._device = device
+        self._job = job
         engine = self._loaded()
         self.facts = engine.facts
         self.sample_rate = engine.sample_rate
         self.frugal: set[int] = set()
+        self._can_be_frugal = engine.can_be_frugal
         self._gathers = isinstance(engine, SpeaksMany) and engine.facts.sampler == "fast"
 
     def piece(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> Piece[Samples]:
@@ -90,7 +99,7 @@ class Speaker:
         try:
             return self._with_room(reference, chunk, parameters)
         except DeviceMismatch as failure:
-            tell(failure)
+            tell(failure, self._job)
         self._service.engines.unload(forget=True)
         return self._with_room(reference, chunk, parameters)
 
@@ -103,14 +112,16 @@ class Speaker:
         def attempt(*, frugal: bool) -> Samples:
             return speak_with(self._same(), reference, parameters, self._before_step, frugal=frugal)(chunk)
 
-        for _ in range(2):
+        frugal = self._can_be_frugal
+        for _ in range(2 if frugal else 1):
             try:
                 return attempt(frugal=False)
             except GpuOutOfMemory as failure:
-                tell(failure)
+                tell(failure, self._job)
             self._make_room()
-        wave = attempt(frugal=True)
-        self.frugal.add(chunk.index)
+        wave = attempt(frugal=frugal)
+        if frugal:
+            self.frugal.add(chunk.index)
         return wave
 
     def _same(self) -> Engine:
@@ -127,7 +138,7 @@ class Speaker:
         try:
             return load()
         except GpuOutOfMemory as failure:
-            tell(failure)
+            tell(failure, self._job)
         self._make_room()
         return load()
 
@@ -136,24 +147,35 @@ class Speaker:
 
 
 def on_some_device(
-    service: Service, speak: Callable[[str | None], Value], *, fallback: bool
+    service: Service,
+    speak: Callable[[str | None], Value],
+    *,
+    fallback: bool,
+    models: Models[object] | None = None,
+    job: str | None = None,
 ) -> tuple[Value, str | None]:
     """
     What `speak` makes of the deployment's device, or, if that fails and the caller allows it, of the CPU; then also why.
 
-    The CPU speaks the whole text anew: its noise is another, and a voice must not change in the middle.
+    `models` are those that `speak` uses, and this is the GPU's thread; without them they are engines, and it is the job's, whose
+    pieces have turns there. They let go of the device first. The CPU speaks the whole text anew: its noise is another, and a voice
+    must not change in the middle.
     """
     try:
         return speak(None), None
     except (DeviceUnavailable, GpuOutOfMemory) as failure:
         if not fallback or service.settings.device == _FALLBACK:
             raise
-        tell(failure)
+        tell(failure, job)
         reason = f"{failure.code}: {failure.message}"
-    service.on_gpu(lambda: service.engines.unload(forget=True))
+    if models is None:
+        service.on_gpu(lambda: service.engines.unload(forget=True))
+    else:
+        models.unload(forget=True)
     return speak(_FALLBACK), reason
 
 
-def tell(failure: ServiceError) -> None:
+def tell(failure: ServiceError, job: str | None = None) -> None:
     """A device failed and something is done about it: the log knows, whatever comes of it."""
-    log.warning("device.failed", extra={"code": failure.code, **failure.details})
+    whose = {"job": job} if job else {}
+    log.warning("device.failed", extra={**whose, "code": failure.code, **failure.details})

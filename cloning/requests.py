@@ -96,12 +96,14 @@ class Generate(Request):
         default=False, description="refuse a checkpoint whose weights don't allow commercial use"
     )
     device_fallback: bool = Field(
-        default=False, description="let the CPU speak, slowly, where the GPU can't; the manifest says so"
+        default=False, description="let the CPU hear and speak, slowly, where the GPU can't; reply and manifest say so"
     )
     seed: int | None = Field(
         None, ge=0, le=2**63 - 1, description="same seed, same samples; unset: drawn, and reported"
     )
-    speed: float | None = Field(None, ge=0.3, le=2.0, description="speaking rate; 2 is twice as fast")
+    speed: float | None = Field(
+        None, ge=0.3, le=2.0, description="speaking rate; 2 is twice as fast; not beside `fix_duration`"
+    )
     cross_fade_duration: float | None = Field(None, ge=0, le=1, description="seconds of cross-fade between chunks")
     remove_silence: bool | None = Field(None, description="shorten silences of over 1 s in the result")
     nfe_step: int | None = Field(None, ge=1, le=64, description="`f5`: number of function evaluations (solver steps)")

@@ -57,12 +57,13 @@ class WhisperTranscriber:
         return self._weights.memory()
 
     def transcribe(self, samples: Samples, sample_rate: int, *, language: str | None) -> Transcript:
-        """The words of at most 30 s. Raises TranscriptionFailed if none are heard, GpuOutOfMemory, DeviceMismatch, WorkerUnfit."""
+        """The words of at most 30 s. Raises TranscriptionFailed if none are heard or the language is unknown, GpuOutOfMemory, DeviceMismatch, WorkerUnfit."""
         import soxr
 
+        options = self._options(language)
         heard = soxr.resample(samples, sample_rate, _RATE) if sample_rate != _RATE else samples
         with translated(self._weights.device):
-            told = self._pipeline({"raw": heard, "sampling_rate": _RATE}, generate_kwargs=self._options(language))
+            told = self._pipeline({"raw": heard, "sampling_rate": _RATE}, generate_kwargs=options)
         spoken = told["text"].strip()
         if not any(character.isalnum() for character in spoken):
             raise TranscriptionFailed(
@@ -71,11 +72,18 @@ class WhisperTranscriber:
         return Transcript(spoken, self.model)
 
     def _options(self, language: str | None) -> dict[str, Any]:
-        """An English-only Whisper refuses to be told its task and language."""
+        """An English-only Whisper refuses to be told its task and language. Raises TranscriptionFailed for one that it doesn't know."""
         options: dict[str, Any] = {"max_new_tokens": _MOST_TOKENS}
-        if getattr(self._pipeline.model.generation_config, "is_multilingual", True):
-            options |= {"task": "transcribe"} | ({"language": language.split("-")[0]} if language else {})
-        return options
+        config = self._pipeline.model.generation_config
+        if not getattr(config, "is_multilingual", True):
+            return options
+        code = language.split("-")[0] if language else None
+        if code and f"<|{code}|>" not in (getattr(config, "lang_to_id", None) or {f"<|{code}|>"}):
+            raise TranscriptionFailed(
+                f"the speech recogniser {self.model!r} doesn't know the voice's language {language!r}: upload the voice with its "
+                "transcript, or without language (it is recognised then)", field="language", language=language,
+            )  # fmt: skip
+        return options | {"task": "transcribe"} | ({"language": code} if code else {})
 
 
 def _quieten(logging: Any) -> None:

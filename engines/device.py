@@ -90,10 +90,11 @@ def _exact(wanted: str) -> "device":
 
 
 def device_name(device: str) -> str:
-    """'cpu', or the GPU with its model's name."""
+    """'cpu', or the GPU with its model's name. Raises WorkerUnfit."""
     import torch
 
-    return f"{device} ({torch.cuda.get_device_name(device)})" if device.startswith("cuda") else device
+    with translated(device):
+        return f"{device} ({torch.cuda.get_device_name(device)})" if device.startswith("cuda") else device
 
 
 class Weights:
@@ -106,7 +107,7 @@ class Weights:
     """
 
     def __init__(self, parts: "Mapping[str, nn.Module]", device: str, dtypes: "Mapping[str, dtype]") -> None:
-        """Raises DeviceMismatch if a tensor is not where, or not what, it should be."""
+        """Raises what `check` does."""
         self._parts = dict(parts)
         self.device = device
         self._dtypes = dict(dtypes)
@@ -131,7 +132,7 @@ class Weights:
             module.to("meta")
 
     def resume(self) -> None:
-        """The modules are on the device again, with the numbers and dtypes that they had. Raises DeviceMismatch, GpuOutOfMemory."""
+        """The modules are on the device again, with their numbers and dtypes. Raises DeviceMismatch, GpuOutOfMemory, WorkerUnfit."""
         import torch
 
         with translated(self.device), torch.no_grad():
@@ -153,20 +154,23 @@ class Weights:
         }
 
     def check(self) -> None:
-        """Raises DeviceMismatch if a tensor is not where, or not what, it should be."""
-        check_placed(self._parts, self.device, self._dtypes)
+        """Raises DeviceMismatch if a tensor is not where, or not what, it should be; WorkerUnfit for a failure that shows only now."""
+        with translated(self.device):
+            check_placed(self._parts, self.device, self._dtypes)
 
     def _places(self) -> "Iterator[Tensor]":
-        # A tensor that two modules share is two while it is on meta: each place is filled.
-        for module in self._parts.values():
-            yield from (parameter for _, parameter in module.named_parameters(remove_duplicate=False))
-            yield from (buffer for _, buffer in module.named_buffers(remove_duplicate=False))
+        # A tensor that two modules share is two while it is on meta: each place is filled. A module with two names is one place.
+        for part in self._parts.values():
+            for module in part.modules():
+                yield from module.parameters(recurse=False)
+                yield from module.buffers(recurse=False)
 
 
 def free_memory() -> None:
-    """What torch keeps for later goes back to the GPU. Imports no torch and starts no GPU."""
+    """What torch keeps for later goes back to the GPU. Imports no torch and starts no GPU. Raises WorkerUnfit."""
     if (torch := _with_a_gpu()) is not None:
-        torch.cuda.empty_cache()
+        with translated("cuda"):
+            torch.cuda.empty_cache()
 
 
 def gpu_memory() -> dict[str, int] | None:

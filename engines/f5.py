@@ -45,6 +45,7 @@ class F5Engine:
     """A loaded F5-TTS model with its vocoder, on one device. Only the owner of the GPU may use it."""
 
     sample_rate = 24_000
+    can_be_frugal = True
 
     def __init__(
         self, f5: Any, model: Any, vocoder: Any, device: str, facts: EngineFacts, fast: FastPath | None
@@ -71,9 +72,9 @@ class F5Engine:
         with translated(device):
             model = _load_model(f5, files, device)
             vocoder = _load_vocoder(f5, files.vocoder, device)
-        # Makes the thread-local text cache exist before any thread could race to make it.
-        model.transformer.clear_cache()
-        fast = make_fast(sampler, f5, model, vocoder, checkpoint=files.name)
+            # Makes the thread-local text cache exist before any thread could race to make it.
+            model.transformer.clear_cache()
+            fast = make_fast(sampler, f5, model, vocoder, checkpoint=files.name)
         facts = EngineFacts(
             engine="f5",
             device=device_name(device),
@@ -86,7 +87,8 @@ class F5Engine:
             license_notice=f"made with F5-TTS (code: MIT) and weights under {files.license}: {files.note}",
             vocoder=files.vocoder.name if files.vocoder else "charactr/vocos-mel-24khz",
         )
-        return cls(f5, model, vocoder, device, facts, fast)
+        with translated(device):  # what went wrong on it may show only when it is looked at
+            return cls(f5, model, vocoder, device, facts, fast)
 
     @property
     def worth_parking(self) -> bool:

@@ -101,7 +101,8 @@ class Lazy(Generic[Model]):
                 return self._present(name, device)
             except DeviceMismatch as error:
                 log.warning("model.misplaced", extra={"model": name, "tensors": error.details.get("tensors")})
-            self._drop()
+            self._held = None
+            self._free()
             return self._present(name, device)
 
     def unload(self, *, forget: bool = False) -> None:
@@ -145,7 +146,11 @@ class Lazy(Generic[Model]):
         self._make_room()
         begun = time.monotonic()
         assert isinstance(held.model, Parkable)  # noqa: S101 - nothing else is ever parked
-        held.model.resume()
+        try:
+            held.model.resume()
+        except BaseException:
+            self._held = None  # half of it may be there: nothing of it may be used
+            raise
         held.parked = False
         log.info("model.resumed", extra={"model": held.name, "seconds": round(time.monotonic() - begun, 3)})
         return held.model

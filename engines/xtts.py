@@ -68,11 +68,12 @@ class XttsEngine:
     """A loaded XTTS v2 model on one device. Only the owner of the GPU may use it."""
 
     sample_rate = 24_000
+    can_be_frugal = False  # token after token: there is no smaller way
 
     def __init__(self, model: Any, device: str, facts: EngineFacts) -> None:
         self._model = model
         self._device = device
-        self._weights = Weights({"model": model}, device, {})
+        self._weights = _weights(model, device)
         self._voices: dict[tuple[object, ...], tuple[Any, Any]] = {}
         self.facts = facts
 
@@ -98,6 +99,21 @@ class XttsEngine:
         )
         return cls(model, device, facts)
 
+    @property
+    def worth_parking(self) -> bool:
+        """Whether the weights have another memory to go to."""
+        return self._weights.worth_parking
+
+    def park(self) -> None:
+        """The weights leave the device, and so does what was computed on it; `resume` brings them back."""
+        self._voices.clear()
+        self._model.gpt.gpt_inference.cached_prefix_emb = None  # of the last piece that was spoken; no module's own
+        self._weights.park()
+
+    def resume(self) -> None:
+        """The weights are on the device again, all of them. Raises DeviceMismatch, GpuOutOfMemory, WorkerUnfit."""
+        self._weights.resume()
+
     def speak(
         self,
         reference: Reference,
@@ -106,7 +122,7 @@ class XttsEngine:
         seed: int,
         parameters: Parameters,
         before_step: Callable[[], None] = go_on,
-        frugal: bool = False,  # noqa: ARG002 - there is no smaller way: token after token
+        frugal: bool = False,  # noqa: ARG002 - it can't be
     ) -> Samples:
         """
         One chunk as float32 samples at 24 kHz, shape [n].
@@ -116,6 +132,8 @@ class XttsEngine:
         """
         if not isinstance(parameters, XttsParameters) or not reference.language:
             raise TypeError(f"XTTS speaks with its own parameters and in a language; got {type(parameters).__name__}")
+        if self._weights.parked:
+            self._weights.check()
         self._expect_to_fit(text, reference.language)
         with translated(self._device), self._asked(before_step):
             voice = self._voice(reference, parameters)
@@ -214,6 +232,13 @@ class XttsEngine:
             yield
         finally:
             hook.remove()
+
+
+def _weights(model: Any, device: str) -> Weights:
+    """The model in fp32, in which coqui-tts loads it. Its speech model has two names for most parts, and keeps them together."""
+    import torch
+
+    return Weights({"model": model}, device, {"model": torch.float32})
 
 
 def _notice(files: XttsFiles) -> str:

@@ -86,7 +86,7 @@ class FolderStore:
         with _translating("list"):
             yield from self._walk("", prefix, after)
 
-    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> None:
+    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> str:
         with self._reading("download", key) as source, arriving(path) as temporary:
             digest = hashlib.sha256()
             with temporary.open("wb") as target:
@@ -99,6 +99,7 @@ class FolderStore:
                 raise DigestMismatch(f"{key}: the file's size changed while it was read")
             if sha256 is not None and digest.hexdigest() != sha256:
                 raise DigestMismatch(f"{key}: sha256 {digest.hexdigest()} instead of {sha256}")
+        return digest.hexdigest()
 
     def upload(self, key: str, path: Path, *, content_type: str, progress: Progress | None = None) -> str:
         target = self._path(key)

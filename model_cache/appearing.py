@@ -29,12 +29,15 @@ def appearing(out: Path) -> Iterator[Path]:
     Raises FileExistsError if `out` exists by then, OSError.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
+    owner = os.getpid()
     folder, lock = _workplace(out.parent)
     try:
         yield folder / out.name
         _give_name(folder / out.name, out)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if os.getpid() == owner:  # a forked child that leaves this way takes nothing from its parent
+            shutil.rmtree(folder, ignore_errors=True)
+            _unlock(lock)
         os.close(lock)
     sync(out.parent)
 
@@ -67,6 +70,7 @@ def _clear_if_dead(folder: Path) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
+            _unlock(descriptor)
         finally:
             os.close(descriptor)
 
@@ -79,7 +83,14 @@ def _locked(folder: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
+        _unlock(descriptor)
         os.close(descriptor)
+
+
+def _unlock(descriptor: int) -> None:
+    """Of a lock that this process has taken. Closing is not enough: a forked child may hold the file open."""
+    with suppress(OSError):  # no lock was to be had
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def _give_name(new: Path, out: Path) -> None:

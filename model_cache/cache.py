@@ -2,11 +2,12 @@
 A checkpoint on this disk, loadable: from the local cache, else the bucket, else the hub or the folder that it comes from.
 
 Whoever needs a checkpoint first fetches it, has it repaired on a private copy (a source is never changed), places it on the
-local disk by a rename, and publishes it in the bucket, `checkpoint.json` last. The next worker downloads the repaired one.
+local disk by a rename, and publishes it in the bucket, `checkpoint.json` last (in a worker beside its speaking, see
+model_cache.errands). The next worker downloads the repaired one.
 
 What is checked when:
     fetched     header, names and shapes against the architecture; the sha256 of every file is taken (from the bucket: compared)
-    first load  of a process: as when fetched, the sha256 of every file included
+    first load  of a process that didn't fetch it: as when fetched, the sha256 of every file included
     each load   the size of every file, header, names and shapes; the sha256 again if a file changed since it was last seen
 A copy that fails is fetched again. A checkpoint folder's own files are digested at each load, so a new file there is noticed.
 """
@@ -24,14 +25,15 @@ from cloning.ports import DigestMismatch, NoSuchObject, ObjectStore
 from model_cache import record as records
 from model_cache.catalog import Checkpoint, default_vocoder
 from model_cache.disk import is_full, not_in_the_way, trouble_explained
+from model_cache.errands import Later, at_once
 from model_cache.eviction import evict
 from model_cache.hub import FetchHub, drop, hub_fetcher
 from model_cache.inspection import inspect
 from model_cache.lease import Lease
-from model_cache.prepare import Prepared, expect_known, prepare
+from model_cache.prepare import Prepared, expect_known, prepare, take
 from model_cache.published import Published
 from model_cache.record import Dtype, Origin, Record, digest_of, model_name, vocab_name
-from model_cache.repair import copy, expect_loadable
+from model_cache.repair import expect_loadable
 from model_cache.shelf import Shelf, is_published, mark_published
 from model_cache.sources import Fetched, Sources
 from model_cache.watch import Watch, unwatched
@@ -72,7 +74,7 @@ class CheckpointCache:
     """
     Checkpoints in `folder`, shared by the threads and processes of this machine, and with other machines through `store`.
 
-    `max_bytes` bounds what the copies here take (None: nothing does); `dtype` 'fp16' halves the weights when they are prepared.
+    `max_bytes` bounds what the copies here take (None: nothing does); `dtype` 'fp16' halves the weights when they are prepared; `later` says when a copy is published.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class CheckpointCache:
         max_bytes: int | None = None,
         dtype: Dtype = "keep",
         watch: Watch = unwatched,
+        later: Later = at_once,
     ) -> None:
         self._folder = folder
         self._proved: set[Path] = set()
@@ -93,6 +96,7 @@ class CheckpointCache:
         self._max_bytes = max_bytes
         self._dtype: Dtype = dtype
         self._watch = watch
+        self._later = later
 
     def local(self, checkpoint: Checkpoint) -> LocalCheckpoint:
         """
@@ -183,6 +187,7 @@ class CheckpointCache:
             self._published.download(record, folder)
             _expect_loadable(folder, checkpoint)
             placed, lease = shelf.place(folder, record)
+        self._proved.add(placed)
         with not_in_the_way():
             mark_published(placed, self._published.bucket)
         return _local(checkpoint, placed, record, "bucket", lease)
@@ -195,13 +200,15 @@ class CheckpointCache:
             self._evict(2 * sum(each.path.stat().st_size for each in fetched.values()))
             kept_as_is = fetched.keys() if checkpoint.is_vocoder else fetched.keys() - {model_name(checkpoint)}
             for name in kept_as_is:
-                copy(fetched[name].path, folder / name)
+                take(fetched[name], folder / name)
             done = Prepared("", None, "any")
             if not checkpoint.is_vocoder:
                 done = self._prepare(fetched[model_name(checkpoint)], folder, checkpoint)
-            files = records.measure(folder, origin, {model_name(checkpoint): done.sha256})
+            known = {name: fetched[name].sha256 for name in kept_as_is} | {model_name(checkpoint): done.sha256}
+            files = records.measure(folder, origin, known)
             record = records.describe(checkpoint, origin, done.mended, done.precision, files)
             placed, lease = shelf.place(folder, record)
+        self._proved.add(placed)
         self._publish(placed, record, again=record.digest in damaged)
         for each in fetched.values() if on_hub else ():
             with not_in_the_way():
@@ -210,7 +217,7 @@ class CheckpointCache:
 
     def _prepare(self, model: Fetched, folder: Path, checkpoint: Checkpoint) -> Prepared:
         with self._dropped_if_damaged(checkpoint, model.path):
-            expect_known(checkpoint, model.path)
+            expect_known(checkpoint, model)
             vocab, dtype = _vocab(folder, checkpoint), self._dtype_of(checkpoint)
             return prepare(model, folder / model_name(checkpoint), checkpoint, vocab, dtype=dtype, watch=self._watch)
 
@@ -227,13 +234,26 @@ class CheckpointCache:
 
     def _publish(self, folder: Path, record: Record, *, again: bool = False) -> None:
         """Tell the others, once. If the bucket takes nothing, they fetch for themselves; the next load here tries again."""
-        bucket = self._published.bucket
-        if (is_published(folder, bucket) and not again) or not os.access(folder.parent, os.W_OK):
+        if (is_published(folder, self._published.bucket) and not again) or not os.access(folder.parent, os.W_OK):
             return
+        lease = Lease(folder)  # nobody evicts it meanwhile
+
+        def work() -> None:
+            try:
+                self._tell(folder, record, again=again)
+            finally:
+                lease.release()
+
+        self._later(work)
+
+    def _tell(self, folder: Path, record: Record, *, again: bool) -> None:
+        bucket = self._published.bucket
         try:
-            self._published.publish(folder, record, again=again)
-            with not_in_the_way():
-                mark_published(folder, bucket)
+            with Shelf(self._folder, record.name).one_publisher():
+                if again or not is_published(folder, bucket):  # another worker of this machine was faster
+                    self._published.publish(folder, record, again=again)
+                    with not_in_the_way():
+                        mark_published(folder, bucket)
         except (ServiceError, DigestMismatch, NoSuchObject) as error:
             code = error.code if isinstance(error, ServiceError) else type(error).__name__
             _log.warning("checkpoint.not_published", extra={"checkpoint": record.name, "code": code})

@@ -113,6 +113,6 @@ def _expect_engine(checkpoint: Checkpoint, engine: EngineName) -> None:
 def _expect_language(checkpoint: Checkpoint, language: str | None) -> None:
     if language and checkpoint.languages and language.split("-")[0] not in checkpoint.languages:
         raise InvalidRequest(
-            f"checkpoint {checkpoint.name!r} speaks {', '.join(checkpoint.languages)}, not {language!r}: choose another "
-            "checkpoint or engine, or leave language out to try it", field="language", choices=list(checkpoint.languages),
+            f"checkpoint {checkpoint.name!r} speaks {', '.join(checkpoint.languages)}, not {language!r} (of the request, else the voice): "
+            "choose another checkpoint or engine, or send the text's own language", field="language", choices=list(checkpoint.languages),
         )  # fmt: skip

@@ -8,7 +8,7 @@ from cloning.errors import CheckpointUnusable
 from model_cache.catalog import Checkpoint, configs_by_digest
 from model_cache.inspection import Inspection, inspect_for
 from model_cache.record import Dtype, Precision, sha256_of
-from model_cache.repair import copy, expect_loadable, rename_private, repair, wanted_by
+from model_cache.repair import copy, expect_loadable, names_suffice, rename_private, repair, wanted_by
 from model_cache.sources import Fetched
 from model_cache.tensorcopy import becomes_half
 from model_cache.watch import Watch, by_totals
@@ -64,7 +64,7 @@ def prepare(
     return prepared
 
 
-def expect_known(checkpoint: Checkpoint, path: Path) -> None:
+def expect_known(checkpoint: Checkpoint, source: Fetched) -> None:
     """
     Raises CheckpointUnusable if a source is not the file that the catalogue knows, or is one that it knows with another configuration.
 
@@ -73,7 +73,7 @@ def expect_known(checkpoint: Checkpoint, path: Path) -> None:
     known = configs_by_digest()
     if not known and not checkpoint.sha256:
         return
-    digest = sha256_of(path)
+    digest, path = source.sha256 or sha256_of(source.path), source.path
     if checkpoint.sha256 and digest != checkpoint.sha256:
         raise CheckpointUnusable(
             f"{path.name} is not the file that the catalogue knows as {checkpoint.name!r}: its sha256 differs"
@@ -87,12 +87,27 @@ def expect_known(checkpoint: Checkpoint, path: Path) -> None:
         )
 
 
+def take(source: Fetched, out: Path) -> None:
+    """Bring a file to `out` as it is: a private one moves, any other is copied."""
+    if source.private:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(source.path, out)
+    else:
+        copy(source.path, out)
+
+
 def _moved(source: Fetched, out: Path, inspection: Inspection, precision: Precision) -> Prepared | None:
     """A private file under its new name, if it is ready or new names make it so; no tensor is read or written."""
-    if not source.private or (inspection.verdict != "ready" and rename_private(source.path, inspection) is None):
+    if not source.private:
         return None
+    if inspection.verdict != "ready":
+        if not names_suffice(inspection):
+            return None
+        source.forget()
+        rename_private(source.path, inspection)
     shutil.move(source.path, out)
-    return Prepared(_said(inspection, halved=False), None, precision)
+    digest = source.sha256 if inspection.verdict == "ready" else None
+    return Prepared(_said(inspection, halved=False), digest, precision)
 
 
 def _said(inspection: Inspection, *, halved: bool, pruned: bool = False) -> str:

@@ -76,7 +76,7 @@ def rename_private(path: Path, inspection: Inspection) -> Repaired | None:
 
     A crash in the middle leaves the file unreadable: it must be one that nobody else knows yet. Its sha256 is another one then.
     """
-    if inspection.verdict != "repairable" or not _names_suffice(inspection, half=False) or inspection.contents is None:
+    if inspection.verdict != "repairable" or not names_suffice(inspection) or inspection.contents is None:
         return None
     _expect_repairable(path, inspection)
     old = {tensor: name for name, tensor in inspection.contents.dicts[()].items()}
@@ -131,7 +131,8 @@ def _expect_place(out: Path, output: str) -> None:
         raise FileExistsError(f"{out.name} exists already: remove it or choose another name")
 
 
-def _names_suffice(inspection: Inspection, *, half: bool) -> bool:
+def names_suffice(inspection: Inspection, *, half: bool = False) -> bool:
+    """Whether other names in the header are all that the file needs; `half` says that it is to be cast."""
     contents, diagnosis = inspection.contents, inspection.diagnosis
     same = contents is not None and contents.kind == diagnosis.output == "safetensors"
     return same and not half and contents is not None and len(diagnosis.kept) == contents.count
@@ -141,7 +142,7 @@ def _write(source: Path, new: Path, inspection: Inspection, options: Options) ->
     diagnosis, contents = inspection.diagnosis, inspection.contents
     if diagnosis.output == "torch":
         return "converted", write_torch(source, new, diagnosis.kept, diagnosis.config, options)
-    if _names_suffice(inspection, half=options.half):
+    if names_suffice(inspection, half=options.half):
         return "in-place-rename", rename_into(source, new, diagnosis.kept, options)
     written = write_safetensors(source, new, diagnosis.kept, options)
     converted = options.half or contents is None or contents.kind == "torch"

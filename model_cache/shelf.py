@@ -7,6 +7,7 @@ The loadable copies of one checkpoint on this disk.
     FOLDER/<name>/.staging-<host>-*/             a copy in the making
     FOLDER/<name>/.incoming-<host>-<digest>/     files on their way; a broken transfer goes on from them
     FOLDER/.locks/<name>                         one process at a time brings a copy
+    FOLDER/.locks/.publishing-<name>             one at a time sends one to the bucket
 
 A copy's digest is over all of its files and their origins, so a copy is never replaced by another one while somebody uses it.
 """
@@ -42,6 +43,7 @@ class Shelf:
     def __init__(self, root: Path, name: str) -> None:
         self._folder = root / name
         self._lock = root / ".locks" / name  # no checkpoint has such a name
+        self._publishing = root / ".locks" / f".publishing-{name}"
 
     def copies(self) -> Iterator[tuple[Path, Record]]:
         """Each copy's folder and record; whether the files are still the record's is for the reader to check."""
@@ -51,14 +53,15 @@ class Shelf:
     def one_writer(self) -> Iterator[None]:
         """Wait for the lock and hold it; what dead writers left is cleared away. Its holder's death frees it."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock.parent.mkdir(exist_ok=True)
-        with self._lock.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            try:
-                self._sweep()
-                yield
-            finally:
-                fcntl.flock(file, fcntl.LOCK_UN)  # closing is not enough: a forked child may hold the file open
+        with _alone(self._lock):
+            self._sweep()
+            yield
+
+    @contextmanager
+    def one_publisher(self) -> Iterator[None]:
+        """Wait for the other lock, and hold it."""
+        with _alone(self._publishing):
+            yield
 
     def tidy(self, *finished: str) -> None:
         """Clear away what dead writers left, and what came in under these digests, unless a writer is at work."""
@@ -145,6 +148,17 @@ class Shelf:
                 continue
             if path.name.startswith(staging_prefix()) or time.time() - _touched(path) > _STALE_S:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)  # closing is not enough: a forked child may hold the file open
 
 
 def copies_in(folder: Path) -> Iterator[tuple[Path, Record]]:

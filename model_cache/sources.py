@@ -1,5 +1,7 @@
 """Where a checkpoint's files come from: the hub, a folder on this disk, or the bucket as its owner filled it."""
 
+import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -14,10 +16,19 @@ from model_cache.watch import Watch
 
 @dataclass(frozen=True)
 class Fetched:
-    """A source's file on this disk. A private one may be changed or moved, any other stays as it is."""
+    """
+    A source's file on this disk. A private one may be changed (after `forget`) or moved, any other stays as it is.
+
+    `sha256` is its digest, where it is known.
+    """
 
     path: Path
     private: bool
+    sha256: str | None = None
+
+    def forget(self) -> None:
+        """It is about to change: a next attempt must not take it for what its source has."""
+        _note_of(self.path).unlink(missing_ok=True)
 
 
 class Sources:
@@ -55,19 +66,27 @@ class Sources:
         return found
 
     def fetch(self, source: str, folder: Path) -> Fetched:
-        """The file on this disk, brought to `folder` if it is in the bucket. Raises CheckpointUnusable if it is missing."""
+        """
+        The file on this disk, brought to `folder` if it is in the bucket; one that arrived there whole stays.
+
+        Raises CheckpointUnusable if it is missing.
+        """
         if source.startswith(HUB):
             return Fetched(_existing(self._fetch_hub(source)), private=False)
         if not source.startswith(BUCKET):
             return Fetched(_existing(Path(source)), private=False)
         key = source.removeprefix(BUCKET)
         path = folder / key  # the whole key: two files of one name in different folders are two files
-        try:
-            with self._watch(f"download {path.name}", self._store.head(key).size) as progress:
-                self._store.download(key, path, progress=progress)
-        except NoSuchObject as error:
-            raise _missing(path.name) from error
-        return Fetched(path, private=True)
+        info = self._head(source)
+        digest = _kept(path, info)
+        if digest is None:
+            try:
+                with self._watch(f"download {path.name}", info.size) as progress:
+                    digest = self._store.download(key, path, progress=progress)
+            except NoSuchObject as error:
+                raise _missing(path.name) from error
+            _note_of(path).write_text(json.dumps({"version": info.etag, "sha256": digest}), encoding="utf-8")
+        return Fetched(path, private=True, sha256=digest)
 
     def _identity(self, source: str) -> str:
         if source.startswith(HUB):
@@ -81,6 +100,21 @@ class Sources:
             return self._store.head(source.removeprefix(BUCKET))
         except NoSuchObject as error:
             raise _missing(PurePosixPath(source).name) from error
+
+
+def _note_of(path: Path) -> Path:
+    """Which version a file in an incoming folder is, written when it is whole."""
+    return path.with_name(f".{path.name}.whole")
+
+
+def _kept(path: Path, info: ObjectInfo) -> str | None:
+    """The sha256 of a file that an earlier attempt brought; None if it isn't this version, or has changed since."""
+    with suppress(OSError, ValueError):  # no note, or one that a crash cut short
+        note = json.loads(_note_of(path).read_bytes())
+        if info.etag and note["version"] == info.etag and path.stat().st_size == info.size:
+            digest = records.sha256_of(path)
+            return digest if digest == note["sha256"] else None
+    return None
 
 
 def _existing(path: Path) -> Path:

@@ -46,6 +46,7 @@ class ToneEngine:
     """
 
     sample_rate = 24_000
+    can_be_frugal = True
 
     def __init__(self, before_speaking: Callable[[str], None] = lambda _: None) -> None:
         self.history: list[tuple[str, int, Parameters]] = []

@@ -41,10 +41,10 @@ class CountingStore(FolderStore):
         self.uploads: list[str] = []
         self.gone = False
 
-    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> None:
+    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> str:
         self._answer()
         self.downloads.append(self.head(key))
-        super().download(key, path, sha256=sha256, progress=progress)
+        return super().download(key, path, sha256=sha256, progress=progress)
 
     def upload(self, key: str, path: Path, *, content_type: str, progress: Progress | None = None) -> str:
         self._answer()
@@ -83,6 +83,13 @@ def kill(process: "subprocess.Popen[str]") -> None:
     """As the kernel's memory killer does: no handler runs."""
     process.send_signal(signal.SIGKILL)
     process.communicate()
+
+
+def errands_done() -> None:
+    """Wait until the workers of this process have published what they brought."""
+    for thread in threading.enumerate():
+        if thread.name == "errands":
+            thread.join()
 
 
 def same_weights(one: Path, other: Path, prefix: str = "ema.") -> bool:

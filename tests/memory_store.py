@@ -111,11 +111,13 @@ class MemoryStore:
         found = [key for key in sorted(self.bucket.objects) if key.startswith(prefix) and key > after]
         return iter(self._call(lambda: [self._info(key) for key in found]))
 
-    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> None:
+    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> str:
         body = self.get(key).body
-        if sha256 is not None and hashlib.sha256(body).hexdigest() != sha256:
+        digest = hashlib.sha256(body).hexdigest()
+        if sha256 is not None and digest != sha256:
             raise DigestMismatch(key)
         path.write_bytes(body)
+        return digest
 
     def upload(self, key: str, path: Path, *, content_type: str, progress: Progress | None = None) -> str:
         return self.put(key, path.read_bytes(), content_type=content_type)

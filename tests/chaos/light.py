@@ -44,6 +44,7 @@ class LightEngine:
     """A moment of noise for each chunk: a function of the arguments alone. `chunk_s` is the time that it takes, in seconds."""
 
     sample_rate = 24_000
+    can_be_frugal = False
     facts = EngineFacts(
         engine="light", device="cpu", dtype="float32", sampler="none", checkpoint="light", checkpoint_sha256="0" * 64,
         checkpoint_license="none", checkpoint_note="a stand-in of the chaos runs", license_notice="none", vocoder="none",

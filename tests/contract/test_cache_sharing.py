@@ -248,9 +248,9 @@ def test_room_is_made_before_a_source_is_fetched(folder: Path, bucket: CountingS
     there: list[int] = []
 
     class Looking(CountingStore):
-        def download(self, key: str, path: Path, **more: object) -> None:
+        def download(self, key: str, path: Path, **more: object) -> str:
             there.append(len(copies_in(tmp_path / "a")))
-            super().download(key, path, **more)  # type: ignore[arg-type]
+            return super().download(key, path, **more)  # type: ignore[arg-type]
 
     bounded = CheckpointCache(Looking(tmp_path / "bucket"), tmp_path / "a", max_bytes=2 * size)
     bounded.local(Library(bucket).find("mine"))

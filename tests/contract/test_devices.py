@@ -9,6 +9,7 @@ import time
 import weakref
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +22,26 @@ from assembly import build
 from benchmarks.machine import rss_mib
 from cloning.audio import check_and_make_canonical
 from cloning.clock import SystemClock
-from cloning.errors import DeviceMismatch, DeviceUnavailable
-from cloning.ports import F5Parameters, Reference, Samples, Utterance
+from cloning.errors import DeviceMismatch, DeviceUnavailable, WorkerUnfit
+from cloning.ports import F5Parameters, Reference, Samples, Utterance, XttsParameters
 from cloning.service import Call, Service
 from cloning.settings import Settings
 from engines.asr import WhisperTranscriber
-from engines.device import Weights, check_placed, choose_device, tensors_of
+from engines.device import Weights, check_placed, choose_device, device_name, free_memory, tensors_of
 from engines.f5 import F5Engine
 from engines.f5_fast import FastPath
+from engines.xtts import XttsEngine
 from handler import answer, make_handler
 from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.catalog import Checkpoint
 from stopping import Stopping
 from tests.conftest import SPOKEN, examples
-from tests.real import load_tiny_engine
+from tests.real import load_tiny_engine, load_tiny_xtts
 
 QUICK = F5Parameters(nfe_step=2)
 TEXT = "The quick brown fox."
 CYCLES = 100
+CYCLES_OF_XTTS = 3  # each takes seconds
 
 
 @pytest.fixture
@@ -85,6 +88,83 @@ def cycle(f5: F5Engine, reference: Reference, expected: Samples, device: str) ->
     back = {str(tensor.device) for _, tensor in (*tensors_of(f5._model), *tensors_of(f5._vocoder))}
     assert back == {device}
     assert np.array_equal(f5.speak(reference, TEXT, seed=1, parameters=QUICK), expected)
+
+
+@pytest.fixture
+def xtts(tmp_path: Path) -> XttsEngine:
+    return load_tiny_xtts(tmp_path)
+
+
+def speak_xtts(xtts: XttsEngine, reference: Reference) -> Samples:
+    return xtts.speak(replace(reference, language="en"), "Hello.", seed=1, parameters=XttsParameters())
+
+
+def storage_bytes(model: torch.nn.Module) -> int:
+    """Of the tensors, each storage once: what two names share takes its memory once."""
+    storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for _, t in tensors_of(model)}
+    return sum(storages.values())
+
+
+def test_xtts_goes_away_and_comes_back_too(xtts: XttsEngine, reference: Reference) -> None:
+    """The same samples each time; nothing that is kept beside the parameters stays on the device, and what modules share stays one."""
+    expected = speak_xtts(xtts, reference)
+    size = storage_bytes(xtts._model)
+    tensors = 0
+
+    for number in range(CYCLES_OF_XTTS):
+        xtts.park()
+        assert {tensor.device.type for _, tensor in tensors_of(xtts._model)} == {"meta"}
+        assert xtts._voices == {}
+        xtts.resume()
+        assert {str(tensor.device) for _, tensor in tensors_of(xtts._model)} == {"cpu"}
+        assert storage_bytes(xtts._model) <= size
+        assert np.array_equal(speak_xtts(xtts, reference), expected)
+        alive = tensors_alive()
+        tensors = tensors or alive
+        assert alive == tensors, number
+
+
+def test_xtts_kept_in_the_machines_memory_takes_it_once(xtts: XttsEngine) -> None:
+    """Parts of its speech model have two names."""
+    size = xtts.memory()["host_bytes"]
+    xtts.park()
+
+    assert xtts.memory() == {"loaded_on": "host memory", "gpu_bytes": 0, "host_bytes": size}
+
+
+def test_xtts_that_is_away_can_not_speak(xtts: XttsEngine, reference: Reference) -> None:
+    """It is refused before a voice is heard."""
+    xtts.park()
+
+    with pytest.raises(DeviceMismatch):
+        speak_xtts(xtts, reference)
+    assert xtts._voices == {}
+
+
+def test_xtts_in_another_dtype_is_found(xtts: XttsEngine) -> None:
+    """Its weights stay fp32: in half precision it is another sound."""
+    xtts._model.gpt.mel_head.half()
+
+    with pytest.raises(DeviceMismatch, match="float16"):
+        xtts._weights.check()
+
+
+@pytest.mark.parametrize("what", ["looking", "naming", "freeing"])
+def test_a_broken_gpu_is_known_wherever_it_shows(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An asynchronous error may come with the first call behind the load: while tensors are looked at, the GPU's name is asked."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    weights = Weights({"part": torch.nn.Linear(1, 1)}, "cpu", {})
+    monkeypatch.setattr("engines.device._exact", fail)
+    monkeypatch.setattr(torch.cuda, "get_device_name", fail)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", fail)
+    act = {"looking": weights.check, "naming": lambda: device_name("cuda"), "freeing": free_memory}[what]
+
+    with pytest.raises(WorkerUnfit, match="illegal memory access"):
+        act()
 
 
 def test_a_model_that_is_away_can_not_speak(f5: F5Engine, reference: Reference) -> None:
@@ -320,7 +400,11 @@ def test_a_dropped_engine_is_really_gone(world: Callable[..., Service]) -> None:
     """No cycle keeps it: its memory is free before the next one is loaded, without the garbage collector's help."""
     service = world()
     generate(service, "first")
-    gone = weakref.ref(service.engines.get(service.settings.checkpoint))
+    engine = service.engines.get(service.settings.checkpoint)
+    assert isinstance(engine, F5Engine)
+    watched = weakref.WeakSet([*engine._model.modules(), *engine._vocoder.modules()])
+    gone = weakref.ref(engine)
+    del engine
     gc.disable()
     try:
         service.gpu.run(service.engines.unload)
@@ -328,6 +412,7 @@ def test_a_dropped_engine_is_really_gone(world: Callable[..., Service]) -> None:
         gc.enable()
 
     assert gone() is None
+    assert len(watched) == 0
 
 
 def test_unloading_asked_for_while_a_job_speaks_waits_for_it(

@@ -4,9 +4,11 @@ Who was asked for, who spoke and why: the real worker's parts, the real F5-TTS a
 The story behind it: a checkpoint could not load, another engine spoke for days, and the log said that the first one was loaded.
 """
 
+import gc
 import json
 import logging
 import shutil
+import weakref
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,8 @@ from cloning import keys
 from cloning.clock import SystemClock
 from cloning.service import Call, Service
 from cloning.settings import Settings
+from engines.f5_import import import_f5
+from engines.xtts import XttsEngine
 from handler import answer
 from model_cache.catalog import CARD
 from tests.conftest import SPOKEN
@@ -144,6 +148,7 @@ def test_xtts_speaks_when_it_is_asked_for(deploy: Deploy) -> None:
     [
         ({"language": None}, {"fallback": ["xtts"]}, "INVALID_REQUEST", "language"),
         ({"language": "fi"}, {"fallback": ["xtts"]}, "INVALID_REQUEST", "language"),
+        ({"language": "fi"}, {"engine": "f5"}, "INVALID_REQUEST", "language"),
         ({"xtts_license_accepted": False}, {"fallback": ["xtts"]}, "LICENSE_REFUSED", "engine"),
         ({"xtts_license_accepted": False}, {"engine": "xtts"}, "LICENSE_REFUSED", "engine"),
         ({}, {"engine": "xtts", "nfe_step": 8}, "INVALID_REQUEST", "nfe_step"),
@@ -167,6 +172,64 @@ def test_what_any_engine_could_not_do_is_refused_before_the_job_starts(
     assert (reply["code"], reply["details"]["field"]) == (code, field), reply
     assert service.jobs.find("job") is None
     assert service.engines.loaded() is None
+
+
+def test_the_requests_language_goes_before_the_voices(deploy: Deploy) -> None:
+    """A Finnish voice may speak English: it only has to be said."""
+    service = deploy(healthy=True, language="fi")
+
+    reply = answer(service, SPEAK | {"engine": "f5", "language": "en"}, Call("job"))
+
+    assert reply["status"] == "COMPLETED", reply
+
+
+def test_a_broken_engine_is_gone_before_the_next_one_is_loaded(
+    deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F5-TTS's model had been loaded when its vocoder proved broken: not one of its modules is left when XTTS comes."""
+    f5 = import_f5()
+    (tmp_path / "vocoder").mkdir()
+    service = deploy(healthy=True, vocoder_path=tmp_path / "vocoder")
+    modules: weakref.WeakSet[Any] = weakref.WeakSet()
+    left: list[int] = []
+    load_model, load_xtts = f5.load_model, XttsEngine.load
+
+    def load_f5(*arguments: Any, **options: Any) -> Any:
+        model = load_model(*arguments, **options)
+        modules.update(model.modules())
+        assert len(modules) > 20
+        return model
+
+    def load(*arguments: Any, **options: Any) -> Any:
+        left.append(len(modules))
+        return load_xtts(*arguments, **options)
+
+    monkeypatch.setattr(f5, "load_model", load_f5)
+    monkeypatch.setattr(XttsEngine, "load", load)
+    gc.disable()
+    try:
+        reply = answer(service, SPEAK | {"fallback": ["xtts"]}, Call("job"))
+    finally:
+        gc.enable()
+
+    assert reply["status"] == "COMPLETED", reply
+    assert (reply["engine_used"], "vocoder" in reply["fallback_reason"], left) == ("xtts", True, [0])
+
+
+@pytest.mark.parametrize("how", ["dropped", "parked"])
+def test_a_fallback_on_a_small_gpu_speaks_alike_each_time(
+    deploy: Deploy, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LOW_VRAM: after each job nothing is on the device; the next one tries what was asked for first, and tells again."""
+    monkeypatch.setattr(XttsEngine, "worth_parking", how == "parked")
+    service = deploy(low_vram=True)
+
+    replies = [answer(service, SPEAK | {"fallback": ["xtts"]}, Call(f"job-{number}")) for number in range(2)]
+
+    assert [(reply["engine_used"], reply["engine_fallback"]) for reply in replies] == [("xtts", True)] * 2
+    assert len({reply["audio"]["sha256"] for reply in replies}) == 1
+    held = service.engines.loaded()
+    assert (held and held["loaded_on"]) == ("host memory" if how == "parked" else None)
 
 
 def test_an_image_without_the_extra_says_so(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,8 +162,8 @@ def test_a_download_is_the_object(any_store: ObjectStore, tmp_path: Path, body: 
     any_store.put("model", body, content_type=BYTES)
     target = tmp_path / "new" / "model"
 
-    any_store.download("model", target, sha256=sha256(body))
-    any_store.download("model", target)
+    assert any_store.download("model", target, sha256=sha256(body)) == sha256(body)
+    assert any_store.download("model", target) == sha256(body)
 
     assert target.read_bytes() == body
     assert list(target.parent.iterdir()) == [target]

@@ -246,3 +246,80 @@ def test_a_disk_that_fills_on_the_way_leaves_nothing(broken: Bucket, server: Ser
 
     assert done.returncode == 7
     assert [path.read_bytes() for path in broken.folder.iterdir()] == [b"older"]
+
+
+def begin(path: Path) -> None:
+    """An attempt that brings the first of two parts, and fails."""
+
+    def fetch(start: int, length: int, part: PartWriter) -> None:
+        if start:
+            raise StorageUnavailable("gone")
+        part.restart()
+        part.write(b"a" * length)
+
+    with suppress(StorageUnavailable), resumable(path) as arrival:
+        arrival.fill("v", 2000, fetch, part_bytes=1000, threads=1)
+
+
+def is_continued(path: Path) -> bool:
+    """Whether an earlier attempt's first part is kept."""
+    asked: list[int] = []
+
+    def fetch(start: int, length: int, part: PartWriter) -> None:
+        asked.append(start)
+        part.restart()
+        part.write(b"a" * length)
+
+    with resumable(path) as arrival:
+        arrival.fill("v", 2000, fetch, part_bytes=1000, threads=1)
+    return asked == [1000]
+
+
+def test_a_second_process_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    """Nobody would look for parts under a name of its own: they go, and the first one's stay."""
+    with suppress(StorageUnavailable), resumable(tmp_path / "x"):
+        before = sorted(tmp_path.iterdir())
+
+        begin(tmp_path / "x")
+
+        assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_a_killed_second_process_left_goes(tmp_path: Path) -> None:
+    """The next arrival in the folder clears it away, whichever file it is of; that of a living one stays."""
+    script = (
+        "import os, pathlib, signal\nfrom cloning.partial import resumable\n"
+        f"path = pathlib.Path({str(tmp_path / 'x')!r})\n"
+        "with resumable(path), resumable(path) as second:\n"
+        "    second.journal.touch()\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False)
+    assert len(list(tmp_path.iterdir())) == 3
+
+    with resumable(tmp_path / "z"), resumable(tmp_path / "z") as living:
+        begin(tmp_path / "y")
+        left = [path for path in tmp_path.iterdir() if "-" in path.name]
+
+        assert left == [living.data]
+
+
+@pytest.mark.parametrize("how", ["replace", "unlink"])
+def test_a_new_attempt_keeps_its_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """As soon as the data have left their name another process may begin there: what it notes is not the first one's to remove."""
+    real = getattr(Path, how)
+    begun: list[Path] = []
+
+    def and_another_begins(path: Path, *words: Path, **more: bool) -> None:
+        real(path, *words, **more)
+        if path.suffix == ".part" and "journal" not in path.name and not begun:
+            begun.append(path)
+            begin(tmp_path / "x")
+
+    with monkeypatch.context() as patched, suppress(DigestMismatch):
+        patched.setattr(Path, how, and_another_begins)
+        with resumable(tmp_path / "x"):
+            if how == "unlink":
+                raise DigestMismatch("other bytes")
+
+    assert begun
+    assert is_continued(tmp_path / "x")

@@ -61,6 +61,17 @@ def test_no_words_are_no_transcript(heard: str) -> None:
         )
 
 
+@pytest.mark.parametrize("language", ["xx", "nds", "jv-ID"])
+def test_a_language_that_whisper_does_not_know_is_named(
+    whisper: WhisperTranscriber, canonical: Samples, language: str
+) -> None:
+    """With what to do; transformers raises a ValueError, which would be told as a bug."""
+    with pytest.raises(TranscriptionFailed, match=repr(language)) as caught:
+        whisper.transcribe(canonical, 24_000, language=language)
+
+    assert (caught.value.details["field"], "transcript" in caught.value.message) == ("language", True)
+
+
 def test_a_recogniser_that_is_not_there_is_an_error_with_what_to_do(tmp_path: Path) -> None:
     """It names the setting, and no path of this machine."""
     with pytest.raises(TranscriptionFailed, match="ASR_MODEL") as caught:

@@ -15,6 +15,7 @@ from handler import answer
 from model_cache.catalog import CARD
 from s3_utils import S3Store, s3_client
 from tests.conftest import SPOKEN
+from tests.machines import errands_done
 from tests.servers import Faults, Server, moto, spoiling
 
 NAME = "our-voice"
@@ -80,6 +81,7 @@ def bucket(tmp_path: Path) -> Iterator[Bucket]:
     with moto() as server, spoiling(server) as (proxy, faults):
         s3_client(server.settings("ours")).create_bucket(Bucket="ours")
         yield Bucket(proxy, faults, tmp_path)
+        errands_done()
 
 
 def speak(worker: Any, job: str, **more: object) -> dict[str, Any]:
@@ -109,6 +111,7 @@ def test_an_ema_file_in_the_bucket_speaks_and_is_moved_once(
     assert spoken["status"] == "COMPLETED", spoken
     assert sorted(bucket.fetched()) == sorted(sources)
     sha256 = spoken["manifest"]["checkpoint_sha256"]
+    errands_done()
     bucket.forget()
 
     again = speak(bucket.worker("second"), "two")

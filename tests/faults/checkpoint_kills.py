@@ -31,6 +31,7 @@ from engines.tiny import make_checkpoint
 from local.folder_store import FolderStore
 from model_cache.cache import CheckpointCache
 from model_cache.catalog import CARD
+from model_cache.errands import Errands
 from model_cache.library import Library
 from model_cache.published import Published, key_of
 from model_cache.record import sha256_of
@@ -66,12 +67,12 @@ class Cloud:
         """In a forked child, whose connections are its parent's: two processes in one conversation confuse each other."""
         self.store = self._connect()
 
-    def cache(self, machine: str) -> CheckpointCache:
-        return CheckpointCache(self.store, self.folder / machine)
-
     def pull(self, machine: str) -> str:
-        """The digest of the loadable file on that machine, by its bytes."""
-        found = self.cache(machine).local(Library(self.store).find(NAME))
+        """The digest of the loadable file on that machine, by its bytes; published as a worker does, when it has its file."""
+        errands = Errands()
+        cache = CheckpointCache(self.store, self.folder / machine, later=errands.add)
+        found = cache.local(Library(self.store).find(NAME))
+        errands.finish()
         return sha256_of(found.model_path)
 
     def prepare(self, phase: str, truth: Truth) -> None:

@@ -75,8 +75,8 @@ class FlakyStore(FolderStore):
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         return iter(self._counted(lambda: [*super(FlakyStore, self).list(prefix, after=after)]))
 
-    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> None:
-        self._counted(lambda: super(FlakyStore, self).download(key, path, sha256=sha256))
+    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> str:
+        return str(self._counted(lambda: super(FlakyStore, self).download(key, path, sha256=sha256)))
 
 
 class World:

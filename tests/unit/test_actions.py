@@ -197,6 +197,17 @@ def test_pages_of_voices_lead_to_each_other(service: Service, audio: str) -> Non
     assert ([one["voice"] for one in second["voices"]], second["next_cursor"]) == (["c"], None)
 
 
+def test_health_names_who_speaks_by_default(service: Service) -> None:
+    """Another engine has another checkpoint."""
+    chosen = with_settings(
+        service, engine="xtts", fallback=("f5",), xtts_license_accepted=True, xtts_checkpoint="/srv/models/mine"
+    )
+
+    reply = act(chosen, action="health")
+
+    assert (reply["default_engine"], reply["fallback"], reply["checkpoint"]) == ("xtts", ["f5"], "mine")
+
+
 def test_health_names_no_path(service: Service) -> None:
     """A folder's name is enough for a caller."""
     reply = act(with_settings(service, checkpoint="/srv/models/mine", asr_model="/srv/models/whisper"), action="health")

@@ -1,5 +1,7 @@
 """Who may speak a request, and what is refused before anybody does."""
 
+import gc
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,7 +62,10 @@ class Shelf:
 
 def chosen(shelf: Shelf, candidates: tuple[Candidate, ...]) -> Choice:
     """As a generate chooses."""
-    candidate, engine, failed = first_usable(candidates, lambda one: shelf.get(one.checkpoint))
+    failed: dict[EngineName, ServiceError] = {}
+    candidate, engine = first_usable(
+        candidates, lambda one: shelf.get(one.checkpoint), failed=failed, forget=lambda: None, job="j"
+    )
     return Choice(candidate, engine.facts, failed)
 
 
@@ -146,6 +151,15 @@ def test_a_length_penalty_without_beams_is_refused() -> None:
             order(engine="xtts", length_penalty=2.0, **beams)
 
 
+def test_a_speed_beside_a_fixed_duration_is_refused() -> None:
+    """F5-TTS would ignore it: the duration says how fast it is spoken."""
+    with pytest.raises(InvalidRequest, match="speed") as caught:
+        order(fix_duration=9.0, speed=1.5)
+    assert caught.value.details["field"] == "speed"
+
+    assert order(fix_duration=9.0, speed=1.0)[0].parameters.speed == 1.0
+
+
 def test_an_unusable_checkpoint_lets_the_next_engine_speak() -> None:
     """In the order given, with the reason."""
     choice = chosen(Shelf({"F5TTS_v1_Base": CheckpointUnusable("broken")}), order(fallback=["xtts"]))
@@ -163,6 +177,45 @@ def test_no_other_failure_is_a_reason_to_fall_back(failure: ServiceError) -> Non
     with pytest.raises(type(failure)):
         chosen(shelf, order(fallback=["xtts"]))
     assert shelf.asked == ["F5TTS_v1_Base"]
+
+
+def test_what_failed_is_forgotten_before_the_next_engine_is_tried() -> None:
+    """A failure's traceback holds what was loaded so far: the next engine would share the memory with it."""
+
+    class Weights:
+        """What an engine had loaded when it failed."""
+
+    events: list[str] = []
+    alive: weakref.WeakSet[Weights] = weakref.WeakSet()
+
+    def load(one: Candidate) -> str:
+        if one.engine == "xtts":
+            events.append(f"load with {len(alive)} alive")
+            return "loaded"
+        weights = Weights()
+        alive.add(weights)
+        raise CheckpointUnusable("broken", file="model.safetensors") from ValueError(weights)
+
+    failed: dict[EngineName, ServiceError] = {}
+    gc.disable()
+    try:
+        first_usable(order(fallback=["xtts"]), load, failed=failed, forget=lambda: events.append("forget"), job="j")
+    finally:
+        gc.enable()
+
+    assert events == ["forget", "load with 0 alive"]
+    kept = failed["f5"]
+    assert (kept.message, kept.details, kept.__traceback__, kept.__cause__) == (
+        "broken", {"file": "model.safetensors"}, None, None,
+    )  # fmt: skip
+
+
+def test_an_engine_that_can_not_be_used_is_logged_with_its_job(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever reads the log finds the job."""
+    chosen(Shelf({"F5TTS_v1_Base": CheckpointUnusable("broken")}), order(fallback=["xtts"]))
+
+    (entry,) = [vars(each) for each in caplog.records if each.message == "engine.unusable"]
+    assert (entry["job"], entry["engine"]) == ("j", "f5")
 
 
 def test_without_a_fallback_nobody_else_speaks() -> None:
@@ -190,7 +243,9 @@ def test_every_engine_that_may_speak_is_checked_first() -> None:
     request = generate(fallback=["xtts"])
 
     with pytest.raises(LicenseRefused):
-        check_candidates(Shelf({"XTTS_v2": LicenseRefused("no")}), candidates_of(request, SETTINGS), request)
+        check_candidates(
+            Shelf({"XTTS_v2": LicenseRefused("no")}), candidates_of(request, SETTINGS), request, of_voice=None
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """A job that fell back: taken over, it goes on with the engine that spoke, and never mixes two."""
 
+import logging
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
-from cloning.errors import CheckpointUnusable, ServiceError
+from cloning.errors import CheckpointUnusable, GpuOutOfMemory, ServiceError
 from cloning.ports import Engine
 from cloning.service import Call, Service
 from tests.fakes import ToneEngine
@@ -81,6 +82,56 @@ def test_a_mended_checkpoint_uses_nothing_of_the_others(
     assert (reply["engine_used"], reply["engine_fallback"], reply["manifest"]["chunks_reused"]) == ("f5", False, 0)
     assert reply["fallback_reason"] is None
     assert len(models.engines["F5TTS_v1_Base"].history) == len(reply["manifest"]["chunks"])
+
+
+def test_a_failure_after_a_fallback_does_not_hide_it(
+    worker: Service, models: TwoEngines, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Reply, record and log of the failure say that another engine was at it than the one asked for, and why."""
+    models.engines["XTTS_v2"].before_speaking = out_of_memory
+
+    with caplog.at_level(logging.INFO), pytest.raises(GpuOutOfMemory) as failure:
+        act(worker, Call("j"), **SPEAK)
+
+    told = {"engine_requested": "f5", "engine_used": "xtts", "engine_fallback": True}
+    told |= {"fallback_reason": "f5: CHECKPOINT_UNUSABLE: broken"}
+    record = worker.jobs.get("j").failure
+    assert record is not None
+    (logged,) = [vars(entry) for entry in caplog.records if entry.message == "job.failed"]
+    for place in (failure.value.details, record.details, logged):
+        assert {name: place.get(name) for name in told} == told
+    assert failure.value.details["device"] == "cuda"
+
+
+def test_a_fallback_that_can_not_be_loaded_does_not_hide_why_it_was_asked(
+    worker: Service, models: TwoEngines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its failure is the caller's, and so is that of the engine before it."""
+    get = models.get
+
+    def full(name: str, *, device: str | None = None) -> Engine:
+        return get(name, device=device) if name == "F5TTS_v1_Base" else out_of_memory("")
+
+    monkeypatch.setattr(models, "get", full)
+    with pytest.raises(GpuOutOfMemory) as failure:
+        act(worker, Call("j"), **SPEAK)
+
+    assert (failure.value.details["engine_requested"], failure.value.details["engine_used"]) == ("f5", "xtts")
+
+
+def test_without_a_fallback_a_failure_tells_of_none(worker: Service, models: TwoEngines) -> None:
+    """The engine that was asked for is the one that failed."""
+    models.broken = False
+    models.engines["F5TTS_v1_Base"].before_speaking = out_of_memory
+
+    with pytest.raises(GpuOutOfMemory) as failure:
+        act(worker, Call("j"), **SPEAK)
+
+    assert failure.value.details == {"device": "cuda"}
+
+
+def out_of_memory(_: str) -> NoReturn:
+    raise GpuOutOfMemory("full", device="cuda")
 
 
 def test_a_fallback_that_needs_a_transcript_has_one_before_anybody_speaks(

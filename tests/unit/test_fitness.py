@@ -11,6 +11,7 @@ import pytest
 import fitness
 from cloning.conditions import Conditions
 from cloning.errors import StorageMisconfigured, StorageUnavailable
+from cloning.names import EngineName
 from cloning.settings import Settings
 from cloning.versions import versions
 from fitness import (
@@ -142,24 +143,60 @@ def test_an_unknown_version_is_told(changes: dict[str, str | None], python: tupl
         versions_are_known({**versions(), **changes}, python)
 
 
-def test_a_disk_without_room_is_told_unless_the_checkpoint_is_there(tmp_path: Path) -> None:
-    """A worker that needs to bring nothing needs no room."""
+def test_an_image_without_the_extra_is_fit(
+    settings: Settings, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """XTTS is an extra: who built the image without it, and doesn't ask for it, has a worker that starts."""
+    monkeypatch.setattr(fitness, "versions", lambda: {**versions(), "coqui-tts": None})
+
+    for check in checks(settings, store, Conditions(store, lambda: "w1").probe):
+        check()
+
+
+@pytest.mark.parametrize("chosen", [{"engine": "xtts"}, {"fallback": ("xtts",)}], ids=str)
+def test_a_deployment_that_names_xtts_without_the_extra_is_told_how_to_get_it(
+    chosen: dict[str, Any], store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At its start, not with its first job; in the 256 characters that RunPod shows."""
+    monkeypatch.setattr(fitness, "versions", lambda: {**versions(), "coqui-tts": None})
+    check_versions = checks(Settings(xtts_license_accepted=True, **chosen), store, lambda: None)[0]
+
+    with pytest.raises(Unfit, match=r"coqui-tts.*requirements-xtts\.txt.*XTTS=1") as failure:
+        check_versions()
+    assert len(f"Unfit: {failure.value}") <= 256
+
+
+def test_a_disk_without_room_is_told(tmp_path: Path) -> None:
+    """With what to do."""
     with pytest.raises(Unfit, match="larger disk"):
         disk_has_room(tmp_path, 10**18)
-    copy = tmp_path / "tiny" / ("0" * 64)
+
+    disk_has_room(tmp_path, 0)
+
+
+@pytest.mark.parametrize(("engine", "file"), [("f5", "model.safetensors"), ("xtts", "model.pth")])
+def test_what_is_there_needs_no_room(engine: EngineName, file: str, settings: Settings) -> None:
+    """A worker that needs to bring nothing starts on a full disk; what the other engine needs still counts."""
+    chosen = settings.model_copy(update={"engine": engine, "fallback": tuple({"f5", "xtts"} - {engine})})
+    both = bytes_needed(chosen)
+    copy = settings.model_cache_dir / "any" / ("0" * 64)
     copy.mkdir(parents=True)
-    (copy / "model.safetensors").touch()
+    (copy / file).touch()
 
-    disk_has_room(tmp_path, 10**18)
+    assert bytes_needed(chosen.model_copy(update={"fallback": ()})) == 0
+    assert bytes_needed(chosen) == both - fitness.MODEL_CACHE_BYTES[engine]
 
 
-def test_a_small_checkpoint_needs_little_room(tmp_path: Path) -> None:
-    """A folder's own size counts; of a name, whose files are elsewhere, a full-size checkpoint's."""
-    (tmp_path / "vocoder").mkdir()
-    (tmp_path / "vocoder" / "weights.bin").write_bytes(b"0" * 1000)
+def test_every_engine_that_may_speak_needs_room(settings: Settings, tmp_path: Path) -> None:
+    """Of a folder its own size counts, of a name, whose files are elsewhere, a full-size checkpoint's; of a fallback as well."""
+    (tmp_path / "mine" / "vocoder").mkdir(parents=True)
+    (tmp_path / "mine" / "vocoder" / "weights.bin").write_bytes(b"0" * 1000)
+    small = settings.model_copy(update={"checkpoint": str(tmp_path / "mine")})
 
-    assert bytes_needed(str(tmp_path)) == 2000
-    assert bytes_needed("F5TTS_v1_Base") == fitness.MODEL_CACHE_BYTES
+    assert bytes_needed(settings) == fitness.MODEL_CACHE_BYTES["f5"]
+    assert bytes_needed(small) == 2000
+    assert bytes_needed(small.model_copy(update={"fallback": ("xtts",)})) == 2000 + fitness.MODEL_CACHE_BYTES["xtts"]
+    assert bytes_needed(small.model_copy(update={"engine": "xtts"})) == fitness.MODEL_CACHE_BYTES["xtts"]
 
 
 def test_a_cache_that_can_not_be_written_is_told(tmp_path: Path) -> None:

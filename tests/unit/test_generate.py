@@ -77,14 +77,16 @@ def decode_length(audio: bytes) -> float:
     return float(soundfile.info(io.BytesIO(audio)).duration)
 
 
-def test_every_applied_value_is_told(service: Service, anna: str, engine: ToneEngine) -> None:
+@pytest.mark.parametrize("pace", [{"speed": 1.2}, {"fix_duration": 90.0}], ids=str)
+def test_every_applied_value_is_told(service: Service, anna: str, engine: ToneEngine, pace: dict[str, float]) -> None:
     """No ignored parameter: what was asked is what the engine got and what the manifest says."""
     asked: dict[str, Any] = {
-        "nfe_step": 16, "cfg_strength": 1.5, "sway_sampling_coef": -0.5, "speed": 1.2, "target_rms": 0.2,
-        "cross_fade_duration": 0.1, "fix_duration": 90.0, "remove_silence": True,
+        "nfe_step": 16, "cfg_strength": 1.5, "sway_sampling_coef": -0.5, "target_rms": 0.2,
+        "cross_fade_duration": 0.1, "remove_silence": True, "speed": 1.0, "fix_duration": None, **pace,
     }  # fmt: skip
 
-    reply = act(service, text=TEXT, voice=anna, seed=5, **asked)
+    given = {name: value for name, value in asked.items() if value is not None}
+    reply = act(service, text=TEXT, voice=anna, seed=5, **given)
 
     assert reply["manifest"]["parameters"] == asked
     assert reply["manifest"]["seed"] == 5
@@ -392,7 +394,7 @@ def test_jobs_that_waited_for_the_gpu_together_listen_once(
     stale = service.voices.get(anna)
     act(service, Call("first"), text="Hello there.", voice=anna)
 
-    again = transcribed(service, stale)
+    again, _ = transcribed(service, stale)
 
     assert (transcriber.calls, again.transcript is not None) == (1, True)
 

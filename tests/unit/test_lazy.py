@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cloning.errors import DeviceMismatch, HubUnavailable
+from cloning.errors import DeviceMismatch, GpuOutOfMemory, HubUnavailable
 from engines.lazy import Lazy
 
 
@@ -132,6 +132,22 @@ def test_what_comes_back_half_is_loaded_anew_once() -> None:
 
     assert models.get("a") is not first
     assert loads == ["a", "a"]
+
+
+def test_what_comes_back_half_for_want_of_memory_is_dropped() -> None:
+    """Half of it is there: whoever asks next gets it whole, loaded from its file, and nobody the half."""
+    models = lazy(lambda name, _: ParkableModel(name))
+    first = models.get("a")
+    assert isinstance(first, ParkableModel)
+    models.unload()
+    first.failure = GpuOutOfMemory("full")
+
+    with pytest.raises(GpuOutOfMemory):
+        models.get("a")
+
+    assert models.loaded() is None
+    first.failure = None
+    assert models.get("a") is not first
 
 
 def test_what_is_never_whole_is_the_callers_failure() -> None:

@@ -1,5 +1,6 @@
 """What a device's failure does to a job: the reply, the record, the latch, and the jobs that come after."""
 
+import logging
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from cloning.errors import DeviceUnavailable, ServiceError
-from cloning.ports import Engine, Parameters, Reference, Samples, Utterance, go_on
+from cloning.ports import Engine, Parameters, Reference, Samples, Transcriber, Utterance, go_on
 from cloning.service import Call, Service
 from engines.batching import Batcher, Bounds
 from engines.faults import translated
@@ -180,6 +181,21 @@ def test_then_it_is_made_frugally_and_the_manifest_says_so(world: World) -> None
     assert world.engines[0].calls[:4] == [False, False, True, False]
 
 
+def test_an_engine_that_can_not_be_frugal_is_not_asked_to_be(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same attempt once more would fail once more; and no chunk is counted as frugal that is not."""
+    monkeypatch.setattr(FailingEngine, "can_be_frugal", False)
+    world.failures += [oom(), None]
+    helped = world.generate("helped")
+    world.failures += [oom(), oom()]
+
+    reply = world.generate("j")
+
+    assert (helped["status"], helped["manifest"]["chunks_frugal"]) == ("COMPLETED", 0)
+    assert reply["code"] == "GPU_OUT_OF_MEMORY"
+    assert not any(world.engines[0].calls)
+    assert world.failures == []
+
+
 def test_then_it_is_a_retryable_failure_that_replaces_the_worker(world: World) -> None:
     """The record gives its lease back with the reason; the next delivery completes it."""
     world.failures += [oom(), oom(), oom()]
@@ -285,13 +301,22 @@ def test_a_model_that_stays_astray_is_a_clear_failure(world: World) -> None:
     ],
 )
 def test_the_cpu_speaks_only_where_the_caller_allows_it(
-    world: World, failures: list[Callable[[], Exception]], code: str
+    world: World, failures: list[Callable[[], Exception]], code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Then the manifest says which device was wanted, which one spoke, and why; all chunks are the CPU's."""
+    """Then reply, record, manifest and log say which device was wanted, which one spoke, and why; all chunks are the CPU's."""
     world.failures += [make() for make in failures]
 
-    manifest = world.generate(device_fallback=True)["manifest"]
+    with caplog.at_level(logging.INFO):
+        reply = world.generate(device_fallback=True)
 
+    manifest = reply["manifest"]
+    record = world.service.jobs.get("j").result
+    assert record is not None
+    (spoken,) = [vars(entry) for entry in caplog.records if entry.message == "job.spoken"]
+    told = {name: value for name, value in manifest.items() if name.startswith("device_")}
+    for place in (reply, record, spoken):
+        assert {name: place.get(name) for name in told} == told
+    assert {entry.__dict__["job"] for entry in caplog.records if entry.message == "device.failed"} == {"j"}
     assert (manifest["device_requested"], manifest["device_used"], manifest["device"]) == ("cuda", "cpu", "cpu")
     assert manifest["device_fallback"] is True
     assert manifest["device_fallback_reason"].startswith(f"{code}: ")
@@ -363,3 +388,34 @@ def test_hearing_gets_over_a_device_once(world: World, human_wav: bytes, transcr
 
     assert reply["transcript"] == transcriber.words
     assert world.service.engines.loaded() is None
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_the_cpu_hears_too_only_where_the_caller_allows_it(world: World, human_wav: bytes, *, allowed: bool) -> None:
+    """A voice without words needs the recogniser first; the manifest says that it was not the GPU that heard it, and why."""
+    devices: list[str | None] = []
+
+    def load(_: str, device: str | None) -> Transcriber:
+        devices.append(device)
+        if device != "cpu":
+            raise DeviceUnavailable("DEVICE is 'cuda' and this worker has no usable GPU")
+        return EchoTranscriber()
+
+    deaf = Lazy[Transcriber](load, check=anything, describe=lambda _: {})
+    world.service = replace(world.service, transcribers=deaf)
+    upload = {"action": "upload", "voice": "bert", "audio": b64encode(human_wav).decode(), "consent": True}
+    assert answer(world.service, upload, Call("u2"))["status"] == "STORED"
+
+    reply = world.generate(voice="bert", device_fallback=allowed)
+
+    if allowed:
+        assert devices == [None, "cpu"]
+        assert reply["manifest"]["transcript_device_fallback_reason"].startswith("DEVICE_UNAVAILABLE: ")
+        assert (reply["device_used"], reply["device_fallback"]) == ("cuda", False)
+    else:
+        assert (reply["code"], devices) == ("DEVICE_UNAVAILABLE", [None])
+
+
+def test_words_that_the_gpu_heard_are_told_of_as_ever(world: World) -> None:
+    """Nothing fell back."""
+    assert world.generate(device_fallback=True)["manifest"]["transcript_device_fallback_reason"] is None

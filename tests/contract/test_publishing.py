@@ -1,0 +1,161 @@
+"""Publishing beside the work: nobody waits for it, it is done once, and a kill leaves it to the next one."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from assembly import make_engines
+from cloning.errors import CheckpointUnusable
+from cloning.ports import Progress
+from cloning.settings import Settings
+from model_cache.cache import CheckpointCache
+from model_cache.catalog import find
+from model_cache.errands import Errands
+from model_cache.eviction import evict
+from tests.machines import CountingStore, errands_done, kill, python
+
+NAME = "tiny-random-0"
+LATE = """
+import sys
+from pathlib import Path
+from local.folder_store import FolderStore
+from model_cache.cache import CheckpointCache
+from model_cache.catalog import find
+works = []
+local = CheckpointCache(FolderStore(Path(sys.argv[1])), Path(sys.argv[2]), later=works.append).local(find(sys.argv[3]))
+print(local.came_from, len(works), flush=True)
+sys.stdin.read()
+"""
+
+
+class SlowStore(CountingStore):
+    """A bucket whose uploads wait for a sign."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def upload(self, key: str, path: Path, *, content_type: str, progress: Progress | None = None) -> str:
+        self.begun.set()
+        assert self.go_on.wait(60)
+        return super().upload(key, path, content_type=content_type, progress=progress)
+
+
+@pytest.fixture
+def folder(tiny_checkpoint: Path, tmp_path: Path) -> Path:
+    """A checkpoint folder of this test's own."""
+    return Path(shutil.copytree(tiny_checkpoint, tmp_path / "folder"))
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> SlowStore:
+    return SlowStore(tmp_path / "bucket")
+
+
+@pytest.fixture
+def errands(bucket: SlowStore) -> Iterator[Errands]:
+    """Finished with the test."""
+    made = Errands()
+    yield made
+    bucket.go_on.set()
+    made.finish()
+
+
+def test_nobody_waits_for_an_upload(folder: Path, bucket: SlowStore, errands: Errands, tmp_path: Path) -> None:
+    """The copy is there and held before its first byte is sent, and stays while it is sent; then other machines find it."""
+    local = CheckpointCache(bucket, tmp_path / "a", later=errands.add).local(find(str(folder)))
+    assert (local.came_from, bucket.begun.is_set()) == ("folder", False)
+
+    errands.begin()
+    assert bucket.begun.wait(60)
+    local.lease.release()
+    assert evict(tmp_path / "a", 0) == []
+    bucket.go_on.set()
+    errands.finish()
+
+    assert CheckpointCache(bucket, tmp_path / "b").local(find(str(folder))).came_from == "bucket"
+    assert len(evict(tmp_path / "a", 0)) == 1
+
+
+def test_what_several_want_to_publish_is_sent_once(
+    folder: Path, bucket: SlowStore, errands: Errands, tmp_path: Path
+) -> None:
+    """Two workers of one machine, and a second load of the first before its upload: one upload of each file."""
+    other = Errands()
+    for later in (errands.add, errands.add, other.add):
+        CheckpointCache(bucket, tmp_path / "a", later=later).local(find(str(folder))).lease.release()
+
+    errands.begin()
+    other.begin()
+    bucket.go_on.set()
+    errands.finish()
+    other.finish()
+
+    assert len(bucket.uploads) == len(set(bucket.uploads)) == 4
+
+
+def test_a_worker_that_is_killed_before_it_publishes_is_made_good(folder: Path, tmp_path: Path) -> None:
+    """The next load of the local copy publishes it; the lease of the dead one is gone."""
+    worker = python(LATE, tmp_path / "bucket", tmp_path / "a", folder)
+    assert worker.stdout is not None
+    assert worker.stdout.readline() == "folder 1\n"
+    kill(worker)
+    bucket = CountingStore(tmp_path / "bucket")
+    assert [*bucket.list()] == []
+
+    CheckpointCache(bucket, tmp_path / "a").local(find(str(folder))).lease.release()
+
+    assert CheckpointCache(bucket, tmp_path / "b").local(find(str(folder))).came_from == "bucket"
+    assert len(evict(tmp_path / "a", 0)) == 1
+
+
+def test_work_that_fails_does_not_stop_what_follows(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged, and the thread ends with the last work."""
+    errands, done = Errands(), threading.Event()
+
+    def fail() -> None:
+        raise RuntimeError("no")
+
+    errands.add(fail)
+    errands.add(done.set)
+    errands.finish()
+
+    assert done.is_set()
+    assert "errand.failed" in caplog.messages
+    assert "errands" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_an_engine_is_loaded_before_its_checkpoint_is_published(
+    folder: Path, bucket: SlowStore, tmp_path: Path
+) -> None:
+    """The wired service speaks while the bucket is slow."""
+    settings = Settings(data_dir=tmp_path / "bucket", model_cache_dir=tmp_path / "a", device="cpu")
+
+    engine = make_engines(settings, bucket, lambda: None).get(str(folder))
+
+    assert engine.facts.checkpoint == NAME
+    assert bucket.uploads == []
+    bucket.go_on.set()
+    errands_done()
+    assert len(bucket.uploads) == 4
+
+
+def test_a_checkpoint_that_no_engine_takes_is_published_nevertheless(
+    folder: Path, bucket: SlowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is loadable by all that is known of it: the next worker need not repair it again to find out."""
+    bucket.go_on.set()
+    settings = Settings(data_dir=tmp_path / "bucket", model_cache_dir=tmp_path / "a", device="cpu")
+
+    def refused(*_: object) -> None:
+        raise CheckpointUnusable("no")
+
+    monkeypatch.setattr("assembly.F5Engine.load", refused)
+    with pytest.raises(CheckpointUnusable):
+        make_engines(settings, bucket, lambda: None).get(str(folder))
+
+    errands_done()
+    assert len(bucket.uploads) == 4
