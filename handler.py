@@ -8,6 +8,7 @@ Importing this module imports no model code: models load inside `generate`, or w
 import asyncio
 import json
 import logging
+import signal
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Mapping
@@ -135,6 +136,8 @@ def make_handler(
 
 def main() -> None:
     """Start the worker: RunPod's loop, or one job from --test_input or test_input.json."""
+    # Until the SDK's loop listens: nothing is in hand, so nothing is waited for.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     import runpod
 
     try:

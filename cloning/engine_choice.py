@@ -138,7 +138,8 @@ def check_candidates(
     """
     Refuse what can be refused before anything is stored or loaded: of every engine that may speak, not of the first alone.
 
-    `of_voice` is the voice's language, which counts where the request has none. A checkpoint that can't be used is no refusal while another engine may speak. Raises InvalidRequest or one of its kinds (a
+    `of_voice` is the voice's language: XTTS speaks it where the request names none; F5-TTS takes the text as it comes, in any voice.
+    A checkpoint that can't be used is no refusal while another engine may speak. Raises InvalidRequest or one of its kinds (a
     licence that is not accepted, an unknown name), CheckpointUnusable, StorageUnavailable.
     """
     failed: dict[EngineName, ServiceError] = {}
@@ -148,7 +149,7 @@ def check_candidates(
                 candidate.checkpoint,
                 engine=candidate.engine,
                 commercial=request.require_commercial,
-                language=request.language or of_voice,
+                language=request.language or (of_voice if candidate.engine == "xtts" else None),
             )
         except CheckpointUnusable as error:
             failed[candidate.engine] = error

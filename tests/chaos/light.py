@@ -114,6 +114,7 @@ class _WrongClock(SystemClock):
 
 def _work(environment: dict[str, str], log: Path, cwd: Path, chunk_s: float, skew_s: float) -> None:
     """What the child does instead of `python handler.py`."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as handler.main does, which is some lines away
     os.setsid()
     os.chdir(cwd)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

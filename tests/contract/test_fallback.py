@@ -148,7 +148,7 @@ def test_xtts_speaks_when_it_is_asked_for(deploy: Deploy) -> None:
     [
         ({"language": None}, {"fallback": ["xtts"]}, "INVALID_REQUEST", "language"),
         ({"language": "fi"}, {"fallback": ["xtts"]}, "INVALID_REQUEST", "language"),
-        ({"language": "fi"}, {"engine": "f5"}, "INVALID_REQUEST", "language"),
+        ({"language": "en"}, {"engine": "f5", "language": "fi"}, "INVALID_REQUEST", "language"),
         ({"xtts_license_accepted": False}, {"fallback": ["xtts"]}, "LICENSE_REFUSED", "engine"),
         ({"xtts_license_accepted": False}, {"engine": "xtts"}, "LICENSE_REFUSED", "engine"),
         ({}, {"engine": "xtts", "nfe_step": 8}, "INVALID_REQUEST", "nfe_step"),
@@ -175,10 +175,19 @@ def test_what_any_engine_could_not_do_is_refused_before_the_job_starts(
 
 
 def test_the_requests_language_goes_before_the_voices(deploy: Deploy) -> None:
-    """A Finnish voice may speak English: it only has to be said."""
+    """A Finnish voice may speak English with XTTS: it only has to be said."""
     service = deploy(healthy=True, language="fi")
 
-    reply = answer(service, SPEAK | {"engine": "f5", "language": "en"}, Call("job"))
+    reply = answer(service, SPEAK | {"engine": "xtts", "language": "en"}, Call("job"))
+
+    assert reply["status"] == "COMPLETED", reply
+
+
+def test_f5_takes_a_text_as_it_comes(deploy: Deploy) -> None:
+    """A Finnish voice may speak English: the language of the recording says nothing of the text's."""
+    service = deploy(healthy=True, language="fi")
+
+    reply = answer(service, SPEAK | {"engine": "f5"}, Call("job"))
 
     assert reply["status"] == "COMPLETED", reply
 
