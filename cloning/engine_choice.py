@@ -166,11 +166,12 @@ def first_usable(
     job: str,
 ) -> tuple[Candidate, Value]:
     """
-    The first engine whose checkpoint can be used, loaded. On the GPU's thread only.
+    The first engine whose checkpoint can be used, loaded. `load` and `forget` take their own turns on the GPU's thread.
 
     `failed` is filled with the failures of those before, also where this raises. `forget` frees what a failed load has left, before
-    another engine needs the memory. Another failure is no reason to fall back: memory, hub and bucket may be there for the next call, and a licence is a person's to
-    accept. Raises CheckpointUnusable if no engine's checkpoint can be used, and what else `load` raises.
+    another engine needs the memory. Another failure is no reason to fall back: memory, hub and bucket may be there for the next
+    call, and a licence is a person's to accept. Raises CheckpointUnusable if no engine's checkpoint can be used, and what else
+    `load` raises.
     """
     failed.clear()
     for candidate in candidates:
