@@ -17,15 +17,16 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from threading import Lock
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 from uuid import uuid4
 
+from cloning.bulk import STEP
 from cloning.ports import DigestMismatch, Progress
 
 UNFINISHED = ".part"
-_STEP = 1 << 20  # bytes
 
 
 class PartWriter:
@@ -125,11 +126,11 @@ class Arrival:
         """Of the bytes that are there now."""
         crc = 0
 
-        def update(chunk: bytes) -> None:
+        def update(chunk: memoryview) -> None:
             nonlocal crc
             crc = zlib.crc32(chunk, crc)
 
-        with self.data.open("rb") as file:
+        with self.data.open("rb", buffering=0) as file:
             file.seek(start)
             _read(file, length, update)
         return crc
@@ -214,7 +215,9 @@ def _is_at(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _read(file: IO[bytes], length: int, use: Callable[[bytes], object]) -> None:
-    while length and (chunk := file.read(min(length, _STEP))):
-        use(chunk)
-        length -= len(chunk)
+def _read(file: FileIO, length: int, use: Callable[[memoryview], object]) -> None:
+    """The next `length` bytes, in steps that `use` must not keep."""
+    buffer = memoryview(bytearray(min(length, STEP)))
+    while length and (count := file.readinto(buffer[: min(length, STEP)])):
+        use(buffer[:count])
+        length -= count

@@ -11,6 +11,8 @@ from typing import Any
 from cloning.errors import HubUnavailable, TranscriptionFailed
 from cloning.names import public_name
 from cloning.ports import Samples, Transcript
+from engines.asr_import import import_transformers
+from engines.blank import blank_weights
 from engines.device import Weights, choose_device
 from engines.faults import translated
 
@@ -31,14 +33,14 @@ class WhisperTranscriber:
     @classmethod
     def load(cls, model: str, device: str) -> "WhisperTranscriber":
         """From a hub name or a transformers folder. Raises TranscriptionFailed, HubUnavailable, what `F5Engine.load` says of devices."""
+        transformers = import_transformers()
         import torch
-        import transformers
 
         _quieten(transformers.logging)
         device = choose_device(device)
         dtype = torch.float16 if device.startswith("cuda") else torch.float32
         try:
-            with translated(device):
+            with translated(device), blank_weights(meta_only=True):
                 loaded = transformers.pipeline("automatic-speech-recognition", model=model, dtype=dtype, device=device)
         except (OSError, ValueError) as error:
             if public_name(model) == model and not Path(model).is_dir():

@@ -6,11 +6,12 @@ from typing import Any
 
 
 @contextmanager
-def blank_weights() -> Iterator[None]:
+def blank_weights(*, meta_only: bool = False) -> Iterator[None]:
     """
     Within the block, for this thread, `torch.nn.init` leaves tensors as they were allocated.
 
-    Only for models whose every parameter is loaded afterwards, as a strict `load_state_dict` proves.
+    Only for models whose every parameter is loaded afterwards, as a strict `load_state_dict` proves; or `meta_only`, those tensors
+    that have no memory: torch imports its compiler to leave them as they are.
     """
     from torch.overrides import TorchFunctionMode
 
@@ -24,7 +25,9 @@ def blank_weights() -> Iterator[None]:
         ) -> Any:
             kwargs = kwargs or {}
             if getattr(func, "__module__", None) == "torch.nn.init":
-                return kwargs["tensor"] if "tensor" in kwargs else args[0]
+                tensor = kwargs["tensor"] if "tensor" in kwargs else args[0]
+                if tensor.is_meta or not meta_only:
+                    return tensor
             return func(*args, **kwargs)
 
     with Blank():

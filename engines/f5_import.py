@@ -57,7 +57,7 @@ _NOISE = (
 )
 
 _log = logging.getLogger(__name__)
-_one_at_a_time = threading.Lock()  # warnings.catch_warnings changes the whole process
+_lock = threading.Lock()
 
 
 class TrainerPlaceholder:
@@ -76,12 +76,19 @@ def import_f5() -> ModuleType:
 
     Safe to call from several threads. Raises ImportError if f5_tts or something that it infers with is not installed.
     """
-    with _one_at_a_time:
+    with one_import_at_a_time():
         module = sys.modules.get(INFERENCE)
         if module is None or vars(module).get("print") is not log_instead_of_print:
             module = _import_without_trainer()
             _quieten(module)
         return module
+
+
+@contextmanager
+def one_import_at_a_time() -> Iterator[None]:
+    """For imports that change something of the whole process while they run, as `warnings.catch_warnings` does."""
+    with _lock:
+        yield
 
 
 @contextmanager

@@ -10,9 +10,7 @@ microsecond or finer. Bytes are synced to the disk before they get their name; i
 
 import errno
 import fcntl
-import hashlib
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,13 +21,13 @@ from time import time_ns
 from typing import BinaryIO
 from uuid import uuid4
 
+from cloning.bulk import copy, sha256_of
 from cloning.errors import Conflict, StorageMisconfigured, StorageUnavailable
 from cloning.object_keys import check_key, is_key
 from cloning.ports import AlreadyExists, Changed, DigestMismatch, NoSuchObject, ObjectInfo, Progress, StoredObject
 from cloning.transfer import arriving
 
 HIDDEN = ".store"
-_CHUNK_BYTES = 1 << 20
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST)
 
@@ -88,18 +86,16 @@ class FolderStore:
 
     def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> str:
         with self._reading("download", key) as source, arriving(path) as temporary:
-            digest = hashlib.sha256()
             with temporary.open("wb") as target:
-                while chunk := source.read(_CHUNK_BYTES):
-                    digest.update(chunk)
-                    target.write(chunk)
-                    if progress:
-                        progress(len(chunk))
-            if temporary.stat().st_size != os.fstat(source.fileno()).st_size:
+                copy(source, target)
+            size, digest = temporary.stat().st_size, sha256_of(temporary)
+            if progress:
+                progress(size)
+            if size != os.fstat(source.fileno()).st_size:
                 raise DigestMismatch(f"{key}: the file's size changed while it was read")
-            if sha256 is not None and digest.hexdigest() != sha256:
-                raise DigestMismatch(f"{key}: sha256 {digest.hexdigest()} instead of {sha256}")
-        return digest.hexdigest()
+            if sha256 is not None and digest != sha256:
+                raise DigestMismatch(f"{key}: sha256 {digest} instead of {sha256}")
+        return digest
 
     def upload(self, key: str, path: Path, *, content_type: str, progress: Progress | None = None) -> str:
         target = self._path(key)
@@ -139,7 +135,7 @@ class FolderStore:
         temporary = self._hidden / f"{uuid4().hex}.part"
         try:
             with temporary.open("xb") as file:
-                shutil.copyfileobj(source, file, _CHUNK_BYTES)
+                copy(source, file)
                 file.flush()
                 os.fsync(file.fileno())
             yield temporary

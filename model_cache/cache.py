@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from cloning.bulk import sha256_of
 from cloning.errors import CheckpointUnusable, ServiceError
 from cloning.ports import DigestMismatch, NoSuchObject, ObjectStore
 from model_cache import record as records
@@ -228,7 +229,7 @@ class CheckpointCache:
             yield
         except CheckpointUnusable:
             unreadable = inspect(path).layout == "unreadable"
-            if checkpoint.on_hub and (unreadable or (checkpoint.sha256 not in (None, records.sha256_of(path)))):
+            if checkpoint.on_hub and (unreadable or (checkpoint.sha256 not in (None, sha256_of(path)))):
                 drop(path, self._hub_folder)
             raise
 

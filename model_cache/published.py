@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cloning import keys
+from cloning.bulk import sha256_of
 from cloning.object_keys import content_type
 from cloning.ports import AlreadyExists, Changed, NoSuchObject, ObjectStore
 from model_cache import record as records
@@ -53,7 +54,7 @@ class Published:
         """Bring the files, each checked by its sha256; what an earlier attempt brought whole is kept."""
         for name, facts in record.files.items():
             path = folder / name
-            if path.is_file() and records.sha256_of(path) == facts.sha256:
+            if path.is_file() and sha256_of(path) == facts.sha256:
                 continue
             with self._watch(f"download {record.name}/{name}", facts.size) as progress:
                 self._store.download(key_of(record, name), path, sha256=facts.sha256, progress=progress)

@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from cloning.bulk import sha256_of
 from model_cache.catalog import CARD, Architecture, Card, Checkpoint
 from model_cache.families import XTTS
 
@@ -194,9 +195,3 @@ def to_bytes(record: Record) -> bytes:
 def _with_times(record: Record, times: Mapping[FileName, int]) -> Record:
     files = {name: facts.model_copy(update={"modified_ns": times[name]}) for name, facts in record.files.items()}
     return record.model_copy(update={"files": files})
-
-
-def sha256_of(path: Path) -> str:
-    """The digest of a file, in lower-case hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,9 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from cloning.bulk import sha256_of
 from cloning.errors import CheckpointUnusable
 from cloning.ports import NoSuchObject, ObjectInfo, ObjectStore
-from model_cache import record as records
 from model_cache.catalog import BUCKET, CARD, HUB, Checkpoint
 from model_cache.hub import FetchHub
 from model_cache.record import VOCODER, VOCOS_FILES, FileName, Origin, model_name, vocab_name
@@ -92,7 +92,7 @@ class Sources:
         if source.startswith(HUB):
             return source
         if not source.startswith(BUCKET):
-            return f"sha256:{records.sha256_of(_existing(Path(source)))}"
+            return f"sha256:{sha256_of(_existing(Path(source)))}"
         return f"{source}@{self._head(source).etag}"
 
     def _head(self, source: str) -> ObjectInfo:
@@ -112,7 +112,7 @@ def _kept(path: Path, info: ObjectInfo) -> str | None:
     with suppress(OSError, ValueError):  # no note, or one that a crash cut short
         note = json.loads(_note_of(path).read_bytes())
         if info.etag and note["version"] == info.etag and path.stat().st_size == info.size:
-            digest = records.sha256_of(path)
+            digest = sha256_of(path)
             return digest if digest == note["sha256"] else None
     return None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cloning.bulk import sha256_of
 from cloning.errors import CheckpointUnusable
 from model_cache.contents import Tensor
 from model_cache.reading import read_contents
@@ -82,9 +83,7 @@ def write_torch(
             if options.durable:
                 os.fsync(writer)
             compare(reader, writer, pieces([(kept[name], there[name].begin) for name in kept], half=options.half))
-    with out.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest() if options.digest else None
-    return Written(out.stat().st_size, digest)
+    return Written(out.stat().st_size, sha256_of(out) if options.digest else None)
 
 
 def _shown(kept: Mapping[str, Tensor], *, half: bool) -> dict[str, Tensor]:

@@ -1,11 +1,12 @@
 """What starting up costs: no model code before a model is needed."""
 
+import re
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SPOKEN
 
 HEAVY = ("torch", "torchaudio", "f5_tts", "transformers", "vocos", "librosa", "pydub", "TTS")
 
@@ -57,6 +58,64 @@ def test_a_generate_with_a_known_transcript_imports_only_what_it_uses(tiny_check
     assert left_out_after(code) == set(LEFT_OUT)
 
 
+HEARD = """
+        import numpy, soundfile
+        from benchmarks.worker import recording
+        from engines.asr import WhisperTranscriber
+        samples, rate = soundfile.read(recording(), dtype="float32")
+        print(WhisperTranscriber.load({whisper!r}, "cpu").transcribe(samples, rate, language=None).text)
+"""
+
+
+def test_hearing_imports_neither_a_compiler_nor_process_groups(small_whisper: Path) -> None:
+    """What transformers' models import for many GPUs and for torch.compile is most of their import, and a sentence uses none of it."""
+    left_out = ("torch._dynamo", "torch.distributed.tensor", "sympy", "scipy", "matplotlib", "librosa")
+    code = textwrap.dedent(HEARD.format(whisper=str(small_whisper)))
+
+    said = run(f"{code}\nimport sys; print(*[name for name in {left_out} if name in sys.modules])").splitlines()
+
+    assert words(said[0]) == words(SPOKEN)
+    assert said[1] == ""
+
+
+def test_what_hearing_left_out_still_works(small_whisper: Path) -> None:
+    """Torch compiles, has its process groups, and transformers gets the class for its masks."""
+    code = (
+        HEARD.format(whisper=str(small_whisper))
+        + """
+        import sys, torch
+        print(torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)).item(), type(torch._dynamo.config).__name__ != "function")
+        from transformers.masking_utils import TransformGetItemToIndex
+        with TransformGetItemToIndex() as mode:
+            print(type(sys.modules["torch._dynamo._trace_wrapped_higher_order_op"].__dict__["TransformGetItemToIndex"]).__name__)
+        import torch.distributed.tensor
+        print(torch.distributed.is_available(), torch.distributed.tensor.DTensor.__module__)
+    """
+    )
+
+    said = run(textwrap.dedent(code)).splitlines()
+
+    assert said[1:] == ["2.0 True", "type", "True torch.distributed.tensor"]
+
+
+def test_xtts_speaks_the_same_whether_somebody_heard_before(small_whisper: Path, tmp_path: Path) -> None:
+    """Its GPT runs on what hearing imported of transformers."""
+    speak = f"""
+        import hashlib, pathlib
+        from cloning.ports import Reference, XttsParameters
+        from benchmarks.worker import recording
+        from tests.real import load_tiny_xtts
+        voice = Reference(recording(), "", "0" * 64, 5.0, "en")
+        wave = load_tiny_xtts(pathlib.Path({str(tmp_path)!r})).speak(voice, "Hello there.", seed=1, parameters=XttsParameters())
+        print(hashlib.sha256(wave.tobytes()).hexdigest())
+    """
+
+    alone = run(textwrap.dedent(speak)).splitlines()
+    after = run(textwrap.dedent(HEARD.format(whisper=str(small_whisper)) + speak)).splitlines()
+
+    assert after[-1] == alone[-1]
+
+
 def left_out_after(code: str) -> set[str]:
     """Of LEFT_OUT, what a fresh interpreter hasn't loaded after `code`."""
     return set(run(f"{code}\nimport sys; print(*[name for name in {LEFT_OUT} if name not in sys.modules])").split())
@@ -88,6 +147,10 @@ def test_what_was_left_out_still_works(tmp_path: Path) -> None:
 
     assert said == [" ni2 hao3, friend", "Agg", "(1, 100, 10)", "engines.deferred pipeline", "True"]
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
 
 
 def run(code: str) -> str:

@@ -26,6 +26,7 @@ from functools import partial
 from pathlib import Path
 
 from cloning import keys
+from cloning.bulk import sha256_of
 from cloning.ports import ObjectStore
 from engines.tiny import make_checkpoint
 from local.folder_store import FolderStore
@@ -34,7 +35,6 @@ from model_cache.catalog import CARD
 from model_cache.errands import Errands
 from model_cache.library import Library
 from model_cache.published import Published, key_of
-from model_cache.record import sha256_of
 from model_cache.shelf import Shelf
 from model_cache.watch import unwatched
 from s3_utils import S3Store, s3_client

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from cloning.bulk import sha256_of
 from cloning.errors import CheckpointUnusable
 from engines.tiny import TINY_ARCH
 from model_cache.architectures import expected_keys
 from model_cache.inspection import inspect
-from model_cache.record import sha256_of
 from model_cache.repair import rename_private, repair
 from model_cache.tensorfile import TensorInfo, encode_header
 from tests.layouts import names
