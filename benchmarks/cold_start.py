@@ -13,6 +13,7 @@ installed), a copy that checks nothing. `--arch tiny` is a quick try.
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -146,6 +147,7 @@ def fill_bucket(bucket: Path, made: Path, scratch: Path) -> str:
 
 def cold(code: str, *arguments: object) -> dict[str, Any]:
     """One fresh process: its seconds until it answers, without the solver's, and by phase."""
+    os.sync()  # nobody pays for what another one wrote
     begun = time.monotonic()
     command = [sys.executable, "-c", code, *map(str, arguments)]
     with tempfile.TemporaryFile("w+") as errors:

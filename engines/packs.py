@@ -96,8 +96,8 @@ def _rotated(x: "Tensor", rotation: Rotation, heads: int | None) -> "Tensor":
     pairs = turned.reshape(*turned.shape[:-1], -1, 2)
     # No complex product: torch's fuses products and sums in some lanes, and the last bit would hang on the number of threads.
     swapped = torch.stack((pairs[..., 1], pairs[..., 0]), -1).flatten(-2)
-    result = (turned * cosine).add_(swapped * sine).to(x.dtype)
-    if heads is None:
-        return result
-    x[:, :heads] = result
+    if x.dtype == cosine.dtype:  # x is a product's output, and nobody else's
+        turned.mul_(cosine).add_(swapped.mul_(sine))
+    else:
+        x[:, :heads] = (turned * cosine).add_(swapped * sine)
     return x
