@@ -1,6 +1,7 @@
 """Pieces of work that take turns on the GPU, and the queue of them (engines.batching.Batcher)."""
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Generic, Protocol
 
@@ -29,6 +30,9 @@ class Piece(Generic[Value]):
 
 class Turns(Protocol):
     """The queue of pieces of all jobs."""
+
+    def using(self, weights: Hashable) -> AbstractContextManager[None]:
+        """Within the block more pieces for these weights are to come: they stay in between, unless others wait for long."""
 
     def do(
         self,

@@ -6,15 +6,18 @@ its own pieces are done; then another leads. A turn does what is most urgent by 
 by piece, whoever is done goes on at once, and whoever tells a bucket about it doesn't keep the GPU.
 
 Urgent is what should be done first: a job is owed its next piece within that piece's own length, counted from its last one. A short
-piece overtakes long ones, and no long one waits for ever. Pieces for weights that are not the last ones used are due SWITCH_S later:
-jobs with different checkpoints don't fetch each other's weights from the GPU at every chunk. With the most urgent go those that
+piece overtakes long ones, and no long one waits for ever. Pieces for weights that are not the last ones used are due SWITCH_S later,
+and not done before while somebody is `using` the last ones, who may be busy elsewhere: jobs with different checkpoints don't fetch
+each other's weights from the GPU at every chunk. With the most urgent go those that
 share its weights and its solver's steps, and are not much longer, up to a number of pieces and of seconds, which bounds the memory.
 What fails together is tried again piece by piece, with all that helps against a failure of the device.
 """
 
 import logging
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -97,6 +100,19 @@ class Batcher:
         self._changed = threading.Condition()
         self._is_led = False
         self._weights: Hashable = None
+        self._users = Counter[Hashable]()
+
+    @contextmanager
+    def using(self, weights: Hashable) -> Iterator[None]:
+        """See `cloning.turns.Turns`."""
+        with self._changed:
+            self._users[weights] += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._users -= Counter([weights])  # which forgets those that nobody uses
+                self._changed.notify_all()
 
     def do(
         self,
@@ -138,7 +154,7 @@ class Batcher:
             return any(ticket.is_done for ticket in untold)
 
         def may_lead() -> bool:
-            return not self._is_led and any(ticket.waits for ticket in mine)
+            return not self._is_led and any(ticket.waits for ticket in mine) and bool(self._most_urgent())
 
         with self._changed:
             self._changed.wait_for(lambda: any_done() or may_lead(), _LOOK_S)
@@ -226,11 +242,16 @@ class Batcher:
         return batch
 
     def _by_urgency(self) -> list[_Ticket[Any]]:
+        """Those that wait, without those that would drive out weights in use before the time of a switch is over."""
+        now = self._clock.monotonic()
+        are_used = self._weights in self._users
         due: dict[_Ticket[Any], float] = {}
         owed: dict[_Line, float] = {}
         for ticket in self._waiting:
             owed[ticket.line] = owed.get(ticket.line, ticket.line.since) + ticket.piece.seconds
             is_other = self._weights is not None and ticket.piece.weights != self._weights
+            if is_other and are_used and now < ticket.line.since + SWITCH_S:
+                continue
             due[ticket] = owed[ticket.line] + (SWITCH_S if is_other else 0.0)
         return sorted(due, key=lambda ticket: due[ticket])
 

@@ -14,11 +14,11 @@ import pytest
 
 from cloning.clock import SystemClock
 from cloning.errors import DeviceMismatch, GpuOutOfMemory, Interrupted, WorkerUnfit
-from cloning.ports import F5Parameters, Reference, Samples, Utterance
+from cloning.ports import Clock, F5Parameters, Reference, Samples, Utterance
 from cloning.turns import Piece, Span
 from engines.batching import SWITCH_S, Batcher, Bounds
 from engines.owner import SingleOwner
-from tests.fakes import ToneEngine
+from tests.fakes import ManualClock, ToneEngine
 
 REFERENCE = Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0)
 WIDE = Bounds(chunks=16, seconds=1000.0)
@@ -59,9 +59,9 @@ class Recorder(ToneEngine):
 class Desk:
     """A batcher whose GPU is held until all askers are in the queue."""
 
-    def __init__(self, bounds: Bounds = WIDE) -> None:
+    def __init__(self, bounds: Bounds = WIDE, clock: Clock | None = None) -> None:
         self.gpu = SingleOwner()
-        self.batcher = Batcher(SystemClock(), bounds)
+        self.batcher = Batcher(clock or SystemClock(), bounds)
         self._pool = ThreadPoolExecutor(32)
         self._free = Event()
         self._pool.submit(self.gpu.run, self._free.wait)
@@ -190,6 +190,95 @@ def test_other_weights_are_not_kept_waiting_for_ever() -> None:
     desk.close()
 
     assert speaker.batches[0] == ["other"]
+
+
+def wait_for_rounds(rounds: Sequence[int], *futures: "Future[Any]") -> None:
+    """Until an asker has looked in vain for a whole round (its `check` fills `rounds`), or is answered."""
+    deadline = time.monotonic() + 10
+    while len(rounds) < 2 and not any(future.done() for future in futures):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_weights_in_use_stay_while_their_job_is_busy_elsewhere() -> None:
+    """Between its load and its chunks a job has no piece in the queue; another's load waits, and each is loaded once."""
+    desk, speaker, rounds = Desk(Bounds(chunks=1, seconds=22.0)), Recorder(), list[int]()
+    desk.open()
+
+    with desk.batcher.using("here"):
+        desk.do([piece(speaker, "mine 0", 0.0)])
+        other = desk.ask(1, piece(speaker, "other", 0.0, weights="there"), check=lambda: rounds.append(1))
+        wait_for_rounds(rounds, other)
+        desk.do([piece(speaker, "mine 1")])
+    other.result(timeout=10)
+    desk.close()
+
+    assert speaker.batches == [["mine 0"], ["mine 1"], ["other"]]
+
+
+def test_weights_in_use_are_not_waited_for_beyond_the_time_of_a_switch() -> None:
+    """A job that stays away too long finds the other's weights; nobody hangs."""
+    clock = ManualClock()
+    desk, speaker, rounds = Desk(Bounds(chunks=1, seconds=22.0), clock), Recorder(), list[int]()
+    desk.open()
+
+    with desk.batcher.using("here"):
+        desk.do([piece(speaker, "mine 0", 0.0)])
+        other = desk.ask(1, piece(speaker, "other", weights="there"), check=lambda: rounds.append(1))
+        wait_for_rounds(rounds, other)
+        clock.advance(SWITCH_S)
+        other.result(timeout=10)
+    desk.close()
+
+    assert speaker.batches == [["mine 0"], ["other"]]
+
+
+def test_who_waits_for_weights_in_use_does_not_keep_their_own_job_waiting() -> None:
+    """Due before a long chunk of the weights in use, but not due yet: the long one goes."""
+    desk, speaker = Desk(Bounds(chunks=1, seconds=22.0), ManualClock()), Recorder()
+    desk.batcher._weights = "here"
+
+    with desk.batcher.using("here"):
+        other = desk.ask(1, piece(speaker, "other", 0.0, weights="there"))
+        mine = desk.ask(2, piece(speaker, "mine", SWITCH_S + 1.0))
+        desk.open()
+        mine.result(timeout=10)
+    other.result(timeout=10)
+    desk.close()
+
+    assert speaker.batches == [["mine"], ["other"]]
+
+
+def test_who_fails_while_it_uses_weights_lets_go_of_them() -> None:
+    """The one who waits for other weights goes on at once, though the clock stands still."""
+    desk, speaker = Desk(Bounds(chunks=1, seconds=22.0), ManualClock()), Recorder()
+    desk.open()
+
+    def fail(_: object) -> None:
+        raise Interrupted("enough")
+
+    with pytest.raises(Interrupted), desk.batcher.using("here"):
+        desk.do([piece(speaker, "mine")], tell=fail)
+
+    assert len(desk.do([piece(speaker, "other", weights="there")])) == 1
+    desk.close()
+
+
+def test_who_waits_for_weights_in_use_can_be_stopped() -> None:
+    """It asks whether it is still wanted, and leaves nothing behind."""
+    desk, speaker = Desk(Bounds(chunks=1, seconds=22.0), ManualClock()), Recorder()
+    desk.open()
+
+    def check() -> None:
+        raise Interrupted("enough")
+
+    with desk.batcher.using("here"):
+        desk.do([piece(speaker, "mine")])
+        with pytest.raises(Interrupted, match="enough"):
+            desk.do([piece(speaker, "other", weights="there")], check=check)
+    desk.close()
+
+    assert (speaker.batches, desk.batcher._waiting) == ([["mine"]], [])
 
 
 def test_only_those_with_the_same_steps_go_together(desk: Desk) -> None:

@@ -1,16 +1,17 @@
 """Jobs beside each other on one GPU: whose chunk comes when, and what is done outside of the GPU's thread."""
 
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from cloning.errors import ServiceError
-from cloning.ports import Engine
+from cloning.errors import CheckpointUnusable, ServiceError
+from cloning.ports import Clock, Engine, Value, go_on
 from cloning.service import Call, Service
+from cloning.turns import Piece, Span
 from engines.batching import Batcher, Bounds
 from engines.lazy import Lazy
 from engines.owner import SingleOwner
@@ -111,6 +112,77 @@ def test_weights_stay_between_the_chunks_of_a_job(threaded: Service, engine: Ton
     owner.run(lambda: None)  # behind what followed the job
 
     assert events[: len(reply["manifest"]["chunks"]) + 1] == ["chunk"] * len(reply["manifest"]["chunks"]) + ["unload"]
+
+
+class Watched(Batcher):
+    """Calls `look` whenever an asker looks for its turn, in that one's thread."""
+
+    def __init__(self, clock: Clock, look: Callable[[], None]) -> None:
+        super().__init__(clock, Bounds(chunks=1, seconds=22.0))
+        self._look = look
+
+    def do(
+        self,
+        pieces: Sequence[Piece[Value]],
+        *,
+        turn: Callable[[Callable[[], None]], None],
+        check: Callable[[], None] = go_on,
+        tell: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
+        spent: Callable[[Span], None] = lambda _: None,
+    ) -> list[Value]:
+        def looked() -> None:
+            self._look()
+            check()
+
+        return super().do(pieces, turn=turn, check=looked, tell=tell, spent=spent)
+
+
+def test_two_jobs_with_two_checkpoints_load_each_once(threaded: Service, pool: ThreadPoolExecutor) -> None:
+    """The second's load waits while the first is busy with its progress, between its load and its first chunk."""
+    loads: list[str] = []
+    looks: list[int] = []
+    second: list[Future[dict[str, Any]]] = []
+
+    def load(name: str, _: str | None) -> Engine:
+        loads.append(name)
+        return ToneEngine()
+
+    engines = Lazy[Engine](load, check=anything, describe=lambda _: {})
+    service = replace(
+        threaded, engines=engines, turns=Watched(threaded.clock, lambda: looks.append(threading.get_ident()))
+    )
+
+    def progress(_: dict[str, Any]) -> None:
+        if not second:
+            mine = threading.get_ident()
+            second.append(pool.submit(act, service, Call("b"), text=TEXT, voice="anna", checkpoint="other"))
+            wait_until(lambda: len([who for who in looks if who != mine]) > 1 or len(loads) > 1)
+
+    act(service, Call("a", progress), text=TEXT, voice="anna", checkpoint="one")
+    second[0].result(PATIENCE_S)
+
+    assert loads == ["one", "other"]
+
+
+def test_a_job_whose_first_engine_can_not_be_used_is_not_in_its_own_way(threaded: Service, engine: ToneEngine) -> None:
+    """It lets go of the first's weights before it asks for the second's: for the time of a switch it would wait in vain here."""
+    looks: list[int] = []
+
+    def load(name: str, _: str | None) -> Engine:
+        if name != "XTTS_v2":
+            raise CheckpointUnusable("no such file")
+        return engine
+
+    engines = Lazy[Engine](load, check=anything, describe=lambda _: {})
+
+    def look() -> None:
+        looks.append(1)
+        assert len(looks) < 20
+
+    service = replace(threaded, engines=engines, turns=Watched(threaded.clock, look))
+    reply = act(service, Call("j"), text="A short one.", voice="anna", fallback=["xtts"], language="en")
+
+    assert reply["engine_fallback"]
 
 
 def test_one_speech_is_of_one_checkpoint(threaded: Service) -> None:
