@@ -18,7 +18,8 @@ class Piece(Generic[Value]):
 
     `weights` tells whose model it needs, `seconds` how long reference and speech are together (0: no speech). `run` does it alone,
     with all that helps against a failure of the device. Where there is an `utterance`, `together` may be given it with those of
-    other pieces for the same weights; what it gives for each is what `run` would have given, or the exception.
+    other pieces of its `kin` for the same weights (there may be other files behind one name by now); what it gives for each is what
+    `run` would have given (in half precision: but for rounding), or the exception.
     """
 
     weights: Hashable
@@ -26,6 +27,7 @@ class Piece(Generic[Value]):
     run: Callable[[], Value]
     utterance: Utterance | None = None
     together: Callable[[Sequence[Utterance]], Sequence[Value | Exception]] | None = None
+    kin: Hashable = None
 
 
 class Turns(Protocol):

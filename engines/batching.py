@@ -78,9 +78,10 @@ class _Ticket(Generic[Value]):
 
     def goes_with(self, other: "_Ticket[Any]") -> bool:
         """Whether both can be solved in the same steps."""
-        if self.is_alone or other.is_alone or self.piece.weights != other.piece.weights:
+        mine, others = self.piece, other.piece
+        if self.is_alone or other.is_alone or (mine.weights, mine.kin) != (others.weights, others.kin):
             return False
-        return _steps(self.piece.utterance) == _steps(other.piece.utterance)
+        return _steps(mine.utterance) == _steps(others.utterance)
 
 
 def _steps(utterance: Utterance | None) -> tuple[float, ...] | None:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -307,6 +308,17 @@ def test_weights_are_not_mixed(desk: Desk) -> None:
     [future.result(timeout=10) for future in futures]
 
     assert (here.batches, there.batches) == ([["here"]], [["there"]])
+
+
+def test_pieces_of_two_kinds_are_not_mixed(desk: Desk) -> None:
+    """One name and one device, but other files behind them: who goes first must not answer for the other."""
+    speaker = Recorder()
+    pieces = [replace(piece(speaker, kind), kin=kind) for kind in ("old", "new", "new")]
+
+    desk.open()
+    desk.do(pieces)
+
+    assert speaker.batches == [["old"], ["new", "new"]]
 
 
 def test_what_can_not_be_gathered_goes_alone(desk: Desk) -> None:
