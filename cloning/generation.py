@@ -47,7 +47,7 @@ from cloning.voice import Voice
 
 log = logging.getLogger(__name__)
 
-_PHASES = ("queue", "voice", "transcript", "load", "infer", "encode", "upload")
+_PHASES = ("queue", "voice", "transcript", "load", "infer", "keep", "encode", "upload")
 _POLL_S = 1.0
 
 

@@ -1,6 +1,6 @@
 """Pieces of work that take turns on the GPU, and the queue of them (engines.batching.Batcher)."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Generic, Protocol
@@ -9,6 +9,15 @@ from cloning.ports import Utterance, Value, go_on
 
 Span = tuple[float, float]
 """Begin and end, by a monotonic clock in seconds."""
+
+
+def covered(spans: Iterable[Span]) -> float:
+    """The seconds that lie in any of them."""
+    total, until = 0.0, float("-inf")
+    for begin, end in sorted(spans):
+        total += max(0.0, end - max(begin, until))
+        until = max(until, end)
+    return total
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,7 @@ class Turns(Protocol):
         What each piece makes, in order; pieces of others may be done between them, and by the `turn` that this asker takes.
 
         `turn` runs work in the GPU's thread, `check` may raise to give up while others are served, `tell` learns of pieces (by
-        index) as soon as they are done, and `spent` of the turns they took; these three are called in the asker's own thread.
+        index) as soon as they are done, and `spent` at the end of each turn that they were in, failed ones too, once; these three are
+        called in the asker's own thread.
         Raises what the first piece to fail raised.
         """

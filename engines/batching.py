@@ -51,14 +51,14 @@ class _Line:
 
 @dataclass(eq=False)
 class _Ticket(Generic[Value]):
-    """A piece in the queue (`waits`), in a turn, or done: then it has an outcome, and the turn's begin and end."""
+    """A piece in the queue (`waits`), in a turn, or done: then it has an outcome. `spans` are the turns it was in."""
 
     piece: Piece[Value]
     line: _Line
     came: float
     waits: bool = True
     alone: bool = False
-    span: Span = (0.0, 0.0)
+    spans: list[Span] = field(default_factory=list)
     outcome: "list[Value | BaseException]" = field(default_factory=list)
 
     @property
@@ -139,11 +139,13 @@ class Batcher:
         try:
             untold = dict(enumerate(tickets))
             while untold:
-                if not _tell(untold, tell, spent):
+                if not _tell(untold, tell):
                     check()
                     self._wait_or_lead(tickets, list(untold.values()), turn)
         finally:
             self._leave(tickets)
+            for span in {span for ticket in tickets for span in ticket.spans}:
+                spent(span)
         return [ticket.result() for ticket in tickets]
 
     def _wait_or_lead(
@@ -216,11 +218,11 @@ class Batcher:
         with self._changed:
             now = self._clock.monotonic()
             for ticket, outcome in zip(batch, outcomes, strict=True):
+                ticket.spans.append((begun, now))
                 if outcome is _AGAIN:
                     ticket.waits = ticket.alone = True
                     again.append(ticket)
                 else:
-                    ticket.span = (begun, now)
                     ticket.line.since = now
                     ticket.outcome.append(outcome)
             self._waiting = again + self._waiting
@@ -261,15 +263,9 @@ _AGAIN = object()
 _WITHDRAWN = RuntimeError("a piece of work was withdrawn")
 
 
-def _tell(
-    untold: "dict[int, _Ticket[Value]]",
-    tell: Callable[[Sequence[tuple[int, Value]]], None],
-    spent: Callable[[Span], None],
-) -> bool:
+def _tell(untold: "dict[int, _Ticket[Value]]", tell: Callable[[Sequence[tuple[int, Value]]], None]) -> bool:
     """Whether any were done; they are told, and then the first failure among them is raised."""
     done = {index: untold.pop(index) for index in list(untold) if untold[index].is_done}
-    for span in {ticket.span for ticket in done.values()}:
-        spent(span)
     good = [(index, ticket) for index, ticket in done.items() if not isinstance(ticket.outcome[0], BaseException)]
     if good:
         tell([(index, ticket.result()) for index, ticket in good])

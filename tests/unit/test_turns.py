@@ -4,14 +4,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cloning.errors import CheckpointUnusable, ServiceError
-from cloning.ports import Clock, Engine, Value, go_on
+from cloning.errors import CheckpointUnusable, GpuOutOfMemory, ServiceError
+from cloning.ports import Clock, Engine, F5Parameters, Reference, Utterance, Value, go_on
 from cloning.service import Call, Service
-from cloning.turns import Piece, Span
+from cloning.turns import Piece, Span, covered
 from engines.batching import Batcher, Bounds
 from engines.lazy import Lazy
 from engines.owner import SingleOwner
@@ -216,6 +217,48 @@ def test_queue_and_inference_are_told_apart(threaded: Service, clock: ManualCloc
 
     assert reply["timings"]["infer"] == 3.0 * len(reply["manifest"]["chunks"])
     assert reply["timings"]["queue"] == 0.0
+
+
+def test_telling_the_bucket_is_not_waiting_for_the_gpu(threaded: Service, clock: ManualClock) -> None:
+    """A job that is alone never waits: its progress takes its time, and that is `keep`."""
+    told: list[int] = []
+
+    def progress(_: dict[str, Any]) -> None:
+        told.append(1)
+        clock.advance(0.5)
+
+    timings = act(threaded, Call("j", progress), text=TEXT, voice="anna")["timings"]
+
+    assert len(told) > 1
+    assert (timings["queue"], timings["keep"]) == (
+        0.0,
+        0.5 * (len(told) - 1),
+    )  # the first is told before the first chunk
+
+
+def test_a_turn_that_failed_for_all_is_the_jobs_own(threaded: Service, clock: ManualClock) -> None:
+    """The model worked for it, though in vain: `infer`, once for all of its chunks, and not `queue`."""
+    turns = Batcher(clock, Bounds(chunks=3, seconds=66.0))
+    spans: list[Span] = []
+
+    def together(_: Sequence[Utterance]) -> list[float]:
+        clock.advance(8.0)
+        raise GpuOutOfMemory("too much")
+
+    one = Utterance(Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0), "text", 0, F5Parameters())
+    pieces = [Piece("here", 5.0, lambda: clock.advance(2.0), one, together) for _ in range(3)]
+    turns.do(pieces, turn=threaded.gpu.run, spent=spans.append)
+
+    assert sorted(end - begin for begin, end in spans) == [2.0, 2.0, 2.0, 8.0]
+
+
+@pytest.mark.parametrize(
+    ("spans", "seconds"),
+    [([], 0.0), ([(1.0, 3.0), (5.0, 6.0)], 3.0), ([(5.0, 9.0), (1.0, 7.0), (2.0, 3.0)], 8.0)],
+)
+def test_seconds_that_overlap_count_once(spans: list[Span], seconds: float) -> None:
+    """One job's chunk may be in another's turn while the job tells of the one before."""
+    assert covered(spans) == seconds
 
 
 def test_the_checkpoints_files_come_while_the_voice_is_heard(service: Service, human_wav: bytes) -> None:
