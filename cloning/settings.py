@@ -116,8 +116,8 @@ class Settings(BaseSettings):
     batch_wait_ms: float = Field(
         0.0,
         ge=0,
-        le=10_000,
-        description="Longest time that a chunk waits for others to be solved with it, in milliseconds. What waits for the GPU already goes together at `0` too.",
+        le=500,
+        description="Longest time that a chunk waits for others to be solved with it, in milliseconds, at most 500: the GPU idles meanwhile. What waits for the GPU already goes together at `0` too.",
     )
 
     worker_concurrency: int = Field(

@@ -182,6 +182,7 @@ class Batcher:
                 self._waiting.remove(ticket)
                 ticket.waits = False
                 ticket.outcome.append(_WITHDRAWN)
+                self._changed.notify_all()  # a turn may be waiting for its company
         return all(ticket.is_done for ticket in tickets)
 
     def _turn(self) -> None:

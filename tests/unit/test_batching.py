@@ -478,6 +478,26 @@ def test_a_chunk_may_wait_for_company() -> None:
     assert sorted(speaker.batches[0]) == ["one", "two"]
 
 
+def test_nobody_waits_for_company_that_has_gone() -> None:
+    """The one whose chunk was to go next gives up: what is behind it goes at once."""
+    desk, speaker, given_up = Desk(Bounds(chunks=2, seconds=1000.0, wait_s=20.0)), Recorder(), Event()
+
+    def check() -> None:
+        if given_up.is_set():
+            raise Interrupted("enough")
+
+    leads = desk.ask(1, Piece("here", 30.0, lambda: speaker.alone(utterance("leads"))))
+    gone = desk.ask(2, piece(speaker, "gone"), check=check)
+    desk.open()
+    given_up.set()
+
+    with pytest.raises(Interrupted, match="enough"):
+        gone.result(timeout=10)
+    assert len(leads.result(timeout=10)) == 1
+    assert speaker.batches == [["leads"]]
+    desk.close()
+
+
 def test_many_askers_are_all_answered() -> None:
     """Whoever's turn does whose piece: nobody is forgotten, nothing is spoken twice."""
     desk, speaker = Desk(Bounds(chunks=3, seconds=40.0)), Recorder()
