@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     )
     low_vram: bool = Field(
         default=False,
-        description="`1` for a small GPU: no two models share its memory, and their weights leave it after each piece of work, or after `UNLOAD_AFTER_S` if that is set.",
+        description="`1` for a small GPU: no two models share its memory, and their weights leave it after the job (with several at once, after the last), or after `UNLOAD_AFTER_S` if that is set.",
     )
     unload_after_s: float | None = Field(
         None,

@@ -104,7 +104,7 @@ def test_between_chunks_the_bucket_is_not_asked_from_the_gpus_thread(
 
 
 def test_weights_stay_between_the_chunks_of_a_job(threaded: Service, engine: ToneEngine) -> None:
-    """Unloading after each piece of work (LOW_VRAM) means after the job."""
+    """With LOW_VRAM they leave after the job, and not after each piece of its work."""
     events: list[str] = []
     engine.before_speaking = lambda _: events.append("chunk")
     owner = SingleOwner(unload=lambda: events.append("unload"), unload_after_s=0)
