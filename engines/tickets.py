@@ -82,6 +82,9 @@ def outcomes_of(batch: Sequence[Ticket[Any]]) -> list[object]:
     except BaseException as error:  # noqa: BLE001 - whose fault it is, and what helps, is seen when each is tried alone
         log.warning("batch.failed", extra={"pieces": len(batch), "kind": type(error).__name__})
         return [Again(of_memory=isinstance(error, GpuOutOfMemory))] * len(batch)
+    if len(outcomes) != len(batch):
+        log.warning("batch.miscounted", extra={"pieces": len(batch), "outcomes": len(outcomes)})
+        return [Again()] * len(batch)
     return [
         Again(of_memory=isinstance(one, GpuOutOfMemory)) if isinstance(one, GpuOutOfMemory | DeviceUnavailable) else one
         for one in outcomes

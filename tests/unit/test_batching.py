@@ -415,6 +415,21 @@ def test_a_device_that_can_not_be_emptied_is_everybodys_failure(failure: Excepti
     assert speaker.batches == [["text", "text"]]
 
 
+def test_an_engine_that_answers_too_few_is_asked_one_by_one() -> None:
+    """Whose the answers are is unknown: none is used, and nobody waits for ever."""
+    desk, speaker = Desk(), Recorder()
+    desk.open()
+
+    def together(utterances: Sequence[Utterance]) -> list[Samples | Exception]:
+        return speaker.speak_many(utterances)[1:]
+
+    work = desk._pool.submit(desk.do, [replace(piece(speaker, text), together=together) for text in ("one", "two")])
+
+    assert len(work.result(timeout=10)) == 2
+    assert speaker.batches == [["one", "two"], ["one"], ["two"]]
+    desk.close()
+
+
 def test_too_little_memory_for_a_batch_is_learned_from(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     """The next ones have half as many, for as long as the process lives; the log is told once."""
     speaker = Recorder(most=2)
