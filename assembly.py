@@ -124,7 +124,7 @@ def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[],
             expect_available(license_accepted=accepted)  # before anything is fetched
         return checkpoint
 
-    early = Early(lambda name: cache.local(find(name)))
+    early = Early(lambda name: cache.local(find(name)), most=settings.worker_concurrency)
 
     def load(name: str, device: str | None) -> Engine:
         checkpoint = find(name)
