@@ -111,7 +111,7 @@ class Settings(BaseSettings):
         1,
         ge=1,
         le=64,
-        description="Most chunks, of one job or several, that are solved together, where `SAMPLER` is `fast` (in force, `auto` included); each needs its own memory. `1` is the fastest on a CPU.",
+        description="Most chunks, of one job or several, that are solved together, where `SAMPLER` is `fast` (in force, `auto` included); each needs its own memory. `1` is the fastest on a CPU. In half precision company changes rounding: one seed gives the same bytes with `1` only.",
     )
     batch_wait_ms: float = Field(
         0.0,

@@ -70,7 +70,7 @@ _RESULT = {
     **{f"manifest.{name}": f"as `{name}` of the reply" for name in _SPOKEN},
     "manifest.engine": "what spoke",
     "manifest.device": "on which device, with the GPU's name",
-    "manifest.dtype": "in which precision",
+    "manifest.dtype": "in which precision; in another than `float32`, samples hang in their rounding on who was solved with them (setting `BATCH_CHUNKS`)",
     "manifest.sampler": "`official`: the engine's own code decides; `fast`: the worker's solver, with F5-TTS's arithmetic (setting `SAMPLER`)",
     "manifest.checkpoint": "with which weights",
     "manifest.checkpoint_sha256": "digest of the file that was loaded",
