@@ -56,7 +56,7 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
         engines=engines,
         transcribers=transcribers,
         gpu=SingleOwner(unload=unload, unload_after_s=settings.idle_s),
-        turns=Batcher(clock, make_bounds(settings)),
+        turns=Batcher(clock, make_bounds(settings), free_memory),
         fetch_url=lambda url: fetch_url(url, max_bytes=max_audio_bytes, timeout_s=settings.download_timeout_s),
         clock=clock,
         new_id=new_id,
@@ -124,7 +124,7 @@ def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[],
             expect_available(license_accepted=accepted)  # before anything is fetched
         return checkpoint
 
-    early = Early(lambda name: cache.local(find(name)))
+    early = Early(lambda name: cache.local(find(name)), most=settings.worker_concurrency)
 
     def load(name: str, device: str | None) -> Engine:
         checkpoint = find(name)

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ from cloning.voice import Voice
 
 log = logging.getLogger(__name__)
 
-_PHASES = ("queue", "voice", "transcript", "load", "infer", "encode", "upload")
+_PHASES = ("queue", "voice", "transcript", "load", "infer", "keep", "encode", "upload")
 _POLL_S = 1.0
 
 
@@ -214,28 +214,37 @@ class Generation:
     def _spoken(
         self, device: str | None, reference: Reference, plans: Mapping[EngineName, Plan]
     ) -> tuple[Choice, Samples]:
-        job_id, total = self._claim.job.job_id, len(plans[self._candidates[0].engine].chunks)
+        with ExitStack() as used:
+            candidate, speaker = self._loaded(used, device, len(plans[self._candidates[0].engine].chunks))
+            plan = plans[candidate.engine]
+            if self._failed_engines:  # the start said how many chunks the first engine would have made
+                self._claim.report(0, len(plan.chunks))
+            choice = Choice(candidate, speaker.facts, dict(self._failed_engines))
+            task = Task(self._claim.job, reference, candidate.parameters, plan)
+            return choice, chunk_by_chunk(self._asker, speaker, task, self._before_chunk)
+
+    def _loaded(self, used: ExitStack, device: str | None, total: int) -> tuple[Candidate, Speaker]:
+        """The first engine that can be used; its weights are in use until `used` ends."""
+        job_id = self._claim.job.job_id
 
         def load(one: Candidate) -> Speaker:
+            weights = (one.checkpoint, device)
+
             def loaded() -> Speaker:
                 self._begin(total)
                 return Speaker(self._service, one.checkpoint, device, self._before_step, job=job_id)
 
-            return self._asker.do("load", [Piece((one.checkpoint, device), 0.0, loaded)])[0]
+            used.close()  # of the one before
+            used.enter_context(self._service.turns.using(weights))
+            return self._asker.do("load", [Piece(weights, 0.0, loaded)])[0]
 
-        candidate, speaker = first_usable(
+        return first_usable(
             self._candidates,
             load,
             failed=self._failed_engines,
             forget=lambda: self._service.on_gpu(lambda: self._service.engines.unload(forget=True)),
             job=job_id,
         )
-        plan = plans[candidate.engine]
-        if self._failed_engines:  # the start said how many chunks the first engine would have made
-            self._claim.report(0, len(plan.chunks))
-        choice = Choice(candidate, speaker.facts, dict(self._failed_engines))
-        task = Task(self._claim.job, reference, candidate.parameters, plan)
-        return choice, chunk_by_chunk(self._asker, speaker, task, self._before_chunk)
 
     def _begin(self, total: int) -> None:
         """The GPU is ours for the first time."""

@@ -236,7 +236,11 @@ class SpeaksMany(Protocol):
     """An engine that solves several utterances together."""
 
     def speak_many(self, utterances: Sequence[Utterance]) -> list[Samples | Exception]:
-        """What `Engine.speak` gives or raises for each, in order; who shares the call changes no samples. Raises what fails all."""
+        """
+        What `Engine.speak` gives or raises for each, in order. Raises what fails all.
+
+        Who shares the call changes no samples in float32; in half precision they are equal but for rounding.
+        """
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,7 @@ class Speaker:
             run=lambda: self.speak(reference, chunk, parameters),
             utterance=utterance,
             together=self._speak_many if utterance else None,
+            kin=self.facts,
         )
 
     def speak(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> Samples:

@@ -99,7 +99,10 @@ class Generate(Request):
         default=False, description="let the CPU hear and speak, slowly, where the GPU can't; reply and manifest say so"
     )
     seed: int | None = Field(
-        None, ge=0, le=2**63 - 1, description="same seed, same samples; unset: drawn, and reported"
+        None,
+        ge=0,
+        le=2**63 - 1,
+        description="same seed, same samples (in half precision with `BATCH_CHUNKS` over 1: but for rounding); unset: drawn, and reported",
     )
     speed: float | None = Field(
         None, ge=0.3, le=2.0, description="speaking rate; 2 is twice as fast; not beside `fix_duration`"

@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     )
     low_vram: bool = Field(
         default=False,
-        description="`1` for a small GPU: no two models share its memory, and their weights leave it after each piece of work, or after `UNLOAD_AFTER_S` if that is set.",
+        description="`1` for a small GPU: no two models share its memory, and their weights leave it after the job (with several at once, after the last), or after `UNLOAD_AFTER_S` if that is set.",
     )
     unload_after_s: float | None = Field(
         None,
@@ -111,13 +111,13 @@ class Settings(BaseSettings):
         1,
         ge=1,
         le=64,
-        description="Most chunks, of one job or several, that are solved together, where `SAMPLER` is `fast` (in force, `auto` included); each needs its own memory. `1` is the fastest on a CPU.",
+        description="Most chunks, of one job or several, that are solved together, where `SAMPLER` is `fast` (in force, `auto` included); each needs its own memory. `1` is the fastest on a CPU. In half precision company changes rounding: one seed gives the same bytes with `1` only.",
     )
     batch_wait_ms: float = Field(
         0.0,
         ge=0,
-        le=10_000,
-        description="Longest time that a chunk waits for others to be solved with it, in milliseconds. What waits for the GPU already goes together at `0` too.",
+        le=500,
+        description="Longest time that a chunk waits for others to be solved with it, in milliseconds, at most 500: the GPU idles meanwhile. What waits for the GPU already goes together at `0` too.",
     )
 
     worker_concurrency: int = Field(

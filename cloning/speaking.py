@@ -11,7 +11,7 @@ from cloning.ports import Parameters, Reference, Samples, Value
 from cloning.recovery import Speaker
 from cloning.service import Call, Service
 from cloning.synthesis import checked, joined
-from cloning.turns import Piece
+from cloning.turns import Piece, Span, covered
 
 
 @dataclass
@@ -39,19 +39,34 @@ class Asker:
         pieces: Sequence[Piece[Value]],
         tell: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
     ) -> list[Value]:
-        """What the pieces make. The time of their own turns is the phase's, the rest counts as `queue`. Raises as `Turns.do`."""
-        begun, own = self.service.clock.monotonic(), list[float]()
+        """
+        What the pieces make. The time of their own turns is the phase's, what telling takes besides is `keep`, the rest `queue`.
+
+        Raises as `Turns.do`.
+        """
+        monotonic = self.service.clock.monotonic
+        begun, own, told = monotonic(), list[Span](), list[Span]()
+
+        def timed(done: Sequence[tuple[int, Value]]) -> None:
+            since = monotonic()
+            try:
+                tell(done)
+            finally:
+                told.append((since, monotonic()))
+
         try:
             return self.service.turns.do(
                 pieces,
                 turn=lambda work: self.service.on_gpu(work, stopped=self.call.stopped),
                 check=self.check,
-                tell=tell,
-                spent=lambda span: own.append(span[1] - span[0]),
+                tell=timed,
+                spent=own.append,
             )
         finally:
-            self.watch.add(phase, sum(own))
-            self.watch.add("queue", self.service.clock.monotonic() - begun - sum(own))
+            busy = covered(own + told)
+            self.watch.add(phase, covered(own))
+            self.watch.add("keep", busy - covered(own))
+            self.watch.add("queue", max(0.0, monotonic() - begun - busy))
 
 
 @dataclass(frozen=True)

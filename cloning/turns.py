@@ -1,6 +1,7 @@
 """Pieces of work that take turns on the GPU, and the queue of them (engines.batching.Batcher)."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Generic, Protocol
 
@@ -10,6 +11,15 @@ Span = tuple[float, float]
 """Begin and end, by a monotonic clock in seconds."""
 
 
+def covered(spans: Iterable[Span]) -> float:
+    """The seconds that lie in any of them."""
+    total, until = 0.0, float("-inf")
+    for begin, end in sorted(spans):
+        total += max(0.0, end - max(begin, until))
+        until = max(until, end)
+    return total
+
+
 @dataclass(frozen=True)
 class Piece(Generic[Value]):
     """
@@ -17,7 +27,8 @@ class Piece(Generic[Value]):
 
     `weights` tells whose model it needs, `seconds` how long reference and speech are together (0: no speech). `run` does it alone,
     with all that helps against a failure of the device. Where there is an `utterance`, `together` may be given it with those of
-    other pieces for the same weights; what it gives for each is what `run` would have given, or the exception.
+    other pieces of its `kin` for the same weights (there may be other files behind one name by now); what it gives for each is what
+    `run` would have given (in half precision: but for rounding), or the exception.
     """
 
     weights: Hashable
@@ -25,10 +36,14 @@ class Piece(Generic[Value]):
     run: Callable[[], Value]
     utterance: Utterance | None = None
     together: Callable[[Sequence[Utterance]], Sequence[Value | Exception]] | None = None
+    kin: Hashable = None
 
 
 class Turns(Protocol):
     """The queue of pieces of all jobs."""
+
+    def using(self, weights: Hashable) -> AbstractContextManager[None]:
+        """Within the block more pieces for these weights are to come: they stay in between, unless others wait for long."""
 
     def do(
         self,
@@ -43,6 +58,7 @@ class Turns(Protocol):
         What each piece makes, in order; pieces of others may be done between them, and by the `turn` that this asker takes.
 
         `turn` runs work in the GPU's thread, `check` may raise to give up while others are served, `tell` learns of pieces (by
-        index) as soon as they are done, and `spent` of the turns they took; these three are called in the asker's own thread.
+        index) as soon as they are done, and `spent` at the end of each turn that they were in, failed ones too, once; these three are
+        called in the asker's own thread.
         Raises what the first piece to fail raised.
         """

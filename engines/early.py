@@ -21,6 +21,10 @@ class _Flight(Generic[Value]):
     def is_over(self) -> bool:
         return bool(self._outcome)
 
+    @property
+    def has_failed(self) -> bool:
+        return any(isinstance(outcome, BaseException) for outcome in self._outcome)
+
     def result(self) -> Value:
         """Waits; raises what the fetch raised."""
         self._thread.join()
@@ -40,19 +44,24 @@ class Early(Generic[Value]):
     """
     Fetches by name, some of them begun ahead.
 
-    Who takes a thing that is on its way waits for that fetch; there is no second one. What was fetched for nobody is let go at the
+    Who takes a thing that is on its way waits for that fetch; there is no second one. The last `most` that came are kept until they
+    are taken, for whoever began one may have to wait for something else first; what else was fetched for nobody is let go at the
     next `begin`, and fetched (or looked at) anew when it is wanted. Any thread may ask.
     """
 
-    def __init__(self, fetch: Callable[[str], Value]) -> None:
+    def __init__(self, fetch: Callable[[str], Value], *, most: int = 1) -> None:
         self._fetch = fetch
+        self._most = most
         self._lock = threading.Lock()
         self._flights: dict[str, _Flight[Value]] = {}
 
     def begin(self, name: str) -> None:
-        """Fetch beside what the caller does. What it raises is raised by `take`."""
+        """Fetch beside what the caller does, or look anew at what is there. What it raises is raised by `take`."""
         with self._lock:
-            self._flights = {known: flight for known, flight in self._flights.items() if not flight.is_over}
+            over = [known for known, flight in self._flights.items() if flight.is_over]
+            kept = [known for known in over if known != name and not self._flights[known].has_failed][-self._most :]
+            for known in set(over) - set(kept):
+                del self._flights[known]
             if name not in self._flights:
                 self._flights[name] = _Flight(name, self._fetch)
 

@@ -137,9 +137,10 @@ class F5Engine:
 
     def speak_many(self, utterances: Sequence[Utterance], *, frugal: bool = False) -> list[Samples | Exception]:
         """
-        What `speak` gives for each, in order, or the exception that it raises; an utterance's samples don't depend on the others.
+        What `speak` gives for each, in order, or the exception that it raises; its samples are equal but for rounding.
 
-        Solved together on the fast path, where what fails all is raised; one by one on the official one.
+        Solved together on the fast path, where what fails all is raised; one by one on the official one. In float32, and on the
+        official path, an utterance's samples don't depend on the others at all.
         """
         if self._weights.parked:
             self._weights.check()

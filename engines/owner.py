@@ -67,8 +67,8 @@ class SingleOwner:
             try:
                 return future.result(timeout=_LOOK_S)
             except TimeoutError:
-                if future.done():  # the work's own
-                    raise
+                if future.done():  # meanwhile, or it is the work's own
+                    return future.result()
                 if stopped is not None and stopped.is_set() and future.cancel():
                     raise Interrupted("the job was stopped while it waited for the GPU") from None
 

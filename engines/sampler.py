@@ -228,6 +228,7 @@ class _Run:
                 self.before_step()
             except Exception as error:  # noqa: BLE001 - it is its asker's, and raised there; the others go on
                 self.failure = error
+                self.inputs, self.y = [], self.y.new_empty(0)  # the error holds this frame, and that this run
         return self.failure is None
 
     def outcome(self) -> "Tensor | Exception":

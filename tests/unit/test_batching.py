@@ -3,8 +3,10 @@
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -14,11 +16,11 @@ import pytest
 
 from cloning.clock import SystemClock
 from cloning.errors import DeviceMismatch, GpuOutOfMemory, Interrupted, WorkerUnfit
-from cloning.ports import F5Parameters, Reference, Samples, Utterance
+from cloning.ports import Clock, F5Parameters, Reference, Samples, Utterance
 from cloning.turns import Piece, Span
 from engines.batching import SWITCH_S, Batcher, Bounds
 from engines.owner import SingleOwner
-from tests.fakes import ToneEngine
+from tests.fakes import ManualClock, ToneEngine
 
 REFERENCE = Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0)
 WIDE = Bounds(chunks=16, seconds=1000.0)
@@ -59,9 +61,9 @@ class Recorder(ToneEngine):
 class Desk:
     """A batcher whose GPU is held until all askers are in the queue."""
 
-    def __init__(self, bounds: Bounds = WIDE) -> None:
+    def __init__(self, bounds: Bounds = WIDE, clock: Clock | None = None, **more: Any) -> None:
         self.gpu = SingleOwner()
-        self.batcher = Batcher(SystemClock(), bounds)
+        self.batcher = Batcher(clock or SystemClock(), bounds, **more)
         self._pool = ThreadPoolExecutor(32)
         self._free = Event()
         self._pool.submit(self.gpu.run, self._free.wait)
@@ -192,6 +194,95 @@ def test_other_weights_are_not_kept_waiting_for_ever() -> None:
     assert speaker.batches[0] == ["other"]
 
 
+def wait_for_rounds(rounds: Sequence[int], *futures: "Future[Any]") -> None:
+    """Until an asker has looked in vain for a whole round (its `check` fills `rounds`), or is answered."""
+    deadline = time.monotonic() + 10
+    while len(rounds) < 2 and not any(future.done() for future in futures):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_weights_in_use_stay_while_their_job_is_busy_elsewhere() -> None:
+    """Between its load and its chunks a job has no piece in the queue; another's load waits, and each is loaded once."""
+    desk, speaker, rounds = Desk(Bounds(chunks=1, seconds=22.0)), Recorder(), list[int]()
+    desk.open()
+
+    with desk.batcher.using("here"):
+        desk.do([piece(speaker, "mine 0", 0.0)])
+        other = desk.ask(1, piece(speaker, "other", 0.0, weights="there"), check=lambda: rounds.append(1))
+        wait_for_rounds(rounds, other)
+        desk.do([piece(speaker, "mine 1")])
+    other.result(timeout=10)
+    desk.close()
+
+    assert speaker.batches == [["mine 0"], ["mine 1"], ["other"]]
+
+
+def test_weights_in_use_are_not_waited_for_beyond_the_time_of_a_switch() -> None:
+    """A job that stays away too long finds the other's weights; nobody hangs."""
+    clock = ManualClock()
+    desk, speaker, rounds = Desk(Bounds(chunks=1, seconds=22.0), clock), Recorder(), list[int]()
+    desk.open()
+
+    with desk.batcher.using("here"):
+        desk.do([piece(speaker, "mine 0", 0.0)])
+        other = desk.ask(1, piece(speaker, "other", weights="there"), check=lambda: rounds.append(1))
+        wait_for_rounds(rounds, other)
+        clock.advance(SWITCH_S)
+        other.result(timeout=10)
+    desk.close()
+
+    assert speaker.batches == [["mine 0"], ["other"]]
+
+
+def test_who_waits_for_weights_in_use_does_not_keep_their_own_job_waiting() -> None:
+    """Due before a long chunk of the weights in use, but not due yet: the long one goes."""
+    desk, speaker = Desk(Bounds(chunks=1, seconds=22.0), ManualClock()), Recorder()
+    desk.batcher._weights = "here"
+
+    with desk.batcher.using("here"):
+        other = desk.ask(1, piece(speaker, "other", 0.0, weights="there"))
+        mine = desk.ask(2, piece(speaker, "mine", SWITCH_S + 1.0))
+        desk.open()
+        mine.result(timeout=10)
+    other.result(timeout=10)
+    desk.close()
+
+    assert speaker.batches == [["mine"], ["other"]]
+
+
+def test_who_fails_while_it_uses_weights_lets_go_of_them() -> None:
+    """The one who waits for other weights goes on at once, though the clock stands still."""
+    desk, speaker = Desk(Bounds(chunks=1, seconds=22.0), ManualClock()), Recorder()
+    desk.open()
+
+    def fail(_: object) -> None:
+        raise Interrupted("enough")
+
+    with pytest.raises(Interrupted), desk.batcher.using("here"):
+        desk.do([piece(speaker, "mine")], tell=fail)
+
+    assert len(desk.do([piece(speaker, "other", weights="there")])) == 1
+    desk.close()
+
+
+def test_who_waits_for_weights_in_use_can_be_stopped() -> None:
+    """It asks whether it is still wanted, and leaves nothing behind."""
+    desk, speaker = Desk(Bounds(chunks=1, seconds=22.0), ManualClock()), Recorder()
+    desk.open()
+
+    def check() -> None:
+        raise Interrupted("enough")
+
+    with desk.batcher.using("here"):
+        desk.do([piece(speaker, "mine")])
+        with pytest.raises(Interrupted, match="enough"):
+            desk.do([piece(speaker, "other", weights="there")], check=check)
+    desk.close()
+
+    assert (speaker.batches, desk.batcher._waiting) == ([["mine"]], [])
+
+
 def test_only_those_with_the_same_steps_go_together(desk: Desk) -> None:
     """Steps, guidance and sway decide; loudness and speed don't."""
     speaker = Recorder()
@@ -218,6 +309,17 @@ def test_weights_are_not_mixed(desk: Desk) -> None:
     [future.result(timeout=10) for future in futures]
 
     assert (here.batches, there.batches) == ([["here"]], [["there"]])
+
+
+def test_pieces_of_two_kinds_are_not_mixed(desk: Desk) -> None:
+    """One name and one device, but other files behind them: who goes first must not answer for the other."""
+    speaker = Recorder()
+    pieces = [replace(piece(speaker, kind), kin=kind) for kind in ("old", "new", "new")]
+
+    desk.open()
+    desk.do(pieces)
+
+    assert speaker.batches == [["old"], ["new", "new"]]
 
 
 def test_what_can_not_be_gathered_goes_alone(desk: Desk) -> None:
@@ -267,6 +369,88 @@ def test_a_batch_that_fails_together_is_tried_one_by_one(desk: Desk, failure: Ex
     with pytest.raises(type(failure)):
         futures[1].result(timeout=10)
     assert speaker.batches == [["good", "bad"], ["good"], ["bad"]]
+
+
+class Tensors:
+    """What a failed batch had on the device."""
+
+
+def test_what_a_failed_batch_held_is_gone_before_its_pieces_are_tried() -> None:
+    """Its frames and its exception hold each other; then what is cached goes back to the device too."""
+    held, seen = list["weakref.ref[Tensors]"](), list[object]()
+    desk = Desk(WIDE, free=lambda: seen.append("free"))
+    desk.open()
+
+    def together(_: Sequence[Utterance]) -> list[Samples | Exception]:
+        tensors = Tensors()
+        held.append(weakref.ref(tensors))
+        failure = GpuOutOfMemory("too much")  # which this frame holds, and its traceback the frame
+        raise failure
+
+    def alone() -> Samples:
+        seen.append(held[0]())
+        return np.ones(1, np.float32)
+
+    desk.do([Piece("here", 5.0, alone, utterance("text"), together) for _ in range(2)])
+    desk.close()
+
+    assert seen == ["free", None, None]
+
+
+@pytest.mark.parametrize("failure", [WorkerUnfit("illegal access"), RuntimeError("a bug")])
+def test_a_device_that_can_not_be_emptied_is_everybodys_failure(failure: Exception) -> None:
+    """Nobody hangs, and nothing is tried again."""
+
+    def fail() -> None:
+        raise failure
+
+    desk, speaker = Desk(WIDE, free=fail), Recorder(most=1)
+    futures = [desk.ask(n + 1, piece(speaker, "text")) for n in range(2)]
+    desk.open()
+
+    for future in futures:
+        with pytest.raises(type(failure), match=str(failure)):
+            future.result(timeout=10)
+    desk.close()
+    assert speaker.batches == [["text", "text"]]
+
+
+def test_an_engine_that_answers_too_few_is_asked_one_by_one() -> None:
+    """Whose the answers are is unknown: none is used, and nobody waits for ever."""
+    desk, speaker = Desk(), Recorder()
+    desk.open()
+
+    def together(utterances: Sequence[Utterance]) -> list[Samples | Exception]:
+        return speaker.speak_many(utterances)[1:]
+
+    work = desk._pool.submit(desk.do, [replace(piece(speaker, text), together=together) for text in ("one", "two")])
+
+    assert len(work.result(timeout=10)) == 2
+    assert speaker.batches == [["one", "two"], ["one"], ["two"]]
+    desk.close()
+
+
+def test_too_little_memory_for_a_batch_is_learned_from(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """The next ones have half as many, for as long as the process lives; the log is told once."""
+    speaker = Recorder(most=2)
+    desk.open()
+
+    desk.do([piece(speaker, "text") for _ in range(4)])
+    desk.do([piece(speaker, "text") for _ in range(4)])
+
+    assert [len(batch) for batch in speaker.batches] == [4, 1, 1, 1, 1, 2, 2]
+    assert [entry.__dict__["chunks"] for entry in caplog.records if entry.message == "batch.bounded"] == [2]
+
+
+def test_another_failure_of_a_batch_bounds_nothing(desk: Desk) -> None:
+    """A model astray is loaded again, and has the same memory."""
+    speaker = Recorder(most=1, failure=DeviceMismatch("astray"))
+    desk.open()
+
+    desk.do([piece(speaker, "text") for _ in range(2)])
+    desk.do([piece(speaker, "text") for _ in range(2)])
+
+    assert [len(batch) for batch in speaker.batches] == [2, 1, 1, 2, 1, 1]
 
 
 def test_one_of_a_batch_that_has_no_memory_is_tried_alone(desk: Desk) -> None:
@@ -375,6 +559,26 @@ def test_a_chunk_may_wait_for_company() -> None:
     desk.close()
 
     assert sorted(speaker.batches[0]) == ["one", "two"]
+
+
+def test_nobody_waits_for_company_that_has_gone() -> None:
+    """The one whose chunk was to go next gives up: what is behind it goes at once."""
+    desk, speaker, given_up = Desk(Bounds(chunks=2, seconds=1000.0, wait_s=20.0)), Recorder(), Event()
+
+    def check() -> None:
+        if given_up.is_set():
+            raise Interrupted("enough")
+
+    leads = desk.ask(1, Piece("here", 30.0, lambda: speaker.alone(utterance("leads"))))
+    gone = desk.ask(2, piece(speaker, "gone"), check=check)
+    desk.open()
+    given_up.set()
+
+    with pytest.raises(Interrupted, match="enough"):
+        gone.result(timeout=10)
+    assert len(leads.result(timeout=10)) == 1
+    assert speaker.batches == [["leads"]]
+    desk.close()
 
 
 def test_many_askers_are_all_answered() -> None:

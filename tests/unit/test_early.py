@@ -71,8 +71,25 @@ def test_what_nobody_begun_is_fetched_by_who_needs_it() -> None:
     assert threads == [threading.current_thread().name]
 
 
+def begin_and_end(early: Early[Thing], name: str) -> None:
+    early.begin(name)
+    early._flights[name]._thread.join(PATIENCE_S)
+
+
+def test_what_is_there_is_kept_for_who_will_take_it() -> None:
+    """A job may wait for the GPU long after its files have come, and others begin to fetch theirs: each is fetched once."""
+    slow = Slow()
+    slow.go_on.set()
+    early = Early(slow, most=2)
+
+    begin_and_end(early, "one")
+    begin_and_end(early, "two")
+
+    assert (early.take("one").name, early.take("two").name, slow.begun) == ("one", "two", ["one", "two"])
+
+
 def test_what_was_fetched_for_nobody_is_let_go() -> None:
-    """At the next beginning, of whatever name: no file is held for a job that is gone."""
+    """The oldest first, when more have been fetched than jobs can wait: no file is held for ever for a job that is gone."""
     things: list[weakref.ref[Thing]] = []
 
     def fetch(name: str) -> Thing:
@@ -80,16 +97,39 @@ def test_what_was_fetched_for_nobody_is_let_go() -> None:
         things.append(weakref.ref(thing))
         return thing
 
-    early = Early(fetch)
-    early.begin("one")
-    flight = early._flights["one"]
-    flight._thread.join(PATIENCE_S)
-    del flight
-    early.begin("two")
-    early.take("two")
+    early = Early(fetch, most=1)
+    for name in ("one", "two", "three"):
+        begin_and_end(early, name)
     gc.collect()
 
-    assert things[0]() is None
+    assert [thing() is None for thing in things] == [True, False, False]
+
+
+def test_what_is_there_is_looked_at_anew_for_the_next_who_begins() -> None:
+    """The files behind a name may have been replaced since."""
+    slow = Slow()
+    slow.go_on.set()
+    early = Early(slow, most=2)
+
+    begin_and_end(early, "one")
+    begin_and_end(early, "one")
+    early.take("one")
+
+    assert slow.begun == ["one", "one"]
+
+
+def test_an_old_failure_is_not_kept() -> None:
+    """The next who begins anything forgets it: who takes then tries again."""
+    slow = Slow()
+    slow.go_on.set()
+    slow.failure = OSError("no such bucket")
+    early = Early(slow, most=2)
+    begin_and_end(early, "one")
+    slow.failure = None
+
+    begin_and_end(early, "two")
+
+    assert early.take("one").name == "one"
 
 
 def test_a_fetch_keeps_no_process_alive() -> None:

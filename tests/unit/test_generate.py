@@ -95,7 +95,17 @@ def test_every_applied_value_is_told(service: Service, anna: str, engine: ToneEn
     assert {name: told[name] for name in asked if name != "fix_duration"} == {
         k: v for k, v in asked.items() if k != "fix_duration"
     }
-    assert set(reply["timings"]) == {"queue", "voice", "transcript", "load", "infer", "encode", "upload", "total"}
+    assert set(reply["timings"]) == {
+        "queue",
+        "voice",
+        "transcript",
+        "load",
+        "infer",
+        "keep",
+        "encode",
+        "upload",
+        "total",
+    }
     assert (reply["manifest"]["engine"], reply["manifest"]["checkpoint_license"]) == ("tone", "none")
 
 

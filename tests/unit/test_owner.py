@@ -1,12 +1,17 @@
 """The GPU's one thread: turns in order, and an empty GPU when nobody comes."""
 
+import concurrent.futures
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from cloning.errors import Interrupted
 from engines.owner import SingleOwner, start_timer
+
+PATIENCE_S = 30
 
 
 class Timers:
@@ -127,6 +132,56 @@ def test_who_is_stopped_while_waiting_never_has_a_turn() -> None:
     thread.join()
 
     assert done == []
+
+
+class Late(ThreadPoolExecutor):
+    """Its work ends just after whoever waits for it has given up for the moment, and before that one looks again."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        waited = threading.Event()
+
+        class Slow(Future[Any]):
+            def result(self, timeout: float | None = None) -> Any:
+                if timeout is None or waited.is_set():
+                    return super().result(timeout)
+                waited.set()
+                concurrent.futures.wait([self], PATIENCE_S)
+                raise TimeoutError
+
+        future = Slow()
+
+        def work() -> None:
+            assert waited.wait(PATIENCE_S)
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except Exception as error:  # noqa: BLE001 - as an executor does
+                future.set_exception(error)
+
+        super().submit(work)
+        return future
+
+
+@pytest.fixture
+def late() -> Iterator[SingleOwner]:
+    owner = SingleOwner()
+    with Late(1) as executor:
+        owner._executor = executor
+        yield owner
+
+
+def test_work_that_ends_as_the_wait_for_it_does_has_succeeded(late: SingleOwner) -> None:
+    """The wait's own TimeoutError is nobody's failure."""
+    assert late.run(lambda: 7) == 7
+
+
+def test_a_timeout_of_the_work_is_the_works(late: SingleOwner) -> None:
+    """It is raised as any other failure is."""
+
+    def work() -> None:
+        raise TimeoutError("the bucket")
+
+    with pytest.raises(TimeoutError, match="the bucket"):
+        late.run(work)
 
 
 def test_nothing_is_unloaded_while_somebody_has_more_work() -> None:

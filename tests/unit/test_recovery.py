@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 import torch
 
-from cloning.errors import DeviceUnavailable, ServiceError
-from cloning.ports import Engine, Parameters, Reference, Samples, Transcriber, Utterance, go_on
+from cloning.errors import DeviceUnavailable, Interrupted, ServiceError
+from cloning.planning import Chunk
+from cloning.ports import Engine, F5Parameters, Parameters, Reference, Samples, Transcriber, Utterance, go_on
+from cloning.recovery import Speaker
 from cloning.service import Call, Service
 from engines.batching import Batcher, Bounds
 from engines.faults import translated
@@ -155,6 +157,25 @@ def test_what_fails_together_is_made_one_by_one(world: World, failure: Callable[
     assert engine.batches[0] > 1
     assert helped["audio"]["sha256"] == plain["audio"]["sha256"]
     assert (len(engine.calls) >= engine.batches[0], helped["manifest"]["chunks_frugal"]) == (failure is oom, 0)
+
+
+def test_a_batch_is_of_one_checkpoints_files(world: World) -> None:
+    """Of two speakers of one name the first was loaded from files that are replaced now: the second's engine doesn't speak for it."""
+    world.kind = Gathering
+    older = Speaker(world.service, "one", None)
+    world.service.engines.unload(forget=True)
+    newer = Speaker(world.service, "one", None)
+    world.engines[1].facts = newer.facts = replace(newer.facts, checkpoint_sha256="1" * 64)
+    reference, chunk = (
+        Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0),
+        Chunk(0, "Hello there.", 1, 1.0, None, 2.0),
+    )
+    pieces = [one.piece(reference, chunk, F5Parameters()) for one in (newer, older)]
+
+    with pytest.raises(Interrupted, match="replaced"):
+        Batcher(world.service.clock, Bounds(chunks=2, seconds=44.0)).do(pieces, turn=lambda work: work())
+
+    assert len(world.engines[1].history) == 1
 
 
 def test_a_fatal_failure_of_a_batch_makes_the_worker_unfit(world: World) -> None:

@@ -1,5 +1,7 @@
 """The own solver against CFM.sample, on every kind of DiT that f5-tts can build."""
 
+import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -149,6 +151,31 @@ def test_in_half_precision_company_changes_rounding_alone() -> None:
 def distance(mel: "Tensor", truth: "Tensor") -> float:
     """Root of the mean square, over the root of the truth's."""
     return float((mel.float() - truth).square().mean().sqrt() / truth.square().mean().sqrt())
+
+
+def test_who_stops_lets_go_of_its_memory_while_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it raised keeps its place in the answer, and none of its tensors on the device."""
+    begin, held = Sampler._begin, list["weakref.ref[Tensor]"]()
+    calls, left = list[int](), list[bool]()
+
+    def watched(sampler: Sampler, one: Condition, guidance: Guidance) -> Any:
+        run = begin(sampler, one, guidance)
+        if one.before_step is stop:
+            held.extend(weakref.ref(tensor) for tensor in [*run.inputs, run.y])
+        return run
+
+    def stop() -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise InterruptedError("enough")
+
+    monkeypatch.setattr(Sampler, "_begin", watched)
+    stops, goes_on = replace(condition(), before_step=stop), condition()
+    look = replace(goes_on, before_step=lambda: left.append(any(one() is not None for one in held)))
+    failure, _ = Sampler(make_model()).solve([stops, look], GUIDANCE)
+
+    assert isinstance(failure, InterruptedError)
+    assert (len(held), left) == (3, [True, False, False, False])
 
 
 def test_noise_leaves_the_global_generator_alone() -> None:

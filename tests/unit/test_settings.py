@@ -56,6 +56,7 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LOG_LEVEL", "LOUD"),
         ("REQUIRE_CONSENT", "maybe"),
         ("AWS_ACCESS_KEY_ID", "alone"),
+        ("BATCH_WAIT_MS", "501"),
     ],
 )
 def test_a_bad_setting_is_refused_at_start(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:

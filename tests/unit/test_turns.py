@@ -1,16 +1,18 @@
 """Jobs beside each other on one GPU: whose chunk comes when, and what is done outside of the GPU's thread."""
 
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cloning.errors import ServiceError
-from cloning.ports import Engine
+from cloning.errors import CheckpointUnusable, GpuOutOfMemory, ServiceError
+from cloning.ports import Clock, Engine, F5Parameters, Reference, Utterance, Value, go_on
 from cloning.service import Call, Service
+from cloning.turns import Piece, Span, covered
 from engines.batching import Batcher, Bounds
 from engines.lazy import Lazy
 from engines.owner import SingleOwner
@@ -102,7 +104,7 @@ def test_between_chunks_the_bucket_is_not_asked_from_the_gpus_thread(
 
 
 def test_weights_stay_between_the_chunks_of_a_job(threaded: Service, engine: ToneEngine) -> None:
-    """Unloading after each piece of work (LOW_VRAM) means after the job."""
+    """With LOW_VRAM they leave after the job, and not after each piece of its work."""
     events: list[str] = []
     engine.before_speaking = lambda _: events.append("chunk")
     owner = SingleOwner(unload=lambda: events.append("unload"), unload_after_s=0)
@@ -111,6 +113,77 @@ def test_weights_stay_between_the_chunks_of_a_job(threaded: Service, engine: Ton
     owner.run(lambda: None)  # behind what followed the job
 
     assert events[: len(reply["manifest"]["chunks"]) + 1] == ["chunk"] * len(reply["manifest"]["chunks"]) + ["unload"]
+
+
+class Watched(Batcher):
+    """Calls `look` whenever an asker looks for its turn, in that one's thread."""
+
+    def __init__(self, clock: Clock, look: Callable[[], None]) -> None:
+        super().__init__(clock, Bounds(chunks=1, seconds=22.0))
+        self._look = look
+
+    def do(
+        self,
+        pieces: Sequence[Piece[Value]],
+        *,
+        turn: Callable[[Callable[[], None]], None],
+        check: Callable[[], None] = go_on,
+        tell: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
+        spent: Callable[[Span], None] = lambda _: None,
+    ) -> list[Value]:
+        def looked() -> None:
+            self._look()
+            check()
+
+        return super().do(pieces, turn=turn, check=looked, tell=tell, spent=spent)
+
+
+def test_two_jobs_with_two_checkpoints_load_each_once(threaded: Service, pool: ThreadPoolExecutor) -> None:
+    """The second's load waits while the first is busy with its progress, between its load and its first chunk."""
+    loads: list[str] = []
+    looks: list[int] = []
+    second: list[Future[dict[str, Any]]] = []
+
+    def load(name: str, _: str | None) -> Engine:
+        loads.append(name)
+        return ToneEngine()
+
+    engines = Lazy[Engine](load, check=anything, describe=lambda _: {})
+    service = replace(
+        threaded, engines=engines, turns=Watched(threaded.clock, lambda: looks.append(threading.get_ident()))
+    )
+
+    def progress(_: dict[str, Any]) -> None:
+        if not second:
+            mine = threading.get_ident()
+            second.append(pool.submit(act, service, Call("b"), text=TEXT, voice="anna", checkpoint="other"))
+            wait_until(lambda: len([who for who in looks if who != mine]) > 1 or len(loads) > 1)
+
+    act(service, Call("a", progress), text=TEXT, voice="anna", checkpoint="one")
+    second[0].result(PATIENCE_S)
+
+    assert loads == ["one", "other"]
+
+
+def test_a_job_whose_first_engine_can_not_be_used_is_not_in_its_own_way(threaded: Service, engine: ToneEngine) -> None:
+    """It lets go of the first's weights before it asks for the second's: for the time of a switch it would wait in vain here."""
+    looks: list[int] = []
+
+    def load(name: str, _: str | None) -> Engine:
+        if name != "XTTS_v2":
+            raise CheckpointUnusable("no such file")
+        return engine
+
+    engines = Lazy[Engine](load, check=anything, describe=lambda _: {})
+
+    def look() -> None:
+        looks.append(1)
+        assert len(looks) < 20
+
+    service = replace(threaded, engines=engines, turns=Watched(threaded.clock, look))
+    reply = act(service, Call("j"), text="A short one.", voice="anna", fallback=["xtts"], language="en")
+
+    assert reply["engine_fallback"]
 
 
 def test_one_speech_is_of_one_checkpoint(threaded: Service) -> None:
@@ -144,6 +217,48 @@ def test_queue_and_inference_are_told_apart(threaded: Service, clock: ManualCloc
 
     assert reply["timings"]["infer"] == 3.0 * len(reply["manifest"]["chunks"])
     assert reply["timings"]["queue"] == 0.0
+
+
+def test_telling_the_bucket_is_not_waiting_for_the_gpu(threaded: Service, clock: ManualClock) -> None:
+    """A job that is alone never waits: its progress takes its time, and that is `keep`."""
+    told: list[int] = []
+
+    def progress(_: dict[str, Any]) -> None:
+        told.append(1)
+        clock.advance(0.5)
+
+    timings = act(threaded, Call("j", progress), text=TEXT, voice="anna")["timings"]
+
+    assert len(told) > 1
+    assert (timings["queue"], timings["keep"]) == (
+        0.0,
+        0.5 * (len(told) - 1),
+    )  # the first is told before the first chunk
+
+
+def test_a_turn_that_failed_for_all_is_the_jobs_own(threaded: Service, clock: ManualClock) -> None:
+    """The model worked for it, though in vain: `infer`, once for all of its chunks, and not `queue`."""
+    turns = Batcher(clock, Bounds(chunks=3, seconds=66.0))
+    spans: list[Span] = []
+
+    def together(_: Sequence[Utterance]) -> list[float]:
+        clock.advance(8.0)
+        raise GpuOutOfMemory("too much")
+
+    one = Utterance(Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0), "text", 0, F5Parameters())
+    pieces = [Piece("here", 5.0, lambda: clock.advance(2.0), one, together) for _ in range(3)]
+    turns.do(pieces, turn=threaded.gpu.run, spent=spans.append)
+
+    assert sorted(end - begin for begin, end in spans) == [2.0, 2.0, 2.0, 8.0]
+
+
+@pytest.mark.parametrize(
+    ("spans", "seconds"),
+    [([], 0.0), ([(1.0, 3.0), (5.0, 6.0)], 3.0), ([(5.0, 9.0), (1.0, 7.0), (2.0, 3.0)], 8.0)],
+)
+def test_seconds_that_overlap_count_once(spans: list[Span], seconds: float) -> None:
+    """One job's chunk may be in another's turn while the job tells of the one before."""
+    assert covered(spans) == seconds
 
 
 def test_the_checkpoints_files_come_while_the_voice_is_heard(service: Service, human_wav: bytes) -> None:
