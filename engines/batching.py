@@ -1,9 +1,10 @@
 """
 The GPU's work in turns: pieces of several jobs, the most urgent first, and some of them together. No torch here.
 
-Who has work puts its pieces into the queue. One of those who wait leads: it asks the GPU's owner for one turn after another, until
-its own pieces are done; then another leads. A turn does what is most urgent by then, whoever brought it. So jobs take turns piece
-by piece, whoever is done goes on at once, and whoever tells a bucket about it doesn't keep the GPU.
+Who has work puts its pieces into the queue. One of those who wait leads: a thread in its name asks the GPU's owner for one turn after
+another, until its own pieces are done; then another leads. A turn does what is most urgent by then, whoever brought it. So jobs take
+turns piece by piece, whoever is done goes on at once, and whoever tells a bucket about a piece doesn't keep the GPU: its next
+one is made meanwhile.
 
 Urgent is what should be done first: a job is owed its next piece within that piece's own length, counted from its last one. A short
 piece overtakes long ones, and no long one waits for ever. Pieces for weights that are not the last ones used are due SWITCH_S later,
@@ -18,6 +19,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -33,6 +35,9 @@ Value = TypeVar("Value")
 SWITCH_S = 30.0
 _LOOK_S = 0.2
 _MUCH_LONGER = 1.5
+# Turns that an asker may not have come for when its next piece begins. One may just have ended; with more, what is told of a job (and
+# kept for who takes it over) would fall behind, and a cancel be seen late.
+_MOST_AHEAD = 1
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,18 @@ class Bounds:
     chunks: int
     seconds: float
     wait_s: float = 0.0
+
+
+@dataclass(eq=False)
+class _Lead:
+    """One asker's part in leading: until it leaves, turns are asked for in its name; and how that failed."""
+
+    is_here: bool = True
+    failure: BaseException | None = None
+
+    def check(self) -> None:
+        if self.failure is not None:
+            raise self.failure
 
 
 class Batcher:
@@ -54,6 +71,7 @@ class Batcher:
         self._waiting: list[Ticket[Any]] = []  # in the order of each line
         self._changed = threading.Condition()
         self._is_led = False
+        self._leads = ThreadPoolExecutor(1, thread_name_prefix="turns")
         self._weights: Hashable = None
         self._users = Counter[Hashable]()
 
@@ -84,7 +102,7 @@ class Batcher:
         Raises what the first piece to fail raised, and what `turn`, `check` and `tell` raise; nothing of these pieces is in the
         queue or in a turn then.
         """
-        now = self._clock.monotonic()
+        now, lead = self._clock.monotonic(), _Lead()
         line = Line(now)
         tickets = [Ticket(piece, line, now) for piece in pieces]
         with self._changed:
@@ -93,37 +111,62 @@ class Batcher:
         try:
             untold = dict(enumerate(tickets))
             while untold:
-                if not _tell(untold, tell):
+                done = self._fetch(untold, line)
+                self._lead_on(tickets, lead, turn)
+                if done:
+                    _tell(done, tell)
+                else:
                     check()
-                    self._wait_or_lead(tickets, list(untold.values()), turn)
+                    lead.check()
+                    self._wait(tickets, lead)
         finally:
+            lead.is_here = False
             self._leave(tickets)
             for span in {span for ticket in tickets for span in ticket.spans}:
                 spent(span)
         return [ticket.result() for ticket in tickets]
 
-    def _wait_or_lead(
-        self, mine: Sequence[Ticket[Any]], untold: Sequence[Ticket[Any]], turn: Callable[[Callable[[], None]], None]
-    ) -> None:
-        """Until one of ours is done, or it is time for `check`; a turn of all the askers' if nobody else asks for it."""
+    def _wait(self, mine: Sequence[Ticket[Any]], lead: _Lead) -> None:
+        """Until one of ours is done, or nobody leads; or it is time for `check`."""
 
-        def any_done() -> bool:
-            return any(ticket.is_done for ticket in untold)
-
-        def may_lead() -> bool:
-            return not self._is_led and any(ticket.waits for ticket in mine) and bool(self._most_urgent())
+        def has_news() -> bool:
+            return lead.failure is not None or mine[0].line.unfetched > 0 or self._may_lead(mine)
 
         with self._changed:
-            self._changed.wait_for(lambda: any_done() or may_lead(), _LOOK_S)
-            if any_done() or not may_lead():
-                return
-            self._is_led = True
+            self._changed.wait_for(has_news, _LOOK_S)
+
+    def _lead_on(self, mine: Sequence[Ticket[Any]], lead: _Lead, turn: Callable[[Callable[[], None]], None]) -> None:
+        """If nobody leads, we do."""
+        with self._changed:
+            if self._may_lead(mine):
+                self._leads.submit(self._go_ahead, lead, turn)
+                self._is_led = True
+
+    def _may_lead(self, mine: Sequence[Ticket[Any]]) -> bool:
+        return not self._is_led and any(ticket.waits for ticket in mine) and bool(self._most_urgent())
+
+    def _go_ahead(self, lead: _Lead, turn: Callable[[Callable[[], None]], None]) -> None:
+        """Turn after turn, in a thread beside the asker's."""
         try:
-            turn(self._turn)
+            while lead.is_here and self._has_work():
+                turn(self._turn)
+        except BaseException as error:  # noqa: BLE001 - it is the asker's, and raised there
+            lead.failure = error
         finally:
             with self._changed:
                 self._is_led = False
                 self._changed.notify_all()
+
+    def _has_work(self) -> bool:
+        with self._changed:
+            return bool(self._most_urgent())
+
+    def _fetch(self, untold: dict[int, Ticket[Value]], line: Line) -> dict[int, Ticket[Value]]:
+        """Those that are done, out of the untold ones; the line's next piece may begin."""
+        with self._changed:
+            line.unfetched = 0
+            self._changed.notify_all()
+            return {index: untold.pop(index) for index in list(untold) if untold[index].is_done}
 
     def _leave(self, tickets: Sequence[Ticket[Any]]) -> None:
         """What waits is withdrawn; what is in another's turn ends first, for it works for the asker."""
@@ -195,7 +238,10 @@ class Batcher:
                     again.append(ticket)
                 else:
                     ticket.line.since = now
+                    ticket.line.has_failed |= isinstance(outcome, BaseException)
                     ticket.outcome.append(outcome)
+            for line in {ticket.line for ticket in batch}:
+                line.unfetched += 1
             self._waiting = again + self._waiting
             self._changed.notify_all()
 
@@ -216,7 +262,7 @@ class Batcher:
         return batch
 
     def _by_urgency(self) -> list[Ticket[Any]]:
-        """Those that wait, without those that would drive out weights in use before the time of a switch is over."""
+        """Those that wait and may begin: not those far ahead of their asker, nor what would drive out weights in use too early."""
         now = self._clock.monotonic()
         are_used = self._weights in self._users
         due: dict[Ticket[Any], float] = {}
@@ -224,7 +270,8 @@ class Batcher:
         for ticket in self._waiting:
             owed[ticket.line] = owed.get(ticket.line, ticket.line.since) + ticket.piece.seconds
             is_other = self._weights is not None and ticket.piece.weights != self._weights
-            if is_other and are_used and now < ticket.line.since + SWITCH_S:
+            is_early = is_other and are_used and now < ticket.line.since + SWITCH_S
+            if is_early or ticket.line.unfetched > _MOST_AHEAD or ticket.line.has_failed:
                 continue
             due[ticket] = owed[ticket.line] + (SWITCH_S if is_other else 0.0)
         return sorted(due, key=lambda ticket: due[ticket])
@@ -233,12 +280,10 @@ class Batcher:
 _WITHDRAWN = RuntimeError("a piece of work was withdrawn")
 
 
-def _tell(untold: "dict[int, Ticket[Value]]", tell: Callable[[Sequence[tuple[int, Value]]], None]) -> bool:
-    """Whether any were done; they are told, and then the first failure among them is raised."""
-    done = {index: untold.pop(index) for index in list(untold) if untold[index].is_done}
+def _tell(done: "dict[int, Ticket[Value]]", tell: Callable[[Sequence[tuple[int, Value]]], None]) -> None:
+    """They are told, and then the first failure among them is raised."""
     good = [(index, ticket) for index, ticket in done.items() if not isinstance(ticket.outcome[0], BaseException)]
     if good:
         tell([(index, ticket.result()) for index, ticket in good])
     for ticket in done.values():
         ticket.result()
-    return bool(done)

@@ -16,9 +16,14 @@ Value = TypeVar("Value")
 
 @dataclass(eq=False)
 class Line:
-    """The pieces of one asker, and when the last of them was done (or the first came)."""
+    """
+    The pieces of one asker: when the last was done (or the first came), of how many turns it has not fetched what they made, and
+    whether one has failed, so that the others are not wanted.
+    """
 
     since: float
+    unfetched: int = 0
+    has_failed: bool = False
 
 
 @dataclass(eq=False)

@@ -152,12 +152,13 @@ def test_a_short_job_goes_between_the_chunks_of_a_long_one() -> None:
     late: list[Future[list[Samples]]] = []
     long_one = [piece(speaker, str(n), 20.0) for n in range(5)]
 
-    def tell(done: Sequence[tuple[int, Samples]]) -> None:
-        if done[0][0] == 1:
-            late.append(desk.ask(4, piece(speaker, "short", 6.0)))
+    def second() -> Samples:
+        late.append(desk.ask(4, piece(speaker, "short", 6.0)))
+        return speaker.alone(utterance("1"))
 
+    long_one[1] = replace(long_one[1], run=second)
     desk.open()
-    desk.do(long_one, tell=tell)
+    desk.do(long_one)
     late[0].result(timeout=10)
     desk.close()
 
@@ -192,6 +193,74 @@ def test_other_weights_are_not_kept_waiting_for_ever() -> None:
     desk.close()
 
     assert speaker.batches[0] == ["other"]
+
+
+def test_the_gpu_goes_on_while_an_asker_tells() -> None:
+    """The bucket learns of a chunk while the next one is made, also where nobody else asks for turns."""
+    desk, speaker, begun = Desk(Bounds(chunks=1, seconds=22.0)), Recorder(), Event()
+
+    def second() -> Samples:
+        begun.set()
+        return speaker.alone(utterance("second"))
+
+    pieces = [piece(speaker, "first"), replace(piece(speaker, "second"), run=second)]
+    told: list[bool] = []
+    desk.open()
+
+    desk.do(pieces, tell=lambda _: told.append(begun.wait(10)))
+    desk.close()
+
+    assert all(told)
+
+
+def test_the_gpu_goes_on_for_two_turns_at_most() -> None:
+    """Further ahead, a cancel would be seen late, and what is kept for who takes the job over would be old."""
+    desk, speaker, ahead = Desk(Bounds(chunks=1, seconds=22.0)), Recorder(), list[int]()
+    desk.open()
+
+    def tell(done: Sequence[tuple[int, Samples]]) -> None:
+        if not ahead:
+            wait_until(lambda: not desk.batcher._is_led)  # nothing more is begun
+            ahead.append(len(speaker.batches) - len(done))
+
+    desk.do([piece(speaker, str(n)) for n in range(9)], tell=tell)
+    desk.close()
+
+    assert ahead in ([1], [2])
+    assert len(speaker.batches) == 9
+
+
+def test_who_leads_and_gives_up_does_not_wait_for_anothers_chunk() -> None:
+    """Turns in its name that nobody wants any more end when that chunk does, and without it."""
+    desk, speaker, release, begun = Desk(Bounds(chunks=1, seconds=22.0)), Recorder(), Event(), Event()
+
+    def wait() -> Samples:
+        begun.set()
+        assert release.wait(10)
+        return speaker.alone(utterance("other"))
+
+    def check() -> None:
+        if begun.is_set():
+            raise Interrupted("enough")
+
+    mine = desk.ask(1, piece(speaker, "mine"), check=check)
+    other = desk.ask(2, Piece("here", 1.0, wait))
+    desk.open()
+
+    with pytest.raises(Interrupted):
+        mine.result(timeout=10)
+    assert not release.is_set()
+    release.set()
+    other.result(timeout=10)
+    desk.close()
+    assert speaker.batches == [["other"]]
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 def wait_for_rounds(rounds: Sequence[int], *futures: "Future[Any]") -> None:

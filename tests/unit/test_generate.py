@@ -5,6 +5,7 @@ import json
 import threading
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -165,24 +166,27 @@ def test_a_callers_own_transcript_is_used(service: Service, human_wav: bytes, tr
 
 
 def test_progress_counts_chunks_in_the_record_and_to_runpod(service: Service, anna: str) -> None:
-    """Each chunk is told before it is spoken; the last word is the result's."""
+    """It rises, two chunks at a time at most where they are spoken faster than told; the last word is the result's."""
     sent: list[dict[str, Any]] = []
 
     reply = act(service, Call("j", sent.append), text=TEXT, voice=anna)
 
     total = len(reply["manifest"]["chunks"])
-    assert [update["done"] for update in sent] == list(range(total))
+    told = [update["done"] for update in sent]
+    assert total > 4
+    assert told[0] == 0
+    assert {after - before for before, after in pairwise([*told, total])} <= {1, 2}
     assert service.jobs.get("j").progress.model_dump() == {"done": total, "total": total}
 
 
 def test_a_cancel_stops_between_two_chunks(service: Service, anna: str, engine: ToneEngine) -> None:
-    """The flag of another caller is seen; the job says CANCELLED and has no result."""
+    """The flag of another caller is seen when the first chunk is told, two later at most; the job says CANCELLED and has no result."""
     engine.before_speaking = lambda _: void(service.jobs.cancel("j"))
 
     with pytest.raises(JobCancelled):
         act(service, Call("j"), text=TEXT, voice=anna)
 
-    assert len(engine.history) == 1
+    assert len(engine.history) <= 3
     assert act(service, action="status", job_id="j")["status"] == "CANCELLED"
 
 
