@@ -4,6 +4,7 @@ SHELL := /bin/bash
 UV_VERSION := 0.13.9
 UV := .uv/bin/uv
 PYTHON := .venv/bin/python
+RESULTS ?= out/bench
 
 .PHONY: help setup demo test chaos check fix bench gpu wheelhouse image lock
 
@@ -48,11 +49,14 @@ lock: setup  ## resolve again within pyproject.toml's bounds; writes uv.lock and
 	scripts/requirements.sh > requirements.txt
 	scripts/requirements.sh xtts > requirements-xtts.txt
 
-bench: setup  ## the worker's own overhead, on this machine
-	$(PYTHON) -m benchmarks.overhead
+bench: setup  ## what the worker costs on this machine, beside the plain way and the limits; quarter of an hour, wants 10 GB of disk and quiet
+	$(PYTHON) -m benchmarks.overhead --results $(RESULTS)
+	$(PYTHON) -m benchmarks.imports --results $(RESULTS)
+	$(PYTHON) -m benchmarks.cold_start --results $(RESULTS)
+	$(PYTHON) -m benchmarks.solver --results $(RESULTS)
 
-gpu:  ## the official path on this machine's GPU (no network needed once the wheelhouse is filled)
-	scripts/gpu.sh
+gpu:  ## the official path and ours on this machine's GPU, no network needed once the wheelhouse is filled: GPU='--only samplers'
+	scripts/gpu.sh $(GPU)
 
 wheelhouse:  ## wheels for `make gpu` on a machine without a network
 	scripts/wheelhouse.sh

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import MIB, say
-from benchmarks.report import about, save
+from benchmarks.report import RESULTS, about, save
 from model_cache.architectures import expected_keys
 from model_cache.catalog import published
 
@@ -208,7 +208,7 @@ def main() -> None:
     parser.add_argument("--depth", type=int, default=22, help="blocks of the model (default 22: full size)")
     parser.add_argument("--rounds", type=int, default=5, help="measured rounds (default 5)")
     parser.add_argument("--folder", type=Path, help="the disk to measure on (default: the system's temporary folder)")
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="folder of the report")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the report")
     arguments = parser.parse_args()
     shapes = expected_keys({**published("F5TTS_v1_Base").arch, "depth": arguments.depth}, VOCABULARY)
     with tempfile.TemporaryDirectory(prefix="checkpoints-", dir=arguments.folder) as name:
@@ -220,12 +220,20 @@ def main() -> None:
         sizes = {"single_gb": round(single.stat().st_size / 1e9, 3), "double_gb": round(double.stat().st_size / 1e9, 3)}
         found = steps(folder, single, double, arguments.rounds)
         inspection = inspected(folder, shapes, arguments.rounds)
-        report = {**about(folder), "files": sizes, "steps": found, "inspect": inspection}
-    save(
-        {**report, "holds": verdicts(found, inspection)},
-        arguments.out,
-        f"checkpoints-{report['machine']['file_system']}",
-    )
+        report = {
+            "what": "checkpoint files: seconds and memory of each step, medians",
+            **about(folder),
+            "files": sizes,
+            "steps": found,
+            "inspect": inspection,
+            "holds": verdicts(found, inspection),
+        }
+    rows = [
+        {"step": name, "median, s": one["median_s"], "times cp": one["times_cp"]}
+        | {"times cp and fsync": one["times_cp_and_fsync"], "peak, MiB": one["peak_mib"]}
+        for name, one in found.items()
+    ]
+    save(report, arguments.out, f"checkpoints-{report['machine']['file_system']}", rows)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import MIB, say
-from benchmarks.report import about, save
+from benchmarks.report import RESULTS, about, save
 from cloning.settings import Settings
 from s3_utils import s3_client
 
@@ -202,7 +202,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="measured rounds (default 5)")
     parser.add_argument("--folder", type=Path, help="where the files lie (default: the system's temporary folder)")
     parser.add_argument("--bin", type=Path, help="a folder with s5cmd, aws and localbucket")
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="folder of the report")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the report")
     arguments = parser.parse_args()
     here = str(Path(sys.executable).parent)
     programs = os.pathsep.join(filter(None, [str(arguments.bin or ""), here, os.environ.get("PATH", "")]))
@@ -214,8 +214,25 @@ def main() -> None:
             except FileNotFoundError:
                 found = {"missing": [kind]}
             servers[kind] = found
-        report = {"object_mib": arguments.mib, **about(Path(name)), "servers": servers}
-    save(report, arguments.out, "downloads")
+        report = {
+            "what": "one large object from an S3 server on this machine",
+            "object_mib": arguments.mib,
+            **about(Path(name)),
+            "servers": servers,
+        }
+    rows = [
+        {
+            "server": server,
+            "client": client,
+            "median, s": told["median_s"],
+            "MB/s": told["mb_per_s"],
+            "CPU s": told["cpu_s"],
+        }
+        for server, found in servers.items()
+        for client, told in found.items()
+        if isinstance(told, dict)
+    ]
+    save(report, arguments.out, "downloads", rows)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ F5-TTS on one machine: seconds by phase, real-time factor, memory of the officia
 does, loads it through `engines.f5.F5Engine` (fp16 on a GPU) and speaks. Random weights take as long as trained ones: the
 figures are about speed and plumbing, never about sound. `--only samplers` measures what has limits and leaves out the rest.
 
-One JSON object goes to stdout, progress and a summary to stderr. Each case is one chunk whose length `fix_duration` sets; it is
+One JSON object goes to stdout, progress and tables to stderr. Each case is one chunk whose length `fix_duration` sets; it is
 run once unmeasured at its own shape, then `--repeat` times with the device synchronised around each run.
 """
 
@@ -27,7 +27,8 @@ from benchmarks.cases import SEED, measure_case
 from benchmarks.devices import measure_devices
 from benchmarks.machine import Meter, machine, rss_mib, rss_peak_mib, say, versions
 from benchmarks.paths import SENTENCE, Asked
-from benchmarks.samplers import PARTS, failed, measure_samplers, summary
+from benchmarks.samplers import PARTS, attempted, measure_samplers
+from benchmarks.side_by_side import failed, tables
 from cloning.errors import ServiceError
 from cloning.ports import F5Parameters, Reference
 from engines.device import choose_device
@@ -106,12 +107,17 @@ def _measured(
         ]
     if "devices" in parts:
         with _phase("devices", seconds, meter.now):
-            report["devices"] = measure_devices(engine, meter, reference, cycles=options.cycles)
+            report["devices"] = attempted(
+                "devices", lambda: measure_devices(engine, meter, reference, cycles=options.cycles)
+            )
     chosen = [name for name in PARTS if name in parts or "samplers" in parts]
     if chosen:
         asked = Asked(options.nfe, options.lengths, options.crowd, options.repeat)
         with _phase("samplers", seconds, meter.now):
-            report["samplers"] = measure_samplers(engine, checkpoint, meter, reference, reference_s, chosen, asked)
+            report["samplers"] = attempted(
+                "samplers",
+                lambda: measure_samplers(engine, checkpoint, meter, reference, reference_s, chosen, asked),
+            )
     return report
 
 
@@ -213,7 +219,7 @@ def _options() -> argparse.Namespace:
 
 
 def main() -> int:
-    """The command line. Exit status 2 if there is nothing to measure with, 1 if a part of the samplers failed."""
+    """The command line. Exit status 2 if there is nothing to measure with, 1 if the devices or a part of the samplers failed."""
     options = _options()
     try:
         with redirect_stdout(sys.stderr):  # whatever a library prints
@@ -227,10 +233,8 @@ def main() -> int:
         options.json.write_text(report + "\n", "utf-8")
         say(f"the report is in {options.json}")
     print(report, flush=True)
-    samplers = measured["samplers"] or {}
-    for line in summary(samplers):
-        say(line)
-    return 1 if failed(samplers) else 0
+    sys.stderr.write(f"\n{tables(measured['samplers'] or {})}\n")
+    return 1 if failed(measured) else 0
 
 
 if __name__ == "__main__":

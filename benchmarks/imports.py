@@ -14,8 +14,9 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from benchmarks.report import about, save
+from benchmarks.report import RESULTS, about, save
 from benchmarks.worker import Worker
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,7 +62,7 @@ def modules_of_a_generate(folder: Path) -> list[str]:
     return [name for name in names if name != "__main__" and not name.startswith("benchmarks")]
 
 
-def measure(folder: Path, rounds: int) -> dict[str, object]:
+def measure(folder: Path, rounds: int) -> dict[str, Any]:
     """The report."""
     Worker(folder)  # makes the checkpoint, so that its maker's modules are not in the list
     names = folder / "modules.json"
@@ -87,10 +88,15 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.imports", description="CPU seconds of imports.")
     parser.add_argument("--rounds", type=int, default=5, help="fresh interpreters of each kind (default 5)")
-    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results", help="folder for the report")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the report")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        save(measure(Path(folder), options.rounds), options.results, "imports")
+        report = measure(Path(folder), options.rounds)
+    rows = [
+        {"imports": name, "CPU s": seconds, "times torch + torchaudio": report["times_torch"][name]}
+        for name, seconds in report["cpu_seconds"].items()
+    ]
+    save(report, options.results, "imports", rows)
 
 
 if __name__ == "__main__":

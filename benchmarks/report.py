@@ -3,11 +3,15 @@
 import json
 import os
 import platform
+import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+Rows = Sequence[Mapping[str, object]]
+RESULTS = Path(__file__).resolve().parent / "results"
 PACKAGES = ("safetensors", "torch", "numpy", "boto3")
 
 
@@ -29,12 +33,35 @@ def about(folder: Path) -> dict[str, Any]:
     }
 
 
-def save(report: dict[str, Any], folder: Path, name: str) -> None:
-    """The report as a file of that name and today's date, and on stdout."""
+def save(report: dict[str, Any], folder: Path, name: str, rows: Rows) -> None:
+    """The report as a file of that name and today's date, and on stdout; for who watches, these rows of it and its limits on stderr."""
     text = json.dumps(report, indent=2)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}-{report['at'][:10]}.json").write_text(text + "\n", encoding="utf-8")
+    limits = [{"limit": what, "holds": "yes" if holds else "NO"} for what, holds in report.get("holds", {}).items()]
+    parts = [str(report["what"]), table(rows), *([table(limits)] if limits else [])]
+    sys.stderr.write("\n\n".join(parts) + "\n")
     print(text)
+
+
+def table(rows: Rows) -> str:
+    """Aligned columns, named by the first row's keys; numbers to the right, with three digits after the point."""
+    names = list(rows[0])
+    cells = [names, *([_shown(row[name]) for name in names] for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
+    numeric = [all(isinstance(row[name], int | float) for row in rows) for name in names]
+    aligned = (
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        )
+        for line in cells
+    )
+    return "\n".join(line.rstrip() for line in aligned)
+
+
+def _shown(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _lines(path: str) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from assembly import f5_files
 from benchmarks.paths import condition, half_distances, interleaved, pool, ratio
-from benchmarks.report import about, save
+from benchmarks.report import RESULTS, about, save
 from benchmarks.worker import SPOKEN, TEXT, recording
 from cloning.ports import F5Parameters, Reference, Utterance
 from engines.f5 import F5Engine
@@ -24,7 +24,6 @@ from local.folder_store import FolderStore
 from model_cache.cache import CheckpointCache
 from model_cache.catalog import find
 
-ROOT = Path(__file__).resolve().parent.parent
 CROWD = 16
 LEAST = 2.0
 
@@ -109,10 +108,36 @@ def main() -> None:
         "--half", nargs="*", type=int, default=[8, 16, 32], help="steps of the half precision comparison"
     )
     parser.add_argument("--rounds", type=int, default=3, help="measured rounds (default 3)")
-    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results", help="folder for the report")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the report")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        save(measure(Path(folder), options), options.results, "solver")
+        report = measure(Path(folder), options)
+    save(report, options.results, "solver", rows_of(report))
+
+
+def rows_of(report: dict[str, Any]) -> list[dict[str, object]]:
+    """One line for each way of speaking."""
+
+    def row(what: str, seconds: dict[str, float], times: float) -> dict[str, object]:
+        return {
+            "what": what,
+            "median, s": seconds["median_s"],
+            "spread, s": seconds["spread_s"],
+            "times official": times,
+        }
+
+    rows = []
+    for one in report["one_stream"]:
+        rows += [
+            row(f"one stream, NFE {one['nfe']}, official", one["official"], 1.0),
+            row(f"one stream, NFE {one['nfe']}, fast", one["fast"], one["times"]),
+        ]
+    many = report["crowd"]
+    times = many["throughput_times_official"]
+    return rows + [
+        row(f"{many['utterances']} at NFE {many['nfe']}, {name}", one, times.get(name, 1.0))
+        for name, one in many["seconds"].items()
+    ]
 
 
 if __name__ == "__main__":

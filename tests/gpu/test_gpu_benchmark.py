@@ -135,7 +135,7 @@ def test_a_profile_needs_a_gpu(tiny: tuple[dict[str, Any], Path]) -> None:
 
 
 def test_a_part_can_be_measured_alone() -> None:
-    """What wasn't asked for is null, or not among the samplers; the summary is on stderr."""
+    """What wasn't asked for is null, or not among the samplers; whoever watches sees a table last."""
     options = ("--nfe", "4", "--lengths", "1", "--repeat", "1", "--only", "one_stream")
     done = run("--size", "tiny", "--device", "cpu", *options, timeout_s=300)
 
@@ -143,7 +143,7 @@ def test_a_part_can_be_measured_alone() -> None:
     assert done.returncode == 0, done.stderr
     assert report["cases"] is report["devices"] is None
     assert report["samplers"].keys() == {"sampler", "dtype", "rounds", "one_stream"}
-    assert "one stream, NFE 4, 1.0 s" in done.stderr.splitlines()[-1]
+    assert done.stderr.splitlines()[-1].startswith("one stream >= 4.0 x official")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import pytest
 from benchmarks.crowds import ONE_BY_ONE, THREADS, arithmetic, throughput
 from benchmarks.paths import Seconds, distance, interleaved
 from benchmarks.profiles import busy_seconds, trace_of
-from benchmarks.samplers import attempted, failed, summary
+from benchmarks.samplers import attempted
+from benchmarks.side_by_side import failed, tables
 
 SIZES = (1, 2, 4)
 
@@ -91,8 +92,9 @@ def test_a_part_that_fails_is_named_and_the_others_stay() -> None:
 
     report = {"sampler": "fast", "parity": attempted("parity", break_down), "profile": {"skipped": "no CUDA device"}}
 
-    assert failed(report) == ["parity"]
-    assert summary(report) == ["parity failed: RuntimeError: CUDA error: no kernel image"]
+    assert failed({"devices": {"away": {}}, "samplers": report}) == ["parity"]
+    assert failed({"devices": report["parity"], "samplers": None}) == ["devices"]
+    assert tables(report) == "parity failed: RuntimeError: CUDA error: no kernel image"
 
 
 def test_a_distance_that_is_no_number_is_none() -> None:

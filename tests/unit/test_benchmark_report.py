@@ -1,0 +1,31 @@
+"""What a benchmark prints for whoever watches, and what it keeps."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.report import about, save, table
+
+
+def test_a_table_has_aligned_columns_and_three_digits() -> None:
+    """Words to the left, numbers to the right."""
+    rows = [{"what": "plain", "seconds": 10.25}, {"what": "a longer name", "seconds": 2}]
+
+    assert table(rows).splitlines() == [
+        "what           seconds",
+        "plain           10.250",
+        "a longer name        2",
+    ]
+
+
+def test_a_report_is_kept_whole_and_its_limits_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Stdout has the JSON alone; a limit that doesn't hold is told as clearly as one that does."""
+    report = {"what": "something", **about(tmp_path), "holds": {"a <= 1": True, "b <= 1": False}}
+
+    save(report, tmp_path / "results", "some", [{"what": "x", "s": 1.0}])
+
+    told = capsys.readouterr()
+    kept = next((tmp_path / "results").glob("some-*.json")).read_text()
+    assert json.loads(told.out) == json.loads(kept) == report
+    assert [line.split() for line in told.err.splitlines()[-2:]] == [["a", "<=", "1", "yes"], ["b", "<=", "1", "NO"]]
