@@ -55,8 +55,8 @@ bench: setup  ## what the worker costs on this machine, beside the plain way and
 	$(PYTHON) -m benchmarks.cold_start --results $(RESULTS)
 	$(PYTHON) -m benchmarks.solver --results $(RESULTS)
 
-gpu:  ## the official path on this machine's GPU (no network needed once the wheelhouse is filled)
-	scripts/gpu.sh
+gpu:  ## the official path and ours on this machine's GPU, no network needed once the wheelhouse is filled: GPU='--only samplers'
+	scripts/gpu.sh $(GPU)
 
 wheelhouse:  ## wheels for `make gpu` on a machine without a network
 	scripts/wheelhouse.sh

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-PHASES = {"import_torch", "import_f5", "start_device", "make_weights", "load", "first_run", "devices"}
+PHASES = {"import_torch", "import_f5", "start_device", "make_weights", "load", "first_run", "devices", "samplers"}
 
 
 def run(*arguments: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
@@ -21,8 +21,8 @@ def run(*arguments: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     """The report of one small case on the CPU, and the file that it was written to as well."""
     written = tmp_path_factory.mktemp("report") / "new" / "gpu.json"
-    options = ("--nfe", "4", "--seconds", "1", "--repeat", "2", "--cycles", "3", "--json", str(written))
-    done = run("--size", "tiny", "--device", "cpu", *options, timeout_s=300)
+    options = ("--nfe", "4", "--seconds", "1", "--repeat", "2", "--cycles", "3", "--lengths", "1", "--crowd", "4")
+    done = run("--size", "tiny", "--device", "cpu", *options, "--json", str(written), timeout_s=300)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), written
 
@@ -92,7 +92,63 @@ def test_a_memory_cap_needs_a_gpu(tiny: tuple[dict[str, Any], Path]) -> None:
     assert "CUDA" in tiny[0]["devices"]["memory_cap"]["skipped"]
 
 
-@pytest.mark.parametrize(("option", "value"), [("--nfe", "65"), ("--seconds", "0"), ("--repeat", "0")])
+def test_both_paths_stand_side_by_side(tiny: tuple[dict[str, Any], Path]) -> None:
+    """One stream at each length and number of steps, with its ratio, its limit, and whether that holds."""
+    stream = tiny[0]["samplers"]["one_stream"]
+    (case,) = stream["cases"]
+    assert (case["nfe"], case["asked_s"], stream["limit"]) == (4, 1.0, 4.0)
+    assert case["times"] == pytest.approx(case["official"]["median_s"] / case["fast"]["median_s"], abs=0.01)
+    assert stream["holds"] is (case["times"] >= 4)
+
+
+def test_a_crowd_is_spoken_in_packs_of_every_size(tiny: tuple[dict[str, Any], Path]) -> None:
+    """Beside both official ways; a CPU has no memory to show, and each pack its share of the processor's own rate."""
+    packs = tiny[0]["samplers"]["packs"]
+    assert (packs["utterances"], packs["nfe"], packs["limit"]) == (4, 4, 12.0)
+    assert packs["audio_s"] == pytest.approx(4 * 5, rel=0.1)
+    assert len(packs["official"]) == 2
+    assert [row["pack"] for row in packs["fast"]] == [1, 2, 4]
+    assert packs["knee"] in {1, 2, 4}
+    assert {row["memory"] for row in packs["fast"]} == {None}
+    assert "CUDA" in packs["longest"]["skipped"]
+    sums = packs["arithmetic"]
+    assert [row["pack"] for row in sums["solver"]] == [1, 2, 4]
+    for row in sums["solver"]:
+        assert row["share"] == pytest.approx(row["tflops"] / sums["matmul_tflops"], abs=1e-3)
+
+
+def test_both_paths_are_compared_with_float32(tiny: tuple[dict[str, Any], Path]) -> None:
+    """In half precision ours is the nearer one; in float32 on a CPU both are equal, alone and in company."""
+    parity = tiny[0]["samplers"]["parity"]
+    (half,) = parity["half_from_float32"]
+    assert (parity["same_noise"], parity["holds"]) == (True, True)
+    assert 0 < half["fast"] < half["official"]
+    assert [row["byte_equal"] for row in parity["float32_from_official"]] == [True]
+    assert parity["company"] == {
+        "utterances": 4, "byte_equal": 4, "largest_distance": 0.0, "repeats_byte_equal": True,
+    }  # fmt: skip
+
+
+def test_a_profile_needs_a_gpu(tiny: tuple[dict[str, Any], Path]) -> None:
+    """Without one the reason stands where the figures would."""
+    assert "CUDA" in tiny[0]["samplers"]["profile"]["skipped"]
+
+
+def test_a_part_can_be_measured_alone() -> None:
+    """What wasn't asked for is null, or not among the samplers; whoever watches sees a table last."""
+    options = ("--nfe", "4", "--lengths", "1", "--repeat", "1", "--only", "one_stream")
+    done = run("--size", "tiny", "--device", "cpu", *options, timeout_s=300)
+
+    report = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert report["cases"] is report["devices"] is None
+    assert report["samplers"].keys() == {"sampler", "dtype", "rounds", "one_stream"}
+    assert done.stderr.splitlines()[-1].startswith("one stream >= 4.0 x official")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--nfe", "65"), ("--crowd", "0"), ("--seconds", "0"), ("--repeat", "0")]
+)
 def test_values_beyond_the_model_are_refused(option: str, value: str) -> None:
     """Before anything is made: exit status 2, nothing on stdout, the value named."""
     done = run(option, value, timeout_s=60)
@@ -107,7 +163,8 @@ def test_full_size_on_a_gpu() -> None:
 
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device here: the full size is measured on a GPU only (`make gpu`)")
-    done = run("--device", "cuda", "--nfe", "16", "--seconds", "5", "--repeat", "1", timeout_s=600)
+    options = ("--nfe", "16", "--seconds", "5", "--repeat", "1", "--lengths", "5")
+    done = run("--device", "cuda", *options, timeout_s=600)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert (report["dtype"], report["parameters"]) == ("float16", 337_096_804)
@@ -117,3 +174,8 @@ def test_full_size_on_a_gpu() -> None:
     assert (away["same_samples"], report["devices"]["together"]["equal"]) == (True, True)
     assert away["gpu_bytes_parked"] < away["gpu_bytes_loaded"] / 10
     assert (cap["capped"], cap["survived"]) == ("GPU_OUT_OF_MEMORY", True)
+    packs, profile = report["samplers"]["packs"], report["samplers"]["profile"]
+    assert report["samplers"]["parity"]["same_noise"] is True
+    assert min(row["memory"]["allocated_mib"] for row in packs["fast"]) > 0
+    assert 0 < packs["arithmetic"]["best_share"] < 1
+    assert min(profile[path]["kernels_per_step"] for path in ("official", "fast")) > 0

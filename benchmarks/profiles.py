@@ -1,0 +1,115 @@
+"""Where one stream's time goes on a GPU, for either path: kernels, launches and waits of a step, and how long the GPU is busy."""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.machine import Meter, say
+
+FEW, MANY = 8, 16  # what differs between them is steps alone: text, tables and vocoder cancel out
+_ROUNDS = 3
+_SHOWN = 10
+_NO_WORK = ("Context Sync", "Stream Sync", "Event Sync", "Stream Wait")  # shown on the GPU's side by some versions
+_COPIES = ("Memcpy", "Memset")
+_LAUNCHES = ("cudaLaunch", "cuLaunch", "cudaGraphLaunch")
+
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a profiled call did: how often, and the GPU's seconds (in all, and by kernel)."""
+
+    kernels: int
+    copies: int
+    launches: int
+    waits: int
+    busy_s: float
+    by_kernel: Mapping[str, float]
+
+
+def profile_of(speak: Callable[[int], object], meter: Meter) -> dict[str, Any]:
+    """
+    Figures of a step of `speak(steps)`; the seconds are measured without the profiler, which slows launches.
+
+    `gpu_busy_share` is the GPU's busy seconds over these.
+    """
+    for steps in (FEW, MANY):
+        speak(steps)
+    traced(lambda: speak(FEW))  # the profiler's own start
+    few, many = traced(lambda: speak(FEW)), traced(lambda: speak(MANY))
+    more = MANY - FEW
+    step_s = (_seconds(lambda: speak(MANY), meter) - _seconds(lambda: speak(FEW), meter)) / more
+    busy_s = (many.busy_s - few.busy_s) / more
+    figures = {
+        "kernels_per_step": (many.kernels - few.kernels) / more,
+        "copies_per_step": (many.copies - few.copies) / more,
+        "launches_per_step": (many.launches - few.launches) / more,
+        "waits_per_step": (many.waits - few.waits) / more,
+        "step_ms": round(step_s * 1e3, 4),
+        "gpu_busy_ms_per_step": round(busy_s * 1e3, 4),
+        "gpu_busy_share": round(busy_s / step_s, 4) if step_s > 0 else None,
+    }
+    say(str(figures))
+    return figures | {"kernels": _longest(many)}
+
+
+def traced(act: Callable[[], object]) -> Trace:
+    """One call under torch's profiler, the GPU's side alone."""
+    import torch
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CUDA]) as seen:
+        act()
+        torch.cuda.synchronize()
+    spans, calls = [], []
+    for event in seen.events() or []:
+        if event.device_type.name == "CUDA":
+            spans.append((event.name, (event.time_range.start / 1e6, event.time_range.end / 1e6)))
+        else:
+            calls.append(event.name)
+    return trace_of(spans, calls)
+
+
+def trace_of(spans: Iterable[tuple[str, Span]], calls: Iterable[str]) -> Trace:
+    """From what the GPU did when (in seconds), and which functions of CUDA were called."""
+    spans, calls = [span for span in spans if not span[0].startswith(_NO_WORK)], list(calls)
+    by_kernel: dict[str, float] = defaultdict(float)
+    for name, (begun, ended) in spans:
+        by_kernel[name] += ended - begun
+    copies = sum(name.startswith(_COPIES) for name, _ in spans)
+    return Trace(
+        kernels=len(spans) - copies,
+        copies=copies,
+        launches=sum(name.startswith(_LAUNCHES) for name in calls),
+        waits=sum("Synchronize" in name for name in calls),
+        busy_s=busy_seconds(span for _, span in spans),
+        by_kernel=by_kernel,
+    )
+
+
+def busy_seconds(spans: Iterable[Span]) -> float:
+    """How long at least one of them is going on."""
+    busy, until = 0.0, float("-inf")
+    for begun, ended in sorted(spans):
+        busy += max(0.0, ended - max(begun, until))
+        until = max(until, ended)
+    return busy
+
+
+def _seconds(act: Callable[[], object], meter: Meter) -> float:
+    spent = []
+    for _ in range(_ROUNDS):
+        begun = meter.now()
+        act()
+        spent.append(meter.now() - begun)
+    return statistics.median(spent)
+
+
+def _longest(trace: Trace) -> list[dict[str, Any]]:
+    """The kernels that take most, each with its share of all."""
+    total = sum(trace.by_kernel.values()) or 1.0
+    longest = sorted(trace.by_kernel.items(), key=lambda item: -item[1])[:_SHOWN]
+    return [{"name": name[:100], "share": round(spent / total, 4)} for name, spent in longest]

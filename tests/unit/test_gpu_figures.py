@@ -1,0 +1,107 @@
+"""What the GPU's benchmark makes of what it measured. The runs themselves: tests/gpu/test_gpu_benchmark.py."""
+
+import pytest
+
+from benchmarks.crowds import ONE_BY_ONE, THREADS, arithmetic, throughput
+from benchmarks.paths import Seconds, distance, interleaved
+from benchmarks.profiles import busy_seconds, trace_of
+from benchmarks.samplers import attempted
+from benchmarks.side_by_side import failed, tables
+
+SIZES = (1, 2, 4)
+
+
+def seconds(**medians: float) -> dict[str, float]:
+    return {"spread_s": 0.0} | medians
+
+
+def crowd() -> Seconds:
+    """Packs of 2 are within 5 % of packs of 4; the solver takes half of each."""
+    packs = {1: 2.0, 2: 1.04, 4: 1.0}
+    return {
+        ONE_BY_ONE: seconds(median_s=14.0),
+        THREADS: seconds(median_s=13.0),
+        **{f"packs of {size}": seconds(median_s=median) for size, median in packs.items()},
+        **{f"solver, packs of {size}": seconds(median_s=median / 2) for size, median in packs.items()},
+    }
+
+
+def test_throughput_is_compared_with_the_better_official_way() -> None:
+    """And the limit is held by the best pack, while the knee is the smallest one that is nearly as good."""
+    spent = crowd()
+
+    figures = throughput(spent, dict.fromkeys(spent), SIZES)
+
+    assert figures["better_official"] == THREADS
+    assert [row["times"] for row in figures["fast"]] == [6.5, 12.5, 13.0]
+    assert (figures["knee"], figures["best_times"], figures["holds"]) == (2, 13.0, True)
+
+
+def test_the_share_is_of_the_cards_own_rate() -> None:
+    """10^12 operations a step, 2 steps: in half a second 4 TFLOP/s, of 8 that plain squares reach."""
+    rates = {(64, 64, 64): 8.0, (100, 64, 128): 9.0}
+
+    figures = arithmetic(crowd(), rates, SIZES, 10**12, 2)
+
+    assert figures["matmul_tflops"] == 8.0
+    assert [row["tflops"] for row in figures["solver"]] == [2.0, pytest.approx(3.846), 4.0]
+    assert (figures["best_share"], figures["holds"]) == (0.5, True)
+
+
+def test_rounds_take_everything_in_turn() -> None:
+    """So that what changes on the machine changes all alike; the first round warms up and is not counted."""
+    turns: list[str] = []
+    clock = iter(range(100))
+
+    spent = interleaved(
+        {name: lambda name=name: turns.append(name) for name in "ab"},  # type: ignore[misc]  # mypy reads no such default
+        2,
+        lambda: float(next(clock)),
+    )
+
+    assert turns == list("ababab")
+    assert spent == {name: {"median_s": 1.0, "spread_s": 0.0} for name in "ab"}
+
+
+def test_kernels_that_overlap_are_busy_once() -> None:
+    """Two streams at once don't make a GPU busier than busy."""
+    assert busy_seconds([(0.0, 1.0), (0.5, 1.5), (0.6, 0.7), (3.0, 4.0)]) == 2.5
+
+
+def test_a_trace_tells_kernels_from_copies_and_launches_from_waits() -> None:
+    """What the GPU did, and what it was asked."""
+    spans = [
+        ("gemm", (0.0, 1.0)),
+        ("gemm", (1.0, 3.0)),
+        ("Memcpy DtoH (Device -> Pageable)", (3.0, 3.5)),
+        ("Stream Sync", (0.0, 9.0)),
+    ]
+    calls = ["cudaLaunchKernel", "cuLaunchKernelEx", "cudaMemcpyAsync", "cudaStreamSynchronize"]
+
+    trace = trace_of(spans, calls)
+
+    assert (trace.kernels, trace.copies, trace.launches, trace.waits, trace.busy_s) == (2, 1, 2, 1, 3.5)
+    assert trace.by_kernel["gemm"] == 3.0
+
+
+def test_a_part_that_fails_is_named_and_the_others_stay() -> None:
+    """The report says how it failed; nothing is raised."""
+
+    def break_down() -> dict[str, object]:
+        raise RuntimeError("CUDA error: no kernel image")
+
+    report = {"sampler": "fast", "parity": attempted("parity", break_down), "profile": {"skipped": "no CUDA device"}}
+
+    assert failed({"devices": {"away": {}}, "samplers": report}) == ["parity"]
+    assert failed({"devices": report["parity"], "samplers": None}) == ["devices"]
+    assert tables(report) == "parity failed: RuntimeError: CUDA error: no kernel image"
+
+
+def test_a_distance_that_is_no_number_is_none() -> None:
+    """Half precision may overflow, and a report of NaN could not be written."""
+    import torch
+
+    truth = torch.ones(4)
+
+    assert distance(torch.full((4,), float("nan")), truth) is None
+    assert distance(truth.half() * 1.5, truth) == 0.5
