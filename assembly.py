@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
+from cloning.clock import Part, telling
 from cloning.conditions import Conditions
 from cloning.jobs import JobStore
 from cloning.names import EngineName
@@ -126,12 +127,13 @@ def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[],
 
     early = Early(lambda name: cache.local(find(name)), most=settings.worker_concurrency)
 
-    def load(name: str, device: str | None) -> Engine:
+    def load(name: str, device: str | None, part: Part) -> Engine:
         checkpoint = find(name)
         try:
-            with importing_f5() if checkpoint.engine == "f5" else nullcontext():
+            with importing_f5(part) if checkpoint.engine == "f5" else nullcontext(), telling(part, "fetch"):
                 local = early.take(name)
-            engine = load_engine(cache, local, settings, device or settings.device)
+            with telling(part, "weights"):
+                engine = load_engine(cache, local, settings, device or settings.device)
         finally:
             errands.begin()  # what the cache has to publish, now that nobody waits for this disk and processor
         facts = {"engine": engine.facts.engine, "checkpoint": engine.facts.checkpoint, "device": engine.facts.device}
@@ -203,7 +205,7 @@ def xtts_files(local: LocalCheckpoint) -> XttsFiles:
 def make_transcribers(settings: Settings, make_room: Callable[[], None]) -> Lazy[Transcriber]:
     """Whisper, at the first voice without a transcript."""
     return Lazy(
-        lambda name, device: WhisperTranscriber.load(name, device or settings.device),
+        lambda name, device, _: WhisperTranscriber.load(name, device or settings.device),
         check=_anything,
         describe=lambda transcriber: {"model": transcriber.model, **transcriber.memory()},
         make_room=make_room,

@@ -5,6 +5,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+Part = Callable[[str, float], None]
+"""Is told of a part of a phase, and of its seconds."""
+
+
+def untold(_part: str, _seconds: float) -> None:
+    """Nobody wants to know."""
+
+
+@contextmanager
+def telling(part: Part, name: str) -> Iterator[None]:
+    """Tells of the seconds of a `with` block, also when it raises."""
+    begun = time.monotonic()
+    try:
+        yield
+    finally:
+        part(name, time.monotonic() - begun)
+
 
 class SystemClock:
     """Wall time in UTC, and the monotonic clock."""
@@ -28,6 +45,10 @@ class Stopwatch:
 
     def add(self, phase: str, seconds: float) -> None:
         self._seconds[phase] += seconds
+
+    def parts_of(self, phase: str) -> Part:
+        """Adds to `<phase>_<part>`."""
+        return lambda part, seconds: self.add(f"{phase}_{part}", seconds)
 
     @contextmanager
     def timing(self, phase: str, monotonic: Callable[[], float]) -> Iterator[None]:

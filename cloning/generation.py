@@ -47,7 +47,10 @@ from cloning.voice import Voice
 
 log = logging.getLogger(__name__)
 
-_PHASES = ("queue", "voice", "transcript", "load", "infer", "keep", "encode", "upload")
+# `load_import` and `load_fetch` run side by side.
+_PHASES = (
+    "queue", "voice", "transcript", "load", "load_import", "load_fetch", "load_weights", "infer", "keep", "encode", "upload",
+)  # fmt: skip
 _POLL_S = 1.0
 
 
@@ -232,7 +235,8 @@ class Generation:
 
             def loaded() -> Speaker:
                 self._begin(total)
-                return Speaker(self._service, one.checkpoint, device, self._before_step, job=job_id)
+                part = self._watch.parts_of("load")
+                return Speaker(self._service, one.checkpoint, device, self._before_step, job=job_id, part=part)
 
             used.close()  # of the one before
             used.enter_context(self._service.turns.using(weights))

@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from cloning.clock import Part, untold
 from cloning.names import EngineName
 
 Value = TypeVar("Value")
@@ -292,9 +293,9 @@ class Models(Protocol[Model_co]):
     def prepare(self, name: str) -> None:
         """A `get` of that name is to come: its files may be brought meanwhile. Returns at once and raises nothing; any thread may ask."""
 
-    def get(self, name: str, *, device: str | None = None) -> Model_co:
+    def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Model_co:
         """
-        The model on that device (None: the deployment's), wholly there.
+        The model on that device (None: the deployment's), wholly there. `part` is told of a load's parts, if there is one.
 
         Raises CheckpointUnusable, TranscriptionFailed, and what is Unavailable (bucket, hub, device, memory).
         """

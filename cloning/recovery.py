@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from cloning.clock import Part, untold
 from cloning.errors import DeviceMismatch, DeviceUnavailable, GpuOutOfMemory, Interrupted, ServiceError
 from cloning.planning import Chunk
 from cloning.ports import (
@@ -67,14 +68,15 @@ class Speaker:
         before_step: Callable[[], None] = go_on,
         *,
         job: str | None = None,
+        part: Part = untold,
     ) -> None:
-        """Loads. `job` is for the log. Raises what `Models.get` raises."""
+        """Loads, and tells `part` of what. `job` is for the log. Raises what `Models.get` raises."""
         self._service = service
         self._before_step = before_step
         self._checkpoint = checkpoint
         self._device = device
         self._job = job
-        engine = self._loaded()
+        engine = self._loaded(part)
         self.facts = engine.facts
         self.sample_rate = engine.sample_rate
         self.frugal: set[int] = set()
@@ -132,9 +134,9 @@ class Speaker:
             raise Interrupted("the checkpoint's files were replaced while the job was spoken; deliver it again")
         return engine
 
-    def _loaded(self) -> Engine:
+    def _loaded(self, part: Part = untold) -> Engine:
         def load() -> Engine:
-            return self._service.engines.get(self._checkpoint, device=self._device)
+            return self._service.engines.get(self._checkpoint, device=self._device, part=part)
 
         try:
             return load()

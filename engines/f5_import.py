@@ -27,6 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import ModuleType
 
+from cloning.clock import Part, telling, untold
 from engines.deferred import deferred
 
 INFERENCE = "f5_tts.infer.utils_infer"
@@ -92,10 +93,19 @@ def one_import_at_a_time() -> Iterator[None]:
 
 
 @contextmanager
-def importing_f5() -> Iterator[None]:
-    """Within the block the import runs beside it: it computes while a checkpoint is fetched. What it raises `import_f5` raises again."""
+def importing_f5(part: Part = untold) -> Iterator[None]:
+    """
+    Within the block the import runs beside it: it computes while a checkpoint is fetched. What it raises `import_f5` raises again.
+
+    `part` is told of `import`.
+    """
+
+    def work() -> None:
+        with telling(part, "import"):
+            import_f5()
+
     with ThreadPoolExecutor(1, thread_name_prefix="import") as beside:
-        beside.submit(import_f5)
+        beside.submit(work)
         yield
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
+from cloning.clock import Part, untold
 from cloning.errors import DeviceMismatch
 from cloning.names import EngineName
 
@@ -53,7 +54,7 @@ class Lazy(Generic[Model]):
     """
     Keeps the model of the last name asked for.
 
-    `load` is given the name and the device (None: the deployment's) and may take minutes; whoever asks meanwhile waits for it and
+    `load` is given the name, the device (None: the deployment's) and whom to tell of its parts, and may take minutes; whoever asks meanwhile waits for it and
     gets the same model. A load that fails leaves nothing, so the next `get` tries again. `make_room` is called before weights
     come to the device, `free` after some have left it; `prepare` begins to bring a model's files and returns at once. Only the owner of the GPU calls `get` and `unload`, so no model is
     ever unloaded under its user.
@@ -61,7 +62,7 @@ class Lazy(Generic[Model]):
 
     def __init__(
         self,
-        load: Callable[[str, str | None], Model],
+        load: Callable[[str, str | None, Part], Model],
         *,
         check: Check,
         describe: Callable[[Model], dict[str, object]],
@@ -90,7 +91,7 @@ class Lazy(Generic[Model]):
         if held is None or held.name != name:
             self._prepare(name)
 
-    def get(self, name: str, *, device: str | None = None) -> Model:
+    def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Model:
         """
         The model of that name, on its device. The one held before is let go first, so that two never share the memory.
 
@@ -98,12 +99,12 @@ class Lazy(Generic[Model]):
         """
         with self._lock:
             try:
-                return self._present(name, device)
+                return self._present(name, device, part)
             except DeviceMismatch as error:
                 log.warning("model.misplaced", extra={"model": name, "tensors": error.details.get("tensors")})
             self._held = None
             self._free()
-            return self._present(name, device)
+            return self._present(name, device, part)
 
     def unload(self, *, forget: bool = False) -> None:
         """
@@ -130,7 +131,7 @@ class Lazy(Generic[Model]):
             return None
         return {"name": held.name, "load_seconds": round(held.load_seconds, 3), **self._describe(held.model)}
 
-    def _present(self, name: str, device: str | None) -> Model:
+    def _present(self, name: str, device: str | None, part: Part) -> Model:
         held = self._held
         if held is not None and (held.name, held.device) == (name, device):
             return self._resumed(held) if held.parked else held.model
@@ -138,7 +139,7 @@ class Lazy(Generic[Model]):
         self._drop()
         self._make_room()
         begun = time.monotonic()
-        model = self._load(name, device)
+        model = self._load(name, device, part)
         self._held = _Held(name, device, model, time.monotonic() - begun)
         return model
 

@@ -8,7 +8,7 @@ embeddings and the constant part of the input.
 
 In float32 the result is CFM.sample's, bit for bit (tests/properties/test_sampler.py): each operation has the operands and the
 shapes that it has there, and only elementwise products and sums happen in place. In half precision the time grid, the rotary
-table, the modulations and the state stay in float32, as in training, and the result is nearer to the float32 one than
+table and the state stay in float32, as in training, the modulations are computed in it and rounded once, and the result is nearer to the float32 one than
 CFM.sample's is (docs/decisions/0017-solver.md).
 """
 
@@ -167,27 +167,25 @@ class Sampler:
             raise ValueError(
                 f"{guidance.steps} steps with a sway of {guidance.sway_sampling_coef} don't run forwards in time"
             )
-        return [self._step(t[i], t[i + 1] - t[i], rows) for i in range(len(t) - 1)]
+        return self._at(list(t[:-1]), list(t[1:] - t[:-1]), rows)
 
-    def _step(self, t: "Tensor", dt: "Tensor", rows: int) -> "_Step":
-        """Everything that depends on the time alone. Computed for as many rows as upstream has: a product's last bit may hang on it."""
-        embedding = self._time_embedding(t)
-        emb = embedding.expand(rows, -1).contiguous()
-        blocks: list[Modulation] = []
-        for block in self._dit.transformer_blocks:
-            shift, scale, gate, shift_ff, scale_ff, gate_ff = self._modulation(block.attn_norm, emb).chunk(6)
-            blocks.append((1 + scale, shift, gate, 1 + scale_ff, shift_ff, gate_ff))
-        scale, shift = self._modulation(self._dit.norm_out, emb).chunk(2)
-        return _Step(dt, blocks, (1 + scale, shift))
-
-    def _time_embedding(self, t: "Tensor") -> "Tensor":
-        """Shape [1, dim], float32."""
+    def _at(self, times: "list[Tensor]", dts: "list[Tensor]", rows: int) -> "list[_Step]":
+        """What depends on the time alone. Computed for as many rows as upstream has: a product's last bit may hang on it."""
         time_embed = self._dit.time_embed
-        return _in_float32(time_embed.time_mlp, time_embed.time_embed(t.repeat(1)))
-
-    def _modulation(self, norm: Any, emb: "Tensor") -> "Tensor":
-        """Shape [parts * dim] in the model's dtype."""
-        return _in_float32(norm.linear, norm.silu(emb))[0].to(norm.linear.weight.dtype)
+        embeddings = _in_float32(time_embed.time_mlp, [time_embed.time_embed(t.repeat(1)) for t in times])
+        embs = [embedding.expand(rows, -1).contiguous() for embedding in embeddings]
+        blocks = [
+            [
+                (1 + scale, shift, gate, 1 + scale_ff, shift_ff, gate_ff)
+                for shift, scale, gate, shift_ff, scale_ff, gate_ff in each
+            ]
+            for each in (_modulations(block.attn_norm, embs, 6) for block in self._dit.transformer_blocks)
+        ]
+        final = [(1 + scale, shift) for scale, shift in _modulations(self._dit.norm_out, embs, 2)]
+        return [
+            _Step(dt, list(of_step), last)
+            for dt, of_step, last in zip(dts, zip(*blocks, strict=True), final, strict=True)
+        ]
 
     def _rotation(self, frames: int) -> Rotation:
         import torch
@@ -248,13 +246,19 @@ def _noise(condition: Condition, known: "Tensor") -> "Tensor":
     return torch.randn(*shape, generator=generator, device=known.device, dtype=known.dtype).float()
 
 
-def _in_float32(module: Any, x: "Tensor") -> "Tensor":
-    """The module's answer with its weights in float32, whatever they are kept in."""
+def _modulations(norm: Any, embs: "Sequence[Tensor]", parts: int) -> "list[tuple[Tensor, ...]]":
+    """For each time: so many tensors of shape [dim], computed in float32, in the model's dtype."""
+    dtype = norm.linear.weight.dtype
+    return [one[0].to(dtype).chunk(parts) for one in _in_float32(norm.linear, [norm.silu(emb) for emb in embs])]
+
+
+def _in_float32(module: Any, inputs: "Sequence[Tensor]") -> "list[Tensor]":
+    """The module's answers with its weights in float32, whatever they are kept in; cast once for all."""
     import torch
     from torch.func import functional_call
 
     weights = {name: weight.float() for name, weight in module.named_parameters()}
-    return x if not weights else functional_call(module, weights, (x.to(torch.float32),))
+    return [functional_call(module, weights, (x.to(torch.float32),)) for x in inputs]
 
 
 class Recent(Generic[Value]):

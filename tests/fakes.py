@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from cloning.clock import Part, untold
 from cloning.errors import TranscriptionFailed
 from cloning.names import EngineName
 from cloning.ports import EngineFacts, Parameters, Reference, Samples, Transcript, go_on
@@ -110,7 +111,7 @@ class Always(Generic[Value]):
     def prepare(self, name: str) -> None:
         pass
 
-    def get(self, name: str, *, device: str | None = None) -> Value:
+    def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Value:
         return self._model
 
     def unload(self, *, forget: bool = False) -> None:

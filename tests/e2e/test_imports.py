@@ -1,5 +1,6 @@
 """What starting up costs: no model code before a model is needed."""
 
+import json
 import re
 import subprocess
 import sys
@@ -114,6 +115,23 @@ def test_xtts_speaks_the_same_whether_somebody_heard_before(small_whisper: Path,
     after = run(textwrap.dedent(HEARD.format(whisper=str(small_whisper)) + speak)).splitlines()
 
     assert after[-1] == alone[-1]
+
+
+def test_a_cold_generate_tells_what_its_load_was_made_of(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    """Import, files and weights, the first two side by side; a warm one has nothing of it."""
+    (tmp_path / "tiny").symlink_to(tiny_checkpoint)
+    code = f"""
+        import json, pathlib
+        from benchmarks.worker import Worker
+        worker = Worker(pathlib.Path({str(tmp_path)!r}))
+        print(json.dumps([worker.speak(job, nfe_step=1)["timings"] for job in ("cold", "warm")]))
+    """
+
+    cold, warm = json.loads(run(textwrap.dedent(code)).splitlines()[-1])
+
+    parts = ("load_import", "load_fetch", "load_weights")
+    assert 0 < max(cold["load_import"], cold["load_fetch"]) + cold["load_weights"] <= cold["load"]
+    assert [warm[part] for part in parts] == [0.0, 0.0, 0.0]
 
 
 def left_out_after(code: str) -> set[str]:

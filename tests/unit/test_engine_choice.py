@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cloning.clock import Part, untold
 from cloning.engine_choice import Candidate, Choice, candidates_of, check_candidates, first_usable
 from cloning.errors import (
     CheckpointUnusable,
@@ -50,7 +51,7 @@ class Shelf:
     def prepare(self, name: str) -> None:
         pass
 
-    def get(self, name: str, *, device: str | None = None) -> Engine:
+    def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Engine:
         self.asked.append(name)
         if name in self._failures:
             raise self._failures[name]

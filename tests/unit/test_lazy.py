@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from cloning.clock import Part
 from cloning.errors import DeviceMismatch, GpuOutOfMemory, HubUnavailable
 from engines.lazy import Lazy
 
@@ -45,7 +46,7 @@ def anything(name: str, **_: object) -> None:
 def lazy(load: Callable[[str, str | None], Model], events: list[str] | None = None) -> Lazy[Model]:
     told = [] if events is None else events
     return Lazy(
-        load,
+        lambda name, device, _: load(name, device),
         check=anything,
         describe=lambda model: {"kind": type(model).__name__},
         make_room=lambda: told.append("room"),
@@ -202,3 +203,18 @@ def test_health_hears_of_what_is_held() -> None:
     told = models.loaded() or {}
 
     assert (told["name"], told["kind"], set(told)) == ("a", "Model", {"name", "kind", "load_seconds"})
+
+
+def test_a_load_tells_of_its_parts_and_a_model_that_is_there_has_none() -> None:
+    """Whoever makes it load learns what took how long; the next one waits for nothing."""
+    told: list[tuple[str, float]] = []
+
+    def load(name: str, _device: str | None, part: Part) -> Model:
+        part("weights", 2.0)
+        return Model(name)
+
+    models = Lazy(load, check=anything, describe=lambda _: {})
+    models.get("a", part=lambda *one: told.append(one))
+    models.get("a", part=lambda *one: told.append(one))
+
+    assert told == [("weights", 2.0)]

@@ -86,7 +86,11 @@ class World:
         self.failures: list[Exception | None] = []
         self.load_failures: list[Exception] = []
         self.recogniser_unloads = 0
-        engines = Lazy[Engine](self._load, check=anything, describe=lambda engine: dict(vars(engine.facts)))
+        engines = Lazy[Engine](
+            lambda name, device, _: self._load(name, device),
+            check=anything,
+            describe=lambda engine: dict(vars(engine.facts)),
+        )
         self.service = replace(with_settings(service, device="cuda"), engines=engines)
         object.__setattr__(service.transcribers, "unload", self._unload)
 
@@ -422,7 +426,7 @@ def test_the_cpu_hears_too_only_where_the_caller_allows_it(world: World, human_w
             raise DeviceUnavailable("DEVICE is 'cuda' and this worker has no usable GPU")
         return EchoTranscriber()
 
-    deaf = Lazy[Transcriber](load, check=anything, describe=lambda _: {})
+    deaf = Lazy[Transcriber](lambda name, device, _: load(name, device), check=anything, describe=lambda _: {})
     world.service = replace(world.service, transcribers=deaf)
     upload = {"action": "upload", "voice": "bert", "audio": b64encode(human_wav).decode(), "consent": True}
     assert answer(world.service, upload, Call("u2"))["status"] == "STORED"

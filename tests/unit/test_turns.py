@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cloning.clock import Part, untold
 from cloning.errors import CheckpointUnusable, GpuOutOfMemory, ServiceError
 from cloning.ports import Clock, Engine, F5Parameters, Reference, Utterance, Value, go_on
 from cloning.service import Call, Service
@@ -148,7 +149,7 @@ def test_two_jobs_with_two_checkpoints_load_each_once(threaded: Service, pool: T
         loads.append(name)
         return ToneEngine()
 
-    engines = Lazy[Engine](load, check=anything, describe=lambda _: {})
+    engines = Lazy[Engine](lambda name, device, _: load(name, device), check=anything, describe=lambda _: {})
     service = replace(
         threaded, engines=engines, turns=Watched(threaded.clock, lambda: looks.append(threading.get_ident()))
     )
@@ -174,7 +175,7 @@ def test_a_job_whose_first_engine_can_not_be_used_is_not_in_its_own_way(threaded
             raise CheckpointUnusable("no such file")
         return engine
 
-    engines = Lazy[Engine](load, check=anything, describe=lambda _: {})
+    engines = Lazy[Engine](lambda name, device, _: load(name, device), check=anything, describe=lambda _: {})
 
     def look() -> None:
         looks.append(1)
@@ -198,7 +199,7 @@ def test_one_speech_is_of_one_checkpoint(threaded: Service) -> None:
     def unload(_: str) -> None:
         object.__setattr__(engines, "_held", None)
 
-    engines = Lazy[Engine](load, check=anything, describe=lambda _: {})
+    engines = Lazy[Engine](lambda name, device, _: load(name, device), check=anything, describe=lambda _: {})
     service = replace(threaded, engines=engines)
 
     with pytest.raises(ServiceError, match="replaced while the job was spoken") as caught:
@@ -267,12 +268,12 @@ def test_the_checkpoints_files_come_while_the_voice_is_heard(service: Service, h
         def prepare(self, name: str) -> None:
             events.append(f"prepare {name}")
 
-        def get(self, name: str, *, device: str | None = None) -> ToneEngine:
+        def get(self, name: str, *, device: str | None = None, part: Part = untold) -> ToneEngine:
             events.append("get")
             return super().get(name, device=device)
 
     class Hearing(Always[EchoTranscriber]):
-        def get(self, name: str, *, device: str | None = None) -> EchoTranscriber:
+        def get(self, name: str, *, device: str | None = None, part: Part = untold) -> EchoTranscriber:
             events.append("hear")
             return super().get(name, device=device)
 
