@@ -20,7 +20,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -100,7 +100,7 @@ class Batcher:
         What each piece makes, in order. See `cloning.turns.Turns`.
 
         Raises what the first piece to fail raised, and what `turn`, `check` and `tell` raise; nothing of these pieces is in the
-        queue or in a turn then.
+        queue or in a turn then, and what is finished has been told.
         """
         now, lead = self._clock.monotonic(), _Lead()
         line = Line(now)
@@ -108,8 +108,8 @@ class Batcher:
         with self._changed:
             self._waiting += tickets
             self._changed.notify_all()
+        untold = dict(enumerate(tickets))
         try:
-            untold = dict(enumerate(tickets))
             while untold:
                 done = self._fetch(untold, line)
                 self._lead_on(tickets, lead, turn)
@@ -119,9 +119,14 @@ class Batcher:
                     check()
                     lead.check()
                     self._wait(tickets, lead)
+        except BaseException:
+            self._leave(tickets, lead)
+            finished = {index: ticket for index, ticket in untold.items() if ticket.is_good}
+            with suppress(Exception):  # what was raised first counts
+                _tell(finished, tell)
+            raise
         finally:
-            lead.is_here = False
-            self._leave(tickets)
+            self._leave(tickets, lead)
             for span in {span for ticket in tickets for span in ticket.spans}:
                 spent(span)
         return [ticket.result() for ticket in tickets]
@@ -168,8 +173,9 @@ class Batcher:
             self._changed.notify_all()
             return {index: untold.pop(index) for index in list(untold) if untold[index].is_done}
 
-    def _leave(self, tickets: Sequence[Ticket[Any]]) -> None:
-        """What waits is withdrawn; what is in another's turn ends first, for it works for the asker."""
+    def _leave(self, tickets: Sequence[Ticket[Any]], lead: _Lead) -> None:
+        """No more turns in the asker's name. What waits is withdrawn; what is in a turn ends first, for it works for the asker."""
+        lead.is_here = False
         with self._changed:
             self._changed.wait_for(lambda: self._are_gone(tickets))
 
@@ -282,8 +288,7 @@ _WITHDRAWN = RuntimeError("a piece of work was withdrawn")
 
 def _tell(done: "dict[int, Ticket[Value]]", tell: Callable[[Sequence[tuple[int, Value]]], None]) -> None:
     """They are told, and then the first failure among them is raised."""
-    good = [(index, ticket) for index, ticket in done.items() if not isinstance(ticket.outcome[0], BaseException)]
-    if good:
-        tell([(index, ticket.result()) for index, ticket in good])
+    if good := [(index, ticket.result()) for index, ticket in done.items() if ticket.is_good]:
+        tell(good)
     for ticket in done.values():
         ticket.result()

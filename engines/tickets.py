@@ -43,6 +43,11 @@ class Ticket(Generic[Value]):
         return bool(self.outcome)
 
     @property
+    def is_good(self) -> bool:
+        """Done, and not by a failure."""
+        return self.is_done and not isinstance(self.outcome[0], BaseException)
+
+    @property
     def is_alone(self) -> bool:
         return self.alone or self.piece.together is None or self.piece.utterance is None
 

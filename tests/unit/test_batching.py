@@ -230,6 +230,24 @@ def test_the_gpu_goes_on_for_two_turns_at_most() -> None:
     assert len(speaker.batches) == 9
 
 
+def test_what_is_finished_when_its_asker_gives_up_is_told() -> None:
+    """The GPU was a chunk ahead: who goes on with the job later needs that chunk too."""
+    desk, speaker, told = Desk(Bounds(chunks=1, seconds=22.0)), Recorder(), list[int]()
+    desk.open()
+
+    def tell(done: Sequence[tuple[int, Samples]]) -> None:
+        told.extend(index for index, _ in done)
+        wait_until(lambda: len(speaker.batches) > 1 and not desk.batcher._is_led)
+        raise Interrupted("enough")
+
+    with pytest.raises(Interrupted):
+        desk.do([piece(speaker, str(n)) for n in range(9)], tell=tell)
+    desk.close()
+
+    assert told == list(range(len(speaker.batches)))
+    assert len(told) < 9
+
+
 def test_who_leads_and_gives_up_does_not_wait_for_anothers_chunk() -> None:
     """Turns in its name that nobody wants any more end when that chunk does, and without it."""
     desk, speaker, release, begun = Desk(Bounds(chunks=1, seconds=22.0)), Recorder(), Event(), Event()
