@@ -55,8 +55,8 @@ bench: setup  ## what the worker costs on this machine, beside the plain way and
 	$(PYTHON) -m benchmarks.cold_start --results $(RESULTS)
 	$(PYTHON) -m benchmarks.solver --results $(RESULTS)
 
-gpu:  ## the official path and ours on this machine's GPU, no network needed once the wheelhouse is filled: GPU='--only samplers'
-	scripts/gpu.sh $(GPU)
+gpu:  ## the official path and ours on this machine's GPU, no network needed once the wheelhouse is filled: OPTIONS='--only samplers'
+	scripts/gpu.sh $(OPTIONS)
 
 wheelhouse:  ## wheels for `make gpu` on a machine without a network
 	scripts/wheelhouse.sh

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
-from cloning.clock import Part, telling
+from cloning.clock import Part, telling, untold
 from cloning.conditions import Conditions
 from cloning.jobs import JobStore
 from cloning.names import EngineName
@@ -29,7 +29,7 @@ from engines.f5 import F5Engine, F5Files
 from engines.f5_import import importing_f5
 from engines.lazy import Lazy
 from engines.owner import SingleOwner
-from engines.xtts import XttsEngine, XttsFiles, expect_available
+from engines.xtts import XttsEngine, XttsFiles, expect_available, import_xtts
 from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.catalog import Checkpoint
 from model_cache.errands import Errands, Later, at_once
@@ -125,15 +125,14 @@ def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[],
             expect_available(license_accepted=accepted)  # before anything is fetched
         return checkpoint
 
-    early = Early(lambda name: cache.local(find(name)), most=settings.worker_concurrency)
+    early = Early(lambda name: cache.local(find(name)))
 
     def load(name: str, device: str | None, part: Part) -> Engine:
         checkpoint = find(name)
         try:
             with importing_f5(part) if checkpoint.engine == "f5" else nullcontext(), telling(part, "fetch"):
                 local = early.take(name)
-            with telling(part, "weights"):
-                engine = load_engine(cache, local, settings, device or settings.device)
+            engine = load_engine(cache, local, settings, device or settings.device, part)
         finally:
             errands.begin()  # what the cache has to publish, now that nobody waits for this disk and processor
         facts = {"engine": engine.facts.engine, "checkpoint": engine.facts.checkpoint, "device": engine.facts.device}
@@ -143,18 +142,25 @@ def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[],
     def describe(engine: Engine) -> dict[str, object]:
         return {**vars(engine.facts), **engine.memory()}
 
-    return Lazy(load, check=check, describe=describe, make_room=make_room, free=free_memory, prepare=early.begin)
+    return Lazy(load, check=check, describe=describe, make_room=make_room, free=free_memory, ahead=early.ahead)
 
 
-def load_engine(cache: CheckpointCache, local: LocalCheckpoint, settings: Settings, device: str) -> Engine:
-    """The engine whose checkpoint it is, loaded. Raises CheckpointUnusable, and what the hub and the device do."""
+def load_engine(
+    cache: CheckpointCache, local: LocalCheckpoint, settings: Settings, device: str, part: Part = untold
+) -> Engine:
+    """The engine whose checkpoint it is, loaded; tells its parts. Raises CheckpointUnusable, and what the hub and the device do."""
     engine: F5Engine | XttsEngine
     if local.checkpoint.engine == "xtts":
-        engine = XttsEngine.load(xtts_files(local), device, license_accepted=settings.xtts_license_accepted)
+        with telling(part, "import"):
+            import_xtts()
+        with telling(part, "weights"):
+            engine = XttsEngine.load(xtts_files(local), device, license_accepted=settings.xtts_license_accepted)
     else:
-        default = None if settings.vocoder_path or local.vocoder_path else cache.vocoder()
+        with telling(part, "fetch"):
+            default = None if settings.vocoder_path or local.vocoder_path else cache.vocoder()
         vocoder = default.vocoder_path if default else settings.vocoder_path
-        engine = F5Engine.load(f5_files(local, vocoder), device, settings.sampler)
+        with telling(part, "weights"):
+            engine = F5Engine.load(f5_files(local, vocoder), device, settings.sampler)
     weakref.finalize(engine, local.lease.release)  # no other process evicts the files of an engine that lives
     return engine
 

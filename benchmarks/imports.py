@@ -3,7 +3,8 @@ What imports cost, in CPU seconds: everything that a generate with a warm checkp
 
 `python -m benchmarks.imports` speaks once with the small checkpoint to learn which modules that loads; then fresh interpreters
 import exactly those, f5_tts as the worker imports it, interleaved with the others. Medians; the bare interpreter's cost is taken
-off. `plain` is f5_tts's inference module as it is, but for its trainer, whose packages are not installed.
+off. `plain f5_tts` is its inference module as it is, but for its trainer, whose packages are not installed. What is imported to
+hear (transformers, with torch) stands beside transformers' Whisper as it is.
 """
 
 import argparse
@@ -21,11 +22,16 @@ from benchmarks.worker import Worker
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 1.5
-BARE, TORCH, GENERATE, PLAIN = "bare", "torch + torchaudio", "generate", "plain"
+BARE, TORCH, GENERATE, PLAIN = "bare", "torch + torchaudio", "generate", "plain f5_tts"
+HEARING, PLAIN_HEARING = "to hear", "plain transformers' Whisper"
 CODE = {
     BARE: "pass",
     TORCH: "import torch, torchaudio",
     "import_f5": "from engines.f5_import import import_f5; import_f5()",
+    HEARING: "from engines.asr_import import import_transformers; import_transformers()",
+    PLAIN_HEARING: (
+        "from transformers import pipeline; from transformers.models.whisper.modeling_whisper import WhisperForConditionalGeneration"
+    ),
     PLAIN: (
         "import sys; from types import ModuleType; import warnings; warnings.simplefilter('ignore'); "
         "trainer = ModuleType('f5_tts.model.trainer'); trainer.Trainer = object; "

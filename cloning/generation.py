@@ -166,12 +166,12 @@ class Generation:
 
     def _speak(self) -> dict[str, Any]:
         # Its files come beside the voice and its words; only the first engine's, for the others will hardly be asked.
-        self._service.engines.prepare(self._candidates[0].checkpoint)
-        reference = self._reference()
-        seed, text = self._claim.job.seed, self._request.text
-        plans = {one.engine: plan_for(one, text, reference, seed=seed) for one in self._candidates}
-        with self._service.gpu.hold():
-            choice, samples = self._infer(reference, plans)
+        with self._service.engines.prepared(self._candidates[0].checkpoint):
+            reference = self._reference()
+            seed, text = self._claim.job.seed, self._request.text
+            plans = {one.engine: plan_for(one, text, reference, seed=seed) for one in self._candidates}
+            with self._service.gpu.hold():
+                choice, samples = self._infer(reference, plans)
         return self._store_result(choice, plans[choice.candidate.engine], samples)
 
     def _reference(self) -> Reference:

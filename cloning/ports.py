@@ -290,8 +290,8 @@ class Models(Protocol[Model_co]):
         Raises InvalidRequest or its LicenseRefused, CheckpointUnusable, StorageUnavailable.
         """
 
-    def prepare(self, name: str) -> None:
-        """A `get` of that name is to come: its files may be brought meanwhile. Returns at once and raises nothing; any thread may ask."""
+    def prepared(self, name: str) -> AbstractContextManager[None]:
+        """Within the block a `get` of that name may come: its files may be brought meanwhile. Raises nothing; any thread may ask."""
 
     def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Model_co:
         """

@@ -153,18 +153,24 @@ class Batcher:
     def _go_ahead(self, lead: _Lead, turn: Callable[[Callable[[], None]], None]) -> None:
         """Turn after turn, in a thread beside the asker's."""
         try:
-            while lead.is_here and self._has_work():
+            while self._goes_on(lead):
                 turn(self._turn)
         except BaseException as error:  # noqa: BLE001 - it is the asker's, and raised there
             lead.failure = error
-        finally:
-            with self._changed:
-                self._is_led = False
-                self._changed.notify_all()
+            self._stop_leading()
 
-    def _has_work(self) -> bool:
+    def _goes_on(self, lead: _Lead) -> bool:
+        """Whether there is another turn to be had in this name. If not, another may lead from this very moment."""
         with self._changed:
-            return bool(self._most_urgent())
+            if lead.is_here and self._most_urgent():
+                return True
+            self._stop_leading()
+            return False
+
+    def _stop_leading(self) -> None:
+        with self._changed:
+            self._is_led = False
+            self._changed.notify_all()
 
     def _fetch(self, untold: dict[int, Ticket[Value]], line: Line) -> dict[int, Ticket[Value]]:
         """Those that are done, out of the untold ones; the line's next piece may begin."""

@@ -1,7 +1,9 @@
 """What takes long to bring is begun before it is needed. No torch here."""
 
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
@@ -21,10 +23,6 @@ class _Flight(Generic[Value]):
     def is_over(self) -> bool:
         return bool(self._outcome)
 
-    @property
-    def has_failed(self) -> bool:
-        return any(isinstance(outcome, BaseException) for outcome in self._outcome)
-
     def result(self) -> Value:
         """Waits; raises what the fetch raised."""
         self._thread.join()
@@ -42,28 +40,33 @@ class _Flight(Generic[Value]):
 
 class Early(Generic[Value]):
     """
-    Fetches by name, some of them begun ahead.
+    Fetches by name, begun ahead of whoever takes the thing.
 
-    Who takes a thing that is on its way waits for that fetch; there is no second one. The last `most` that came are kept until they
-    are taken, for whoever began one may have to wait for something else first; what else was fetched for nobody is let go at the
-    next `begin`, and fetched (or looked at) anew when it is wanted. Any thread may ask.
+    Who takes one that is on its way waits for that fetch; there is no second one. What has come is kept for as long as somebody
+    who had it begun may yet take it, and fetched (or looked at) anew for the next who begins. Any thread may ask.
     """
 
-    def __init__(self, fetch: Callable[[str], Value], *, most: int = 1) -> None:
+    def __init__(self, fetch: Callable[[str], Value]) -> None:
         self._fetch = fetch
-        self._most = most
         self._lock = threading.Lock()
         self._flights: dict[str, _Flight[Value]] = {}
+        self._askers = Counter[str]()
 
-    def begin(self, name: str) -> None:
-        """Fetch beside what the caller does, or look anew at what is there. What it raises is raised by `take`."""
+    @contextmanager
+    def ahead(self, name: str) -> Iterator[None]:
+        """Within the block the thing is fetched, or looked at anew if it is there, and kept. What the fetch raises is raised by `take`."""
         with self._lock:
-            over = [known for known, flight in self._flights.items() if flight.is_over]
-            kept = [known for known in over if known != name and not self._flights[known].has_failed][-self._most :]
-            for known in set(over) - set(kept):
-                del self._flights[known]
-            if name not in self._flights:
+            self._askers[name] += 1
+            flight = self._flights.get(name)
+            if flight is None or flight.is_over:
                 self._flights[name] = _Flight(name, self._fetch)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._askers -= Counter([name])  # which forgets those whom nobody asks for
+                if name not in self._askers:
+                    self._flights.pop(name, None)
 
     def take(self, name: str) -> Value:
         """The thing, to be kept by the caller. Raises what the fetch raises."""

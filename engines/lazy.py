@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
@@ -56,7 +57,7 @@ class Lazy(Generic[Model]):
 
     `load` is given the name, the device (None: the deployment's) and whom to tell of its parts, and may take minutes; whoever asks meanwhile waits for it and
     gets the same model. A load that fails leaves nothing, so the next `get` tries again. `make_room` is called before weights
-    come to the device, `free` after some have left it; `prepare` begins to bring a model's files and returns at once. Only the owner of the GPU calls `get` and `unload`, so no model is
+    come to the device, `free` after some have left it; within `ahead` a model's files are brought and kept. Only the owner of the GPU calls `get` and `unload`, so no model is
     ever unloaded under its user.
     """
 
@@ -68,14 +69,14 @@ class Lazy(Generic[Model]):
         describe: Callable[[Model], dict[str, object]],
         make_room: Callable[[], None] = _nothing,
         free: Callable[[], None] = _nothing,
-        prepare: Callable[[str], None] = lambda _: None,
+        ahead: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
     ) -> None:
         self._load = load
         self._check = check
         self._describe = describe
         self._make_room = make_room
         self._free = free
-        self._prepare = prepare
+        self._ahead = ahead
         self._lock = threading.Lock()
         self._held: _Held[Model] | None = None
 
@@ -85,11 +86,10 @@ class Lazy(Generic[Model]):
         """Raises what `load` would raise for a name that nobody knows, without loading; and what it doesn't do."""
         self._check(name, engine=engine, commercial=commercial, language=language)
 
-    def prepare(self, name: str) -> None:
-        """A `get` of that name is to come: what can be done beside other work is begun, if the model isn't held. Any thread may ask."""
+    def prepared(self, name: str) -> AbstractContextManager[None]:
+        """Within the block a `get` of that name may come: what can be done beside other work is begun, if the model isn't held. Any thread may ask."""
         held = self._held
-        if held is None or held.name != name:
-            self._prepare(name)
+        return nullcontext() if held is not None and held.name == name else self._ahead(name)
 
     def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Model:
         """

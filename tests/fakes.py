@@ -108,8 +108,8 @@ class Always(Generic[Value]):
     ) -> None:
         pass
 
-    def prepare(self, name: str) -> None:
-        pass
+    def prepared(self, name: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Value:
         return self._model

@@ -37,11 +37,11 @@ def test_what_is_on_its_way_is_not_fetched_again() -> None:
     slow = Slow()
     early = Early(slow)
 
-    early.begin("one")
-    early.begin("one")
     threading.Timer(0.01, slow.go_on.set).start()
+    with early.ahead("one"), early.ahead("one"):
+        taken = early.take("one")
 
-    assert early.take("one").name == "one"
+    assert taken.name == "one"
     assert slow.begun == ["one"]
 
 
@@ -52,8 +52,7 @@ def test_a_failure_is_raised_where_the_thing_is_needed() -> None:
     early = Early(slow)
     slow.go_on.set()
 
-    early.begin("one")
-    with pytest.raises(OSError, match="no such bucket"):
+    with early.ahead("one"), pytest.raises(OSError, match="no such bucket"):
         early.take("one")
     slow.failure = None
 
@@ -71,8 +70,7 @@ def test_what_nobody_begun_is_fetched_by_who_needs_it() -> None:
     assert threads == [threading.current_thread().name]
 
 
-def begin_and_end(early: Early[Thing], name: str) -> None:
-    early.begin(name)
+def wait_for(early: Early[Thing], name: str) -> None:
     early._flights[name]._thread.join(PATIENCE_S)
 
 
@@ -80,16 +78,18 @@ def test_what_is_there_is_kept_for_who_will_take_it() -> None:
     """A job may wait for the GPU long after its files have come, and others begin to fetch theirs: each is fetched once."""
     slow = Slow()
     slow.go_on.set()
-    early = Early(slow, most=2)
+    early = Early(slow)
 
-    begin_and_end(early, "one")
-    begin_and_end(early, "two")
+    with early.ahead("one"), early.ahead("two"):
+        wait_for(early, "one")
+        wait_for(early, "two")
+        taken = early.take("one").name, early.take("two").name
 
-    assert (early.take("one").name, early.take("two").name, slow.begun) == ("one", "two", ["one", "two"])
+    assert (taken, slow.begun) == (("one", "two"), ["one", "two"])
 
 
-def test_what_was_fetched_for_nobody_is_let_go() -> None:
-    """The oldest first, when more have been fetched than jobs can wait: no file is held for ever for a job that is gone."""
+def test_what_was_fetched_for_a_job_that_is_gone_is_let_go() -> None:
+    """Nobody holds the files then: a cache may evict them. While another job may take the same, they stay."""
     things: list[weakref.ref[Thing]] = []
 
     def fetch(name: str) -> Thing:
@@ -97,39 +97,34 @@ def test_what_was_fetched_for_nobody_is_let_go() -> None:
         things.append(weakref.ref(thing))
         return thing
 
-    early = Early(fetch, most=1)
-    for name in ("one", "two", "three"):
-        begin_and_end(early, name)
+    early = Early(fetch)
+    with early.ahead("one"):
+        wait_for(early, "one")
+        with early.ahead("two"):
+            wait_for(early, "two")
+        gc.collect()
+        alive = [thing() is not None for thing in things]
     gc.collect()
 
-    assert [thing() is None for thing in things] == [True, False, False]
+    assert alive == [True, False]
+    assert [thing() for thing in things] == [None, None]
 
 
 def test_what_is_there_is_looked_at_anew_for_the_next_who_begins() -> None:
-    """The files behind a name may have been replaced since."""
-    slow = Slow()
-    slow.go_on.set()
-    early = Early(slow, most=2)
-
-    begin_and_end(early, "one")
-    begin_and_end(early, "one")
-    early.take("one")
-
-    assert slow.begun == ["one", "one"]
-
-
-def test_an_old_failure_is_not_kept() -> None:
-    """The next who begins anything forgets it: who takes then tries again."""
+    """The files behind a name may have been replaced since; an old failure may have passed."""
     slow = Slow()
     slow.go_on.set()
     slow.failure = OSError("no such bucket")
-    early = Early(slow, most=2)
-    begin_and_end(early, "one")
-    slow.failure = None
+    early = Early(slow)
 
-    begin_and_end(early, "two")
+    with early.ahead("one"):
+        wait_for(early, "one")
+        slow.failure = None
+        with early.ahead("one"):
+            taken = early.take("one")
 
-    assert early.take("one").name == "one"
+    assert taken.name == "one"
+    assert slow.begun == ["one", "one"]
 
 
 def test_a_fetch_keeps_no_process_alive() -> None:
@@ -137,8 +132,9 @@ def test_a_fetch_keeps_no_process_alive() -> None:
     slow = Slow()
     early = Early(slow)
 
-    early.begin("one")
+    with early.ahead("one"):
+        is_daemon = early._flights["one"]._thread.daemon
+        slow.go_on.set()
+        early.take("one")
 
-    assert early._flights["one"]._thread.daemon
-    slow.go_on.set()
-    early.take("one")
+    assert is_daemon

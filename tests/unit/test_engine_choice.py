@@ -3,6 +3,7 @@
 import gc
 import weakref
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -48,8 +49,8 @@ class Shelf:
     def unload(self, *, forget: bool = False) -> None:
         pass
 
-    def prepare(self, name: str) -> None:
-        pass
+    def prepared(self, name: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Engine:
         self.asked.append(name)

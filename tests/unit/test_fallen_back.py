@@ -1,6 +1,7 @@
 """A job that fell back: taken over, it goes on with the engine that spoke, and never mixes two."""
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -30,7 +31,8 @@ class TwoEngines:
 
     def unload(self, *, forget: bool = False) -> None: ...
 
-    def prepare(self, name: str) -> None: ...
+    def prepared(self, name: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Engine:
         if self.broken and name == "F5TTS_v1_Base":

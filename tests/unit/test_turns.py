@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -265,8 +266,9 @@ def test_the_checkpoints_files_come_while_the_voice_is_heard(service: Service, h
     events: list[str] = []
 
     class Watched(Always[ToneEngine]):
-        def prepare(self, name: str) -> None:
+        def prepared(self, name: str) -> AbstractContextManager[None]:
             events.append(f"prepare {name}")
+            return nullcontext()
 
         def get(self, name: str, *, device: str | None = None, part: Part = untold) -> ToneEngine:
             events.append("get")
