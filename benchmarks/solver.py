@@ -1,8 +1,8 @@
 """
 The solver: ours beside the official path, with the small checkpoint on the CPU. Interleaved, medians and spread.
 
-`python -m benchmarks.solver` measures one stream (NFE 32 and 16), 16 one-chunk utterances at once (the official path with its own
-thread pool, ours in packs of 1 to 16: the knee), and how far each path in half precision is from float32's mel. `--arch
+`python -m benchmarks.solver` measures one stream (NFE 32 and 16), 16 one-chunk utterances at once (the official path by one call, which
+has its own thread pool, and by a call for each, as requests come; ours in packs of 1 to 16), and how far each path in half precision is from float32's mel. `--arch
 F5TTS_v1_Base` takes the full size, which wants minutes on a CPU.
 """
 
@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from local.folder_store import FolderStore
 from model_cache.cache import CheckpointCache
 from model_cache.catalog import find
 
+POOL, CALLS = "official, its thread pool", "official, a call for each"
 CROWD = 16
 LEAST = 2.0
 
@@ -55,18 +57,29 @@ def one_stream(official: F5Engine, fast: F5Engine, voice: Reference, nfe: int, r
 
 
 def crowd(official: F5Engine, fast: F5Engine, voice: Reference, nfe: int, rounds: int) -> dict[str, Any]:
-    """16 utterances at once: upstream's threads, and ours in packs."""
-    utterances = [Utterance(voice, TEXT, seed, F5Parameters(nfe_step=nfe)) for seed in range(CROWD)]
+    """16 utterances at once: upstream's threads, in one call and in a call for each; and ours in packs."""
+    parameters = F5Parameters(nfe_step=nfe)
+    utterances = [Utterance(voice, TEXT, seed, parameters) for seed in range(CROWD)]
+
+    def call_for_each() -> object:
+        with ThreadPoolExecutor(CROWD) as requests:
+            return list(requests.map(lambda _: pool(official, voice, [TEXT], parameters), range(CROWD)))
 
     def in_packs(size: int) -> Callable[[], object]:
         return lambda: [fast.speak_many(utterances[n : n + size]) for n in range(0, CROWD, size)]
 
-    work = {"official thread pool": lambda: pool(official, voice, [TEXT] * CROWD, F5Parameters(nfe_step=nfe))}
+    work = {POOL: lambda: pool(official, voice, [TEXT] * CROWD, parameters), CALLS: call_for_each}
     packs = {f"packs of {size}": in_packs(size) for size in (1, 2, 4, 16)}
     seconds = interleaved({**work, **packs}, rounds)
     best = min(packs, key=lambda name: seconds[name]["median_s"])
-    times = {name: ratio(seconds, "official thread pool", name) for name in packs}
-    return {"nfe": nfe, "utterances": CROWD, "seconds": seconds, "throughput_times_official": times, "knee": best}
+    return {
+        "nfe": nfe,
+        "utterances": CROWD,
+        "seconds": seconds,
+        "throughput_times_official": {name: ratio(seconds, POOL, name) for name in packs},
+        "throughput_times_a_call_for_each": {name: ratio(seconds, CALLS, name) for name in packs},
+        "best": best,
+    }
 
 
 def half_precision(folder: Path, voice: Reference, steps: tuple[int, ...]) -> list[dict[str, Any]]:
@@ -84,7 +97,9 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     voice = reference()
     streams = [one_stream(official, fast, voice, nfe, options.rounds) for nfe in options.nfe]
     many = crowd(official, fast, voice, options.nfe[-1], options.rounds)
-    best = max(many["throughput_times_official"].values())
+    times = {
+        what: max(many[what].values()) for what in ("throughput_times_official", "throughput_times_a_call_for_each")
+    }
     return {
         "what": "F5-TTS on the CPU: the official path and ours, the same samples",
         **about(folder),
@@ -93,7 +108,10 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         "one_stream": streams,
         "crowd": many,
         "half_precision_distance": half_precision(folder / "half", voice, tuple(options.half)),
-        "holds": {f"throughput of {CROWD} >= {LEAST} x the official thread pool": best >= LEAST},
+        "holds": {
+            f"throughput of {CROWD} >= {LEAST} x the official thread pool": times["throughput_times_official"] >= LEAST,
+            f"throughput of {CROWD} >= {LEAST} x a call for each": times["throughput_times_a_call_for_each"] >= LEAST,
+        },
     }
 
 
@@ -135,7 +153,11 @@ def rows_of(report: dict[str, Any]) -> list[dict[str, object]]:
     many = report["crowd"]
     times = many["throughput_times_official"]
     return rows + [
-        row(f"{many['utterances']} at NFE {many['nfe']}, {name}", one, times.get(name, 1.0))
+        row(
+            f"{many['utterances']} at NFE {many['nfe']}, {name}",
+            one,
+            times.get(name, ratio(many["seconds"], POOL, name)),
+        )
         for name, one in many["seconds"].items()
     ]
 
