@@ -24,7 +24,7 @@ def tables(samplers: Part) -> str:
         elif part and "skipped" not in part:
             shown.append(f"{name}\n{table(rows(part))}")
     limits = [
-        {"limit": what, "reached": part[value], "holds": "yes" if part["holds"] else "NO"}
+        {"limit, set for a GPU": what, "reached": part[value], "holds": "yes" if part["holds"] else "NO"}
         for part, what, value in _limited(samplers)
     ]
     return "\n\n".join([*shown, *([table(limits)] if limits else [])])
