@@ -262,9 +262,8 @@ class Generation:
         """Between two chunks: tell how far it is, and learn whether it is still wanted."""
         self._before_step()
         if done:  # the start said 0
-            with suppress(
-                StorageUnavailable
-            ):  # the heartbeat tries again; the job's end will tell if the store stays away
+            # The heartbeat tries again; the job's end will tell if the store stays away.
+            with suppress(StorageUnavailable):
                 self._claim.report(done, total)
         self._claim.check_cancelled()
         self._call.send_progress({"job_id": self._claim.job.job_id, "done": done, "total": total})

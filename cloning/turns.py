@@ -55,10 +55,10 @@ class Turns(Protocol):
         spent: Callable[[Span], None] = lambda _: None,
     ) -> list[Value]:
         """
-        What each piece makes, in order; pieces of others may be done between them, and by the `turn` that this asker takes.
+        What each piece makes, in order; pieces of others may be done between them, and by the `turn` that is asked for in this name.
 
-        `turn` runs work in the GPU's thread, `check` may raise to give up while others are served, `tell` learns of pieces (by
-        index) as soon as they are done, and `spent` at the end of each turn that they were in, failed ones too, once; these three are
-        called in the asker's own thread.
-        Raises what the first piece to fail raised.
+        `turn` runs work in the GPU's thread and is called from a thread beside the asker's. In the asker's own, `check` may raise to
+        give up while others are served, `tell` learns of pieces (by index) as soon as they are done, while the next ones are made, and
+        `spent` at the end of every turn that they were in, failed ones too, once.
+        Raises what the first piece to fail raised; what was finished has been told then.
         """

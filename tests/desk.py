@@ -1,0 +1,128 @@
+"""A queue of pieces whose GPU is held until everybody has asked, and a speaker that remembers its batches."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from cloning.clock import SystemClock
+from cloning.errors import GpuOutOfMemory
+from cloning.ports import Clock, F5Parameters, Reference, Samples, Utterance
+from cloning.turns import Piece
+from engines.batching import Batcher, Bounds
+from engines.owner import SingleOwner
+from tests.fakes import ToneEngine
+
+REFERENCE = Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0)
+
+
+WIDE = Bounds(chunks=16, seconds=1000.0)
+
+
+class Recorder(ToneEngine):
+    """A speaker that remembers its batches; those of more than `most` fail, and a text `bad` always does."""
+
+    def __init__(self, most: int = 100, failure: Exception | None = None) -> None:
+        super().__init__()
+        self.most = most
+        self.failure = failure or GpuOutOfMemory("too much", device="cpu")
+        self.batches: list[list[str]] = []
+
+    def speak_many(self, utterances: Sequence[Utterance]) -> list[Samples | Exception]:
+        self.batches.append([one.text for one in utterances])
+        if len(utterances) > self.most:
+            raise self.failure
+        return [self._outcome(one) for one in utterances]
+
+    def alone(self, one: Utterance) -> Samples:
+        self.batches.append([one.text])
+        outcome = self._outcome(one)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def _outcome(self, one: Utterance) -> Samples | Exception:
+        try:
+            one.before_step()
+        except Exception as error:  # noqa: BLE001 - as an engine does
+            return error
+        if one.text == "bad":
+            return self.failure
+        return self.speak(one.reference, one.text, seed=one.seed, parameters=one.parameters)
+
+
+class Desk:
+    """A batcher whose GPU is held until all askers are in the queue."""
+
+    def __init__(self, bounds: Bounds = WIDE, clock: Clock | None = None, **more: Any) -> None:
+        self.gpu = SingleOwner()
+        self.batcher = Batcher(clock or SystemClock(), bounds, **more)
+        self._pool = ThreadPoolExecutor(32)
+        self._free = Event()
+        self._pool.submit(self.gpu.run, self._free.wait)
+
+    def do(
+        self, pieces: Sequence[Piece[Samples]], *, stopped: Event | None = None, using: str | None = None, **more: Any
+    ) -> list[Samples]:
+        """As a job does it: in this thread."""
+        with self.batcher.using(using) if using else nullcontext():
+            return self.batcher.do(pieces, turn=lambda work: self.gpu.run(work, stopped=stopped), **more)
+
+    def ask(self, waiting: int, *pieces: Piece[Samples], **more: Any) -> "Future[list[Samples]]":
+        """Ask in a thread of its own, and see that so many pieces wait now."""
+        future = self._pool.submit(self.do, pieces, **more)
+        deadline = time.monotonic() + 10
+        while len(self.batcher._waiting) != waiting and not future.done():
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        return future
+
+    def open(self) -> None:
+        self._free.set()
+
+    def close(self) -> None:
+        self.open()
+        self._pool.shutdown()
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    one = Desk()
+    yield one
+    one.close()
+
+
+def utterance(text: str, seed: int = 0, **parameters: float) -> Utterance:
+    return Utterance(REFERENCE, text, seed, F5Parameters(**parameters))  # type: ignore[arg-type]  # real fields
+
+
+def piece(speaker: Recorder, what: str | Utterance, seconds: float = 5.0, *, weights: str = "here") -> Piece[Samples]:
+    one = utterance(what) if isinstance(what, str) else what
+    return Piece(weights, seconds, lambda: speaker.alone(one), one, speaker.speak_many)
+
+
+def ask_all(desk: Desk, speaker: Recorder, chunks: Sequence[tuple[str, float]]) -> list[Samples]:
+    """Every chunk by an asker of its own; the samples in order."""
+    futures = [desk.ask(n + 1, piece(speaker, *chunk)) for n, chunk in enumerate(chunks)]
+    desk.open()
+    return [future.result(timeout=10)[0] for future in futures]
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def wait_for_rounds(rounds: Sequence[int], *futures: "Future[Any]") -> None:
+    """Until an asker has looked in vain for a whole round (its `check` fills `rounds`), or is answered."""
+    deadline = time.monotonic() + 10
+    while len(rounds) < 2 and not any(future.done() for future in futures):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
