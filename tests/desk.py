@@ -1,14 +1,12 @@
 """A queue of pieces whose GPU is held until everybody has asked, and a speaker that remembers its batches."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from threading import Event
 from typing import Any
-
-import pytest
 
 from cloning.clock import SystemClock
 from cloning.errors import GpuOutOfMemory
@@ -88,13 +86,6 @@ class Desk:
     def close(self) -> None:
         self.open()
         self._pool.shutdown()
-
-
-@pytest.fixture
-def desk() -> Iterator[Desk]:
-    one = Desk()
-    yield one
-    one.close()
 
 
 def utterance(text: str, seed: int = 0, **parameters: float) -> Utterance:

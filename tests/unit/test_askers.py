@@ -2,8 +2,9 @@
 
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from threading import Event
 
@@ -13,14 +14,13 @@ from cloning.errors import GpuOutOfMemory, Interrupted
 from cloning.ports import Samples, Utterance
 from cloning.turns import Piece, Span
 from engines.batching import Bounds
-from tests.desk import (
-    Desk,
-    Recorder,
-    desk,  # noqa: F401 - a fixture
-    piece,
-    utterance,
-    wait_until,
-)
+from tests.desk import Desk, Recorder, piece, utterance, wait_until
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with closing(Desk()) as one:
+        yield one
 
 
 def test_the_gpu_goes_on_while_an_asker_tells() -> None:

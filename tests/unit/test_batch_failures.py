@@ -1,7 +1,8 @@
 """The queue of pieces: what fails together is tried alone, what is fatal is everybody's."""
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -10,14 +11,13 @@ import pytest
 from cloning.errors import DeviceMismatch, GpuOutOfMemory, WorkerUnfit
 from cloning.ports import Samples, Utterance
 from cloning.turns import Piece
-from tests.desk import (
-    WIDE,
-    Desk,
-    Recorder,
-    desk,  # noqa: F401 - a fixture
-    piece,
-    utterance,
-)
+from tests.desk import WIDE, Desk, Recorder, piece, utterance
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with closing(Desk()) as one:
+        yield one
 
 
 @pytest.mark.parametrize("failure", [GpuOutOfMemory("too much"), DeviceMismatch("astray"), RuntimeError("a bug")])

@@ -1,7 +1,8 @@
 """The queue of pieces: who goes together, how many, and who waits for company."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from threading import Event
 
@@ -12,16 +13,14 @@ from cloning.errors import Interrupted
 from cloning.ports import F5Parameters, Samples
 from cloning.turns import Piece
 from engines.batching import Bounds
-from tests.desk import (
-    REFERENCE,
-    Desk,
-    Recorder,
-    ask_all,
-    desk,  # noqa: F401 - a fixture
-    piece,
-    utterance,
-)
+from tests.desk import REFERENCE, Desk, Recorder, ask_all, piece, utterance
 from tests.fakes import ToneEngine
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with closing(Desk()) as one:
+        yield one
 
 
 def test_what_waits_together_is_spoken_together(desk: Desk) -> None:

@@ -1,6 +1,8 @@
 """The queue of pieces: who goes first, and how long weights in use are left on the device."""
 
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -8,16 +10,14 @@ import pytest
 from cloning.errors import Interrupted
 from cloning.ports import Samples
 from engines.batching import SWITCH_S, Bounds
-from tests.desk import (
-    Desk,
-    Recorder,
-    ask_all,
-    desk,  # noqa: F401 - a fixture
-    piece,
-    utterance,
-    wait_for_rounds,
-)
+from tests.desk import Desk, Recorder, ask_all, piece, utterance, wait_for_rounds
 from tests.fakes import ManualClock
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with closing(Desk()) as one:
+        yield one
 
 
 def test_a_short_chunk_is_not_held_up_by_a_long_one(desk: Desk) -> None:
