@@ -24,6 +24,7 @@ from typing import Any
 
 from benchmarks.machine import MIB, say
 from benchmarks.report import RESULTS, about, save
+from cloning.bulk import sha256_of
 from cloning.settings import Settings
 from s3_utils import s3_client
 
@@ -149,7 +150,7 @@ def compare(kind: str, folder: Path, size: int, rounds: int, programs: str) -> d
                 client.run(target, environment)
                 say(f"{kind} {number}/{rounds} {client.name}: {client.runs[-1]['seconds']:.2f} s")
                 if number == 0:
-                    assert _digest(target) == digest, client.name
+                    assert sha256_of(target) == digest, client.name
                     client.runs.clear()
     target.unlink()
     shutil.rmtree(folder / kind)
@@ -172,6 +173,21 @@ def _summary(client: Client, size: int) -> dict[str, Any]:
     }
 
 
+def rows_of(servers: dict[str, Any]) -> list[dict[str, object]]:
+    """One line for each client of each server that was there."""
+    return [
+        {
+            "server": server,
+            "client": client,
+            "median, s": one["median_s"],
+            "MB/s": one["mb_per_s"],
+            "CPU s": one["cpu_s"],
+        }
+        for server, found in servers.items()
+        for client, one in found.get("clients", {}).items()
+    ]
+
+
 def _random_file(path: Path, size: int) -> str:
     digest = hashlib.sha256()
     with path.open("wb") as file:
@@ -180,11 +196,6 @@ def _random_file(path: Path, size: int) -> str:
             digest.update(chunk)
             file.write(chunk)
     return digest.hexdigest()
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _free_port() -> int:
@@ -220,19 +231,7 @@ def main() -> None:
             **about(Path(name)),
             "servers": servers,
         }
-    rows = [
-        {
-            "server": server,
-            "client": client,
-            "median, s": told["median_s"],
-            "MB/s": told["mb_per_s"],
-            "CPU s": told["cpu_s"],
-        }
-        for server, found in servers.items()
-        for client, told in found.items()
-        if isinstance(told, dict)
-    ]
-    save(report, arguments.out, "downloads", rows)
+    save(report, arguments.out, "downloads", rows_of(servers))
 
 
 if __name__ == "__main__":

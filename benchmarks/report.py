@@ -46,7 +46,7 @@ def save(report: dict[str, Any], folder: Path, name: str, rows: Rows) -> None:
 
 def table(rows: Rows) -> str:
     """Aligned columns, named by the first row's keys; numbers to the right, with three digits after the point."""
-    names = list(rows[0])
+    names = list(rows[0]) if rows else []
     cells = [names, *([_shown(row[name]) for name in names] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
     numeric = [all(isinstance(row[name], int | float) for row in rows) for name in names]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.downloads import rows_of
 from benchmarks.report import about, save, table
 
 
@@ -29,3 +30,13 @@ def test_a_report_is_kept_whole_and_its_limits_are_told(tmp_path: Path, capsys: 
     kept = next((tmp_path / "results").glob("some-*.json")).read_text()
     assert json.loads(told.out) == json.loads(kept) == report
     assert [line.split() for line in told.err.splitlines()[-2:]] == [["a", "<=", "1", "yes"], ["b", "<=", "1", "NO"]]
+
+
+def test_a_server_that_is_not_there_has_no_line() -> None:
+    """The downloads are measured with what the machine has; without anything there is an empty table, and no crash."""
+    found = {"clients": {"ours": {"median_s": 2.0, "mb_per_s": 537, "cpu_s": 3.0}}, "missing": ["s5cmd"]}
+
+    rows = rows_of({"rclone": found, "localbucket": {"missing": ["localbucket"]}})
+
+    assert rows == [{"server": "rclone", "client": "ours", "median, s": 2.0, "MB/s": 537, "CPU s": 3.0}]
+    assert table(rows_of({"rclone": {"missing": ["rclone"]}})) == ""
