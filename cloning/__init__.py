@@ -1,6 +1,6 @@
 """
 What the service means, free of clouds and GPUs.
 
-Nothing here imports boto3, torch, f5_tts or runpod, and only `settings` reads the environment. The order in which the
-modules may import each other: errors <- ports <- keys <- requests | audio | voices | jobs | text <- synthesis <- actions.
+Nothing here imports boto3, torch, f5_tts or runpod, and only `settings` reads the environment. The modules stand in layers, from
+errors and ports to generation and actions, and import only what stands before them (tests/unit/test_architecture.py).
 """
