@@ -1,7 +1,7 @@
 """A piece in the queue of engines/batching.py, and what becomes of a batch of them. No torch here."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +22,7 @@ class Line:
     """
 
     since: float
+    turn: Callable[[Callable[[], None]], None]
     unfetched: int = 0
     has_failed: bool = False
 
@@ -37,6 +38,10 @@ class Ticket(Generic[Value]):
     alone: bool = False
     spans: list[Span] = field(default_factory=list)
     outcome: "list[Value | BaseException]" = field(default_factory=list)
+
+    def end(self, outcome: Value | BaseException) -> None:
+        self.waits = False
+        self.outcome.append(outcome)
 
     @property
     def is_done(self) -> bool:
