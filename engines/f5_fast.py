@@ -13,7 +13,8 @@ import numpy as np
 
 from cloning.errors import CheckpointUnusable
 from cloning.ports import Samples, Utterance
-from engines.sampler import Condition, Guidance, Recent, Sampler, supports
+from engines.recent import Recent
+from engines.sampler import Condition, Guidance, Sampler, supports
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,7 +77,7 @@ class FastPath:
     def forget(self) -> None:
         """Lets go of everything on the device."""
         self._sampler.forget()
-        self._voices = Recent(_MOST_VOICES)
+        self._voices.clear()
 
     def speak(
         self, utterances: Sequence[Utterance], references: Sequence[Prepared], *, is_frugal: bool = False

@@ -12,18 +12,17 @@ table and the state stay in float32, as in training, the modulations are compute
 CFM.sample's is (docs/decisions/0017-solver.md).
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from cloning.ports import go_on
 from engines.packs import Modulation, Pack, Rotation, apply_block
+from engines.recent import Recent
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Value = TypeVar("Value")
 _NO_GUIDANCE = 1e-5  # CFM.sample: below it the unguided half is not computed
 _MOST_GRIDS = 4  # tables of the full-size model at 32 steps take 17 MiB in float32
 _MOST_ROTATIONS = 64
@@ -79,7 +78,8 @@ class Sampler:
 
     def forget(self) -> None:
         """Lets go of every table, as when the weights leave the device."""
-        self._grids, self._rotations = Recent(_MOST_GRIDS), Recent(_MOST_ROTATIONS)
+        self._grids.clear()
+        self._rotations.clear()
 
     def solve(
         self, conditions: "Sequence[Condition]", guidance: Guidance, *, is_frugal: bool = False
@@ -259,19 +259,3 @@ def _in_float32(module: Any, inputs: "Sequence[Tensor]") -> "list[Tensor]":
 
     weights = {name: weight.float() for name, weight in module.named_parameters()}
     return [functional_call(module, weights, (x.to(torch.float32),)) for x in inputs]
-
-
-class Recent(Generic[Value]):
-    """The values of the keys asked for last."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._values: OrderedDict[Hashable, Value] = OrderedDict()
-
-    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        if key not in self._values:
-            self._values[key] = make()
-        self._values.move_to_end(key)
-        if len(self._values) > self._most:
-            self._values.popitem(last=False)
-        return self._values[key]
