@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Literal
 
 from cloning.errors import CheckpointUnusable
+from cloning.ports import Progress
 from model_cache.appearing import appearing
 from model_cache.catalog import Checkpoint, f5_folder
 from model_cache.families import entries_of
 from model_cache.inspection import Inspection, inspect, inspect_for
 from model_cache.layouts import Wanted
 from model_cache.reading import header_of
-from model_cache.tensorcopy import Progress, becomes_half
+from model_cache.tensorcopy import becomes_half
 from model_cache.tensorfile import rename_in_place
 from model_cache.writing import Options, Written, rename_into, write_safetensors, write_torch
 
