@@ -40,7 +40,7 @@ def prepare(
             f"the file of checkpoint {checkpoint.name!r} is not what its configuration {checkpoint.config!r} needs: {inspection.reason}",
             checkpoint=checkpoint.name,
         )
-    halvable = any(becomes_half(tensor) for tensor in inspection.diagnosis.kept.values())
+    halvable = any(becomes_half(tensor) for tensor in inspection.kept.values())
     precision: Precision = dtype if halvable else "any"
     prune = inspection.layout.endswith("-trainer")  # a loader that takes it would read what training left, every time
     prepared = None if prune or (dtype == "fp16" and halvable) else _moved(source, out, inspection, precision)
