@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -37,20 +38,23 @@ class Ticket(Generic[Value]):
     waits: bool = True
     alone: bool = False
     spans: list[Span] = field(default_factory=list)
-    outcome: "list[Value | BaseException]" = field(default_factory=list)
+    outcome: "Future[Value]" = field(default_factory=Future)
 
     def end(self, outcome: Value | BaseException) -> None:
         self.waits = False
-        self.outcome.append(outcome)
+        if isinstance(outcome, BaseException):
+            self.outcome.set_exception(outcome)
+        else:
+            self.outcome.set_result(outcome)
 
     @property
     def is_done(self) -> bool:
-        return bool(self.outcome)
+        return self.outcome.done()
 
     @property
     def is_good(self) -> bool:
         """Done, and not by a failure."""
-        return self.is_done and not isinstance(self.outcome[0], BaseException)
+        return self.is_done and self.outcome.exception() is None
 
     @property
     def is_alone(self) -> bool:
@@ -58,10 +62,7 @@ class Ticket(Generic[Value]):
 
     def result(self) -> Value:
         """What was made, or what was raised for this piece."""
-        outcome = self.outcome[0]
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
+        return self.outcome.result()
 
     def goes_with(self, other: "Ticket[Any]") -> bool:
         """Whether both can be solved in the same steps."""
