@@ -44,7 +44,7 @@ class Asker:
 
         Raises as `Turns.do`.
         """
-        monotonic = self.service.clock.monotonic
+        monotonic = self.watch.now
         begun, own, told = monotonic(), list[Span](), list[Span]()
 
         def timed(done: Sequence[tuple[int, Value]]) -> None:
