@@ -25,7 +25,7 @@ from cloning.ports import (
     go_on,
 )
 from cloning.service import Service
-from cloning.synthesis import speak_with, utterance_of
+from cloning.synthesis import values_of
 from cloning.turns import Piece
 
 log = logging.getLogger(__name__)
@@ -85,9 +85,9 @@ class Speaker:
 
     def piece(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> Piece[Samples]:
         """The chunk as work for the GPU's thread; others may be solved with it where the engine gains by that."""
-        utterance = None
-        if self._gathers and isinstance(parameters, F5Parameters):
-            utterance = utterance_of(reference, chunk, parameters, self._before_step)
+        utterance, values = None, values_of(chunk, parameters)
+        if self._gathers and isinstance(values, F5Parameters):
+            utterance = Utterance(reference, chunk.text, chunk.seed, values, self._before_step)
         return Piece(
             weights=(self._checkpoint, self._device),
             seconds=reference.duration + chunk.seconds,
@@ -113,7 +113,14 @@ class Speaker:
 
     def _with_room(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> Samples:
         def attempt(*, frugal: bool) -> Samples:
-            return speak_with(self._same(), reference, parameters, self._before_step, frugal=frugal)(chunk)
+            return self._same().speak(
+                reference,
+                chunk.text,
+                seed=chunk.seed,
+                parameters=values_of(chunk, parameters),
+                before_step=self._before_step,
+                frugal=frugal,
+            )
 
         frugal = self._can_be_frugal
         for _ in range(2 if frugal else 1):
