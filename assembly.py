@@ -21,6 +21,7 @@ from cloning.ports import Clock, Engine, ObjectStore, Transcriber
 from cloning.service import Service
 from cloning.settings import Settings
 from cloning.voices import VoiceLibrary
+from cloning.xtts_planning import LANGUAGES
 from engines.asr import WhisperTranscriber
 from engines.batching import Batcher, Bounds
 from engines.device import free_memory, gpu_memory
@@ -192,6 +193,7 @@ def f5_files(local: LocalCheckpoint, vocoder: Path | None) -> F5Files:
         sha256=local.sha256,
         license=local.checkpoint.license,
         note=local.checkpoint.note,
+        languages=local.checkpoint.languages,
     )
 
 
@@ -205,6 +207,7 @@ def xtts_files(local: LocalCheckpoint) -> XttsFiles:
         sha256=local.sha256,
         license=local.checkpoint.license,
         note=local.checkpoint.note,
+        languages=local.checkpoint.languages or LANGUAGES,
     )
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from cloning.clock import Part, untold
 from cloning.names import EngineName
+from cloning.speakable import Alphabet
 
 Value = TypeVar("Value")
 Model_co = TypeVar("Model_co", covariant=True)
@@ -227,6 +228,9 @@ class Engine(Protocol):
         `before_step` is called before each step of the model and may raise to stop: the engine is as good as new then. `frugal` is
         for a second try where memory was short: slower in less memory, the samples equal but for rounding. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit, and TypeError for another engine's parameters.
         """
+
+    def alphabet(self, language: str | None) -> Alphabet:
+        """What of a text in that language reaches the model. Any thread may ask it."""
 
     def memory(self) -> dict[str, object]:
         """For `health`: `loaded_on` which device, `gpu_bytes` and `host_bytes` of its weights. Touches no device."""

@@ -16,6 +16,8 @@ import numpy as np
 
 from cloning.errors import CheckpointUnusable, HubUnavailable
 from cloning.ports import EngineFacts, F5Parameters, Parameters, Reference, Samples, Utterance, go_on
+from cloning.speakable import Alphabet
+from engines.alphabets import f5_knows
 from engines.blank import blank_weights
 from engines.device import Weights, check_placed, choose_device, device_name
 from engines.f5_fast import FastPath, Prepared, make_fast
@@ -40,6 +42,7 @@ class F5Files:
     sha256: str
     license: str
     note: str
+    languages: tuple[str, ...] = ()
 
 
 class F5Engine:
@@ -49,7 +52,14 @@ class F5Engine:
     can_be_frugal = True
 
     def __init__(
-        self, f5: Any, model: Any, vocoder: Any, device: str, facts: EngineFacts, fast: FastPath | None
+        self,
+        f5: Any,
+        model: Any,
+        vocoder: Any,
+        device: str,
+        facts: EngineFacts,
+        fast: FastPath | None,
+        languages: tuple[str, ...] = (),
     ) -> None:
         self._f5 = f5
         self._model = model
@@ -59,6 +69,7 @@ class F5Engine:
         self._fast = fast
         self._weights = _weights(model, vocoder, device)
         self.facts = facts
+        self._alphabet = Alphabet(facts.checkpoint, languages, f5_knows(model.vocab_char_map))
 
     @classmethod
     def load(cls, files: F5Files, device: str, sampler: str = "auto") -> "F5Engine":
@@ -89,7 +100,7 @@ class F5Engine:
             vocoder=files.vocoder.name if files.vocoder else "charactr/vocos-mel-24khz",
         )
         with translated(device):  # what went wrong on it may show only when it is looked at
-            return cls(f5, model, vocoder, device, facts, fast)
+            return cls(f5, model, vocoder, device, facts, fast, files.languages)
 
     @property
     def worth_parking(self) -> bool:
@@ -107,6 +118,10 @@ class F5Engine:
     def resume(self) -> None:
         """The weights are on the device again, all of them. Raises DeviceMismatch, GpuOutOfMemory, WorkerUnfit."""
         self._weights.resume()
+
+    def alphabet(self, language: str | None) -> Alphabet:  # noqa: ARG002 - its vocabulary is one for all languages
+        """The characters of its vocabulary, hanzi by their readings."""
+        return self._alphabet
 
     def memory(self) -> dict[str, object]:
         """Where the weights are and what they take."""

@@ -23,6 +23,9 @@ import numpy as np
 from cloning.errors import CheckpointUnusable, InvalidRequest, InvalidText, LicenseRefused
 from cloning.planning import chunk_seed
 from cloning.ports import EngineFacts, Parameters, Reference, Samples, XttsParameters, go_on
+from cloning.speakable import Alphabet
+from cloning.xtts_planning import LANGUAGES
+from engines.alphabets import xtts_knows
 from engines.device import Weights, choose_device, device_name
 from engines.faults import failure_of, translated
 from engines.recent import Recent
@@ -49,6 +52,7 @@ class XttsFiles:
     sha256: str
     license: str
     note: str
+    languages: tuple[str, ...] = LANGUAGES
 
 
 def expect_available(*, license_accepted: bool) -> None:
@@ -71,12 +75,13 @@ class XttsEngine:
     sample_rate = 24_000
     can_be_frugal = False  # token after token: there is no smaller way
 
-    def __init__(self, model: Any, device: str, facts: EngineFacts) -> None:
+    def __init__(self, model: Any, device: str, facts: EngineFacts, languages: tuple[str, ...] = LANGUAGES) -> None:
         self._model = model
         self._device = device
         self._weights = _weights(model, device)
         self._voices: Recent[tuple[Any, Any]] = Recent(_MOST_VOICES)
         self.facts = facts
+        self._languages = languages
 
     @classmethod
     def load(cls, files: XttsFiles, device: str, *, license_accepted: bool) -> "XttsEngine":
@@ -98,7 +103,7 @@ class XttsEngine:
             license_notice=_notice(files),
             vocoder="HiFi-GAN of the checkpoint",
         )
-        return cls(model, device, facts)
+        return cls(model, device, facts, files.languages)
 
     @property
     def worth_parking(self) -> bool:
@@ -146,6 +151,11 @@ class XttsEngine:
             f"XTTS came to no end of a piece of {len(text)} characters, {_DRAWS} times: send another seed, a lower temperature, or "
             "other words", field="text", length=len(text),
         )  # fmt: skip
+
+    def alphabet(self, language: str | None) -> Alphabet:
+        """What its tokenizer has tokens for."""
+        knows = xtts_knows(self._model.tokenizer, language or self._languages[0])
+        return Alphabet(self.facts.checkpoint, self._languages, knows)
 
     def memory(self) -> dict[str, object]:
         """Where the weights are and what they take."""

@@ -16,6 +16,7 @@ from cloning.clock import Part, untold
 from cloning.errors import TranscriptionFailed
 from cloning.names import EngineName
 from cloning.ports import EngineFacts, Parameters, Reference, Samples, Transcript, go_on
+from cloning.speakable import Alphabet
 
 Value = TypeVar("Value")
 
@@ -43,7 +44,7 @@ class ToneEngine:
     """
     Noise of a predictable length instead of speech: the samples are a function of the arguments alone, as an engine's must be.
 
-    `history` is what was asked; `before_speaking` is called with each text and may raise, or wait.
+    `history` is what was asked; `before_speaking` is called with each text and may raise, or wait. `knows` is its alphabet.
     """
 
     sample_rate = 24_000
@@ -52,6 +53,8 @@ class ToneEngine:
     def __init__(self, before_speaking: Callable[[str], None] = lambda _: None) -> None:
         self.history: list[tuple[str, int, Parameters]] = []
         self.before_speaking = before_speaking
+        self.languages: tuple[str, ...] = ()
+        self.knows: Callable[[str], bool] = lambda _: True
         self.facts = EngineFacts(
             engine="tone", device="cpu", dtype="float32", sampler="none", checkpoint="tone", checkpoint_sha256="0" * 64,
             checkpoint_license="none", checkpoint_note="a stand-in of the tests", license_notice="none", vocoder="none",
@@ -73,6 +76,9 @@ class ToneEngine:
         self.history.append((text, seed, parameters))
         length = int(len(text.encode()) * 1200 / parameters.speed)
         return (np.random.default_rng(seed).standard_normal(length) * 0.05).astype(np.float32)
+
+    def alphabet(self, language: str | None) -> Alphabet:
+        return Alphabet("tone", self.languages, self.knows)
 
     def memory(self) -> dict[str, object]:
         return {"loaded_on": "cpu", "gpu_bytes": 0, "host_bytes": 0}

@@ -29,6 +29,7 @@ import handler
 from cloning.clock import SystemClock
 from cloning.ports import EngineFacts, ObjectStore, Parameters, Reference, Samples, go_on
 from cloning.settings import Settings
+from cloning.speakable import Alphabet
 from tests.fakes import Always
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ class LightEngine:
             [seed, len(text), int(reference.sha256[:8], 16), getattr(parameters, "nfe_step", 0)]
         )
         return (chance.standard_normal(40 * len(text)) * 0.05).astype(np.float32)
+
+    def alphabet(self, language: str | None) -> Alphabet:
+        return Alphabet("light", (), lambda _: True)
 
     def memory(self) -> dict[str, object]:
         return {}

@@ -1,0 +1,105 @@
+"""
+What of a text a checkpoint can be given.
+
+A character that its vocabulary doesn't know would become a space inside the model: "MILHÕES" would be heard as "MILH ES", and
+nobody told. Here a text of known characters stays as it is, character for character. What is not known is tried in the forms that
+sound the same (composed, lower case, compatible); what is left is said to the caller, and a text of which too much is left is refused.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from unicodedata import category, normalize
+
+from cloning.errors import InvalidText
+
+# A character with the marks that sit on it.
+_CLUSTER = re.compile(r"(?s).[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u3099\u309a]*")
+# What is there to shape other characters and is neither seen nor heard, besides the categories Cf and Cc: joiners, fillers,
+# variation selectors.
+_SHAPERS = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+# More unknown letters than one in so many, and the text is not one that the checkpoint speaks.
+_ONE_IN = 3
+_MOST_NAMED = 50
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """
+    What a checkpoint can be given.
+
+    `languages` are those that it speaks, as far as it says so; `knows` tells of a text, or of a single character, whether all of it
+    would reach the model.
+    """
+
+    checkpoint: str
+    languages: tuple[str, ...]
+    knows: Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """
+    A text as a checkpoint can be given it.
+
+    `unspoken` are the visible characters that it can't be given in any form, each once, in the text's order. `letters` counts the
+    text's letters and digits, `lost` those of them that are not in `text`.
+    """
+
+    text: str
+    unspoken: tuple[str, ...]
+    letters: int
+    lost: int
+
+
+def is_invisible(character: str) -> bool:
+    """Whether nothing of the character would be seen or heard: a soft hyphen, a joiner, a mark of direction."""
+    return category(character) in ("Cf", "Cc") or bool(_SHAPERS.match(character))
+
+
+def read(text: str, alphabet: Alphabet) -> Reading:
+    """The text in characters that the alphabet knows, a space for one that it knows in no form; a text that it knows as it is."""
+    letters = sum(character.isalnum() for character in normalize("NFC", text))
+    if alphabet.knows(text):
+        return Reading(text, (), letters, 0)
+    kept: list[str] = []
+    unspoken: dict[str, int] = {}
+    for cluster in _CLUSTER.findall(text):
+        if all(_is_known(character, alphabet) for character in cluster):
+            kept.append(cluster)
+            continue
+        for character in normalize("NFC", cluster):
+            form = _known_form(character, alphabet)
+            if form is None:
+                unspoken[character] = unspoken.get(character, 0) + 1
+                form = "" if category(character).startswith("M") else " "
+            kept.append(form)
+    lost = sum(times for character, times in unspoken.items() if character.isalnum())
+    return Reading("".join(kept), tuple(unspoken), letters, lost)
+
+
+def refuse_unspeakable(reading: Reading, alphabet: Alphabet) -> None:
+    """Raises InvalidText if nothing can be spoken, or so little that the text must be in another script than the checkpoint's."""
+    if any(character.isalnum() for character in reading.text) and reading.lost * _ONE_IN <= reading.letters:
+        return
+    speaks = f", which speaks {', '.join(alphabet.languages)}," if alphabet.languages else ""
+    raise InvalidText(
+        f"checkpoint {alphabet.checkpoint!r}{speaks} doesn't know {reading.lost} of the text's {reading.letters} letters and digits: "
+        "choose a checkpoint of the text's language, or write the text in the checkpoint's script",
+        field="text", checkpoint=alphabet.checkpoint, unspoken=list(reading.unspoken[:_MOST_NAMED]),
+    )  # fmt: skip
+
+
+def _is_known(character: str, alphabet: Alphabet) -> bool:
+    return character.isspace() or alphabet.knows(character)
+
+
+def _known_form(character: str, alphabet: Alphabet) -> str | None:
+    """What may stand for the character; '' for one that is neither seen nor heard, None if there is nothing."""
+    compatible = normalize("NFKC", character).strip()
+    for form in (character, character.lower(), compatible, compatible.lower()):
+        if form and all(_is_known(one, alphabet) for one in form):
+            return form
+    return "" if is_invisible(character) else None

@@ -1,0 +1,58 @@
+"""What an alphabet says of a character is what the engine's own code makes of it."""
+
+from pathlib import Path
+from unicodedata import category
+
+import pytest
+
+from engines.alphabets import f5_knows
+from engines.f5_import import import_f5
+from engines.xtts import XttsEngine
+from tests.alphabets import stock, vocabulary
+from tests.real import load_tiny_xtts
+
+
+def test_upstream_looks_every_character_up_as_the_alphabet_says() -> None:
+    """Of all characters of the basic plane, hanzi and signs among them: known to us is known to it, and unknown is unknown."""
+    convert = import_f5().convert_char_to_pinyin
+    everything = [chr(code) for code in range(33, 0xFFFF, 5) if category(chr(code)) not in ("Cs", "Cn", "Co")]
+    visible = [character for character in everything if not character.isspace()]
+
+    found = {
+        one: all(token in vocabulary() for token in tokens)
+        for one, tokens in zip(visible, convert(visible), strict=True)
+    }
+
+    assert {one: stock().knows(one) for one in visible} == found
+
+
+def test_a_checkpoints_own_vocabulary_counts() -> None:
+    """An Arabic checkpoint knows what the stock vocabulary doesn't."""
+    knows = f5_knows(frozenset("سلام، ؟"))
+
+    assert knows("سلام، سلام؟")
+    assert not stock().knows("سلام")
+
+
+@pytest.fixture(scope="module")
+def xtts(tmp_path_factory: pytest.TempPathFactory) -> XttsEngine:
+    return load_tiny_xtts(tmp_path_factory.mktemp("xtts"))
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "known"),
+    [
+        ("It costs $20, or 20€: 50% off!", "en", True),
+        ("As 10 horas, sim?", "pt", True),
+        ("안녕하세요", "en", False),
+        ("Well done 🎉", "en", False),
+    ],
+)
+def test_xtts_knows_what_its_tokenizer_has_tokens_for(xtts: XttsEngine, text: str, language: str, known: bool) -> None:  # noqa: FBT001 - a table
+    """Once the language's numbers and signs are written out."""
+    assert xtts.alphabet(language).knows(text) is known
+
+
+def test_a_sign_that_stands_beside_numbers_is_known(xtts: XttsEngine) -> None:
+    """An emoji elsewhere in the text must not cost the currency."""
+    assert [one for one in "$€%🎉" if xtts.alphabet("en").knows(one)] == ["$", "€", "%"]

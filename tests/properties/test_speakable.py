@@ -1,0 +1,64 @@
+"""No character of a text goes astray between the caller and the model."""
+
+from unicodedata import category, normalize
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloning.speakable import is_invisible, read
+from engines.f5_import import import_f5
+from tests.alphabets import stock
+
+# Every script, and those that a caller is likely to send more often.
+LIKELY = "MILHÕESÔªŒẞß ação Über žluťoučký привет ΓεΘ你好我们 नमस्ते ،؟ ＡＢＣ １２ <^|` “”‘’; ... 🎉👨‍👩‍👧 co\xadop \u200b\ufeff x\u0303 e\u0301"
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from(LIKELY), max_size=60)
+
+
+def forms(character: str) -> list[str]:
+    """As what it may reach the model."""
+    compatible = normalize("NFKC", character).strip()
+    return [character, character.lower(), compatible, compatible.lower()]
+
+
+@given(text=TEXTS)
+@settings(deadline=None)  # the first hanzi loads a dictionary
+def test_every_visible_character_reaches_the_model_or_is_named(text: str) -> None:
+    """As itself, composed, in lower case, in its compatible form; or in `unspoken`. Only what nobody would see or hear may go."""
+    reading = read(text, stock())
+
+    # An accent may have been composed with its letter: it is looked for on its own too.
+    spoken = reading.text + normalize("NFD", reading.text)
+    named = "".join(reading.unspoken) + normalize("NFD", "".join(reading.unspoken))
+    for character in text:
+        reached = any(form and form in spoken for form in forms(character))
+        assert character.isspace() or reached or character in named or is_invisible(character)
+
+
+@given(text=TEXTS)
+@settings(deadline=None)
+def test_upstream_finds_all_that_is_left(text: str) -> None:
+    """Nothing of a reading is looked up in vain, so nothing becomes a space unsaid."""
+    reading = read(text, stock())
+
+    (tokens,) = import_f5().convert_char_to_pinyin([" ".join(reading.text.split())])
+    assert [token for token in tokens if not stock().knows(token[0]) and len(token) == 1] == []
+
+
+@given(text=TEXTS)
+@settings(deadline=None)
+def test_a_text_of_known_characters_is_not_touched(text: str) -> None:
+    """Character for character, decomposed ones and odd spaces too."""
+    known = "".join(character for character in text if stock().knows(character))
+
+    assert read(known, stock()).text == known
+    assert read(known, stock()).unspoken == ()
+
+
+@given(text=TEXTS)
+@settings(deadline=None)
+def test_what_was_read_reads_the_same_again(text: str) -> None:
+    """Done twice is done once."""
+    once = read(text, stock())
+
+    assert read(once.text, stock()).text == once.text
+    assert all(not category(one).startswith("Z") for one in once.unspoken)
