@@ -20,8 +20,10 @@ from cloning.planning import WINDOW_S
 from cloning.ports import Clock, Engine, ObjectStore, Transcriber
 from cloning.service import Service
 from cloning.settings import Settings
+from cloning.speakable import Alphabet
 from cloning.voices import VoiceLibrary
 from cloning.xtts_planning import LANGUAGES
+from engines.alphabets import f5_knows, f5_tokens, vocabulary_at
 from engines.asr import WhisperTranscriber
 from engines.batching import Batcher, Bounds
 from engines.device import free_memory, gpu_memory
@@ -126,6 +128,12 @@ def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[],
             expect_available(license_accepted=accepted)  # before anything is fetched
         return checkpoint
 
+    def alphabet(name: str, _: str | None) -> Alphabet | None:
+        checkpoint = find(name)
+        if checkpoint.engine != "f5" or not (path := vocabulary_at(checkpoint.vocab)):
+            return None
+        return Alphabet(checkpoint.name, checkpoint.languages, f5_knows(f5_tokens(path)))
+
     early = Early(lambda name: cache.local(find(name)))
 
     def load(name: str, device: str | None, part: Part) -> Engine:
@@ -143,7 +151,15 @@ def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[],
     def describe(engine: Engine) -> dict[str, object]:
         return {**vars(engine.facts), **engine.memory()}
 
-    return Lazy(load, check=check, describe=describe, make_room=make_room, free=free_memory, ahead=early.ahead)
+    return Lazy(
+        load,
+        check=check,
+        describe=describe,
+        make_room=make_room,
+        free=free_memory,
+        ahead=early.ahead,
+        alphabet=alphabet,
+    )
 
 
 def load_engine(

@@ -9,7 +9,7 @@ from cloning.generation import run_to_the_end
 from cloning.hearing import transcribed
 from cloning.housekeeping import Housekeeping
 from cloning.names import public_name
-from cloning.planning import is_plausible
+from cloning.pace import is_plausible
 from cloning.ports import NoSuchObject
 from cloning.replies import Reply, listed_reply, result_reply, status_reply, voice_reply
 from cloning.requests import AnyRequest, Cancel, Delete, Expire, Generate, Health, Result, Status, Upload, Voices

@@ -8,8 +8,9 @@ before the record says COMPLETED; the record says so before anybody is told.
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ from cloning.engine_choice import (
     check_candidates,
     first_usable,
     needs_transcript,
-    plan_for,
     reference_for,
     told_of_fallback,
 )
@@ -39,6 +39,7 @@ from cloning.ports import Reference, Samples, Value
 from cloning.recovery import DeviceUse, Speaker, on_some_device
 from cloning.replies import refuse_too_large
 from cloning.requests import Generate
+from cloning.script import Script, script_of
 from cloning.service import Call, Service
 from cloning.speaking import Asker, Task, chunk_by_chunk
 from cloning.turns import Piece
@@ -98,7 +99,8 @@ def plan_early(
     reference = reference_for(request, candidates, voice, Path())
     for candidate in candidates:
         if reference.text or candidate.engine != "f5":
-            plan = plan_for(candidate, request.text, reference, seed=0)
+            alphabet = service.engines.alphabet(candidate.checkpoint, reference.language)
+            plan = script_of(request, candidate, reference, alphabet, seed=0).plan
             if request.delivery != "url" and request.format == "wav":
                 refuse_too_large(plan.seconds * SAMPLE_RATE * 2, service.settings.max_reply_mb, job_id)
 
@@ -168,11 +170,16 @@ class Generation:
         # Its files come beside the voice and its words; only the first engine's, for the others will hardly be asked.
         with self._service.engines.prepared(self._candidates[0].checkpoint):
             reference = self._reference()
-            seed, text = self._claim.job.seed, self._request.text
-            plans = {one.engine: plan_for(one, text, reference, seed=seed) for one in self._candidates}
+            plans = [self._script(one, reference).plan for one in self._candidates]
             with self._service.gpu.hold():
-                choice, samples = self._infer(reference, plans)
-        return self._store_result(choice, plans[choice.candidate.engine], samples)
+                choice, script, samples = self._infer(reference, len(plans[0].chunks))
+        return self._store_result(choice, script, samples)
+
+    def _script(self, candidate: Candidate, reference: Reference, speaker: Speaker | None = None) -> Script:
+        """What that engine is to speak, by what is known of it, or by the loaded engine itself. Raises InvalidText, InvalidRequest."""
+        alphabet_of = speaker.alphabet if speaker else partial(self._service.engines.alphabet, candidate.checkpoint)
+        alphabet = alphabet_of(reference.language)
+        return script_of(self._request, candidate, reference, alphabet, seed=self._claim.job.seed)
 
     def _reference(self) -> Reference:
         """Audio and words that belong together, though the voice may be replaced while it is heard or fetched."""
@@ -203,28 +210,27 @@ class Generation:
                 job=self._claim.job.job_id,
             )
 
-    def _infer(self, reference: Reference, plans: Mapping[EngineName, Plan]) -> tuple[Choice, Samples]:
+    def _infer(self, reference: Reference, total: int) -> tuple[Choice, Script, Samples]:
         requested = self._service.settings.device
-        (choice, samples), reason = on_some_device(
+        (choice, script, samples), reason = on_some_device(
             self._service,
-            lambda device: self._spoken(device, reference, plans),
+            lambda device: self._spoken(device, reference, total),
             fallback=self._request.device_fallback,
             job=self._claim.job.job_id,
         )
         self._device = DeviceUse(requested, choice.facts.device.split(" ")[0], reason)
-        return choice, samples
+        return choice, script, samples
 
-    def _spoken(
-        self, device: str | None, reference: Reference, plans: Mapping[EngineName, Plan]
-    ) -> tuple[Choice, Samples]:
+    def _spoken(self, device: str | None, reference: Reference, total: int) -> tuple[Choice, Script, Samples]:
+        """`total` is how many chunks the first engine will make, as far as is known before it is loaded."""
         with ExitStack() as used:
-            candidate, speaker = self._loaded(used, device, len(plans[self._candidates[0].engine].chunks))
-            plan = plans[candidate.engine]
-            if self._failed_engines:  # the start said how many chunks the first engine would have made
-                self._claim.report(0, len(plan.chunks))
+            candidate, speaker = self._loaded(used, device, total)
+            script = self._script(candidate, reference, speaker)
+            if len(script.plan.chunks) != total:
+                self._claim.report(0, len(script.plan.chunks))
             choice = Choice(candidate, speaker.facts, dict(self._failed_engines))
-            task = Task(self._claim.job, reference, candidate.parameters, plan)
-            return choice, chunk_by_chunk(self._asker, speaker, task, self._before_chunk)
+            task = Task(self._claim.job, script.reference, candidate.parameters, script.plan)
+            return choice, script, chunk_by_chunk(self._asker, speaker, task, self._before_chunk)
 
     def _loaded(self, used: ExitStack, device: str | None, total: int) -> tuple[Candidate, Speaker]:
         """The first engine that can be used; its weights are in use until `used` ends."""
@@ -275,7 +281,7 @@ class Generation:
             raise LeaseLost(self._claim.job.job_id)
         self._claim.check_cancelled()
 
-    def _store_result(self, choice: Choice, plan: Plan, samples: Samples) -> dict[str, Any]:
+    def _store_result(self, choice: Choice, script: Script, samples: Samples) -> dict[str, Any]:
         job_id, audio_format = self._claim.job.job_id, self._request.format
         with self._watch.timing("encode"):
             pcm = to_pcm16(samples)
@@ -286,15 +292,15 @@ class Generation:
         audio = {"key": key, "format": audio_format, "sample_rate": SAMPLE_RATE, "bytes": len(data), "sha256": sha256}
         told = choice.told(self._request, self._service.settings)
         told |= self._device.to_json() if self._device else {}
-        manifest = self._manifest(choice, plan) | told
+        manifest = self._manifest(choice, script.plan) | told | script.told()
         with self._watch.timing("upload"):
             self._service.store.put(key, data, content_type=CONTENT_TYPES[audio_format])
             body = json.dumps({"job_id": job_id, "audio": audio, "manifest": manifest}, indent=2).encode()
             self._service.store.put(keys.result(job_id, sha256, "json"), body, content_type="application/json")
         timings = self._watch.to_json()
-        log.info("job.spoken", extra={"job": job_id, "chunks": len(plan.chunks), "timings": timings, **told})
+        log.info("job.spoken", extra={"job": job_id, "chunks": len(script.plan.chunks), "timings": timings, **told})
         duration = round(len(pcm) / SAMPLE_RATE, 4)
-        return {"duration": duration, "audio": audio, **told, "manifest": manifest, "timings": timings}
+        return {"duration": duration, "audio": audio, **told, **script.told(), "manifest": manifest, "timings": timings}
 
     def _manifest(self, choice: Choice, plan: Plan) -> dict[str, Any]:
         """What really spoke and with which values: no request is needed to read it."""

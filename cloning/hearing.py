@@ -2,7 +2,7 @@
 
 from cloning.audio import Recording, decode
 from cloning.errors import DeviceMismatch, GpuOutOfMemory, TranscriptionFailed
-from cloning.planning import is_plausible
+from cloning.pace import is_plausible
 from cloning.ports import Transcript
 from cloning.recovery import on_some_device, tell
 from cloning.service import Service

@@ -22,8 +22,6 @@ WINDOW_S = 22.0
 LONGEST_CHUNK_S = 80.0
 # The model stretches a chunk that has more characters than mel frames (93.75 a second).
 FRAMES_PER_S = SAMPLE_RATE / HOP
-# Bytes of speech in a second: what any language at any pace stays within. Beyond it text and audio don't belong together.
-_SLOWEST, _FASTEST = 1.0, 80.0
 # Upstream speaks a chunk of fewer bytes at this speed, whatever was asked.
 _TINY_BYTES = 10
 _TINY_SPEED = 0.3
@@ -78,11 +76,6 @@ def sealed(reference_text: str) -> str:
     """The reference's text with the ending that upstream gives it: '. ' (or '。') parts it from what is to be said."""
     text = reference_text.strip()
     return text if text.endswith("。") else text + (" " if text.endswith(".") else ". ")
-
-
-def is_plausible(text: str, seconds: float) -> bool:
-    """Whether a recording of that length can say that text: a wrong transcript breaks every length and leaks its words."""
-    return _SLOWEST <= len(text.encode()) / seconds <= _FASTEST
 
 
 def refuse_short(fix_duration: float | None, reference_s: float) -> None:

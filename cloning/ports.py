@@ -56,12 +56,7 @@ class ObjectInfo:
 
 @dataclass(frozen=True)
 class StoredObject:
-    """
-    An object's bytes with the version that they are.
-
-    `age_s` is how many seconds ago it was written, by the store's own clock (whole seconds); None where the store has no clock
-    of its own.
-    """
+    """An object's bytes and version. `age_s`: written so many (whole) seconds ago by the store's clock; None if it has none."""
 
     body: bytes
     etag: str
@@ -293,6 +288,9 @@ class Models(Protocol[Model_co]):
 
         Raises InvalidRequest or its LicenseRefused, CheckpointUnusable, StorageUnavailable.
         """
+
+    def alphabet(self, name: str, language: str | None) -> Alphabet | None:
+        """What of a text in that language reaches the model, as far as that is known without fetching or loading anything."""
 
     def prepared(self, name: str) -> AbstractContextManager[None]:
         """Within the block a `get` of that name may come: its files may be brought meanwhile. Raises nothing; any thread may ask."""

@@ -79,6 +79,7 @@ class Speaker:
         engine = self._loaded(part)
         self.facts = engine.facts
         self.sample_rate = engine.sample_rate
+        self.alphabet = engine.alphabet
         self.frugal: set[int] = set()
         self._can_be_frugal = engine.can_be_frugal
         self._gathers = isinstance(engine, SpeaksMany) and engine.facts.sampler == "fast"

@@ -59,8 +59,12 @@ def is_invisible(character: str) -> bool:
     return category(character) in ("Cf", "Cc") or bool(_SHAPERS.match(character))
 
 
-def read(text: str, alphabet: Alphabet) -> Reading:
-    """The text in characters that the alphabet knows, a space for one that it knows in no form; a text that it knows as it is."""
+def read(text: str, alphabet: Alphabet, *, leave_unknown: bool = False) -> Reading:
+    """
+    The text in characters that the alphabet knows; a text that it knows stays as it is.
+
+    For a character that it knows in no form a space; with `leave_unknown` the character (the model takes it for one).
+    """
     letters = sum(character.isalnum() for character in normalize("NFC", text))
     if alphabet.knows(text):
         return Reading(text, (), letters, 0)
@@ -74,7 +78,7 @@ def read(text: str, alphabet: Alphabet) -> Reading:
             form = _known_form(character, alphabet)
             if form is None:
                 unspoken[character] = unspoken.get(character, 0) + 1
-                form = "" if category(character).startswith("M") else " "
+                form = character if leave_unknown else "" if category(character).startswith("M") else " "
             kept.append(form)
     lost = sum(times for character, times in unspoken.items() if character.isalnum())
     return Reading("".join(kept), tuple(unspoken), letters, lost)

@@ -8,11 +8,28 @@ XTTS's tokenizer writes a text out in the language's words first, and has a toke
 
 from collections.abc import Callable, Collection
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 # Upstream's own, "to address oov".
 _SIGNS = str.maketrans({";": ",", "“": '"', "”": '"', "‘": "'", "’": "'"})
 _UNKNOWN = "[UNK]"
+
+
+def vocabulary_at(vocab: str | None) -> Path | None:
+    """An F5-TTS checkpoint's vocabulary if it is on this disk; None names the one that f5-tts brings. f5-tts is not imported."""
+    if vocab is None:
+        package = find_spec("f5_tts")
+        folders = package.submodule_search_locations if package else None
+        return Path(folders[0]) / "infer" / "examples" / "vocab.txt" if folders else None
+    return Path(vocab) if Path(vocab).is_file() else None
+
+
+def f5_tokens(path: Path) -> frozenset[str]:
+    """A vocabulary as upstream's `get_tokenizer` reads it: a line without its last character, which should be its end."""
+    with path.open(encoding="utf-8") as lines:
+        return frozenset(line[:-1] for line in lines)
 
 
 def f5_knows(vocabulary: Collection[str]) -> Callable[[str], bool]:

@@ -23,6 +23,7 @@ from engines.device import Weights, check_placed, choose_device, device_name
 from engines.f5_fast import FastPath, Prepared, make_fast
 from engines.f5_import import import_f5
 from engines.faults import failure_of, translated
+from engines.halves import in_halves
 from engines.recent import Recent
 
 _MOST_REFERENCES = 16
@@ -177,7 +178,7 @@ class F5Engine:
 
         audio, reference_text = self._prepared(one.reference)
         parameters = one.parameters
-        halved = _in_halves(self._model.transformer) if frugal else nullcontext()
+        halved = in_halves(self._model.transformer) if frugal else nullcontext()
         with translated(self._device), self._clean_text_cache(), self._asked(one.before_step), halved:
             # The noise is drawn from the global generators by upstream; with one owner of the GPU they are ours alone.
             torch.manual_seed(one.seed)
@@ -304,23 +305,3 @@ def _mel_modules() -> dict[str, Any]:
 
     cache: dict[str, Any] = modules.vocos_mel_stft_cache
     return cache
-
-
-@contextmanager
-def _in_halves(transformer: Any) -> Iterator[None]:
-    """Within the block a forward with and without text is two forwards, instead of one with twice the batch."""
-    import torch
-
-    whole = transformer.forward
-
-    def forward(*, cfg_infer: bool = False, **arguments: Any) -> Any:
-        if not cfg_infer:
-            return whole(**arguments)
-        with_text = whole(**arguments, drop_audio_cond=False, drop_text=False)
-        return torch.cat((with_text, whole(**arguments, drop_audio_cond=True, drop_text=True)))
-
-    transformer.forward = forward
-    try:
-        yield
-    finally:
-        del transformer.forward

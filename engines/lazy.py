@@ -12,6 +12,7 @@ from typing import Generic, Protocol, TypeVar, runtime_checkable
 from cloning.clock import Part, untold
 from cloning.errors import DeviceMismatch
 from cloning.names import EngineName
+from cloning.speakable import Alphabet
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,8 @@ class Lazy(Generic[Model]):
 
     `load` is given the name, the device (None: the deployment's) and whom to tell of its parts, and may take minutes; whoever asks meanwhile waits for it and
     gets the same model. A load that fails leaves nothing, so the next `get` tries again. `make_room` is called before weights
-    come to the device, `free` after some have left it; within `ahead` a model's files are brought and kept. Only the owner of the GPU calls `get` and `unload`, so no model is
+    come to the device, `free` after some have left it; within `ahead` a model's files are brought and kept; `alphabet` tells what of a text
+    a model takes, where that is known without loading it. Only the owner of the GPU calls `get` and `unload`, so no model is
     ever unloaded under its user.
     """
 
@@ -70,6 +72,7 @@ class Lazy(Generic[Model]):
         make_room: Callable[[], None] = _nothing,
         free: Callable[[], None] = _nothing,
         ahead: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
+        alphabet: Callable[[str, str | None], Alphabet | None] = lambda *_: None,
     ) -> None:
         self._load = load
         self._check = check
@@ -77,6 +80,7 @@ class Lazy(Generic[Model]):
         self._make_room = make_room
         self._free = free
         self._ahead = ahead
+        self.alphabet = alphabet
         self._lock = threading.Lock()
         self._held: _Held[Model] | None = None
 

@@ -3,14 +3,15 @@
 from functools import cache
 
 from cloning.speakable import Alphabet
-from engines.alphabets import f5_knows
-from tests.conftest import examples
+from engines.alphabets import f5_knows, f5_tokens, vocabulary_at
 
 
 @cache
 def vocabulary() -> frozenset[str]:
-    """The tokens of f5-tts's own vocab.txt, one a line."""
-    return frozenset((examples() / "vocab.txt").read_text(encoding="utf-8").split("\n"))
+    """The tokens of f5-tts's own vocab.txt."""
+    path = vocabulary_at(None)
+    assert path is not None
+    return f5_tokens(path)
 
 
 @cache

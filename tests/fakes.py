@@ -114,6 +114,9 @@ class Always(Generic[Value]):
     ) -> None:
         pass
 
+    def alphabet(self, name: str, language: str | None) -> Alphabet | None:
+        return None
+
     def prepared(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()
 

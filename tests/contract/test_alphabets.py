@@ -1,6 +1,5 @@
 """What an alphabet says of a character is what the engine's own code makes of it."""
 
-from pathlib import Path
 from unicodedata import category
 
 import pytest

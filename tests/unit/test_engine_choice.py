@@ -61,6 +61,8 @@ class Shelf:
     def loaded(self) -> dict[str, object] | None:
         return None
 
+    def alphabet(self, name: str, language: str | None) -> None: ...
+
 
 def chosen(shelf: Shelf, candidates: tuple[Candidate, ...]) -> Choice:
     """As a generate chooses."""

@@ -41,6 +41,8 @@ class TwoEngines:
 
     def loaded(self) -> None: ...
 
+    def alphabet(self, name: str, language: str | None) -> None: ...
+
 
 @pytest.fixture
 def models() -> TwoEngines:

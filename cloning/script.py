@@ -1,0 +1,90 @@
+"""What an engine is given to speak, and what the caller should know of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from cloning.engine_choice import Candidate, plan_for
+from cloning.pace import drawn_out
+from cloning.planning import Plan
+from cloning.ports import F5Parameters, Reference
+from cloning.requests import Generate
+from cloning.speakable import Alphabet, Reading, read, refuse_unspeakable
+
+_SPEEDS = (0.3, 2.0)  # what a request may send
+
+
+@dataclass(frozen=True)
+class Script:
+    """
+    A text's chunks and the reference, in characters that the engine knows.
+
+    `unspoken` are the characters of the text that it doesn't; `warnings` are what else may be heard, each with a `code` and a
+    `message` without a word of the text.
+    """
+
+    plan: Plan
+    reference: Reference
+    unspoken: tuple[str, ...] = ()
+    warnings: tuple[dict[str, str], ...] = ()
+
+    def told(self) -> dict[str, object]:
+        """For reply, record and manifest; not for the log: it quotes the text."""
+        return {"unspoken": list(self.unspoken), "warnings": list(self.warnings)}
+
+
+def script_of(
+    request: Generate, candidate: Candidate, reference: Reference, alphabet: Alphabet | None, *, seed: int
+) -> Script:
+    """
+    What the candidate is to speak; of an engine whose alphabet isn't known yet (None) the text as it came.
+
+    Raises InvalidText if the alphabet doesn't do for the text, and what `plan_for` raises.
+    """
+    if alphabet is None:
+        return Script(plan_for(candidate, request.text, reference, seed=seed), reference)
+    text = read(request.text, alphabet)
+    refuse_unspeakable(text, alphabet)
+    words = read(reference.text, alphabet, leave_unknown=True)
+    reference = replace(reference, text=words.text)
+    plan = plan_for(candidate, text.text, reference, seed=seed)
+    warnings: tuple[dict[str, str], ...] = ()
+    if isinstance(candidate.parameters, F5Parameters):
+        warnings = (
+            *_of_language(request, reference, alphabet),
+            *_of_transcript(words, alphabet),
+            *_of_pace(text.text, reference, candidate.parameters),
+        )
+    return Script(plan, reference, text.unspoken, warnings)
+
+
+def _of_language(request: Generate, reference: Reference, alphabet: Alphabet) -> Iterator[dict[str, str]]:
+    language = reference.language or ""
+    if request.language or not language or not alphabet.languages or language.split("-")[0] in alphabet.languages:
+        return  # a language that the request names was checked before (model_cache.library)
+    yield {
+        "code": "LANGUAGE",
+        "message": f"the voice's language is {language!r} and checkpoint {alphabet.checkpoint!r} speaks "
+        f"{', '.join(alphabet.languages)}: a text in {language!r} needs another checkpoint; for a text in one of these send its language",
+    }
+
+
+def _of_transcript(words: Reading, alphabet: Alphabet) -> Iterator[dict[str, str]]:
+    if words.lost:
+        yield {
+            "code": "TRANSCRIPT",
+            "message": f"checkpoint {alphabet.checkpoint!r} doesn't know {words.lost} of the {words.letters} letters and digits of the "
+            "voice's transcript: what is said there is a gap to it; choose a voice and a checkpoint of one language",
+        }
+
+
+def _of_pace(text: str, reference: Reference, parameters: F5Parameters) -> Iterator[dict[str, str]]:
+    ratio = drawn_out(text, reference.text)
+    if ratio is None or parameters.speed != 1.0 or parameters.fix_duration is not None:
+        return
+    least, most = _SPEEDS
+    yield {
+        "code": "PACE",
+        "message": f"F5-TTS goes by the bytes of the voice's transcript, and this text has {ratio:.1f} times as many for what it says: "
+        f"it is spoken too {'slowly' if ratio > 1 else 'fast'}; write numbers and signs as words, or send speed "
+        f"{min(most, max(least, ratio)):.1f}",
+    }

@@ -1,0 +1,25 @@
+"""Classifier-free guidance in two passes instead of one: half the memory in flight. For the official path."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def in_halves(transformer: Any) -> Iterator[None]:
+    """Within the block a forward with and without text is two forwards, instead of one with twice the batch."""
+    import torch
+
+    whole = transformer.forward
+
+    def forward(*, cfg_infer: bool = False, **arguments: Any) -> Any:
+        if not cfg_infer:
+            return whole(**arguments)
+        with_text = whole(**arguments, drop_audio_cond=False, drop_text=False)
+        return torch.cat((with_text, whole(**arguments, drop_audio_cond=True, drop_text=True)))
+
+    transformer.forward = forward
+    try:
+        yield
+    finally:
+        del transformer.forward
