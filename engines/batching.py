@@ -57,7 +57,7 @@ class Batcher:
         self._free = free
         self._waiting: list[Ticket[Any]] = []  # in the order of each line
         self._changed = threading.Condition()
-        self._is_led = False  # a thread asks for turns
+        self._is_asking = False  # the thread asks for turns
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="turns")
         self._weights: Hashable = None
         self._users = Counter[Hashable]()
@@ -99,7 +99,7 @@ class Batcher:
         try:
             while untold:
                 done = self._fetch(untold, line)
-                self._lead_on()
+                self._see_to_turns()
                 if done:
                     _tell(done, tell)
                 else:
@@ -119,16 +119,17 @@ class Batcher:
     def _wait(self, line: Line) -> None:
         """Until one of ours is done, or nobody asks for turns that are to be had; or it is time for `check`."""
         with self._changed:
-            self._changed.wait_for(lambda: line.unfetched > 0 or self._may_lead(), _LOOK_S)
+            self._changed.wait_for(lambda: line.unfetched > 0 or self._is_idle(), _LOOK_S)
 
-    def _lead_on(self) -> None:
+    def _see_to_turns(self) -> None:
+        """Somebody asks for turns while there are any to be had."""
         with self._changed:
-            if self._may_lead():
+            if self._is_idle():
                 self._thread.submit(self._go_ahead)
-                self._is_led = True
+                self._is_asking = True
 
-    def _may_lead(self) -> bool:
-        return not self._is_led and bool(self._most_urgent())
+    def _is_idle(self) -> bool:
+        return not self._is_asking and bool(self._most_urgent())
 
     def _go_ahead(self) -> None:
         """Turn after turn, in a thread beside the askers'."""
@@ -142,7 +143,7 @@ class Batcher:
         """In whose name the next turn is. None: there is nothing to do, and from this very moment another may begin."""
         with self._changed:
             batch = self._most_urgent()
-            self._is_led = bool(batch)
+            self._is_asking = bool(batch)
             self._changed.notify_all()
             return batch[0].line if batch else None
 

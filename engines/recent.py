@@ -1,4 +1,4 @@
-"""The values of the keys that were asked for last."""
+"""A small cache: the least recently asked for goes first. No torch here."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -8,13 +8,17 @@ Value = TypeVar("Value")
 
 
 class Recent(Generic[Value]):
-    """The values of the keys asked for last."""
+    """The values of the keys asked for last, `most` of them. Not for several threads."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._values: OrderedDict[Hashable, Value] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._values)
+
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """What is kept under the key; made and kept if nothing is."""
         if key not in self._values:
             self._values[key] = make()
         self._values.move_to_end(key)
@@ -23,4 +27,5 @@ class Recent(Generic[Value]):
         return self._values[key]
 
     def clear(self) -> None:
+        """Lets go of all."""
         self._values.clear()

@@ -18,8 +18,8 @@ Value = TypeVar("Value")
 @dataclass(eq=False)
 class Line:
     """
-    The pieces of one asker: when the last was done (or the first came), of how many turns it has not fetched what they made, and
-    whether one has failed, so that the others are not wanted.
+    The pieces of one asker: when the last was done (or the first came), how it asks for a turn, of how many turns it has not
+    fetched what they made, and whether one has failed, so that the others are not wanted.
     """
 
     since: float
@@ -41,6 +41,7 @@ class Ticket(Generic[Value]):
     outcome: "Future[Value]" = field(default_factory=Future)
 
     def end(self, outcome: Value | BaseException) -> None:
+        """It waits no longer: this has come of it."""
         self.waits = False
         if isinstance(outcome, BaseException):
             self.outcome.set_exception(outcome)

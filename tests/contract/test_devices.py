@@ -114,7 +114,7 @@ def test_xtts_goes_away_and_comes_back_too(xtts: XttsEngine, reference: Referenc
     for number in range(CYCLES_OF_XTTS):
         xtts.park()
         assert {tensor.device.type for _, tensor in tensors_of(xtts._model)} == {"meta"}
-        assert xtts._voices == {}
+        assert len(xtts._voices) == 0
         xtts.resume()
         assert {str(tensor.device) for _, tensor in tensors_of(xtts._model)} == {"cpu"}
         assert storage_bytes(xtts._model) <= size
@@ -138,7 +138,7 @@ def test_xtts_that_is_away_can_not_speak(xtts: XttsEngine, reference: Reference)
 
     with pytest.raises(DeviceMismatch):
         speak_xtts(xtts, reference)
-    assert xtts._voices == {}
+    assert len(xtts._voices) == 0
 
 
 def test_xtts_in_another_dtype_is_found(xtts: XttsEngine) -> None:

@@ -48,7 +48,7 @@ def test_the_gpu_goes_on_for_two_turns_at_most() -> None:
 
     def tell(done: Sequence[tuple[int, Samples]]) -> None:
         if not ahead:
-            wait_until(lambda: not desk.batcher._is_led)  # nothing more is begun
+            wait_until(lambda: not desk.batcher._is_asking)  # nothing more is begun
             ahead.append(len(speaker.batches) - len(done))
 
     desk.do([piece(speaker, str(n)) for n in range(9)], tell=tell)
@@ -65,7 +65,7 @@ def test_what_is_finished_when_its_asker_gives_up_is_told() -> None:
 
     def tell(done: Sequence[tuple[int, Samples]]) -> None:
         told.extend(index for index, _ in done)
-        wait_until(lambda: len(speaker.batches) > 1 and not desk.batcher._is_led)
+        wait_until(lambda: len(speaker.batches) > 1 and not desk.batcher._is_asking)
         raise Interrupted("enough")
 
     with pytest.raises(Interrupted):

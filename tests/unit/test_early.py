@@ -38,8 +38,8 @@ def test_what_is_on_its_way_is_not_fetched_again() -> None:
     slow = Slow()
     early = Early(slow)
 
-    threading.Timer(0.01, slow.go_on.set).start()
     with early.ahead("one"), early.ahead("one"):
+        threading.Timer(0.01, slow.go_on.set).start()
         taken = early.take("one")
 
     assert taken.name == "one"
