@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cloning.clock import Part, telling, untold
 from cloning.conditions import Conditions
+from cloning.errors import ServiceError
 from cloning.jobs import JobStore
 from cloning.names import EngineName
 from cloning.planning import WINDOW_S
@@ -129,7 +130,10 @@ def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[],
         return checkpoint
 
     def alphabet(name: str, _: str | None) -> Alphabet | None:
-        checkpoint = find(name)
+        try:
+            checkpoint = find(name)
+        except ServiceError:  # told where the checkpoint is needed
+            return None
         if checkpoint.engine != "f5" or not (path := vocabulary_at(checkpoint.vocab)):
             return None
         return Alphabet(checkpoint.name, checkpoint.languages, f5_knows(f5_tokens(path)))

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from cloning import keys
@@ -34,12 +33,11 @@ from cloning.hearing import transcribed
 from cloning.job import Effort, Job
 from cloning.jobs import Busy, Finished
 from cloning.names import EngineName
-from cloning.planning import SAMPLE_RATE, Plan, refuse_short
+from cloning.planning import SAMPLE_RATE, Plan
 from cloning.ports import Reference, Samples, Value
 from cloning.recovery import DeviceUse, Speaker, on_some_device
-from cloning.replies import refuse_too_large
 from cloning.requests import Generate
-from cloning.script import Script, script_of
+from cloning.script import Script, plan_early, script_of
 from cloning.service import Call, Service
 from cloning.speaking import Asker, Task, chunk_by_chunk
 from cloning.turns import Piece
@@ -85,24 +83,6 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
                 with suppress(LeaseLost):
                     return Generation(service, request, candidates, call, claim, voice, watch).run()
         is_new = False
-
-
-def plan_early(
-    service: Service, request: Generate, candidates: tuple[Candidate, ...], voice: Voice, job_id: str
-) -> None:
-    """
-    Refuse what the plans show to be impossible before a record is made (of a voice without transcript, what can be seen).
-
-    Of every engine that may speak: its needs are met, or the request is refused.
-    """
-    refuse_short(request.fix_duration, voice.audio.duration)
-    reference = reference_for(request, candidates, voice, Path())
-    for candidate in candidates:
-        if reference.text or candidate.engine != "f5":
-            alphabet = service.engines.alphabet(candidate.checkpoint, reference.language)
-            plan = script_of(request, candidate, reference, alphabet, seed=0).plan
-            if request.delivery != "url" and request.format == "wav":
-                refuse_too_large(plan.seconds * SAMPLE_RATE * 2, service.settings.max_reply_mb, job_id)
 
 
 def _refuse_stopped(call: Call) -> None:

@@ -79,7 +79,9 @@ class Generate(Request):
     text: Annotated[str, AfterValidator(speakable)] = Field(description="what to say")
     voice: VoiceId = Field(description="the name of an uploaded voice")
     language: Language | None = Field(
-        None, description="language of the text ('en', 'pt'); unset: the voice's. `xtts` needs one that it speaks"
+        None,
+        description="language of the text ('en', 'pt'); refused if the checkpoint is known not to speak it. Unset: the voice's; "
+        "`xtts` needs one that it speaks, `f5` then takes the text as it comes, and warns if that one isn't the checkpoint's",
     )
     engine: EngineName | None = Field(None, description="who speaks; unset: the deployment's `ENGINE`")
     fallback: list[EngineName] | None = Field(

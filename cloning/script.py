@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from cloning.engine_choice import Candidate, plan_for
+from cloning.engine_choice import Candidate, plan_for, reference_for
 from cloning.pace import drawn_out
-from cloning.planning import Plan
+from cloning.planning import SAMPLE_RATE, Plan, refuse_short
 from cloning.ports import F5Parameters, Reference
+from cloning.replies import refuse_too_large
 from cloning.requests import Generate
+from cloning.service import Service
 from cloning.speakable import Alphabet, Reading, read, refuse_unspeakable
+from cloning.voice import Voice
 
 _SPEEDS = (0.3, 2.0)  # what a request may send
 
@@ -30,6 +34,26 @@ class Script:
     def told(self) -> dict[str, object]:
         """For reply, record and manifest; not for the log: it quotes the text."""
         return {"unspoken": list(self.unspoken), "warnings": list(self.warnings)}
+
+
+def plan_early(
+    service: Service, request: Generate, candidates: tuple[Candidate, ...], voice: Voice, job_id: str
+) -> None:
+    """
+    Refuse what the plans show to be impossible before a record is made (of a voice without transcript, what can be seen).
+
+    Of every engine that may speak: its needs are met, or the request is refused.
+    """
+    refuse_short(request.fix_duration, voice.audio.duration)
+    reference = reference_for(request, candidates, voice, Path())
+    for candidate in candidates:
+        alphabet = service.engines.alphabet(candidate.checkpoint, reference.language)
+        if alphabet:
+            refuse_unspeakable(read(request.text, alphabet), alphabet)
+        if reference.text or candidate.engine != "f5":
+            plan = script_of(request, candidate, reference, alphabet, seed=0).plan
+            if request.delivery != "url" and request.format == "wav":
+                refuse_too_large(plan.seconds * SAMPLE_RATE * 2, service.settings.max_reply_mb, job_id)
 
 
 def script_of(

@@ -54,6 +54,11 @@ _SPOKEN = {
     "device_used": "what spoke: `cpu`, `cuda`",
     "device_fallback": "whether the CPU spoke because the GPU could not, and the request's `device_fallback` allowed it",
     "device_fallback_reason": "then the failure's code and words; else null",
+    "unspoken": "the text's characters that the checkpoint doesn't know in any form (itself, composed, lower case, compatible), each once; "
+    "a gap stands in their place",
+    "warnings": "what else may be heard, each with `code` and `message`: `LANGUAGE` (the voice's is none of the checkpoint's, and the request "
+    "names none), `TRANSCRIPT` (the checkpoint can't read all of the voice's), `PACE` (F5-TTS goes by bytes, and this text has far more or "
+    "fewer of them for what it says than the voice's transcript: another script, or numbers)",
 }
 _RESULT = {
     "job_id": "the job's id",
@@ -147,7 +152,15 @@ MEANINGS: dict[str, dict[str, str]] = {
     },
 }
 # Told once, as a whole: their own names say enough, or they are open.
-WHOLE = ("measured", "voices[].measured", "manifest.parameters", "manifest.versions", "versions")
+WHOLE = (
+    "warnings",
+    "manifest.warnings",
+    "measured",
+    "voices[].measured",
+    "manifest.parameters",
+    "manifest.versions",
+    "versions",
+)
 # Not in every reply.
 SOMETIMES = {
     "generate": {"audio.base64": "the audio itself, for delivery `inline` and `both`"},
