@@ -52,8 +52,8 @@ def upload(service: Service, request: Upload) -> Reply:
     canonical, measures = check_and_make_canonical(_recording(service, request))
     if request.transcript and canonical.clipped:
         raise InvalidRequest(
-            "the recording is over 12 s and was clipped, so the transcript no longer fits; "
-            "leave it out (it is made automatically), or send at most 12 s", field="transcript",
+            "speech was cut off (what is beyond 12 s, or so quiet that it counts as silence), so the transcript no longer fits; "
+            "leave it out (it is made automatically), or send at most 12 s of even loudness", field="transcript",
         )  # fmt: skip
     if request.transcript and not is_plausible(request.transcript, canonical.duration):
         raise InvalidRequest(

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from cloning.clipping import Pcm16, clip_reference
+from cloning.clipping import QUIET_DBFS, Pcm16, clip_reference, speech_dbfs
 from cloning.errors import InvalidAudio
 from cloning.ports import Samples
 
@@ -20,6 +20,8 @@ SHORTEST_S = 1.0
 LONGEST_S = 60.0
 QUIETEST_DBFS = -45.0
 MOST_CLIPPED = 0.05
+# What a quiet voice is raised to: the loudest half second of most recordings.
+_RAISED_DBFS = -20.0
 _RATES = (8_000, 192_000)
 _MOST_CHANNELS = 8
 _SOUNDFILE_FORMATS = {
@@ -64,11 +66,16 @@ class Measures:
 
 @dataclass(frozen=True)
 class Canonical:
-    """Reference audio as it is stored: 24 kHz mono PCM16 WAV, clipped at 12 s the way F5-TTS clips."""
+    """
+    Reference audio as it is stored: 24 kHz mono PCM16 WAV, clipped at 12 s the way F5-TTS clips.
+
+    `clipped`: whether speech was cut off; `gain_db`: by how much a quiet recording was raised first.
+    """
 
     wav: bytes
     duration: float
     clipped: bool
+    gain_db: float = 0.0
 
 
 def check_and_make_canonical(data: bytes) -> tuple[Canonical, Measures]:
@@ -187,10 +194,15 @@ def _refuse_unusable(measures: Measures) -> None:
 
 
 def make_canonical(recording: Recording) -> Canonical:
-    """24 kHz mono PCM16, clipped at 12 s the way F5-TTS clips. Raises InvalidAudio if less than 1 s of speech remains."""
+    """
+    24 kHz mono PCM16, clipped at 12 s the way F5-TTS clips; a quiet recording is raised first, one of usual level never.
+
+    Raises InvalidAudio if less than 1 s of speech remains.
+    """
     import soxr
 
-    samples = recording.samples
+    gain_db = _gain(recording)
+    samples = (recording.samples * 10 ** (gain_db / 20)).astype(np.float32) if gain_db else recording.samples
     if recording.sample_rate != SAMPLE_RATE:
         samples = soxr.resample(samples, recording.sample_rate, SAMPLE_RATE)
     pcm, clipped = clip_reference(to_pcm16(samples), SAMPLE_RATE)
@@ -200,7 +212,13 @@ def make_canonical(recording: Recording) -> Canonical:
             f"only {duration:.2f} s of speech remain without the silence around it; send at least {SHORTEST_S:g} s",
             speech=duration,
         )
-    return Canonical(encode_pcm16(pcm, SAMPLE_RATE, "wav"), duration, clipped)
+    return Canonical(encode_pcm16(pcm, SAMPLE_RATE, "wav"), duration, clipped, gain_db)
+
+
+def _gain(recording: Recording) -> float:
+    """By how many dB a quiet recording is to be raised; 0 for others."""
+    level = speech_dbfs(recording.samples, recording.sample_rate)
+    return round(_RAISED_DBFS - level, 1) if level < QUIET_DBFS else 0.0
 
 
 def to_pcm16(samples: Samples) -> Pcm16:

@@ -16,7 +16,7 @@ from typing import Any
 from cloning import keys
 from cloning.audio import CONTENT_TYPES, encode_pcm16, to_pcm16
 from cloning.claim import Claim, Heartbeat, LeaseLost
-from cloning.clipping import remove_long_silences
+from cloning.clipping import Pcm16, remove_long_silences
 from cloning.clock import Stopwatch
 from cloning.engine_choice import (
     Candidate,
@@ -264,8 +264,7 @@ class Generation:
     def _store_result(self, choice: Choice, script: Script, samples: Samples) -> dict[str, Any]:
         job_id, audio_format = self._claim.job.job_id, self._request.format
         with self._watch.timing("encode"):
-            pcm = to_pcm16(samples)
-            pcm = remove_long_silences(pcm, SAMPLE_RATE) if choice.candidate.parameters.remove_silence else pcm
+            pcm = _finished(samples, remove_silence=choice.candidate.parameters.remove_silence)
             data = encode_pcm16(pcm, SAMPLE_RATE, audio_format)
         sha256 = hashlib.sha256(data).hexdigest()
         key = keys.result(job_id, sha256, audio_format)
@@ -297,3 +296,12 @@ class Generation:
             "attempt": self._claim.job.attempt,
             "versions": versions(),
         }
+
+
+def _finished(samples: Samples, *, remove_silence: bool) -> Pcm16:
+    """As it will be encoded. Raises ArithmeticError if 16 bits hear nothing of it."""
+    pcm = to_pcm16(samples)
+    pcm = remove_long_silences(pcm, SAMPLE_RATE) if remove_silence else pcm
+    if not pcm.any():
+        raise ArithmeticError("the whole speech is silence")
+    return pcm

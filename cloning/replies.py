@@ -23,6 +23,7 @@ def voice_reply(voice: Voice) -> Reply:
         "duration": voice.audio.duration,
         "sample_rate": voice.audio.sample_rate,
         "clipped": voice.audio.clipped,
+        "gain_db": voice.audio.gain_db,
         "sha256": voice.audio.sha256,
         "language": voice.language,
         "transcript": voice.transcript.text if voice.transcript else None,

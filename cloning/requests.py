@@ -52,7 +52,7 @@ class Upload(Request):
     )
     language: Language | None = Field(None, description="language of the recording ('en', 'pt'); unset: recognised")
     transcript: Annotated[str, Field(max_length=2000), AfterValidator(speech)] | None = Field(
-        None, description="the exact words of the recording; refused if the recording is over 12 s and was clipped"
+        None, description="the exact words of the recording; refused if speech was cut off (beyond 12 s, or too quiet)"
     )
     transcribe_now: bool = Field(
         default=False, description="make the transcript in this call (loads the speech recogniser)"
@@ -110,12 +110,17 @@ class Generate(Request):
         None, ge=0.3, le=2.0, description="speaking rate; 2 is twice as fast; not beside `fix_duration`"
     )
     cross_fade_duration: float | None = Field(None, ge=0, le=1, description="seconds of cross-fade between chunks")
-    remove_silence: bool | None = Field(None, description="shorten silences of over 1 s in the result")
+    remove_silence: bool | None = Field(
+        None, description="shorten silences of over 1 s in the result (below -50 dBFS, lower where the speech is quiet)"
+    )
     nfe_step: int | None = Field(None, ge=1, le=64, description="`f5`: number of function evaluations (solver steps)")
     cfg_strength: float | None = Field(None, ge=0, le=10, description="`f5`: strength of classifier-free guidance")
     sway_sampling_coef: float | None = Field(None, ge=-1, le=1, description="`f5`: sway sampling coefficient")
     target_rms: float | None = Field(
-        None, gt=0, le=1, description="`f5`: a reference quieter than this is raised to it"
+        None,
+        gt=0,
+        le=1,
+        description="`f5`: a reference quieter than this is heard at this level; the speech keeps the reference's own",
     )
     fix_duration: float | None = Field(
         None, gt=1, le=3600, description="`f5`: seconds of reference and speech together; unset: by the text's length"

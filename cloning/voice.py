@@ -8,13 +8,14 @@ from cloning.records import Record
 
 
 class VoiceAudio(Record):
-    """The canonical audio that a record names. `duration` in seconds, `sample_rate` in Hz."""
+    """The canonical audio that a record names. `duration` in seconds, `sample_rate` in Hz, `gain_db` of a quiet recording."""
 
     sha256: str
     bytes: int
     duration: float
     sample_rate: int = SAMPLE_RATE
     clipped: bool
+    gain_db: float = 0.0
 
 
 class VoiceTranscript(Record):

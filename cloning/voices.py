@@ -216,6 +216,7 @@ class VoiceLibrary:
                 bytes=len(canonical.wav),
                 duration=round(canonical.duration, 4),
                 clipped=canonical.clipped,
+                gain_db=canonical.gain_db,
             ),
             transcript=VoiceTranscript(text=new.transcript, made_by="caller", made_at=now) if new.transcript else None,
             language=new.language,
