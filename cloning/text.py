@@ -14,7 +14,9 @@ Measure = Callable[[str], int]
 
 # Where a clause ends: behind its signs and closing quotes, or at the end of a line. Every match starts at its own sign and
 # gives nothing back, so a text of mere dots is read in linear time.
-_CLAUSE_END = re.compile(r"[;:,.!?…][\"'”’»)\]]*+\s++|[；：，。！？、][”’」』）]*+\s*+|\n++")
+_CLAUSE_END = re.compile(r"[;:,.!?…।॥؟،؛۔][\"'”’»)\]]*+\s++|[；：，。！？、][”’」』）]*+\s*+|\n++")
+# A rule across the page, the dots of a table of contents: nobody means to hear 80 of them.
+_RULE = re.compile(r"([\W_])\1{8,}")
 _WORD = re.compile(r"\S+\s*")
 # Thai, Lao, Myanmar, Khmer; kana, CJK ideographs; compatibility ideographs and forms; the supplementary ideographic planes.
 _UNSPACED = (
@@ -49,9 +51,9 @@ def split_text(text: str, most: int, measure: Measure = utf8_bytes) -> list[str]
 
 
 def _tidied(text: str) -> str:
-    """One space between words; an end of line without punctuation still ends a clause."""
+    """One space between words, of a long run of one sign three; an end of line without punctuation still ends a clause."""
     lines = [" ".join(line.split()) for line in text.splitlines()]
-    return "\n".join(line for line in lines if line)
+    return _RULE.sub(r"\1\1\1", "\n".join(line for line in lines if line))
 
 
 def _clauses(text: str) -> list[str]:
