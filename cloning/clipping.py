@@ -4,9 +4,11 @@ Reference audio clipped at 12 s exactly the way F5-TTS clips it, so that clippin
 The rule is upstream's `preprocess_ref_audio_text` (f5_tts/infer/utils_infer.py), on pydub as there: long silences first, short
 ones next, a hard cut last, then the silent edges go and 50 ms of silence is added. That function, run on the result, gives every
 sample back but the last two of the added silence (tests/contract/test_official_preprocessing.py): text and audio agree for ever.
+Ours: where upstream cuts among words, the cut goes back to the last pause, so that no half phrase is left for the words to miss.
 """
 
 import warnings
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,11 +21,12 @@ _SHORT_SILENCE = {"min_silence_len": 100, "silence_thresh": -40}
 _EDGE_DBFS = -42
 # A voice whose loudest half second is quieter lies too near to these thresholds: they would take words for silence.
 QUIET_DBFS = -30.0
-# Of the result's speech: 20 dB below a quiet voice, as the fixed threshold is.
+# So far below the speech is silence; below a voice that is just not quiet that is the fixed threshold.
 _BELOW_SPEECH_DB = 20
 # In an edge that was cut, speech: so many seconds of what can be heard at all, so far above the level that most of that has.
 _SPEECH_S, _ABOVE_FLOOR_DB, _AUDIBLE_DBFS = 1.0, 6.0, -65.0
 _MOST_ROUNDS = 5
+_PAUSE_S = 0.3
 _FRAME_S, _LOUDEST_S = 0.02, 0.5
 
 Pcm16 = np.ndarray[tuple[int], np.dtype[np.int16]]
@@ -52,8 +55,9 @@ def _clip_once(pydub: Any, audio: Any) -> tuple[Any, bool]:
     kept, cut = _join_up_to_limit(pydub, audio, _LONG_SILENCE)
     if len(kept) > _LONGEST_MS:
         kept, cut = _join_up_to_limit(pydub, audio, _SHORT_SILENCE)
+        kept = _up_to_a_pause(kept) if cut and len(kept) <= _LONGEST_MS else kept
     if len(kept) > _LONGEST_MS:
-        kept, cut = kept[:_LONGEST_MS], True
+        kept, cut = _up_to_a_pause(kept[:_LONGEST_MS]), True
     kept, _ = _without_silent_edges(pydub, kept)
     return kept + pydub.AudioSegment.silent(50, frame_rate=audio.frame_rate), cut
 
@@ -66,6 +70,19 @@ def _join_up_to_limit(pydub: Any, audio: Any, silence: dict[str, int]) -> tuple[
             return kept, True
         kept += stretch
     return kept, False
+
+
+def _up_to_a_pause(audio: Any) -> Any:
+    """What ends where the speaker took a breath, if that is anywhere behind 6 s: else the last phrase would be half a phrase."""
+    levels = frame_levels(_floats(audio), audio.frame_rate)
+    is_quiet = levels < speech_dbfs(_floats(audio), audio.frame_rate) - _BELOW_SPEECH_DB
+    sounding = [*np.flatnonzero(~is_quiet), len(levels)]
+    gaps = [(before + 1, after) for before, after in pairwise(sounding) if (after - before - 1) * _FRAME_S >= _PAUSE_S]
+    # Of the pause that the cut fell into only a half may be left.
+    if (len(levels) - 1 - sounding[-2]) * _FRAME_S >= _PAUSE_S / 2:
+        return audio
+    ends = [begin * _FRAME_S * 1000 for begin, _ in gaps if begin * _FRAME_S * 1000 >= _ENOUGH_MS]
+    return audio[: int(ends[-1] + _PAUSE_S * 1000)] if ends else audio
 
 
 def _without_silent_edges(pydub: Any, audio: Any) -> tuple[Any, tuple[Any, Any]]:
@@ -82,13 +99,16 @@ def _without_silent_edges(pydub: Any, audio: Any) -> tuple[Any, tuple[Any, Any]]
 
 def _holds_speech(edge: Any) -> bool:
     """Speech comes and goes; the noise of a room is steady."""
-    samples = np.frombuffer(edge.raw_data, dtype=np.int16) / 32768
-    levels = frame_levels(samples, edge.frame_rate)
+    levels = frame_levels(_floats(edge), edge.frame_rate)
     audible = levels[levels > _AUDIBLE_DBFS]
     if len(audible) * _FRAME_S < _SPEECH_S:
         return False
     floor = float(np.percentile(audible, 20))
     return int(np.sum(audible > floor + _ABOVE_FLOOR_DB)) * _FRAME_S > _SPEECH_S
+
+
+def _floats(audio: Any) -> Floats:
+    return np.asarray(np.frombuffer(audio.raw_data, dtype=np.int16) / 32768)
 
 
 def frame_levels(samples: Floats, sample_rate: int) -> Floats:

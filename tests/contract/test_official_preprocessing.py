@@ -14,7 +14,7 @@ from cloning.planning import sealed
 from cloning.synthesis import cross_fade
 from engines.f5_import import import_f5
 from tests.conftest import examples
-from tests.unit.test_audio import wav
+from tests.unit.test_audio import tone, wav
 
 RECORDINGS = [
     "basic/basic_ref_en.wav",
@@ -48,8 +48,7 @@ def at_24_khz(*names: str) -> np.ndarray[Any, np.dtype[np.int16]]:
 
 @pytest.mark.parametrize(
     "names",
-    [[name] for name in RECORDINGS]
-    + [["multi/town.flac", "multi/country.flac"], ["basic/basic_ref_en.wav"] * 3, ["multi/main.flac"] * 5],
+    [[name] for name in RECORDINGS] + [["multi/town.flac", "multi/country.flac"], ["multi/main.flac"] * 5],
     ids="+".join,
 )
 def test_clipping_is_upstreams(names: list[str], tmp_path: Path) -> None:
@@ -62,6 +61,40 @@ def test_clipping_is_upstreams(names: list[str], tmp_path: Path) -> None:
     theirs = official(tmp_path / "in.wav")
     assert len(theirs) == len(clipped) - 2
     assert np.array_equal(clipped[:-2], theirs)
+
+
+@pytest.mark.parametrize("noise_dbfs", [None, -38.0])
+@pytest.mark.parametrize(
+    ("names", "sentences_s"),
+    [(["basic/basic_ref_en.wav"] * 3, 2 * 5.33), (["multi/town.flac", "multi/country.flac"], 9.57)],
+)
+def test_a_cut_ends_at_a_pause(names: list[str], sentences_s: float, noise_dbfs: float | None, tmp_path: Path) -> None:
+    """Where upstream ends among words, we end behind the sentences before, in a quiet room and in a loud one; and it is clipped no further."""
+    pcm = at_24_khz(*names)
+    if noise_dbfs is not None:
+        noise = np.random.default_rng(0).standard_normal(len(pcm)) * 10 ** (noise_dbfs / 20)
+        pcm = np.asarray(np.clip(pcm + noise * 32767, -32768, 32767), dtype=np.int16)
+    soundfile.write(tmp_path / "in.wav", pcm, SAMPLE_RATE, subtype="PCM_16")
+
+    ours, clipped = clip_reference(pcm, SAMPLE_RATE)
+
+    theirs = official(tmp_path / "in.wav")
+    soundfile.write(tmp_path / "ours.wav", ours, SAMPLE_RATE, subtype="PCM_16")
+    assert clipped
+    assert sentences_s - 1.3 < len(ours) / SAMPLE_RATE < sentences_s + 0.1
+    assert len(ours) <= len(theirs) + 2
+    assert np.array_equal(official(tmp_path / "ours.wav"), ours[:-2])
+
+
+def test_a_cut_without_a_pause_is_upstreams(tmp_path: Path) -> None:
+    """Who takes no breath in 6 s is cut at 12 s."""
+    pcm = np.asarray(np.round(tone(20.0) * 32767), dtype=np.int16)
+    soundfile.write(tmp_path / "in.wav", pcm, SAMPLE_RATE, subtype="PCM_16")
+
+    ours, clipped = clip_reference(pcm, SAMPLE_RATE)
+
+    assert clipped
+    assert np.array_equal(ours[:-2], official(tmp_path / "in.wav"))
 
 
 @pytest.mark.parametrize("name", RECORDINGS)

@@ -14,6 +14,7 @@ from engines.asr import WhisperTranscriber
 from engines.device import Weights
 from tests.conftest import SPOKEN
 from tests.fakes import EchoTranscriber
+from tests.unit.test_audio import wav
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,26 @@ def test_a_human_voice_is_heard_at_wer_0(transcriber: Transcriber, canonical: Sa
 
     assert words(heard.text) == words(SPOKEN)
     assert heard.model == transcriber.model
+
+
+def test_a_quiet_voice_is_heard_to_its_last_word(whisper: WhisperTranscriber, human_wav: bytes) -> None:
+    """26 dB below its level the end would be taken for silence, and the words with it."""
+    recording = decode(human_wav)
+    quiet = wav((recording.samples * 10 ** (-26 / 20)).astype(np.float32), recording.sample_rate)
+
+    stored = decode(check_and_make_canonical(quiet)[0].wav).samples
+
+    assert words(whisper.transcribe(stored, 24_000, language="en").text) == words(SPOKEN)
+
+
+def test_what_is_left_of_a_long_recording_are_whole_sentences(whisper: WhisperTranscriber, human_wav: bytes) -> None:
+    """Three times the same: two are kept, and no "Some" of the third."""
+    recording = decode(human_wav)
+    long = wav(np.tile(recording.samples, 3), recording.sample_rate)
+
+    stored = decode(check_and_make_canonical(long)[0].wav).samples
+
+    assert words(whisper.transcribe(stored, 24_000, language="en").text) == words(SPOKEN) * 2
 
 
 @pytest.mark.parametrize("heard", ["", " ", "...", " - ♪ "])

@@ -89,7 +89,9 @@ def test_a_line_of_one_sign_is_not_spoken_at_length(rule: str) -> None:
     assert split_text(f"One.\n{rule}\nTwo.", 200) == [f"One. {rule[:3]} Two."]
 
 
-@pytest.mark.parametrize("text", ["Wait......", "no!!!!", "1000000000000", "aaaaaaaaaaaa", "ーーーーーーーーーーあ", "________ is it"])
+@pytest.mark.parametrize(
+    "text", ["Wait......", "no!!!!", "1000000000000", "aaaaaaaaaaaa", "ーーーーーーーーーーあ", "________ is it"]
+)
 def test_what_people_write_for_a_pause_or_a_number_stays(text: str) -> None:
     """Only long runs of a sign are no writing."""
     assert split_text(text, 200) == [text]
