@@ -187,6 +187,7 @@ class Generation:
                 self._service,
                 self._voice,
                 device_fallback=self._request.device_fallback,
+                before_step=self._before_step,
                 job=self._claim.job.job_id,
             )
 

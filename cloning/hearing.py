@@ -1,21 +1,29 @@
 """The words of a voice's recording, heard once and kept with the voice."""
 
+from collections.abc import Callable
+
 from cloning.audio import Recording, decode
 from cloning.errors import DeviceMismatch, GpuOutOfMemory, TranscriptionFailed
 from cloning.pace import is_plausible
-from cloning.ports import Transcript
+from cloning.ports import Transcript, go_on
 from cloning.recovery import on_some_device, tell
 from cloning.service import Service
 from cloning.voice import Voice
 
 
 def transcribed(
-    service: Service, voice: Voice, *, device_fallback: bool = False, job: str | None = None
+    service: Service,
+    voice: Voice,
+    *,
+    device_fallback: bool = False,
+    before_step: Callable[[], None] = go_on,
+    job: str | None = None,
 ) -> tuple[Voice, str | None]:
     """
     The voice with its transcript, made from the stored, clipped audio if nobody has made it yet. On the GPU's thread only.
 
-    With `device_fallback` the CPU hears where the GPU can't; then also why. `job` is for the log.
+    With `device_fallback` the CPU hears where the GPU can't; then also why. `before_step` is called
+    before each step of the recogniser and may raise to stop. `job` is for the log.
     The record is read again first: whoever waited for the GPU behind another job of the voice finds the words there.
     Raises TranscriptionFailed if what was heard can't be what was said.
     """
@@ -26,7 +34,7 @@ def transcribed(
     recording = decode(path.read_bytes())
     heard, reason = on_some_device(
         service,
-        lambda device: _hear(service, recording, voice.language, device, job),
+        lambda device: _hear(service, recording, voice.language, device, before_step, job),
         fallback=device_fallback,
         models=service.transcribers,
         job=job,
@@ -40,13 +48,19 @@ def transcribed(
 
 
 def _hear(
-    service: Service, recording: Recording, language: str | None, device: str | None, job: str | None
+    service: Service,
+    recording: Recording,
+    language: str | None,
+    device: str | None,
+    before_step: Callable[[], None],
+    job: str | None,
 ) -> Transcript:
     """What is said in the recording; a failure of the device is got over once. Raises TranscriptionFailed and what is Unavailable."""
 
     def attempt() -> Transcript:
         transcriber = service.transcribers.get(service.settings.asr_model, device=device)
-        return transcriber.transcribe(recording.samples, recording.sample_rate, language=language)
+        samples, rate = recording.samples, recording.sample_rate
+        return transcriber.transcribe(samples, rate, language=language, before_step=before_step)
 
     try:
         return attempt()

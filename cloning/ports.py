@@ -256,8 +256,10 @@ class Transcriber(Protocol):
 
     model: str
 
-    def transcribe(self, samples: Samples, sample_rate: int, *, language: str | None) -> Transcript:
-        """The words of a recording. Raises TranscriptionFailed if none are heard, and what `Engine.speak` says of devices."""
+    def transcribe(
+        self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = go_on
+    ) -> Transcript:
+        """The words of a recording, asking as `Engine.speak` does. Raises TranscriptionFailed if none are heard, and as `speak` of devices."""
 
     def memory(self) -> dict[str, object]:
         """As `Engine.memory`."""
@@ -296,11 +298,7 @@ class Models(Protocol[Model_co]):
         """Within the block a `get` of that name may come: its files may be brought meanwhile. Raises nothing; any thread may ask."""
 
     def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Model_co:
-        """
-        The model on that device (None: the deployment's), wholly there. `part` is told of a load's parts, if there is one.
-
-        Raises CheckpointUnusable, TranscriptionFailed, and what is Unavailable (bucket, hub, device, memory).
-        """
+        """The model on that device (None: the deployment's). `part` is told of a load. Raises CheckpointUnusable, TranscriptionFailed, Unavailable."""
 
     def unload(self, *, forget: bool = False) -> None:
         """The weights leave the device, and with `forget` the process; the next `get` brings them back."""

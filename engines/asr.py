@@ -5,16 +5,20 @@ The pipeline is the one that F5-TTS builds (`initialize_asr_pipeline` in f5_tts/
 folder, and given samples instead of a path: transformers would start an ffmpeg program, or torchcodec, to read a file.
 """
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloning.errors import HubUnavailable, TranscriptionFailed
 from cloning.names import public_name
-from cloning.ports import Samples, Transcript
+from cloning.ports import Samples, Transcript, go_on
 from engines.asr_import import import_transformers
 from engines.blank import blank_weights
 from engines.device import Weights, choose_device
 from engines.faults import translated
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _RATE = 16_000
 # 12 s of speech are some 60 tokens, in the densest scripts under 200. Where it hears no speech Whisper may repeat itself to its
@@ -58,11 +62,17 @@ class WhisperTranscriber:
         """Where the weights are and what they take."""
         return self._weights.memory()
 
-    def transcribe(self, samples: Samples, sample_rate: int, *, language: str | None) -> Transcript:
-        """The words of at most 30 s. Raises TranscriptionFailed if none are heard or the language is unknown, GpuOutOfMemory, DeviceMismatch, WorkerUnfit."""
+    def transcribe(
+        self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = go_on
+    ) -> Transcript:
+        """
+        The words of at most 30 s. `before_step` is called before each token but the first, and may raise to stop.
+
+        Raises TranscriptionFailed if none are heard or the language is unknown, GpuOutOfMemory, DeviceMismatch, WorkerUnfit.
+        """
         import soxr
 
-        options = self._options(language)
+        options = self._options(language) | {"stopping_criteria": [_asking(before_step)]}
         heard = soxr.resample(samples, sample_rate, _RATE) if sample_rate != _RATE else samples
         with translated(self._weights.device):
             told = self._pipeline({"raw": heard, "sampling_rate": _RATE}, generate_kwargs=options)
@@ -86,6 +96,17 @@ class WhisperTranscriber:
                 "transcript, or without language (it is recognised then)", field="language", language=language,
             )  # fmt: skip
         return options | {"task": "transcribe"} | ({"language": code} if code else {})
+
+
+def _asking(before_step: Callable[[], None]) -> Callable[..., "Tensor"]:
+    """A stopping criterion of transformers, which is called behind each token; it stops by raising alone."""
+    import torch
+
+    def go_on_with_all(tokens: "Tensor", *_: object, **__: object) -> "Tensor":
+        before_step()
+        return torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
+
+    return go_on_with_all
 
 
 def _quieten(logging: Any) -> None:

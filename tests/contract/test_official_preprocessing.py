@@ -65,10 +65,12 @@ def test_clipping_is_upstreams(names: list[str], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("noise_dbfs", [None, -38.0])
 @pytest.mark.parametrize(
-    ("names", "sentences_s"),
-    [(["basic/basic_ref_en.wav"] * 3, 2 * 5.33), (["multi/town.flac", "multi/country.flac"], 9.57)],
+    ("names", "shortest", "longest"),
+    [(["basic/basic_ref_en.wav"] * 3, 10.0, 10.75), (["multi/town.flac", "multi/country.flac"], 8.5, 10.3)],
 )
-def test_a_cut_ends_at_a_pause(names: list[str], sentences_s: float, noise_dbfs: float | None, tmp_path: Path) -> None:
+def test_a_cut_ends_at_a_pause(
+    names: list[str], shortest: float, longest: float, noise_dbfs: float | None, tmp_path: Path
+) -> None:
     """Where upstream ends among words, we end behind the sentences before, in a quiet room and in a loud one; and it is clipped no further."""
     pcm = at_24_khz(*names)
     if noise_dbfs is not None:
@@ -81,7 +83,7 @@ def test_a_cut_ends_at_a_pause(names: list[str], sentences_s: float, noise_dbfs:
     theirs = official(tmp_path / "in.wav")
     soundfile.write(tmp_path / "ours.wav", ours, SAMPLE_RATE, subtype="PCM_16")
     assert clipped
-    assert sentences_s - 1.3 < len(ours) / SAMPLE_RATE < sentences_s + 0.1
+    assert shortest < len(ours) / SAMPLE_RATE < longest
     assert len(ours) <= len(theirs) + 2
     assert np.array_equal(official(tmp_path / "ours.wav"), ours[:-2])
 

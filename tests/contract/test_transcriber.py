@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cloning.audio import check_and_make_canonical, decode
-from cloning.errors import TranscriptionFailed
+from cloning.errors import Interrupted, TranscriptionFailed
 from cloning.ports import Samples, Transcriber
 from engines.asr import WhisperTranscriber
 from engines.device import Weights
@@ -63,6 +63,18 @@ def test_what_is_left_of_a_long_recording_are_whole_sentences(whisper: WhisperTr
     stored = decode(check_and_make_canonical(long)[0].wav).samples
 
     assert words(whisper.transcribe(stored, 24_000, language="en").text) == words(SPOKEN) * 2
+
+
+def test_hearing_can_be_stopped(transcriber: Transcriber, canonical: Samples) -> None:
+    """A job that was cancelled must not hold the GPU's thread for the minutes that noise may take; the next one hears as ever."""
+
+    def stop() -> None:
+        raise Interrupted("stop")
+
+    with pytest.raises(Interrupted):
+        transcriber.transcribe(canonical, 24_000, language="en", before_step=stop)
+
+    assert words(transcriber.transcribe(canonical, 24_000, language="en").text) == words(SPOKEN)
 
 
 @pytest.mark.parametrize("heard", ["", " ", "...", " - ♪ "])
