@@ -76,7 +76,9 @@ class Generate(Request):
     """
 
     action = "generate"
-    text: Annotated[str, AfterValidator(speakable)] = Field(description="what to say")
+    text: Annotated[str, AfterValidator(speakable)] = Field(
+        description="what to say; numbers, symbols and abbreviations are best written as words"
+    )
     voice: VoiceId = Field(description="the name of an uploaded voice")
     language: Language | None = Field(
         None,
