@@ -46,8 +46,8 @@ class Settings(BaseSettings):
     )
     aws_endpoint_url: Word | None = Field(
         None,
-        validation_alias=AliasChoices("aws_endpoint_url", "bucket_endpoint_url"),
-        description="Endpoint of an S3-compatible store that is not AWS; `BUCKET_ENDPOINT_URL` works too.",
+        validation_alias=AliasChoices("aws_endpoint_url_s3", "aws_endpoint_url", "bucket_endpoint_url"),
+        description="Endpoint of an S3-compatible store that is not AWS; `AWS_ENDPOINT_URL_S3` (it goes first) and `BUCKET_ENDPOINT_URL` work too.",
     )
     data_dir: Path = Field(Path("data"), description="Folder that stands in for the bucket when `S3_BUCKET` is unset.")
 
@@ -160,6 +160,7 @@ class Settings(BaseSettings):
     )
 
     runpod_pod_id: Word | None = Field(None, description="Set by RunPod: the worker's name in leases and manifests.")
+    runpod_endpoint_id: Word | None = Field(None, description="Set by RunPod: this is a worker of its serverless.")
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -176,6 +177,11 @@ class Settings(BaseSettings):
     @classmethod
     def _plain_prefix(cls, value: str) -> str:
         return value.strip("/")
+
+    @property
+    def is_bucket_forgotten(self) -> bool:
+        """Whether this worker would keep on its own disk what the endpoint's other workers need: voices, jobs and results."""
+        return self.s3_bucket is None and self.runpod_endpoint_id is not None
 
     @property
     def idle_s(self) -> float | None:
