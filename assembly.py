@@ -64,6 +64,7 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
         draw_seed=lambda: secrets.randbelow(2**32),
         worker=worker,
         gpu_memory=gpu_memory,
+        aside=Errands().do,
     )
 
 
