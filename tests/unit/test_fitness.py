@@ -216,7 +216,7 @@ def test_a_volume_of_roots_is_told_with_its_cure(tmp_path: Path, monkeypatch: py
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(fitness.tempfile, "TemporaryFile", refuse)  # these tests may run as root, whom no mode stops
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)  # these tests may run as root, whom no mode stops
     with pytest.raises(Unfit, match=rf"\(Permission denied\).*user {os.getuid()}\b.*chmod 1777") as failure:
         disk_has_room(tmp_path / "models", 0)
 
