@@ -16,7 +16,8 @@ from cloning.ports import AlreadyExists, Changed, NoSuchObject
 
 ABSENT = ("NoSuchKey", "404")
 RACED = ("PreconditionFailed", "412", "ConditionalRequestConflict", "OtherVersion")
-_ELSEWHERE = (301, 307, 400)
+# By number where the reply to a HEAD has no body.
+_ELSEWHERE = ("PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "301", "307", "400")
 
 
 class BrokenBody(Exception):
@@ -119,9 +120,11 @@ def refusing_elsewhere(region: str) -> Callable[..., None]:
     be signed for ours, and AWS refuses it.
     """
 
-    def refuse(response: tuple[Any, object] | None, **_: object) -> None:
-        where = response[0].headers.get("x-amz-bucket-region") if response else None
-        if response and where and where != region and response[0].status_code in _ELSEWHERE:
+    def refuse(response: tuple[Any, Any] | None, **_: object) -> None:
+        if response is None or response[1].get("Error", {}).get("Code") not in _ELSEWHERE:
+            return
+        where = response[0].headers.get("x-amz-bucket-region")
+        if where and where != region:
             raise StorageMisconfigured(
                 f"the bucket lies in region {where!r} and AWS_REGION is {region!r}: set AWS_REGION={where}",
                 region=where,

@@ -8,7 +8,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from cloning.conditions import Conditions
-from cloning.errors import StorageMisconfigured
+from cloning.errors import StorageMisconfigured, StorageUnavailable
 from cloning.settings import Settings
 from fitness import Unfit, store_is_writable
 from s3_utils import S3Store, s3_client
@@ -82,9 +82,13 @@ def test_a_bucket_in_the_region_that_is_set_answers() -> None:
 
 def test_a_store_that_answers_may_name_its_region_as_it_likes() -> None:
     """One that is not AWS and lets us in has accepted the signature: its URLs work."""
-    store, _ = answering(lambda _: (200, {"x-amz-bucket-region": "weur"}, LISTED), aws_endpoint_url="https://s3.test")
+    region = {"x-amz-bucket-region": "weur"}
+    store, _ = answering(lambda _: (200, region, LISTED), aws_endpoint_url="https://s3.test")
+    spoilt, _ = answering(lambda _: (400, region, failure("RequestTimeout")), aws_endpoint_url="https://s3.test")
 
     store.check()
+    with pytest.raises(StorageUnavailable):
+        spoilt.check()
 
 
 @pytest.mark.parametrize("status", [501, 400])
