@@ -37,11 +37,12 @@ class SystemClock:
 
 
 class Stopwatch:
-    """Seconds by phase; a phase that is entered twice adds up."""
+    """Seconds by phase, by the clock `now`; a phase that is entered twice adds up."""
 
-    def __init__(self, phases: tuple[str, ...]) -> None:
+    def __init__(self, phases: tuple[str, ...], now: Callable[[], float]) -> None:
+        self.now = now
         self._seconds = dict.fromkeys(phases, 0.0)
-        self._begun = time.monotonic()
+        self._begun = now()
 
     def add(self, phase: str, seconds: float) -> None:
         self._seconds[phase] += seconds
@@ -51,15 +52,15 @@ class Stopwatch:
         return lambda part, seconds: self.add(f"{phase}_{part}", seconds)
 
     @contextmanager
-    def timing(self, phase: str, monotonic: Callable[[], float]) -> Iterator[None]:
+    def timing(self, phase: str) -> Iterator[None]:
         """Adds the seconds of a `with` block to a phase, also when it raises."""
-        begun = monotonic()
+        begun = self.now()
         try:
             yield
         finally:
-            self.add(phase, monotonic() - begun)
+            self.add(phase, self.now() - begun)
 
     def to_json(self) -> dict[str, float]:
         """Every phase, and `total` since the watch was made (what no phase counts is in it too)."""
         seconds = {phase: round(value, 4) for phase, value in self._seconds.items()}
-        return {**seconds, "total": round(time.monotonic() - self._begun, 4)}
+        return {**seconds, "total": round(self.now() - self._begun, 4)}

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +66,9 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     if known is not None and known.status.is_final and known.request_digest == digest:
         return known
     service.latch.check()
-    watch = Stopwatch(_PHASES)
+    watch = Stopwatch(_PHASES, service.clock.monotonic)
     candidates = candidates_of(request, service.settings)
-    with watch.timing("voice", service.clock.monotonic):
+    with watch.timing("voice"):
         voice = service.voices.get(request.voice)
     check_candidates(service.engines, candidates, request, of_voice=voice.language)
     plan_early(service, request, candidates, voice, job_id)
@@ -178,7 +178,7 @@ class Generation:
     def _reference(self) -> Reference:
         """Audio and words that belong together, though the voice may be replaced while it is heard or fetched."""
         while True:
-            with self._phase("voice"):
+            with self._watch.timing("voice"):
                 self._voice, path = self._service.voices.with_audio(self._voice)
             if self._voice.transcript or not needs_transcript(self._candidates):
                 return reference_for(self._request, self._candidates, self._voice, path)
@@ -186,17 +186,17 @@ class Generation:
 
     def _on_gpu(self, work: Callable[[], Value]) -> Value:
         """The work's result; the wait for the GPU counts as `queue`."""
-        begun = self._service.clock.monotonic()
+        begun = self._watch.now()
 
         def owned() -> Value:
-            self._watch.add("queue", self._service.clock.monotonic() - begun)
+            self._watch.add("queue", self._watch.now() - begun)
             _refuse_stopped(self._call)
             return work()
 
         return self._service.on_gpu(owned, stopped=self._call.stopped)
 
     def _transcribe(self) -> None:
-        with self._phase("transcript"):
+        with self._watch.timing("transcript"):
             self._voice, self._heard_elsewhere = transcribed(
                 self._service,
                 self._voice,
@@ -276,12 +276,9 @@ class Generation:
             raise LeaseLost(self._claim.job.job_id)
         self._claim.check_cancelled()
 
-    def _phase(self, name: str) -> AbstractContextManager[None]:
-        return self._watch.timing(name, self._service.clock.monotonic)
-
     def _store_result(self, choice: Choice, plan: Plan, samples: Samples) -> dict[str, Any]:
         job_id, audio_format = self._claim.job.job_id, self._request.format
-        with self._phase("encode"):
+        with self._watch.timing("encode"):
             pcm = to_pcm16(samples)
             pcm = remove_long_silences(pcm, SAMPLE_RATE) if choice.candidate.parameters.remove_silence else pcm
             data = encode_pcm16(pcm, SAMPLE_RATE, audio_format)
@@ -291,7 +288,7 @@ class Generation:
         told = choice.told(self._request, self._service.settings)
         told |= self._device.to_json() if self._device else {}
         manifest = self._manifest(choice, plan) | told
-        with self._phase("upload"):
+        with self._watch.timing("upload"):
             self._service.store.put(key, data, content_type=CONTENT_TYPES[audio_format])
             body = json.dumps({"job_id": job_id, "audio": audio, "manifest": manifest}, indent=2).encode()
             self._service.store.put(keys.result(job_id, sha256, "json"), body, content_type="application/json")

@@ -25,7 +25,7 @@ from cloning.ports import (
     go_on,
 )
 from cloning.service import Service
-from cloning.synthesis import speak_with, utterance_of
+from cloning.synthesis import values_of
 from cloning.turns import Piece
 
 log = logging.getLogger(__name__)
@@ -81,13 +81,15 @@ class Speaker:
         self.sample_rate = engine.sample_rate
         self.frugal: set[int] = set()
         self._can_be_frugal = engine.can_be_frugal
-        self._gathers = isinstance(engine, SpeaksMany) and engine.facts.sampler == "fast"
+        self._company = 1
+        if isinstance(engine, SpeaksMany) and engine.facts.sampler == "fast":
+            self._company = service.settings.batch_chunks or engine.company
 
     def piece(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> Piece[Samples]:
         """The chunk as work for the GPU's thread; others may be solved with it where the engine gains by that."""
-        utterance = None
-        if self._gathers and isinstance(parameters, F5Parameters):
-            utterance = utterance_of(reference, chunk, parameters, self._before_step)
+        utterance, values = None, values_of(chunk, parameters)
+        if self._company > 1 and isinstance(values, F5Parameters):
+            utterance = Utterance(reference, chunk.text, chunk.seed, values, self._before_step)
         return Piece(
             weights=(self._checkpoint, self._device),
             seconds=reference.duration + chunk.seconds,
@@ -95,6 +97,7 @@ class Speaker:
             utterance=utterance,
             together=self._speak_many if utterance else None,
             kin=self.facts,
+            company=self._company,
         )
 
     def speak(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> Samples:
@@ -113,7 +116,14 @@ class Speaker:
 
     def _with_room(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> Samples:
         def attempt(*, frugal: bool) -> Samples:
-            return speak_with(self._same(), reference, parameters, self._before_step, frugal=frugal)(chunk)
+            return self._same().speak(
+                reference,
+                chunk.text,
+                seed=chunk.seed,
+                parameters=values_of(chunk, parameters),
+                before_step=self._before_step,
+                frugal=frugal,
+            )
 
         frugal = self._can_be_frugal
         for _ in range(2 if frugal else 1):

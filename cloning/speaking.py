@@ -10,7 +10,7 @@ from cloning.planning import Chunk, Plan
 from cloning.ports import Parameters, Reference, Samples, Value
 from cloning.recovery import Speaker
 from cloning.service import Call, Service
-from cloning.synthesis import checked, joined
+from cloning.synthesis import checked, cross_fade
 from cloning.turns import Piece, Span, covered
 
 
@@ -44,7 +44,7 @@ class Asker:
 
         Raises as `Turns.do`.
         """
-        monotonic = self.service.clock.monotonic
+        monotonic = self.watch.now
         begun, own, told = monotonic(), list[Span](), list[Span]()
 
         def timed(done: Sequence[tuple[int, Value]]) -> None:
@@ -113,4 +113,5 @@ def chunk_by_chunk(asker: Asker, speaker: Speaker, task: Task, before_chunk: Cal
     finally:
         store.close(needed=not finished)
         asker.tally.reused, asker.tally.frugal = store.reused, len(speaker.frugal)
-    return joined(task.plan, [waves[chunk] for chunk in task.plan.chunks], sample_rate=speaker.sample_rate)
+    overlap = int(task.plan.cross_fade_duration * speaker.sample_rate)
+    return cross_fade([waves[chunk] for chunk in task.plan.chunks], overlap)

@@ -1,17 +1,12 @@
-"""Chunks as engines are asked for them, and their waves joined to one."""
+"""A chunk's own values, its wave proved, and the waves joined to one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from cloning.planning import Chunk, Plan
-from cloning.ports import Engine, F5Parameters, Parameters, Reference, Samples, Utterance, go_on
-
-
-def joined(plan: Plan, waves: Sequence[Samples], *, sample_rate: int) -> Samples:
-    """The plan's speech of the waves of its chunks, float32 mono."""
-    return cross_fade(waves, int(plan.cross_fade_duration * sample_rate))
+from cloning.planning import Chunk
+from cloning.ports import F5Parameters, Parameters, Samples
 
 
 def checked(chunk: Chunk, wave: Samples) -> Samples:
@@ -21,33 +16,9 @@ def checked(chunk: Chunk, wave: Samples) -> Samples:
     return wave
 
 
-def utterance_of(
-    reference: Reference, chunk: Chunk, parameters: F5Parameters, before_step: Callable[[], None]
-) -> Utterance:
-    """The chunk for those who gather several, with its own seed and share of a fixed duration."""
-    one = replace(parameters, fix_duration=chunk.fix_duration)
-    return Utterance(reference, chunk.text, chunk.seed, one, before_step)
-
-
-def speak_with(
-    engine: Engine,
-    reference: Reference,
-    parameters: Parameters,
-    before_step: Callable[[], None] = go_on,
-    *,
-    frugal: bool = False,
-) -> Callable[[Chunk], Samples]:
-    """What makes a chunk's samples: the engine, with the chunk's own seed and share of a fixed duration."""
-
-    def speak(chunk: Chunk) -> Samples:
-        one = parameters
-        if isinstance(parameters, F5Parameters):
-            one = replace(parameters, fix_duration=chunk.fix_duration)
-        return engine.speak(
-            reference, chunk.text, seed=chunk.seed, parameters=one, before_step=before_step, frugal=frugal
-        )
-
-    return speak
+def values_of(chunk: Chunk, parameters: Parameters) -> Parameters:
+    """The job's values for one chunk: with its own share of a fixed duration."""
+    return replace(parameters, fix_duration=chunk.fix_duration) if isinstance(parameters, F5Parameters) else parameters
 
 
 def cross_fade(waves: Sequence[Samples], overlap: int) -> Samples:

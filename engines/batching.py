@@ -1,10 +1,9 @@
 """
 The GPU's work in turns: pieces of several jobs, the most urgent first, and some of them together. No torch here.
 
-Who has work puts its pieces into the queue. One of those who wait leads: a thread in its name asks the GPU's owner for one turn after
-another, until its own pieces are done; then another leads. A turn does what is most urgent by then, whoever brought it. So jobs take
-turns piece by piece, whoever is done goes on at once, and whoever tells a bucket about a piece doesn't keep the GPU: its next
-one is made meanwhile.
+Who has work puts its pieces into the queue. A thread beside the askers' asks the GPU's owner for one turn after another, each in the
+name of whose piece is the most urgent; the turn does what is most urgent by then, whoever brought it. So jobs take turns piece by
+piece, whoever is done goes on at once, and whoever tells a bucket about a piece doesn't keep the GPU: its next one is made meanwhile.
 
 Urgent is what should be done first: a job is owed its next piece within that piece's own length, counted from its last one. A short
 piece overtakes long ones, and no long one waits for ever. Pieces for weights that are not the last ones used are due SWITCH_S later,
@@ -49,18 +48,6 @@ class Bounds:
     wait_s: float = 0.0
 
 
-@dataclass(eq=False)
-class _Lead:
-    """One asker's part in leading: until it leaves, turns are asked for in its name; and how that failed."""
-
-    is_here: bool = True
-    failure: BaseException | None = None
-
-    def check(self) -> None:
-        if self.failure is not None:
-            raise self.failure
-
-
 class Batcher:
     """The queue. Any thread may ask; the work is done in the GPU's. `free` gives back what the device keeps for later."""
 
@@ -70,8 +57,8 @@ class Batcher:
         self._free = free
         self._waiting: list[Ticket[Any]] = []  # in the order of each line
         self._changed = threading.Condition()
-        self._is_led = False
-        self._leads = ThreadPoolExecutor(1, thread_name_prefix="turns")
+        self._is_asking = False  # the thread asks for turns
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="turns")
         self._weights: Hashable = None
         self._users = Counter[Hashable]()
 
@@ -102,8 +89,8 @@ class Batcher:
         Raises what the first piece to fail raised, and what `turn`, `check` and `tell` raise; nothing of these pieces is in the
         queue or in a turn then, and what is finished has been told.
         """
-        now, lead = self._clock.monotonic(), _Lead()
-        line = Line(now)
+        now = self._clock.monotonic()
+        line = Line(now, turn)
         tickets = [Ticket(piece, line, now) for piece in pieces]
         with self._changed:
             self._waiting += tickets
@@ -112,64 +99,62 @@ class Batcher:
         try:
             while untold:
                 done = self._fetch(untold, line)
-                self._lead_on(tickets, lead, turn)
+                self._see_to_turns()
                 if done:
                     _tell(done, tell)
                 else:
                     check()
-                    lead.check()
-                    self._wait(tickets, lead)
+                    self._wait(line)
         except BaseException:
-            self._leave(tickets, lead)
+            self._leave(tickets)
             finished = {index: ticket for index, ticket in untold.items() if ticket.is_good}
             with suppress(Exception):  # what was raised first counts
                 _tell(finished, tell)
             raise
         finally:
-            self._leave(tickets, lead)
             for span in {span for ticket in tickets for span in ticket.spans}:
                 spent(span)
         return [ticket.result() for ticket in tickets]
 
-    def _wait(self, mine: Sequence[Ticket[Any]], lead: _Lead) -> None:
-        """Until one of ours is done, or nobody leads; or it is time for `check`."""
-
-        def has_news() -> bool:
-            return lead.failure is not None or mine[0].line.unfetched > 0 or self._may_lead(mine)
-
+    def _wait(self, line: Line) -> None:
+        """Until one of ours is done, or nobody asks for turns that are to be had; or it is time for `check`."""
         with self._changed:
-            self._changed.wait_for(has_news, _LOOK_S)
+            self._changed.wait_for(lambda: line.unfetched > 0 or self._is_idle(), _LOOK_S)
 
-    def _lead_on(self, mine: Sequence[Ticket[Any]], lead: _Lead, turn: Callable[[Callable[[], None]], None]) -> None:
-        """If nobody leads, we do."""
+    def _see_to_turns(self) -> None:
+        """Somebody asks for turns while there are any to be had."""
         with self._changed:
-            if self._may_lead(mine):
-                self._leads.submit(self._go_ahead, lead, turn)
-                self._is_led = True
+            if self._is_idle():
+                self._thread.submit(self._go_ahead)
+                self._is_asking = True
 
-    def _may_lead(self, mine: Sequence[Ticket[Any]]) -> bool:
-        return not self._is_led and any(ticket.waits for ticket in mine) and bool(self._most_urgent())
+    def _is_idle(self) -> bool:
+        return not self._is_asking and bool(self._most_urgent())
 
-    def _go_ahead(self, lead: _Lead, turn: Callable[[Callable[[], None]], None]) -> None:
-        """Turn after turn, in a thread beside the asker's."""
-        try:
-            while self._goes_on(lead):
-                turn(self._turn)
-        except BaseException as error:  # noqa: BLE001 - it is the asker's, and raised there
-            lead.failure = error
-            self._stop_leading()
+    def _go_ahead(self) -> None:
+        """Turn after turn, in a thread beside the askers'."""
+        while line := self._next_line():
+            try:
+                line.turn(self._turn)
+            except BaseException as error:  # noqa: BLE001 - it is the asker's, and raised there
+                self._fail(line, error)
 
-    def _goes_on(self, lead: _Lead) -> bool:
-        """Whether there is another turn to be had in this name. If not, another may lead from this very moment."""
+    def _next_line(self) -> Line | None:
+        """In whose name the next turn is. None: there is nothing to do, and from this very moment another may begin."""
         with self._changed:
-            if lead.is_here and self._most_urgent():
-                return True
-            self._stop_leading()
-            return False
+            batch = self._most_urgent()
+            self._is_asking = bool(batch)
+            self._changed.notify_all()
+            return batch[0].line if batch else None
 
-    def _stop_leading(self) -> None:
+    def _fail(self, line: Line, error: BaseException) -> None:
+        """What waits in that line comes to this."""
         with self._changed:
-            self._is_led = False
+            for ticket in self._waiting:
+                if ticket.line is line:
+                    ticket.end(error)
+            self._waiting = [ticket for ticket in self._waiting if ticket.waits]
+            line.unfetched += 1
             self._changed.notify_all()
 
     def _fetch(self, untold: dict[int, Ticket[Value]], line: Line) -> dict[int, Ticket[Value]]:
@@ -179,9 +164,8 @@ class Batcher:
             self._changed.notify_all()
             return {index: untold.pop(index) for index in list(untold) if untold[index].is_done}
 
-    def _leave(self, tickets: Sequence[Ticket[Any]], lead: _Lead) -> None:
-        """No more turns in the asker's name. What waits is withdrawn; what is in a turn ends first, for it works for the asker."""
-        lead.is_here = False
+    def _leave(self, tickets: Sequence[Ticket[Any]]) -> None:
+        """What waits is withdrawn; what is in a turn ends first, for it works for the asker."""
         with self._changed:
             self._changed.wait_for(lambda: self._are_gone(tickets))
 
@@ -189,8 +173,7 @@ class Batcher:
         for ticket in tickets:
             if ticket.waits:
                 self._waiting.remove(ticket)
-                ticket.waits = False
-                ticket.outcome.append(_WITHDRAWN)
+                ticket.end(_WITHDRAWN)
                 self._changed.notify_all()  # a turn may be waiting for its company
         return all(ticket.is_done for ticket in tickets)
 
@@ -251,7 +234,7 @@ class Batcher:
                 else:
                     ticket.line.since = now
                     ticket.line.has_failed |= isinstance(outcome, BaseException)
-                    ticket.outcome.append(outcome)
+                    ticket.end(outcome)
             for line in {ticket.line for ticket in batch}:
                 line.unfetched += 1
             self._waiting = again + self._waiting
@@ -259,13 +242,16 @@ class Batcher:
 
     def _is_full(self, batch: Sequence[Ticket[Any]]) -> bool:
         has_all_seconds = sum(one.piece.seconds for one in batch) >= self._bounds.seconds
-        return batch[0].is_alone or len(batch) >= self._bounds.chunks or has_all_seconds
+        return batch[0].is_alone or len(batch) >= self._most(batch[0]) or has_all_seconds
+
+    def _most(self, ticket: Ticket[Any]) -> int:
+        return min(self._bounds.chunks, ticket.piece.company)
 
     def _most_urgent(self) -> list[Ticket[Any]]:
         queue = self._by_urgency()
         batch = queue[:1]
         for ticket in queue[1:]:
-            if len(batch) >= self._bounds.chunks:
+            if len(batch) >= self._most(batch[0]):
                 break
             seconds = ticket.piece.seconds
             fits = sum(one.piece.seconds for one in batch) + seconds <= self._bounds.seconds

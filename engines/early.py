@@ -3,39 +3,26 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
 
 
-class _Flight(Generic[Value]):
-    """One fetch in a thread of its own, which keeps no process alive."""
+def _begun(fetch: Callable[[], Value]) -> "Future[Value]":
+    """The fetch, in a thread of its own, which keeps no process alive (an executor's would)."""
+    flight: Future[Value] = Future()
 
-    def __init__(self, name: str, fetch: Callable[[str], Value]) -> None:
-        self._name = name
-        self._fetch = fetch
-        self._outcome: list[Value | BaseException] = []
-        self._thread = threading.Thread(target=self._fly, name="early", daemon=True)
-        self._thread.start()
-
-    @property
-    def is_over(self) -> bool:
-        return bool(self._outcome)
-
-    def result(self) -> Value:
-        """Waits; raises what the fetch raised."""
-        self._thread.join()
-        outcome = self._outcome[0]
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
-
-    def _fly(self) -> None:
+    def fly() -> None:
         try:
-            self._outcome.append(self._fetch(self._name))
+            flight.set_result(fetch())
         except BaseException as error:  # noqa: BLE001 - it is raised where the thing is needed
-            self._outcome.append(error)
+            flight.set_exception(error)
+
+    threading.Thread(target=fly, name="early", daemon=True).start()
+    return flight
 
 
 class Early(Generic[Value]):
@@ -49,7 +36,7 @@ class Early(Generic[Value]):
     def __init__(self, fetch: Callable[[str], Value]) -> None:
         self._fetch = fetch
         self._lock = threading.Lock()
-        self._flights: dict[str, _Flight[Value]] = {}
+        self._flights: dict[str, Future[Value]] = {}
         self._askers = Counter[str]()
 
     @contextmanager
@@ -58,8 +45,8 @@ class Early(Generic[Value]):
         with self._lock:
             self._askers[name] += 1
             flight = self._flights.get(name)
-            if flight is None or flight.is_over:
-                self._flights[name] = _Flight(name, self._fetch)
+            if flight is None or flight.done():
+                self._flights[name] = _begun(partial(self._fetch, name))
         try:
             yield
         finally:

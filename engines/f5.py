@@ -21,6 +21,7 @@ from engines.device import Weights, check_placed, choose_device, device_name
 from engines.f5_fast import FastPath, Prepared, make_fast
 from engines.f5_import import import_f5
 from engines.faults import failure_of, translated
+from engines.recent import Recent
 
 _MOST_REFERENCES = 16
 _HALF_PRECISION = 7  # compute capability from which load_checkpoint chooses fp16
@@ -54,7 +55,7 @@ class F5Engine:
         self._model = model
         self._vocoder = vocoder
         self._device = device
-        self._references: dict[str, tuple[Any, str]] = {}
+        self._references: Recent[tuple[Any, str]] = Recent(_MOST_REFERENCES)
         self._fast = fast
         self._weights = _weights(model, vocoder, device)
         self.facts = facts
@@ -89,6 +90,11 @@ class F5Engine:
         )
         with translated(device):  # what went wrong on it may show only when it is looked at
             return cls(f5, model, vocoder, device, facts, fast)
+
+    @property
+    def company(self) -> int:
+        """How many utterances are best spoken at once."""
+        return self._fast.company if self._fast else 1
 
     @property
     def worth_parking(self) -> bool:
@@ -188,12 +194,7 @@ class F5Engine:
 
     def _prepared(self, reference: Reference) -> tuple[Any, str]:
         """(samples [1, n] at 24 kHz, text with its ending) as upstream's preprocessing leaves them, kept per voice."""
-        key = f"{reference.sha256}/{reference.text}"
-        if key not in self._references:
-            if len(self._references) >= _MOST_REFERENCES:
-                self._references.pop(next(iter(self._references)))
-            self._references[key] = self._preprocessed(reference)
-        return self._references[key]
+        return self._references.get((reference.sha256, reference.text), lambda: self._preprocessed(reference))
 
     def _preprocessed(self, reference: Reference) -> tuple[Any, str]:
         import soundfile

@@ -1,7 +1,8 @@
 """A piece in the queue of engines/batching.py, and what becomes of a batch of them. No torch here."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -17,11 +18,12 @@ Value = TypeVar("Value")
 @dataclass(eq=False)
 class Line:
     """
-    The pieces of one asker: when the last was done (or the first came), of how many turns it has not fetched what they made, and
-    whether one has failed, so that the others are not wanted.
+    The pieces of one asker: when the last was done (or the first came), how it asks for a turn, of how many turns it has not
+    fetched what they made, and whether one has failed, so that the others are not wanted.
     """
 
     since: float
+    turn: Callable[[Callable[[], None]], None]
     unfetched: int = 0
     has_failed: bool = False
 
@@ -36,16 +38,24 @@ class Ticket(Generic[Value]):
     waits: bool = True
     alone: bool = False
     spans: list[Span] = field(default_factory=list)
-    outcome: "list[Value | BaseException]" = field(default_factory=list)
+    outcome: "Future[Value]" = field(default_factory=Future)
+
+    def end(self, outcome: Value | BaseException) -> None:
+        """It waits no longer: this has come of it."""
+        self.waits = False
+        if isinstance(outcome, BaseException):
+            self.outcome.set_exception(outcome)
+        else:
+            self.outcome.set_result(outcome)
 
     @property
     def is_done(self) -> bool:
-        return bool(self.outcome)
+        return self.outcome.done()
 
     @property
     def is_good(self) -> bool:
         """Done, and not by a failure."""
-        return self.is_done and not isinstance(self.outcome[0], BaseException)
+        return self.is_done and self.outcome.exception() is None
 
     @property
     def is_alone(self) -> bool:
@@ -53,10 +63,7 @@ class Ticket(Generic[Value]):
 
     def result(self) -> Value:
         """What was made, or what was raised for this piece."""
-        outcome = self.outcome[0]
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
+        return self.outcome.result()
 
     def goes_with(self, other: "Ticket[Any]") -> bool:
         """Whether both can be solved in the same steps."""

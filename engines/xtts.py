@@ -25,6 +25,7 @@ from cloning.planning import chunk_seed
 from cloning.ports import EngineFacts, Parameters, Reference, Samples, XttsParameters, go_on
 from engines.device import Weights, choose_device, device_name
 from engines.faults import failure_of, translated
+from engines.recent import Recent
 
 CPML = "coqui-public-model-license"
 _CPML_SAYS = "model, fine-tunes and outputs are for non-commercial use only; its text is LICENSE.txt at huggingface.co/coqui/XTTS-v2"
@@ -74,7 +75,7 @@ class XttsEngine:
         self._model = model
         self._device = device
         self._weights = _weights(model, device)
-        self._voices: dict[tuple[object, ...], tuple[Any, Any]] = {}
+        self._voices: Recent[tuple[Any, Any]] = Recent(_MOST_VOICES)
         self.facts = facts
 
     @classmethod
@@ -201,11 +202,7 @@ class XttsEngine:
     def _voice(self, reference: Reference, parameters: XttsParameters) -> tuple[Any, Any]:
         """(latents for the speech model, embedding for the decoder) of a reference, kept per voice and values."""
         key = (reference.sha256, parameters.gpt_cond_chunk_len, parameters.sound_norm_refs)
-        if key not in self._voices:
-            if len(self._voices) >= _MOST_VOICES:
-                self._voices.pop(next(iter(self._voices)))
-            self._voices[key] = self._heard(reference, parameters)
-        return self._voices[key]
+        return self._voices.get(key, lambda: self._heard(reference, parameters))
 
     def _heard(self, reference: Reference, parameters: XttsParameters) -> tuple[Any, Any]:
         """As the model's `get_conditioning_latents`, which would read the file with an ffmpeg's libraries."""

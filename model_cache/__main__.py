@@ -35,7 +35,7 @@ from model_cache.library import Library
 from model_cache.published import Published
 from model_cache.repair import repair
 from model_cache.vocabulary import vocabulary_size
-from model_cache.watch import Watch, by_totals, unwatched
+from model_cache.watch import Watch, unwatched
 
 if TYPE_CHECKING:
     from model_cache.cache import CheckpointCache
@@ -68,7 +68,7 @@ def repair_command(arguments: argparse.Namespace) -> tuple[int, Report]:
                 inspection=found,
                 dtype=arguments.dtype,
                 digest=arguments.digest,
-                progress=by_totals(progress),
+                progress=progress,
             )
         except ValueError as error:
             raise InvalidRequest(str(error)) from error

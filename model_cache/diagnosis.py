@@ -25,9 +25,9 @@ class Diagnosis:
     changes: tuple[str, ...] = ()
     drops: tuple[str, ...] = ()
     lossless: bool | None = None
-    kept: Mapping[str, Tensor] = field(default_factory=dict)
+    kept: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
     output: Literal["safetensors", "torch"] = "safetensors"
-    config: Any = None
+    config: Any = field(default=None, repr=False)
 
 
 def refused(layout: str, reason: str, architecture: Mapping[str, Any] | None = None) -> Diagnosis:

@@ -6,40 +6,29 @@ code of a pickle is run. The verdict compares the whole set of names and shapes 
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from cloning.errors import CheckpointUnusable
 from model_cache import layouts, xtts
 from model_cache.catalog import published
 from model_cache.contents import Contents
-from model_cache.diagnosis import Diagnosis, Verdict, refused
+from model_cache.diagnosis import Diagnosis, refused
 from model_cache.families import XTTS
 from model_cache.layouts import Wanted
 from model_cache.reading import read_contents
 
 
-@dataclass(frozen=True)
-class Inspection:
+@dataclass(frozen=True, kw_only=True)
+class Inspection(Diagnosis):
     """
-    What a file is and what a repair would do. `bytes` is the file's size, `tensors` how many it holds.
+    A diagnosis of a file of so many `bytes`, which holds so many `tensors`.
 
-    `lossless` says that a repair would lose nothing but counters (None if refused). `diagnosis`, `contents` and `stamp` are for
-    `repair`, which needs the places of the tensors and must notice that the file changed.
+    `contents` and `stamp` are for `repair`, which needs the places of the tensors and must notice that the file changed.
     """
 
-    verdict: Verdict
-    layout: str
-    architecture: Mapping[str, Any]
     tensors: int
     bytes: int
-    changes: list[str]
-    drops: list[str]
-    lossless: bool | None
-    reason: str
-    diagnosis: Diagnosis = field(repr=False, compare=False)
     contents: Contents | None = field(repr=False, compare=False)
     wanted: Wanted = field(repr=False, compare=False)
     stamp: tuple[int, int] = field(repr=False, compare=False)
@@ -73,16 +62,9 @@ def inspect_for(path: Path, wanted: Wanted, *, name: str | None = None) -> Inspe
     except CheckpointUnusable as error:
         diagnosis = refused("unreadable", error.message)
     return Inspection(
-        verdict=diagnosis.verdict,
-        layout=diagnosis.layout,
-        architecture=diagnosis.architecture,
+        **vars(diagnosis),
         tensors=contents.count if contents else 0,
         bytes=status.st_size,
-        changes=list(diagnosis.changes),
-        drops=list(diagnosis.drops),
-        lossless=diagnosis.lossless,
-        reason=diagnosis.reason,
-        diagnosis=diagnosis,
         contents=contents,
         wanted=wanted,
         stamp=(status.st_size, status.st_mtime_ns),

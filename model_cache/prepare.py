@@ -12,7 +12,7 @@ from model_cache.record import Dtype, Precision
 from model_cache.repair import copy, expect_loadable, names_suffice, rename_private, repair, wanted_by
 from model_cache.sources import Fetched
 from model_cache.tensorcopy import becomes_half
-from model_cache.watch import Watch, by_totals
+from model_cache.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,12 @@ def prepare(
             f"the file of checkpoint {checkpoint.name!r} is not what its configuration {checkpoint.config!r} needs: {inspection.reason}",
             checkpoint=checkpoint.name,
         )
-    halvable = any(becomes_half(tensor) for tensor in inspection.diagnosis.kept.values())
+    halvable = any(becomes_half(tensor) for tensor in inspection.kept.values())
     precision: Precision = dtype if halvable else "any"
     prune = inspection.layout.endswith("-trainer")  # a loader that takes it would read what training left, every time
     prepared = None if prune or (dtype == "fp16" and halvable) else _moved(source, out, inspection, precision)
     if prepared is None:
         with watch(f"repair {checkpoint.name}", inspection.bytes) as progress:
-            told = by_totals(progress)
             done = repair(
                 source.path,
                 out,
@@ -55,7 +54,7 @@ def prepare(
                 prune=prune,
                 digest=True,
                 durable=False,
-                progress=told,
+                progress=progress,
             )
         if done.how == "nothing":
             copy(source.path, out, share=checkpoint.on_hub)

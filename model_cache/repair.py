@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Literal
 
 from cloning.errors import CheckpointUnusable
+from cloning.ports import Progress
 from model_cache.appearing import appearing
 from model_cache.catalog import Checkpoint, f5_folder
 from model_cache.families import entries_of
 from model_cache.inspection import Inspection, inspect, inspect_for
 from model_cache.layouts import Wanted
 from model_cache.reading import header_of
-from model_cache.tensorcopy import Progress, becomes_half
+from model_cache.tensorcopy import becomes_half
 from model_cache.tensorfile import rename_in_place
 from model_cache.writing import Options, Written, rename_into, write_safetensors, write_torch
 
@@ -55,11 +56,10 @@ def repair(
     """
     inspection = inspection or inspect(source)
     _expect_repairable(source, inspection)
-    diagnosis = inspection.diagnosis
-    half = dtype == "fp16" and any(becomes_half(tensor) for tensor in diagnosis.kept.values())
+    half = dtype == "fp16" and any(becomes_half(tensor) for tensor in inspection.kept.values())
     if inspection.verdict == "ready" and not half and not prune:
         return Repaired("nothing", 0, None)
-    _expect_place(out, diagnosis.output)
+    _expect_place(out, inspection.output)
     with appearing(out) as new:
         how, written = _write(source, new, inspection, Options(half, digest, durable, progress))
         after = inspect_for(new, inspection.wanted)
@@ -80,7 +80,7 @@ def rename_private(path: Path, inspection: Inspection) -> Repaired | None:
         return None
     _expect_repairable(path, inspection)
     old = {tensor: name for name, tensor in inspection.contents.dicts[()].items()}
-    renames = {old[tensor]: name for name, tensor in inspection.diagnosis.kept.items()}
+    renames = {old[tensor]: name for name, tensor in inspection.kept.items()}
     changed = {before: after for before, after in renames.items() if before != after}
     rename_in_place(path, changed, header_of(inspection.contents))
     return Repaired("in-place-rename", inspection.contents.size - sum(t.size for t in old), None)
@@ -133,17 +133,17 @@ def _expect_place(out: Path, output: str) -> None:
 
 def names_suffice(inspection: Inspection, *, half: bool = False) -> bool:
     """Whether other names in the header are all that the file needs; `half` says that it is to be cast."""
-    contents, diagnosis = inspection.contents, inspection.diagnosis
-    same = contents is not None and contents.kind == diagnosis.output == "safetensors"
-    return same and not half and contents is not None and len(diagnosis.kept) == contents.count
+    contents = inspection.contents
+    same = contents is not None and contents.kind == inspection.output == "safetensors"
+    return same and not half and contents is not None and len(inspection.kept) == contents.count
 
 
 def _write(source: Path, new: Path, inspection: Inspection, options: Options) -> tuple[How, Written]:
-    diagnosis, contents = inspection.diagnosis, inspection.contents
-    if diagnosis.output == "torch":
-        return "converted", write_torch(source, new, diagnosis.kept, diagnosis.config, options)
+    contents = inspection.contents
+    if inspection.output == "torch":
+        return "converted", write_torch(source, new, inspection.kept, inspection.config, options)
     if names_suffice(inspection, half=options.half):
-        return "in-place-rename", rename_into(source, new, diagnosis.kept, options)
-    written = write_safetensors(source, new, diagnosis.kept, options)
+        return "in-place-rename", rename_into(source, new, inspection.kept, options)
+    written = write_safetensors(source, new, inspection.kept, options)
     converted = options.half or contents is None or contents.kind == "torch"
     return "converted" if converted else "compacting-copy", written

@@ -6,7 +6,7 @@ What was written is read back and compared with what it must be, while the next 
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -15,14 +15,12 @@ from typing import Any, Self
 import numpy as np
 
 from cloning.errors import CheckpointUnusable
+from cloning.ports import Progress
 from model_cache.contents import WEIGHT_TYPES, Tensor, row_major
 
 BLOCK = 32 << 20  # bytes
 _STEP = 1 << 20  # bytes, of what passes through here
 _STRETCH = 1 << 18  # bytes, of what is only looked at
-
-Progress = Callable[[int, int], None]
-"""Told the bytes done and the bytes in all."""
 
 _EXPONENT = 0x7C00  # of half precision; all ones for infinities and what is no number
 _NUMPY = {
@@ -94,16 +92,13 @@ def transfer(
     source shrinks, if what was written is not what it must be, or if a value doesn't fit half precision; OSError if the disk
     is full.
     """
-    work = list(work)
-    total, done = sum(piece.size for piece in work), 0
     with _Behind(reader, writer, digest, store=durable) as behind:
         for piece in work:
             for offset, size in _blocks(piece):
                 _write(reader, writer, piece, offset, size)
                 behind.follow(piece, offset, size)
-                done += size
                 if progress:
-                    progress(done, total)
+                    progress(size)
         if durable:
             os.fsync(writer)
         behind.finish()

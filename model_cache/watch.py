@@ -13,15 +13,3 @@ Watch = Callable[[str, int], AbstractContextManager[Progress]]
 def unwatched(_what: str, _size: int) -> Iterator[Progress]:
     """Nobody watches."""
     yield lambda _: None
-
-
-def by_totals(progress: Progress) -> Callable[[int, int], None]:
-    """For work that tells the bytes done and the bytes in all."""
-    told = 0
-
-    def tell(done: int, _total: int) -> None:
-        nonlocal told
-        progress(done - told)
-        told = done
-
-    return tell

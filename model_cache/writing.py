@@ -10,9 +10,10 @@ from typing import Any
 
 from cloning.bulk import sha256_of
 from cloning.errors import CheckpointUnusable
+from cloning.ports import Progress
 from model_cache.contents import Tensor
 from model_cache.reading import read_contents
-from model_cache.tensorcopy import Progress, compare, in_half, pieces, read_blocks, transfer
+from model_cache.tensorcopy import compare, in_half, pieces, read_blocks, transfer
 from model_cache.tensorfile import TensorInfo, encode_header, read_header
 from model_cache.torchfile import write_archive
 
@@ -65,16 +66,13 @@ def write_torch(
 ) -> Written:
     """Write `out` as torch.save would write `{"model": kept, "config": config}`; else as `write_safetensors`."""
     shown = _shown(kept, half=options.half)
-    total, done = sum(tensor.size for tensor in shown.values()), 0
     with _opened(source, os.O_RDONLY) as reader:
 
         def blocks(name: str) -> Iterator[bytes]:
-            nonlocal done
             for block in read_blocks(reader, kept[name], half=options.half):
                 yield block
-                done += len(block)
                 if options.progress:
-                    options.progress(done, total)
+                    options.progress(len(block))
 
         write_archive(out, shown, blocks, config)
         there = read_contents(out).dicts.get(("model",), {})

@@ -14,7 +14,7 @@ from cloning.audio import check_and_make_canonical
 from cloning.errors import CheckpointUnusable, Interrupted
 from cloning.planning import plan_speech
 from cloning.ports import Engine, F5Parameters, Parameters, Reference, XttsParameters
-from cloning.synthesis import joined, speak_with
+from cloning.synthesis import cross_fade, values_of
 from engines.f5 import F5Engine, F5Files
 from engines.xtts import XttsEngine
 from tests.conftest import SPOKEN
@@ -103,8 +103,10 @@ def test_a_plan_foretells_the_length(f5: F5Engine, reference: Reference) -> None
         plan = plan_speech(
             f"{TEXT} " * 6, reference_text=reference.text, reference_s=reference.duration, seed=3, parameters=parameters
         )
-        speak = speak_with(f5, reference, parameters)
-        wave = joined(plan, [speak(chunk) for chunk in plan.chunks], sample_rate=f5.sample_rate)
+        waves = [
+            f5.speak(reference, one.text, seed=one.seed, parameters=values_of(one, parameters)) for one in plan.chunks
+        ]
+        wave = cross_fade(waves, int(plan.cross_fade_duration * f5.sample_rate))
 
         assert len(wave) / f5.sample_rate == pytest.approx(plan.seconds, abs=0.03 * len(plan.chunks))
 

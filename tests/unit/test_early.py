@@ -3,6 +3,7 @@
 import gc
 import threading
 import weakref
+from concurrent.futures import wait
 
 import pytest
 
@@ -37,8 +38,8 @@ def test_what_is_on_its_way_is_not_fetched_again() -> None:
     slow = Slow()
     early = Early(slow)
 
-    threading.Timer(0.01, slow.go_on.set).start()
     with early.ahead("one"), early.ahead("one"):
+        threading.Timer(0.01, slow.go_on.set).start()
         taken = early.take("one")
 
     assert taken.name == "one"
@@ -71,7 +72,7 @@ def test_what_nobody_begun_is_fetched_by_who_needs_it() -> None:
 
 
 def wait_for(early: Early[Thing], name: str) -> None:
-    early._flights[name]._thread.join(PATIENCE_S)
+    wait([early._flights[name]])
 
 
 def test_what_is_there_is_kept_for_who_will_take_it() -> None:
@@ -133,7 +134,7 @@ def test_a_fetch_keeps_no_process_alive() -> None:
     early = Early(slow)
 
     with early.ahead("one"):
-        is_daemon = early._flights["one"]._thread.daemon
+        is_daemon = all(one.daemon for one in threading.enumerate() if one.name == "early")
         slow.go_on.set()
         early.take("one")
 

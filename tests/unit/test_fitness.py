@@ -223,6 +223,12 @@ def test_a_volume_of_roots_is_told_with_its_cure(tmp_path: Path, monkeypatch: py
     assert len(f"Unfit: {failure.value}") <= 256
 
 
+def test_a_cache_folder_that_takes_no_file_is_told() -> None:
+    """A volume may be there and mounted read-only: here, a folder in which not even root may make a file."""
+    with pytest.raises(Unfit, match=r"MODEL_CACHE_DIR .*can't be written.*or set another"):
+        disk_has_room(Path("/proc/self"), 0)
+
+
 def test_a_store_that_can_not_be_written_is_told(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the store's own words; being let in is not enough."""
 

@@ -204,16 +204,15 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, weights: Arrays, monkeypatch
 
 
 def test_progress_counts_the_bytes(tmp_path: Path, weights: Arrays) -> None:
-    """It ends at all bytes of all tensors."""
+    """Told as they are done, they come to all bytes of all tensors."""
     path = tmp_path / "model.safetensors"
     save_file(under("ema.", weights), path)
-    told: list[tuple[int, int]] = []
+    told: list[int] = []
 
-    repair(path, tmp_path / "out.safetensors", progress=lambda done, total: told.append((done, total)))
+    repair(path, tmp_path / "out.safetensors", progress=told.append)
 
-    total = sum(array.nbytes for array in weights.values())
-    assert told[-1] == (total, total)
-    assert told == sorted(told)
+    assert sum(told) == sum(array.nbytes for array in weights.values())
+    assert min(told) > 0
 
 
 def test_a_file_made_meanwhile_is_not_overwritten(tmp_path: Path, weights: Arrays) -> None:
