@@ -61,7 +61,7 @@ def errands(bucket: SlowStore) -> Iterator[Errands]:
     made = Errands()
     yield made
     bucket.go_on.set()
-    made.finish()
+    errands_done()
 
 
 def test_nobody_waits_for_an_upload(folder: Path, bucket: SlowStore, errands: Errands, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_nobody_waits_for_an_upload(folder: Path, bucket: SlowStore, errands: Er
     local.lease.release()
     assert evict(tmp_path / "a", 0) == []
     bucket.go_on.set()
-    errands.finish()
+    errands_done()
 
     assert CheckpointCache(bucket, tmp_path / "b").local(find(str(folder))).came_from == "bucket"
     assert len(evict(tmp_path / "a", 0)) == 1
@@ -91,8 +91,7 @@ def test_what_several_want_to_publish_is_sent_once(
     errands.begin()
     other.begin()
     bucket.go_on.set()
-    errands.finish()
-    other.finish()
+    errands_done()
 
     assert len(bucket.uploads) == len(set(bucket.uploads)) == 4
 
@@ -121,7 +120,8 @@ def test_work_that_fails_does_not_stop_what_follows(caplog: pytest.LogCaptureFix
 
     errands.add(fail)
     errands.add(done.set)
-    errands.finish()
+    errands.begin()
+    errands_done()
 
     assert done.is_set()
     assert "errand.failed" in caplog.messages
