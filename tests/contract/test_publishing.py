@@ -1,6 +1,5 @@
 """Publishing beside the work: nobody waits for it, it is done once, and a kill leaves it to the next one."""
 
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,12 +41,6 @@ class SlowStore(CountingStore):
         self.begun.set()
         assert self.go_on.wait(60)
         return super().upload(key, path, content_type=content_type, progress=progress)
-
-
-@pytest.fixture
-def folder(tiny_checkpoint: Path, tmp_path: Path) -> Path:
-    """A checkpoint folder of this test's own."""
-    return Path(shutil.copytree(tiny_checkpoint, tmp_path / "folder"))
 
 
 @pytest.fixture
