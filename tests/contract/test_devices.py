@@ -9,9 +9,10 @@ import time
 import weakref
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from engines.asr import WhisperTranscriber
 from engines.device import Weights, check_placed, choose_device, device_name, free_memory, tensors_of
 from engines.f5 import F5Engine
 from engines.f5_fast import FastPath
+from engines.owner import SingleOwner
 from engines.xtts import XttsEngine
 from handler import answer, make_handler
 from model_cache.cache import CheckpointCache, LocalCheckpoint
@@ -438,17 +440,24 @@ def test_unloading_asked_for_while_a_job_speaks_waits_for_it(
     unloading = threading.Event()
 
     def unload() -> None:
-        def work() -> None:
-            service.engines.unload()
-            order.append("unloaded")
+        service.engines.unload()
+        order.append("unloaded")
 
-        unloading.set()
-        service.gpu.run(work)
+    executor = cast("SingleOwner", service.gpu)._executor
+    submit = executor.submit
+
+    def submitted(turn: Callable[..., Any], work: Callable[[], Any]) -> "Future[Any]":
+        future = submit(turn, work)
+        if work is unload:
+            unloading.set()
+        return future
+
+    monkeypatch.setattr(executor, "submit", submitted)
 
     def ask(job: str) -> None:
         replies[job] = generate(service, job)
 
-    threads = [threading.Thread(target=ask, args=("first",)), threading.Thread(target=unload)]
+    threads = [threading.Thread(target=ask, args=("first",)), threading.Thread(target=service.gpu.run, args=(unload,))]
     threads[0].start()
     assert speaking.wait(60)
     threads[1].start()
