@@ -15,6 +15,7 @@ from cloning.names import EngineName
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Word = Annotated[str, StringConstraints(strip_whitespace=True)]
+MOST_CHUNKS = 64
 
 
 class Settings(BaseSettings):
@@ -107,11 +108,11 @@ class Settings(BaseSettings):
         description="Solver of F5-TTS: `official` is f5-tts's own, `fast` the same arithmetic without its overhead; `auto` is `fast` where the two are equal bit for bit (a CPU), else `official`.",
     )
 
-    batch_chunks: int = Field(
-        1,
+    batch_chunks: int | None = Field(
+        None,
         ge=1,
-        le=64,
-        description="Most chunks, of one job or several, that are solved together, where `SAMPLER` is `fast` (in force, `auto` included); each needs its own memory. `1` is the fastest on a CPU. In half precision company changes rounding: one seed gives the same bytes with `1` only.",
+        le=MOST_CHUNKS,
+        description="Most chunks, of one job or several, that are made at once, where `SAMPLER` is `fast` (in force, `auto` included); each needs its own memory. Unset: 2 on a CPU of two cores, else 1. In half precision company changes rounding: one seed gives the same bytes with 1 only.",
     )
     batch_wait_ms: float = Field(
         0.0,

@@ -22,6 +22,7 @@ from cloning.clock import SystemClock
 from cloning.ports import Samples, Utterance
 from cloning.service import Call, Service
 from cloning.settings import Settings
+from engines.abreast import lanes
 from engines.f5 import F5Engine
 from engines.f5_fast import FastPath
 from engines.owner import SingleOwner
@@ -193,7 +194,7 @@ def test_unloading_asked_for_while_a_job_speaks_waits_for_it(
     assert {reply["audio"]["sha256"] for reply in replies.values()} == {expected}
 
 
-@pytest.mark.parametrize("batch", [{}, {"batch_chunks": 8, "sampler": "fast"}], ids=["one", "eight"])
+@pytest.mark.parametrize("batch", [{}, {"batch_chunks": 8, "sampler": "fast"}], ids=["as the engine likes", "eight"])
 def test_sixteen_jobs_at_once_equal_sixteen_one_by_one(
     world: Callable[..., Service], human_wav: bytes, batch: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,7 +231,7 @@ def test_sixteen_jobs_at_once_equal_sixteen_one_by_one(
         return await asyncio.gather(*(handler({"id": f"together-{n}", "input": raw}) for n, raw in enumerate(inputs)))
 
     together = asyncio.run(all_at_once())
-    assert (max(sizes) > 1) is bool(batch)
+    assert max(sizes) == lanes("cpu") if not batch else max(sizes) > 2
     official = world(sampler="official")
     alone = [answer(official, raw, Call(f"alone-{n}")) for n, raw in enumerate(inputs)]
 

@@ -208,6 +208,12 @@ def test_a_cache_that_can_not_be_written_is_told(tmp_path: Path) -> None:
     assert str(tmp_path) not in str(failure.value)
 
 
+def test_a_cache_folder_that_takes_no_file_is_told() -> None:
+    """A volume may be there and mounted read-only: here, a folder in which not even root may make a file."""
+    with pytest.raises(Unfit, match=r"MODEL_CACHE_DIR .*can't be written.*mount it writable"):
+        disk_has_room(Path("/proc/self"), 0)
+
+
 def test_a_store_that_can_not_be_written_is_told(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the store's own words; being let in is not enough."""
 
