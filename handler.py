@@ -20,13 +20,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from assembly import build
-from cloning.actions import perform
+from cloning.actions import NOT_SHARED, perform
 from cloning.clock import SystemClock
 from cloning.errors import Interrupted, ResultTooLarge, ServiceError
 from cloning.fields import Limits
 from cloning.log import configure
 from cloning.names import public_name
 from cloning.ports import Clock
+from cloning.problems import of_settings
 from cloning.replies import Reply
 from cloning.requests import parse
 from cloning.service import Call, Service
@@ -143,8 +144,7 @@ def main() -> None:
     try:
         settings = Settings()
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors()]
-        sys.exit(f"settings are invalid, nothing was started: {'; '.join(problems)}")
+        sys.exit(f"settings are invalid, nothing was started: {of_settings(error)}")
     configure(settings.log_level)
     with TemporaryDirectory(prefix="voices-") as scratch:
         service = build(settings, SystemClock(), Path(scratch))
@@ -152,6 +152,8 @@ def main() -> None:
         store, checkpoint = type(service.store).__name__, public_name(settings.checkpoint_of(settings.engine))
         speaks = {"engine": settings.engine, "fallback": settings.fallback, "checkpoint": checkpoint}
         log.info("worker.started", extra={"worker": service.worker, "store": store, **speaks})
+        if settings.is_bucket_forgotten:
+            log.warning("store.not_shared", extra={"problem": NOT_SHARED})
         for check in checks(settings, service.store, service.conditions.probe):
             runpod.serverless.register_fitness_check(check)
         stopping = Stopping(settings.stop_grace_s)

@@ -20,7 +20,7 @@ from cloning.object_keys import check_key, content_type, is_key
 from cloning.partial import Arrival, PartWriter, resumable
 from cloning.ports import DigestMismatch, NoSuchObject, ObjectInfo, Progress, StoredObject
 from cloning.settings import Settings
-from s3_errors import FOREIGN, RACED, BrokenBody, OtherVersion, code_of, translating
+from s3_errors import FOREIGN, RACED, BrokenBody, OtherVersion, code_of, refusing_elsewhere, translating
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -30,9 +30,10 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 MIB = 1 << 20
 _PAUSES_S = (0.1, 0.4, 1.6)
+_CONNECTIONS = 32
 
 
-def s3_client(settings: Settings, *, attempts: int = 5, connections: int = 32) -> "S3Client":
+def s3_client(settings: Settings, *, attempts: int = 5) -> "S3Client":
     """
     A boto3 client that says all it relies on; `attempts` counts the first one. Credentials that are not set are boto3's to find.
 
@@ -51,7 +52,7 @@ def s3_client(settings: Settings, *, attempts: int = 5, connections: int = 32) -
         retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=10,
         read_timeout=60,
-        max_pool_connections=connections,
+        max_pool_connections=_CONNECTIONS,
     )
     names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
     secrets = {name: secret.get_secret_value() for name in names if (secret := getattr(settings, name))}
@@ -61,6 +62,7 @@ def s3_client(settings: Settings, *, attempts: int = 5, connections: int = 32) -
             client: S3Client = session.client("s3", endpoint_url=settings.aws_endpoint_url, config=config)
         except ValueError as error:
             raise StorageMisconfigured("AWS_ENDPOINT_URL is not a URL such as https://s3.example.com") from error
+    client.meta.events.register_first("needs-retry.s3", refusing_elsewhere(settings.aws_region))
     return client
 
 

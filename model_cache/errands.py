@@ -35,18 +35,17 @@ class Errands:
         with self._lock:
             self._waiting.append(work)
 
+    def do(self, work: Work) -> None:
+        """A `Later`: from now on, behind what waits already."""
+        self.add(work)
+        self.begin()
+
     def begin(self) -> None:
         """Do what waits, beside the caller."""
         with self._lock:
             if self._waiting and self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="errands")
                 self._thread.start()
-
-    def finish(self) -> None:
-        """Do what waits, and wait for it."""
-        self.begin()
-        if thread := self._thread:
-            thread.join()
 
     def _run(self) -> None:
         while work := self._next():
