@@ -2,7 +2,7 @@
 Which characters reach a model, by its vocabulary. No torch here.
 
 F5-TTS looks a text up token by token, behind `convert_char_to_pinyin` (f5_tts/model/utils.py): hanzi as syllables, some signs as others.
-What it doesn't find it takes for a space. A hanzi counts by the reading that it has alone: hardly a phrase has one that is unknown.
+What it doesn't find it takes for a space. A hanzi counts by the reading that it has alone; one of 700 phrases has another that is unknown (docs/decisions/0021).
 XTTS's tokenizer writes a text out in the language's words first, and has a token for what it doesn't know.
 """
 
