@@ -58,7 +58,7 @@ _SPOKEN = {
 _RESULT = {
     "job_id": "the job's id",
     "status": "`COMPLETED`",
-    "audio_url": "a URL that reads the audio until `audio.expires_at`; null for delivery `inline`",
+    "audio_url": "a URL that reads the audio until `audio.expires_at`, as long as it is in the bucket: that is not looked at, HTTP 404 says that it has been removed; null for delivery `inline`",
     "duration": "seconds of speech",
     **_SPOKEN,
     "audio.key": "the audio's key in the bucket",

@@ -14,6 +14,7 @@ from cloning.errors import (
     InvalidRequest,
     JobNotFinished,
     JobNotFound,
+    NotFound,
     VoiceNotFound,
 )
 from cloning.fields import Limits
@@ -174,6 +175,24 @@ def test_a_deleted_job_takes_its_result_along(service: Service, store: FolderSto
 
     assert reply == {"deleted": {"job_id": "j"}}
     assert all(info.key.startswith("voices/") for info in store.list())
+
+
+@pytest.mark.parametrize("delivery", ["inline", "both"])
+def test_a_result_whose_audio_is_gone_is_not_found(
+    service: Service, store: FolderStore, audio: str, delivery: str
+) -> None:
+    """A rule of the bucket may have let it go: the caller learns what to do, by `result` and by the same `generate` again."""
+    act(service, action="upload", voice="anna", audio=audio, consent=True, transcript=SPOKEN)
+    spoken = act(service, text="Hello there.", voice="anna", job_id="j")
+    store.delete(spoken["audio"]["key"])
+
+    for raw in ({"action": "result"}, {"text": "Hello there.", "voice": "anna"}):
+        with pytest.raises(NotFound, match="no longer in the bucket; delete the job") as caught:
+            act(service, job_id="j", delivery=delivery, **raw)
+        assert (caught.value.code, caught.value.retryable) == ("NOT_FOUND", False)
+
+    act(service, action="delete", job_id="j")
+    assert act(service, text="Hello there.", voice="anna", job_id="j", delivery=delivery)["audio"]["base64"]
 
 
 def test_a_deleted_voice_is_not_found(service: Service, audio: str) -> None:
