@@ -1,5 +1,6 @@
 """The building blocks of requests: limits, ids, languages, texts, and the base that makes each of them frozen and strict."""
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -8,6 +9,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from cloning.encoding import decode_base64
 from cloning.errors import InvalidText
 from cloning.keys import is_id
+
+_LONGEST_STATEMENT = 500
+_SHORTEST_STATEMENT_SIGNS = 4
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,13 @@ def _voice_id(value: object) -> object:
     if isinstance(value, str):
         value = value.strip()
         return value[:-4] if value.lower().endswith(".wav") else value
+    return value
+
+
+def _new_voice_id(value: str) -> str:
+    """What is listed as 'x.wav' could not be asked for: that is 'x'. (Only new names: an older one stays within reach.)"""
+    if value.lower().endswith(".wav"):
+        raise ValueError("should have one '.wav' at most")
     return value
 
 
@@ -67,8 +78,28 @@ def speech(value: str) -> str:
     return value.strip()
 
 
+def consent_statement(value: object) -> object:
+    """True or false, or a sentence: a word may be the "no" of a form that sends its answers as text."""
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or not 1 <= len(value) <= _LONGEST_STATEMENT or not _is_sentence(value):
+        raise ValueError(
+            f"should be true (no string), or a sentence of at least two words and at most {_LONGEST_STATEMENT} characters "
+            "on how the speaker agreed"
+        )
+    return value.strip()
+
+
+def _is_sentence(text: str) -> bool:
+    words = [word for word in text.split() if any(character.isalnum() for character in word)]
+    # Chinese, Japanese or Thai: letters without case, and no spaces.
+    signs = sum(unicodedata.category(character) == "Lo" for character in text)
+    return len(words) > 1 or signs >= _SHORTEST_STATEMENT_SIGNS
+
+
 Id = Annotated[str, AfterValidator(_checked_id)]
 VoiceId = Annotated[str, BeforeValidator(_voice_id), AfterValidator(_checked_id)]
+NewVoiceId = Annotated[VoiceId, AfterValidator(_new_voice_id)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
 
 

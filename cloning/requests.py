@@ -13,7 +13,18 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from cloning.errors import InvalidRequest, UnknownAction
-from cloning.fields import Id, Language, Limits, Request, VoiceId, audio_bytes, speakable, speech
+from cloning.fields import (
+    Id,
+    Language,
+    Limits,
+    NewVoiceId,
+    Request,
+    VoiceId,
+    audio_bytes,
+    consent_statement,
+    speakable,
+    speech,
+)
 from cloning.names import EngineName
 from cloning.problems import explained, shown, suggestion
 from cloning.profiles import BALANCED, PROFILES, ProfileName, engines_with, values_of_all
@@ -35,7 +46,7 @@ class Upload(Request):
     """Store a voice. Exactly one of `audio`, `audio_url` and `audio_key` brings the recording."""
 
     action = "upload"
-    voice: VoiceId = Field(
+    voice: NewVoiceId = Field(
         description="the voice's name: 1 to 64 letters, digits, '.', '_', '-'; a trailing '.wav' is dropped"
     )
     audio: Annotated[bytes, BeforeValidator(audio_bytes)] | None = Field(
@@ -47,8 +58,11 @@ class Upload(Request):
     audio_key: Annotated[str, Field(max_length=1024)] | None = Field(
         None, description="the key of a recording that is in the bucket"
     )
-    consent: bool | Annotated[str, Field(min_length=1, max_length=500)] | None = Field(
-        None, description="true, or a sentence on how the speaker agreed to be cloned; recorded with the voice"
+    consent: (
+        Annotated[bool | Annotated[str, Field(min_length=1, max_length=500)], BeforeValidator(consent_statement)] | None
+    ) = Field(
+        None,
+        description='true, or a sentence on how the speaker agreed to be cloned (at least two words; a word like `"no"` is refused); recorded with the voice',
     )
     language: Language | None = Field(None, description="language of the recording ('en', 'pt'); unset: recognised")
     transcript: Annotated[str, Field(max_length=2000), AfterValidator(speech)] | None = Field(

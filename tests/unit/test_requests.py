@@ -173,6 +173,42 @@ def test_an_upload_has_exactly_one_source(sources: dict[str, str]) -> None:
     assert "exactly one" in refused({"action": "upload", "voice": "anna", **sources}).message
 
 
+@pytest.mark.parametrize(
+    "consent",
+    ["false", "no", "true", "yes", " ", "", "- -", "Einverstanden", "不同意", 1, 0, ["she agreed"], "she agreed " * 50],
+)
+def test_a_word_is_no_statement_of_consent(consent: object) -> None:
+    """A form that sends its answer as text must not record "no" as given; the error says what would do."""
+    error = refused({"action": "upload", "voice": "anna", "audio": ABC, "consent": consent})
+
+    assert error.details["field"] == "consent"
+    assert "true (no string), or a sentence" in error.message
+    assert error.details["problems"] == [error.message]
+
+
+@pytest.mark.parametrize("consent", [True, False, None, "she agreed", "signed form 17 of 2026-05-01", "她本人已同意"])
+def test_consent_is_true_or_a_sentence(consent: object) -> None:
+    """In any language, also one that writes no spaces."""
+    request = parse({"action": "upload", "voice": "anna", "audio": ABC, "consent": consent}, LIMITS)
+
+    assert isinstance(request, Upload)
+    assert request.consent == consent
+
+
+@pytest.mark.parametrize("name", ["bob.wav.wav", "bob.WAV.wav", ".wav.wav"])
+def test_a_new_voice_has_one_name(name: str) -> None:
+    """A voice that is listed as 'bob.wav' could not be named: 'bob.wav' is 'bob' everywhere."""
+    assert refused({"action": "upload", "voice": name, "audio": ABC}).details["field"] == "voice"
+
+
+def test_an_older_voice_of_such_a_name_can_still_be_removed() -> None:
+    """By its name with one more ending."""
+    request = parse({"action": "delete", "voice": "bob.wav.wav"}, LIMITS)
+
+    assert isinstance(request, Delete)
+    assert request.voice == "bob.wav"
+
+
 @pytest.mark.parametrize("targets", [{}, {"voice": "anna", "job_id": "j"}])
 def test_a_delete_has_exactly_one_target(targets: dict[str, str]) -> None:
     """Deleting is too final to guess at."""
