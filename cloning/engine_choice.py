@@ -45,6 +45,7 @@ class Choice:
         """What speaks, with which values, and the chunks that it is given."""
         return {
             **vars(self.facts),
+            "language": plan.language,
             "parameters": asdict(self.candidate.parameters),
             "chunks": [
                 {"seed": chunk.seed, "bytes": len(chunk.text.encode()), "speed": chunk.speed} for chunk in plan.chunks

@@ -43,10 +43,11 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that will be spoken."""
+    """All that will be spoken; `language` where the engine is given one."""
 
     chunks: tuple[Chunk, ...]
     cross_fade_duration: float
+    language: str | None = None
 
     @property
     def seconds(self) -> float:

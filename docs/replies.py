@@ -81,6 +81,7 @@ _RESULT = {
     "manifest.voice_sha256": "digest of the reference audio",
     "manifest.transcript_by": "who transcribed the reference; null if nobody had to (XTTS)",
     "manifest.transcript_device_fallback_reason": "if in this attempt the CPU transcribed it because the GPU could not, and the request's `device_fallback` allowed it: the failure's code and words; else null",
+    "manifest.language": "in which language XTTS spoke: the request's, else the voice's; null of F5-TTS, which is given none",
     "manifest.seed": "the job's seed, sent or drawn",
     "manifest.parameters": "every value that shaped the sound, as applied to the whole job",
     "manifest.chunks[].seed": "the chunk's own seed, derived from the job's",
