@@ -15,7 +15,7 @@ from cloning.replies import Reply, listed_reply, result_reply, status_reply, voi
 from cloning.requests import AnyRequest, Cancel, Delete, Expire, Generate, Health, Result, Status, Upload, Voices
 from cloning.service import Call, Service
 from cloning.versions import versions
-from cloning.voice import NewVoice
+from cloning.voice import NewVoice, Voice
 from cloning.voices import read_audio
 
 
@@ -63,8 +63,20 @@ def upload(service: Service, request: Upload) -> Reply:
     new = NewVoice(request.voice, request.consent, request.language, request.transcript)
     voice = service.voices.add(new, canonical, measures, replace=request.replace)
     if request.transcribe_now:
-        voice, _ = service.on_gpu(lambda: transcribed(service, voice))
+        voice = _with_words(service, voice)
     return {**voice_reply(voice), "status": "STORED"}
+
+
+def _with_words(service: Service, voice: Voice) -> Voice:
+    """The voice, transcribed. A failure says that the voice is stored all the same, and which upload can change it."""
+    try:
+        return service.on_gpu(lambda: transcribed(service, voice))[0]
+    except ServiceError as error:
+        message = (
+            f"{error.message} (the voice {voice.voice!r} is stored, without a transcript: the same upload tries again, "
+            "one with another recording or with the transcript needs replace: true)"
+        )
+        raise type(error)(message, **{**error.details, "voice": voice.voice, "stored": True}) from error
 
 
 def _recording(service: Service, request: Upload) -> bytes:

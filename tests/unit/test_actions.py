@@ -15,6 +15,7 @@ from cloning.errors import (
     JobNotFinished,
     JobNotFound,
     NotFound,
+    TranscriptionFailed,
     VoiceNotFound,
 )
 from cloning.fields import Limits
@@ -138,6 +139,37 @@ def test_a_transcript_can_be_made_at_once(service: Service, audio: str, transcri
     act(service, text="Hello there.", voice="anna")
 
     assert (reply["transcript"], reply["transcript_by"], transcriber.calls) == (transcriber.words, "echo", 1)
+
+
+def test_an_upload_whose_transcript_fails_says_that_the_voice_is_stored(
+    service: Service, audio: str, transcriber: EchoTranscriber
+) -> None:
+    """And what does help: without `replace` the upload that the failure advises would be refused."""
+    transcriber.words = "again and " * 200
+    anna = {"action": "upload", "voice": "anna", "audio": audio, "consent": True}
+
+    with pytest.raises(
+        TranscriptionFailed, match=r"the voice 'anna' is stored, without a transcript.*replace: true"
+    ) as caught:
+        act(service, **anna, transcribe_now=True)
+    again = act(service, **anna, transcript=SPOKEN, replace=True)
+
+    assert (caught.value.details["voice"], caught.value.details["stored"]) == ("anna", True)
+    assert again["transcript"] == SPOKEN
+
+
+def test_a_failed_transcript_is_made_by_the_same_upload_again(
+    service: Service, audio: str, transcriber: EchoTranscriber
+) -> None:
+    """What may pass is tried again without more ado."""
+    words, transcriber.words = transcriber.words, "again and " * 200
+    anna = {"action": "upload", "voice": "anna", "audio": audio, "consent": True, "transcribe_now": True}
+    with pytest.raises(TranscriptionFailed):
+        act(service, **anna)
+
+    transcriber.words = words
+
+    assert act(service, **anna)["transcript"] == words
 
 
 def test_uploading_again_is_idempotent(service: Service, audio: str) -> None:
