@@ -1,10 +1,12 @@
 # The worker's image. Of its base it asks only Debian 12 with Python 3.11 and venv; the CUDA 13 libraries come with torch's
 # wheels, so the host brings nothing but its driver (580 or newer).
 #
-#   docker build -t f5-tts-worker .
-#   docker build -t f5-tts-worker --build-arg BAKE_CHECKPOINT=F5TTS_v1_Base .   # weights inside: mind their licence
-#   docker build -t f5-tts-worker --build-arg XTTS=1 .                          # with the engine XTTS, no weights
-#   make image                                                                  # builds it, runs `health` in it, prints its size
+#   docker build --platform linux/amd64 -t f5-tts-worker .
+#   docker build --platform linux/amd64 -t f5-tts-worker --build-arg BAKE_CHECKPOINT=F5TTS_v1_Base .   # weights inside: mind their licence
+#   docker build --platform linux/amd64 -t f5-tts-worker --build-arg XTTS=1 .                          # with the engine XTTS, no weights
+#   make image                                                                                         # builds it, runs `health` in it, prints its size
+#
+# The requirements are locked for x86-64: elsewhere, without --platform, pip would leave out what is marked so, and the build fail.
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 FROM ${BASE_IMAGE}
 

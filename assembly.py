@@ -19,7 +19,7 @@ from cloning.names import EngineName
 from cloning.planning import WINDOW_S
 from cloning.ports import Clock, Engine, ObjectStore, Transcriber
 from cloning.service import Service
-from cloning.settings import Settings
+from cloning.settings import MOST_CHUNKS, Settings
 from cloning.voices import VoiceLibrary
 from engines.asr import WhisperTranscriber
 from engines.batching import Batcher, Bounds
@@ -64,12 +64,14 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
         draw_seed=lambda: secrets.randbelow(2**32),
         worker=worker,
         gpu_memory=gpu_memory,
+        aside=Errands().do,
     )
 
 
 def make_bounds(settings: Settings) -> Bounds:
-    """The most that is solved together: so many chunks as the setting says, of the length that texts are cut to."""
-    return Bounds(settings.batch_chunks, settings.batch_chunks * WINDOW_S, settings.batch_wait_ms / 1000)
+    """The most that is made at once: so many chunks as the setting says (unset: as the engine likes), of the length that texts are cut to."""
+    chunks = settings.batch_chunks or MOST_CHUNKS
+    return Bounds(chunks, chunks * WINDOW_S, settings.batch_wait_ms / 1000)
 
 
 def new_id() -> str:

@@ -7,9 +7,12 @@ by its own library, in milliseconds.
 """
 
 import ctypes
+import logging
+import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Collection, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +22,8 @@ from cloning.names import EngineName, public_name
 from cloning.ports import ObjectStore
 from cloning.settings import Settings
 from cloning.versions import OPTIONAL, versions
+
+log = logging.getLogger(__name__)
 
 Check = Callable[[], None]
 
@@ -30,6 +35,7 @@ DRIVER = "libcuda.so.1"
 MODEL_CACHE_BYTES: Mapping[EngineName, int] = {"f5": 3_000_000_000, "xtts": 4_000_000_000}
 _COPIES: Mapping[EngineName, str] = {"f5": "*/*/model.safetensors", "xtts": "*/*/model.pth"}
 _NO_DEVICE = 100
+_PAUSES_S = (5.0, 10.0, 15.0, 30.0)
 _TORCH_VERSION = "version.py"
 
 
@@ -144,7 +150,8 @@ def disk_has_room(folder: Path, needed: int) -> None:
             pass
     except OSError as error:
         raise Unfit(
-            f"MODEL_CACHE_DIR {public_name(str(folder))!r} can't be written ({error.strerror}): mount it writable, or set another"
+            f"MODEL_CACHE_DIR {public_name(str(folder))!r} can't be written ({error.strerror}) by user {os.getuid()}: "
+            "make the folder once, from a Pod with the same network volume, and chmod 1777 it; or set another"
         ) from error
     free = shutil.disk_usage(folder).free
     if free < needed:
@@ -154,10 +161,22 @@ def disk_has_room(folder: Path, needed: int) -> None:
         )
 
 
-def store_is_writable(store: ObjectStore, probe: Callable[[], object]) -> None:
-    """The bucket lets us in; `probe` writes, replaces and removes an object there, and raises what is wrong."""
-    try:
-        store.check()
-        probe()
-    except ServiceError as error:
-        raise Unfit(f"{error.code}: {error.message}") from error
+def store_is_writable(
+    store: ObjectStore, probe: Callable[[], object], *, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """
+    The bucket lets us in; `probe` writes, replaces and removes an object there, and raises what is wrong.
+
+    What may pass is tried again for a minute (and the tries): RunPod scales an endpoint down whose workers end unfit again and again.
+    """
+    for pause_s in (*_PAUSES_S, None):
+        try:
+            store.check()
+            probe()
+        except ServiceError as error:
+            if pause_s is None or not error.retryable:
+                raise Unfit(f"{error.code}: {error.message}") from error
+            log.warning("store.waited_for", extra={"code": error.code, "seconds": pause_s})
+            sleep(pause_s)
+        else:
+            return

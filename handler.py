@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from assembly import build
-from cloning.actions import perform
+from cloning.actions import NOT_SHARED, perform
 from cloning.clock import SystemClock
 from cloning.errors import Interrupted, ResultTooLarge, ServiceError
 from cloning.fields import Limits
@@ -153,6 +153,8 @@ def main() -> None:
         store, checkpoint = type(service.store).__name__, public_name(settings.checkpoint_of(settings.engine))
         speaks = {"engine": settings.engine, "fallback": settings.fallback, "checkpoint": checkpoint}
         log.info("worker.started", extra={"worker": service.worker, "store": store, **speaks})
+        if settings.is_bucket_forgotten:
+            log.warning("store.not_shared", extra={"problem": NOT_SHARED})
         for check in checks(settings, service.store, service.conditions.probe):
             runpod.serverless.register_fitness_check(check)
         stopping = Stopping(settings.stop_grace_s)

@@ -4,9 +4,9 @@ What a failure of the bucket means: S3's codes and botocore's exceptions as our 
 Messages name the setting to look at, never a key, a bucket or a host.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import urllib3.exceptions
 from botocore import exceptions as aws
@@ -16,6 +16,8 @@ from cloning.ports import AlreadyExists, Changed, NoSuchObject
 
 ABSENT = ("NoSuchKey", "404")
 RACED = ("PreconditionFailed", "412", "ConditionalRequestConflict", "OtherVersion")
+# By number where the reply to a HEAD has no body.
+_ELSEWHERE = ("PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "301", "307", "400")
 
 
 class BrokenBody(Exception):
@@ -73,6 +75,10 @@ TROUBLES = (
         (aws.BotoCoreError, aws.UndefinedModelAttributeError),
     ),
 )  # fmt: skip
+NO_CONDITIONS = (
+    "the store knows no conditional PUT (If-None-Match, If-Match), by which a job is done once: use another store,"
+    " such as AWS S3 or Cloudflare R2"
+)
 FOREIGN = tuple(exception for row in TROUBLES for exception in row.exceptions)
 
 
@@ -90,6 +96,8 @@ def translation(operation: str, key: str, error: Exception) -> Exception:
         return Changed(key)
     if operation in ("get", "head", "download", "delete") and code in ABSENT:
         return NoSuchObject(key)
+    if operation in ("create", "replace") and code == "NotImplemented":
+        return StorageMisconfigured(NO_CONDITIONS, s3_code=code, operation=operation)
     by_code = [row for row in TROUBLES if code in row.codes]
     row = (by_code or [row for row in TROUBLES if isinstance(error, row.exceptions)])[0]
     return row.error(row.message, s3_code=code, operation=operation)
@@ -102,3 +110,25 @@ def translating(operation: str, key: str = "") -> Iterator[None]:
         yield
     except FOREIGN as error:
         raise translation(operation, key, error) from error
+
+
+def refusing_elsewhere(region: str) -> Callable[..., None]:
+    """
+    A handler of botocore's `needs-retry`: StorageMisconfigured where the store says that the bucket lies in another region.
+
+    botocore itself would sign again for that region and go on. But a presigned URL, which nobody can send back to us, would still
+    be signed for ours, and AWS refuses it.
+    """
+
+    def refuse(response: tuple[Any, Any] | None, **_: object) -> None:
+        if response is None or response[1].get("Error", {}).get("Code") not in _ELSEWHERE:
+            return
+        where = response[0].headers.get("x-amz-bucket-region")
+        if where and where != region:
+            raise StorageMisconfigured(
+                f"the bucket lies in region {where!r} and AWS_REGION is {region!r}: set AWS_REGION={where}",
+                region=where,
+                configured=region,
+            )
+
+    return refuse

@@ -20,7 +20,7 @@ from cloning.object_keys import check_key, content_type, is_key
 from cloning.partial import Arrival, PartWriter, resumable
 from cloning.ports import DigestMismatch, NoSuchObject, ObjectInfo, Progress, StoredObject
 from cloning.settings import Settings
-from s3_errors import FOREIGN, RACED, BrokenBody, OtherVersion, code_of, translating
+from s3_errors import FOREIGN, RACED, BrokenBody, OtherVersion, code_of, refusing_elsewhere, translating
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -61,6 +61,7 @@ def s3_client(settings: Settings, *, attempts: int = 5, connections: int = 32) -
             client: S3Client = session.client("s3", endpoint_url=settings.aws_endpoint_url, config=config)
         except ValueError as error:
             raise StorageMisconfigured("AWS_ENDPOINT_URL is not a URL such as https://s3.example.com") from error
+    client.meta.events.register_first("needs-retry.s3", refusing_elsewhere(settings.aws_region))
     return client
 
 

@@ -1,8 +1,9 @@
 """
 The solver: ours beside the official path, with the small checkpoint on the CPU. Interleaved, medians and spread.
 
-`python -m benchmarks.solver` measures one stream (NFE 32 and 16), 16 one-chunk utterances at once (the official path by one call, which
-has its own thread pool, and by a call for each, as requests come; ours in packs of 1 to 16), and how far each path in half precision is from float32's mel. `--arch
+`python -m benchmarks.solver` measures one stream (NFE 32 and 16), 16 one-chunk utterances at once with references of several
+lengths (the official path by one call, which has its own thread pool, and by a call for each, as requests come; ours one by one, and
+all in one call, which speaks as many at once as it likes), and how far each path in half precision is from float32's mel. `--arch
 F5TTS_v1_Base` takes the full size, which wants minutes on a CPU.
 """
 
@@ -26,6 +27,8 @@ from model_cache.cache import CheckpointCache
 from model_cache.catalog import find
 
 POOL, CALLS = "official, its thread pool", "official, a call for each"
+ONE_BY_ONE, AT_ONCE = "ours, one by one", "ours, at once"
+REFERENCES_S = (1.5, 3.0, 5.3)
 CROWD = 16
 LEAST = 2.0
 
@@ -38,12 +41,16 @@ def load(folder: Path, arch: str) -> tuple[F5Engine, F5Engine]:
     return F5Engine.load(files, "cpu", "official"), F5Engine.load(files, "cpu", "fast")
 
 
-def reference() -> Reference:
-    """The voice."""
+def reference(folder: Path, seconds: float = REFERENCES_S[-1]) -> Reference:
+    """The voice: so much of the recording's beginning, and of its words by their share of it."""
     import soundfile
 
-    path = recording()
-    return Reference(path, SPOKEN, hashlib.sha256(path.read_bytes()).hexdigest(), soundfile.info(path).duration)
+    samples, rate = soundfile.read(recording())
+    samples = samples[: round(seconds * rate)]
+    path = folder / f"{seconds}.wav"
+    soundfile.write(path, samples, rate)
+    words = SPOKEN[: round(len(SPOKEN) * seconds / REFERENCES_S[-1])]
+    return Reference(path, words, hashlib.sha256(path.read_bytes()).hexdigest(), len(samples) / rate)
 
 
 def one_stream(official: F5Engine, fast: F5Engine, voice: Reference, nfe: int, rounds: int) -> dict[str, Any]:
@@ -57,7 +64,7 @@ def one_stream(official: F5Engine, fast: F5Engine, voice: Reference, nfe: int, r
 
 
 def crowd(official: F5Engine, fast: F5Engine, voice: Reference, nfe: int, rounds: int) -> dict[str, Any]:
-    """16 utterances at once: upstream's threads, in one call and in a call for each; and ours in packs."""
+    """16 utterances at once: upstream's threads, in one call and in a call for each; and ours."""
     parameters = F5Parameters(nfe_step=nfe)
     utterances = [Utterance(voice, TEXT, seed, parameters) for seed in range(CROWD)]
 
@@ -65,20 +72,24 @@ def crowd(official: F5Engine, fast: F5Engine, voice: Reference, nfe: int, rounds
         with ThreadPoolExecutor(CROWD) as requests:
             return list(requests.map(lambda _: pool(official, voice, [TEXT], parameters), range(CROWD)))
 
-    def in_packs(size: int) -> Callable[[], object]:
-        return lambda: [fast.speak_many(utterances[n : n + size]) for n in range(0, CROWD, size)]
-
-    work = {POOL: lambda: pool(official, voice, [TEXT] * CROWD, parameters), CALLS: call_for_each}
-    packs = {f"packs of {size}": in_packs(size) for size in (1, 2, 4, 16)}
-    seconds = interleaved({**work, **packs}, rounds)
-    best = min(packs, key=lambda name: seconds[name]["median_s"])
+    seconds = interleaved(
+        {
+            POOL: lambda: pool(official, voice, [TEXT] * CROWD, parameters),
+            CALLS: call_for_each,
+            ONE_BY_ONE: lambda: [fast.speak_many([one]) for one in utterances],
+            AT_ONCE: lambda: fast.speak_many(utterances),
+        },
+        rounds,
+    )
     return {
         "nfe": nfe,
         "utterances": CROWD,
+        "company": fast.company,
+        "reference_s": round(voice.duration, 3),
+        "frames": condition(fast, utterances[0]).frames,
         "seconds": seconds,
-        "throughput_times_official": {name: ratio(seconds, POOL, name) for name in packs},
-        "throughput_times_a_call_for_each": {name: ratio(seconds, CALLS, name) for name in packs},
-        "best": best,
+        "throughput_times_official": {name: ratio(seconds, POOL, name) for name in (ONE_BY_ONE, AT_ONCE)},
+        "throughput_times_a_call_for_each": {name: ratio(seconds, CALLS, name) for name in (ONE_BY_ONE, AT_ONCE)},
     }
 
 
@@ -94,23 +105,28 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     official, fast = load(folder, options.arch)
-    voice = reference()
+    voice = reference(folder)
     streams = [one_stream(official, fast, voice, nfe, options.rounds) for nfe in options.nfe]
-    many = crowd(official, fast, voice, options.nfe[-1], options.rounds)
-    times = {
-        what: max(many[what].values()) for what in ("throughput_times_official", "throughput_times_a_call_for_each")
-    }
+    crowds = [
+        crowd(official, fast, reference(folder, seconds), options.nfe[-1], options.rounds)
+        for seconds in options.references
+    ]
     return {
         "what": "F5-TTS on the CPU: the official path and ours, the same samples",
         **about(folder),
         "arch": options.arch,
         "threads": torch.get_num_threads(),
         "one_stream": streams,
-        "crowd": many,
+        "crowds": crowds,
         "half_precision_distance": half_precision(folder / "half", voice, tuple(options.half)),
         "holds": {
-            f"throughput of {CROWD} >= {LEAST} x the official thread pool": times["throughput_times_official"] >= LEAST,
-            f"throughput of {CROWD} >= {LEAST} x a call for each": times["throughput_times_a_call_for_each"] >= LEAST,
+            f"throughput of {CROWD}, reference of {many['reference_s']} s, >= {LEAST} x {what}": many[times][AT_ONCE]
+            >= LEAST
+            for many in crowds
+            for what, times in (
+                ("the official thread pool", "throughput_times_official"),
+                ("a call for each", "throughput_times_a_call_for_each"),
+            )
         },
     }
 
@@ -124,6 +140,9 @@ def main() -> None:
     )
     parser.add_argument(
         "--half", nargs="*", type=int, default=[8, 16, 32], help="steps of the half precision comparison"
+    )
+    parser.add_argument(
+        "--references", nargs="+", type=float, default=list(REFERENCES_S), help="seconds of the crowds' references"
     )
     parser.add_argument("--rounds", type=int, default=3, help="measured rounds (default 3)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the report")
@@ -150,14 +169,13 @@ def rows_of(report: dict[str, Any]) -> list[dict[str, object]]:
             row(f"one stream, NFE {one['nfe']}, official", one["official"], 1.0),
             row(f"one stream, NFE {one['nfe']}, fast", one["fast"], one["times"]),
         ]
-    many = report["crowd"]
-    times = many["throughput_times_official"]
     return rows + [
         row(
-            f"{many['utterances']} at NFE {many['nfe']}, {name}",
+            f"{many['utterances']} at NFE {many['nfe']}, reference of {many['reference_s']} s, {name}",
             one,
-            times.get(name, ratio(many["seconds"], POOL, name)),
+            ratio(many["seconds"], POOL, name),
         )
+        for many in report["crowds"]
         for name, one in many["seconds"].items()
     ]
 

@@ -4,7 +4,7 @@ import platform
 from datetime import timedelta
 
 from cloning.audio import check_and_make_canonical
-from cloning.errors import ConsentRequired, InvalidRequest, ServiceError
+from cloning.errors import ConsentRequired, InvalidRequest, ServiceError, StorageMisconfigured
 from cloning.generation import run_to_the_end
 from cloning.hearing import transcribed
 from cloning.housekeeping import Housekeeping
@@ -12,11 +12,28 @@ from cloning.names import public_name
 from cloning.planning import is_plausible
 from cloning.ports import NoSuchObject
 from cloning.replies import Reply, listed_reply, result_reply, status_reply, voice_reply
-from cloning.requests import AnyRequest, Cancel, Delete, Expire, Generate, Health, Result, Status, Upload, Voices
+from cloning.requests import (
+    AnyRequest,
+    Cancel,
+    Delete,
+    Delivery,
+    Expire,
+    Generate,
+    Health,
+    Result,
+    Status,
+    Upload,
+    Voices,
+)
 from cloning.service import Call, Service
 from cloning.versions import versions
 from cloning.voice import NewVoice, Voice
 from cloning.voices import read_audio
+
+NOT_SHARED = (
+    "S3_BUCKET is not set: voices, jobs and results lie on this worker's own disk, no other worker of the endpoint has them, "
+    "and they go with it; set S3_BUCKET"
+)
 
 
 def perform(service: Service, request: AnyRequest, call: Call) -> Reply:  # noqa: PLR0911 - one return per action
@@ -96,6 +113,7 @@ def _recording(service: Service, request: Upload) -> bytes:
 
 def generate(service: Service, request: Generate, call: Call) -> Reply:
     """Speak; the reply is the finished job's."""
+    _refuse_useless_url(service, request.delivery)
     return result_reply(service, run_to_the_end(service, request, call), request.delivery)
 
 
@@ -106,7 +124,17 @@ def status(service: Service, request: Status) -> Reply:
 
 def result(service: Service, request: Result) -> Reply:
     """What the job made, from the bucket, with a fresh URL."""
+    _refuse_useless_url(service, request.delivery)
     return result_reply(service, service.jobs.get(request.job_id), request.delivery)
+
+
+def _refuse_useless_url(service: Service, delivery: Delivery) -> None:
+    if delivery != "inline" and service.settings.is_bucket_forgotten:
+        raise StorageMisconfigured(
+            f"delivery {delivery!r} needs a bucket, and this endpoint has none: a URL would name a file inside the worker; "
+            "set S3_BUCKET, or ask for delivery 'inline'",
+            field="delivery",
+        )
 
 
 def voices(service: Service, request: Voices) -> Reply:
@@ -141,16 +169,11 @@ def cancel(service: Service, request: Cancel) -> Reply:
 
 def health(service: Service) -> Reply:
     """Whether the bucket answers, whether the GPU can be trusted, what is loaded where and what it takes. Loads nothing."""
-    problem, unfit = _store_problem(service), service.latch.failure
+    store, unfit = _store_health(service), service.latch.failure
     return {
-        "status": "degraded" if problem or unfit else "ok",
+        "status": "degraded" if store["problem"] or unfit else "ok",
         "unfit": unfit.to_record() if unfit else None,
-        "store": {
-            "kind": type(service.store).__name__,
-            "reachable": problem is None,
-            "problem": problem,
-            "conditional_writes": service.conditions.mode,
-        },
+        "store": store,
         "engine": service.engines.loaded(),
         "transcriber": service.transcribers.loaded(),
         "gpu": service.gpu_memory(),
@@ -164,9 +187,20 @@ def health(service: Service) -> Reply:
     }
 
 
-def _store_problem(service: Service) -> dict[str, object] | None:
+def _store_health(service: Service) -> Reply:
+    unreachable = _trouble(service)
+    problem = unreachable or (StorageMisconfigured(NOT_SHARED) if service.settings.is_bucket_forgotten else None)
+    return {
+        "kind": type(service.store).__name__,
+        "reachable": unreachable is None,
+        "problem": problem.to_record() if problem else None,
+        "conditional_writes": service.conditions.mode,
+    }
+
+
+def _trouble(service: Service) -> ServiceError | None:
     try:
         service.store.check()
     except ServiceError as error:
-        return error.to_record()
+        return error
     return None

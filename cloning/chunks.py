@@ -2,19 +2,24 @@
 A job's finished chunks in the bucket, so that a job that is taken over goes on where its worker died.
 
 A chunk is named by everything that shapes its samples: only a chunk that would come out the same, sample for sample, is used
-again. They are kept losslessly (float32) in the background: the GPU never waits for the bucket.
+again. They are kept losslessly (float32) in the background: the GPU never waits for the bucket. Once the job has ended for good
+they serve nobody, and go.
 """
 
 import hashlib
 import io
 import json
 import logging
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 
 from cloning import keys
+from cloning.claim import Claim
 from cloning.errors import ServiceError
 from cloning.planning import Chunk
 from cloning.ports import EngineFacts, NoSuchObject, ObjectStore, Parameters, Reference, Samples
@@ -72,6 +77,27 @@ class ChunkStore:
             return frozenset(info.key for info in self._store.list(keys.chunk_folder(self._job_id)))
         except ServiceError:
             return frozenset()
+
+
+@contextmanager
+def removed_at_the_end(claim: Claim, store: ObjectStore, later: Callable[[Callable[[], None]], None]) -> Iterator[None]:
+    """If the job has ended for good when the block is left, its chunks are removed, by `later`. Raises what the block raises."""
+    try:
+        yield
+    finally:
+        job = claim.job
+        # The last chunk of an attempt is never kept: a job of one chunk has none, unless it was tried before.
+        if job.status.is_final and (job.attempt > 1 or job.progress.total > 1):
+            later(partial(_remove, store, job.job_id))
+
+
+def _remove(store: ObjectStore, job_id: str) -> None:
+    """What can't be removed, and what a worker that has lost the job still writes, is left to `expire`."""
+    try:
+        for info in list(store.list(keys.chunk_folder(job_id))):
+            store.delete(info.key)
+    except ServiceError as error:
+        log.warning("chunks.not_removed", extra={"job": job_id, "code": error.code})
 
 
 def inputs_of(facts: EngineFacts, reference: Reference, parameters: Parameters) -> dict[str, object]:

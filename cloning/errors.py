@@ -14,7 +14,7 @@ ServiceError
 │   └── JobNotFound           JOB_NOT_FOUND             no job of that id
 ├── Conflict                  CONFLICT                  the request contradicts what is stored
 │   ├── VoiceExists           VOICE_EXISTS              another voice already has that name
-│   ├── JobNotFinished        JOB_NOT_FINISHED          the result of a job that still runs
+│   ├── JobNotFinished        JOB_NOT_FINISHED          the result of a job that is not done
 │   ├── JobFailed             JOB_FAILED                the result of a job that failed
 │   └── JobCancelled          JOB_CANCELLED             the job was stopped on request
 ├── ResultTooLarge            RESULT_TOO_LARGE          the reply would not fit; the audio is in the bucket
@@ -139,7 +139,7 @@ class VoiceExists(Conflict):
 
 
 class JobNotFinished(Conflict):
-    """The result of a job that still runs."""
+    """The result of a job that is not done: it runs, or nobody works on it."""
 
     code = "JOB_NOT_FINISHED"
     retryable = True

@@ -15,6 +15,7 @@ from typing import Any
 
 from cloning import keys
 from cloning.audio import CONTENT_TYPES, encode_pcm16, to_pcm16
+from cloning.chunks import removed_at_the_end
 from cloning.claim import Claim, Heartbeat, LeaseLost
 from cloning.clipping import remove_long_silences
 from cloning.clock import Stopwatch
@@ -81,7 +82,7 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
             case Busy():
                 service.clock.sleep(_POLL_S)
             case Claim() as claim:
-                with suppress(LeaseLost):
+                with suppress(LeaseLost), removed_at_the_end(claim, service.store, service.aside):
                     return Generation(service, request, candidates, call, claim, voice, watch).run()
         is_new = False
 

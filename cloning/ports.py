@@ -234,7 +234,10 @@ class Engine(Protocol):
 
 @runtime_checkable
 class SpeaksMany(Protocol):
-    """An engine that solves several utterances together."""
+    """An engine that makes several utterances at once, best `company` of them: over 1 only where that changes no bit of them."""
+
+    @property
+    def company(self) -> int: ...
 
     def speak_many(self, utterances: Sequence[Utterance]) -> list[Samples | Exception]:
         """

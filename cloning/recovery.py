@@ -81,12 +81,14 @@ class Speaker:
         self.sample_rate = engine.sample_rate
         self.frugal: set[int] = set()
         self._can_be_frugal = engine.can_be_frugal
-        self._gathers = isinstance(engine, SpeaksMany) and engine.facts.sampler == "fast"
+        self._company = 1
+        if isinstance(engine, SpeaksMany) and engine.facts.sampler == "fast":
+            self._company = service.settings.batch_chunks or engine.company
 
     def piece(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> Piece[Samples]:
         """The chunk as work for the GPU's thread; others may be solved with it where the engine gains by that."""
         utterance, values = None, values_of(chunk, parameters)
-        if self._gathers and isinstance(values, F5Parameters):
+        if self._company > 1 and isinstance(values, F5Parameters):
             utterance = Utterance(reference, chunk.text, chunk.seed, values, self._before_step)
         return Piece(
             weights=(self._checkpoint, self._device),
@@ -95,6 +97,7 @@ class Speaker:
             utterance=utterance,
             together=self._speak_many if utterance else None,
             kin=self.facts,
+            company=self._company,
         )
 
     def speak(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> Samples:

@@ -123,10 +123,23 @@ def _no_result(job: Job, now: datetime) -> JobFailed | JobCancelled | JobNotFini
         return JobFailed(message, job_id=job.job_id, failure=job.failure.model_dump(mode="json"))
     if job.status is JobStatus.CANCELLED:
         return JobCancelled(f"job {job.job_id!r} was cancelled; it has no result", job_id=job.job_id)
-    status = status_reply(job, now)["status"]
+    chunks = f"({job.progress.done} of {job.progress.total} chunks)"
+    if job.is_interrupted(now):
+        return _abandoned(job, chunks)
     return JobNotFinished(
-        f"job {job.job_id!r} is {status} ({job.progress.done} of {job.progress.total} chunks); ask again later",
-        job_id=job.job_id, status=status, retry_after_s=2,
+        f"job {job.job_id!r} is {job.status.value} {chunks}; ask again later",
+        job_id=job.job_id, status=job.status.value, retry_after_s=2,
+    )  # fmt: skip
+
+
+def _abandoned(job: Job, chunks: str) -> JobNotFinished:
+    """RunPod brings a dead worker's job again; one that it calls cancelled, timed out or failed it never does."""
+    why = f" since {job.failure.code}" if job.failure else ""
+    told = {"failure": job.failure.model_dump(mode="json")} if job.failure else {}
+    return JobNotFinished(
+        f"job {job.job_id!r} is INTERRUPTED {chunks} and nobody works on it{why}: if RunPod calls it IN_QUEUE or IN_PROGRESS it comes "
+        "to another worker; else send the generate again with the same job_id to go on, or cancel it",
+        job_id=job.job_id, status="INTERRUPTED", **told,
     )  # fmt: skip
 
 

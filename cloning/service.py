@@ -45,7 +45,7 @@ class Service:
     The parts of the service.
 
     `fetch_url` brings a public URL's bytes (raises DownloadRefused); `new_id` and `draw_seed` are the only randomness;
-    `gpu_memory` tells the bytes of the GPU that are held (None: no GPU is in use).
+    `gpu_memory` tells the bytes of the GPU that are held (None: no GPU is in use); `aside` does work that no caller waits for.
     """
 
     settings: Settings
@@ -63,6 +63,7 @@ class Service:
     draw_seed: Callable[[], int]
     worker: str
     gpu_memory: Callable[[], dict[str, int] | None] = field(default=lambda: None)
+    aside: Callable[[Callable[[], None]], None] = field(default=lambda work: work())
     latch: Latch = field(default_factory=Latch)
 
     def on_gpu(self, work: Callable[[], Value], *, stopped: threading.Event | None = None) -> Value:

@@ -16,6 +16,7 @@ from cloning.names import EngineName
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Word = Annotated[str, StringConstraints(strip_whitespace=True)]
+MOST_CHUNKS = 64
 
 
 class Settings(BaseSettings):
@@ -47,8 +48,8 @@ class Settings(BaseSettings):
     )
     aws_endpoint_url: Word | None = Field(
         None,
-        validation_alias=AliasChoices("aws_endpoint_url", "bucket_endpoint_url"),
-        description="Endpoint of an S3-compatible store that is not AWS; `BUCKET_ENDPOINT_URL` works too.",
+        validation_alias=AliasChoices("aws_endpoint_url_s3", "aws_endpoint_url", "bucket_endpoint_url"),
+        description="Endpoint of an S3-compatible store that is not AWS; `AWS_ENDPOINT_URL_S3` (it goes first) and `BUCKET_ENDPOINT_URL` work too.",
     )
     data_dir: Path = Field(Path("data"), description="Folder that stands in for the bucket when `S3_BUCKET` is unset.")
 
@@ -108,11 +109,11 @@ class Settings(BaseSettings):
         description="Solver of F5-TTS: `official` is f5-tts's own, `fast` the same arithmetic without its overhead; `auto` is `fast` where the two are equal bit for bit (a CPU), else `official`.",
     )
 
-    batch_chunks: int = Field(
-        1,
+    batch_chunks: int | None = Field(
+        None,
         ge=1,
-        le=64,
-        description="Most chunks, of one job or several, that are solved together, where `SAMPLER` is `fast` (in force, `auto` included); each needs its own memory. `1` is the fastest on a CPU. In half precision company changes rounding: one seed gives the same bytes with `1` only.",
+        le=MOST_CHUNKS,
+        description="Most chunks, of one job or several, that are made at once, where `SAMPLER` is `fast` (in force, `auto` included); each needs its own memory. Unset: 2 on a CPU of two cores, else 1. In half precision company changes rounding: one seed gives the same bytes with 1 only.",
     )
     batch_wait_ms: float = Field(
         0.0,
@@ -161,6 +162,7 @@ class Settings(BaseSettings):
     )
 
     runpod_pod_id: Word | None = Field(None, description="Set by RunPod: the worker's name in leases and manifests.")
+    runpod_endpoint_id: Word | None = Field(None, description="Set by RunPod: this is a worker of its serverless.")
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -185,6 +187,11 @@ class Settings(BaseSettings):
     @classmethod
     def _plain_prefix(cls, value: str) -> str:
         return value.strip("/")
+
+    @property
+    def is_bucket_forgotten(self) -> bool:
+        """Whether this worker would keep on its own disk what the endpoint's other workers need: voices, jobs and results."""
+        return self.s3_bucket is None and self.runpod_endpoint_id is not None
 
     @property
     def idle_s(self) -> float | None:

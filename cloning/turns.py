@@ -27,8 +27,8 @@ class Piece(Generic[Value]):
 
     `weights` tells whose model it needs, `seconds` how long reference and speech are together (0: no speech). `run` does it alone,
     with all that helps against a failure of the device. Where there is an `utterance`, `together` may be given it with those of
-    other pieces of its `kin` for the same weights (there may be other files behind one name by now); what it gives for each is what
-    `run` would have given (in half precision: but for rounding), or the exception.
+    other pieces of its `kin` for the same weights (there may be other files behind one name by now), `company` in all at most; what
+    it gives for each is what `run` would have given (in half precision: but for rounding), or the exception.
     """
 
     weights: Hashable
@@ -37,6 +37,7 @@ class Piece(Generic[Value]):
     utterance: Utterance | None = None
     together: Callable[[Sequence[Utterance]], Sequence[Value | Exception]] | None = None
     kin: Hashable = None
+    company: int = 1
 
 
 class Turns(Protocol):

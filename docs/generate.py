@@ -32,6 +32,7 @@ from docs.replies import MEANINGS, SOMETIMES
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 API = ROOT / "docs" / "api.md"
+_RUN_MB, _RUNSYNC_MB = 10, 20  # by RunPod's documentation of payload limits
 _MARKED = re.compile(r"(<!-- generated:(\w+) -->\n).*?(<!-- end:\2 -->)", re.DOTALL)
 _BOUNDS = {
     "minimum": "at least", "exclusiveMinimum": "over", "maximum": "at most",
@@ -85,7 +86,8 @@ def limits_table() -> str:
         ("reference audio", f"{audio.SHORTEST_S:g} to {audio.LONGEST_S:g} s; about {_LONGEST_MS // 1000} s of it are used", ""),
         ("its level", f"above {audio.QUIETEST_DBFS:g} dBFS; at most {audio.MOST_CLIPPED:.0%} of the samples at full scale", ""),
         ("its form", f"{low:,} to {high:,} Hz, up to {_MOST_CHANNELS} channels", ""),
-        ("its file", f"{setting['max_audio_mb']:g} MB", "`MAX_AUDIO_MB`"),
+        ("its file", f"{setting['max_audio_mb']:g} MB; in base64 no more than a request carries", "`MAX_AUDIO_MB`"),
+        ("a request, by RunPod", f"{_RUN_MB} MB on `/run`, {_RUNSYNC_MB} MB on `/runsync`, so base64 audio up to about {_of_base64(_RUN_MB)} or {_of_base64(_RUNSYNC_MB)} MB; larger by `audio_url` or `audio_key`", ""),
         ("text of one generate", f"{setting['max_text_chars']:,} characters", "`MAX_TEXT_CHARS`"),
         ("one chunk of `f5`, reference included", f"planned for {planning.WINDOW_S:g} s, refused over {planning.LONGEST_CHUNK_S:g} s", ""),
         ("one chunk of `xtts`", f"{min(CHARACTERS.values())} to {max(CHARACTERS.values())} characters, by language", ""),
@@ -94,6 +96,11 @@ def limits_table() -> str:
         ("names and ids", "1 to 64 letters, digits, `.`, `_`, `-`; the first a letter or digit", ""),
     ]  # fmt: skip
     return table(("what", "limit", "setting"), rows)
+
+
+def _of_base64(megabytes: int) -> int:
+    """How much audio fits beside a request's other fields."""
+    return (megabytes * 3 - 1) // 4
 
 
 def checkpoints_table() -> str:

@@ -24,8 +24,8 @@ _VOICE = {
 }
 _STATUS = {
     "job_id": "the job's id",
-    "status": "`IN_QUEUE` (taken, not yet speaking), `IN_PROGRESS`, `COMPLETED`, `FAILED`, `CANCELLED`, or `INTERRUPTED`: unfinished, and its worker "
-    "gave no sign of life; the next delivery takes it over",
+    "status": "`IN_QUEUE` (taken, not yet speaking), `IN_PROGRESS`, `COMPLETED`, `FAILED`, `CANCELLED`, or `INTERRUPTED`: unfinished, and nobody "
+    "works on it; the next delivery takes it over (RunPod's own after a worker's death; yours after a failure or RunPod's `/cancel`)",
     "progress.done": "chunks that are spoken",
     "progress.total": "chunks in all; 0 until they are planned",
     "attempt": "how many workers have taken the job, this one included",
@@ -127,11 +127,11 @@ MEANINGS: dict[str, dict[str, str]] = {
     },
     "cancel": _STATUS,
     "health": {
-        "status": "`ok`, or `degraded` if the bucket does not answer or the worker is unfit",
+        "status": "`ok`, or `degraded` if the bucket does not answer or was forgotten, or the worker is unfit",
         "unfit": "null, or the failure after which this worker refuses to generate: `code`, `message`, `retryable`, `details`",
         "store.kind": "`S3Store`, or `FolderStore` without a bucket",
         "store.reachable": "whether it answered just now",
-        "store.problem": "null, or the failure with `code`, `message`, `retryable` and `details`",
+        "store.problem": "null, or with `code`, `message`, `retryable` and `details` why it does not answer, or that `S3_BUCKET` is not set on RunPod",
         "store.conditional_writes": "`honoured`, `ignored` (the later writer wins; results stay right, a job may be done twice), or "
         "`unknown` until the worker has tried",
         "engine": "null before the first generate; then the loaded model, of whichever engine: its name, seconds of loading, as in a manifest "

@@ -242,13 +242,16 @@ class Batcher:
 
     def _is_full(self, batch: Sequence[Ticket[Any]]) -> bool:
         has_all_seconds = sum(one.piece.seconds for one in batch) >= self._bounds.seconds
-        return batch[0].is_alone or len(batch) >= self._bounds.chunks or has_all_seconds
+        return batch[0].is_alone or len(batch) >= self._most(batch[0]) or has_all_seconds
+
+    def _most(self, ticket: Ticket[Any]) -> int:
+        return min(self._bounds.chunks, ticket.piece.company)
 
     def _most_urgent(self) -> list[Ticket[Any]]:
         queue = self._by_urgency()
         batch = queue[:1]
         for ticket in queue[1:]:
-            if len(batch) >= self._bounds.chunks:
+            if len(batch) >= self._most(batch[0]):
                 break
             seconds = ticket.piece.seconds
             fits = sum(one.piece.seconds for one in batch) + seconds <= self._bounds.seconds

@@ -13,6 +13,7 @@ import numpy as np
 
 from cloning.errors import CheckpointUnusable
 from cloning.ports import Samples, Utterance
+from engines.abreast import Abreast, lanes
 from engines.recent import Recent
 from engines.sampler import Condition, Guidance, Sampler, supports
 
@@ -73,6 +74,12 @@ class FastPath:
         self._vocoder = vocoder
         self._sampler = Sampler(model)
         self._voices: Recent[_Voice] = Recent(_MOST_VOICES)
+        self._abreast = Abreast(1 if self._sampler.is_half else lanes(str(next(model.parameters()).device)))
+
+    @property
+    def company(self) -> int:
+        """How many utterances are best spoken at once. More than one only where company changes nothing, rounding included."""
+        return self._abreast.lanes
 
     def forget(self) -> None:
         """Lets go of everything on the device."""
@@ -82,19 +89,26 @@ class FastPath:
     def speak(
         self, utterances: Sequence[Utterance], references: Sequence[Prepared], *, is_frugal: bool = False
     ) -> list[Samples | Exception]:
-        """Each utterance's samples at 24 kHz, float32, shape [n], or what its `before_step` raised; in order."""
-        spoken: list[Samples | Exception | None] = [None] * len(utterances)
-        for guidance, members in _by_guidance(utterances).items():
-            voices = [self._voice(utterances[one], references[one]) for one in members]
-            conditions = [
-                self._condition(utterances[one], references[one], voice)
-                for one, voice in zip(members, voices, strict=True)
-            ]
-            mels = self._sampler.solve(conditions, guidance, is_frugal=is_frugal)
-            for one, voice, mel in zip(members, voices, mels, strict=True):
+        """
+        Each utterance's samples at 24 kHz, float32, shape [n], or what its `before_step` raised; in order.
+
+        In half precision those of the same steps are solved together, as a GPU likes it; in float32 each is on its own, so that
+        nobody's company changes its samples.
+        """
+        spoken: dict[int, Samples | Exception] = {}
+        voices = [self._voice(*one) for one in zip(utterances, references, strict=True)]
+        conditions = [self._condition(*one) for one in zip(utterances, references, voices, strict=True)]
+
+        def speak(members: Sequence[int]) -> None:
+            guidance = _guidance(utterances[members[0]])
+            mels = self._sampler.solve([conditions[one] for one in members], guidance, is_frugal=is_frugal)
+            for one, mel in zip(members, mels, strict=True):
                 heard = references[one].audio.shape[-1] // HOP
-                spoken[one] = mel if isinstance(mel, Exception) else self._wave(mel[heard:], voice)
-        return [one for one in spoken if one is not None]
+                spoken[one] = mel if isinstance(mel, Exception) else self._wave(mel[heard:], voices[one])
+
+        packs = _by_guidance(utterances) if self._sampler.is_half else [[one] for one in range(len(utterances))]
+        self._abreast.each(speak, packs)
+        return [spoken[one] for one in range(len(utterances))]
 
     def _voice(self, utterance: Utterance, reference: Prepared) -> _Voice:
         loudness = utterance.parameters.target_rms
@@ -132,13 +146,16 @@ class FastPath:
         return np.asarray(wave.squeeze().cpu().numpy(), dtype=np.float32).reshape(-1)
 
 
-def _by_guidance(utterances: Sequence[Utterance]) -> dict[Guidance, list[int]]:
+def _guidance(utterance: Utterance) -> Guidance:
+    asked = utterance.parameters
+    return Guidance(asked.nfe_step, asked.cfg_strength, asked.sway_sampling_coef)
+
+
+def _by_guidance(utterances: Sequence[Utterance]) -> list[list[int]]:
     groups: dict[Guidance, list[int]] = {}
     for one, utterance in enumerate(utterances):
-        asked = utterance.parameters
-        guidance = Guidance(asked.nfe_step, asked.cfg_strength, asked.sway_sampling_coef)
-        groups.setdefault(guidance, []).append(one)
-    return groups
+        groups.setdefault(_guidance(utterance), []).append(one)
+    return list(groups.values())
 
 
 def _frames(utterance: Utterance, reference_text: str, heard: int) -> int:

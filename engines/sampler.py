@@ -76,6 +76,11 @@ class Sampler:
         self._grids: Recent[list[_Step]] = Recent(_MOST_GRIDS)
         self._rotations: Recent[Rotation] = Recent(_MOST_ROTATIONS)
 
+    @property
+    def is_half(self) -> bool:
+        """Whether the model isn't in float32."""
+        return str(self._dit.proj_out.weight.dtype) != "torch.float32"
+
     def forget(self) -> None:
         """Lets go of every table, as when the weights leave the device."""
         self._grids.clear()
@@ -87,15 +92,22 @@ class Sampler:
         """
         Each utterance's log-mel of reference and speech, shape [n, mels], in the model's dtype; or what its `before_step` raised.
 
-        In float32 a result is the same whoever shares the call. `is_frugal` computes the guided and the unguided half one after
-        the other, with half the memory in flight. Raises ValueError for a sway that runs backwards.
+        Those who share the call change rounding alone. `is_frugal` computes the guided and the unguided half one after the other,
+        with half the memory in flight. Raises ValueError for a sway that runs backwards. Any thread may ask.
         """
         import torch
 
+        copies = 2 if guidance.is_guided else 1
+        halves = [slice(one, one + 1) for one in range(copies)] if is_frugal else [slice(copies)]
         with torch.inference_mode():
             runs = [self._begin(condition, guidance) for condition in conditions]
+            packs: dict[int, Pack] = {}  # by the number of those that go on: they only become fewer
             for step in self._grid(guidance):
-                self._advance([run for run in runs if run.goes_on()], guidance, step, is_frugal=is_frugal)
+                if going := [run for run in runs if run.goes_on()]:
+                    if len(going) not in packs:
+                        packs[len(going)] = Pack.of([run.rotation for run in going], copies // len(halves))
+                    flows = [self._flows(going, half, packs[len(going)], step) for half in halves]
+                    _advance(going, flows, guidance, step)
             return [run.outcome() for run in runs]
 
     def _begin(self, condition: Condition, guidance: Guidance) -> "_Run":
@@ -105,8 +117,11 @@ class Sampler:
         rotation = self._rotations.get(condition.frames, lambda: self._rotation(condition.frames))
         return _Run(condition.before_step, known, inputs, rotation, _noise(condition, known))
 
-    def _inputs(self, condition: Condition, known: "Tensor", *, is_guided: bool) -> "list[Tensor]":
-        """[noise, reference, text] as `input_embed` joins them, with all of it and without; the noise is yet to be filled in."""
+    def _inputs(self, condition: Condition, known: "Tensor", *, is_guided: bool) -> "Tensor":
+        """
+        [noise, reference, text] as `input_embed` joins them, with all of it and, guided, without: shape [1 or 2, n, features].
+        The noise is yet to be filled in.
+        """
         import torch
         from torch.nn.functional import pad
 
@@ -116,39 +131,26 @@ class Sampler:
             text = self._dit.text_embed(tokens, seq_len=condition.frames, drop_text=without)
             heard = pad(torch.zeros_like(known) if without else known, (0, 0, 0, condition.frames - len(known)))[None]
             inputs.append(torch.cat((torch.zeros_like(heard), heard, text), dim=-1))
-        return inputs
+        return torch.cat(inputs)
 
-    def _advance(self, runs: "list[_Run]", guidance: Guidance, step: "_Step", *, is_frugal: bool) -> None:
-        """One step of Euler's method."""
-        if not runs:
-            return
-        halves = [[0], [1]] if is_frugal and guidance.is_guided else [list(range(len(runs[0].inputs)))]
-        flows = zip(*(self._flows(runs, half, step) for half in halves), strict=True)
-        for run, parts in zip(runs, flows, strict=True):
-            flow = [one for part in parts for one in part]
-            v = flow[0] + (flow[0] - flow[1]) * guidance.cfg_strength if guidance.is_guided else flow[0]
-            run.y += v * step.dt
-
-    def _flows(self, runs: "list[_Run]", which: list[int], step: "_Step") -> "list[Tensor]":
-        """DiT.forward at one time for these of each run's inputs: float32, shape [len(which), n, mels] for each run."""
+    def _flows(self, runs: "list[_Run]", half: slice, pack: Pack, step: "_Step") -> "list[Tensor]":
+        """DiT.forward at one time for this part of each run's inputs: float32, shape [copies, n, mels] for each run."""
         import torch
 
-        is_merged = self._dit.proj_out.weight.dtype != torch.float32
-        pack = Pack.of([run.rotation for run in runs], len(which), is_merged=is_merged)
-        x = torch.cat([self._embedded(run.inputs[one], run.y) for run in runs for one in which])
+        x = torch.cat([self._embedded(run.inputs[half], run.y) for run in runs])
         for block, modulation in zip(self._dit.transformer_blocks, step.blocks, strict=True):
             apply_block(block, x, modulation, pack)
         scale, shift = step.final
-        flow = pack.each(self._dit.proj_out, self._dit.norm_out.norm(x).mul_(scale).add_(shift)).float()
-        return [part.view(len(which), -1, part.shape[-1]) for part in pack.parts(flow)]
+        flow = self._dit.proj_out(self._dit.norm_out.norm(x).mul_(scale).add_(shift)).float()
+        return [part.view(pack.copies, -1, part.shape[-1]) for part in pack.parts(flow)]
 
     def _embedded(self, known: "Tensor", y: "Tensor") -> "Tensor":
-        """InputEmbedding.forward, shape [n, dim]; the state goes where the noise was."""
+        """InputEmbedding.forward, shape [copies * n, dim]; the state goes where the noise was."""
         embed = self._dit.input_embed
         known[..., : y.shape[-1]] = y
         projected = embed.proj(known)
         embedded: Tensor = embed.conv_pos_embed(projected).add_(projected)
-        return embedded[0]
+        return embedded.flatten(0, 1)
 
     def _grid(self, guidance: Guidance) -> "list[_Step]":
         key = (guidance.steps, guidance.sway_sampling_coef, guidance.is_guided)
@@ -196,7 +198,7 @@ class Sampler:
             inv_freq = 1.0 / (10000.0 ** (half / (len(inv_freq) * 2)))
         angle = torch.einsum("i,j->ij", torch.arange(frames, device=inv_freq.device).float(), inv_freq)
         cosine, sine = angle.cos(), angle.sin()
-        return torch.stack((cosine, cosine), -1).flatten(1)[:, None], torch.stack((-sine, sine), -1).flatten(1)[:, None]
+        return cosine.repeat_interleave(2, dim=1)[:, None], torch.complex(torch.zeros_like(sine), sine)[:, None]
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ class _Run:
 
     before_step: Callable[[], None]
     known: "Tensor"
-    inputs: "list[Tensor]"
+    inputs: "Tensor"
     rotation: Rotation
     y: "Tensor"
     failure: Exception | None = None
@@ -226,7 +228,7 @@ class _Run:
                 self.before_step()
             except Exception as error:  # noqa: BLE001 - it is its asker's, and raised there; the others go on
                 self.failure = error
-                self.inputs, self.y = [], self.y.new_empty(0)  # the error holds this frame, and that this run
+                self.inputs = self.y = self.y.new_empty(0)  # the error holds this frame, and that this run
         return self.failure is None
 
     def outcome(self) -> "Tensor | Exception":
@@ -235,6 +237,14 @@ class _Run:
         mel = self.y.to(self.known.dtype)
         mel[: len(self.known)] = self.known
         return mel
+
+
+def _advance(runs: "list[_Run]", flows: "list[list[Tensor]]", guidance: Guidance, step: _Step) -> None:
+    """One step of Euler's method; `flows` are of both halves together, or one after the other."""
+    for run, parts in zip(runs, zip(*flows, strict=True), strict=True):
+        flow = [one for part in parts for one in part]
+        v = flow[0] + (flow[0] - flow[1]) * guidance.cfg_strength if guidance.is_guided else flow[0]
+        run.y += v * step.dt
 
 
 def _noise(condition: Condition, known: "Tensor") -> "Tensor":

@@ -47,6 +47,7 @@ def worker_environment(
         "RUNPOD_PING_INTERVAL": str(ping_interval_s * 1000),
         "RUNPOD_AI_API_KEY": api_key,
         "RUNPOD_POD_ID": worker_id,
+        "RUNPOD_ENDPOINT_ID": "",  # by it a worker knows that it is on RunPod itself; a client's shell may have it
         "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
         "RUNPOD_SKIP_GPU_CHECK": "true",
         "RUNPOD_LOG_LEVEL": "INFO",

@@ -35,6 +35,11 @@ class Errands:
         with self._lock:
             self._waiting.append(work)
 
+    def do(self, work: Work) -> None:
+        """A `Later`: from now on, behind what waits already."""
+        self.add(work)
+        self.begin()
+
     def begin(self) -> None:
         """Do what waits, beside the caller."""
         with self._lock:

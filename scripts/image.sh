@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Builds the image, asks it for its health and prints its size: with docker if a daemon answers, else with buildah.
+# The image is for x86-64, as the locked requirements are; on another processor the builder emulates one (binfmt), slowly.
 # Needs 15 GB of free disk (30 GB where buildah can't use overlay). Environment, all optional:
 #   IMAGE             name of the image (f5-tts-worker)
 #   BASE_IMAGE        base to build on; unset: the Dockerfile's own, or where it can't be pulled one made by base_image.sh
@@ -9,6 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 image=${IMAGE:-f5-tts-worker}
+platform=linux/amd64
 made_here=localhost/f5-tts-worker-base:bookworm
 health='{"input": {"action": "health"}}'
 arguments=(--build-arg "BAKE_CHECKPOINT=${BAKE_CHECKPOINT:-}" --build-arg "XTTS=${XTTS:-0}")
@@ -23,8 +25,8 @@ main() {
 
 with_docker() {
     [ -z "${BASE_IMAGE:-}" ] || arguments+=(--build-arg "BASE_IMAGE=$BASE_IMAGE")
-    docker build "${arguments[@]}" --tag "$image" .
-    expect_ok docker run --rm "$image" --test_input "$health"
+    docker build --platform "$platform" "${arguments[@]}" --tag "$image" .
+    expect_ok docker run --rm --platform "$platform" "$image" --test_input "$health"
     say "size of $image: $(docker image inspect --format '{{.Size}}' "$image" | awk '{printf "%.2f GB", $1 / 1e9}')"
 }
 
@@ -34,7 +36,7 @@ with_buildah() {
     use_certificates_of_this_machine
     # Not two images at a time on this disk.
     ! buildah inspect --type image "$image" >/dev/null 2>&1 || buildah rmi "$image" >/dev/null
-    buildah bud --network host "${volumes[@]}" "${arguments[@]}" --tag "$image" .
+    buildah bud --platform "$platform" --network host "${volumes[@]}" "${arguments[@]}" --tag "$image" .
     run_with_buildah
     say "size of $image: $(buildah images --format '{{.Size}}' "$image")"
 }
@@ -44,7 +46,7 @@ buildah_base() {
     default=docker.io/library/$(sed -n 's/^ARG BASE_IMAGE=//p' Dockerfile)
     if [ -n "${BASE_IMAGE:-}" ]; then
         echo "$BASE_IMAGE"
-    elif buildah pull "$default" >/dev/null 2>&1; then
+    elif buildah pull --platform "$platform" "$default" >/dev/null 2>&1; then
         echo "$default"
     else
         say "$default can't be pulled; building on a Debian base made here ($made_here)"
@@ -68,7 +70,7 @@ use_certificates_of_this_machine() {
 run_with_buildah() {
     local entrypoint
     mapfile -t entrypoint < <(buildah inspect --type image --format '{{range .OCIv1.Config.Entrypoint}}{{println .}}{{end}}' "$image" | sed '/^$/d')
-    container=$(buildah from "$image")
+    container=$(buildah from --platform "$platform" "$image")
     expect_ok buildah run "$container" -- "${entrypoint[@]}" --test_input "$health"
 }
 

@@ -31,6 +31,8 @@ class Recorder(ToneEngine):
         self.failure = failure or GpuOutOfMemory("too much", device="cpu")
         self.batches: list[list[str]] = []
 
+    company = 16
+
     def speak_many(self, utterances: Sequence[Utterance]) -> list[Samples | Exception]:
         self.batches.append([one.text for one in utterances])
         if len(utterances) > self.most:
@@ -94,7 +96,7 @@ def utterance(text: str, seed: int = 0, **parameters: float) -> Utterance:
 
 def piece(speaker: Recorder, what: str | Utterance, seconds: float = 5.0, *, weights: str = "here") -> Piece[Samples]:
     one = utterance(what) if isinstance(what, str) else what
-    return Piece(weights, seconds, lambda: speaker.alone(one), one, speaker.speak_many)
+    return Piece(weights, seconds, lambda: speaker.alone(one), one, speaker.speak_many, company=16)
 
 
 def ask_all(desk: Desk, speaker: Recorder, chunks: Sequence[tuple[str, float]]) -> list[Samples]:

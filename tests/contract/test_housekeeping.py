@@ -1,7 +1,10 @@
 """What is old or nobody's goes; what is young, running or named stays. On a folder and on a real S3 server."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,12 +19,20 @@ from cloning.clock import SystemClock
 from cloning.housekeeping import Housekeeping, Removed
 from cloning.jobs import JobStore
 from cloning.ports import ObjectStore
-from s3_utils import s3_client
+from s3_utils import S3Store, s3_client
+from tests.conftest import ROOT
 from tests.contract.conftest import keys_of
 from tests.servers import Server
 
 SHA, OTHER = "a" * 64, "b" * 64
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
+
+
+def documented(language: str) -> str:
+    """The page's only block in that language."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", OPERATIONS.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 1
+    return str(blocks[0])
 
 
 @dataclass
@@ -159,12 +170,33 @@ def test_a_server_takes_the_documented_lifecycle_rules(server: Server, new_bucke
     """Records go a day before results."""
     name = new_bucket()
     client: Any = s3_client(server.settings(name))
-    found = re.search(r"```json\n(.*?)```", OPERATIONS.read_text(encoding="utf-8"), re.DOTALL)
-    assert found
-    rules = json.loads(found[1])
+    rules = json.loads(documented("json"))
 
     client.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration=rules)
 
     stored = {rule["ID"]: rule for rule in client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]}
     assert stored["jobs"]["Expiration"]["Days"] < stored["results"]["Expiration"]["Days"]
-    assert set(stored) == {"jobs", "results", "parts", "probes"}
+    assert set(stored) == {"jobs", "results", "parts", "probes", "versions"}
+    assert stored["versions"]["NoncurrentVersionExpiration"]["NoncurrentDays"] == 1
+
+
+def test_the_documented_loop_goes_through_a_whole_bucket(server: Server, new_bucket: Callable[[], str]) -> None:
+    """From any machine that has the bucket's settings, in as many rounds as it takes."""
+    name = new_bucket()
+    store = S3Store.from_settings(server.settings(name))
+    jobs = JobStore(store, SystemClock(), worker="w1", new_id=lambda: "1", lease_s=3600)
+    for number in range(5):
+        Bucket(store, jobs).ended(f"job-{number}")
+    loop = (
+        documented("python")
+        .replace('"limit": 1000', '"limit": 2')
+        .replace('"older_than_days": 30', '"older_than_days": 0')
+    )
+    environment = {**os.environ, **server.environment(name)}
+
+    done = subprocess.run(
+        [sys.executable, "-"], input=loop, cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+    )
+
+    assert len(done.stdout.splitlines()) >= 3
+    assert keys_of(store) == []

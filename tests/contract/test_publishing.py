@@ -128,6 +128,19 @@ def test_work_that_fails_does_not_stop_what_follows(caplog: pytest.LogCaptureFix
     assert "errands" not in [thread.name for thread in threading.enumerate()]
 
 
+def test_work_that_needs_no_beginning_is_done_beside_its_asker() -> None:
+    """At once, and in the order of asking."""
+    errands, go_on, done = Errands(), threading.Event(), list[int]()
+
+    errands.do(lambda: done.append(1) if go_on.wait(60) else None)
+    errands.do(lambda: done.append(2))
+    before = list(done)
+    go_on.set()
+    errands.finish()
+
+    assert (before, done) == ([], [1, 2])
+
+
 def test_an_engine_is_loaded_before_its_checkpoint_is_published(
     folder: Path, bucket: SlowStore, tmp_path: Path
 ) -> None:

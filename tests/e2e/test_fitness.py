@@ -52,6 +52,26 @@ def test_a_worker_that_fails_a_check_ends_before_any_job(endpoint: LocalEndpoint
     assert "MODEL_CACHE_DIR" in log
 
 
+def test_a_worker_of_runpods_without_a_bucket_says_so(
+    endpoint: LocalEndpoint, tmp_path: Path, human_wav: bytes
+) -> None:
+    """At its start, in its health, and to who would get a URL of its own disk; what the Hub tests is answered."""
+    folders = {"DATA_DIR": str(tmp_path / "bucket"), "MODEL_CACHE_DIR": str(tmp_path / "models")}
+    settings = {**folders, "RUNPOD_ENDPOINT_ID": "ep1", "CHECKPOINT": str(tmp_path)}
+    audio = b64encode(human_wav).decode()
+    with endpoint.worker(ROOT / "handler.py", log=tmp_path / "log", cwd=tmp_path, extra=settings) as worker:
+        upload = told(endpoint, {"action": "upload", "voice": "anna", "audio": audio, "consent": True})
+        spoken = told(endpoint, {"text": "One.", "voice": "anna"})
+        health = told(endpoint, {"action": "health"})
+        log = worker.log_text()
+
+    assert upload["output"]["status"] == "STORED"
+    assert spoken["output"]["code"] == "STORAGE_MISCONFIGURED"
+    assert (health["output"]["status"], "error" in health) == ("degraded", False)
+    assert '"store.not_shared"' in log
+    assert "S3_BUCKET" in log
+
+
 def test_after_a_fatal_error_every_reply_asks_for_another_worker(
     endpoint: LocalEndpoint, tmp_path: Path, tiny_checkpoint: Path, human_wav: bytes
 ) -> None:

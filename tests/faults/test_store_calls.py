@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,9 @@ class World:
         settings = Settings(data_dir=self.folder / "bucket")
         return make_service(settings, self.store, self.clock, self.engine, EchoTranscriber(), self.folder, worker=name)
 
+    def chunks(self) -> list[str]:
+        return [info.key for info in self.store.list(keys.chunk_folder("j"))]
+
     def clear_scratch(self) -> None:
         for path in (self.folder / "scratch").glob("*"):
             path.unlink()
@@ -136,6 +140,7 @@ def test_any_store_call_may_fail(tmp_path: Path, human_wav: bytes, *, after_effe
         assert (second["status"], second["audio"]["sha256"]) == ("COMPLETED", expected), n
         results = [info.key for info in world.store.list("results/")]
         assert results == [keys.result("j", expected, "json"), keys.result("j", expected, "wav")], n
+        assert first.get("status") == "COMPLETED" or not world.chunks(), n  # a first end's removal may be what failed
 
 
 @pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
@@ -158,6 +163,51 @@ def test_a_worker_may_die_at_any_store_call(tmp_path: Path, human_wav: bytes, *,
         assert (second["status"], second["audio"]["sha256"]) == ("COMPLETED", expected), n
         results = [info.key for info in world.store.list("results/")]
         assert results == [keys.result("j", expected, "json"), keys.result("j", expected, "wav")], n
+        answer(world.worker("w2"), {"action": "expire", "older_than_days": 30}, Call("e"))
+        assert not world.chunks(), n
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("kills", [False, True], ids=["fails", "dies"])
+def test_what_goes_wrong_behind_the_end_changes_nothing(
+    tmp_path: Path, human_wav: bytes, *, kills: bool, after_effect: bool
+) -> None:
+    """The job is COMPLETED before its chunks go: at each call of their removal, its caller and its record stay as they are."""
+    (tmp_path / "calm").mkdir()
+    world = World(tmp_path / "calm", human_wav, transcript=True)
+    later: list[Callable[[], None]] = []
+    reply = answer(replace(world.worker(), aside=later.append), SPEAK, Call("j"))
+    record, kept = world.store.get(keys.job_record("j")), world.chunks()
+    bodies = {key: world.store.get(key).body for key in kept}
+
+    for n in range(1, len(kept) + 2):
+        for key, body in bodies.items():
+            world.store.put(key, body, content_type="audio/wav")
+        world.store.calls, world.store.fail_at = 0, n
+        world.store.after_effect, world.store.kills = after_effect, kills
+        with suppress(Killed):
+            later[0]()
+        world.store.fail_at = 0
+
+        again = answer(world.worker("w2"), SPEAK, Call("j"))
+        assert (again["manifest"], again["audio"]["sha256"]) == (reply["manifest"], reply["audio"]["sha256"]), n
+        assert world.store.get(keys.job_record("j")) == record, n
+        assert set(world.chunks()) <= set(kept), n
+    assert (reply["status"], len(kept) > 1) == ("COMPLETED", True)
+
+
+def test_a_worker_that_is_late_with_a_chunk_leaves_it_to_expire(tmp_path: Path, human_wav: bytes) -> None:
+    """Thought dead, it may still write one when the job has long ended; nobody's result changes, and a round removes it."""
+    world = World(tmp_path, human_wav, transcript=True)
+    reply = answer(world.worker(), SPEAK, Call("j"))
+    world.store.put(keys.chunk("j", 1, "a" * 64), b"late", content_type="audio/wav")
+
+    again = answer(world.worker("w2"), SPEAK, Call("j"))
+    left = world.chunks()
+    removed = answer(world.worker("w2"), {"action": "expire", "older_than_days": 30}, Call("e"))["removed"]
+
+    assert (again["manifest"], len(left), removed["chunks"]) == (reply["manifest"], 1, 1)
+    assert not world.chunks()
 
 
 @pytest.mark.parametrize("extra", [{}, {"transcript": SPOKEN}], ids=["bare", "transcript"])
@@ -188,7 +238,12 @@ def test_a_clean_generate_makes_few_store_calls(tmp_path: Path, human_wav: bytes
     answer(world.worker(), {"action": "result", "job_id": "j"}, Call("r"))
     result = world.store.calls - status
 
+    world.store.calls = 0
+    answer(world.worker(), SPEAK | {"text": "Hello.", "job_id": "short"}, Call("k"))
+    short = world.store.calls
+
     # job?, voice, claim, reference, start; a report between two chunks; speech, manifest, completion. Beside them, in the
-    # background, each chunk but the last (those still waiting when the speech is whole are let go).
-    assert 8 + (chunks - 1) <= generate <= 8 + 2 * (chunks - 1)
-    assert (status, result) == (1, 1)
+    # background, each chunk but the last (those still waiting when the speech is whole are let go); behind them a look for
+    # those, and the removal of each.
+    assert 9 + (chunks - 1) <= generate <= 9 + 3 * (chunks - 1)
+    assert (short, status, result) == (7, 1, 1)  # one chunk; the reference is in the worker's own folder

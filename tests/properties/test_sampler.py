@@ -1,4 +1,4 @@
-"""The fast sampler and its packs: the official path's samples, bit for bit, whoever shares the pack."""
+"""The fast sampler: the official path's samples, bit for bit, whoever is spoken beside."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -78,7 +78,7 @@ def test_it_makes_the_official_samples_whoever_shares_the_batch(engines: Engines
 
 
 def test_alone_among_three_and_among_sixteen_the_sha256_is_the_same(engines: Engines) -> None:
-    """Packs of 1, 3 and 16, the lengths mixed, the same utterance first, in the middle and last."""
+    """The lengths mixed, the same utterance first, in the middle and last; on two cores they are spoken two at a time."""
     one = Utterance(engines.reference, "The quick brown fox jumps over the lazy dog.", 7, F5Parameters(nfe_step=2))
     others = [replace(one, text=one.text[: 12 + 2 * n] * (1 + n % 2), seed=n) for n in range(15)]
 

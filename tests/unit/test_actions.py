@@ -7,14 +7,19 @@ from typing import Any
 import pytest
 
 from cloning.actions import perform
+from cloning.claim import Claim
 from cloning.errors import (
     ConsentRequired,
     DownloadRefused,
+    HubUnavailable,
+    Interrupted,
     InvalidAudio,
     InvalidRequest,
     JobNotFinished,
     JobNotFound,
     NotFound,
+    ServiceError,
+    StorageMisconfigured,
     TranscriptionFailed,
     VoiceNotFound,
 )
@@ -23,7 +28,7 @@ from cloning.requests import parse
 from cloning.service import Call, Service
 from local.folder_store import FolderStore
 from tests.conftest import SPOKEN, with_settings
-from tests.fakes import EchoTranscriber
+from tests.fakes import EchoTranscriber, ManualClock
 from tests.unit.test_audio import tone, wav
 
 
@@ -196,6 +201,33 @@ def test_a_result_asked_early_says_how_far_the_job_is(service: Service) -> None:
         act(service, action="result", job_id="j")
 
     assert (caught.value.retryable, caught.value.details["status"]) == (True, "IN_PROGRESS")
+    assert caught.value.details["retry_after_s"] == 2
+
+
+@pytest.mark.parametrize("failure", [None, Interrupted("RunPod stopped the job"), HubUnavailable("no answer")])
+def test_a_result_that_nobody_works_on_says_what_to_do(
+    service: Service, clock: ManualClock, failure: ServiceError | None
+) -> None:
+    """
+    Whether its worker died, RunPod's own cancel came or something failed that may pass: no time after which to ask again.
+
+    RunPod delivers a dead worker's job again; one that it took for cancelled or failed it never does.
+    """
+    claim = service.jobs.claim("j", "d" * 64, 1)
+    assert isinstance(claim, Claim)
+    claim.start(4)
+    if failure:
+        claim.fail(failure)
+    else:
+        clock.advance(61)
+
+    with pytest.raises(JobNotFinished, match=r"nobody works on it.*generate again.*same job_id.*cancel it") as caught:
+        act(service, action="result", job_id="j")
+
+    assert "retry_after_s" not in caught.value.details
+    assert caught.value.details["status"] == "INTERRUPTED"
+    told: Any = caught.value.details.get("failure", {})
+    assert told.get("code") == (failure.code if failure else None)
 
 
 def test_a_deleted_job_takes_its_result_along(service: Service, store: FolderStore, audio: str) -> None:
@@ -257,6 +289,39 @@ def test_health_names_who_speaks_by_default(service: Service) -> None:
     reply = act(chosen, action="health")
 
     assert (reply["default_engine"], reply["fallback"], reply["checkpoint"]) == ("xtts", ["f5"], "mine")
+
+
+@pytest.fixture
+def bucketless(service: Service) -> Service:
+    """A worker on RunPod whose deployment has forgotten S3_BUCKET."""
+    return with_settings(service, runpod_endpoint_id="ep1")
+
+
+def test_health_tells_a_forgotten_bucket(service: Service, bucketless: Service) -> None:
+    """On RunPod a folder is one worker's own; on any other machine it is the bucket."""
+    forgotten, fine = (act(one, action="health") for one in (bucketless, service))
+
+    assert (forgotten["status"], forgotten["store"]["reachable"]) == ("degraded", True)
+    assert forgotten["store"]["problem"]["code"] == "STORAGE_MISCONFIGURED"
+    assert "S3_BUCKET" in forgotten["store"]["problem"]["message"]
+    assert (fine["status"], fine["store"]["problem"]) == ("ok", None)
+
+
+@pytest.mark.parametrize("delivery", ["url", "both"])
+def test_a_url_of_a_workers_own_disk_is_refused(
+    bucketless: Service, audio: str, store: FolderStore, delivery: str
+) -> None:
+    """Nobody but the worker could open it: said before anything is spoken; inline the speech reaches its caller."""
+    act(bucketless, action="upload", voice="anna", audio=audio, consent=True, transcript=SPOKEN)
+
+    for request in ({"text": "Hello.", "voice": "anna", "job_id": "j"}, {"action": "result", "job_id": "j"}):
+        with pytest.raises(StorageMisconfigured, match=r"S3_BUCKET.*'inline'") as refused:
+            act(bucketless, **request, delivery=delivery)
+        assert refused.value.details["field"] == "delivery"
+
+    assert list(store.list("jobs/")) == []
+    reply = act(bucketless, text="Hello.", voice="anna", job_id="j", delivery="inline")
+    assert (reply["status"], reply["audio_url"], len(reply["audio"]["base64"]) > 1000) == ("COMPLETED", None, True)
 
 
 def test_health_names_no_path(service: Service) -> None:

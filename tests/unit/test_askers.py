@@ -10,7 +10,7 @@ from threading import Event
 
 import pytest
 
-from cloning.errors import GpuOutOfMemory, Interrupted
+from cloning.errors import GpuOutOfMemory, Interrupted, InvalidText
 from cloning.ports import Samples, Utterance
 from cloning.turns import Piece, Span
 from engines.batching import Bounds
@@ -74,6 +74,21 @@ def test_what_is_finished_when_its_asker_gives_up_is_told() -> None:
 
     assert told == list(range(len(speaker.batches)))
     assert len(told) < 9
+
+
+def test_what_is_finished_beside_a_failure_is_told(desk: Desk) -> None:
+    """One turn made both: the good one is kept for who goes on with the job, and then the other's failure is raised."""
+    speaker, told = Recorder(failure=InvalidText("bad")), list[int]()
+    desk.open()
+
+    with pytest.raises(InvalidText):
+        desk.do(
+            [piece(speaker, "good"), piece(speaker, "bad")],
+            tell=lambda done: told.extend(index for index, _ in done),
+        )
+
+    assert speaker.batches == [["good", "bad"]]
+    assert told == [0]
 
 
 def test_who_leads_and_gives_up_does_not_wait_for_anothers_chunk() -> None:

@@ -54,7 +54,7 @@ def test_what_a_failed_batch_held_is_gone_before_its_pieces_are_tried() -> None:
         seen.append(held[0]())
         return np.ones(1, np.float32)
 
-    desk.do([Piece("here", 5.0, alone, utterance("text"), together) for _ in range(2)])
+    desk.do([Piece("here", 5.0, alone, utterance("text"), together, company=2) for _ in range(2)])
     desk.close()
 
     assert seen == ["free", None, None]

@@ -51,6 +51,16 @@ def test_only_those_with_the_same_steps_go_together(desk: Desk) -> None:
     assert sorted(speaker.batches) == [["a", "b"], ["c"], ["d"], ["e"]]
 
 
+def test_a_piece_says_how_many_go_with_it(desk: Desk) -> None:
+    """What is best for its engine; the queue's own bound is another."""
+    speaker = Recorder()
+
+    desk.open()
+    desk.do([replace(piece(speaker, text), company=2) for text in ("a", "b", "c")])
+
+    assert speaker.batches == [["a", "b"], ["c"]]
+
+
 def test_weights_are_not_mixed(desk: Desk) -> None:
     """A chunk goes to the engine that it was meant for."""
     here, there = Recorder(), Recorder()

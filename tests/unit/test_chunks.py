@@ -78,6 +78,94 @@ def test_a_chunk_that_would_come_out_otherwise_is_made_again(
     assert reply["audio"]["sha256"] == act(service, action="result", job_id="calm")["audio"]["sha256"]
 
 
+def under(store: FolderStore, job_id: str) -> list[str]:
+    return [info.key for info in store.list(f"jobs/{job_id}/")]
+
+
+def test_a_finished_job_leaves_no_chunk(
+    service: Service, store: FolderStore, interrupted: Callable[..., int], engine: ToneEngine
+) -> None:
+    """Neither of its own attempt nor of the one that it took over; delivered once more it is answered without speaking."""
+    interrupted()
+    kept = under(store, "j")
+    reply = act(service, Call("j"), **SPEAK)
+    spoken = len(engine.history)
+
+    assert (len(kept), under(store, "calm"), under(store, "j")) == (3, ["jobs/calm/job.json"], ["jobs/j/job.json"])
+    again = act(service, Call("j"), **SPEAK)
+    assert (again["manifest"], again["audio"]["sha256"]) == (reply["manifest"], reply["audio"]["sha256"])
+    assert len(engine.history) == spoken
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed"])
+def test_a_job_that_ended_without_a_result_leaves_no_chunk(
+    service: Service,
+    store: FolderStore,
+    engine: ToneEngine,
+    anna: str,  # noqa: F811
+    end: str,
+) -> None:
+    """Nobody takes over what was cancelled, or failed for ever."""
+
+    def stop(_: str) -> None:
+        if len(engine.history) == 2 and end == "cancelled":
+            service.jobs.cancel("j")
+        if len(engine.history) == 3:
+            raise RuntimeError("a bug")
+
+    engine.before_speaking = stop
+    with pytest.raises(ServiceError):
+        act(service, Call("j"), **SPEAK)
+
+    assert service.jobs.get("j").status.value == end.upper()
+    assert under(store, "j") == ["jobs/j/job.json"]
+
+
+@pytest.mark.parametrize("call", ["list", "delete"])
+def test_chunks_that_can_not_be_removed_cost_no_job(
+    service: Service,
+    store: FolderStore,
+    anna: str,  # noqa: F811
+    call: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """They wait for `expire`; the record and the reply are those of a job that is done, and the log says that they are there."""
+    asked: list[str] = []
+
+    def refuse(key: str, **_: object) -> None:
+        asked.append(key)
+        raise StorageUnavailable("not now")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, call, refuse)
+        reply = act(service, Call("j"), **SPEAK)
+
+    assert reply["status"] == service.jobs.get("j").status.value == "COMPLETED"
+    assert [key.startswith("jobs/j/chunks/") for key in asked] == [True]
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == ["chunks.not_removed"]
+    assert len(under(store, "j")) > 1
+    act(service, action="expire", older_than_days=30)
+    assert under(store, "j") == ["jobs/j/job.json"]
+
+
+def test_chunks_are_removed_while_nobody_waits(
+    service: Service,
+    store: FolderStore,
+    anna: str,  # noqa: F811
+) -> None:
+    """The reply does not wait for a slow bucket."""
+    later: list[Callable[[], None]] = []
+    patient = replace(service, aside=later.append)
+
+    reply = act(patient, Call("j"), **SPEAK)
+    before = len(under(store, "j"))
+    later[0]()
+
+    assert (reply["status"], len(later), before > 1) == ("COMPLETED", 1, True)
+    assert under(store, "j") == ["jobs/j/job.json"]
+
+
 def test_a_store_that_takes_no_chunk_costs_no_job(service: Service, store: FolderStore, anna: str) -> None:  # noqa: F811
     """They are kept for worse days only."""
     put = store.put

@@ -1,5 +1,7 @@
 """What a worker must have before it takes jobs, and what it says if it hasn't."""
 
+import errno
+import os
 import sys
 import tomllib
 from pathlib import Path
@@ -207,6 +209,25 @@ def test_a_cache_that_can_not_be_written_is_told(tmp_path: Path) -> None:
     assert str(tmp_path) not in str(failure.value)
 
 
+def test_a_volume_of_roots_is_told_with_its_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On RunPod nobody chooses how a volume is mounted: the user is named, and what to do; in the 256 characters that RunPod shows."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)  # these tests may run as root, whom no mode stops
+    with pytest.raises(Unfit, match=rf"\(Permission denied\).*user {os.getuid()}\b.*chmod 1777") as failure:
+        disk_has_room(tmp_path / "models", 0)
+
+    assert len(f"Unfit: {failure.value}") <= 256
+
+
+def test_a_cache_folder_that_takes_no_file_is_told() -> None:
+    """A volume may be there and mounted read-only: here, a folder in which not even root may make a file."""
+    with pytest.raises(Unfit, match=r"MODEL_CACHE_DIR .*can't be written.*or set another"):
+        disk_has_room(Path("/proc/self"), 0)
+
+
 def test_a_store_that_can_not_be_written_is_told(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the store's own words; being let in is not enough."""
 
@@ -215,15 +236,49 @@ def test_a_store_that_can_not_be_written_is_told(store: FolderStore, monkeypatch
 
     monkeypatch.setattr(store, "create", refuse)
     with pytest.raises(Unfit, match=r"STORAGE_MISCONFIGURED: .*allow s3:PutObject"):
-        store_is_writable(store, Conditions(store, lambda: "w1").probe)
+        store_is_writable(store, Conditions(store, lambda: "w1").probe, sleep=never)
+
+
+def never(_: float) -> None:
+    pytest.fail("nothing that lasts should be waited for")
 
 
 def test_a_store_that_does_not_let_us_in_is_told(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before anything is written."""
+    """Before anything is written, and at once: somebody must act."""
+
+    def closed() -> None:
+        raise StorageMisconfigured("the store refuses us")
+
+    monkeypatch.setattr(store, "check", closed)
+    with pytest.raises(Unfit, match="STORAGE_MISCONFIGURED"):
+        store_is_writable(store, lambda: pytest.fail("nothing should be written"), sleep=never)
+
+
+def test_an_outage_that_passes_costs_no_worker(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RunPod takes endpoints back whose workers keep failing their checks: who starts in an outage waits a minute first."""
+    check, failures, slept = store.check, iter(range(3)), list[float]()
+
+    def away() -> None:
+        if next(failures, None) is not None:
+            raise StorageUnavailable("the bucket does not answer")
+        check()
+
+    monkeypatch.setattr(store, "check", away)
+    store_is_writable(store, Conditions(store, lambda: "w1").probe, sleep=slept.append)
+
+    assert len(slept) == 3
+    assert list(store.list()) == []
+
+
+def test_an_outage_that_lasts_is_told(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a minute, well within the seven that RunPod gives a worker to start."""
+    slept: list[float] = []
 
     def away() -> None:
         raise StorageUnavailable("the bucket does not answer")
 
     monkeypatch.setattr(store, "check", away)
     with pytest.raises(Unfit, match="STORAGE_UNAVAILABLE"):
-        store_is_writable(store, lambda: pytest.fail("nothing should be written"))
+        store_is_writable(store, lambda: pytest.fail("nothing should be written"), sleep=slept.append)
+
+    assert 50 <= sum(slept) <= 70

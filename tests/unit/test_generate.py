@@ -29,6 +29,8 @@ from cloning.errors import (
 from cloning.fields import Limits
 from cloning.hearing import transcribed
 from cloning.job import JobStatus
+from cloning.planning import plan_speech
+from cloning.ports import F5Parameters
 from cloning.requests import parse
 from cloning.service import Call, Service
 from local.folder_store import FolderStore
@@ -182,6 +184,43 @@ def test_progress_counts_chunks_in_the_record_and_to_runpod(service: Service, an
     assert service.jobs.get("j").progress.model_dump() == {"done": total, "total": total}
 
 
+def test_progress_that_the_bucket_does_not_take_costs_nothing(
+    service: Service, store: FolderStore, anna: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that is away for a moment between two chunks: the speech goes on, and its end is told."""
+    replaced = store.replace
+    refused: list[bytes] = []
+
+    def away_for_a_moment(key: str, body: bytes, *, etag: str, content_type: str) -> str:
+        if json.loads(body).get("progress", {}).get("done") and not refused:
+            refused.append(body)
+            raise StorageUnavailable("the bucket does not answer")
+        return replaced(key, body, etag=etag, content_type=content_type)
+
+    monkeypatch.setattr(store, "replace", away_for_a_moment)
+    reply = act(service, Call("j"), text=TEXT, voice=anna)
+
+    assert refused
+    assert (reply["status"], reply["manifest"]["attempt"]) == ("COMPLETED", 1)
+
+
+def test_the_wait_for_the_gpu_is_told_as_such(service: Service, anna: str, clock: ManualClock) -> None:
+    """To hear and to speak: `queue` has the seconds, and no more than were waited."""
+    waits: list[float] = []
+
+    class Busy:
+        def run(self, work: Any, **_: object) -> Any:
+            clock.advance(5.0)
+            waits.append(5.0)
+            return work()
+
+        hold = nullcontext
+
+    reply = act(replace(service, gpu=Busy()), text="Hello there.", voice=anna)
+
+    assert 5.0 <= reply["timings"]["queue"] <= sum(waits)
+
+
 def test_a_cancel_stops_between_two_chunks(service: Service, anna: str, engine: ToneEngine) -> None:
     """The flag of another caller is seen when chunks are told, of which the GPU is two ahead at most; the job says CANCELLED and has no result."""
     engine.before_speaking = lambda _: void(service.jobs.cancel("j"))
@@ -240,6 +279,27 @@ def test_bad_input_leaves_no_trace(service: Service, store: FolderStore, anna: s
 
     assert [info.key for info in store.list()] == before
     assert engine.history == []
+
+
+def test_a_result_that_will_hardly_fit_is_refused_before_it_is_spoken(service: Service, engine: ToneEngine) -> None:
+    """A reply of just the planned speech in base64 has no room for anything else."""
+    act(service, action="upload", **_with_transcript(service))
+    reference_s = service.voices.get("ben").audio.duration
+    plan = plan_speech(TEXT, reference_text=SPOKEN, reference_s=reference_s, seed=0, parameters=F5Parameters())
+    just = plan.seconds * 24_000 * 2 * 4 / 3 / 1e6
+
+    with pytest.raises(ResultTooLarge):
+        act(with_settings(service, max_reply_mb=just), Call("j"), text=TEXT, voice="ben", delivery="inline")
+
+    assert (engine.history, service.jobs.find("j")) == ([], None)
+
+
+def test_who_needs_no_transcript_is_refused_without_one(service: Service, anna: str) -> None:
+    """What XTTS can't read is seen before anything is stored or loaded, in a voice that was never heard too."""
+    with pytest.raises(InvalidText):
+        act(service, Call("j"), text="I have 5.", voice=anna, engine="xtts", language="hi")
+
+    assert service.jobs.find("j") is None
 
 
 def _with_transcript(service: Service) -> dict[str, Any]:

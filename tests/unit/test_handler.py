@@ -6,12 +6,14 @@ import json
 import logging
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cloning.clock import SystemClock
 from cloning.errors import ResultTooLarge
 from cloning.service import Call, Service
 from handler import Progress, answer, make_handler, sendable
@@ -151,6 +153,19 @@ def test_progress_is_spaced_out_and_clear_of_the_result(clock: ManualClock) -> N
     assert progress.seconds_to_wait() == pytest.approx(0.5)
     clock.advance(1.0)
     assert progress.seconds_to_wait() == 0.0
+
+
+def test_a_result_is_held_back_behind_the_last_progress(service: Service, human_wav: bytes) -> None:
+    """The SDK posts each from a thread of its own: the reply leaves when the update before it has long been sent."""
+    audio = base64.b64encode(human_wav).decode()
+    answer(service, {"action": "upload", "voice": "anna", "audio": audio, "consent": True}, Call("u"))
+    clock, sent = SystemClock(), list[float]()
+    handler = make_handler(replace(service, clock=clock), lambda *_: sent.append(clock.monotonic()), Stopping(10))
+
+    reply = asyncio.run(handler({"id": "j", "input": {"text": "Hello there.", "voice": "anna"}}))
+
+    assert reply["status"] == "COMPLETED"
+    assert clock.monotonic() - sent[-1] >= 0.5
 
 
 @pytest.mark.parametrize(

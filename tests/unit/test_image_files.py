@@ -295,11 +295,36 @@ def test_the_hub_offers_the_catalogues_checkpoints() -> None:
 
 
 def test_the_hub_picks_hosts_whose_driver_runs_this_torch() -> None:
-    """The wheels of torch bring CUDA's libraries, not the driver: the host's must be of the same major version at least."""
+    """The wheels of torch bring CUDA's libraries, not the driver: the host's must be of the same major version, or newer."""
     cuda = next(iter(requirements()["nvidia-cuda-runtime"])).split(".")[0]
+    oldest = f"{cuda}.0"
 
     for versions in (hub().allowed_cuda_versions, hub_tests().config.allowed_cuda_versions):
         assert {version.split(".")[0] for version in versions} == {cuda}
+        assert oldest in versions
+        assert (
+            len(versions) > 1
+        )  # drivers are backward compatible, and an endpoint that refuses newer ones finds fewer GPUs
+
+
+def test_the_hubs_workers_never_speak_on_a_cpu() -> None:
+    """A GPU is paid for: a worker that finds none ends at its start, and RunPod replaces it."""
+    device = next(variable for variable in hub().env if variable.key == "DEVICE")
+
+    assert (hub().runs_on, device.value) == ("GPU", "cuda")
+
+
+def test_images_are_built_for_the_requirements_processor() -> None:
+    """They are resolved for x86-64 alone: on an Arm machine every command says so, those that are documented too."""
+    script = (ROOT / "scripts" / "image.sh").read_text()
+    text = (ROOT / "Dockerfile").read_text()
+
+    documented = [line for line in text.splitlines() if line.startswith("#   docker build")]
+    building = [line for line in script.splitlines() if re.search(r"(docker build|buildah bud) ", line)]
+    pulling = [line for line in script.splitlines() if re.search(r"buildah (pull|from) ", line)]
+    assert (len(documented), len(building), len(pulling)) == (3, 2, 2)
+    assert [line for line in (*documented, *building, *pulling) if "--platform" not in line] == []
+    assert "platform=linux/amd64" in script
 
 
 @pytest.mark.parametrize("test", hub_tests().tests, ids=lambda test: test.name)

@@ -1,6 +1,7 @@
 """A job's record: legal moves only, one owner at a time, an end that never changes."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -163,13 +164,15 @@ def test_a_cancel_ends_a_job_that_nobody_runs(jobs: JobStore, others: JobStore, 
     assert isinstance(jobs.claim("j", DIGEST, 7), Finished)
 
 
-def test_a_cancel_after_the_end_changes_nothing(jobs: JobStore) -> None:
-    """Completed is completed."""
+def test_a_cancel_after_the_end_changes_nothing(jobs: JobStore, store: FolderStore) -> None:
+    """Completed is completed: not a byte of the record is another."""
     claim = claimed(jobs)
     claim.start(3)
     claim.complete({})
+    before = store.get(keys.job_record("j")).body
 
     assert jobs.cancel("j").status is JobStatus.COMPLETED
+    assert store.get(keys.job_record("j")).body == before
 
 
 def test_completion_wins_over_a_late_cancel(jobs: JobStore, others: JobStore) -> None:
@@ -194,6 +197,54 @@ def test_a_write_whose_reply_was_lost_is_recognised(tmp_path: Path, clock: Manua
     claim.start(3)
 
     assert claim.job.status is JobStatus.IN_PROGRESS
+
+
+def test_an_end_whose_reply_was_lost_is_recognised(
+    jobs: JobStore, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store's own retry finds another version there, which is ours: the job ended, and nothing is to be done again."""
+    claim = claimed(jobs)
+    claim.start(3)
+    replace_once = store.replace
+
+    def loses_the_reply(key: str, body: bytes, *, etag: str, content_type: str) -> str:
+        replace_once(key, body, etag=etag, content_type=content_type)
+        return replace_once(key, body, etag=etag, content_type=content_type)
+
+    monkeypatch.setattr(store, "replace", loses_the_reply)
+    claim.complete({"duration": 1.0})
+
+    assert claim.job == jobs.get("j")
+    assert claim.job.status is JobStatus.COMPLETED
+
+
+def test_who_loses_a_race_for_a_job_creates_nothing(tmp_path: Path, clock: ManualClock) -> None:
+    """Where the store ignores conditions a second create would overwrite the record of who was faster."""
+
+    class Overtaken(FolderStore):
+        """At the next replace another worker was faster; and it takes every write."""
+
+        overtake: Callable[[], object] | None = None
+
+        def create(self, key: str, body: bytes, *, content_type: str) -> str:
+            return self.put(key, body, content_type=content_type)
+
+        def replace(self, key: str, body: bytes, *, etag: str, content_type: str) -> str:
+            if self.overtake:
+                overtake, self.overtake = self.overtake, None
+                overtake()
+            return super().replace(key, body, etag=etag, content_type=content_type)
+
+    store = Overtaken(tmp_path)
+    slow, fast = worker("w2", store, clock), worker("w3", store, clock)
+    claimed(worker("w1", store, clock))
+    clock.advance(61)
+    store.overtake = lambda: claimed(fast)
+
+    assert isinstance(slow.claim("j", DIGEST, 7), Busy)
+
+    job = fast.get("j")
+    assert (job.attempt, job.attempts[-1].worker) == (2, "w3")
 
 
 def test_deleting_a_job_spares_its_namesakes(jobs: JobStore, store: FolderStore) -> None:
@@ -305,6 +356,17 @@ def test_a_heartbeat_outlives_any_trouble_of_the_store(jobs: JobStore, monkeypat
     assert not claim.lost
 
 
+def test_a_heartbeat_learns_that_the_job_is_gone(jobs: JobStore, store: FolderStore) -> None:
+    """Somebody deleted it: whoever speaks it learns that at the next step, and nothing is renewed any more."""
+    claim = claimed(jobs)
+    store.delete(keys.job_record("j"))
+
+    with Heartbeat(claim, 0.03) as heartbeat:
+        heartbeat._thread.join(30)
+
+    assert claim.lost
+
+
 def test_each_attempt_is_accounted_for(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
     """Who had the job, how it ended for them and what it took: what a job that was redelivered has cost."""
     first = claimed(jobs)
@@ -386,6 +448,25 @@ def test_clocks_that_differ_by_minutes_agree_on_a_lease(tmp_path: Path, clock: M
     assert isinstance(right.claim("j", DIGEST, 7), Busy)
     clock.advance(2)
     assert claimed(right).job.attempt == taken.job.attempt + 1 == 3
+
+
+def test_a_job_given_back_is_free_at_once_by_the_stores_clock(tmp_path: Path, clock: ManualClock) -> None:
+    """Its next delivery may come in the same moment."""
+    store = AgeingStore(tmp_path / "bucket", clock)
+    claimed(worker("w1", store, clock)).fail(GpuOutOfMemory("full"))
+
+    assert claimed(worker("w2", store, clock)).job.attempt == 2
+
+
+def test_a_lease_that_does_not_say_its_length_ends_when_it_says(tmp_path: Path, clock: ManualClock) -> None:
+    """An older worker's record has the end alone: it is believed."""
+    store = AgeingStore(tmp_path / "bucket", clock)
+    end = clock.now() + timedelta(seconds=60)
+    job = Job(job_id="j", request_digest=DIGEST, seed=1, lease=Lease(owner="w", until=end), created_at=clock.now())
+    store.create(keys.job_record("j"), job.body(), content_type="application/json")
+    clock.advance(59)
+
+    assert worker("w1", store, clock).get("j").lease.until == end
 
 
 def test_a_flag_does_not_prolong_a_lease(tmp_path: Path, clock: ManualClock) -> None:

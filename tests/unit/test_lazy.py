@@ -106,6 +106,43 @@ def test_forgetting_leaves_nothing(kind: type[Model]) -> None:
         gc.enable()
 
 
+def test_forgetting_frees_what_a_failed_attempt_left_in_a_cycle() -> None:
+    """A traceback and its frames hold each other, and the tensors: they are collected before the device's memory is given back."""
+    alive: list[bool] = []
+    attempt = ParkableModel("a")
+    vars(attempt)["frame"] = attempt
+    gone = weakref.ref(attempt)
+    models = Lazy(
+        lambda name, _device, _part: Model(name),
+        check=anything,
+        describe=lambda _: {},
+        free=lambda: alive.append(gone() is not None),
+    )
+    gc.disable()
+    try:
+        del attempt
+        models.unload(forget=True)
+    finally:
+        gc.enable()
+
+    assert alive == [False]
+
+
+def test_a_name_is_refused_without_a_load() -> None:
+    """Whoever is asked before anything is stored refuses what a load would, with all that is known of the request."""
+    asked: list[tuple[str, object]] = []
+
+    def unknown(name: str, **known: object) -> None:
+        asked.append((name, known))
+        raise HubUnavailable("nobody knows it")
+
+    models = Lazy(lambda *_: pytest.fail("loaded"), check=unknown, describe=lambda _: {})
+    with pytest.raises(HubUnavailable):
+        models.check("b", engine="xtts", commercial=True, language="pt")
+
+    assert asked == [("b", {"engine": "xtts", "commercial": True, "language": "pt"})]
+
+
 def test_on_a_cpu_unloading_forgets() -> None:
     """There is no other memory to go to."""
     models = lazy(lambda name, _: ParkableModel(name))

@@ -56,8 +56,14 @@ class FailingEngine(ToneEngine):
         return super().speak(reference, text, seed=seed, parameters=parameters, before_step=before_step)
 
 
+REFERENCE = Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0)
+CHUNK = Chunk(0, "Hello there.", 1, 1.0, None, 2.0)
+
+
 class Gathering(FailingEngine):
     """Solves several at once, as the fast path does; `failures` meet calls for several and for one alike."""
+
+    company = 3
 
     def __init__(self, failures: list[Exception | None], device: str) -> None:
         super().__init__(failures, device)
@@ -163,6 +169,23 @@ def test_what_fails_together_is_made_one_by_one(world: World, failure: Callable[
     assert (len(engine.calls) >= engine.batches[0], helped["manifest"]["chunks_frugal"]) == (failure is oom, 0)
 
 
+@pytest.mark.parametrize(("setting", "advice", "expected"), [(None, 2, 2), (None, 1, 1), (4, 2, 4), (1, 2, 1)], ids=str)
+def test_the_engine_says_how_many_are_best_and_the_setting_has_the_last_word(
+    world: World, setting: int | None, advice: int, expected: int
+) -> None:
+    """Where it says one, or the setting does, a chunk is nobody's company."""
+    world.kind = Gathering
+    service = with_settings(world.service, batch_chunks=setting)
+    service.on_gpu(lambda: service.engines.get(service.settings.checkpoint))
+    engine = world.engines[0]
+    assert isinstance(engine, Gathering)
+    engine.company = advice
+
+    piece = Speaker(service, service.settings.checkpoint, None).piece(REFERENCE, CHUNK, F5Parameters())
+
+    assert (piece.company, piece.utterance is None) == (expected, expected == 1)
+
+
 def test_a_batch_is_of_one_checkpoints_files(world: World) -> None:
     """Of two speakers of one name the first was loaded from files that are replaced now: the second's engine doesn't speak for it."""
     world.kind = Gathering
@@ -170,11 +193,7 @@ def test_a_batch_is_of_one_checkpoints_files(world: World) -> None:
     world.service.engines.unload(forget=True)
     newer = Speaker(world.service, "one", None)
     world.engines[1].facts = newer.facts = replace(newer.facts, checkpoint_sha256="1" * 64)
-    reference, chunk = (
-        Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0),
-        Chunk(0, "Hello there.", 1, 1.0, None, 2.0),
-    )
-    pieces = [one.piece(reference, chunk, F5Parameters()) for one in (newer, older)]
+    pieces = [one.piece(REFERENCE, CHUNK, F5Parameters()) for one in (newer, older)]
 
     with pytest.raises(Interrupted, match="replaced"):
         Batcher(world.service.clock, Bounds(chunks=2, seconds=44.0)).do(pieces, turn=lambda work: work())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cloning.errors import InvalidAudio, InvalidRequest, InvalidText, ServiceError, UnknownAction
 from cloning.fields import Limits
-from cloning.requests import Delete, Generate, Health, Result, Status, Upload, Voices, parse
+from cloning.requests import NOT_THERE_YET, Delete, Generate, Health, Result, Status, Upload, Voices, parse
 
 LIMITS = Limits(max_text_chars=1000, max_audio_bytes=1000)
 SPEAK: dict[str, Any] = {"text": "Hello.", "voice": "anna"}
@@ -94,10 +94,11 @@ def test_an_unknown_field_is_refused_with_a_suggestion() -> None:
 
 @pytest.mark.parametrize("field", ["return_word_timings", "timing_format", "text_file", "text_file_url"])
 def test_what_is_not_there_yet_is_refused_by_name(field: str) -> None:
-    """Word timings and text files are never invented or dropped in silence."""
+    """Word timings and text files are never invented or dropped in silence; the message says what there is instead."""
     error = refused({**SPEAK, field: "srt"})
 
     assert (error.details["field"], field in error.message) == (field, True)
+    assert NOT_THERE_YET[field] in error.message
 
 
 def test_an_older_name_beside_todays_is_refused() -> None:

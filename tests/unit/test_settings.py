@@ -32,6 +32,25 @@ def test_both_families_of_names_are_read(names: tuple[str, str, str], monkeypatc
     assert settings.aws_access_key_id.get_secret_value() == "key"
 
 
+def test_the_endpoint_of_s3_alone_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in boto3, which would read it anyway: then addressing and checksums must be those of such a store too."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://all.example.org")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://s3.example.org")
+
+    assert Settings().aws_endpoint_url == "https://s3.example.org"
+
+
+def test_a_forgotten_bucket_is_known_on_runpod_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a variable that RunPod sets in every serverless worker; the local endpoint's workers have it empty."""
+    assert not Settings().is_bucket_forgotten
+    monkeypatch.setenv("RUNPOD_ENDPOINT_ID", "ep1")
+
+    assert Settings().is_bucket_forgotten
+    assert not Settings(s3_bucket="b").is_bucket_forgotten
+    monkeypatch.setenv("RUNPOD_ENDPOINT_ID", "")
+    assert not Settings().is_bucket_forgotten
+
+
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     """A deployment form leaves fields empty."""
     monkeypatch.setenv("S3_BUCKET", "")

@@ -246,7 +246,7 @@ def test_a_turn_that_failed_for_all_is_the_jobs_own(threaded: Service, clock: Ma
         raise GpuOutOfMemory("too much")
 
     one = Utterance(Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0), "text", 0, F5Parameters())
-    pieces = [Piece("here", 5.0, lambda: clock.advance(2.0), one, together) for _ in range(3)]
+    pieces = [Piece("here", 5.0, lambda: clock.advance(2.0), one, together, company=3) for _ in range(3)]
     turns.do(pieces, turn=threaded.gpu.run, spent=spans.append)
 
     assert sorted(end - begin for begin, end in spans) == [2.0, 2.0, 2.0, 8.0]

@@ -9,6 +9,7 @@ import pytest
 
 from cloning.errors import Interrupted
 from cloning.ports import Samples
+from cloning.turns import Piece
 from engines.batching import SWITCH_S, Bounds
 from tests.desk import Desk, Recorder, ask_all, piece, utterance, wait_for_rounds
 from tests.fakes import ManualClock
@@ -41,6 +42,27 @@ def test_a_long_chunk_does_not_wait_for_ever() -> None:
     desk.close()
 
     assert speaker.batches == [["long", "short"]]
+
+
+def test_two_long_jobs_take_turns() -> None:
+    """What a job is owed counts from its last chunk: who came first is not done before the other begins."""
+    clock = ManualClock()
+    desk, speaker = Desk(Bounds(chunks=1, seconds=22.0), clock), Recorder()
+
+    def lasting(text: str) -> Piece[Samples]:
+        def run() -> Samples:
+            clock.advance(20.0)
+            return speaker.alone(utterance(text))
+
+        return replace(piece(speaker, text, 20.0), run=run)
+
+    first = desk.ask(2, lasting("first 0"), lasting("first 1"))
+    second = desk.ask(4, lasting("second 0"), lasting("second 1"))
+    desk.open()
+    [future.result(timeout=10) for future in (first, second)]
+    desk.close()
+
+    assert speaker.batches == [["first 0"], ["second 0"], ["first 1"], ["second 1"]]
 
 
 def test_a_short_job_goes_between_the_chunks_of_a_long_one() -> None:
