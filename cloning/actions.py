@@ -8,9 +8,11 @@ from cloning.errors import ConsentRequired, InvalidRequest, ServiceError, Storag
 from cloning.generation import run_to_the_end
 from cloning.hearing import transcribed
 from cloning.housekeeping import Housekeeping
+from cloning.keys import is_id
 from cloning.names import public_name
 from cloning.planning import is_plausible
 from cloning.ports import NoSuchObject
+from cloning.problems import shown
 from cloning.replies import Reply, listed_reply, result_reply, status_reply, voice_reply
 from cloning.requests import (
     AnyRequest,
@@ -113,6 +115,11 @@ def _recording(service: Service, request: Upload) -> bytes:
 
 def generate(service: Service, request: Generate, call: Call) -> Reply:
     """Speak; the reply is the finished job's."""
+    if request.job_id is None and not is_id(call.job_id):
+        raise InvalidRequest(
+            f"the delivery's id {shown(call.job_id)} can't name a job: send job_id, 1 to 64 letters, digits, '.', '_' or '-'",
+            field="job_id",
+        )
     _refuse_useless_url(service, request.delivery)
     return result_reply(service, run_to_the_end(service, request, call), request.delivery)
 

@@ -1,6 +1,7 @@
 """The building blocks of requests: limits, ids, languages, texts, and the base that makes each of them frozen and strict."""
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -8,7 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from cloning.encoding import decode_base64
 from cloning.errors import InvalidText
-from cloning.keys import is_id
+from cloning.keys import is_id, owner_of, voice_of
+from cloning.object_keys import is_key
 
 _LONGEST_STATEMENT = 500
 _SHORTEST_STATEMENT_SIGNS = 4
@@ -97,8 +99,21 @@ def _is_sentence(text: str) -> bool:
     return len(words) > 1 or signs >= _SHORTEST_STATEMENT_SIGNS
 
 
+def _cursor(names_one: Callable[[str], object]) -> AfterValidator:
+    """A key at which a listing of this action can stop; empty: the beginning."""
+
+    def checked(value: str) -> str:
+        if value and not (is_key(value) and names_one(value)):
+            raise ValueError("should be the next_cursor of this action's reply before")
+        return value
+
+    return AfterValidator(checked)
+
+
 Id = Annotated[str, AfterValidator(_checked_id)]
 VoiceId = Annotated[str, BeforeValidator(_voice_id), AfterValidator(_checked_id)]
+VoicesCursor = Annotated[str, Field(max_length=1024), _cursor(voice_of)]
+ExpireCursor = Annotated[str, Field(max_length=1024), _cursor(owner_of)]
 NewVoiceId = Annotated[VoiceId, AfterValidator(_new_voice_id)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
 

@@ -14,12 +14,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 from cloning.errors import InvalidRequest, UnknownAction
 from cloning.fields import (
+    ExpireCursor,
     Id,
     Language,
     Limits,
     NewVoiceId,
     Request,
     VoiceId,
+    VoicesCursor,
     audio_bytes,
     consent_statement,
     speakable,
@@ -186,7 +188,7 @@ class Voices(Request):
 
     action = "voices"
     limit: int = Field(50, ge=1, le=100, description="voices in one reply")
-    cursor: Annotated[str, Field(max_length=1024)] | None = Field(None, description="`next_cursor` of the reply before")
+    cursor: VoicesCursor | None = Field(None, description="`next_cursor` of the reply before")
 
 
 class Delete(Request):
@@ -210,7 +212,7 @@ class Expire(Request):
     older_than_days: float = Field(ge=0, le=36_500, description="what was last written earlier is old")
     dry_run: bool = Field(default=False, description="count, and remove nothing")
     limit: int = Field(200, ge=1, le=1000, description="jobs and results to look at in this call")
-    cursor: Annotated[str, Field(max_length=1024)] | None = Field(None, description="`next_cursor` of the reply before")
+    cursor: ExpireCursor | None = Field(None, description="`next_cursor` of the reply before")
 
 
 class Cancel(Request):

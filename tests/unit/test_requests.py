@@ -210,6 +210,36 @@ def test_an_older_voice_of_such_a_name_can_still_be_removed() -> None:
     assert request.voice == "bob.wav"
 
 
+CURSORS = ["voices/anna/voice.json", "voices/anna.wav", "jobs/j/job.json", "results/j.0123456789abcdef.wav"]
+
+
+@pytest.mark.parametrize(
+    ("action", "taken"),
+    [({"action": "voices"}, "voices/"), ({"action": "expire", "older_than_days": 1}, ("jobs/", "results/"))],
+)
+@pytest.mark.parametrize(
+    "cursor",
+    [*CURSORS, "anna", "jobs/j", "voices/\u0000", "jobs/j/\u0007", "voices/a\u0007b", "voices/../x", "jobs/\n", "zzz"],
+)
+def test_a_cursor_is_one_that_the_action_gave(
+    action: dict[str, Any], taken: str | tuple[str, ...], cursor: str
+) -> None:
+    """Another action's would begin anywhere, and control characters are no key: S3 fails on them."""
+    raw = {**action, "cursor": cursor}
+
+    if cursor in CURSORS and cursor.startswith(taken):
+        parse(raw, LIMITS)
+    else:
+        error = refused(raw)
+        assert (error.details["field"], "next_cursor" in error.message) == ("cursor", True)
+
+
+def test_an_empty_cursor_is_the_beginning() -> None:
+    """As a client sends it that asks for every page in one loop."""
+    for action in ({"action": "voices"}, {"action": "expire", "older_than_days": 1}):
+        parse({**action, "cursor": ""}, LIMITS)
+
+
 @pytest.mark.parametrize("targets", [{}, {"voice": "anna", "job_id": "j"}])
 def test_a_delete_has_exactly_one_target(targets: dict[str, str]) -> None:
     """Deleting is too final to guess at."""
