@@ -22,7 +22,9 @@ MOST_CHUNKS = 64
 class Settings(BaseSettings):
     """What a deployment may choose. Empty variables count as unset."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False
+    )
 
     s3_bucket: Word | None = Field(
         None, description="Bucket for voices, jobs, results and checkpoints; unset means the folder `DATA_DIR`."

@@ -73,6 +73,7 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         ("WORKER_CONCURRENCY", "0"),
         ("DEVICE", "gpu"),
         ("DEVICE", "mps"),
+        ("MODEL_CACHE_MAX_GB", "inf"),
         ("AWS_ENDPOINT_URL", "notaurl"),
         ("AWS_ENDPOINT_URL", "s3.example.org"),
         ("AWS_ENDPOINT_URL", "s3://bucket"),
