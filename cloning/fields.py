@@ -1,5 +1,6 @@
 """The building blocks of requests: limits, ids, languages, texts, and the base that makes each of them frozen and strict."""
 
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from cloning.errors import InvalidText
 from cloning.keys import is_id, owner_of, voice_of
 from cloning.object_keys import is_key
 
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})?")
 _LONGEST_STATEMENT = 500
 _SHORTEST_STATEMENT_SIGNS = 4
 
@@ -99,6 +101,14 @@ def _is_sentence(text: str) -> bool:
     return len(words) > 1 or signs >= _SHORTEST_STATEMENT_SIGNS
 
 
+def _language(value: str) -> str:
+    """'EN' is 'en'. (A region stays as it came: digests of requests hold it.)"""
+    code, dash, region = value.partition("-")
+    if not _LANGUAGE.fullmatch(value):
+        raise ValueError("should be a code of two or three letters ('en', 'pt'), with a region if need be ('pt-BR')")
+    return code.lower() + dash + region
+
+
 def _cursor(names_one: Callable[[str], object]) -> AfterValidator:
     """A key at which a listing of this action can stop; empty: the beginning."""
 
@@ -115,7 +125,7 @@ VoiceId = Annotated[str, BeforeValidator(_voice_id), AfterValidator(_checked_id)
 VoicesCursor = Annotated[str, Field(max_length=1024), _cursor(voice_of)]
 ExpireCursor = Annotated[str, Field(max_length=1024), _cursor(owner_of)]
 NewVoiceId = Annotated[VoiceId, AfterValidator(_new_voice_id)]
-Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
+Language = Annotated[str, AfterValidator(_language), Field(json_schema_extra={"pattern": f"^{_LANGUAGE.pattern}$"})]
 
 
 class Request(BaseModel):

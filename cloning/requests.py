@@ -278,11 +278,14 @@ def _refuse_lone_surrogates(fields: Mapping[str, object]) -> None:
 
 def _with_todays_names(fields: dict[str, object], model: type[Request]) -> dict[str, object]:
     renamed: dict[str, object] = {}
+    sent: dict[str, str] = {}
     for name, value in fields.items():
         if name in NOT_THERE_YET:
             raise InvalidRequest(f"{name!r} can't be honoured: {NOT_THERE_YET[name]}; leave it out", field=name)
         today = OLDER_NAMES.get(name, name) if OLDER_NAMES.get(name) in model.model_fields else name
         if today in renamed:
-            raise InvalidRequest(f"{name!r} is the older name of {today!r}; send one of them", field=name)
-        renamed[today] = value
+            older = [repr(one) for one in (sent[today], name) if one != today]
+            which = f"{older[0]} is an older name" if len(older) == 1 else f"{' and '.join(older)} are older names"
+            raise InvalidRequest(f"{which} of {today!r}; send one of them", field=name)
+        renamed[today], sent[today] = value, name
     return renamed

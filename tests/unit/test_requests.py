@@ -107,6 +107,49 @@ def test_an_older_name_beside_todays_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    "both",
+    [
+        {"voice": "anna", "voice_name": "ben"},
+        {"voice_name": "ben", "voice": "anna"},
+        {"voice_name": "a", "local_voice": "b"},
+    ],
+)
+def test_two_names_of_one_field_are_told_apart(both: dict[str, str]) -> None:
+    """Whichever came first: the older one is called so, and today's is named."""
+    message = refused({"text": "Hello.", **both}).message
+
+    assert "'voice_name'" in message
+    assert "of 'voice'" in message
+    assert "'voice' is" not in message
+
+
+@pytest.mark.parametrize(("language", "read"), [("EN", "en"), ("En", "en"), ("PT-BR", "pt-BR"), ("pt-BR", "pt-BR")])
+def test_a_language_is_read_in_any_case(language: str, read: str) -> None:
+    """Codes have none."""
+    request = parse({**SPEAK, "language": language}, LIMITS)
+
+    assert isinstance(request, Generate)
+    assert request.language == read
+
+
+def test_a_language_that_is_none_is_refused_in_words() -> None:
+    """With an example, not with the pattern."""
+    message = refused({**SPEAK, "language": "Portuguese"}).message
+
+    assert "'pt'" in message
+    assert "^" not in message
+
+
+@pytest.mark.parametrize("raw", [{"action": "upload", "voice": "a"}, {"action": "delete"}])
+def test_a_rule_over_several_fields_reads_as_a_sentence(raw: dict[str, str]) -> None:
+    """It is about no field: nothing is put before it."""
+    error = refused(raw)
+
+    assert error.message.startswith("send ")
+    assert error.details["field"] == "input"
+
+
+@pytest.mark.parametrize(
     ("field", "value"),
     [
         ("nfe_step", 0), ("nfe_step", 65), ("nfe_step", True), ("nfe_step", 8.5), ("nfe_step", "32"), ("temperature", 0), ("top_k", 0), ("top_k", 1.5), ("profile", "f5tts_ultra_natural"),
