@@ -28,6 +28,7 @@ from cloning.fields import Limits
 from cloning.log import configure
 from cloning.names import public_name
 from cloning.ports import Clock
+from cloning.problems import of_settings
 from cloning.replies import Reply
 from cloning.requests import parse
 from cloning.service import Call, Service
@@ -144,8 +145,7 @@ def main() -> None:
     try:
         settings = Settings()
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors()]
-        sys.exit(f"settings are invalid, nothing was started: {'; '.join(problems)}")
+        sys.exit(f"settings are invalid, nothing was started: {of_settings(error)}")
     configure(settings.log_level)
     with TemporaryDirectory(prefix="voices-") as scratch, ExitStack() as until_the_end:
         service = build(settings, SystemClock(), Path(scratch))

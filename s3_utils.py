@@ -32,7 +32,7 @@ MIB = 1 << 20
 _PAUSES_S = (0.1, 0.4, 1.6)
 
 
-def s3_client(settings: Settings, *, attempts: int = 5, connections: int = 32) -> "S3Client":
+def s3_client(settings: Settings, *, attempts: int = 5) -> "S3Client":
     """
     A boto3 client that says all it relies on; `attempts` counts the first one. Credentials that are not set are boto3's to find.
 
@@ -51,7 +51,7 @@ def s3_client(settings: Settings, *, attempts: int = 5, connections: int = 32) -
         retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=10,
         read_timeout=60,
-        max_pool_connections=connections,
+        max_pool_connections=32,
     )
     names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
     secrets = {name: secret.get_secret_value() for name in names if (secret := getattr(settings, name))}

@@ -179,7 +179,7 @@ class LateJobs:
                     tasks.append(asyncio.create_task(self._do(session, lying[job_id])))
                 seen = set(lying)
                 await asyncio.sleep(_LOOK_S)
-            # One that is handed back is a CancelledError: nothing is posted, the others go on.
+            # One that is handed back is a CancelledError: nothing is posted, the others go on. Anything else `_do` has told.
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def _lying(self) -> dict[str, dict[str, Any]]:
@@ -194,6 +194,8 @@ class LateJobs:
         log.info("worker.late_job", extra={"job": job["id"]})
         try:
             await handle_job(session, self._config, job | {_MARK: True})
+        except Exception:  # the other late jobs go on
+            log.exception("worker.late_job_failed", extra={"job": job["id"]})
         finally:
             with suppress(RuntimeError):  # the SDK's own thread changed the list meanwhile
                 JobsProgress().remove(job)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.machine import Meter, say
+from cloning.turns import Span, covered
 
 FEW, MANY = 8, 16  # what differs between them is steps alone: text, tables and vocoder cancel out
 _ROUNDS = 3
@@ -14,8 +15,6 @@ _SHOWN = 10
 _NO_WORK = ("Context Sync", "Stream Sync", "Event Sync", "Stream Wait")  # shown on the GPU's side by some versions
 _COPIES = ("Memcpy", "Memset")
 _LAUNCHES = ("cudaLaunch", "cuLaunch", "cudaGraphLaunch")
-
-Span = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -85,18 +84,9 @@ def trace_of(spans: Iterable[tuple[str, Span]], calls: Iterable[str]) -> Trace:
         copies=copies,
         launches=sum(name.startswith(_LAUNCHES) for name in calls),
         waits=sum("Synchronize" in name for name in calls),
-        busy_s=busy_seconds(span for _, span in spans),
+        busy_s=covered(span for _, span in spans),
         by_kernel=by_kernel,
     )
-
-
-def busy_seconds(spans: Iterable[Span]) -> float:
-    """How long at least one of them is going on."""
-    busy, until = 0.0, float("-inf")
-    for begun, ended in sorted(spans):
-        busy += max(0.0, ended - max(begun, until))
-        until = max(until, ended)
-    return busy
 
 
 def _seconds(act: Callable[[], object], meter: Meter) -> float:

@@ -208,13 +208,6 @@ def to_pcm16(samples: Samples) -> Pcm16:
     return np.round(np.clip(samples, -1, 1) * 32767).astype(np.int16)
 
 
-def encode(samples: Samples, sample_rate: int, audio_format: str) -> bytes:
-    """A whole file of speech. Raises ValueError for samples that are not finite: they would become noise in silence."""
-    if not np.isfinite(samples).all():
-        raise ValueError("samples are not finite")
-    return encode_pcm16(to_pcm16(samples), sample_rate, audio_format)
-
-
 def encode_pcm16(pcm: Pcm16, sample_rate: int, audio_format: str) -> bytes:
     """A whole file of 16-bit mono samples."""
     import soundfile

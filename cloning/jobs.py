@@ -33,8 +33,6 @@ class Finished:
 class Busy:
     """Somebody else works on the job."""
 
-    job: Job
-
 
 class JobStore:
     """Jobs by id. Every method may raise StorageUnavailable or StorageMisconfigured."""
@@ -93,7 +91,7 @@ class JobStore:
         if job.status.is_final:
             return Finished(job)
         if not job.is_interrupted(self.clock.now()):
-            return Busy(job)
+            return Busy()
         mine = self.leased(job.taken_over(self._worker, self.clock.now()), owner, None)
         try:
             return Claim(self, mine, self.replace(mine, etag))

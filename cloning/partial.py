@@ -9,14 +9,13 @@ What must be had is checked by its sha256 in any case.
 """
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from threading import Lock
@@ -24,6 +23,7 @@ from typing import Any, BinaryIO
 from uuid import uuid4
 
 from cloning.bulk import STEP
+from cloning.locks import locked
 from cloning.ports import DigestMismatch, Progress
 
 UNFINISHED = ".part"
@@ -159,53 +159,43 @@ def resumable(path: Path) -> Iterator[Arrival]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path.parent)
-    arrival, descriptor = _claim(path)
-    try:
-        yield arrival
-        os.fsync(descriptor)
-        arrival.journal.unlink(missing_ok=True)  # before the data leave their name, see `remove`
-        arrival.data.replace(path)
-    except (OSError, DigestMismatch):
-        arrival.remove()
-        raise
-    except BaseException:
-        if arrival.private or not arrival.is_begun:
+    with ExitStack() as stack:
+        arrival, descriptor = _claim(path, stack)
+        try:
+            yield arrival
+            os.fsync(descriptor)
+            arrival.journal.unlink(missing_ok=True)  # before the data leave their name, see `remove`
+            arrival.data.replace(path)
+        except (OSError, DigestMismatch):
             arrival.remove()
-        raise
-    finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough: a forked child may hold the file open
-        os.close(descriptor)
+            raise
+        except BaseException:
+            if arrival.private or not arrival.is_begun:
+                arrival.remove()
+            raise
 
 
-def _claim(path: Path) -> tuple[Arrival, int]:
-    """The arrival that earlier attempts worked on, locked; a private one if another process is at it."""
+def _claim(path: Path, stack: ExitStack) -> tuple[Arrival, int]:
+    """The arrival that earlier attempts worked on, locked until the stack's end; a private one if another process is at it."""
     name = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]
     arrival = Arrival(path, name)
     while True:
-        descriptor = os.open(arrival.data, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            descriptor = stack.enter_context(locked(arrival.data, wait=False))
         except BlockingIOError:
-            os.close(descriptor)
             arrival = Arrival(path, f"{name}-{uuid4().hex}", private=True)
             continue
         if _is_at(arrival.data, descriptor):
             return arrival, descriptor
-        os.close(descriptor)  # its holder finished in between, and it has another name now
+        stack.close()  # its holder finished in between, and it has another name now
 
 
 def _sweep(folder: Path) -> None:
     """Clear away private arrivals whose processes were killed: their locks died with them."""
     for data in folder.glob(f".{'?' * 32}-{'?' * 32}{UNFINISHED}"):
-        with suppress(OSError):
-            descriptor = os.open(data, os.O_RDWR)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _is_at(data, descriptor):
-                    Arrival(data, data.name.removeprefix(".").removesuffix(UNFINISHED)).remove()
-                fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough, see `resumable`
-            finally:
-                os.close(descriptor)
+        with suppress(OSError), locked(data, flags=os.O_RDWR, wait=False) as descriptor:
+            if _is_at(data, descriptor):
+                Arrival(data, data.name.removeprefix(".").removesuffix(UNFINISHED)).remove()
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

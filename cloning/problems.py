@@ -1,4 +1,4 @@
-"""What is wrong with a request, in words: which field, which value, what would do."""
+"""What is wrong with a request or with the settings, in words: which field, which value, what would do."""
 
 import difflib
 from collections.abc import Mapping
@@ -19,6 +19,11 @@ def explained(
     problems = [_problem(item["type"], item["loc"], item["msg"], fields, action, model) for item in found]
     field, message = problems[0]
     return InvalidRequest(message, field=field, problems=[text for _, text in problems])
+
+
+def of_settings(error: ValidationError) -> str:
+    """Each variable with what it must be, without its value."""
+    return "; ".join(f"{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
 
 
 def _problem(

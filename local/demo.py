@@ -11,16 +11,19 @@ import shutil
 import time
 import urllib.request
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+from cloning.clock import SystemClock
+from cloning.ports import Clock
 from engines.tiny import make_checkpoint
+from local.job import FINAL, Rules
 from local.whisper import make_whisper
-from local.worker import local_endpoint
+from local.worker import WorkerProcess, local_endpoint
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (
@@ -30,7 +33,7 @@ TEXT = (
     "another one would have taken the job over."
 )
 HUB = "https://huggingface.co"
-_PATIENCE_S = 900
+_PATIENCE_S = 1800.0  # without news of a job: 3 GB of weights may have to come over a slow line first
 
 
 @dataclass(frozen=True)
@@ -68,19 +71,29 @@ def hub_answers() -> bool:
 
 
 class Demo:
-    """One run; `say` is where a person reads along."""
+    """
+    One run; `say` is where a person reads along.
 
-    def __init__(self, client: Any, out: Path) -> None:
+    Raises SystemExit, with where the worker's log is, if a job fails, if the worker ends before a job does, or if no news of one
+    come for `patience_s` seconds.
+    """
+
+    def __init__(
+        self, client: Any, worker: WorkerProcess, *, clock: Clock | None = None, patience_s: float = _PATIENCE_S
+    ) -> None:
         self._client = client
-        self._out = out
+        self._worker = worker
+        self._clock = clock or SystemClock()
+        self._patience_s = patience_s
+        self._news_at = self._clock.monotonic()
         self.replies: dict[str, dict[str, Any]] = {}
 
     def ask(self, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send one job and wait for its reply."""
-        job = self._client.run({"input": dict(request)})
-        while (status := job.status()) not in ("COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"):
-            time.sleep(0.2)
-        return self.show(name, request, job.output(), status)
+        job = self._send(request)
+        for _ in self._looks(job, every_s=0.2):
+            pass
+        return self.show(name, request, job.output(), job.status())
 
     def show(self, name: str, request: Mapping[str, Any], reply: Any, status: str) -> dict[str, Any]:
         """Print a reply, long values cut, and keep it for the report."""
@@ -88,7 +101,7 @@ class Demo:
         say(f"   request: {json.dumps(_short(dict(request)))}")
         say(json.dumps(_short(reply), indent=2))
         if status != "COMPLETED" or not isinstance(reply, dict):
-            raise SystemExit(f"{name} ended as {status}; the worker's log is in {self._out / 'worker.log'}")
+            raise self._given_up(f"{name} ended as {status}")
         self.replies[name] = reply
         return reply
 
@@ -114,7 +127,7 @@ class Demo:
             "nfe_step": nfe_step,
             "job_id": "demo-1",
         }
-        job = self._client.run({"input": speak})
+        job = self._send(speak)
         self.follow(job)
         self.show("generate", speak, job.output(), job.status())
         result = self.ask("result", {"action": "result", "job_id": "demo-1"})
@@ -124,14 +137,34 @@ class Demo:
     def follow(self, job: Any) -> None:
         """Ask for the job's status beside it, until it ends."""
         seen = ""
-        while job.status() not in ("COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"):
-            reply = self._client.run_sync({"input": {"action": "status", "job_id": "demo-1"}})
+        for _ in self._looks(job, every_s=0.5):
+            asked = self._client.run({"input": {"action": "status", "job_id": "demo-1"}})
+            for _ in self._looks(asked, every_s=0.1):
+                pass
+            reply = asked.output()
             told = f"{reply.get('status')} {reply.get('progress')}" if reply else ""
             if told and told != seen and "JOB_NOT_FOUND" not in str(reply):
                 self.replies["status"] = reply
                 say(f"   status: {told}")
                 seen = told
-            time.sleep(0.5)
+                self._news_at = self._clock.monotonic()
+
+    def _send(self, request: Mapping[str, Any]) -> Any:
+        self._news_at = self._clock.monotonic()
+        return self._client.run({"input": dict(request)})
+
+    def _looks(self, job: Any, *, every_s: float) -> Iterator[None]:
+        """One at once and one every so many seconds, as long as the job goes on."""
+        while job.status() not in FINAL:
+            if self._worker.returncode is not None:
+                raise self._given_up(f"the worker ended with exit status {self._worker.returncode}, before its job did")
+            if self._clock.monotonic() - self._news_at > self._patience_s:
+                raise self._given_up(f"no news of job {job.job_id} for {self._patience_s:g} s")
+            yield
+            self._clock.sleep(every_s)
+
+    def _given_up(self, why: str) -> SystemExit:
+        return SystemExit(f"{why}; the worker's log is in {self._worker.log}")
 
 
 def say(line: str) -> None:
@@ -180,11 +213,10 @@ def run_demo(out: Path, *, small: bool) -> Path:
         "HF_HOME": str(cache / "hub"),
     }
     with (
-        local_endpoint() as endpoint,
-        endpoint.worker(ROOT / "handler.py", log=out / "worker.log", cwd=ROOT, extra=worker_settings),
+        local_endpoint(rules=Rules(execution_timeout_s=_PATIENCE_S)) as endpoint,
+        endpoint.worker(ROOT / "handler.py", log=out / "worker.log", cwd=ROOT, extra=worker_settings) as worker,
     ):
-        demo = Demo(endpoint.client(), out)
-        result = demo.run(models.nfe_step)
+        result = Demo(endpoint.client(), worker).run(models.nfe_step)
     speech = out / "speech.wav"
     shutil.copy(unquote(urlparse(result["audio_url"]).path), speech)
     write_report(out, models, result, time.monotonic() - begun)

@@ -9,11 +9,10 @@ microsecond or finer. Bytes are synced to the disk before they get their name; i
 # ruff: noqa: ARG002 - a folder keeps no media types, and its URLs do not expire
 
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -23,6 +22,7 @@ from uuid import uuid4
 
 from cloning.bulk import copy, sha256_of
 from cloning.errors import Conflict, StorageMisconfigured, StorageUnavailable
+from cloning.locks import locked
 from cloning.object_keys import check_key, is_key
 from cloning.ports import AlreadyExists, Changed, DigestMismatch, NoSuchObject, ObjectInfo, Progress, StoredObject
 from cloning.transfer import arriving
@@ -142,15 +142,9 @@ class FolderStore:
         finally:
             temporary.unlink(missing_ok=True)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> AbstractContextManager[int]:
         """One writer at a time, among all threads and processes; readers never wait."""
-        with (self._hidden / "lock").open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                fcntl.flock(file, fcntl.LOCK_UN)  # closing is not enough: a forked child may hold the file open
+        return locked(self._hidden / "lock")
 
     def _place(self, temporary: Path, target: Path) -> str:
         """Give the finished file its name, under the lock, and a time later than the version before, whatever the clock says."""

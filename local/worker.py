@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -29,14 +29,14 @@ from local.server import Api, Limits, serving
 
 
 def worker_environment(
-    base_url: str, endpoint_id: str, worker_id: str, *, home: Path, api_key: str = "local", ping_interval_s: int = 1
+    base_url: str, endpoint_id: str, worker_id: str, *, home: Path, api_key: str = "local"
 ) -> dict[str, str]:
     """
     The variables that lead runpod's worker loop to a local endpoint; `base_url` ends in /v2.
 
     The SDK fills in `$ID` and `$RUNPOD_POD_ID`, and adds `&name=value` to the query, which must therefore be there.
-    `home` should be an empty folder: a key in ~/.runpod/config.toml would win over `api_key`. Without a key, or with an
-    interval under 1 s, the SDK can't ping.
+    `home` should be an empty folder: a key in ~/.runpod/config.toml would win over `api_key`. Without a key the SDK can't
+    ping, nor with an interval under a second.
     """
     root, query = f"{base_url}/{endpoint_id}", "?gpu=local"
     return {
@@ -44,7 +44,7 @@ def worker_environment(
         "RUNPOD_WEBHOOK_POST_OUTPUT": f"{root}/job-done/$RUNPOD_POD_ID/$ID{query}",
         "RUNPOD_WEBHOOK_POST_STREAM": f"{root}/job-stream/$RUNPOD_POD_ID/$ID{query}",
         "RUNPOD_WEBHOOK_PING": f"{root}/ping/$RUNPOD_POD_ID",
-        "RUNPOD_PING_INTERVAL": str(ping_interval_s * 1000),
+        "RUNPOD_PING_INTERVAL": "1000",
         "RUNPOD_AI_API_KEY": api_key,
         "RUNPOD_POD_ID": worker_id,
         "RUNPOD_ENDPOINT_ID": "",  # by it a worker knows that it is on RunPod itself; a client's shell may have it
@@ -69,12 +69,11 @@ class WorkerProcess:
         environment: Mapping[str, str],
         log: Path,
         cwd: Path | None = None,
-        arguments: Sequence[str] = (),
     ) -> None:
         self.log = log
         with log.open("ab") as sink:
             self._process = subprocess.Popen(  # noqa: S603 - the caller's own script, without a shell
-                [sys.executable, "-u", str(script.resolve()), *arguments],
+                [sys.executable, "-u", str(script.resolve())],
                 cwd=cwd,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
@@ -150,19 +149,12 @@ class LocalEndpoint:
         self._resources.callback(client.rp_client.rp_session.close)
         return client
 
-    def environment(self, worker_id: str, *, ping_interval_s: int = 1) -> dict[str, str]:
+    def environment(self, worker_id: str) -> dict[str, str]:
         """`worker_environment` for this endpoint, with a fresh home that goes away with the endpoint."""
         home = self._resources.enter_context(
             tempfile.TemporaryDirectory(prefix="worker-home-", ignore_cleanup_errors=True)
         )
-        return worker_environment(
-            self.url,
-            self.endpoint_id,
-            worker_id,
-            home=Path(home),
-            api_key=self.api_key,
-            ping_interval_s=ping_interval_s,
-        )
+        return worker_environment(self.url, self.endpoint_id, worker_id, home=Path(home), api_key=self.api_key)
 
     def worker(
         self,
@@ -172,31 +164,23 @@ class LocalEndpoint:
         worker_id: str = "worker-1",
         cwd: Path | None = None,
         extra: Mapping[str, str] | None = None,
-        base: Mapping[str, str] = os.environ,
     ) -> WorkerProcess:
-        """Start a worker of this endpoint: its environment is `base`, then the endpoint's variables, then `extra`."""
-        environment = {**base, **self.environment(worker_id), **(extra or {})}
+        """Start a worker of this endpoint: its environment is ours, then the endpoint's variables, then `extra`."""
+        environment = {**os.environ, **self.environment(worker_id), **(extra or {})}
         return WorkerProcess(script, environment=environment, log=log, cwd=cwd)
 
 
 @contextmanager
 def local_endpoint(
-    *,
-    endpoint_id: str = "local",
-    api_key: str = "local",
-    port: int = 0,
-    poll_s: float = 1.0,
-    rules: Rules | None = None,
-    limits: Limits | None = None,
+    *, poll_s: float = 1.0, rules: Rules | None = None, limits: Limits | None = None
 ) -> Iterator[LocalEndpoint]:
-    """An endpoint on 127.0.0.1, served by a thread until the block ends. Raises OSError for a taken port."""
+    """An endpoint on a free port of 127.0.0.1, served by a thread until the block ends. Raises OSError."""
+    endpoint_id = api_key = "local"
     queue = new_queue(rules)
     api = Api(queue, endpoint_id=endpoint_id, api_key=api_key, limits=limits, poll_s=poll_s)
     started: Future[int] = Future()
     stop = threading.Event()
-    thread = threading.Thread(
-        target=_serve_in_thread, args=(api, port, started, stop), name="local-endpoint", daemon=True
-    )
+    thread = threading.Thread(target=_serve_in_thread, args=(api, started, stop), name="local-endpoint", daemon=True)
     thread.start()
     try:
         url = f"http://127.0.0.1:{started.result()}/v2"
@@ -212,9 +196,9 @@ def new_queue(rules: Rules | None = None) -> Queue:
     return Queue(clock=time.monotonic, new_id=lambda: str(uuid.uuid4()), rules=rules)
 
 
-def _serve_in_thread(api: Api, port: int, started: Future[int], stop: threading.Event) -> None:
+def _serve_in_thread(api: Api, started: Future[int], stop: threading.Event) -> None:
     async def serve() -> None:
-        async with serving(api.application(), port=port) as bound:
+        async with serving(api.application()) as bound:
             started.set_result(bound)
             await asyncio.to_thread(stop.wait)
 

@@ -27,6 +27,7 @@ from pydantic import ValidationError
 
 from cloning.errors import CheckpointUnusable, InvalidRequest, ServiceError
 from cloning.ports import ObjectStore, Progress
+from cloning.problems import of_settings
 from cloning.settings import Settings
 from model_cache import record as records
 from model_cache.catalog import CARD
@@ -257,8 +258,7 @@ def main(words: list[str] | None = None) -> int:
     except ServiceError as error:
         code, report = _code_of(error), {"error": error.code, "reason": error.message}
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors()]
-        code, report = USAGE, {"error": "SETTINGS", "reason": "; ".join(problems)}
+        code, report = USAGE, {"error": "SETTINGS", "reason": of_settings(error)}
     except OSError as error:
         code, report = AGAIN, {"error": "DISK", "reason": f"{error.filename}: {error.strerror}"}
     if arguments.json:

@@ -5,15 +5,16 @@ A killed process leaves its hidden folder; the next one that makes something the
 with its process, tells; on another machine of a shared volume it may not, so a machine clears only what has its own name.
 """
 
-import fcntl
 import os
 import re
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
+
+from cloning.locks import locked
 
 
 def this_machine() -> str:
@@ -30,15 +31,14 @@ def appearing(out: Path) -> Iterator[Path]:
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     owner = os.getpid()
-    folder, lock = _workplace(out.parent)
-    try:
-        yield folder / out.name
-        _give_name(folder / out.name, out)
-    finally:
-        if os.getpid() == owner:  # a forked child that leaves this way takes nothing from its parent
-            shutil.rmtree(folder, ignore_errors=True)
-            _unlock(lock)
-        os.close(lock)
+    with ExitStack() as stack:
+        folder = _workplace(out.parent, stack)
+        try:
+            yield folder / out.name
+            _give_name(folder / out.name, out)
+        finally:
+            if os.getpid() == owner:  # a forked child that leaves this way takes nothing from its parent
+                shutil.rmtree(folder, ignore_errors=True)
     sync(out.parent)
 
 
@@ -51,46 +51,28 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _workplace(parent: Path) -> tuple[Path, int]:
-    """A new hidden folder, locked; those of the dead are gone."""
+def _workplace(parent: Path, stack: ExitStack) -> Path:
+    """A new hidden folder, locked until the stack's end; those of the dead are gone."""
     prefix = f".repair-{this_machine()}-"
-    with _locked(parent):  # nobody clears away a folder that was made and is not locked yet
+    with _locked_if_possible(parent):  # nobody clears away a folder that was made and is not locked yet
         for old in parent.glob(f"{prefix}*"):
             _clear_if_dead(old)
         folder = Path(mkdtemp(dir=parent, prefix=prefix))
-        descriptor = os.open(folder, os.O_RDONLY)
-        with suppress(OSError):  # no lock is to be had: then nobody clears it away
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return folder, descriptor
+        stack.enter_context(_locked_if_possible(folder))  # where no lock is to be had nobody clears it away
+    return folder
 
 
 def _clear_if_dead(folder: Path) -> None:
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
-            _unlock(descriptor)
-        finally:
-            os.close(descriptor)
+    with suppress(OSError), locked(folder, flags=os.O_RDONLY, wait=False):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+def _locked_if_possible(folder: Path) -> Iterator[None]:
+    with ExitStack() as stack:
+        with suppress(OSError):  # no lock is to be had
+            stack.enter_context(locked(folder, flags=os.O_RDONLY))
         yield
-    finally:
-        _unlock(descriptor)
-        os.close(descriptor)
-
-
-def _unlock(descriptor: int) -> None:
-    """Of a lock that this process has taken. Closing is not enough: a forked child may hold the file open."""
-    with suppress(OSError):  # no lock was to be had
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def _give_name(new: Path, out: Path) -> None:

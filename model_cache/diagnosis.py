@@ -7,6 +7,7 @@ from typing import Any, Literal
 from model_cache.contents import WEIGHT_TYPES, Shapes, Tensor
 
 Verdict = Literal["ready", "repairable", "refused"]
+_SHOWN = 3  # of the names that a sentence counts
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,11 @@ def differences(
     ]
 
 
-def listed(what: str, names: Iterable[str], *, shown: int = 3) -> Iterator[str]:
+def listed(what: str, names: Iterable[str]) -> Iterator[str]:
     """One sentence that names the first few; none for no names."""
     if names := sorted(names):
-        rest = f" and {len(names) - shown} more" if len(names) > shown else ""
-        yield f"{what}: {', '.join(name[:200] for name in names[:shown])}{rest}"
+        rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        yield f"{what}: {', '.join(name[:200] for name in names[:_SHOWN])}{rest}"
 
 
 def counted(names: Collection[str], what: str) -> str:

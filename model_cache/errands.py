@@ -47,12 +47,6 @@ class Errands:
                 self._thread = threading.Thread(target=self._run, name="errands")
                 self._thread.start()
 
-    def finish(self) -> None:
-        """Do what waits, and wait for it."""
-        self.begin()
-        if thread := self._thread:
-            thread.join()
-
     def _run(self) -> None:
         while work := self._next():
             try:

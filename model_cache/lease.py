@@ -4,8 +4,10 @@ import fcntl
 import os
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+from cloning.locks import let_go, locked
 
 
 class Lease:
@@ -28,16 +30,13 @@ class Lease:
 @contextmanager
 def alone(folder: Path) -> Iterator[bool]:
     """Whether nobody uses the copy; while this is open, nobody begins to."""
-    descriptor = os.open(lock_of(folder), os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        free = True
-    except BlockingIOError:
-        free = False
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(lock_of(folder), wait=False))
+            free = True
+        except BlockingIOError:
+            free = False
         yield free
-    finally:
-        _unlock(descriptor, os.getpid())
 
 
 def last_used(folder: Path) -> float:
@@ -68,9 +67,5 @@ def _locked(path: Path) -> int | None:
 
 
 def _unlock(descriptor: int | None, owner: int) -> None:
-    """By the process that locked: a forked child shares the lock, and must not take it from its parent."""
-    if descriptor is None:
-        return
-    if os.getpid() == owner:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough: a forked child may hold the file open
-    os.close(descriptor)
+    if descriptor is not None:
+        let_go(descriptor, owner)

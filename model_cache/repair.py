@@ -23,7 +23,7 @@ from model_cache.tensorcopy import becomes_half
 from model_cache.tensorfile import rename_in_place
 from model_cache.writing import Options, Written, rename_into, write_safetensors, write_torch
 
-How = Literal["nothing", "in-place-rename", "compacting-copy", "converted"]
+How = Literal["nothing", "renamed-copy", "compacting-copy", "converted"]
 
 
 @dataclass(frozen=True)
@@ -70,20 +70,21 @@ def repair(
     return Repaired(how, written.size, written.sha256)
 
 
-def rename_private(path: Path, inspection: Inspection) -> Repaired | None:
+def rename_private(path: Path, inspection: Inspection) -> None:
     """
-    Repair the caller's own file by writing its header anew, in about a millisecond whatever its size; None if names don't suffice.
+    Repair the caller's own file by writing its header anew, in about a millisecond whatever its size.
 
     A crash in the middle leaves the file unreadable: it must be one that nobody else knows yet. Its sha256 is another one then.
+    Raises ValueError if other names are not what the file needs, CheckpointUnusable if it changed since `inspection`.
     """
-    if inspection.verdict != "repairable" or not names_suffice(inspection) or inspection.contents is None:
-        return None
+    contents = inspection.contents
+    if contents is None or inspection.verdict != "repairable" or not names_suffice(inspection):
+        raise ValueError(f"other names in its header are not what {path.name} needs: see `names_suffice`")
     _expect_repairable(path, inspection)
-    old = {tensor: name for name, tensor in inspection.contents.dicts[()].items()}
+    old = {tensor: name for name, tensor in contents.dicts[()].items()}
     renames = {old[tensor]: name for name, tensor in inspection.kept.items()}
     changed = {before: after for before, after in renames.items() if before != after}
-    rename_in_place(path, changed, header_of(inspection.contents))
-    return Repaired("in-place-rename", inspection.contents.size - sum(t.size for t in old), None)
+    rename_in_place(path, changed, header_of(contents))
 
 
 def expect_loadable(model: Path, checkpoint: Checkpoint, vocab: Path | None) -> None:
@@ -143,7 +144,7 @@ def _write(source: Path, new: Path, inspection: Inspection, options: Options) ->
     if inspection.output == "torch":
         return "converted", write_torch(source, new, inspection.kept, inspection.config, options)
     if names_suffice(inspection, half=options.half):
-        return "in-place-rename", rename_into(source, new, inspection.kept, options)
+        return "renamed-copy", rename_into(source, new, inspection.kept, options)
     written = write_safetensors(source, new, inspection.kept, options)
     converted = options.half or contents is None or contents.kind == "torch"
     return "converted" if converted else "compacting-copy", written

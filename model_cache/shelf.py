@@ -12,7 +12,6 @@ The loadable copies of one checkpoint on this disk.
 A copy's digest is over all of its files and their origins, so a copy is never replaced by another one while somebody uses it.
 """
 
-import fcntl
 import shutil
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 from cloning.errors import CheckpointUnusable
+from cloning.locks import locked
 from cloning.partial import UNFINISHED
 from cloning.ports import DigestMismatch, NoSuchObject
 from model_cache import record as records
@@ -67,14 +67,10 @@ class Shelf:
         """Clear away what dead writers left, and what came in under these digests, unless a writer is at work."""
         if next(self._folder.glob(".*"), None) is None:
             return
-        with suppress(OSError), self._lock.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            try:
-                self._sweep()
-                for digest in finished:
-                    shutil.rmtree(self._incoming(digest), ignore_errors=True)
-            finally:
-                fcntl.flock(file, fcntl.LOCK_UN)
+        with suppress(OSError), locked(self._lock, wait=False):
+            self._sweep()
+            for digest in finished:
+                shutil.rmtree(self._incoming(digest), ignore_errors=True)
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
@@ -153,12 +149,8 @@ class Shelf:
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
     lock.parent.mkdir(exist_ok=True)
-    with lock.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(file, fcntl.LOCK_UN)  # closing is not enough: a forked child may hold the file open
+    with locked(lock):
+        yield
 
 
 def copies_in(folder: Path) -> Iterator[tuple[Path, Record]]:

@@ -63,14 +63,13 @@ def read_header(path: Path) -> Header:
     return header
 
 
-def rename_in_place(path: Path, renames: Mapping[str, str], header: Header | None = None) -> None:
+def rename_in_place(path: Path, renames: Mapping[str, str], header: Header) -> None:
     """
     Give tensors other names by writing the header anew; no tensor moves. Tensors that `renames` doesn't name keep theirs.
 
-    `header` is the file's, if it is known. The file must be the caller's own: a crash in the middle leaves it unreadable. Raises ValueError if the new header is
-    longer than the old one, or two tensors would share a name; the file is unchanged then.
+    `header` is the file's. The file must be the caller's own: a crash in the middle leaves it unreadable. Raises ValueError if the
+    new header is longer than the old one, or two tensors would share a name; the file is unchanged then.
     """
-    header = header or read_header(path)
     tensors = {renames.get(name, name): info for name, info in header.tensors.items()}
     if len(tensors) < len(header.tensors):
         raise ValueError("two tensors would share a name")

@@ -1,14 +1,18 @@
-"""A real S3 server for all contract tests, an empty bucket for each, and the two stores under one name."""
+"""A real S3 server for all contract tests, an empty bucket for each, the two stores under one name, a checkpoint to change."""
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cloning.ports import ObjectStore
 from local.folder_store import FolderStore
+from model_cache.catalog import Checkpoint, find
 from s3_utils import S3Store, s3_client
+from tests.machines import HUB_URL
 from tests.servers import Server, moto
 
 NewBucket = Callable[[], str]
@@ -53,6 +57,18 @@ def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
         return FolderStore(tmp_path / "bucket")
     s3_store: S3Store = request.getfixturevalue("s3_store")
     return s3_store
+
+
+@pytest.fixture
+def folder(tiny_checkpoint: Path, tmp_path: Path) -> Path:
+    """A checkpoint folder of this test's own."""
+    return Path(shutil.copytree(tiny_checkpoint, tmp_path / "folder"))
+
+
+@pytest.fixture
+def on_hub(folder: Path) -> Checkpoint:
+    """The same checkpoint, as the catalogue would name it."""
+    return replace(find(str(folder)), source=HUB_URL, vocab=None, vocoder=None)
 
 
 def keys_of(store: ObjectStore, prefix: str = "", *, after: str = "") -> list[str]:

@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,7 +22,7 @@ from model_cache.lease import Lease, alone
 from model_cache.library import Library
 from model_cache.record import Dtype
 from model_cache.shelf import Shelf, staging_prefix
-from tests.machines import HUB_URL, CountingStore, Hub, files_under, kill, python, retrained, same_weights
+from tests.machines import CountingStore, Hub, files_under, kill, python, retrained, same_weights
 
 NAME = "tiny-random-0"
 HOLD = """
@@ -39,19 +38,8 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def folder(tiny_checkpoint: Path, tmp_path: Path) -> Path:
-    """A checkpoint folder of this test's own."""
-    return Path(shutil.copytree(tiny_checkpoint, tmp_path / "folder"))
-
-
-@pytest.fixture
 def bucket(tmp_path: Path) -> CountingStore:
     return CountingStore(tmp_path / "bucket")
-
-
-@pytest.fixture
-def on_hub(folder: Path) -> Checkpoint:
-    return replace(find(str(folder)), source=HUB_URL, vocab=None, vocoder=None)
 
 
 def put_into_bucket(folder: Path, bucket: FolderStore, name: str = "mine") -> Checkpoint:

@@ -25,25 +25,14 @@ from model_cache.published import Published
 from model_cache.record import Dtype
 from model_cache.shelf import Shelf
 from model_cache.watch import unwatched
-from tests.machines import HUB_URL, CountingStore, Hub
+from tests.machines import CountingStore, Hub
 
 NAME = "tiny-random-0"
 
 
 @pytest.fixture
-def folder(tiny_checkpoint: Path, tmp_path: Path) -> Path:
-    """A checkpoint folder of this test's own."""
-    return Path(shutil.copytree(tiny_checkpoint, tmp_path / "folder"))
-
-
-@pytest.fixture
 def bucket(tmp_path: Path) -> CountingStore:
     return CountingStore(tmp_path / "bucket")
-
-
-@pytest.fixture
-def on_hub(folder: Path) -> Checkpoint:
-    return replace(find(str(folder)), source=HUB_URL, vocab=None, vocoder=None)
 
 
 def with_note(folder: Path, note: str) -> Checkpoint:

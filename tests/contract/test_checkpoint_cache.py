@@ -39,12 +39,6 @@ class ReadOnlyStore(FolderStore):
 
 
 @pytest.fixture
-def folder(tiny_checkpoint: Path, tmp_path: Path) -> Path:
-    """A checkpoint folder of this test's own."""
-    return Path(shutil.copytree(tiny_checkpoint, tmp_path / "folder"))
-
-
-@pytest.fixture
 def hub(folder: Path) -> Hub:
     return Hub(folder / "model.safetensors")
 
@@ -53,12 +47,6 @@ def hub(folder: Path) -> Hub:
 def machine(store: FolderStore, tmp_path: Path, hub: Hub) -> Callable[[str], CheckpointCache]:
     """The cache of a machine by that machine's name; all share the bucket and the hub."""
     return lambda name: CheckpointCache(store, tmp_path / name, hub)
-
-
-@pytest.fixture
-def on_hub(folder: Path) -> Checkpoint:
-    """The same checkpoint, as the catalogue would name it."""
-    return replace(find(str(folder)), source=URL, vocab=None, vocoder=None)
 
 
 def folder_of(local: LocalCheckpoint) -> str:

@@ -85,7 +85,7 @@ REPAIRABLE: dict[str, tuple[str, str, Callable[[State, State], State], str, bool
         "model.safetensors",
         "ema-prefix",
         lambda t, _: under("ema.", t),
-        "in-place-rename",
+        "renamed-copy",
         True,
         "weights lose 'ema.'",
     ),
@@ -93,7 +93,7 @@ REPAIRABLE: dict[str, tuple[str, str, Callable[[State, State], State], str, bool
         "model.safetensors",
         "ema-prefix",
         lambda t, _: under("ema.", t) | scalars("ema."),
-        "in-place-rename",
+        "renamed-copy",
         True,
         "weights lose 'ema.'",
     ),
@@ -109,7 +109,7 @@ REPAIRABLE: dict[str, tuple[str, str, Callable[[State, State], State], str, bool
         "model.safetensors",
         "ema-object",
         lambda t, _: under("ema.ema_model.", t) | scalars("ema."),
-        "in-place-rename",
+        "renamed-copy",
         True,
         "weights lose 'ema.'",
     ),
@@ -117,7 +117,7 @@ REPAIRABLE: dict[str, tuple[str, str, Callable[[State, State], State], str, bool
         "model.safetensors",
         "ddp",
         lambda t, _: under("ema_model.module.", t) | scalars(),
-        "in-place-rename",
+        "renamed-copy",
         True,
         "weights lose 'module.'",
     ),
@@ -150,7 +150,7 @@ REPAIRABLE: dict[str, tuple[str, str, Callable[[State, State], State], str, bool
         "model.safetensors",
         "lightning",
         lambda t, _: under("model.", t),
-        "in-place-rename",
+        "renamed-copy",
         True,
         "lose 'model.'",
     ),
@@ -210,7 +210,7 @@ def test_row_16_safetensors_under_another_name(tmp_path: Path, truth: State) -> 
     found = inspect(path)
     done = repair(path, tmp_path / "out.safetensors")
 
-    assert (found.verdict, found.layout, done.how) == ("repairable", "misnamed-safetensors", "in-place-rename")
+    assert (found.verdict, found.layout, done.how) == ("repairable", "misnamed-safetensors", "renamed-copy")
     assert same(load_officially(tmp_path / "out.safetensors"), truth)
 
 

@@ -1,6 +1,5 @@
 """Publishing beside the work: nobody waits for it, it is done once, and a kill leaves it to the next one."""
 
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,12 +44,6 @@ class SlowStore(CountingStore):
 
 
 @pytest.fixture
-def folder(tiny_checkpoint: Path, tmp_path: Path) -> Path:
-    """A checkpoint folder of this test's own."""
-    return Path(shutil.copytree(tiny_checkpoint, tmp_path / "folder"))
-
-
-@pytest.fixture
 def bucket(tmp_path: Path) -> SlowStore:
     return SlowStore(tmp_path / "bucket")
 
@@ -61,7 +54,7 @@ def errands(bucket: SlowStore) -> Iterator[Errands]:
     made = Errands()
     yield made
     bucket.go_on.set()
-    made.finish()
+    errands_done()
 
 
 def test_nobody_waits_for_an_upload(folder: Path, bucket: SlowStore, errands: Errands, tmp_path: Path) -> None:
@@ -74,7 +67,7 @@ def test_nobody_waits_for_an_upload(folder: Path, bucket: SlowStore, errands: Er
     local.lease.release()
     assert evict(tmp_path / "a", 0) == []
     bucket.go_on.set()
-    errands.finish()
+    errands_done()
 
     assert CheckpointCache(bucket, tmp_path / "b").local(find(str(folder))).came_from == "bucket"
     assert len(evict(tmp_path / "a", 0)) == 1
@@ -91,8 +84,7 @@ def test_what_several_want_to_publish_is_sent_once(
     errands.begin()
     other.begin()
     bucket.go_on.set()
-    errands.finish()
-    other.finish()
+    errands_done()
 
     assert len(bucket.uploads) == len(set(bucket.uploads)) == 4
 
@@ -121,7 +113,8 @@ def test_work_that_fails_does_not_stop_what_follows(caplog: pytest.LogCaptureFix
 
     errands.add(fail)
     errands.add(done.set)
-    errands.finish()
+    errands.begin()
+    errands_done()
 
     assert done.is_set()
     assert "errand.failed" in caplog.messages
@@ -130,14 +123,15 @@ def test_work_that_fails_does_not_stop_what_follows(caplog: pytest.LogCaptureFix
 
 def test_work_that_needs_no_beginning_is_done_beside_its_asker() -> None:
     """At once, and in the order of asking."""
-    errands, go_on, done = Errands(), threading.Event(), list[int]()
+    errands, go_on, ended, done = Errands(), threading.Event(), threading.Event(), list[int]()
 
     errands.do(lambda: done.append(1) if go_on.wait(60) else None)
     errands.do(lambda: done.append(2))
+    errands.do(ended.set)
     before = list(done)
     go_on.set()
-    errands.finish()
 
+    assert ended.wait(60)
     assert (before, done) == ([], [1, 2])
 
 

@@ -85,7 +85,7 @@ if __name__ == "__main__":
 T = TypeVar("T")
 
 
-def eventually(ask: Callable[[], T | None], *, seconds: float = 20.0) -> T:
+def eventually(ask: Callable[[], T | None], *, seconds: float = 60.0) -> T:
     """The first answer that is not empty; fails after `seconds`."""
     end = time.monotonic() + seconds
     while not (answer := ask()):
@@ -304,7 +304,7 @@ def test_sigterm_lets_the_running_job_end_and_leaves_the_waiting_one(alone: Loca
 
         worker.terminate()
         (tmp_path / "release").touch()
-        status = worker.wait(20)
+        status = worker.wait(60)
 
     assert status == 0
     assert running.status() == "COMPLETED"
@@ -395,16 +395,16 @@ def test_what_the_command_line_says_is_enough_for_a_worker_and_a_client(tmp_path
     """`python -m local` prints the variables; a worker and a client in fresh processes need nothing else."""
     (tmp_path / "handler.py").write_text(HANDLER, "utf-8")
     code = (
-        "import runpod; runpod.api_key = 'local'; print(runpod.Endpoint('local').run_sync({'do': 'echo'}, timeout=30))"
+        "import runpod; runpod.api_key = 'local'; print(runpod.Endpoint('local').run_sync({'do': 'echo'}, timeout=120))"
     )
     command = [sys.executable, "-m", "local", "--port", "0", "--poll-s", "0.5"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
         try:
             environment = {**os.environ, **_exports(server)}
             with WorkerProcess(tmp_path / "handler.py", environment=environment, log=tmp_path / "log", cwd=tmp_path):
-                output = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True, timeout=60)
+                output = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True, timeout=180)
             server.terminate()
-            status = server.wait(10)
+            status = server.wait(60)
         finally:
             server.kill()
 

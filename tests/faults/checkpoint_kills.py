@@ -39,6 +39,7 @@ from model_cache.shelf import Shelf
 from model_cache.watch import unwatched
 from s3_utils import S3Store, s3_client
 from tests.conftest import ROOT
+from tests.machines import errands_done
 from tests.servers import Server, rclone
 
 NAME = "mine"
@@ -72,7 +73,8 @@ class Cloud:
         errands = Errands()
         cache = CheckpointCache(self.store, self.folder / machine, later=errands.add)
         found = cache.local(Library(self.store).find(NAME))
-        errands.finish()
+        errands.begin()
+        errands_done()
         return sha256_of(found.model_path)
 
     def prepare(self, phase: str, truth: Truth) -> None:

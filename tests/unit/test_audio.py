@@ -9,9 +9,13 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloning.audio import SAMPLE_RATE, check_and_make_canonical, decode, encode, make_canonical, measure
+from cloning.audio import SAMPLE_RATE, check_and_make_canonical, decode, encode_pcm16, make_canonical, measure, to_pcm16
 from cloning.errors import InvalidAudio
+from cloning.planning import Chunk
 from cloning.ports import Samples
+from cloning.synthesis import checked
+
+CHUNK = Chunk(index=3, text="words", seed=0, speed=1.0, fix_duration=None, seconds=1.0)
 
 
 def tone(seconds: float, *, level: float = 0.2, rate: int = SAMPLE_RATE) -> Samples:
@@ -53,7 +57,7 @@ def reason(data: bytes) -> str:
 @pytest.mark.parametrize("rate", [24_000, 48_000])
 def test_every_format_that_goes_out_comes_in(audio_format: str, rate: int) -> None:
     """WAV, FLAC, MP3 and Opus keep length and loudness, with no ffmpeg program."""
-    recording = decode(encode(tone(2.0, rate=rate), rate, audio_format))
+    recording = decode(encode_pcm16(to_pcm16(tone(2.0, rate=rate)), rate, audio_format))
 
     assert recording.duration == pytest.approx(2.0, abs=0.06)
     assert measure(recording).rms_dbfs == pytest.approx(-18.5, abs=1.5)
@@ -113,7 +117,7 @@ def test_unusable_audio_is_refused_with_what_was_measured(data: bytes, said: str
 
 def test_a_long_mp3_is_refused_though_it_is_small() -> None:
     """Compressed silence of ten minutes must not be unpacked whole."""
-    assert "lasts 600" in reason(encode(np.zeros(600 * 24_000, np.float32), 24_000, "mp3"))
+    assert "lasts 600" in reason(encode_pcm16(np.zeros(600 * 24_000, np.int16), 24_000, "mp3"))
 
 
 def test_a_long_m4a_is_refused_while_it_is_decoded() -> None:
@@ -149,14 +153,15 @@ def test_canonical_audio_is_its_own_canonical_form(gaps: list[float], seed: int)
     assert make_canonical(decode(canonical.wav)).wav == canonical.wav
 
 
-def test_samples_that_are_not_finite_are_never_encoded() -> None:
-    """NaN would become silence or noise that nobody asked for."""
-    with pytest.raises(ValueError, match="finite"):
-        encode(np.array([0.0, np.nan], np.float32), SAMPLE_RATE, "wav")
+@pytest.mark.parametrize("wave", [[0.5, np.nan], [0.5, np.inf], [0.0, 0.0]])
+def test_a_wave_that_is_not_finite_or_silent_never_becomes_a_chunk(wave: list[float]) -> None:
+    """NaN would be encoded as silence or noise that nobody asked for."""
+    with pytest.raises(ArithmeticError, match="chunk 3"):
+        checked(CHUNK, np.array(wave, np.float32))
 
 
 def test_loud_samples_are_limited_not_wrapped() -> None:
     """1.5 is full scale, not a click."""
-    recording = decode(encode(np.full(24_000, 1.5, np.float32), SAMPLE_RATE, "wav"))
+    recording = decode(encode_pcm16(to_pcm16(np.full(24_000, 1.5, np.float32)), SAMPLE_RATE, "wav"))
 
     assert recording.samples.min() > 0.99

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.crowds import ONE_BY_ONE, THREADS, arithmetic, throughput
 from benchmarks.paths import Seconds, distance, interleaved
-from benchmarks.profiles import busy_seconds, trace_of
+from benchmarks.profiles import trace_of
 from benchmarks.samplers import attempted
 from benchmarks.side_by_side import failed, tables
 
@@ -65,7 +65,9 @@ def test_rounds_take_everything_in_turn() -> None:
 
 def test_kernels_that_overlap_are_busy_once() -> None:
     """Two streams at once don't make a GPU busier than busy."""
-    assert busy_seconds([(0.0, 1.0), (0.5, 1.5), (0.6, 0.7), (3.0, 4.0)]) == 2.5
+    spans = [("gemm", (0.0, 1.0)), ("add", (0.5, 1.5)), ("add", (0.6, 0.7)), ("gemm", (3.0, 4.0))]
+
+    assert trace_of(spans, []).busy_s == 2.5
 
 
 def test_a_trace_tells_kernels_from_copies_and_launches_from_waits() -> None:

@@ -6,6 +6,8 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -207,22 +209,35 @@ def test_no_input_makes_an_error_too_long_to_post(service: Service, raw: dict[st
     assert len(json.dumps(reply)) < 25_000
 
 
+class Watched(Stopping):
+    """Shows the call in hand."""
+
+    call: Call | None = None
+
+    @contextmanager
+    def holding(self, call: Call) -> Iterator[None]:
+        self.call = call
+        with super().holding(call):
+            yield
+
+
 def test_a_job_handed_back_is_not_answered(service: Service, engine: ToneEngine, human_wav: bytes) -> None:
     """Once the worker hands back, a reply would end the job for RunPod's client; without one it is delivered again."""
     audio = base64.b64encode(human_wav).decode()
     answer(service, {"action": "upload", "voice": "anna", "audio": audio, "consent": True}, Call("u"))
-    stopping = Stopping(1, leave=lambda: None)
+    stopping = Watched(1, leave=lambda: None)
 
-    def slowly(_: str) -> None:
+    def until_told(_: str) -> None:
         stopping.begin()
-        time.sleep(0.01)
+        assert stopping.call is not None
+        assert stopping.call.stopped.wait(30)
 
-    engine.before_speaking = slowly
+    engine.before_speaking = until_told
     handler = make_handler(service, lambda *_: None, stopping)
 
     async def run() -> None:
         with pytest.raises(asyncio.CancelledError):
-            await handler({"id": "j", "input": {"text": "One. " * 4000, "voice": "anna"}})
+            await handler({"id": "j", "input": {"text": "One. " * 200, "voice": "anna"}})
 
     asyncio.run(run())
 

@@ -119,10 +119,16 @@ def test_a_cancelled_timer_stays_silent() -> None:
 
 def test_who_is_stopped_while_waiting_never_has_a_turn() -> None:
     """The queue moves on without it."""
-    release, done = threading.Event(), []
+    running, release, done = threading.Event(), threading.Event(), []
     owner = SingleOwner()
-    thread = threading.Thread(target=owner.run, args=(lambda: release.wait(30),))
+
+    def work() -> None:
+        running.set()
+        assert release.wait(30)
+
+    thread = threading.Thread(target=owner.run, args=(work,))
     thread.start()
+    assert running.wait(30)
     stopped = threading.Event()
     stopped.set()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloning import keys
-from cloning.audio import check_and_make_canonical, encode
+from cloning.audio import check_and_make_canonical, encode_pcm16, to_pcm16
 from cloning.errors import InvalidAudio, RecordDamaged, StorageUnavailable, VoiceExists, VoiceNotFound
 from cloning.voice import Listed, NewVoice, Voice
 from cloning.voices import VoiceLibrary
@@ -124,9 +124,8 @@ def test_a_transcript_of_replaced_audio_is_dropped(voices: VoiceLibrary) -> None
 def test_damaged_audio_is_never_used(voices: VoiceLibrary, store: FolderStore) -> None:
     """The digest in the record is checked on the way in."""
     voice = add(voices)
-    store.put(
-        keys.voice_audio("anna", voice.audio.sha256), encode(tone(2.0), 24_000, "wav")[:-10], content_type="audio/wav"
-    )
+    cut_short = encode_pcm16(to_pcm16(tone(2.0)), 24_000, "wav")[:-10]
+    store.put(keys.voice_audio("anna", voice.audio.sha256), cut_short, content_type="audio/wav")
 
     with pytest.raises(StorageUnavailable):
         voices.with_audio(voice)

@@ -1,0 +1,22 @@
+"""What a worker that is told to stop does with jobs that its SDK has taken and will not run."""
+
+import logging
+
+import pytest
+
+from stopping import LateJobs
+
+
+def test_a_late_job_that_breaks_is_told_and_let_go(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody waits for its outcome: without a line in the log a bug would never be seen. The next one is tried all the same."""
+    from runpod.serverless.modules.worker_state import JobsProgress
+
+    for job_id in ("late-1", "late-2"):
+        JobsProgress().add({"id": job_id, "input": {}})
+
+    with caplog.at_level(logging.ERROR, logger="stopping"):
+        LateJobs({}).finish()  # the SDK asks for the handler, and there is none
+
+    told = [(line.message, vars(line)["job"], line.exc_info and line.exc_info[0]) for line in caplog.records]
+    assert sorted(told) == [("worker.late_job_failed", job_id, KeyError) for job_id in ("late-1", "late-2")]
+    assert JobsProgress() == set()
