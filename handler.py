@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -146,9 +147,9 @@ def main() -> None:
     except ValidationError as error:
         sys.exit(f"settings are invalid, nothing was started: {of_settings(error)}")
     configure(settings.log_level)
-    with TemporaryDirectory(prefix="voices-") as scratch:
+    with TemporaryDirectory(prefix="voices-") as scratch, ExitStack() as until_the_end:
         service = build(settings, SystemClock(), Path(scratch))
-        service.conditions.probe_in_background()
+        until_the_end.enter_context(service.conditions.probed_in_background())
         store, checkpoint = type(service.store).__name__, public_name(settings.checkpoint_of(settings.engine))
         speaks = {"engine": settings.engine, "fallback": settings.fallback, "checkpoint": checkpoint}
         log.info("worker.started", extra={"worker": service.worker, "store": store, **speaks})

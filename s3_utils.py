@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 MIB = 1 << 20
 _PAUSES_S = (0.1, 0.4, 1.6)
-_CONNECTIONS = 32
 
 
 def s3_client(settings: Settings, *, attempts: int = 5) -> "S3Client":
@@ -52,7 +51,7 @@ def s3_client(settings: Settings, *, attempts: int = 5) -> "S3Client":
         retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=10,
         read_timeout=60,
-        max_pool_connections=_CONNECTIONS,
+        max_pool_connections=32,
     )
     names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
     secrets = {name: secret.get_secret_value() for name in names if (secret := getattr(settings, name))}

@@ -8,9 +8,11 @@ from cloning.errors import ConsentRequired, InvalidRequest, ServiceError, Storag
 from cloning.generation import run_to_the_end
 from cloning.hearing import transcribed
 from cloning.housekeeping import Housekeeping
+from cloning.keys import is_id
 from cloning.names import public_name
 from cloning.pace import is_plausible
 from cloning.ports import NoSuchObject
+from cloning.problems import shown
 from cloning.replies import Reply, listed_reply, result_reply, status_reply, voice_reply
 from cloning.requests import (
     AnyRequest,
@@ -27,7 +29,7 @@ from cloning.requests import (
 )
 from cloning.service import Call, Service
 from cloning.versions import versions
-from cloning.voice import NewVoice
+from cloning.voice import NewVoice, Voice
 from cloning.voices import read_audio
 
 NOT_SHARED = (
@@ -80,8 +82,20 @@ def upload(service: Service, request: Upload) -> Reply:
     new = NewVoice(request.voice, request.consent, request.language, request.transcript)
     voice = service.voices.add(new, canonical, measures, replace=request.replace)
     if request.transcribe_now:
-        voice, _ = service.on_gpu(lambda: transcribed(service, voice))
+        voice = _with_words(service, voice)
     return {**voice_reply(voice), "status": "STORED"}
+
+
+def _with_words(service: Service, voice: Voice) -> Voice:
+    """The voice, transcribed. A failure says that the voice is stored all the same, and which upload can change it."""
+    try:
+        return service.on_gpu(lambda: transcribed(service, voice))[0]
+    except ServiceError as error:
+        message = (
+            f"{error.message} (the voice {voice.voice!r} is stored, without a transcript: the same upload tries again, "
+            "one with another recording or with the transcript needs replace: true)"
+        )
+        raise type(error)(message, **{**error.details, "voice": voice.voice, "stored": True}) from error
 
 
 def _recording(service: Service, request: Upload) -> bytes:
@@ -101,6 +115,11 @@ def _recording(service: Service, request: Upload) -> bytes:
 
 def generate(service: Service, request: Generate, call: Call) -> Reply:
     """Speak; the reply is the finished job's."""
+    if request.job_id is None and not is_id(call.job_id):
+        raise InvalidRequest(
+            f"the delivery's id {shown(call.job_id)} can't name a job: send job_id, 1 to 64 letters, digits, '.', '_' or '-'",
+            field="job_id",
+        )
     _refuse_useless_url(service, request.delivery)
     return result_reply(service, run_to_the_end(service, request, call), request.delivery)
 

@@ -120,7 +120,7 @@ def _decode_with_av(data: bytes) -> Recording | None:
     try:
         with av.open(io.BytesIO(data), "r", options=_AV_OPTIONS) as container:
             stream = next((one for one in container.streams.audio), None)
-            if stream is None:
+            if stream is None or getattr(stream, "codec_context", None) is None:  # of a codec that FFmpeg doesn't know
                 return None
             _refuse_odd(stream.rate, stream.channels)
             resampler = av.AudioResampler(format="flt", layout="mono", rate=stream.rate)

@@ -8,7 +8,8 @@ before they write where the store doesn't.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from cloning import keys
@@ -18,6 +19,7 @@ from cloning.ports import AlreadyExists, Changed, ObjectStore
 log = logging.getLogger(__name__)
 
 _TRIES = 5
+_LONGEST_WAIT_S = 10.0
 Mode = Literal["honoured", "ignored", "unknown"]
 
 
@@ -30,9 +32,19 @@ class Conditions:
         self._lock = threading.Lock()
         self.mode: Mode = "unknown"
 
-    def probe_in_background(self) -> None:
-        """Find out beside whatever else the worker starts with."""
-        threading.Thread(target=self._probe_if_it_works, name="conditions", daemon=True).start()
+    @contextmanager
+    def probed_in_background(self) -> Iterator[None]:
+        """
+        Find out beside whatever the worker does in the block.
+
+        Its end waits for the outcome, for a while: a process that does one job and goes would leave the probe in the bucket.
+        """
+        thread = threading.Thread(target=self._probe_if_it_works, name="conditions", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join(_LONGEST_WAIT_S)
 
     def probe(self) -> Mode:
         """The mode, found out at the first call: five small requests. Raises what the store raises."""

@@ -45,6 +45,7 @@ class Choice:
         """What speaks, with which values, and the chunks that it is given."""
         return {
             **vars(self.facts),
+            "language": plan.language,
             "parameters": asdict(self.candidate.parameters),
             "chunks": [
                 {"seed": chunk.seed, "bytes": len(chunk.text.encode()), "speed": chunk.speed} for chunk in plan.chunks
@@ -140,7 +141,8 @@ def check_candidates(
 
     `of_voice` is the voice's language: XTTS speaks it where the request names none; F5-TTS takes the text as it comes, in any voice.
     A checkpoint that can't be used is no refusal while another engine may speak. Raises InvalidRequest or one of its kinds (a
-    licence that is not accepted, an unknown name), CheckpointUnusable, StorageUnavailable.
+    licence that is not accepted, an unknown name), CheckpointUnusable (also for a name of the deployment's that nobody knows),
+    StorageUnavailable.
     """
     failed: dict[EngineName, ServiceError] = {}
     for candidate in candidates:
@@ -153,8 +155,18 @@ def check_candidates(
             )
         except CheckpointUnusable as error:
             failed[candidate.engine] = error
+        except InvalidRequest as error:
+            if error.details.get("field") != "checkpoint" or candidate.checkpoint == request.checkpoint:
+                raise
+            raise _misconfigured(candidate, error) from error
     if len(failed) == len(candidates):
         raise _nobody_spoke(failed)
+
+
+def _misconfigured(candidate: Candidate, error: InvalidRequest) -> CheckpointUnusable:
+    """The caller didn't name the checkpoint: whoever runs the endpoint did."""
+    setting = "XTTS_CHECKPOINT" if candidate.engine == "xtts" else "CHECKPOINT"
+    return CheckpointUnusable(f"this deployment's {setting} can't be used: {error.message}", setting=setting)
 
 
 def first_usable(

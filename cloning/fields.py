@@ -1,5 +1,8 @@
 """The building blocks of requests: limits, ids, languages, texts, and the base that makes each of them frozen and strict."""
 
+import re
+import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -7,7 +10,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from cloning.encoding import decode_base64
 from cloning.errors import InvalidText
-from cloning.keys import is_id
+from cloning.keys import is_id, owner_of, voice_of
+from cloning.object_keys import is_key
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})?")
+_LONGEST_STATEMENT = 500
+_SHORTEST_STATEMENT_SIGNS = 4
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,13 @@ def _voice_id(value: object) -> object:
     if isinstance(value, str):
         value = value.strip()
         return value[:-4] if value.lower().endswith(".wav") else value
+    return value
+
+
+def _new_voice_id(value: str) -> str:
+    """What is listed as 'x.wav' could not be asked for: that is 'x'. (Only new names: an older one stays within reach.)"""
+    if value.lower().endswith(".wav"):
+        raise ValueError("should have one '.wav' at most")
     return value
 
 
@@ -67,9 +82,50 @@ def speech(value: str) -> str:
     return value.strip()
 
 
+def consent_statement(value: object) -> object:
+    """True or false, or a sentence: a word may be the "no" of a form that sends its answers as text."""
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or not 1 <= len(value) <= _LONGEST_STATEMENT or not _is_sentence(value):
+        raise ValueError(
+            f"should be true (no string), or a sentence of at least two words and at most {_LONGEST_STATEMENT} characters "
+            "on how the speaker agreed"
+        )
+    return value.strip()
+
+
+def _is_sentence(text: str) -> bool:
+    words = [word for word in text.split() if any(character.isalnum() for character in word)]
+    # Chinese, Japanese or Thai: letters without case, and no spaces.
+    signs = sum(unicodedata.category(character) == "Lo" for character in text)
+    return len(words) > 1 or signs >= _SHORTEST_STATEMENT_SIGNS
+
+
+def _language(value: str) -> str:
+    """'EN' is 'en'. (A region stays as it came: digests of requests hold it.)"""
+    code, dash, region = value.partition("-")
+    if not _LANGUAGE.fullmatch(value):
+        raise ValueError("should be a code of two or three letters ('en', 'pt'), with a region if need be ('pt-BR')")
+    return code.lower() + dash + region
+
+
+def _cursor(names_one: Callable[[str], object]) -> AfterValidator:
+    """A key at which a listing of this action can stop; empty: the beginning."""
+
+    def checked(value: str) -> str:
+        if value and not (is_key(value) and names_one(value)):
+            raise ValueError("should be the next_cursor of this action's reply before")
+        return value
+
+    return AfterValidator(checked)
+
+
 Id = Annotated[str, AfterValidator(_checked_id)]
 VoiceId = Annotated[str, BeforeValidator(_voice_id), AfterValidator(_checked_id)]
-Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
+VoicesCursor = Annotated[str, Field(max_length=1024), _cursor(voice_of)]
+ExpireCursor = Annotated[str, Field(max_length=1024), _cursor(owner_of)]
+NewVoiceId = Annotated[VoiceId, AfterValidator(_new_voice_id)]
+Language = Annotated[str, AfterValidator(_language), Field(json_schema_extra={"pattern": f"^{_LANGUAGE.pattern}$"})]
 
 
 class Request(BaseModel):

@@ -42,7 +42,7 @@ def transcribed(
     if not is_plausible(heard.text, recording.duration):
         raise TranscriptionFailed(
             f"{len(heard.text)} characters were heard in {recording.duration:.1f} s, which nobody can say; "
-            "upload the voice with its transcript, or another recording",
+            "upload the voice with replace: true and its transcript, or another recording",
         )
     return service.voices.with_transcript(voice, heard.text, heard.model), reason
 

@@ -8,6 +8,8 @@ reproduces a text whatever ran before or beside it.
 """
 
 import hashlib
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cloning.errors import InvalidRequest, InvalidText
@@ -20,11 +22,12 @@ SAMPLE_RATE = 24_000
 WINDOW_S = 22.0
 # 8192 positions of the text embedding's table are 87.4 s; a longer chunk fails inside the model.
 LONGEST_CHUNK_S = 80.0
-# The model stretches a chunk that has more characters than mel frames (93.75 a second).
+# Mel frames; the model stretches a chunk that has fewer of them than characters.
 FRAMES_PER_S = SAMPLE_RATE / HOP
 # Upstream speaks a chunk of fewer bytes at this speed, whatever was asked.
 _TINY_BYTES = 10
 _TINY_SPEED = 0.3
+_SHORTEST_SPEECH_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,11 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that will be spoken."""
+    """All that will be spoken; `language` where the engine is given one."""
 
     chunks: tuple[Chunk, ...]
     cross_fade_duration: float
+    language: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -57,7 +61,7 @@ def plan_speech(text: str, *, reference_text: str, reference_s: float, seed: int
     """
     The chunks of a text for a reference of `reference_s` seconds in which `reference_text` is said.
 
-    Raises InvalidText if a word is too long for the model, InvalidRequest if `fix_duration` leaves no time to speak.
+    Raises InvalidText if a word is too long for the model, InvalidRequest if `fix_duration` leaves no time to speak, or too much.
     """
     spoken = sealed(reference_text)
     budget = int(len(spoken.encode()) / reference_s * (WINDOW_S - reference_s) * parameters.speed)
@@ -105,12 +109,6 @@ def _chunk(
     size = len(text.encode())
     speed = _TINY_SPEED if size < _TINY_BYTES else parameters.speed
     seconds = size / rate / speed if fix_duration is None else fix_duration - reference_s
-    characters = len(text) + int(rate * reference_s)
-    if fix_duration is not None and characters > fix_duration * FRAMES_PER_S:
-        raise InvalidRequest(
-            f"fix_duration leaves {seconds:.2f} s for {len(text)} characters; the model needs "
-            f"{characters / FRAMES_PER_S - reference_s:.2f} s at least", field="fix_duration",
-        )  # fmt: skip
     if reference_s + seconds > LONGEST_CHUNK_S:
         raise InvalidText(
             f"a piece of {size} bytes without a place to split would last {seconds:.0f} s; the model takes "
@@ -125,7 +123,29 @@ def _fixed_durations(texts: list[str], reference_s: float, parameters: F5Paramet
     if parameters.fix_duration is None:
         return [None] * len(texts)
     refuse_short(parameters.fix_duration, reference_s)
-    speech_s = parameters.fix_duration - reference_s
-    speech_s += parameters.cross_fade_duration * (len(texts) - 1)
-    total = sum(len(text.encode()) for text in texts)
-    return [reference_s + speech_s * len(text.encode()) / total for text in texts]
+    sizes = [len(text.encode()) for text in texts]
+    overlaps = parameters.cross_fade_duration * (len(texts) - 1)
+    _refuse_out_of_bounds(parameters.fix_duration, sizes, reference_s, overlaps)
+    speech_s = parameters.fix_duration - reference_s + overlaps
+    return [reference_s + speech_s * size / sum(sizes) for size in sizes]
+
+
+def _refuse_out_of_bounds(fix_duration: float, sizes: list[int], reference_s: float, overlaps: float) -> None:
+    """Chunks of these sizes in bytes, spoken evenly: none beyond the model, none with less than a mel frame for a byte."""
+    shortest = _rounded(math.ceil, reference_s - overlaps + max(_SHORTEST_SPEECH_S, sum(sizes) / FRAMES_PER_S))
+    if fix_duration < shortest:
+        raise InvalidRequest(
+            f"fix_duration is {fix_duration:g} s and leaves {fix_duration - reference_s:.2f} s for a text of {sum(sizes)} bytes; "
+            f"send at least {shortest:g} s, the reference's {reference_s:.2f} s included", field="fix_duration", shortest=shortest,
+        )  # fmt: skip
+    longest = _rounded(math.floor, reference_s - overlaps + (LONGEST_CHUNK_S - reference_s) * sum(sizes) / max(sizes))
+    if fix_duration > longest:
+        raise InvalidRequest(
+            f"fix_duration is {fix_duration:g} s; this text can be stretched to {longest:g} s at most, the reference's "
+            f"{reference_s:.2f} s included: send less, or a longer text", field="fix_duration", longest=longest,
+        )  # fmt: skip
+
+
+def _rounded(how: Callable[[float], int], seconds: float) -> float:
+    """To a tenth of a second, towards where it fits."""
+    return how(seconds * 10) / 10

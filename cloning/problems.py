@@ -40,6 +40,8 @@ def _problem(
     if kind == "missing":
         return field, f"field {field!r} is missing: {model.model_fields[field].description}"
     rule = message.removeprefix("Value error, ").removeprefix("Input ")
+    if not location:
+        return field, rule
     return field, f"{field} {rule}" + (f"; got {shown(fields[field])}" if field in fields else "")
 
 

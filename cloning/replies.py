@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cloning.encoding import encode_base64
-from cloning.errors import JobCancelled, JobFailed, JobNotFinished, ResultTooLarge, StorageUnavailable
+from cloning.errors import JobCancelled, JobFailed, JobNotFinished, NotFound, ResultTooLarge, StorageUnavailable
 from cloning.job import Attempt, Job, JobStatus
+from cloning.ports import NoSuchObject
 from cloning.requests import Delivery
 from cloning.service import Service
 from cloning.voice import Listed, Voice
@@ -75,7 +76,11 @@ def _attempt(attempt: Attempt) -> Reply:
 
 
 def result_reply(service: Service, job: Job, delivery: Delivery) -> Reply:
-    """What a finished job made. Raises JobNotFinished, JobFailed, JobCancelled, ResultTooLarge."""
+    """
+    What a finished job made. Raises JobNotFinished, JobFailed, JobCancelled, ResultTooLarge, and NotFound if the audio is gone.
+
+    (A URL is signed without a look: who follows it learns that as soon, and each look is one more request.)
+    """
     if job.status is not JobStatus.COMPLETED or job.result is None:
         raise _no_result(job, service.clock.now())
     audio = dict(job.result["audio"])
@@ -85,12 +90,19 @@ def result_reply(service: Service, job: Job, delivery: Delivery) -> Reply:
         audio["expires_at"] = when(service.clock.now() + timedelta(seconds=service.settings.url_expires_s))
     if delivery in ("inline", "both"):
         refuse_too_large(audio["bytes"], service.settings.max_reply_mb, job.job_id)
-        audio["base64"] = encode_base64(_proved(service.store.get(audio["key"]).body, audio["sha256"]))
+        audio["base64"] = encode_base64(_audio_of(service, job.job_id, audio["key"], audio["sha256"]))
     return reply
 
 
-def _proved(body: bytes, sha256: str) -> bytes:
+def _audio_of(service: Service, job_id: str, key: str, sha256: str) -> bytes:
     """Nothing from the bucket is believed unproved."""
+    try:
+        body = service.store.get(key).body
+    except NoSuchObject:
+        raise NotFound(
+            f"job {job_id!r} is done, but its audio is no longer in the bucket; delete the job and generate anew",
+            job_id=job_id,
+        ) from None
     if hashlib.sha256(body).hexdigest() != sha256:
         raise StorageUnavailable("the result arrived damaged; ask again, or ask for delivery 'url'")
     return body

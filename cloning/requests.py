@@ -13,7 +13,20 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from cloning.errors import InvalidRequest, UnknownAction
-from cloning.fields import Id, Language, Limits, Request, VoiceId, audio_bytes, speakable, speech
+from cloning.fields import (
+    ExpireCursor,
+    Id,
+    Language,
+    Limits,
+    NewVoiceId,
+    Request,
+    VoiceId,
+    VoicesCursor,
+    audio_bytes,
+    consent_statement,
+    speakable,
+    speech,
+)
 from cloning.names import EngineName
 from cloning.problems import explained, shown, suggestion
 from cloning.profiles import BALANCED, PROFILES, ProfileName, engines_with, values_of_all
@@ -35,7 +48,7 @@ class Upload(Request):
     """Store a voice. Exactly one of `audio`, `audio_url` and `audio_key` brings the recording."""
 
     action = "upload"
-    voice: VoiceId = Field(
+    voice: NewVoiceId = Field(
         description="the voice's name: 1 to 64 letters, digits, '.', '_', '-'; a trailing '.wav' is dropped"
     )
     audio: Annotated[bytes, BeforeValidator(audio_bytes)] | None = Field(
@@ -47,8 +60,11 @@ class Upload(Request):
     audio_key: Annotated[str, Field(max_length=1024)] | None = Field(
         None, description="the key of a recording that is in the bucket"
     )
-    consent: bool | Annotated[str, Field(min_length=1, max_length=500)] | None = Field(
-        None, description="true, or a sentence on how the speaker agreed to be cloned; recorded with the voice"
+    consent: (
+        Annotated[bool | Annotated[str, Field(min_length=1, max_length=500)], BeforeValidator(consent_statement)] | None
+    ) = Field(
+        None,
+        description='true, or a sentence on how the speaker agreed to be cloned (at least two words; a word like `"no"` is refused); recorded with the voice',
     )
     language: Language | None = Field(None, description="language of the recording ('en', 'pt'); unset: recognised")
     transcript: Annotated[str, Field(max_length=2000), AfterValidator(speech)] | None = Field(
@@ -181,7 +197,7 @@ class Voices(Request):
 
     action = "voices"
     limit: int = Field(50, ge=1, le=100, description="voices in one reply")
-    cursor: Annotated[str, Field(max_length=1024)] | None = Field(None, description="`next_cursor` of the reply before")
+    cursor: VoicesCursor | None = Field(None, description="`next_cursor` of the reply before")
 
 
 class Delete(Request):
@@ -205,7 +221,7 @@ class Expire(Request):
     older_than_days: float = Field(ge=0, le=36_500, description="what was last written earlier is old")
     dry_run: bool = Field(default=False, description="count, and remove nothing")
     limit: int = Field(200, ge=1, le=1000, description="jobs and results to look at in this call")
-    cursor: Annotated[str, Field(max_length=1024)] | None = Field(None, description="`next_cursor` of the reply before")
+    cursor: ExpireCursor | None = Field(None, description="`next_cursor` of the reply before")
 
 
 class Cancel(Request):
@@ -271,11 +287,14 @@ def _refuse_lone_surrogates(fields: Mapping[str, object]) -> None:
 
 def _with_todays_names(fields: dict[str, object], model: type[Request]) -> dict[str, object]:
     renamed: dict[str, object] = {}
+    sent: dict[str, str] = {}
     for name, value in fields.items():
         if name in NOT_THERE_YET:
             raise InvalidRequest(f"{name!r} can't be honoured: {NOT_THERE_YET[name]}; leave it out", field=name)
         today = OLDER_NAMES.get(name, name) if OLDER_NAMES.get(name) in model.model_fields else name
         if today in renamed:
-            raise InvalidRequest(f"{name!r} is the older name of {today!r}; send one of them", field=name)
-        renamed[today] = value
+            older = [repr(one) for one in (sent[today], name) if one != today]
+            which = f"{older[0]} is an older name" if len(older) == 1 else f"{' and '.join(older)} are older names"
+            raise InvalidRequest(f"{which} of {today!r}; send one of them", field=name)
+        renamed[today], sent[today] = value, name
     return renamed

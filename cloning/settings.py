@@ -7,6 +7,7 @@ Every setting has one name, a default that works on a bare machine, and a senten
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -21,7 +22,9 @@ MOST_CHUNKS = 64
 class Settings(BaseSettings):
     """What a deployment may choose. Empty variables count as unset."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False
+    )
 
     s3_bucket: Word | None = Field(
         None, description="Bucket for voices, jobs, results and checkpoints; unset means the folder `DATA_DIR`."
@@ -89,7 +92,7 @@ class Settings(BaseSettings):
     )
     device: Word = Field(
         "auto",
-        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="`auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:N`.",
     )
     low_vram: bool = Field(
@@ -173,6 +176,14 @@ class Settings(BaseSettings):
     def _words(cls, value: object) -> object:
         words = value.replace(" ", "").split(",") if isinstance(value, str) else value
         return tuple(word for word in words if word) if isinstance(words, list) else words
+
+    @field_validator("aws_endpoint_url")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        found = urlsplit(value or "https://unset")
+        if found.scheme not in ("http", "https") or not found.hostname or found.port == 0:  # or no number: ValueError
+            raise ValueError("should be a URL like https://s3.example.com, or http://127.0.0.1:9000")
+        return value
 
     @field_validator("s3_prefix")
     @classmethod

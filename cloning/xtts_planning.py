@@ -61,7 +61,7 @@ def plan_xtts(text: str, *, language: str, seed: int, parameters: XttsParameters
         raise InvalidText(f"XTTS can't read numbers in {language!r}: write them as words", field="text")
     pieces = split_text(text, CHARACTERS[language], partial(spoken_length, language=language))
     chunks = [_chunk(index, piece, language, seed, parameters) for index, piece in enumerate(pieces)]
-    return Plan(tuple(chunks), parameters.cross_fade_duration)
+    return Plan(tuple(chunks), parameters.cross_fade_duration, language)
 
 
 def spoken_length(text: str, *, language: str) -> int:

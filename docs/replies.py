@@ -64,7 +64,7 @@ _SPOKEN = {
 _RESULT = {
     "job_id": "the job's id",
     "status": "`COMPLETED`",
-    "audio_url": "a URL that reads the audio until `audio.expires_at`; null for delivery `inline`",
+    "audio_url": "a URL that reads the audio until `audio.expires_at`, as long as it is in the bucket: that is not looked at, HTTP 404 says that it has been removed; null for delivery `inline`",
     "duration": "seconds of speech",
     **_SPOKEN,
     "audio.key": "the audio's key in the bucket",
@@ -87,6 +87,7 @@ _RESULT = {
     "manifest.voice_sha256": "digest of the reference audio",
     "manifest.transcript_by": "who transcribed the reference; null if nobody had to (XTTS)",
     "manifest.transcript_device_fallback_reason": "if in this attempt the CPU transcribed it because the GPU could not, and the request's `device_fallback` allowed it: the failure's code and words; else null",
+    "manifest.language": "in which language XTTS spoke: the request's, else the voice's; null of F5-TTS, which is given none",
     "manifest.seed": "the job's seed, sent or drawn",
     "manifest.parameters": "every value that shaped the sound, as applied to the whole job",
     "manifest.chunks[].seed": "the chunk's own seed, derived from the job's",

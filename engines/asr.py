@@ -50,11 +50,11 @@ class WhisperTranscriber:
             if public_name(model) == model and not Path(model).is_dir():
                 raise HubUnavailable(
                     f"the speech recogniser {model!r} can't be fetched from the hub: try again, set ASR_MODEL to a local folder, "
-                    f"or upload the voice with its transcript", asr_model=model,
+                    f"or upload the voice with replace: true and its transcript", asr_model=model,
                 ) from error  # fmt: skip
             raise TranscriptionFailed(
                 f"the speech recogniser {public_name(model)!r} can't be loaded: set ASR_MODEL to a folder or give the worker access to "
-                f"the hub; or upload the voice with its transcript", asr_model=public_name(model),
+                f"the hub; or upload the voice with replace: true and its transcript", asr_model=public_name(model),
             ) from error  # fmt: skip
         return cls(loaded, public_name(model), Weights({"model": loaded.model}, device, {"model": dtype}))
 
@@ -79,7 +79,7 @@ class WhisperTranscriber:
         spoken = told["text"].strip()
         if not any(character.isalnum() for character in spoken):
             raise TranscriptionFailed(
-                "no words were heard in the reference audio; upload the voice with its transcript, or another recording"
+                "no words were heard in the reference audio; upload the voice with replace: true and its transcript, or another recording"
             )
         return Transcript(spoken, self.model)
 
@@ -92,7 +92,7 @@ class WhisperTranscriber:
         code = language.split("-")[0] if language else None
         if code and f"<|{code}|>" not in (getattr(config, "lang_to_id", None) or {f"<|{code}|>"}):
             raise TranscriptionFailed(
-                f"the speech recogniser {self.model!r} doesn't know the voice's language {language!r}: upload the voice with its "
+                f"the speech recogniser {self.model!r} doesn't know the voice's language {language!r}: upload the voice with replace: true and its "
                 "transcript, or without language (it is recognised then)", field="language", language=language,
             )  # fmt: skip
         return options | {"task": "transcribe"} | ({"language": code} if code else {})

@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from cloning.clock import Part, untold
 from cloning.errors import DeviceMismatch
-from cloning.names import EngineName
+from cloning.names import EngineName, public_name
 from cloning.speakable import Alphabet
 
 log = logging.getLogger(__name__)
@@ -133,7 +133,11 @@ class Lazy(Generic[Model]):
         held = self._held
         if held is None:
             return None
-        return {"name": held.name, "load_seconds": round(held.load_seconds, 3), **self._describe(held.model)}
+        return {
+            "name": public_name(held.name),
+            "load_seconds": round(held.load_seconds, 3),
+            **self._describe(held.model),
+        }
 
     def _present(self, name: str, device: str | None, part: Part) -> Model:
         held = self._held

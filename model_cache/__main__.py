@@ -15,6 +15,7 @@ the worker's settings. Exit codes: 0 ready or done, 3 repairable (inspect), 4 re
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -116,6 +117,10 @@ def evict_command(arguments: argparse.Namespace) -> tuple[int, Report]:
     limit = arguments.max_gb if arguments.max_gb is not None else settings.model_cache_max_gb
     if limit is None and not arguments.name:
         raise InvalidRequest("say how much may stay: --max-gb N, or a checkpoint's NAME, or set MODEL_CACHE_MAX_GB")
+    if not 0 <= (limit or 0) < math.inf:
+        raise InvalidRequest(f"--max-gb is {limit:g}: send a number of GB (10^9 bytes), 0 or more")
+    if arguments.name and arguments.name not in {copy.name for copy in copies_in(settings.model_cache_dir)}:
+        _library().find(arguments.name)  # a name that nobody knows is a mistype
     bound = 0 if arguments.name and arguments.max_gb is None else int((limit or 0) * GB)
     gone = evict(settings.model_cache_dir, bound, name=arguments.name)
     stay = copies_in(settings.model_cache_dir)
@@ -164,6 +169,10 @@ def _settings_and_store() -> tuple[Settings, ObjectStore]:
 
     settings = Settings()
     return settings, make_store(settings)
+
+
+def _library() -> Library:
+    return Library(_settings_and_store()[1])
 
 
 def _library_and_cache() -> "tuple[Library, CheckpointCache]":

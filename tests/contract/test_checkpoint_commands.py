@@ -166,6 +166,18 @@ def test_the_list_names_what_can_not_be_used_and_why(
     assert (listed["mine"]["license"], listed["mine"]["problem"]) == ("MIT", "")
 
 
+@pytest.mark.parametrize("words", [("--max-gb", "nan"), ("--max-gb", "-1"), ("--max-gb", "inf"), ("nobody",)])
+def test_an_eviction_that_makes_no_sense_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    """The value, and no traceback. A name that somebody knows needs no copy here: evicting it again is fine."""
+    code, report = run(capsys, "evict", *words)
+
+    assert (code, report["error"]) == (2, "INVALID_REQUEST")
+    assert words[-1] in report["reason"]
+    assert run(capsys, "evict", "F5TTS_v1_Base")[0] == 0
+
+
 def test_settings_that_make_no_sense_are_named(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

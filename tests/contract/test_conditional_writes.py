@@ -1,5 +1,6 @@
 """What a worker learns of its store at the start, and what it makes of a store that ignores conditions."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from cloning.conditions import Conditions
 from cloning.errors import StorageUnavailable
 from cloning.jobs import JobStore
 from cloning.ports import ObjectStore, StoredObject
+from local.folder_store import FolderStore
 from s3_utils import S3Store, s3_client
 from tests.contract.conftest import keys_of
 from tests.fakes import ManualClock
@@ -60,6 +62,30 @@ def test_a_store_that_does_not_answer_is_asked_again(server: Server, bucket: str
         faults.choose = lambda _: None
 
         assert (before, conditions.probe()) == ("unknown", "honoured")
+
+
+class HeldStore(FolderStore):
+    """A folder to which nothing is written before the test says so."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.go_on = threading.Event()
+
+    def create(self, key: str, body: bytes, *, content_type: str) -> str:
+        assert self.go_on.wait(60)
+        return super().create(key, body, content_type=content_type)
+
+
+def test_a_process_that_ends_early_leaves_nothing_of_the_trial(tmp_path: Path) -> None:
+    """One job on the command line is done before its worker's trial is: the end waits for it."""
+    store = HeldStore(tmp_path / "bucket")
+    conditions = Conditions(store, lambda: "trial")
+
+    with conditions.probed_in_background():
+        before = conditions.mode
+        store.go_on.set()
+
+    assert (before, conditions.mode, keys_of(store)) == ("unknown", "honoured", [])
 
 
 def test_a_late_worker_does_not_undo_an_end_where_conditions_are_ignored(careless_store: ObjectStore) -> None:

@@ -123,14 +123,15 @@ def test_work_that_fails_does_not_stop_what_follows(caplog: pytest.LogCaptureFix
 
 def test_work_that_needs_no_beginning_is_done_beside_its_asker() -> None:
     """At once, and in the order of asking."""
-    errands, go_on, done = Errands(), threading.Event(), list[int]()
+    errands, go_on, ended, done = Errands(), threading.Event(), threading.Event(), list[int]()
 
     errands.do(lambda: done.append(1) if go_on.wait(60) else None)
     errands.do(lambda: done.append(2))
+    errands.do(ended.set)
     before = list(done)
     go_on.set()
-    errands.finish()
 
+    assert ended.wait(60)
     assert (before, done) == ([], [1, 2])
 
 

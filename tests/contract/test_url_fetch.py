@@ -6,17 +6,31 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import Queue
 
 import pytest
 
 from cloning.errors import DownloadRefused
 from url_fetch import fetch_url
 
+SLOW = {
+    "/bytes": b"HTTP/1.0 200 OK\r\n\r\n",
+    "/length": b"HTTP/1.0 200 OK\r\nContent-Length: 20000000\r\n\r\n",
+    "/chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "/status": b"",
+    "/header": b"HTTP/1.0 200 OK\r\nX-Slow: ",
+}
 AUDIO = b"RIFF" + bytes(range(256)) * 400
 
 
 class Site(BaseHTTPRequestHandler):
-    """Answers by path: /audio, /to?<url> redirects, /drip never ends, /loop redirects to itself, anything else is 404."""
+    """
+    Answers by path: /audio, /to?<url> redirects, /drip and those of SLOW hardly end, /loop redirects to itself, anything else is 404.
+
+    `left` has what clients did with slow answers: True for each that they left, False for each that they heard to its end.
+    """
+
+    left: "Queue[bool]" = Queue()
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
@@ -29,8 +43,8 @@ class Site(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(AUDIO)))
             self.end_headers()
             self.wfile.write(AUDIO)
-        elif path in ("/bytes", "/header"):
-            self._bytes(in_header=path == "/header")
+        elif path in SLOW:
+            self._bytes(SLOW[path])
         elif path == "/drip":
             self.send_response(200)
             self.end_headers()
@@ -46,18 +60,17 @@ class Site(BaseHTTPRequestHandler):
         except OSError:
             pass  # the client has had enough: what the test is about
 
-    def _bytes(self, *, in_header: bool) -> None:
-        """One byte now and then: no read ever times out."""
-        if not in_header:
-            self.send_response(200)
-            self.end_headers()
+    def _bytes(self, head: bytes) -> None:
+        """One byte now and then: no read ever times out. It ends by itself after 20 s."""
         try:
-            for _ in range(100):
-                self.wfile.write(b"x")
-                self.wfile.flush()
+            self.wfile.write(head)
+            for _ in range(400):
+                self.wfile.write(b"1\r\nx\r\n" if b"chunked" in head else b"x")
                 time.sleep(0.05)
         except OSError:
-            pass
+            self.left.put(True)  # the client has had enough
+        else:
+            self.left.put(False)
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
@@ -142,10 +155,22 @@ def test_a_large_body_is_refused_by_its_header_and_by_its_bytes(site: str) -> No
 
 
 @pytest.mark.usefixtures("public_test")
-@pytest.mark.parametrize("path", ["drip", "bytes", "header"])
-def test_a_slow_answer_is_refused(site: str, path: str) -> None:
-    """The cap is on the whole download, not on the next byte, be it of the body or of the head."""
-    assert "took longer than 0.3 s" in refused(f"{site}/{path}", max_bytes=10**9, timeout_s=0.3)
+def test_a_slow_answer_is_refused(site: str) -> None:
+    """The cap is on the whole download, not on the next bytes."""
+    assert "took longer than 0.3 s" in refused(f"{site}/drip", max_bytes=10**9, timeout_s=0.3)
+
+
+@pytest.mark.usefixtures("public_test")
+@pytest.mark.parametrize("path", SLOW)
+def test_a_server_that_drips_is_left(site: str, path: str) -> None:
+    """In the body, in its lengths or in the head: the connection is cut before the server ends, and no thread stays."""
+    assert "took longer than 0.3 s" in refused(f"{site}{path}", max_bytes=10**9, timeout_s=0.3)
+
+    for thread in threading.enumerate():
+        if thread.name == "download":
+            thread.join(60)
+    assert Site.left.get(timeout=60)
+    assert "download" not in [thread.name for thread in threading.enumerate()]
 
 
 @pytest.mark.usefixtures("public_test")
@@ -162,3 +187,11 @@ def test_a_host_that_does_not_answer_is_refused() -> None:
         port = probe.getsockname()[1]
 
     assert "can't be fetched" in refused(f"http://public.test:{port}/a")
+
+
+def test_a_host_without_an_address_is_refused_in_the_words_of_an_inner_one() -> None:
+    """A caller who mistypes learns so; one who probes doesn't learn which inner names exist."""
+    message = refused("http://nobody.invalid/a.wav")
+
+    assert "can't be resolved" in message
+    assert message == refused("http://10.0.0.1/a.wav")

@@ -17,8 +17,10 @@ from cloning.errors import (
     InvalidRequest,
     JobNotFinished,
     JobNotFound,
+    NotFound,
     ServiceError,
     StorageMisconfigured,
+    TranscriptionFailed,
     VoiceNotFound,
 )
 from cloning.fields import Limits
@@ -144,6 +146,37 @@ def test_a_transcript_can_be_made_at_once(service: Service, audio: str, transcri
     assert (reply["transcript"], reply["transcript_by"], transcriber.calls) == (transcriber.words, "echo", 1)
 
 
+def test_an_upload_whose_transcript_fails_says_that_the_voice_is_stored(
+    service: Service, audio: str, transcriber: EchoTranscriber
+) -> None:
+    """And what does help: without `replace` the upload that the failure advises would be refused."""
+    transcriber.words = "again and " * 200
+    anna = {"action": "upload", "voice": "anna", "audio": audio, "consent": True}
+
+    with pytest.raises(
+        TranscriptionFailed, match=r"the voice 'anna' is stored, without a transcript.*replace: true"
+    ) as caught:
+        act(service, **anna, transcribe_now=True)
+    again = act(service, **anna, transcript=SPOKEN, replace=True)
+
+    assert (caught.value.details["voice"], caught.value.details["stored"]) == ("anna", True)
+    assert again["transcript"] == SPOKEN
+
+
+def test_a_failed_transcript_is_made_by_the_same_upload_again(
+    service: Service, audio: str, transcriber: EchoTranscriber
+) -> None:
+    """What may pass is tried again without more ado."""
+    words, transcriber.words = transcriber.words, "again and " * 200
+    anna = {"action": "upload", "voice": "anna", "audio": audio, "consent": True, "transcribe_now": True}
+    with pytest.raises(TranscriptionFailed):
+        act(service, **anna)
+
+    transcriber.words = words
+
+    assert act(service, **anna)["transcript"] == words
+
+
 def test_uploading_again_is_idempotent(service: Service, audio: str) -> None:
     """A job that is delivered twice is done once."""
     first = act(service, action="upload", voice="anna", audio=audio, consent=True)
@@ -206,6 +239,24 @@ def test_a_deleted_job_takes_its_result_along(service: Service, store: FolderSto
 
     assert reply == {"deleted": {"job_id": "j"}}
     assert all(info.key.startswith("voices/") for info in store.list())
+
+
+@pytest.mark.parametrize("delivery", ["inline", "both"])
+def test_a_result_whose_audio_is_gone_is_not_found(
+    service: Service, store: FolderStore, audio: str, delivery: str
+) -> None:
+    """A rule of the bucket may have let it go: the caller learns what to do, by `result` and by the same `generate` again."""
+    act(service, action="upload", voice="anna", audio=audio, consent=True, transcript=SPOKEN)
+    spoken = act(service, text="Hello there.", voice="anna", job_id="j")
+    store.delete(spoken["audio"]["key"])
+
+    for raw in ({"action": "result"}, {"text": "Hello there.", "voice": "anna"}):
+        with pytest.raises(NotFound, match="no longer in the bucket; delete the job") as caught:
+            act(service, job_id="j", delivery=delivery, **raw)
+        assert (caught.value.code, caught.value.retryable) == ("NOT_FOUND", False)
+
+    act(service, action="delete", job_id="j")
+    assert act(service, text="Hello there.", voice="anna", job_id="j", delivery=delivery)["audio"]["base64"]
 
 
 def test_a_deleted_voice_is_not_found(service: Service, audio: str) -> None:

@@ -71,6 +71,14 @@ def test_what_phones_and_browsers_record_comes_in(container: str, codec: str) ->
     assert recording.duration == pytest.approx(2.0, abs=0.1)
 
 
+def test_a_codec_that_nobody_knows_is_refused() -> None:
+    """A container may name any: it is the recording that can't be used, not a bug."""
+    known = with_av(tone(2.0, rate=48_000), "webm", "libopus")
+    assert known.count(b"A_OPUS") == 1
+
+    assert "can't be decoded" in reason(known.replace(b"A_OPUS", b"A_XYZZ"))
+
+
 def test_stereo_is_mixed_and_any_rate_is_brought_to_24_khz() -> None:
     """The canonical file is 24 kHz mono PCM16, whatever came."""
     both = np.stack([tone(2.0, rate=44_100), np.zeros(88_200, np.float32)], axis=1)

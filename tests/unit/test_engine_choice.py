@@ -43,7 +43,7 @@ class Shelf:
         self.asked: list[str] = []
 
     def check(self, name: str, **_: object) -> None:
-        if isinstance(self._failures.get(name), LicenseRefused):
+        if isinstance(self._failures.get(name), InvalidRequest):
             raise self._failures[name]
 
     def unload(self, *, forget: bool = False) -> None:
@@ -250,6 +250,25 @@ def test_every_engine_that_may_speak_is_checked_first() -> None:
         check_candidates(
             Shelf({"XTTS_v2": LicenseRefused("no")}), candidates_of(request, SETTINGS), request, of_voice=None
         )
+
+
+@pytest.mark.parametrize("asked", [{"engine": "f5"}, {"engine": "f5", "fallback": ["xtts"]}], ids=str)
+def test_a_deployments_checkpoint_that_nobody_knows_is_not_the_callers_fault(asked: dict[str, Any]) -> None:
+    """Who never sent `checkpoint` can't mend it; one that was sent is refused as before. No fallback hides the mistake."""
+    typo = with_checkpoint("typo")
+    unknown = InvalidRequest("unknown checkpoint 'typo': choose another", field="checkpoint", choices=["A"])
+    request, sent = generate(**asked), generate(**asked, checkpoint="typo")
+
+    with pytest.raises(CheckpointUnusable, match=r"deployment's CHECKPOINT.*unknown checkpoint 'typo'") as caught:
+        check_candidates(Shelf({"typo": unknown}), candidates_of(request, typo), request, of_voice="en")
+    with pytest.raises(InvalidRequest):
+        check_candidates(Shelf({"typo": unknown}), candidates_of(sent, SETTINGS), sent, of_voice="en")
+
+    assert (caught.value.details["setting"], "field" in caught.value.details) == ("CHECKPOINT", False)
+
+
+def with_checkpoint(name: str) -> Settings:
+    return SETTINGS.model_copy(update={"checkpoint": name})
 
 
 @pytest.mark.parametrize(

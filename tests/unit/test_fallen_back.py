@@ -11,6 +11,7 @@ from cloning.clock import Part, untold
 from cloning.errors import CheckpointUnusable, GpuOutOfMemory, ServiceError
 from cloning.ports import Engine
 from cloning.service import Call, Service
+from tests.conftest import with_settings
 from tests.fakes import ToneEngine
 from tests.unit.test_generate import TEXT, act, anna  # noqa: F401 - a fixture
 
@@ -63,6 +64,22 @@ def interrupted(worker: Service, models: TwoEngines) -> ToneEngine:
         act(worker, call, **SPEAK)
     xtts.before_speaking = lambda _: None
     return xtts
+
+
+def test_the_language_that_shaped_the_sound_is_told(worker: Service) -> None:
+    """XTTS speaks in one, the request's or the voice's; F5-TTS is given none. The manifest alone would reproduce the speech."""
+    reply = act(worker, **{**SPEAK, "language": "pt-BR"})
+    plain = act(
+        with_settings(worker, xtts_license_accepted=True),
+        Call("k"),
+        text=TEXT,
+        voice="anna",
+        engine="xtts",
+        language="en",
+    )
+
+    assert (reply["manifest"]["engine"], reply["manifest"]["language"]) == ("xtts", "pt")
+    assert plain["manifest"]["language"] == "en"
 
 
 def test_a_job_that_fell_back_goes_on_where_it_was(worker: Service, interrupted: ToneEngine) -> None:

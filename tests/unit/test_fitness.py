@@ -106,9 +106,8 @@ def test_a_gpu_that_is_wanted_and_can_not_be_used_is_told(
         ("auto", no_driver),
         ("auto", driver(status=100)),
         ("cpu", no_driver),
-        ("mps", no_driver),
     ],
-    ids=["there", "second", "newer-driver", "auto-no-driver", "auto-no-device", "cpu", "mps"],
+    ids=["there", "second", "newer-driver", "auto-no-driver", "auto-no-device", "cpu"],
 )
 def test_a_gpu_that_is_there_or_not_wanted_is_fine(device: str, load: Any) -> None:
     """`auto` is content with a machine that has none."""

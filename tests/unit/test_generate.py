@@ -92,7 +92,7 @@ def test_every_applied_value_is_told(service: Service, anna: str, engine: ToneEn
     reply = act(service, text=TEXT, voice=anna, seed=5, **given)
 
     assert reply["manifest"]["parameters"] == asked
-    assert reply["manifest"]["seed"] == 5
+    assert (reply["manifest"]["seed"], reply["manifest"]["language"]) == (5, None)
     assert len(reply["manifest"]["chunks"]) == len(engine.history) > 1
     told = vars(engine.history[0][2])
     assert {name: told[name] for name in asked if name != "fix_duration"} == {

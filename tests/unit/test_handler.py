@@ -141,6 +141,28 @@ def test_a_cancelled_delivery_tells_its_thread(service: Service, engine: ToneEng
     assert (job.failure and job.failure.code, engine.history) == ("INTERRUPTED", [])
 
 
+@pytest.mark.parametrize("delivered", ["a/b", "é", "x" * 100, "", None, 5])
+def test_a_delivery_whose_id_is_no_jobs_id_needs_one_to_generate(
+    service: Service, human_wav: bytes, delivered: object
+) -> None:
+    """The caller can send one; nothing else depends on it."""
+    audio = base64.b64encode(human_wav).decode()
+    handler = make_handler(service, lambda *_: None, Stopping(10))
+    upload = {"action": "upload", "voice": "anna", "audio": audio, "consent": True}
+
+    def ask(raw: dict[str, Any]) -> dict[str, Any]:
+        return asyncio.run(handler({"id": delivered, "input": raw}))
+
+    stored, refused = ask(upload), ask({"text": "Hello.", "voice": "anna"})
+    spoken = ask({"text": "Hello.", "voice": "anna", "job_id": "mine"})
+
+    assert (stored["status"], spoken["status"]) == ("STORED", "COMPLETED")
+    if delivered in ("", None, 5):  # none at all, or a number: both become an id
+        assert refused["status"] == "COMPLETED"
+    else:
+        assert (refused["code"], refused["details"]["field"]) == ("INVALID_REQUEST", "job_id")
+
+
 def test_progress_is_spaced_out_and_clear_of_the_result(clock: ManualClock) -> None:
     """An update that arrives behind the result would leave the job IN_PROGRESS for ever."""
     sent: list[Any] = []

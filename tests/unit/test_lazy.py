@@ -242,6 +242,14 @@ def test_health_hears_of_what_is_held() -> None:
     assert (told["name"], told["kind"], set(told)) == ("a", "Model", {"name", "kind", "load_seconds"})
 
 
+def test_health_is_told_no_path() -> None:
+    """A checkpoint's folder by its last part, as everywhere."""
+    models = lazy(lambda name, _: Model(name))
+    models.get("/srv/models/mine")
+
+    assert (models.loaded() or {})["name"] == "mine"
+
+
 def test_a_load_tells_of_its_parts_and_a_model_that_is_there_has_none() -> None:
     """Whoever makes it load learns what took how long; the next one waits for nothing."""
     told: list[tuple[str, float]] = []

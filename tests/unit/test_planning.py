@@ -1,5 +1,7 @@
 """A plan has chunks within the model's limits, and a seed for each that depends on nothing else."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +61,20 @@ def test_a_fixed_duration_that_leaves_no_time_is_refused() -> None:
     """Upstream would make one frame of noise."""
     with pytest.raises(InvalidRequest, match="counts the reference"):
         plan("Hello there.", fix_duration=4.0)
+
+
+@pytest.mark.parametrize("text", ["Hello there.", TEXT, "word " * 300, "x" * 2000])
+@pytest.mark.parametrize("asked", [5.001, 3600.0])
+def test_a_fixed_duration_out_of_bounds_names_the_bound(text: str, asked: float) -> None:
+    """It is the duration that is wrong, not the text; what the error names does."""
+    with pytest.raises(InvalidRequest, match="fix_duration") as caught:
+        plan(text, fix_duration=asked)
+
+    assert not isinstance(caught.value, InvalidText)
+    assert caught.value.details["field"] == "fix_duration"
+    named: Any = caught.value.details["longest" if asked > 1000 else "shortest"]
+    assert f"{named:g} s" in caught.value.message
+    assert plan(text, fix_duration=named).seconds == pytest.approx(named - 5.0)
 
 
 def test_a_piece_beyond_the_models_positions_is_refused() -> None:

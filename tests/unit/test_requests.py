@@ -107,6 +107,49 @@ def test_an_older_name_beside_todays_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    "both",
+    [
+        {"voice": "anna", "voice_name": "ben"},
+        {"voice_name": "ben", "voice": "anna"},
+        {"voice_name": "a", "local_voice": "b"},
+    ],
+)
+def test_two_names_of_one_field_are_told_apart(both: dict[str, str]) -> None:
+    """Whichever came first: the older one is called so, and today's is named."""
+    message = refused({"text": "Hello.", **both}).message
+
+    assert "'voice_name'" in message
+    assert "of 'voice'" in message
+    assert "'voice' is" not in message
+
+
+@pytest.mark.parametrize(("language", "read"), [("EN", "en"), ("En", "en"), ("PT-BR", "pt-BR"), ("pt-BR", "pt-BR")])
+def test_a_language_is_read_in_any_case(language: str, read: str) -> None:
+    """Codes have none."""
+    request = parse({**SPEAK, "language": language}, LIMITS)
+
+    assert isinstance(request, Generate)
+    assert request.language == read
+
+
+def test_a_language_that_is_none_is_refused_in_words() -> None:
+    """With an example, not with the pattern."""
+    message = refused({**SPEAK, "language": "Portuguese"}).message
+
+    assert "'pt'" in message
+    assert "^" not in message
+
+
+@pytest.mark.parametrize("raw", [{"action": "upload", "voice": "a"}, {"action": "delete"}])
+def test_a_rule_over_several_fields_reads_as_a_sentence(raw: dict[str, str]) -> None:
+    """It is about no field: nothing is put before it."""
+    error = refused(raw)
+
+    assert error.message.startswith("send ")
+    assert error.details["field"] == "input"
+
+
+@pytest.mark.parametrize(
     ("field", "value"),
     [
         ("nfe_step", 0), ("nfe_step", 65), ("nfe_step", True), ("nfe_step", 8.5), ("nfe_step", "32"), ("temperature", 0), ("top_k", 0), ("top_k", 1.5), ("profile", "f5tts_ultra_natural"),
@@ -172,6 +215,72 @@ def test_forty_megabytes_of_base64_are_refused_by_size() -> None:
 def test_an_upload_has_exactly_one_source(sources: dict[str, str]) -> None:
     """None, or two that may differ, is a mistake."""
     assert "exactly one" in refused({"action": "upload", "voice": "anna", **sources}).message
+
+
+@pytest.mark.parametrize(
+    "consent",
+    ["false", "no", "true", "yes", " ", "", "- -", "Einverstanden", "不同意", 1, 0, ["she agreed"], "she agreed " * 50],
+)
+def test_a_word_is_no_statement_of_consent(consent: object) -> None:
+    """A form that sends its answer as text must not record "no" as given; the error says what would do."""
+    error = refused({"action": "upload", "voice": "anna", "audio": ABC, "consent": consent})
+
+    assert error.details["field"] == "consent"
+    assert "true (no string), or a sentence" in error.message
+    assert error.details["problems"] == [error.message]
+
+
+@pytest.mark.parametrize("consent", [True, False, None, "she agreed", "signed form 17 of 2026-05-01", "她本人已同意"])
+def test_consent_is_true_or_a_sentence(consent: object) -> None:
+    """In any language, also one that writes no spaces."""
+    request = parse({"action": "upload", "voice": "anna", "audio": ABC, "consent": consent}, LIMITS)
+
+    assert isinstance(request, Upload)
+    assert request.consent == consent
+
+
+@pytest.mark.parametrize("name", ["bob.wav.wav", "bob.WAV.wav", ".wav.wav"])
+def test_a_new_voice_has_one_name(name: str) -> None:
+    """A voice that is listed as 'bob.wav' could not be named: 'bob.wav' is 'bob' everywhere."""
+    assert refused({"action": "upload", "voice": name, "audio": ABC}).details["field"] == "voice"
+
+
+def test_an_older_voice_of_such_a_name_can_still_be_removed() -> None:
+    """By its name with one more ending."""
+    request = parse({"action": "delete", "voice": "bob.wav.wav"}, LIMITS)
+
+    assert isinstance(request, Delete)
+    assert request.voice == "bob.wav"
+
+
+CURSORS = ["voices/anna/voice.json", "voices/anna.wav", "jobs/j/job.json", "results/j.0123456789abcdef.wav"]
+
+
+@pytest.mark.parametrize(
+    ("action", "taken"),
+    [({"action": "voices"}, "voices/"), ({"action": "expire", "older_than_days": 1}, ("jobs/", "results/"))],
+)
+@pytest.mark.parametrize(
+    "cursor",
+    [*CURSORS, "anna", "jobs/j", "voices/\u0000", "jobs/j/\u0007", "voices/a\u0007b", "voices/../x", "jobs/\n", "zzz"],
+)
+def test_a_cursor_is_one_that_the_action_gave(
+    action: dict[str, Any], taken: str | tuple[str, ...], cursor: str
+) -> None:
+    """Another action's would begin anywhere, and control characters are no key: S3 fails on them."""
+    raw = {**action, "cursor": cursor}
+
+    if cursor in CURSORS and cursor.startswith(taken):
+        parse(raw, LIMITS)
+    else:
+        error = refused(raw)
+        assert (error.details["field"], "next_cursor" in error.message) == ("cursor", True)
+
+
+def test_an_empty_cursor_is_the_beginning() -> None:
+    """As a client sends it that asks for every page in one loop."""
+    for action in ({"action": "voices"}, {"action": "expire", "older_than_days": 1}):
+        parse({**action, "cursor": ""}, LIMITS)
 
 
 @pytest.mark.parametrize("targets", [{}, {"voice": "anna", "job_id": "j"}])

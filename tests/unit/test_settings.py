@@ -72,6 +72,13 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("WORKER_CONCURRENCY", "0"),
         ("DEVICE", "gpu"),
+        ("DEVICE", "mps"),
+        ("MODEL_CACHE_MAX_GB", "inf"),
+        ("AWS_ENDPOINT_URL", "notaurl"),
+        ("AWS_ENDPOINT_URL", "s3.example.org"),
+        ("AWS_ENDPOINT_URL", "s3://bucket"),
+        ("BUCKET_ENDPOINT_URL", "https://"),
+        ("BUCKET_ENDPOINT_URL", "https://s3.example.org:port"),
         ("LOG_LEVEL", "LOUD"),
         ("REQUIRE_CONSENT", "maybe"),
         ("AWS_ACCESS_KEY_ID", "alone"),
