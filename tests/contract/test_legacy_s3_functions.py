@@ -191,7 +191,7 @@ def test_settings_that_make_no_sense_are_a_failure_too(
 
     assert events(caplog) == [
         ("s3_download_failed", "ValidationError"),
-        ("s3_download_failed", "STORAGE_MISCONFIGURED"),
+        ("s3_download_failed", "ValidationError"),
     ]
 
 
