@@ -134,11 +134,12 @@ def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[],
     def alphabet(name: str, _: str | None) -> Alphabet | None:
         try:
             checkpoint = find(name)
-        except ServiceError:  # told where the checkpoint is needed
+            if checkpoint.engine != "f5" or not (path := vocabulary_at(checkpoint.vocab)):
+                return None
+            tokens = f5_tokens(path)
+        except (ServiceError, OSError, UnicodeDecodeError):  # told where the checkpoint is needed
             return None
-        if checkpoint.engine != "f5" or not (path := vocabulary_at(checkpoint.vocab)):
-            return None
-        return Alphabet(checkpoint.name, checkpoint.languages, f5_knows(f5_tokens(path)))
+        return Alphabet(checkpoint.name, checkpoint.languages, f5_knows(tokens))
 
     early = Early(lambda name: cache.local(find(name)))
 

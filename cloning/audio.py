@@ -22,6 +22,7 @@ QUIETEST_DBFS = -45.0
 MOST_CLIPPED = 0.05
 # What a quiet voice is raised to: the loudest half second of most recordings.
 _RAISED_DBFS = -20.0
+_MOST_GAIN_DB = 25.0  # what the quietest voices need; more would raise the room
 _RATES = (8_000, 192_000)
 _MOST_CHANNELS = 8
 _SOUNDFILE_FORMATS = {
@@ -216,9 +217,10 @@ def make_canonical(recording: Recording) -> Canonical:
 
 
 def _gain(recording: Recording) -> float:
-    """By how many dB a quiet recording is to be raised; 0 for others."""
+    """By how many dB a quiet recording is to be raised; 0 for others, a short loud sound in a quiet room among them."""
     level = speech_dbfs(recording.samples, recording.sample_rate)
-    return round(_RAISED_DBFS - level, 1) if level < QUIET_DBFS else 0.0
+    is_quiet = max(level, measure(recording).rms_dbfs) < QUIET_DBFS
+    return round(min(_RAISED_DBFS - level, _MOST_GAIN_DB), 1) if is_quiet else 0.0
 
 
 def to_pcm16(samples: Samples) -> Pcm16:

@@ -10,7 +10,6 @@ import json
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from functools import partial
 from typing import Any
 
 from cloning import keys
@@ -158,8 +157,8 @@ class Generation:
 
     def _script(self, candidate: Candidate, reference: Reference, speaker: Speaker | None = None) -> Script:
         """What that engine is to speak, by what is known of it, or by the loaded engine itself. Raises InvalidText, InvalidRequest."""
-        alphabet_of = speaker.alphabet if speaker else partial(self._service.engines.alphabet, candidate.checkpoint)
-        alphabet = alphabet_of(reference.language)
+        known_early = self._service.engines.alphabet
+        alphabet = speaker.alphabet if speaker else known_early(candidate.checkpoint, reference.language)
         return script_of(self._request, candidate, reference, alphabet, seed=self._claim.job.seed)
 
     def _reference(self) -> Reference:
@@ -206,15 +205,18 @@ class Generation:
     def _spoken(self, device: str | None, reference: Reference, total: int) -> tuple[Choice, Script, Samples]:
         """`total` is how many chunks the first engine will make, as far as is known before it is loaded."""
         with ExitStack() as used:
-            candidate, speaker = self._loaded(used, device, total)
+            candidate, speaker = self._loaded(used, device, reference.language, total)
             script = self._script(candidate, reference, speaker)
             if len(script.plan.chunks) != total:
-                self._claim.report(0, len(script.plan.chunks))
+                with suppress(StorageUnavailable):  # as every report: the next one tells it too
+                    self._claim.report(0, len(script.plan.chunks))
             choice = Choice(candidate, speaker.facts, dict(self._failed_engines))
             task = Task(self._claim.job, script.reference, candidate.parameters, script.plan)
             return choice, script, chunk_by_chunk(self._asker, speaker, task, self._before_chunk)
 
-    def _loaded(self, used: ExitStack, device: str | None, total: int) -> tuple[Candidate, Speaker]:
+    def _loaded(
+        self, used: ExitStack, device: str | None, language: str | None, total: int
+    ) -> tuple[Candidate, Speaker]:
         """The first engine that can be used; its weights are in use until `used` ends."""
         job_id = self._claim.job.job_id
 
@@ -223,8 +225,9 @@ class Generation:
 
             def loaded() -> Speaker:
                 self._begin(total)
+                told = {"language": language, "job": job_id}
                 part = self._watch.parts_of("load")
-                return Speaker(self._service, one.checkpoint, device, self._before_step, job=job_id, part=part)
+                return Speaker(self._service, one.checkpoint, device, self._before_step, **told, part=part)
 
             used.close()  # of the one before
             used.enter_context(self._service.turns.using(weights))

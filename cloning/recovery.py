@@ -67,10 +67,11 @@ class Speaker:
         device: str | None,
         before_step: Callable[[], None] = go_on,
         *,
+        language: str | None = None,
         job: str | None = None,
         part: Part = untold,
     ) -> None:
-        """Loads, and tells `part` of what. `job` is for the log. Raises what `Models.get` raises."""
+        """Loads, and tells `part` of what. The text is in `language`; `job` is for the log. Raises what `Models.get` raises."""
         self._service = service
         self._before_step = before_step
         self._checkpoint = checkpoint
@@ -79,7 +80,7 @@ class Speaker:
         engine = self._loaded(part)
         self.facts = engine.facts
         self.sample_rate = engine.sample_rate
-        self.alphabet = engine.alphabet
+        self.alphabet = engine.alphabet(language)  # and nothing that would keep the engine: it may have to go meanwhile
         self.frugal: set[int] = set()
         self._can_be_frugal = engine.can_be_frugal
         self._company = 1

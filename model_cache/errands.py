@@ -44,8 +44,13 @@ class Errands:
         """Do what waits, beside the caller."""
         with self._lock:
             if self._waiting and self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="errands")
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="errands")
+                try:
+                    thread.start()
+                except RuntimeError:  # no more threads to be had: the next one who begins tries again
+                    _log.exception("errands.not_begun")
+                else:
+                    self._thread = thread
 
     def _run(self) -> None:
         while work := self._next():

@@ -8,7 +8,7 @@ import pytest
 
 from cloning.audio import SAMPLE_RATE, check_and_make_canonical, decode, measure, to_pcm16
 from cloning.clipping import remove_long_silences, speech_dbfs
-from cloning.errors import InvalidRequest
+from cloning.errors import InvalidAudio, InvalidRequest
 from cloning.ports import Samples
 from cloning.service import Call, Service
 from cloning.voice import Voice
@@ -48,6 +48,18 @@ def test_a_recording_of_usual_level_is_not_touched(level_db: float, voice: Sampl
 
     assert canonical.gain_db == 0
     assert measure(decode(canonical.wav)).peak_dbfs == pytest.approx(-1.4 + level_db, abs=0.1)
+
+
+@pytest.mark.parametrize("loud_s", [0.4, 0.0004])
+def test_a_short_sound_in_a_quiet_room_is_no_voice(loud_s: float) -> None:
+    """Its half second is the room's noise, which is not raised until it passes for speech."""
+    generator = np.random.default_rng(0)
+    samples = (generator.standard_normal(4 * SAMPLE_RATE) * 10 ** (-60 / 20)).astype(np.float32)
+    loud = slice(SAMPLE_RATE, SAMPLE_RATE + round(loud_s * SAMPLE_RATE))
+    samples[loud] = 0.3 * np.sign(np.sin(np.arange(loud.stop - loud.start)))
+
+    with pytest.raises(InvalidAudio):
+        check_and_make_canonical(wav(samples))
 
 
 def test_a_click_does_not_keep_a_voice_quiet(voice: Samples) -> None:

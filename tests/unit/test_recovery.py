@@ -1,6 +1,8 @@
 """What a device's failure does to a job: the reply, the record, the latch, and the jobs that come after."""
 
+import gc
 import logging
+import weakref
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -184,6 +186,18 @@ def test_the_engine_says_how_many_are_best_and_the_setting_has_the_last_word(
     piece = Speaker(service, service.settings.checkpoint, None).piece(REFERENCE, CHUNK, F5Parameters())
 
     assert (piece.company, piece.utterance is None) == (expected, expected == 1)
+
+
+def test_a_speaker_holds_no_model(world: World) -> None:
+    """Between two chunks its weights may have to make room for another job's, or be loaded anew: nothing of the job keeps them."""
+    speaker = Speaker(world.service, "one", None, language="en")
+    engine = weakref.ref(world.engines.pop())
+
+    world.service.engines.unload(forget=True)
+    gc.collect()
+
+    assert engine() is None
+    assert speaker.alphabet.knows("a")
 
 
 def test_a_batch_is_of_one_checkpoints_files(world: World) -> None:

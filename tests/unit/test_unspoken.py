@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from cloning.requests import parse
 from cloning.service import Service
 from cloning.settings import Settings
 from cloning.speakable import Alphabet
+from engines.tiny import make_checkpoint
 from local.folder_store import FolderStore
 from tests.alphabets import stock
 from tests.fakes import Always, ToneEngine
@@ -127,6 +129,17 @@ def test_the_stock_vocabulary_is_known_before_anything_is_fetched(
     alphabet = engines.alphabet(name, None)
 
     assert (alphabet.knows("Olá, São Paulo!") and not alphabet.knows("नमस्ते") if alphabet else None) is known
+
+
+def test_a_vocabulary_that_can_not_be_read_is_told_where_the_checkpoint_is_needed(
+    settings: Settings, store: FolderStore, tmp_path: Path
+) -> None:
+    """There it is CHECKPOINT_UNUSABLE, which a fallback may help; before, it is only not known."""
+    folder = make_checkpoint(tmp_path / "tiny")
+    (folder / "vocab.txt").write_bytes("é\n".encode("latin-1"))
+    engines, _, _ = make_models(settings, store)
+
+    assert engines.alphabet(str(folder), None) is None
 
 
 def test_what_is_known_to_be_unspeakable_is_refused_before_there_is_a_job(service: Service, anna: str) -> None:
