@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from cloning.audio import Recording, decode
+from cloning.decoding import Recording, decode
 from cloning.errors import DeviceMismatch, GpuOutOfMemory, TranscriptionFailed
 from cloning.pace import is_plausible
 from cloning.ports import Transcript, go_on

@@ -17,9 +17,9 @@ from typing import Any, get_args
 from omegaconf import OmegaConf
 from pydantic.fields import FieldInfo
 
-from cloning import audio, errors, planning
-from cloning.audio import _MOST_CHANNELS, _RATES
+from cloning import audio, decoding, errors, planning
 from cloning.clipping import _LONGEST_MS
+from cloning.decoding import _MOST_CHANNELS, _RATES
 from cloning.errors import ServiceError
 from cloning.names import EngineName
 from cloning.profiles import BALANCED, BY_INTENT, ENGINES, PROFILES, ProfileName
@@ -83,7 +83,7 @@ def limits_table() -> str:
     inline_mb = (setting["max_reply_mb"] * 1e6 - _ROOM_BYTES) * 3 / 4 / 1e6
     low, high = _RATES
     rows = [
-        ("reference audio", f"{audio.SHORTEST_S:g} to {audio.LONGEST_S:g} s; about {_LONGEST_MS // 1000} s of it are used", ""),
+        ("reference audio", f"{decoding.SHORTEST_S:g} to {decoding.LONGEST_S:g} s; about {_LONGEST_MS // 1000} s of it are used", ""),
         ("its level", f"above {audio.QUIETEST_DBFS:g} dBFS; at most {audio.MOST_CLIPPED:.0%} of the samples at full scale", ""),
         ("its form", f"{low:,} to {high:,} Hz, up to {_MOST_CHANNELS} channels", ""),
         ("its file", f"{setting['max_audio_mb']:g} MB; in base64 no more than a request carries", "`MAX_AUDIO_MB`"),

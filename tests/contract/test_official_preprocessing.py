@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from cloning.audio import SAMPLE_RATE, decode, make_canonical
+from cloning.audio import SAMPLE_RATE, make_canonical
 from cloning.clipping import clip_reference
+from cloning.decoding import decode
 from cloning.planning import sealed
 from cloning.synthesis import cross_fade
 from engines.f5_import import import_f5

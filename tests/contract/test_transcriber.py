@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cloning.audio import check_and_make_canonical, decode
+from cloning.audio import check_and_make_canonical
+from cloning.decoding import decode
 from cloning.errors import Interrupted, TranscriptionFailed
 from cloning.ports import Samples, Transcriber
 from engines.asr import WhisperTranscriber

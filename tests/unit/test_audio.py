@@ -9,7 +9,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloning.audio import SAMPLE_RATE, check_and_make_canonical, decode, encode_pcm16, make_canonical, measure, to_pcm16
+from cloning.audio import SAMPLE_RATE, check_and_make_canonical, encode_pcm16, make_canonical, measure, to_pcm16
+from cloning.decoding import decode
 from cloning.errors import InvalidAudio
 from cloning.planning import Chunk
 from cloning.ports import Samples

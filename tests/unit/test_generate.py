@@ -13,7 +13,7 @@ import pytest
 
 from cloning import keys
 from cloning.actions import perform
-from cloning.audio import decode
+from cloning.decoding import decode
 from cloning.errors import (
     Conflict,
     Internal,

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cloning.audio import SAMPLE_RATE, check_and_make_canonical, decode, measure, to_pcm16
+from cloning.audio import SAMPLE_RATE, check_and_make_canonical, measure, to_pcm16
 from cloning.clipping import remove_long_silences, speech_dbfs
+from cloning.decoding import decode
 from cloning.errors import InvalidAudio, InvalidRequest
 from cloning.ports import Samples
 from cloning.service import Call, Service
