@@ -52,6 +52,7 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
     worker = settings.runpod_pod_id or f"local-{new_id()}"
     max_audio_bytes = int(settings.max_audio_mb * 1e6)
     engines, transcribers, unload = make_models(settings, store)
+    gpu = SingleOwner(unload=unload, unload_after_s=settings.idle_s)
     return Service(
         settings=settings,
         store=store,
@@ -60,8 +61,8 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
         jobs=JobStore(store, clock, worker=worker, new_id=new_id, lease_s=settings.lease_s, conditions=conditions),
         engines=engines,
         transcribers=transcribers,
-        gpu=SingleOwner(unload=unload, unload_after_s=settings.idle_s),
-        turns=Batcher(clock, make_bounds(settings), free_memory),
+        gpu=gpu,
+        turns=Batcher(clock, make_bounds(settings), free_memory, gpu.expect_elsewhere),
         fetch_url=lambda url: fetch_url(url, max_bytes=max_audio_bytes, timeout_s=settings.download_timeout_s),
         clock=clock,
         new_id=new_id,

@@ -10,12 +10,12 @@ import json
 import logging
 import signal
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import ValidationError
@@ -31,6 +31,7 @@ from cloning.ports import Clock
 from cloning.problems import of_settings
 from cloning.replies import Reply
 from cloning.requests import parse
+from cloning.scratch import Scratch
 from cloning.service import Call, Service
 from cloning.settings import Settings
 from fitness import checks
@@ -50,11 +51,10 @@ def answer(service: Service, raw: object, call: Call) -> Reply:
     try:
         request = parse(raw, Limits(settings.max_text_chars, int(settings.max_audio_mb * 1e6)))
         return sendable(perform(service, request, call), settings.max_reply_mb)
-    except ServiceError as error:
-        log.info("request.failed", extra={"job": call.job_id, "code": error.code})
-        return failure_reply(error)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the SDK would tell the caller the traceback, or die untold
-        return failure_reply(service.incident(error))
+        failure = service.failure(error)
+        log.info("request.failed", extra={"delivery": call.delivery_id, "code": failure.code})
+        return failure_reply(failure)
 
 
 def failure_reply(error: ServiceError) -> Reply:
@@ -129,6 +129,9 @@ def make_handler(
             # The thread can't be stopped from here: it sees the flag between two solver steps and keeps the GPU until then.
             call.stopped.set()
             raise
+        except Exception as error:  # noqa: BLE001 - no thread could be started; the SDK would tell the caller the traceback
+            call.stopped.set()  # the work may still be in the pool's queue
+            return failure_reply(service.failure(error))
         if stopping.handing_back and reply.get("code") == Interrupted.code:
             raise asyncio.CancelledError
         return reply
@@ -136,19 +139,46 @@ def make_handler(
     return handler
 
 
+def _sdk() -> Any:
+    """RunPod's SDK, which reads its environment when it is imported."""
+    try:
+        import runpod
+    except ValueError as error:
+        sys.exit(
+            f"settings are invalid, nothing was started: RUNPOD_LOG_LEVEL or RUNPOD_DEBUG_LEVEL ({error}): "
+            "leave them out, or set one of NOTSET, TRACE, DEBUG, INFO, WARN, ERROR"
+        )
+    return runpod
+
+
+@contextmanager
+def _scratch() -> Iterator[Scratch]:
+    try:
+        scratch = Scratch(Path(tempfile.gettempdir()))
+    except OSError as error:
+        sys.exit(
+            f"no folder for temporary files can be made ({error.strerror}), nothing was started: set TMPDIR to a folder with room "
+            "that this user may write"
+        )
+    with scratch:
+        yield scratch
+
+
 def main() -> None:
     """Start the worker: RunPod's loop, or one job from --test_input or test_input.json."""
     # Until the SDK's loop listens: nothing is in hand, so nothing is waited for.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    import runpod
-
+    runpod = _sdk()
     try:
         settings = Settings()
     except ValidationError as error:
         sys.exit(f"settings are invalid, nothing was started: {of_settings(error)}")
     configure(settings.log_level)
-    with TemporaryDirectory(prefix="voices-") as scratch, ExitStack() as until_the_end:
-        service = build(settings, SystemClock(), Path(scratch))
+    if not settings.has_sdk_log_level:
+        runpod.RunPodLogger().level = "INFO"  # its own default, DEBUG, logs whole replies, presigned URLs too
+    with ExitStack() as until_the_end:
+        scratch = until_the_end.enter_context(_scratch())
+        service = build(settings, SystemClock(), scratch.voices)
         until_the_end.enter_context(service.conditions.probed_in_background())
         store, checkpoint = type(service.store).__name__, public_name(settings.checkpoint_of(settings.engine))
         speaks = {"engine": settings.engine, "fallback": settings.fallback, "checkpoint": checkpoint}
@@ -157,7 +187,7 @@ def main() -> None:
             log.warning("store.not_shared", extra={"problem": NOT_SHARED})
         for check in checks(settings, service.store, service.conditions.probe):
             runpod.serverless.register_fitness_check(check)
-        stopping = Stopping(settings.stop_grace_s)
+        stopping = Stopping(settings.stop_grace_s, before_leaving=scratch.remove)
         config: dict[str, Any] = {
             "handler": make_handler(service, runpod.serverless.progress_update, stopping),
             "concurrency_modifier": stopping.concurrency(settings.worker_concurrency),

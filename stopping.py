@@ -36,13 +36,21 @@ class Stopping:
     The end of a worker. `grace_s` is the time from SIGTERM to the process's exit.
 
     `leave` ends the process at once; it is called in a thread of its own, and only if the main thread has not exited in time.
+    `before_leaving` removes what the process would leave on the disk then.
     """
 
-    def __init__(self, grace_s: float, leave: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        grace_s: float,
+        leave: Callable[[], None] | None = None,
+        *,
+        before_leaving: Callable[[], None] = lambda: None,
+    ) -> None:
         self.late_jobs: LateJobs | None = None
         self._grace_s = grace_s
         self._hand_back_s = min(_HAND_BACK_S, grace_s / 2)
         self._leave = leave or _leave
+        self._before_leaving = before_leaving
         self._lock = threading.Lock()
         self._calls: list[Call] = []
         self._idle = threading.Condition(self._lock)
@@ -108,10 +116,10 @@ class Stopping:
         never.wait(self._grace_s - self._hand_back_s)
         with self._lock:
             self.handing_back = True
-            jobs = [call.job_id for call in self._calls]
+            deliveries = [call.delivery_id for call in self._calls]
             for call in self._calls:
                 call.stopped.set()
-        log.info("worker.stopping", extra={"jobs_in_hand": jobs})
+        log.info("worker.stopping", extra={"deliveries": deliveries})
         with self._lock:
             in_time = self._idle.wait_for(lambda: not self._calls, self._hand_back_s - _POSTING_S)
         never.wait(_POSTING_S)
@@ -119,6 +127,8 @@ class Stopping:
             self._exiting = True
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
             never.wait(self._hand_back_s)
+        with suppress(Exception):  # the process must end
+            self._before_leaving()
         self._leave()
 
 
@@ -191,11 +201,11 @@ class LateJobs:
         from runpod.serverless.modules.rp_job import handle_job
         from runpod.serverless.modules.worker_state import JobsProgress
 
-        log.info("worker.late_job", extra={"job": job["id"]})
+        log.info("worker.late_job", extra={"delivery": job["id"]})
         try:
             await handle_job(session, self._config, job | {_MARK: True})
         except Exception:  # the other late jobs go on
-            log.exception("worker.late_job_failed", extra={"job": job["id"]})
+            log.exception("worker.late_job_failed", extra={"delivery": job["id"]})
         finally:
             with suppress(RuntimeError):  # the SDK's own thread changed the list meanwhile
                 JobsProgress().remove(job)

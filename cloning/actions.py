@@ -115,9 +115,9 @@ def _recording(service: Service, request: Upload) -> bytes:
 
 def generate(service: Service, request: Generate, call: Call) -> Reply:
     """Speak; the reply is the finished job's."""
-    if request.job_id is None and not is_id(call.job_id):
+    if request.job_id is None and not is_id(call.delivery_id):
         raise InvalidRequest(
-            f"the delivery's id {shown(call.job_id)} can't name a job: send job_id, 1 to 64 letters, digits, '.', '_' or '-'",
+            f"the delivery's id {shown(call.delivery_id)} can't name a job: send job_id, 1 to 64 letters, digits, '.', '_' or '-'",
             field="job_id",
         )
     _refuse_useless_url(service, request.delivery)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cloning.errors import CheckpointUnusable, InvalidRequest, ServiceError
+from cloning.failures import machine_trouble
 from cloning.names import EngineName, public_name
 from cloning.planning import Plan, plan_speech
 from cloning.ports import Engine, EngineFacts, F5Parameters, Models, Parameters, Reference, Value
@@ -192,6 +193,8 @@ def first_usable(
         try:
             return candidate, load(candidate)
         except CheckpointUnusable as error:
+            if (trouble := machine_trouble(error)) is not None:  # the machine's, not the checkpoint's
+                raise trouble from error
             failed[candidate.engine] = error.copied()  # its traceback holds what was loaded so far
         facts = {
             "engine": candidate.engine,

@@ -25,6 +25,9 @@ ServiceError
 │   │   └── DeviceMismatch    DEVICE_MISMATCH           part of a model is not where the rest is, though it was loaded again
 │   ├── GpuOutOfMemory        GPU_OUT_OF_MEMORY         the GPU's memory did not suffice
 │   ├── WorkerUnfit           WORKER_UNFIT              the worker's GPU failed for good; another worker can do the job
+│   ├── DiskFull              DISK_FULL                 a disk of the worker has no room left
+│   ├── DiskFailed            DISK_FAILED               a disk of the worker can't be read or written
+│   ├── WorkerExhausted       WORKER_EXHAUSTED          the worker has no memory, open files, threads or processes left
 │   └── Interrupted           INTERRUPTED               the worker was told to stop; the job can be taken over
 ├── StorageMisconfigured      STORAGE_MISCONFIGURED     the bucket refuses us or is missing: somebody must act
 ├── RecordDamaged             RECORD_DAMAGED            a voice's or job's record in the bucket can't be read
@@ -34,17 +37,24 @@ ServiceError
 
 A failure travels as `{"error": "CODE: message", "code", "retryable", "details"}`; one that only a new process cures carries
 `refresh_worker: true` too, by which RunPod replaces the worker (it takes the key out of the reply). Mistakes of the programmer (ValueError,
-AssertionError, IllegalMove) stay outside of this tree and become INTERNAL at the boundary.
+AssertionError, IllegalMove) stay outside of this tree and become INTERNAL at the boundary. What any exception means is decided in
+cloning/failures.py.
 """
 
 from typing import ClassVar, Self
 
 
 class ServiceError(Exception):
-    """A failure with a code that callers may rely on. `message` says what, which value, and what to do."""
+    """
+    A failure with a code that callers may rely on. `message` says what, which value, and what to do.
+
+    `retryable` says that the same call may work later. `keeps_job`: a job that had begun is kept for its next delivery all the
+    same, because the failure is not the job's (see `given_back`).
+    """
 
     code: ClassVar[str] = "SERVICE_ERROR"
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
+    keeps_job: ClassVar[bool] = False
     refresh_worker: ClassVar[bool] = False
 
     def __init__(self, message: str, **details: object) -> None:
@@ -54,7 +64,15 @@ class ServiceError(Exception):
 
     def copied(self, **more: object) -> Self:
         """The same failure without traceback and cause, which hold what was in hand; `more` are details that it may lack."""
-        return type(self)(self.message, **{**more, **self.details})
+        copy = type(self)(self.message, **{**more, **self.details})
+        copy.retryable = self.retryable
+        return copy
+
+    def given_back(self) -> Self:
+        """The same failure, of a job that its next delivery takes up again."""
+        copy = self.copied()
+        copy.retryable = True
+        return copy
 
     def to_reply(self) -> dict[str, object]:
         """The reply that carries this failure; RunPod takes the text under `error` for the job's own error."""
@@ -209,6 +227,27 @@ class WorkerUnfit(Unavailable):
     refresh_worker = True
 
 
+class DiskFull(Unavailable):
+    """A disk of the worker has no room left."""
+
+    code = "DISK_FULL"
+    refresh_worker = True
+
+
+class DiskFailed(Unavailable):
+    """A disk of the worker can't be read or written."""
+
+    code = "DISK_FAILED"
+    refresh_worker = True
+
+
+class WorkerExhausted(Unavailable):
+    """The worker has no memory, open files, threads or processes left."""
+
+    code = "WORKER_EXHAUSTED"
+    refresh_worker = True
+
+
 class Interrupted(Unavailable):
     """The worker was told to stop; the job can be taken over."""
 
@@ -219,6 +258,7 @@ class StorageMisconfigured(ServiceError):
     """The bucket refuses us or is missing: somebody must act."""
 
     code = "STORAGE_MISCONFIGURED"
+    keeps_job = True
 
 
 class RecordDamaged(ServiceError):
@@ -243,3 +283,4 @@ class Internal(ServiceError):
     """A bug; the incident id is in the log, the traceback too."""
 
     code = "INTERNAL"
+    keeps_job = True

@@ -29,6 +29,7 @@ from cloning.engine_choice import (
     told_of_fallback,
 )
 from cloning.errors import Interrupted, JobNotFound, ServiceError, StorageUnavailable
+from cloning.failures import of_claimed_job
 from cloning.hearing import transcribed
 from cloning.job import Effort, Job
 from cloning.jobs import Busy, Finished
@@ -59,7 +60,7 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
 
     Raises the ServiceError that the caller should see.
     """
-    job_id, digest = request.job_id or call.job_id, request.digest()
+    job_id, digest = request.job_id or call.delivery_id, request.digest()
     known = service.jobs.find(job_id)
     if known is not None and known.status.is_final and known.request_digest == digest:
         return known
@@ -73,7 +74,7 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     seed = service.draw_seed() if request.seed is None else request.seed
     is_new = known is None
     while True:
-        _refuse_stopped(call)
+        _refuse_stopped(call, job_id)
         match service.jobs.claim(job_id, digest, seed, is_new=is_new):
             case Finished(job):
                 return job
@@ -85,11 +86,9 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
         is_new = False
 
 
-def _refuse_stopped(call: Call) -> None:
+def _refuse_stopped(call: Call, job_id: str) -> None:
     if call.stopped.is_set():
-        raise Interrupted(
-            "RunPod stopped the job (cancelled, or out of time); deliver it again to go on", job_id=call.job_id
-        )
+        raise Interrupted("RunPod stopped the job (cancelled, or out of time); deliver it again to go on", job_id=job_id)
 
 
 class Generation:
@@ -126,16 +125,18 @@ class Generation:
             self._claim.complete(result, self._effort())
         except (LeaseLost, JobNotFound):
             raise
-        except ServiceError as error:
-            raise self._recorded(error) from error
         except (Exception, SystemExit) as error:  # a library's sys.exit must not end the worker with the job untold
-            raise self._recorded(self._service.incident(error)) from error
+            raise self._recorded(self._service.failure(error)) from error
         return self._claim.job
 
     def _recorded(self, failure: ServiceError) -> ServiceError:
-        error = failure.copied(**told_of_fallback(self._candidates, self._failed_engines))
-        # No state depends on this last gasp: without it the lease lapses, and the job can be taken over.
-        with suppress(LeaseLost, ServiceError):
+        job = self._claim.job
+        whose = {"job_id": job.job_id} if isinstance(failure, Interrupted) else {}
+        error = of_claimed_job(failure, [attempt.outcome for attempt in job.attempts])
+        error = error.copied(**told_of_fallback(self._candidates, self._failed_engines), **whose)
+        # No state depends on this last gasp: without it the lease lapses, and the job can be taken over. A disk that is full or a
+        # process without descriptors may fail here too.
+        with suppress(Exception):
             self._claim.fail(error, self._effort())
         facts = {"job": self._claim.job.job_id, "code": error.code, "attempt": self._claim.job.attempt}
         engines = {name: value for name, value in error.details.items() if name.startswith(("engine_", "fallback_"))}
@@ -176,7 +177,7 @@ class Generation:
 
         def owned() -> Value:
             self._watch.add("queue", self._watch.now() - begun)
-            _refuse_stopped(self._call)
+            _refuse_stopped(self._call, self._claim.job.job_id)
             return work()
 
         return self._service.on_gpu(owned, stopped=self._call.stopped)
@@ -261,7 +262,7 @@ class Generation:
 
     def _before_step(self) -> None:
         """Is this still our job, and still wanted, as far as it is known without asking the bucket?"""
-        _refuse_stopped(self._call)
+        _refuse_stopped(self._call, self._claim.job.job_id)
         if self._claim.lost:
             raise LeaseLost(self._claim.job.job_id)
         self._claim.check_cancelled()

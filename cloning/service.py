@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cloning.conditions import Conditions
-from cloning.errors import Internal, WorkerUnfit
+from cloning.errors import Internal, ServiceError, WorkerUnfit
+from cloning.failures import failure_of
 from cloning.jobs import JobStore
 from cloning.ports import Clock, Engine, GpuOwner, Models, ObjectStore, Transcriber, Value
 from cloning.settings import Settings
@@ -80,6 +81,15 @@ class Service:
         self.latch.check()
         return self.gpu.run(turn, stopped=stopped)
 
+    def failure(self, error: BaseException) -> ServiceError:
+        """What the caller is told of an exception; the log has the traceback of what is not one of ours."""
+        failure = failure_of(error)
+        if failure is None:
+            return self.incident(error)
+        if failure is not error:
+            log.warning("worker.trouble", extra={"code": failure.code, **failure.details}, exc_info=error)
+        return failure
+
     def incident(self, error: BaseException) -> Internal:
         """Log a bug with its traceback and give the caller an id to quote, and nothing else."""
         incident = self.new_id()
@@ -89,8 +99,12 @@ class Service:
 
 @dataclass(frozen=True)
 class Call:
-    """One delivery of a job: RunPod's id, where progress goes, and whether to stop."""
+    """
+    One delivery of a request by RunPod: where progress goes, and whether to stop.
 
-    job_id: str
+    `delivery_id` is RunPod's id. It names the job too, if the request is a generate without a `job_id` of its own.
+    """
+
+    delivery_id: str
     send_progress: Callable[[dict[str, Any]], None] = field(default=lambda _: None)
     stopped: threading.Event = field(default_factory=threading.Event)

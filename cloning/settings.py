@@ -165,6 +165,8 @@ class Settings(BaseSettings):
 
     runpod_pod_id: Word | None = Field(None, description="Set by RunPod: the worker's name in leases and manifests.")
     runpod_endpoint_id: Word | None = Field(None, description="Set by RunPod: this is a worker of its serverless.")
+    runpod_log_level: Word | None = Field(None, description="Level of RunPod's SDK, which reads it itself.")
+    runpod_debug_level: Word | None = Field(None, description="Older name of `RUNPOD_LOG_LEVEL`.")
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -194,6 +196,11 @@ class Settings(BaseSettings):
     def is_bucket_forgotten(self) -> bool:
         """Whether this worker would keep on its own disk what the endpoint's other workers need: voices, jobs and results."""
         return self.s3_bucket is None and self.runpod_endpoint_id is not None
+
+    @property
+    def has_sdk_log_level(self) -> bool:
+        """Whether somebody chose how much RunPod's SDK logs."""
+        return self.runpod_log_level is not None or self.runpod_debug_level is not None
 
     @property
     def idle_s(self) -> float | None:

@@ -49,12 +49,23 @@ class Bounds:
 
 
 class Batcher:
-    """The queue. Any thread may ask; the work is done in the GPU's. `free` gives back what the device keeps for later."""
+    """
+    The queue. Any thread may ask but the GPU's, which does the work. `free` gives back what the device keeps for later.
 
-    def __init__(self, clock: Clock, bounds: Bounds, free: Callable[[], None] = go_on) -> None:
+    `expect_elsewhere` raises in the GPU's thread.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        bounds: Bounds,
+        free: Callable[[], None] = go_on,
+        expect_elsewhere: Callable[[], None] = go_on,
+    ) -> None:
         self._clock = clock
         self._bounds = bounds
         self._free = free
+        self._expect_elsewhere = expect_elsewhere
         self._waiting: list[Ticket[Any]] = []  # in the order of each line
         self._changed = threading.Condition()
         self._is_asking = False  # the thread asks for turns
@@ -87,8 +98,10 @@ class Batcher:
         What each piece makes, in order. See `cloning.turns.Turns`.
 
         Raises what the first piece to fail raised, and what `turn`, `check` and `tell` raise; nothing of these pieces is in the
-        queue or in a turn then, and what is finished has been told.
+        queue or in a turn then, and what is finished has been told. Raises AssertionError in the GPU's own thread, which would wait
+        for itself.
         """
+        self._expect_elsewhere()
         now = self._clock.monotonic()
         line = Line(now, turn)
         tickets = [Ticket(piece, line, now) for piece in pieces]

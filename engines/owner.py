@@ -59,9 +59,20 @@ class SingleOwner:
         self._holds = 0
         self._lock = threading.Lock()
         self._timer: Timer | None = None
+        self._thread: int | None = None  # known from the first turn on
+
+    def expect_elsewhere(self) -> None:
+        """Raises AssertionError in the GPU's own thread: one that asks for a turn there would wait for itself for ever."""
+        if threading.get_ident() == self._thread:
+            raise AssertionError("the GPU's thread asks for a turn on the GPU, and would wait for itself for ever")
 
     def run(self, work: Callable[[], Value], *, stopped: Event | None = None) -> Value:
-        """Wait for the turn, do the work, give its result or raise its exception; Interrupted if stopped before the turn."""
+        """
+        Wait for the turn, do the work, give its result or raise its exception; Interrupted if stopped before the turn.
+
+        Raises AssertionError in the GPU's own thread.
+        """
+        self.expect_elsewhere()
         future = self._executor.submit(self._turn, work)
         while True:
             try:
@@ -88,6 +99,7 @@ class SingleOwner:
 
     def _turn(self, work: Callable[[], Value]) -> Value:
         self._turns += 1
+        self._thread = threading.get_ident()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -5,7 +5,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cloning.errors import CheckpointUnusable
+from cloning.errors import CheckpointUnusable, DiskFull
+from cloning.failures import machine_trouble
 
 _log = logging.getLogger(__name__)
 
@@ -17,18 +18,21 @@ def is_full(error: OSError) -> bool:
 
 @contextmanager
 def trouble_explained() -> Iterator[None]:
-    """An OSError as a CheckpointUnusable that says what to do."""
+    """An OSError as a DiskFull or another trouble of this machine, or as a CheckpointUnusable, that says what to do."""
+    advice = "MODEL_CACHE_DIR must be a folder that this user may write, with 3 GB free for a checkpoint"
     try:
         yield
     except OSError as error:
-        what = (
-            "the disk is full: make room, or set MODEL_CACHE_MAX_GB so that checkpoints out of use go"
-            if is_full(error)
-            else f"a checkpoint's file can't be read or written ({error.strerror})"
-        )
+        if is_full(error):
+            raise DiskFull(
+                "the disk is full: make room, or set MODEL_CACHE_MAX_GB so that checkpoints out of use go; another worker may have "
+                f"room, so the same call may work later. {advice}",
+                os_code=_code(error),
+            ) from error
+        if (trouble := machine_trouble(error)) is not None:
+            raise trouble from error
         raise CheckpointUnusable(
-            f"{what}. MODEL_CACHE_DIR must be a folder that this user may write, with 3 GB free for a checkpoint",
-            os_code=_code(error),
+            f"a checkpoint's file can't be read or written ({error.strerror}). {advice}", os_code=_code(error)
         ) from error
 
 

@@ -17,6 +17,6 @@ def test_a_late_job_that_breaks_is_told_and_let_go(caplog: pytest.LogCaptureFixt
     with caplog.at_level(logging.ERROR, logger="stopping"):
         LateJobs({}).finish()  # the SDK asks for the handler, and there is none
 
-    told = [(line.message, vars(line)["job"], line.exc_info and line.exc_info[0]) for line in caplog.records]
+    told = [(line.message, vars(line)["delivery"], line.exc_info and line.exc_info[0]) for line in caplog.records]
     assert sorted(told) == [("worker.late_job_failed", job_id, KeyError) for job_id in ("late-1", "late-2")]
     assert JobsProgress() == set()
