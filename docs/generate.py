@@ -21,17 +21,20 @@ from cloning import audio, decoding, errors, planning
 from cloning.clipping import _LONGEST_MS
 from cloning.decoding import _MOST_CHANNELS, _RATES
 from cloning.errors import ServiceError
+from cloning.failures import MOST_INCIDENTS
 from cloning.names import EngineName
 from cloning.profiles import BALANCED, BY_INTENT, ENGINES, PROFILES, ProfileName
 from cloning.replies import _ROOM_BYTES
 from cloning.requests import NOT_THERE_YET, OLDER_ACTIONS, OLDER_NAMES, REQUESTS, AnyRequest, AudioFormat
 from cloning.settings import Settings
 from cloning.xtts_planning import CHARACTERS
+from docs.failures import FAULTS
 from docs.replies import MEANINGS, SOMETIMES
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 API = ROOT / "docs" / "api.md"
+FAILURES = ROOT / "docs" / "failures.md"
 _RUN_MB, _RUNSYNC_MB = 10, 20  # by RunPod's documentation of payload limits
 _MARKED = re.compile(r"(<!-- generated:(\w+) -->\n).*?(<!-- end:\2 -->)", re.DOTALL)
 _BOUNDS = {
@@ -71,10 +74,16 @@ def failures(of: type[ServiceError] = ServiceError) -> Iterator[type[ServiceErro
 def errors_table() -> str:
     """Every code that a caller may see."""
     rows = [
-        (f"`{error.code}`", (error.__doc__ or "").strip().rstrip("."), "yes" if error.retryable else "no")
+        (f"`{error.code}`", (error.__doc__ or "").strip().rstrip("."), _retryable(error))
         for error in failures()
     ]
     return table(("code", "meaning", "retryable"), rows)
+
+
+def _retryable(error: type[ServiceError]) -> str:
+    if error.retryable:
+        return "yes"
+    return "[if a job had begun](docs/failures.md)" if error.keeps_job else "no"
 
 
 def limits_table() -> str:
@@ -163,7 +172,8 @@ def api() -> str:
         "Times of day are ISO 8601 in UTC.\n"
     )
     actions = "".join(_action(name, request) for name, request in REQUESTS.items())
-    return head + actions + _older() + "\n## Failures\n\n" + _failure_shape() + errors_table()
+    errors = errors_table().replace("(docs/failures.md)", "(failures.md)")
+    return head + actions + _older() + "\n## Failures\n\n" + _failure_shape() + errors
 
 
 def _failure_shape() -> str:
@@ -227,9 +237,27 @@ def _older() -> str:
     )
 
 
+def failures_page() -> str:
+    """docs/failures.md."""
+    head = (
+        "# When something goes wrong\n\n"
+        "Generated from docs/failures.py and cloning/failures.py by `python -m docs.generate`; don't edit.\n"
+        "`tests/faults/test_troubles.py` makes each row happen.\n\n"
+        "A job fails for ever only for what its request, voice, text or checkpoint is. Anything else gives it back: its lease ends,\n"
+        "its finished chunks stay, `status` calls it INTERRUPTED and says why, and whoever is given it next goes on. The rows are of a\n"
+        "job that a worker had claimed; what fails before that leaves no job at all.\n\n"
+        "RunPod delivers a job again by itself only if nothing was posted for it. A failure that was posted ends RunPod's job, retryable\n"
+        "or not: send the same request with the same `job_id` again, or use RunPod's `/retry`. There is no limit to that, but for bugs:\n"
+        f"a job whose attempts met {MOST_INCIDENTS} bugs is FAILED, since by then the job is likely to bring them about. `refresh_worker` asks RunPod to\n"
+        "replace the worker, where this one won't get better; the SDK takes the key out of the reply.\n\n"
+    )
+    columns = ("what happens", "the caller is told", "retryable", "refresh_worker", "the job's record", "its next delivery")
+    return head + table(columns, [fault.row() for fault in FAULTS])
+
+
 def fresh() -> dict[Path, str]:
     """Every generated document as it should be."""
-    return {README: filled(README.read_text(encoding="utf-8")), API: api()}
+    return {README: filled(README.read_text(encoding="utf-8")), API: api(), FAILURES: failures_page()}
 
 
 def stale() -> list[str]:

@@ -227,8 +227,8 @@ def test_a_full_disk_leaves_the_cache_as_it_was(folder: Path, bucket: CountingSt
     script = (
         "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))\n"
-        "from cloning.errors import CheckpointUnusable\n"
-        f"try:\n    exec({HOLD!r})\nexcept CheckpointUnusable as error:\n    print(error.message)\n"
+        "from cloning.errors import DiskFull\n"
+        f"try:\n    exec({HOLD!r})\nexcept DiskFull as error:\n    print(error.message)\n"
     )
 
     told, _ = python(script, tmp_path / "bucket", tmp_path / "m", folder).communicate()

@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from assembly import make_engines
-from cloning.errors import CheckpointUnusable, HubUnavailable
+from cloning.errors import DiskFull, HubUnavailable
 from cloning.settings import Settings
 from local.folder_store import FolderStore
 from model_cache import cache as cache_module
@@ -218,7 +218,7 @@ def test_a_disk_that_stays_full_is_told(
         cache = CheckpointCache(bucket, tmp_path / str(limit), full, max_bytes=limit)
         three_copies(folder, cache)
 
-        with pytest.raises(CheckpointUnusable, match="the disk is full"):
+        with pytest.raises(DiskFull, match="the disk is full"):
             cache.local(on_hub)
 
         assert len(copies_in(tmp_path / str(limit))) == left

@@ -346,7 +346,7 @@ def test_a_bug_is_recorded_without_its_traceback(service: Service, anna: str, en
         act(service, text="Hello.", voice=anna)
 
     status = act(service, action="status", job_id="runpod-1")
-    assert (status["status"], status["failure"]["code"]) == ("FAILED", "INTERNAL")
+    assert (status["status"], status["failure"]["code"]) == ("INTERRUPTED", "INTERNAL")
     assert status["failure"]["details"] == {"incident": caught.value.details["incident"]}
     assert "secret" not in json.dumps([status, caught.value.to_reply()])
 
@@ -357,7 +357,7 @@ def test_noise_from_the_engine_is_a_failure(service: Service, anna: str, engine:
 
     with pytest.raises(Internal):
         act(service, text="Hello.", voice=anna)
-    assert service.jobs.get("runpod-1").status is JobStatus.FAILED
+    assert act(service, action="status", job_id="runpod-1")["failure"]["code"] == "INTERNAL"
 
 
 def test_a_store_that_goes_down_leaves_a_job_that_can_be_taken_over(
@@ -515,7 +515,7 @@ def test_a_librarys_exit_does_not_end_the_worker(service: Service, anna: str, en
 
     with pytest.raises(Internal):
         act(service, text="Hello.", voice=anna)
-    assert service.jobs.get("runpod-1").status is JobStatus.FAILED
+    assert act(service, action="status", job_id="runpod-1")["failure"]["code"] == "INTERNAL"
 
 
 def test_silence_from_the_engine_is_a_failure(service: Service, anna: str, engine: ToneEngine) -> None:
