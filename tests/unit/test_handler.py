@@ -209,6 +209,43 @@ def test_no_input_makes_an_error_too_long_to_post(service: Service, raw: dict[st
     assert len(json.dumps(reply)) < 25_000
 
 
+def test_a_delivery_that_gets_no_thread_is_answered(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK would tell its caller a traceback; and what waits in the pool's queue is not to be done for nobody."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    stopping = Watched(10)
+    handler = make_handler(service, lambda *_: None, stopping)
+
+    async def run() -> Any:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        return await handler({"id": "j", "input": {"action": "health"}})
+
+    reply = asyncio.run(run())
+
+    assert (reply["code"], reply["retryable"], reply["refresh_worker"]) == ("WORKER_EXHAUSTED", True, True)
+    assert stopping.call is not None
+    assert stopping.call.stopped.is_set()
+
+
+def test_a_stopped_generate_names_its_job_and_not_its_delivery(
+    service: Service, engine: ToneEngine, human_wav: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """RunPod's id of the delivery is another thing: the log calls it `delivery`."""
+    audio = base64.b64encode(human_wav).decode()
+    answer(service, {"action": "upload", "voice": "anna", "audio": audio, "consent": True}, Call("u"))
+    call = Call("delivery-7")
+    engine.before_speaking = lambda _: call.stopped.set()
+
+    with caplog.at_level(logging.INFO):
+        replies = [answer(service, {"text": "Hello there.", "voice": "anna", "job_id": "mine"}, call) for _ in range(2)]
+
+    assert [(reply["code"], reply["details"]["job_id"]) for reply in replies] == [("INTERRUPTED", "mine")] * 2
+    told = [vars(line)["delivery"] for line in caplog.records if line.message == "request.failed"]
+    assert told == ["delivery-7"] * 2
+
+
 class Watched(Stopping):
     """Shows the call in hand."""
 

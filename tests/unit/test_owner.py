@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from cloning.clock import SystemClock
 from cloning.errors import Interrupted
+from cloning.turns import Piece
+from engines.batching import Batcher, Bounds
 from engines.owner import SingleOwner, start_timer
 
 PATIENCE_S = 30
@@ -215,3 +218,30 @@ def test_the_wait_of_idle_weights_begins_when_the_last_lets_go() -> None:
     owner.run(lambda: None)
 
     assert (in_between, len(timers.started)) == (0, 2)
+
+
+def test_a_turn_that_asks_for_a_turn_is_a_mistake_and_not_a_deadlock() -> None:
+    """It would wait for its own end; the thread goes on with the next work."""
+    owner = SingleOwner()
+
+    with pytest.raises(AssertionError, match="wait for itself"):
+        owner.run(lambda: owner.run(lambda: 1))
+
+    assert owner.run(lambda: 2) == 2
+
+
+@pytest.mark.parametrize("turns_before", [0, 1])
+def test_a_turn_that_brings_pieces_to_the_queue_is_a_mistake_too(turns_before: int) -> None:
+    """The queue's turns are on the same thread: nobody would ever do them."""
+    owner = SingleOwner()
+    queue = Batcher(SystemClock(), Bounds(chunks=1, seconds=1.0), expect_elsewhere=owner.expect_elsewhere)
+
+    def ask() -> list[int]:
+        return queue.do([Piece("weights", 1.0, lambda: 1)], turn=owner.run)
+
+    for _ in range(turns_before):
+        assert ask() == [1]
+    with pytest.raises(AssertionError, match="wait for itself"):
+        owner.run(ask)
+
+    assert ask() == [1]
