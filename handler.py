@@ -10,6 +10,7 @@ import json
 import logging
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ from cloning.replies import Reply
 from cloning.requests import parse
 from cloning.service import Call, Service
 from cloning.settings import Settings
+from cloning.variables import misspelt
 from fitness import checks
 from stopping import LateJobs, Stopping
 
@@ -147,6 +149,9 @@ def main() -> None:
     except ValidationError as error:
         sys.exit(f"settings are invalid, nothing was started: {of_settings(error)}")
     configure(settings.log_level)
+    tempfile.tempdir = settings.tmpdir and str(settings.tmpdir)  # else Python takes another without a word
+    for name, meant in misspelt(Settings).items():
+        log.warning("settings.misspelt", extra={"variable": name, "meant": meant})
     with TemporaryDirectory(prefix="voices-") as scratch, ExitStack() as until_the_end:
         service = build(settings, SystemClock(), Path(scratch))
         until_the_end.enter_context(service.conditions.probed_in_background())
