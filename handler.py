@@ -149,7 +149,7 @@ def main() -> None:
     except ValidationError as error:
         sys.exit(f"settings are invalid, nothing was started: {of_settings(error)}")
     configure(settings.log_level)
-    tempfile.tempdir = settings.tmpdir and str(settings.tmpdir)  # else Python takes another without a word
+    tempfile.tempdir = str(settings.tmpdir) if settings.tmpdir else None  # else Python takes another without a word
     for name, meant in misspelt(Settings).items():
         log.warning("settings.misspelt", extra={"variable": name, "meant": meant})
     with TemporaryDirectory(prefix="voices-") as scratch, ExitStack() as until_the_end:

@@ -32,8 +32,8 @@ def of_settings(error: ValidationError) -> str:
 
 def _of_setting(location: tuple[int | str, ...], message: str, value: object) -> str:
     rule = message.removeprefix("Value error, ").removeprefix("Input ")
-    fields = ((name, field) for name, field in Settings.model_fields.items() if location[:1] and location[0] in names_of(name, field))
-    name, field = next(fields, ("", None))
+    names = {one: field for name, field in Settings.model_fields.items() for one in names_of(name, field)}
+    field = names.get(str(location[0])) if location else None
     if field is None:
         return rule
     variable = str(location[0]).upper()

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Container
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +29,7 @@ _SERVICE = re.compile(
 _PATH_OF_A_STORE = "s3"
 _DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
 _LONGEST_PREFIX = 512
+_PAIRS = (("aws_access_key_id", "aws_secret_access_key"), ("bucket_access_key_id", "bucket_secret_access_key"))
 
 
 def bucket_name(value: str) -> str:
@@ -35,14 +37,18 @@ def bucket_name(value: str) -> str:
     scheme, _, rest = value.rpartition("://")
     name, _, prefix = rest.strip("/").partition("/")
     if scheme.lower() in ("http", "https"):
-        raise ValueError("is a URL: S3_BUCKET takes the bucket's name alone, the store's URL goes into AWS_ENDPOINT_URL")
+        raise ValueError(
+            "is a URL: S3_BUCKET takes the bucket's name alone, the store's URL goes into AWS_ENDPOINT_URL"
+        )
     if _ACCESS_POINT.fullmatch(value):
         return value
     if scheme or "/" in value:
         also = f" and S3_PREFIX={prefix}" if prefix else ""
         raise ValueError(f"is more than a bucket's name: set S3_BUCKET={name}{also}")
     if not _BUCKET.fullmatch(value) or ".." in value or _is_address(value):
-        raise ValueError("should be a bucket's name: at most 63 letters, digits, '-', '.' and '_', a letter or digit at both ends, no address")
+        raise ValueError(
+            "should be a bucket's name: at most 63 letters, digits, '-', '.' and '_', a letter or digit at both ends, no address"
+        )
     return value
 
 
@@ -106,17 +112,37 @@ def _host_alone(parts: SplitResult, bucket: str | None) -> str:
     beginning = f"{bucket}."
     rest = parts.netloc[len(beginning) :]
     host = rest.rsplit(":", 1)[0].lower()
-    return rest if bucket and parts.netloc.lower().startswith(beginning.lower()) and _SERVICE.fullmatch(host) else parts.netloc
+    return (
+        rest
+        if bucket and parts.netloc.lower().startswith(beginning.lower()) and _SERVICE.fullmatch(host)
+        else parts.netloc
+    )
 
 
-def suits_aws(bucket: str) -> bool:
-    """Whether a bucket of AWS can have the name."""
-    return bool(_BUCKET_OF_AWS.fullmatch(bucket) or _ACCESS_POINT.fullmatch(bucket))
+def at_aws(bucket: str, region_id: str, region_variable: str) -> None:
+    """Raises ValueError if the store is AWS's own and it can't have that bucket or region ('eu-west-1a' is a zone)."""
+    if not _BUCKET_OF_AWS.fullmatch(bucket) and not _ACCESS_POINT.fullmatch(bucket):
+        raise ValueError(
+            f"S3_BUCKET is {bucket!r}, and a bucket of AWS has lower-case letters, digits, '-' and '.' only: "
+            "correct it, or set AWS_ENDPOINT_URL if the store is not AWS"
+        )
+    if not _REGION_OF_AWS.fullmatch(region_id):
+        raise ValueError(
+            f"{region_variable} is {region_id!r}, which is no region of AWS: write it like {region_variable}=eu-west-1, "
+            "or set AWS_ENDPOINT_URL if the store is not AWS"
+        )
 
 
-def is_region_of_aws(value: str) -> bool:
-    """Whether it looks like a region of AWS ('eu-west-1'), no zone of one ('eu-west-1a') and no name ('Ireland')."""
-    return _REGION_OF_AWS.fullmatch(value) is not None
+def half_a_pair(given: Container[str]) -> None:
+    """Raises ValueError if of a key only the id or the secret is among the names that were set."""
+    for one_id, secret in _PAIRS:
+        if (one_id in given) != (secret in given):
+            there, missing = (one_id, secret) if one_id in given else (secret, one_id)
+            raise ValueError(f"{there.upper()} is set and {missing.upper()} is not: set both, or neither")
+    if "aws_session_token" in given and not any(one_id in given for one_id, _ in _PAIRS):
+        raise ValueError(
+            "AWS_SESSION_TOKEN is set without AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: set all, or none"
+        )
 
 
 def key_id(value: SecretStr) -> SecretStr:

@@ -5,7 +5,6 @@ Every setting has one name, a default that works on a bare machine, and a senten
 (docs/generate.py writes the table, `make check` proves it fresh).
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -32,15 +31,14 @@ from cloning.setting_types import (
     Region,
     SecretKey,
     SessionToken,
-    is_region_of_aws,
-    suits_aws,
+    at_aws,
+    half_a_pair,
     without_bucket,
 )
-from cloning.variables import Variables, checked, names_of, without_blanks
+from cloning.variables import Variables, checked, without_blanks
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 MOST_CHUNKS = 64
-_PAIRS = (("aws_access_key_id", "aws_secret_access_key"), ("bucket_access_key_id", "bucket_secret_access_key"))
 
 
 class Settings(BaseSettings):
@@ -86,7 +84,9 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("aws_endpoint_url_s3", "aws_endpoint_url", "bucket_endpoint_url"),
         description="Endpoint of an S3-compatible store that is not AWS; `AWS_ENDPOINT_URL_S3` (it goes first) and `BUCKET_ENDPOINT_URL` work too. The bucket's name in it is taken out.",
     )
-    data_dir: Folder = Field(Path("data"), description="Folder that stands in for the bucket when `S3_BUCKET` is unset.")
+    data_dir: Folder = Field(
+        Path("data"), description="Folder that stands in for the bucket when `S3_BUCKET` is unset."
+    )
 
     model_cache_dir: Folder = Field(
         Path("data/models"),
@@ -203,16 +203,25 @@ class Settings(BaseSettings):
 
     tmpdir: FolderThatIsThere | None = Field(
         None,
-        examples=["/tmp"],
+        examples=["/scratch"],
         description="Folder for temporary files: recordings in work, speech on its way. Unset: the machine's own.",
     )
 
-    runpod_pod_id: str | None = Field(None, examples=["pod1"], description="Set by RunPod: the worker's name in leases and manifests.")
-    runpod_endpoint_id: str | None = Field(None, examples=["endpoint1"], description="Set by RunPod: this is a worker of its serverless.")
+    runpod_pod_id: str | None = Field(
+        None, examples=["pod1"], description="Set by RunPod: the worker's name in leases and manifests."
+    )
+    runpod_endpoint_id: str | None = Field(
+        None, examples=["endpoint1"], description="Set by RunPod: this is a worker of its serverless."
+    )
 
     @classmethod
-    def settings_customise_sources(  # noqa: D102 - pydantic's
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: PydanticBaseSettingsSource
+    def settings_customise_sources(  # the environment alone, by our own rule
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, Variables(settings_cls)
 
@@ -238,6 +247,11 @@ class Settings(BaseSettings):
         """Whether this worker would keep on its own disk what the endpoint's other workers need: voices, jobs and results."""
         return self.s3_bucket is None and self.runpod_endpoint_id is not None
 
+    def credentials(self) -> dict[str, str]:
+        """The bucket's credentials in the clear, as far as they are set, by boto3's names."""
+        names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+        return {name: secret.get_secret_value() for name in names if (secret := getattr(self, name))}
+
     @property
     def idle_s(self) -> float | None:
         """Seconds that weights stay on the GPU after the last work; None: for ever."""
@@ -248,33 +262,11 @@ class Settings(BaseSettings):
     def _that_fit_together(cls, values: dict[str, Any], handler: ModelWrapValidatorHandler[Self]) -> Self:
         given = without_blanks(values)
         settings = handler(given)
-        settings._refuse_half_a_pair(given)
-        settings._refuse_what_aws_has_not(given)
+        half_a_pair(given)
+        if settings.s3_bucket and not settings.aws_endpoint_url:
+            region = next((one for one in ("aws_region", "aws_default_region") if one in given), "aws_region")
+            at_aws(settings.s3_bucket, settings.aws_region, region.upper())
         return settings
-
-    def _refuse_half_a_pair(self, given: Mapping[str, Any]) -> None:
-        for key_id, secret in _PAIRS:
-            if (key_id in given) != (secret in given):
-                there, missing = (key_id, secret) if key_id in given else (secret, key_id)
-                raise ValueError(f"{there.upper()} is set and {missing.upper()} is not: set both, or neither")
-        if self.aws_session_token and not self.aws_access_key_id:
-            raise ValueError("AWS_SESSION_TOKEN is set, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not: set all three, or none")
-
-    def _refuse_what_aws_has_not(self, given: Mapping[str, Any]) -> None:
-        if self.s3_bucket is None or self.aws_endpoint_url is not None:
-            return
-        if not suits_aws(self.s3_bucket):
-            raise ValueError(
-                f"S3_BUCKET is {self.s3_bucket!r}, and a bucket of AWS has lower-case letters, digits, '-' and '.' only: "
-                "correct it, or set AWS_ENDPOINT_URL if the store is not AWS"
-            )
-        if not is_region_of_aws(self.aws_region):
-            names = names_of("aws_region", type(self).model_fields["aws_region"])
-            name = next(one for one in names if one in given).upper()
-            raise ValueError(
-                f"{name} is {self.aws_region!r}, which is no region of AWS: write it like {name}=eu-west-1, "
-                "or set AWS_ENDPOINT_URL if the store is not AWS"
-            )
 
     @model_validator(mode="after")
     def _engines_that_may_load(self) -> "Settings":

@@ -23,7 +23,7 @@ from cloning.speakable import is_invisible
 
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 _PLACEHOLDER = re.compile(r"\{\{.*?\}\}")
-_BOOLEANS = frozenset("1 0 true false yes no on off t f y n".split())
+_BOOLEANS = frozenset(["1", "0", "true", "false", "yes", "no", "on", "off", "t", "f", "y", "n"])
 _LONGEST_SEGMENT, _LONGEST_PATH = 255, 4000  # bytes, a little under what Linux takes
 _SHELL_VARIABLE = re.compile(r"\$\{?[A-Za-z_]|%[A-Za-z_]+%")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?|[+-]?\.[0-9]+")
