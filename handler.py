@@ -34,6 +34,7 @@ from cloning.requests import parse
 from cloning.scratch import Scratch
 from cloning.service import Call, Service
 from cloning.settings import Settings
+from cloning.variables import misspelt
 from fitness import checks
 from stopping import LateJobs, Stopping
 
@@ -176,6 +177,9 @@ def main() -> None:
     configure(settings.log_level)
     if not settings.has_sdk_log_level:
         runpod.RunPodLogger().level = "INFO"  # its own default, DEBUG, logs whole replies, presigned URLs too
+    tempfile.tempdir = str(settings.tmpdir) if settings.tmpdir else None  # else Python takes another without a word
+    for name, meant in misspelt(Settings).items():
+        log.warning("settings.misspelt", extra={"variable": name, "meant": meant})
     with ExitStack() as until_the_end:
         scratch = until_the_end.enter_context(_scratch())
         service = build(settings, SystemClock(), scratch.voices)

@@ -75,6 +75,14 @@ TROUBLES = (
         (aws.BotoCoreError, aws.UndefinedModelAttributeError),
     ),
 )  # fmt: skip
+BUCKET_IN_ENDPOINT = (
+    "the store takes the bucket for an object of another bucket: AWS_ENDPOINT_URL seems to hold a bucket's name; set it to the store's own"
+    " address, such as https://s3.example.com, and the name in S3_BUCKET alone"
+)
+BUCKET_IN_ENDPOINT = (
+    "the store takes the bucket for an object of another bucket: AWS_ENDPOINT_URL seems to hold a bucket's name; set it to the store's own"
+    " address, such as https://s3.example.com, and the name in S3_BUCKET alone"
+)
 NO_CONDITIONS = (
     "the store knows no conditional PUT (If-None-Match, If-Match), by which a job is done once: use another store,"
     " such as AWS S3 or Cloudflare R2"
@@ -98,6 +106,10 @@ def translation(operation: str, key: str, error: Exception) -> Exception:
         return NoSuchObject(key)
     if operation in ("create", "replace") and code == "NotImplemented":
         return StorageMisconfigured(NO_CONDITIONS, s3_code=code, operation=operation)
+    if operation in ("list", "check") and code == "NoSuchKey":
+        return StorageMisconfigured(BUCKET_IN_ENDPOINT, s3_code=code, operation=operation)
+    if operation in ("list", "check") and code == "NoSuchKey":
+        return StorageMisconfigured(BUCKET_IN_ENDPOINT, s3_code=code, operation=operation)
     by_code = [row for row in TROUBLES if code in row.codes]
     row = (by_code or [row for row in TROUBLES if isinstance(error, row.exceptions)])[0]
     return row.error(row.message, s3_code=code, operation=operation)

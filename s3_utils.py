@@ -33,14 +33,12 @@ _PAUSES_S = (0.1, 0.4, 1.6)
 
 
 def s3_client(settings: Settings, *, attempts: int = 5) -> "S3Client":
-    """
-    A boto3 client that says all it relies on; `attempts` counts the first one. Credentials that are not set are boto3's to find.
-
-    Stores that are not AWS reject or mangle the newer checksums, and have no host name per bucket.
-    """
+    """A boto3 client; `attempts` counts the first one. Credentials that are not set are boto3's to find, outside the environment."""
     import boto3
     from botocore.config import Config
+    from botocore.session import get_session
 
+    # Stores that are not AWS reject or mangle the newer checksums, and have no host name per bucket.
     custom = settings.aws_endpoint_url is not None
     checksums: Any = "when_required" if custom else "when_supported"
     config = Config(
@@ -53,12 +51,14 @@ def s3_client(settings: Settings, *, attempts: int = 5) -> "S3Client":
         read_timeout=60,
         max_pool_connections=32,
     )
-    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-    secrets = {name: secret.get_secret_value() for name in names if (secret := getattr(settings, name))}
     with translating("connect"):
-        session: Any = boto3.session.Session(region_name=settings.aws_region, **secrets)
+        core: Any = get_session()
+        core.set_config_variable("ignore_configured_endpoint_urls", value=True)
+        core.get_component("credential_provider").remove("env")  # Settings has read it: what is blank there is unset
+        url = settings.aws_endpoint_url or core.get_scoped_config().get("endpoint_url")
+        session: Any = boto3.Session(botocore_session=core, region_name=settings.aws_region, **settings.credentials())
         try:
-            client: S3Client = session.client("s3", endpoint_url=settings.aws_endpoint_url, config=config)
+            client: S3Client = session.client("s3", endpoint_url=url, config=config)
         except ValueError as error:
             raise StorageMisconfigured("AWS_ENDPOINT_URL is not a URL such as https://s3.example.com") from error
     client.meta.events.register_first("needs-retry.s3", refusing_elsewhere(settings.aws_region))

@@ -1,14 +1,18 @@
 """What is wrong with a request or with the settings, in words: which field, which value, what would do."""
 
 import difflib
+import re
 from collections.abc import Mapping
 
 from pydantic import BaseModel, ValidationError
 
 from cloning.errors import InvalidRequest
+from cloning.settings import Settings
+from cloning.variables import is_secret, names_of
 
 _LONGEST_SHOWN = 60
 _MOST_PROBLEMS = 5
+_CREDENTIALS = re.compile(r"^.*@")
 
 
 def explained(
@@ -22,8 +26,25 @@ def explained(
 
 
 def of_settings(error: ValidationError) -> str:
-    """Each variable with what it must be, without its value."""
-    return "; ".join(f"{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
+    """Each variable by the name that was set, with what is wrong, its value unless it is a secret, and an example."""
+    return "; ".join(_of_setting(one["loc"], one["msg"], one["input"]) for one in error.errors())
+
+
+def _of_setting(location: tuple[int | str, ...], message: str, value: object) -> str:
+    rule = message.removeprefix("Value error, ").removeprefix("Input ")
+    names = {one: field for name, field in Settings.model_fields.items() for one in names_of(name, field)}
+    field = names.get(str(location[0])) if location else None
+    if field is None:
+        return rule
+    variable = str(location[0]).upper()
+    example = field.examples[0] if field.examples else field.default
+    example = str(example).lower() if isinstance(example, bool) else example
+    got = "" if is_secret(field) or not isinstance(value, str) else f"got {_without_credentials(value)}, "
+    return f"{variable} {rule} ({got}an example: {variable}={example})"
+
+
+def _without_credentials(value: str) -> str:
+    return shown(_CREDENTIALS.sub("***@", value).split("?")[0])
 
 
 def _problem(

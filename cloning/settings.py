@@ -6,61 +6,95 @@ Every setting has one name, a default that works on a bare machine, and a senten
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, StringConstraints, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import (
+    AliasChoices,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cloning.names import EngineName
+from cloning.setting_types import (
+    Bucket,
+    Device,
+    Endpoint,
+    Folder,
+    FolderThatIsThere,
+    KeyId,
+    NameOrPath,
+    Prefix,
+    Region,
+    SecretKey,
+    SessionToken,
+    at_aws,
+    half_a_pair,
+    without_bucket,
+)
+from cloning.variables import Variables, checked, without_blanks
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
-Word = Annotated[str, StringConstraints(strip_whitespace=True)]
 MOST_CHUNKS = 64
 
 
 class Settings(BaseSettings):
-    """What a deployment may choose. Empty variables count as unset."""
+    """What a deployment may choose. Blank variables count as unset; `cloning.variables` says how the others are read."""
 
     model_config = SettingsConfigDict(
-        env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False
+        frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False, hide_input_in_errors=True
     )
 
-    s3_bucket: Word | None = Field(
-        None, description="Bucket for voices, jobs, results and checkpoints; unset means the folder `DATA_DIR`."
-    )
-    s3_prefix: Word = Field(
-        "", description="Folder inside the bucket; everything the worker reads or writes lies under it."
-    )
-    aws_access_key_id: SecretStr | None = Field(
+    s3_bucket: Bucket | None = Field(
         None,
+        examples=["my-bucket"],
+        description="Bucket for voices, jobs, results and checkpoints; unset means the folder `DATA_DIR`.",
+    )
+    s3_prefix: Prefix = Field(
+        "",
+        examples=["tts/prod"],
+        description="Folder inside the bucket; everything the worker reads or writes lies under it.",
+    )
+    aws_access_key_id: KeyId | None = Field(
+        None,
+        examples=["AKIAIOSFODNN7EXAMPLE"],
         validation_alias=AliasChoices("aws_access_key_id", "bucket_access_key_id"),
         description="Key id; `BUCKET_ACCESS_KEY_ID` works too. Unset: boto3's own search (profile, instance role).",
     )
-    aws_secret_access_key: SecretStr | None = Field(
+    aws_secret_access_key: SecretKey | None = Field(
         None,
+        examples=["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"],
         validation_alias=AliasChoices("aws_secret_access_key", "bucket_secret_access_key"),
         description="Secret key; `BUCKET_SECRET_ACCESS_KEY` works too.",
     )
-    aws_session_token: SecretStr | None = Field(None, description="Session token of temporary credentials.")
-    aws_region: Word = Field(
+    aws_session_token: SessionToken | None = Field(
+        None, examples=["IQoJb3JpZ2luX2VjEXAMPLE"], description="Session token of temporary credentials."
+    )
+    aws_region: Region = Field(
         "us-east-1",
         validation_alias=AliasChoices("aws_region", "aws_default_region"),
         description="Region of the bucket; `AWS_DEFAULT_REGION` works too. Cloudflare R2 wants `auto`, RunPod the data centre's id.",
     )
-    aws_endpoint_url: Word | None = Field(
+    aws_endpoint_url: Endpoint | None = Field(
         None,
+        examples=["https://s3.example.com"],
         validation_alias=AliasChoices("aws_endpoint_url_s3", "aws_endpoint_url", "bucket_endpoint_url"),
-        description="Endpoint of an S3-compatible store that is not AWS; `AWS_ENDPOINT_URL_S3` (it goes first) and `BUCKET_ENDPOINT_URL` work too.",
+        description="Endpoint of an S3-compatible store that is not AWS; `AWS_ENDPOINT_URL_S3` (it goes first) and `BUCKET_ENDPOINT_URL` work too. The bucket's name in it is taken out.",
     )
-    data_dir: Path = Field(Path("data"), description="Folder that stands in for the bucket when `S3_BUCKET` is unset.")
+    data_dir: Folder = Field(
+        Path("data"), description="Folder that stands in for the bucket when `S3_BUCKET` is unset."
+    )
 
-    model_cache_dir: Path = Field(
+    model_cache_dir: Folder = Field(
         Path("data/models"),
         description="Local disk for checkpoints; a network volume (`/runpod-volume/models`) survives workers.",
     )
     model_cache_max_gb: float | None = Field(
         None,
+        examples=[20],
         gt=0,
         description="Most that the checkpoints in `MODEL_CACHE_DIR` may take, in GB (10^9 bytes): the least recently used go, none in use. Unset: no limit.",
     )
@@ -71,36 +105,39 @@ class Settings(BaseSettings):
     engine: EngineName = Field("f5", description="Engine that speaks unless a request names another: `f5` or `xtts`.")
     fallback: Annotated[tuple[EngineName, ...], NoDecode] = Field(
         (),
+        examples=["xtts"],
         description="Engines, in this order and parted by commas, that may speak in place of one whose checkpoint can't be used, unless a request says otherwise. Unset: none; the job fails.",
     )
-    checkpoint: Word = Field(
+    checkpoint: NameOrPath = Field(
         "F5TTS_v1_Base",
         description="Checkpoint of the engine `f5` unless a request names another: a name of the catalogue, of a folder in the bucket's `checkpoints/`, or the path of a folder; with a `checkpoint.json` either.",
     )
-    xtts_checkpoint: Word = Field("XTTS_v2", description="Checkpoint of the engine `xtts`, named as `CHECKPOINT` is.")
+    xtts_checkpoint: NameOrPath = Field(
+        "XTTS_v2", description="Checkpoint of the engine `xtts`, named as `CHECKPOINT` is."
+    )
     xtts_license_accepted: bool = Field(
         False,
+        examples=[1],
         description="`1` accepts the Coqui Public Model License for this deployment: XTTS's weights, fine-tunes and their outputs are for non-commercial use only. Unset: they are never loaded.",
     )
-    vocoder_path: Path | None = Field(
+    vocoder_path: Folder | None = Field(
         None,
+        examples=["/runpod-volume/vocos"],
         description="Folder with a Vocos vocoder (`config.yaml`, `pytorch_model.bin`); unset means the checkpoint's own, else the hub's `charactr/vocos-mel-24khz`.",
     )
-    asr_model: Word = Field(
+    asr_model: NameOrPath = Field(
         "openai/whisper-large-v3-turbo",
         description="Speech recogniser for reference audio: a hub name or a local transformers folder.",
     )
-    device: Word = Field(
-        "auto",
-        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
-        description="`auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:N`.",
-    )
+    device: Device = Field("auto", description="`auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:N`.")
     low_vram: bool = Field(
         default=False,
+        examples=[1],
         description="`1` for a small GPU: no two models share its memory, and their weights leave it after the job (with several at once, after the last), or after `UNLOAD_AFTER_S` if that is set.",
     )
     unload_after_s: float | None = Field(
         None,
+        examples=[600],
         ge=0,
         le=86_400,
         description="Idle seconds after which the weights leave the GPU; the next job brings them back. On a CPU the models are dropped and loaded again. Unset: never, or at once with `LOW_VRAM`.",
@@ -113,6 +150,7 @@ class Settings(BaseSettings):
 
     batch_chunks: int | None = Field(
         None,
+        examples=[4],
         ge=1,
         le=MOST_CHUNKS,
         description="Most chunks, of one job or several, that are made at once, where `SAMPLER` is `fast` (in force, `auto` included); each needs its own memory. Unset: 2 on a CPU of two cores, else 1. In half precision company changes rounding: one seed gives the same bytes with 1 only.",
@@ -131,7 +169,7 @@ class Settings(BaseSettings):
         description="Jobs that one worker holds at a time. Those that speak take turns on the GPU, chunk by chunk; the others are answered beside them.",
     )
     require_consent: bool = Field(
-        True, description="Refuse a voice whose upload doesn't say that its speaker consents."
+        True, examples=[1], description="Refuse a voice whose upload doesn't say that its speaker consents."
     )
     max_text_chars: int = Field(20_000, ge=1, le=1_000_000, description="Longest text of one generate, in characters.")
     max_audio_mb: float = Field(
@@ -163,39 +201,60 @@ class Settings(BaseSettings):
         "INFO", description="Least level that is logged. Text, audio, URLs and keys never are at INFO."
     )
 
-    runpod_pod_id: Word | None = Field(None, description="Set by RunPod: the worker's name in leases and manifests.")
-    runpod_endpoint_id: Word | None = Field(None, description="Set by RunPod: this is a worker of its serverless.")
-    runpod_log_level: Word | None = Field(None, description="Level of RunPod's SDK, which reads it itself.")
-    runpod_debug_level: Word | None = Field(None, description="Older name of `RUNPOD_LOG_LEVEL`.")
+    tmpdir: FolderThatIsThere | None = Field(
+        None,
+        examples=["/scratch"],
+        description="Folder for temporary files: recordings in work, speech on its way. Unset: the machine's own.",
+    )
 
-    @field_validator("log_level", mode="before")
+    runpod_pod_id: str | None = Field(
+        None, examples=["pod1"], description="Set by RunPod: the worker's name in leases and manifests."
+    )
+    runpod_endpoint_id: str | None = Field(
+        None, examples=["endpoint1"], description="Set by RunPod: this is a worker of its serverless."
+    )
+    runpod_log_level: str | None = Field(
+        None, examples=["INFO"], description="Level of RunPod's SDK, which reads it itself."
+    )
+    runpod_debug_level: str | None = Field(None, examples=["INFO"], description="Older name of `RUNPOD_LOG_LEVEL`.")
+
     @classmethod
-    def _upper_case(cls, value: object) -> object:
-        return value.upper() if isinstance(value, str) else value
+    def settings_customise_sources(  # the environment alone, by our own rule
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, Variables(settings_cls)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _by_the_rule(cls, value: object, info: ValidationInfo) -> object:
+        name = info.field_name or ""
+        return checked(name, cls.model_fields[name], value) if isinstance(value, str) and value else value
 
     @field_validator("fallback", mode="before")
     @classmethod
     def _words(cls, value: object) -> object:
-        words = value.replace(" ", "").split(",") if isinstance(value, str) else value
+        words = value.lower().replace(" ", "").split(",") if isinstance(value, str) else value
         return tuple(word for word in words if word) if isinstance(words, list) else words
 
     @field_validator("aws_endpoint_url")
     @classmethod
-    def _url(cls, value: str | None) -> str | None:
-        found = urlsplit(value or "https://unset")
-        if found.scheme not in ("http", "https") or not found.hostname or found.port == 0:  # or no number: ValueError
-            raise ValueError("should be a URL like https://s3.example.com, or http://127.0.0.1:9000")
-        return value
-
-    @field_validator("s3_prefix")
-    @classmethod
-    def _plain_prefix(cls, value: str) -> str:
-        return value.strip("/")
+    def _without_bucket(cls, value: str | None, info: ValidationInfo) -> str | None:
+        return value and without_bucket(value, info.data.get("s3_bucket"))
 
     @property
     def is_bucket_forgotten(self) -> bool:
         """Whether this worker would keep on its own disk what the endpoint's other workers need: voices, jobs and results."""
         return self.s3_bucket is None and self.runpod_endpoint_id is not None
+
+    def credentials(self) -> dict[str, str]:
+        """The bucket's credentials in the clear, as far as they are set, by boto3's names."""
+        names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+        return {name: secret.get_secret_value() for name in names if (secret := getattr(self, name))}
 
     @property
     def has_sdk_log_level(self) -> bool:
@@ -207,11 +266,16 @@ class Settings(BaseSettings):
         """Seconds that weights stay on the GPU after the last work; None: for ever."""
         return 0.0 if self.low_vram and self.unload_after_s is None else self.unload_after_s
 
-    @model_validator(mode="after")
-    def _both_keys_or_none(self) -> "Settings":
-        if (self.aws_access_key_id is None) != (self.aws_secret_access_key is None):
-            raise ValueError("set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither")
-        return self
+    @model_validator(mode="wrap")
+    @classmethod
+    def _that_fit_together(cls, values: dict[str, Any], handler: ModelWrapValidatorHandler[Self]) -> Self:
+        given = without_blanks(values)
+        settings = handler(given)
+        half_a_pair(given)
+        if settings.s3_bucket and not settings.aws_endpoint_url:
+            region = next((one for one in ("aws_region", "aws_default_region") if one in given), "aws_region")
+            at_aws(settings.s3_bucket, settings.aws_region, region.upper())
+        return settings
 
     @model_validator(mode="after")
     def _engines_that_may_load(self) -> "Settings":

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -27,12 +28,6 @@ ALLOWED = {
 }
 # What builds the parts: the worker, what shows everything at work, and the command line of the checkpoints.
 ROOTS = {"handler.py", "assembly.py", "local/demo.py", "model_cache/__main__.py"}
-# cloning: no module may import one that stands behind it.
-LAYERS = [
-    {"errors", "clock", "records", "versions", "log", "names", "settings", "bulk", "locks", "scratch", "speakable", "pace"}, {"failures", "ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer", "problems"}, {"keys", "profiles", "turns"},
-    {"decoding"}, {"fields", "audio", "planning", "job"}, {"requests", "xtts_planning", "voice"},
-    {"voices", "claim", "conditions"}, {"jobs"}, {"synthesis", "service", "chunks", "engine_choice", "housekeeping"}, {"replies", "recovery"}, {"hearing", "speaking", "script"}, {"generation"}, {"actions"},
-]  # fmt: skip
 HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
 FOREIGN = {
     "boto3": {"s3_utils"},
@@ -57,6 +52,15 @@ def imports(path: Path) -> Iterator[tuple[str, bool]]:
             yield node.module, id(node) in top
 
 
+def imported(path: Path) -> set[str]:
+    """The modules that are imported, and what may be one: `from package import module`."""
+    names = {module for module, _ in imports(path)}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_inwards(path: Path) -> None:
     """Handler -> everything; adapters -> cloning; cloning -> nothing outside itself."""
@@ -76,13 +80,12 @@ def test_heavy_packages_are_imported_by_engines_alone_and_late(path: Path) -> No
         assert name_of(path) in FOREIGN.get(package, OURS), module
 
 
-def test_cloning_has_no_cycles() -> None:
-    """Every module imports only what stands before it."""
-    level = {name: depth for depth, names in enumerate(LAYERS) for name in names}
-    for path in (ROOT / "cloning").glob("[!_]*.py"):
-        for module, _ in imports(path):
-            if module.startswith("cloning."):
-                assert level[module.split(".")[1]] <= level[path.stem], f"{path.stem} imports {module}"
+def test_no_imports_go_in_circles() -> None:
+    """Every module can be read before those that import it, within a package too."""
+    paths = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in MODULES}
+    graph = {name: {one for one in imported(path) if one in paths} for name, path in paths.items()}
+
+    assert list(TopologicalSorter(graph).static_order())
 
 
 def test_the_environment_has_one_reader() -> None:
