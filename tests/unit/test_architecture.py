@@ -30,8 +30,8 @@ ROOTS = {"handler.py", "assembly.py", "local/demo.py", "model_cache/__main__.py"
 # cloning: no module may import one that stands behind it.
 LAYERS = [
     {"errors", "clock", "records", "versions", "log", "names", "settings", "bulk", "locks", "speakable", "pace"}, {"ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer", "problems"}, {"keys", "profiles", "turns"},
-    {"decoding"}, {"fields", "audio", "planning", "job"}, {"requests", "xtts_planning", "voice"},
-    {"voices", "claim", "conditions"}, {"jobs"}, {"synthesis", "service", "chunks", "engine_choice", "housekeeping"}, {"replies", "recovery"}, {"hearing", "speaking", "script"}, {"generation"}, {"actions"},
+    {"decoding", "conditions"}, {"fields", "audio", "planning", "job"}, {"requests", "xtts_planning", "voice", "job_records"},
+    {"voices", "claim"}, {"jobs"}, {"results", "synthesis", "service", "chunks", "engine_choice", "housekeeping"}, {"replies", "recovery"}, {"hearing", "speaking", "script"}, {"generation"}, {"actions"},
 ]  # fmt: skip
 HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
 FOREIGN = {
