@@ -95,7 +95,7 @@ def code_of(error: Exception) -> str:
     return str(error.response["Error"]["Code"]) if isinstance(error, aws.ClientError) else type(error).__name__
 
 
-def translation(operation: str, key: str, error: Exception) -> Exception:
+def translation(operation: str, key: str, error: Exception) -> Exception:  # noqa: PLR0911 - one line for each kind
     """What a foreign exception means to a caller. A code that nobody knows is StorageUnavailable, the code kept."""
     code = code_of(error)
     if operation == "create" and code in RACED:

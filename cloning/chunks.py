@@ -81,19 +81,27 @@ class ChunkStore:
 
 @contextmanager
 def removed_at_the_end(claim: Claim, store: ObjectStore, later: Callable[[Callable[[], None]], None]) -> Iterator[None]:
-    """If the job has ended for good when the block is left, its chunks are removed, by `later`. Raises what the block raises."""
+    """
+    Remove the job's chunks, by `later`, if it has ended for good when the block is left. Raises what the block raises.
+
+    Who has lost the job looks whether it has ended meanwhile: the chunks that it stored since then would stay. While another worker
+    has the job they stay for that one. A chunk is never missed: whoever doesn't find it makes it again.
+    """
     try:
         yield
     finally:
         job = claim.job
         # The last chunk of an attempt is never kept: a job of one chunk has none, unless it was tried before.
-        if job.status.is_final and (job.attempt > 1 or job.progress.total > 1):
-            later(partial(_remove, store, job.job_id))
+        if (job.status.is_final or claim.lost) and (job.attempt > 1 or job.progress.total > 1):
+            later(partial(_remove_if_over, claim, store))
 
 
-def _remove(store: ObjectStore, job_id: str) -> None:
-    """What can't be removed, and what a worker that has lost the job still writes, is left to `expire`."""
+def _remove_if_over(claim: Claim, store: ObjectStore) -> None:
+    """What can't be removed is left to `expire`."""
+    job_id = claim.job.job_id
     try:
+        if claim.lost and not claim.is_over():
+            return
         for info in list(store.list(keys.chunk_folder(job_id))):
             store.delete(info.key)
     except ServiceError as error:

@@ -1,58 +1,76 @@
-"""A job that this worker holds: the moves it may make, and the heartbeat that tells the others it lives."""
+"""
+A job that this worker holds: the moves it may make, and the heartbeat that tells the others it lives.
+
+A claim may write only while its owner stands in the record. Once one of its threads has seen another owner there, another request,
+or no record at all, the claim has no version left to write over: every later write raises LeaseLost.
+"""
 
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from cloning.errors import JobCancelled, JobNotFound, ServiceError, StorageUnavailable
 from cloning.job import Effort, Failure, Job, JobStatus, Progress
-from cloning.ports import Changed, Clock
+from cloning.job_records import JobRecords, Version
+from cloning.ports import Changed
 
 # Writers of one record are few; more tries than this mean a store whose versions never match.
 MOST_TRIES = 20
 
 
 class LeaseLost(Exception):
-    """Another worker has taken the job over; what this one does to it no longer counts."""
+    """The job is no longer this claim's: another worker has it, or it was given back. What this one does to it doesn't count."""
 
 
-class Records(Protocol):
-    """What a claim asks of the store of jobs."""
-
-    clock: Clock
-
-    def load(self, job_id: str) -> tuple[Job, str]:
-        """A job's record and its version. Raises JobNotFound."""
-
-    def replace(self, job: Job, etag: str) -> str:
-        """Write over exactly the version that was read. Raises Changed."""
-
-    def leased(self, job: Job, owner: str, lease_s: float | None) -> Job:
-        """The job with a lease from now on (0 seconds: given back)."""
+class JobGone(LeaseLost):
+    """The job was deleted while this claim held it."""
 
 
 class Claim:
     """
     A job that this worker holds. Threads may share it: the generating one and the heartbeat.
 
-    Every change re-reads and re-applies if a caller's cancel came between, and raises LeaseLost if another worker did.
+    Every change is made again if a caller's cancel came between. Every change raises LeaseLost if the job is no longer ours.
     """
 
-    def __init__(self, store: Records, job: Job, etag: str) -> None:
-        self._store = store
-        self._job = job
-        self._etag = etag
+    def __init__(self, records: JobRecords, taken: Version) -> None:
+        self._records = records
+        self._held: Version | None = taken
+        self._job = taken.job
+        self._loss: type[LeaseLost] = LeaseLost
         self._lock = threading.Lock()
-        self.lost = False
 
     @property
     def job(self) -> Job:
+        """The record as this claim last wrote or read it while it was its own."""
         return self._job
+
+    @property
+    def lost(self) -> bool:
+        """Whether it is known that this claim may write no more: the job has another owner, is deleted, or was given back."""
+        return self._held is None
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the lease still runs by our clock, so that nobody else can have taken the job."""
+        return not self.lost and self._job.lease.until > self._records.clock.now()
+
+    @property
+    def will_name_no_result(self) -> bool:
+        """Whether it is certain that the record will never name a result of this claim."""
+        return self.lost or (self._job.status.is_final and self._job.status is not JobStatus.COMPLETED)
+
+    def is_over(self) -> bool:
+        """Whether the job has ended or is gone, whoever has it now; asks the store."""
+        try:
+            return self._records.load(self._job.job_id).job.status.is_final
+        except JobNotFound:
+            return True
 
     def start(self, total: int) -> None:
         """The GPU is ours: IN_QUEUE -> IN_PROGRESS, no chunk of `total` done. A job taken over is in progress already."""
-        now = self._store.clock.now()
+        now = self._records.clock.now()
         progress = Progress(total=total)
 
         def started(job: Job) -> Job:
@@ -68,6 +86,10 @@ class Claim:
     def renew(self) -> None:
         """Tell the others that we live."""
         self._change(lambda job: job)
+
+    def check_held(self) -> None:
+        """Raises LeaseLost if it is known that the job is no longer ours. Asks nobody."""
+        self._owned()
 
     def check_cancelled(self) -> None:
         """Raises JobCancelled if a caller asked for it, as far as the last read of the record tells."""
@@ -86,39 +108,61 @@ class Claim:
         if isinstance(error, JobCancelled):
             self._finish(JobStatus.CANCELLED, "CANCELLED", effort)
         elif error.retryable:
-            now = self._store.clock.now()
-            self._change(
-                lambda job: job.ended(error.code, now, effort).model_copy(update={"failure": failure}), lease_s=0
-            )
+            self._give_back(error.code, failure, effort)
         else:
             self._finish(JobStatus.FAILED, error.code, effort, failure=failure)
 
+    def _give_back(self, outcome: str, failure: Failure, effort: Effort | None) -> None:
+        now = self._records.clock.now()
+        self._change(lambda job: job.ended(outcome, now, effort).model_copy(update={"failure": failure}), lease_s=0)
+
     def _finish(self, status: JobStatus, outcome: str, effort: Effort | None, **changes: object) -> None:
-        now = self._store.clock.now()
+        now = self._records.clock.now()
         self._change(lambda job: job.ended(outcome, now, effort).to(status, finished_at=now, **changes), lease_s=0)
 
     def _change(self, change: Callable[[Job], Job], *, lease_s: float | None = None) -> None:
         with self._lock:
             for _ in range(MOST_TRIES):
-                if self._job.status.is_final:
+                held = self._owned()
+                if held.job.status.is_final:
                     return
-                changed = self._store.leased(change(self._job), self._job.lease.owner, lease_s)
+                changed = self._records.leased(change(held.job), held.job.lease.owner, lease_s)
                 try:
-                    self._etag = self._store.replace(changed, self._etag)
+                    self._hold(self._records.replace(held, changed))
                 except Changed:
-                    self._reread()
+                    self._reread(held)
                     continue
-                self._job = changed
+                if lease_s == 0 and not changed.status.is_final:
+                    self._held = None  # given back: from now on anybody may have it
                 return
             raise changing(self._job.job_id)
 
-    def _reread(self) -> None:
-        owner = self._job.lease.owner
-        stored, self._etag = self._store.load(self._job.job_id)
-        if stored.lease.owner != owner:
-            self.lost = True
-            raise LeaseLost(stored.job_id)
-        self._job = stored
+    def _owned(self) -> Version:
+        """The version that may be written over. Raises LeaseLost once the job is known not to be ours."""
+        if self._held is None:
+            raise self._loss(self._job.job_id)
+        return self._held
+
+    def _hold(self, version: Version) -> None:
+        self._held, self._job = version, version.job
+
+    def _reread(self, held: Version) -> None:
+        """Somebody wrote: a caller that cancels, or we ourselves in a write whose reply was lost; else the job is not ours."""
+        try:
+            stored = self._records.load(held.job.job_id)
+        except JobNotFound:
+            self._held, self._loss = None, JobGone
+        else:
+            if _identity(stored.job) == _identity(held.job):
+                self._hold(stored)
+            else:
+                self._held = None
+        self._owned()
+
+
+def _identity(job: Job) -> tuple[object, ...]:
+    """What no writer changes while one claim holds the job; an id that is used again differs in it."""
+    return job.lease.owner, job.request_digest, job.created_at
 
 
 class Heartbeat:
@@ -144,8 +188,7 @@ class Heartbeat:
         while not self._done.wait(self._every_s):
             try:
                 self._claim.renew()
-            except (LeaseLost, JobNotFound):
-                self._claim.lost = True
+            except LeaseLost:
                 return
             except ServiceError:
                 continue  # the lease lasts two more beats; the worker's own writes will tell if the store stays away

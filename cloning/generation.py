@@ -5,17 +5,14 @@ The order is the guarantee: everything that can be refused is refused first; the
 before the record says COMPLETED; the record says so before anybody is told.
 """
 
-import hashlib
-import json
 import logging
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from cloning import keys
-from cloning.audio import CONTENT_TYPES, encode_pcm16, to_pcm16
+from cloning.audio import encode_pcm16, to_pcm16
 from cloning.chunks import removed_at_the_end
-from cloning.claim import Claim, Heartbeat, LeaseLost
+from cloning.claim import Claim, Heartbeat, JobGone, LeaseLost
 from cloning.clipping import Pcm16, remove_long_silences
 from cloning.clock import Stopwatch
 from cloning.engine_choice import (
@@ -38,6 +35,7 @@ from cloning.planning import SAMPLE_RATE, Plan
 from cloning.ports import Reference, Samples, Value
 from cloning.recovery import DeviceUse, Speaker, on_some_device
 from cloning.requests import Generate
+from cloning.results import ResultWriter
 from cloning.script import Script, plan_early, script_of
 from cloning.service import Call, Service
 from cloning.speaking import Asker, Task, chunk_by_chunk
@@ -72,23 +70,35 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     check_candidates(service.engines, candidates, request, of_voice=voice.language)
     plan_early(service, request, candidates, voice, job_id)
     seed = service.draw_seed() if request.seed is None else request.seed
-    is_new = known is None
+    is_new, may_create = known is None, True
     while True:
         _refuse_stopped(call, job_id)
-        match service.jobs.claim(job_id, digest, seed, is_new=is_new):
+        match service.jobs.claim(job_id, digest, seed, is_new=is_new, may_create=may_create):
             case Finished(job):
                 return job
             case Busy():
                 service.clock.sleep(_POLL_S)
             case Claim() as claim:
-                with suppress(LeaseLost), removed_at_the_end(claim, service.store, service.aside):
+                with _lost_to_another(claim), removed_at_the_end(claim, service.store, service.aside):
                     return Generation(service, request, candidates, call, claim, voice, watch).run()
-        is_new = False
+        is_new = may_create = False  # who deletes the job from here on doesn't want it
+
+
+@contextmanager
+def _lost_to_another(claim: Claim) -> Iterator[None]:
+    """The block ends quietly if another worker has taken the job over. Raises JobNotFound if the job was deleted."""
+    try:
+        yield
+    except LeaseLost as lost:
+        if isinstance(lost, JobGone):
+            job_id = claim.job.job_id
+            raise JobNotFound(f"job {job_id!r} was deleted while it was spoken", job_id=job_id) from None
 
 
 def _refuse_stopped(call: Call, job_id: str) -> None:
     if call.stopped.is_set():
-        raise Interrupted("RunPod stopped the job (cancelled, or out of time); deliver it again to go on", job_id=job_id)
+        message = "RunPod stopped the job (cancelled, or out of time); deliver it again to go on"
+        raise Interrupted(message, job_id=job_id)
 
 
 class Generation:
@@ -112,6 +122,7 @@ class Generation:
         self._voice = voice
         self._watch = watch
         self._asker = Asker(service, call, watch, self._before_step)
+        self._results = ResultWriter(service.store, service.jobs, claim, self._before_step)
         self._begun = False
         self._device: DeviceUse | None = None
         self._heard_elsewhere: str | None = None
@@ -122,11 +133,13 @@ class Generation:
         try:
             with Heartbeat(self._claim, self._service.jobs.lease_s):
                 result = self._speak()
-            self._claim.complete(result, self._effort())
-        except (LeaseLost, JobNotFound):
+                self._results.complete(result, self._effort())
+        except LeaseLost:
             raise
         except (Exception, SystemExit) as error:  # a library's sys.exit must not end the worker with the job untold
             raise self._recorded(self._service.failure(error)) from error
+        finally:
+            self._results.remove_unless_named()
         return self._claim.job
 
     def _recorded(self, failure: ServiceError) -> ServiceError:
@@ -263,8 +276,7 @@ class Generation:
     def _before_step(self) -> None:
         """Is this still our job, and still wanted, as far as it is known without asking the bucket?"""
         _refuse_stopped(self._call, self._claim.job.job_id)
-        if self._claim.lost:
-            raise LeaseLost(self._claim.job.job_id)
+        self._claim.check_held()
         self._claim.check_cancelled()
 
     def _store_result(self, choice: Choice, script: Script, samples: Samples) -> dict[str, Any]:
@@ -272,16 +284,11 @@ class Generation:
         with self._watch.timing("encode"):
             pcm = _finished(samples, remove_silence=choice.candidate.parameters.remove_silence)
             data = encode_pcm16(pcm, SAMPLE_RATE, audio_format)
-        sha256 = hashlib.sha256(data).hexdigest()
-        key = keys.result(job_id, sha256, audio_format)
-        audio = {"key": key, "format": audio_format, "sample_rate": SAMPLE_RATE, "bytes": len(data), "sha256": sha256}
         told = choice.told(self._request, self._service.settings)
         told |= self._device.to_json() if self._device else {}
         manifest = self._manifest(choice, script.plan) | told | script.told()
         with self._watch.timing("upload"):
-            self._service.store.put(key, data, content_type=CONTENT_TYPES[audio_format])
-            body = json.dumps({"job_id": job_id, "audio": audio, "manifest": manifest}, indent=2).encode()
-            self._service.store.put(keys.result(job_id, sha256, "json"), body, content_type="application/json")
+            audio = self._results.save(data, audio_format, manifest)
         timings = self._watch.to_json()
         log.info("job.spoken", extra={"job": job_id, "chunks": len(script.plan.chunks), "timings": timings, **told})
         duration = round(len(pcm) / SAMPLE_RATE, 4)

@@ -115,5 +115,5 @@ class Housekeeping:
 def _named_by(job: Job) -> set[str]:
     if job.result is None:
         return set()
-    audio = job.result["audio"]
-    return {audio["key"], keys.result(job.job_id, audio["sha256"], "json")}
+    key = job.result["audio"]["key"]
+    return {key, keys.manifest_of(key)}

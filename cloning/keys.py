@@ -6,8 +6,8 @@ The bucket's layout: the only place where an object key is spelled or parsed.
     voices/<voice>.wav                   a voice of an older deployment, adopted at its first use
     jobs/<job>/job.json                  the job's record
     jobs/<job>/chunks/<n>-<sha256>.wav   finished chunks
-    results/<job>.<sha256>.<format>      the speech; 16 digits of its digest
-    results/<job>.<sha256>.json          its manifest
+    results/<job>.<digest>.<format>      the speech; 16 digits of a digest of it and of the claim that made it
+    results/<job>.<digest>.json          its manifest
     checkpoints/<name>/<digest>/<file>   loadable checkpoints, as workers publish them; the digest is over all files
     checkpoints/<name>/checkpoint.json   a checkpoint that its owner put there; it names the files beside it
     probes/<id>                          of a worker's start, gone at once: does the store honour conditional writes?
@@ -115,11 +115,16 @@ def chunk(job: str, index: int, sha256: str) -> str:
 
 def result(job: str, sha256: str, extension: str) -> str:
     """
-    The speech that a job made, or its manifest. Named by the speech's bytes too.
+    The speech that a job made, or its manifest. `sha256` is of the speech and of the claim that made it.
 
-    So a worker that was thought dead can never overwrite what another one has finished.
+    So a worker that was thought dead can neither overwrite nor remove what another one has finished.
     """
     return f"{RESULTS}{_id(job)}.{_digest(sha256)[:16]}.{extension}"
+
+
+def manifest_of(audio: str) -> str:
+    """The manifest that belongs to a job's speech."""
+    return f"{audio.rpartition('.')[0]}.json"
 
 
 def result_prefix(job: str) -> str:

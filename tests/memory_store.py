@@ -68,8 +68,10 @@ class MemoryStore:
         *,
         wait: Callable[[], None] = lambda: None,
         interlude: Callable[[], None] = lambda: None,
+        before_call: Callable[[], None] = lambda: None,
     ) -> None:
         self.bucket = bucket
+        self._before_call = before_call
         self.troubles: list[Trouble] = []
         self._wait = wait
         self.interlude = interlude
@@ -108,8 +110,11 @@ class MemoryStore:
         self._call(lambda: self.bucket.remove(check_key(key)))
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
-        found = [key for key in sorted(self.bucket.objects) if key.startswith(prefix) and key > after]
-        return iter(self._call(lambda: [self._info(key) for key in found]))
+        def found() -> list[ObjectInfo]:
+            keys = [key for key in sorted(self.bucket.objects) if key.startswith(prefix) and key > after]
+            return [self._info(key) for key in keys]
+
+        return iter(self._call(found))
 
     def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> str:
         body = self.get(key).body
@@ -139,6 +144,7 @@ class MemoryStore:
         return ObjectInfo(key, len(there.body), there.etag, datetime(2026, 1, 1, tzinfo=UTC))
 
     def _call(self, effect: Callable[[], T]) -> T:
+        self._before_call()
         trouble = self.troubles.pop(0) if self.troubles else "none"
         if trouble == "before":
             raise StorageUnavailable("the bucket does not answer")

@@ -164,7 +164,11 @@ INJECTIONS |= {
 @injects("no_memory")
 def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service]:
     """For real: an array that no machine has room for."""
-    world.engine.before_speaking = lambda _: np.empty(1 << 60, np.uint8) and None
+
+    def too_much(_: str) -> None:
+        np.empty(1 << 60, np.uint8)
+
+    world.engine.before_speaking = too_much
     yield service
     world.engine.before_speaking = lambda _: None
 
@@ -299,7 +303,7 @@ def failing(operations: list[str], prefix: str, error: Callable[[], BaseExceptio
 
 @contextmanager
 def limited(kind: int, most: int) -> Iterator[None]:
-    """This process may have no more than that, for real."""
+    """The process may have no more than that, for real."""
     before = resource.getrlimit(kind)
     resource.setrlimit(kind, (most, before[1]))
     try:

@@ -194,7 +194,7 @@ def test_home_is_expanded_in_paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     """In those that may be names, too."""
     monkeypatch.setenv("HOME", str(tmp_path))
 
-    settings = Settings(data_dir="~/d", model_cache_dir="~", vocoder_path="~/v", checkpoint="~/c", asr_model="~/w")  # type: ignore[arg-type]
+    settings = Settings(data_dir="~/d", model_cache_dir="~", vocoder_path="~/v", checkpoint="~/c", asr_model="~/w")
 
     assert [settings.data_dir, settings.model_cache_dir, settings.vocoder_path] == [tmp_path / "d", tmp_path, tmp_path / "v"]  # fmt: skip
     assert [settings.checkpoint, settings.asr_model] == [f"{tmp_path}/c", f"{tmp_path}/w"]

@@ -1,0 +1,292 @@
+"""
+One job id under every interleaving of store calls: workers that generate, their heartbeats, cancels and deletes.
+
+Each of them is a lane that stops before each call of the bucket, for as long as the test likes: beyond its lease, beyond another
+worker's end of the job, beyond its deletion and the use of its id for another request. What must hold is checked after each call,
+and once more when every lane has come to its end.
+"""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, ClassVar, Literal, cast
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from cloning import keys
+from cloning.chunks import removed_at_the_end
+from cloning.claim import Claim, LeaseLost
+from cloning.errors import Conflict, GpuOutOfMemory, InvalidText, JobNotFound, ServiceError
+from cloning.housekeeping import Housekeeping
+from cloning.job import MOVES, Job, JobStatus
+from cloning.jobs import JobStore
+from cloning.results import ResultWriter
+from tests.fakes import ManualClock
+from tests.lanes import Lane, SteppedLock
+from tests.memory_store import Bucket, MemoryStore, Trouble
+
+JOB, SEED, LEASE_S, LANES = "a", 7, 60.0, 7
+REQUESTS = ("0" * 64, "1" * 64)
+# How many calls somebody makes before others have a turn; mostly all of them.
+CALLS = st.integers(0, 12) | st.just(99)
+Ending = Literal["completes", "gives back", "fails"]
+Check = Literal["records", "manifests", "audio", "leftovers"]
+ALL: frozenset[Check] = frozenset({"records", "manifests", "audio", "leftovers"})
+
+
+def speech(request: str) -> bytes:
+    """What an engine makes of a request with its fixed seed: the same bytes at each attempt, and under each new job."""
+    return f"{request}/{SEED}".encode()
+
+
+@dataclass
+class Worker:
+    """A machine and its way to the bucket."""
+
+    store: MemoryStore
+    jobs: JobStore
+
+
+@dataclass
+class Running:
+    """A lane, whose worker it uses, and the claim that it has or serves."""
+
+    lane: Lane
+    worker: Worker
+    claim: list[Claim] = field(default_factory=list)
+
+
+class Interleavings(RuleBasedStateMachine):
+    """The rules start lanes and let them go on. `checks` are what is looked at."""
+
+    checks: ClassVar[frozenset[Check]] = ALL
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = ManualClock()
+        self.bucket = Bucket(now=self.clock.monotonic)
+        self.bucket.watch = self._watch
+        self.ids = itertools.count()
+        self.workers = [self._worker(f"w{n}") for n in range(2)]
+        self.running: list[Running] = []
+        self.faults: list[str] = []
+        self.was_calm = (
+            True  # nobody died, no call failed, and there was one delete at most: nothing may be left to `expire`
+        )
+        self.deletes = 0
+
+    def _worker(self, name: str) -> Worker:
+        store = MemoryStore(self.bucket, before_call=Lane.stop_here)
+        jobs = JobStore(store, self.clock, worker=name, new_id=lambda: str(next(self.ids)), lease_s=LEASE_S)
+        return Worker(store, jobs)
+
+    # What happens.
+
+    @precondition(lambda self: len(self.running) < LANES)
+    @rule(
+        worker=st.integers(0, 1),
+        request=st.sampled_from([REQUESTS[0], *REQUESTS]),
+        ending=st.sampled_from(["completes", "completes", "completes", "gives back", "fails"]),
+        calls=CALLS,
+    )
+    def deliver(self, worker: int, request: str, ending: Ending, calls: int) -> None:
+        """A worker is given the job, and comes so far."""
+        machine, claim = self.workers[worker], list[Claim]()
+        self._begin(machine, lambda: self._generate(machine, request, ending, claim), claim, calls)
+
+    @precondition(lambda self: len(self.running) < LANES and any(one.claim for one in self.running))
+    @rule(pick=st.integers(0, 9), calls=CALLS)
+    def beat(self, pick: int, calls: int) -> None:
+        """The heartbeat of a claim."""
+        live = [one for one in self.running if one.claim]
+        one = live[pick % len(live)]
+        self._begin(one.worker, lambda: beat(one.claim[0]), one.claim, calls)
+
+    @precondition(lambda self: len(self.running) < LANES)
+    @rule(worker=st.integers(0, 1), calls=CALLS)
+    def delete(self, worker: int, calls: int) -> None:
+        """A caller removes the job."""
+        machine = self.workers[worker]
+        self.deletes += 1
+        self._begin(machine, lambda: quietly(lambda: machine.jobs.delete(JOB)), [], calls)
+
+    @precondition(lambda self: len(self.running) < LANES)
+    @rule(worker=st.integers(0, 1), calls=CALLS)
+    def cancel(self, worker: int, calls: int) -> None:
+        """A caller wants no more of it."""
+        machine = self.workers[worker]
+        self._begin(machine, lambda: quietly(lambda: machine.jobs.cancel(JOB)), [], calls)
+
+    @precondition(lambda self: self.running)
+    @rule(pick=st.integers(0, 9), calls=CALLS)
+    def go_on(self, pick: int, calls: int) -> None:
+        """Somebody wakes up."""
+        self._step(self.running[pick % len(self.running)], calls)
+
+    @precondition(lambda self: self.running)
+    @rule(pick=st.integers(0, 9), trouble=st.sampled_from(["before", "after", "again"]))
+    def go_on_badly(self, pick: int, trouble: Trouble) -> None:
+        """A call fails, its reply is lost, or it is made twice."""
+        self.was_calm &= trouble == "again"
+        one = self.running[pick % len(self.running)]
+        one.worker.store.troubles = [trouble]
+        self._step(one, 1)
+        one.worker.store.troubles = []
+
+    @precondition(lambda self: any(one.claim for one in self.running))
+    @rule(pick=st.integers(0, 9))
+    def die(self, pick: int) -> None:
+        """A worker is gone, and its heartbeat with it."""
+        live = [one for one in self.running if one.claim]
+        claim = live[pick % len(live)].claim
+        self.was_calm = False
+        for one in [one for one in self.running if one.claim is claim]:
+            one.lane.kill()
+        self._tidy()
+
+    @rule()
+    def leases_lapse(self) -> None:
+        """Everybody is silent for longer than a lease."""
+        self.clock.advance(LEASE_S + 1)
+
+    # What must hold.
+
+    def teardown(self) -> None:
+        """Every lane comes to its end: then all is there that a record names, and nothing else, for good."""
+        try:
+            while self.running and not self.faults:
+                for one in list(self.running):
+                    self._step(one, 1)
+            self._look()
+            if "leftovers" in self.checks and not self.faults:
+                self._check_what_is_left()
+        finally:
+            for one in self.running:
+                one.lane.kill()
+
+    def _check_what_is_left(self) -> None:
+        if not self.was_calm or self.deletes > 1:  # what is left then goes with the job, when it is old
+            self.clock.advance(LEASE_S + 1)
+            later = self.clock.now() + timedelta(days=10_000)
+            Housekeeping(self.workers[0].store, self.workers[0].jobs, later, dry_run=False).run(limit=100, after="")
+            assert not self.bucket.objects
+            return
+        job = self._stored()
+        there = {key for key in self.bucket.objects if key != keys.job_record(JOB)}
+        chunks = {key for key in there if key.startswith(keys.JOBS)}
+        assert there - chunks == self._named(job), f"results that no record names: {there - chunks - self._named(job)}"
+        if job is None or job.status in (JobStatus.COMPLETED, JobStatus.FAILED):
+            assert not chunks, f"chunks of a job that is {job.status if job else 'gone'}: {chunks}"
+
+    def _watch(self, key: str, before: bytes | None, after: bytes | None) -> None:
+        """Every write of a record, as it happens."""
+        if key != keys.job_record(JOB) or after is None or "records" not in self.checks:
+            return
+        new = Job.model_validate_json(after)
+        if before is None:
+            if (new.attempt, new.status) != (1, JobStatus.IN_QUEUE):
+                self.faults.append("a deleted record came back")
+            return
+        old = Job.model_validate_json(before)
+        if old.status.is_final or new.status not in (old.status, *MOVES[old.status]):
+            self.faults.append(f"a job that was {old.status} became {new.status}")
+        if (new.request_digest, new.created_at) != (old.request_digest, old.created_at):
+            self.faults.append("a job became another one")
+
+    def _look(self) -> None:
+        job = self._stored()
+        if job and job.status is JobStatus.COMPLETED and job.result:
+            self._look_at_result(job, job.result)
+        assert not self.faults, self.faults
+
+    def _look_at_result(self, job: Job, result: dict[str, Any]) -> None:
+        audio = self.bucket.objects.get(result["audio"]["key"])
+        manifest = self.bucket.objects.get(keys.manifest_of(result["audio"]["key"]))
+        if "audio" in self.checks and (audio is None or audio.body != speech(job.request_digest)):
+            self.faults.append("COMPLETED without its audio")
+        if "audio" in self.checks and manifest is None:
+            self.faults.append("COMPLETED without its manifest")
+        if "manifests" in self.checks and manifest and json.loads(manifest.body)["manifest"] != result["manifest"]:
+            self.faults.append("the manifest of another attempt")
+
+    # How.
+
+    def _generate(self, worker: Worker, request: str, ending: Ending, mine: list[Claim]) -> None:
+        """As `generation.run_to_the_end`, without a voice and an engine."""
+        with suppress(Conflict, JobNotFound, LeaseLost, ServiceError):
+            taken = worker.jobs.claim(JOB, request, SEED)
+            if isinstance(taken, Claim):
+                taken._lock = cast("Any", SteppedLock())
+                mine.append(taken)
+                with removed_at_the_end(taken, worker.store, lambda work: work()):
+                    self._attempt(worker, taken, ending)
+
+    def _attempt(self, worker: Worker, claim: Claim, ending: Ending) -> None:
+        """As `generation.Generation.run`."""
+        writer = ResultWriter(worker.store, worker.jobs, claim, claim.check_held)
+        try:
+            claim.start(2)
+            chunk = keys.chunk(JOB, 0, hashlib.sha256(claim.job.request_digest.encode()).hexdigest())
+            worker.store.put(chunk, b"chunk", content_type="audio/wav")
+            claim.report(1, 2)
+            claim.check_cancelled()
+            claim.check_held()
+            if ending != "completes":
+                raise GpuOutOfMemory("full") if ending == "gives back" else InvalidText("nothing to speak")
+            manifest = {"owner": claim.job.lease.owner, "attempt": claim.job.attempt}
+            audio = writer.save(speech(claim.job.request_digest), "wav", manifest)
+            writer.complete({"audio": audio, "manifest": manifest})
+        except (LeaseLost, JobNotFound):
+            raise
+        except ServiceError as error:
+            with suppress(LeaseLost, ServiceError):
+                claim.fail(error)
+        finally:
+            writer.remove_unless_named()
+
+    def _begin(self, worker: Worker, work: Callable[[], None], claim: list[Claim], calls: int) -> None:
+        one = Running(Lane(work), worker, claim)
+        self.running.append(one)
+        self._step(one, calls)
+
+    def _step(self, one: Running, calls: int) -> None:
+        """The first step of a lane leads to its first call."""
+        for _ in range(calls):
+            if one.lane.done:
+                break
+            one.lane.go_on()
+            self._look()
+        self._tidy()
+
+    def _tidy(self) -> None:
+        self.running = [one for one in self.running if not one.lane.done]
+
+    def _stored(self) -> Job | None:
+        there = self.bucket.objects.get(keys.job_record(JOB))
+        return Job.model_validate_json(there.body) if there else None
+
+    def _named(self, job: Job | None) -> set[str]:
+        key = job.result["audio"]["key"] if job and job.result else None
+        return {key, keys.manifest_of(key)} if key else set()
+
+
+def beat(claim: Claim) -> None:
+    """One round of `claim.Heartbeat`."""
+    with suppress(LeaseLost, ServiceError):
+        claim.renew()
+
+
+def quietly(act: Callable[[], object]) -> None:
+    """A caller's request, whatever it is told."""
+    with suppress(ServiceError):
+        act()
+
+
+TestInterleavings = Interleavings.TestCase
+TestInterleavings.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
