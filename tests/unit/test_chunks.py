@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cloning.chunks import decode_chunk, encode_chunk
-from cloning.errors import ServiceError, StorageUnavailable
+from cloning.errors import InvalidText, ServiceError, StorageUnavailable
 from cloning.service import Call, Service
 from local.folder_store import FolderStore
 from tests.fakes import ToneEngine
@@ -111,7 +111,7 @@ def test_a_job_that_ended_without_a_result_leaves_no_chunk(
         if len(engine.history) == 2 and end == "cancelled":
             service.jobs.cancel("j")
         if len(engine.history) == 3:
-            raise RuntimeError("a bug")
+            raise InvalidText("nothing can be spoken")
 
     engine.before_speaking = stop
     with pytest.raises(ServiceError):
