@@ -11,15 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pydantic import ValidationError
-
 from cloning import keys
 from cloning.claim import MOST_TRIES, Claim, changing
 from cloning.conditions import Conditions
 from cloning.errors import Conflict, JobNotFound, RecordDamaged
-from cloning.job import Attempt, Job, JobStatus, Lease
+from cloning.job import LONGEST_LEASE_S, Attempt, Job, JobStatus, Lease
 from cloning.ports import AlreadyExists, Changed, Clock, NoSuchObject, ObjectStore, StoredObject
-from cloning.records import CONTENT_TYPE
+from cloning.records import CONTENT_TYPE, damaged, load_record
 
 
 @dataclass(frozen=True)
@@ -151,13 +149,13 @@ class JobStore:
     def load(self, job_id: str) -> tuple[Job, str]:
         """A job's record and its version. Raises JobNotFound."""
         try:
-            stored = self._store.get(keys.job_record(job_id))
+            job, stored = load_record(self._store, keys.job_record(job_id), Job, job_id)
         except NoSuchObject:
             raise JobNotFound(f"no job {job_id!r}; a job is known once a worker has taken it", job_id=job_id) from None
-        try:
-            return self._by_our_clock(Job.model_validate_json(stored.body), stored), stored.etag
-        except ValidationError:
-            raise RecordDamaged(f"the record of job {job_id!r} can't be read; delete it", job_id=job_id) from None
+        job = self._by_our_clock(job, stored)
+        if not job.status.is_final and job.lease.until > self.clock.now() + timedelta(seconds=LONGEST_LEASE_S):
+            raise damaged(Job, job_id, "its lease ends in days, and no worker takes one for more than an hour")
+        return job, stored.etag
 
     def find(self, job_id: str) -> Job | None:
         """A job's record, if there is one."""
