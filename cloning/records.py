@@ -61,7 +61,7 @@ def _cut_details(value: object) -> object:
     return value if fits else {"cut": True}
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_plausible_time)]
+Moment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_plausible_time)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A sha256 in lower-case hex."""
 Label = Annotated[str, Field(max_length=1000)]

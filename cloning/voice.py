@@ -28,11 +28,7 @@ def _words(value: str) -> str:
 
 
 class VoiceAudio(Record):
-    """
-    The canonical audio that a record names. `duration` in seconds, `sample_rate` in Hz, `gain_db` of a quiet recording.
-
-    `edition` is part of the key where the audio replaced another one, so that no two uploads ever share a key.
-    """
+    """The canonical audio that a record names. `duration` in seconds, `sample_rate` in Hz, `gain_db` of a quiet recording."""
 
     sha256: Digest
     bytes: int
@@ -40,7 +36,6 @@ class VoiceAudio(Record):
     sample_rate: Literal[24000] = SAMPLE_RATE
     clipped: bool
     gain_db: float = Field(0.0, ge=-100, le=100)
-    edition: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
 
     @model_validator(mode="after")
     def _is_as_long_as_it_says(self) -> Self:
@@ -67,7 +62,11 @@ class Consent(Record):
 
 
 class Voice(KeyedRecord):
-    """A voice's record, as stored at voices/<voice>/voice.json."""
+    """
+    A voice's record, as stored at voices/<voice>/voice.json.
+
+    `edition` is part of the audio's key where the audio replaced another one, so that no two uploads ever share a key.
+    """
 
     kind: ClassVar[str] = "voice"
     named_by: ClassVar[str] = "voice"
@@ -81,6 +80,7 @@ class Voice(KeyedRecord):
     measured: Annotated[dict[Annotated[str, Field(max_length=64)], int | float], Field(max_length=64)]
     created_at: Moment
     adopted: bool = False
+    edition: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
 
     def says_nothing_beyond(self, stored: "Voice") -> bool:
         """Whether an upload of this is an upload of `stored` again: what it leaves open counts as agreed."""

@@ -31,7 +31,7 @@ ROOTS = {"handler.py", "assembly.py", "local/demo.py", "model_cache/__main__.py"
 LAYERS = [
     {"errors", "clock", "versions", "log", "names", "settings", "bulk", "locks", "speakable", "pace"}, {"ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer", "problems"}, {"keys", "profiles", "turns", "records", "listing"},
     {"decoding"}, {"fields", "audio", "planning", "job"}, {"requests", "xtts_planning", "voice"},
-    {"voices", "claim", "conditions"}, {"jobs"}, {"synthesis", "service", "chunks", "engine_choice", "housekeeping"}, {"replies", "recovery"}, {"hearing", "speaking", "script"}, {"generation"}, {"actions"},
+    {"voice_files", "voice_records"}, {"voices", "claim", "conditions"}, {"jobs"}, {"synthesis", "service", "chunks", "engine_choice", "housekeeping"}, {"replies", "recovery"}, {"hearing", "speaking", "script"}, {"generation"}, {"actions"},
 ]  # fmt: skip
 HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
 FOREIGN = {
