@@ -159,11 +159,14 @@ class VoiceRecords:
     @staticmethod
     def _is_nobody_elses(info: ObjectInfo, stored: Stored | Unreadable | None, now: datetime) -> bool:
         """Whether an object in a voice's folder can go before its record: no upload that may still succeed has put it there."""
-        if keys.voice_of(info.key) or (stored and keys.edition_of(info.key)):
+        edition = keys.edition_of(info.key)
+        if keys.voice_of(info.key) or (stored and edition):
             return False
-        if not keys.is_voice_audio(info.key) or keys.edition_of(info.key) or isinstance(stored, Unreadable):
+        if edition or not keys.is_voice_audio(info.key) or isinstance(stored, Unreadable):
             return True
-        return info.modified < now - _IN_FLIGHT
+        # A first upload may be on its way; where there was a replacement since, it can't win any more.
+        has_replaced = stored is not None and stored.voice is not None and stored.voice.edition is not None
+        return has_replaced or info.modified < now - _IN_FLIGHT
 
     def _remove_late(self, voice: str, listed: list[ObjectInfo], stored: Stored | Unreadable | None) -> None:
         """What uploads that were overtaken by this removal have stored."""

@@ -29,7 +29,7 @@ ALLOWED = {
 ROOTS = {"handler.py", "assembly.py", "local/demo.py", "model_cache/__main__.py"}
 # cloning: no module may import one that stands behind it.
 LAYERS = [
-    {"errors", "clock", "versions", "log", "names", "settings", "bulk", "locks", "speakable", "pace"}, {"ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer", "problems"}, {"keys", "profiles", "turns", "records", "listing"},
+    {"errors", "clock", "versions", "log", "names", "bulk", "locks", "speakable", "pace"}, {"ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer", "problems"}, {"keys", "profiles", "turns", "records", "listing"}, {"settings"},
     {"decoding"}, {"fields", "audio", "planning", "job"}, {"requests", "xtts_planning", "voice"},
     {"voice_files", "voice_records"}, {"voices", "claim", "conditions"}, {"jobs"}, {"synthesis", "service", "chunks", "engine_choice", "housekeeping"}, {"replies", "recovery"}, {"hearing", "speaking", "script"}, {"generation"}, {"actions"},
 ]  # fmt: skip
