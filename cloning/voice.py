@@ -1,7 +1,7 @@
 """A voice's record, and what an upload says."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -13,6 +13,7 @@ from cloning.records import Digest, KeyedRecord, Label, Moment, Record
 _SHORTEST_S, _LONGEST_S = 0.5, 15.0
 _BYTES_PER_S = 2 * SAMPLE_RATE
 _MOST_HEADER_BYTES = 4096
+_Number = Annotated[int, Field(ge=-(10**9), le=10**9)] | float
 
 
 def _name(value: str) -> str:
@@ -31,9 +32,9 @@ class VoiceAudio(Record):
     """The canonical audio that a record names. `duration` in seconds, `sample_rate` in Hz, `gain_db` of a quiet recording."""
 
     sha256: Digest
-    bytes: int
+    bytes: int = Field(ge=1, le=10**9)
     duration: float = Field(ge=_SHORTEST_S, le=_LONGEST_S)
-    sample_rate: Literal[24000] = SAMPLE_RATE
+    sample_rate: int = Field(SAMPLE_RATE, ge=SAMPLE_RATE, le=SAMPLE_RATE)
     clipped: bool
     gain_db: float = Field(0.0, ge=-100, le=100)
 
@@ -77,7 +78,7 @@ class Voice(KeyedRecord):
     transcript: VoiceTranscript | None
     language: Language | None
     consent: Consent
-    measured: Annotated[dict[Annotated[str, Field(max_length=64)], int | float], Field(max_length=64)]
+    measured: Annotated[dict[Annotated[str, Field(max_length=64)], _Number], Field(max_length=64)]
     created_at: Moment
     adopted: bool = False
     edition: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None

@@ -128,7 +128,9 @@ class VoiceLibrary:
         """A bare file is listed by its name until it has a record, and then by the record alone."""
         name, is_bare = keys.voice_of(info.key) or ("", False)
         if info.size > MOST_BYTES and not is_bare:  # not even fetched
-            return Listed(name, unusable(Unreadable(f"it has {info.size / 1e6:.1f} MB", info.etag, True), Voice, name).message)
+            return Listed(
+                name, unusable(Unreadable(f"it has {info.size / 1e6:.1f} MB", info.etag, True), Voice, name).message
+            )
         try:
             found = read_record(self._store, keys.voice_record(name), Voice, name)
         except NoSuchObject:

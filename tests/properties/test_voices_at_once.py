@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,19 +28,19 @@ MEASURES = Measures(1.0, 24_000, -3.0, -20.0, 0.0, 0.1, 40.0)
 orders = st.lists(st.integers(0, 5), min_size=10, max_size=80)
 
 
-def library(store: ObjectStore, scratch: Path) -> VoiceLibrary:
-    return VoiceLibrary(store, CLOCK, scratch, max_audio_bytes=10_000_000)
-
-
-class _Ticking(ManualClock):
+class Ticking(ManualClock):
     """No two moments are the same."""
 
-    def now(self):  # type: ignore[no-untyped-def]  # noqa: ANN201 - as the clock it is
+    def now(self) -> datetime:
         self.advance(0.001)
         return super().now()
 
 
-CLOCK = _Ticking()
+CLOCK = Ticking()
+
+
+def library(store: ObjectStore, scratch: Path) -> VoiceLibrary:
+    return VoiceLibrary(store, CLOCK, scratch, max_audio_bytes=10_000_000)
 
 
 def upload(sound: bytes, *, replace: bool, consent: str = "signed form") -> Operation:
