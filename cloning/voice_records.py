@@ -77,18 +77,20 @@ class VoiceRecords:
                 if stored is None:
                     raise _deleted(voice.voice) from None
         told = voice if stored is None else self._written_over(voice, wav, stored, replace=replace)
-        if replace:
-            self._leave_only(told, wav)
-        return told
+        return self._leave_only(told, wav) if replace else told
 
     def _written_over(self, voice: Voice, wav: bytes, stored: Stored, *, replace: bool) -> Voice:
         for _ in range(MOST_TRIES):
-            if stored.voice and voice.says_nothing_beyond(stored.voice):
-                return stored.voice
-            if not replace:
+            is_known = stored.voice is not None and voice.says_nothing_beyond(stored.voice)
+            if not replace and not is_known:
                 raise _taken(voice.voice)
-            mine = _following(voice, stored)
-            self._put_audio(mine, wav)
+            keeps_audio = _is_of_same_audio(voice, stored) and (not replace or self._has_audio(stored))
+            if stored.voice and is_known and keeps_audio:
+                return stored.voice
+            told = stored.voice if stored.voice and is_known else voice
+            mine = _following(told, stored, keeps_audio=keeps_audio)
+            if not keeps_audio:
+                self._put_audio(mine, wav)
             try:
                 self.replace(mine, stored.etag)
             except Changed:
@@ -118,10 +120,8 @@ class VoiceRecords:
         if mine.edition == before.edition:
             self._store.delete(audio_key(mine))
 
-    def _leave_only(self, voice: Voice, wav: bytes) -> None:
-        """After a replacement: nothing older is left, and nothing that another upload may yet name is touched."""
-        if not self.exists(audio_key(voice)):  # it was lost, or the store ignores conditions
-            self._put_audio(voice, wav)
+    def _leave_only(self, voice: Voice, wav: bytes) -> Voice:
+        """After a replacement: its audio is there, nothing older is left, and nothing that another upload may yet name is touched."""
         listed = [info.key for info in self._store.list(keys.voice_folder(voice.voice))]
         stored = self._look(voice.voice)
         if stored is None:
@@ -129,11 +129,16 @@ class VoiceRecords:
                 self._store.delete(audio_key(voice))
             raise _deleted(voice.voice)
         if isinstance(stored, Unreadable):
-            return
+            return voice
+        if (
+            stored.names(audio_key(voice)) and audio_key(voice) not in listed
+        ):  # a delete was faster, or the store lost it
+            return self._written_over(voice, wav, stored, replace=True)
         for key in listed:
             if keys.is_voice_audio(key) and not stored.names(key) and keys.edition_of(key) != stored.edition:
                 self._store.delete(key)
         self._store.delete(keys.bare_voice(voice.voice))
+        return voice
 
     def remove(self, voice: str, now: datetime) -> None:
         """
@@ -177,6 +182,9 @@ class VoiceRecords:
             if own and (info.key in seen or own == edition):
                 self._store.delete(info.key)
 
+    def _has_audio(self, stored: Stored) -> bool:
+        return stored.voice is not None and self.exists(audio_key(stored.voice))
+
     def exists(self, key: str) -> bool:
         try:
             self._store.head(key)
@@ -213,12 +221,20 @@ def audio_key(voice: Voice) -> str:
     return keys.voice_audio(voice.voice, voice.audio.sha256, voice.edition)
 
 
-def _following(voice: Voice, stored: Stored) -> Voice:
-    """The voice as it replaces the stored one. The same audio stays where it is, and its words are the same words."""
+def _is_of_same_audio(voice: Voice, stored: Stored) -> bool:
+    return stored.voice is not None and stored.voice.audio.sha256 == voice.audio.sha256
+
+
+def _following(voice: Voice, stored: Stored, *, keeps_audio: bool) -> Voice:
+    """
+    The voice as it replaces the stored one. The words of the same audio are the same words.
+
+    Audio that is not kept where it is gets the edition of this replacement.
+    """
     old = stored.voice
-    if old is None or old.audio.sha256 != voice.audio.sha256:
-        return voice.model_copy(update={"edition": stored.edition})
-    return voice.model_copy(update={"edition": old.edition, "transcript": voice.transcript or old.transcript})
+    edition = old.edition if old and keeps_audio else stored.edition
+    words = old.transcript if old and _is_of_same_audio(voice, stored) else None
+    return voice.model_copy(update={"edition": edition, "transcript": voice.transcript or words})
 
 
 def _deleted(voice: str) -> Conflict:
