@@ -111,11 +111,9 @@ class ResultAudio(Record):
     sample_rate: Annotated[int, Field(ge=1, le=10**6)] | None = None
 
     def is_of(self, job_id: str) -> bool:
-        """Whether the key is one that a worker of this job gives to these bytes in this format."""
-        if not is_result_of(job_id, self.key):
-            return False
-        _, digest, extension = self.key.rsplit(".", 2)
-        return (self.sha256 is None or self.sha256[:16] == digest) and self.format in (None, extension)
+        """Whether the key lies where this job's speech lies, in the format that the record tells."""
+        extension = self.key.rpartition(".")[2]
+        return is_result_of(job_id, self.key) and extension != "json" and self.format in (None, extension)
 
 
 class ResultFacts(Record):

@@ -180,7 +180,7 @@ RESULT = {"audio": {"key": keys.result("j", "a" * 64, "wav"), "format": "wav", "
         {"key": "voices/b/voice.json"},
         {"key": "../../etc/passwd"},
         {"key": keys.result("k", "a" * 64, "wav")},
-        {"key": keys.result("j", "b" * 64, "wav")},
+        {"key": keys.result("j", "a" * 64, "json"), "format": None},
         {"key": keys.result("j", "a" * 64, "json")},
         {"key": ["x"]},
         {"sha256": "x"},
