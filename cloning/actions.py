@@ -103,14 +103,26 @@ def _recording(service: Service, request: Upload) -> bytes:
         return request.audio
     if request.audio_url is not None:
         return service.fetch_url(request.audio_url)
+    key = request.audio_key or ""
+    _refuse_other_folders(service, key)
     try:
-        return read_audio(service.store, request.audio_key or "", int(service.settings.max_audio_mb * 1e6))
+        return read_audio(service.store, key, int(service.settings.max_audio_mb * 1e6))
     except NoSuchObject:
         raise InvalidRequest(
             f"audio_key {request.audio_key!r} names nothing in the bucket", field="audio_key"
         ) from None
     except ValueError as error:
         raise InvalidRequest(f"audio_key can't be a key: {error}", field="audio_key") from None
+
+
+def _refuse_other_folders(service: Service, key: str) -> None:
+    """The same answer for every key outside, without a look: what else is in the bucket is nobody's business."""
+    folders = service.settings.audio_key_prefixes
+    if not key.startswith(folders):
+        raise InvalidRequest(
+            f"audio_key {shown(key)} is not below {' or '.join(folders)}: put the recording there and send that key "
+            "(AUDIO_KEY_PREFIXES names other folders)", field="audio_key", allowed=list(folders),
+        )  # fmt: skip
 
 
 def generate(service: Service, request: Generate, call: Call) -> Reply:

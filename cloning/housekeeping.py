@@ -13,8 +13,9 @@ from itertools import groupby
 
 from cloning import keys
 from cloning.errors import Conflict, JobNotFound, RecordDamaged
-from cloning.job import Job
+from cloning.job import Job, JobStatus
 from cloning.jobs import JobStore
+from cloning.listing import behind
 from cloning.ports import ObjectInfo, ObjectStore
 
 
@@ -55,8 +56,9 @@ class Housekeeping:
     def _found(self, after: str) -> Iterator[tuple[str, list[ObjectInfo]]]:
         """(job, its objects) for all jobs, then for all results; what is not ours has no owner, and is left alone."""
         for folder in (keys.JOBS, keys.RESULTS):
-            listed = self.store.list(folder, after=after if after.startswith(folder) else "")
-            if after < folder or after.startswith(folder):
+            begin = after if after.startswith(folder) else ""
+            if after < folder or begin:
+                listed = behind(begin, self.store.list(folder, after=begin))
                 for job_id, owned in groupby(listed, key=lambda info: keys.owner_of(info.key)):
                     if job_id is not None:
                         yield job_id, list(owned)
@@ -112,8 +114,9 @@ class Housekeeping:
             setattr(self.removed, kind, getattr(self.removed, kind) + 1)
 
 
-def _named_by(job: Job) -> set[str]:
-    if job.result is None:
+def _named_by(job: Job) -> set[str] | None:
+    if job.status is not JobStatus.COMPLETED:
         return set()
-    key = job.result["audio"]["key"]
-    return {key, keys.manifest_of(key)}
+    if job.audio is None:  # damaged: it can't be told what it should have named
+        return None
+    return {job.audio.key, keys.manifest_of(job.audio.key)}

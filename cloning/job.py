@@ -8,14 +8,18 @@ The three last are final by construction: `Job.to` has no move out of them.
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError, model_validator
 
-from cloning.records import Record
+from cloning.keys import is_id, is_result_of
+from cloning.records import Count, Details, Digest, JsonObject, KeyedRecord, Label, Message, Moment, Record, reason_of
 
 # A job that fails again and again must not outgrow its record.
 _MOST_ATTEMPTS = 20
+_MOST_ATTEMPTS_READ = 1000
+# LEASE_S is at most an hour.
+LONGEST_LEASE_S = 2 * 86_400.0
 
 
 class JobStatus(StrEnum):
@@ -48,8 +52,8 @@ class IllegalMove(AssertionError):
 class Progress(Record):
     """Chunks done, of how many."""
 
-    done: int = 0
-    total: int = 0
+    done: Count = 0
+    total: Count = 0
 
 
 class Lease(Record):
@@ -59,26 +63,26 @@ class Lease(Record):
     `until` is by the clock of whoever wrote it; `seconds` is how long that was from the moment of writing.
     """
 
-    owner: str
-    until: datetime
-    seconds: float | None = None
+    owner: Label
+    until: Moment
+    seconds: float | None = Field(None, ge=0, le=LONGEST_LEASE_S)
 
 
 class Failure(Record):
     """Why a job (or its last attempt) failed, as the caller was told."""
 
-    code: str
-    message: str
+    code: Label
+    message: Message
     retryable: bool
-    details: dict[str, Any]
+    details: Details
 
 
 class Effort(Record):
     """What an attempt took: seconds by phase, chunks spoken, and chunks that an earlier attempt had finished."""
 
-    timings: dict[str, float] = Field(default_factory=dict)
-    chunks_made: int = 0
-    chunks_reused: int = 0
+    timings: dict[str, float] = Field(default_factory=dict, max_length=200)
+    chunks_made: Count = 0
+    chunks_reused: Count = 0
 
 
 class Attempt(Record):
@@ -89,31 +93,76 @@ class Attempt(Record):
     it was believed. Both are None while it runs.
     """
 
-    number: int
-    worker: str
-    claimed_at: datetime
-    ended_at: datetime | None = None
-    outcome: str | None = None
+    number: Count
+    worker: Label
+    claimed_at: Moment
+    ended_at: Moment | None = None
+    outcome: Label | None = None
     effort: Effort | None = None
 
 
-class Job(Record):
+class ResultAudio(Record):
+    """The speech that a job made, as far as a record tells; `key` must lie where this job's results lie."""
+
+    key: Label
+    sha256: Digest | None = None
+    format: Annotated[str, Field(pattern=r"^[a-z0-9]{1,8}$")] | None = None
+    bytes: Annotated[int, Field(ge=1, le=10**12)] | None = None
+    sample_rate: Annotated[int, Field(ge=1, le=10**6)] | None = None
+
+    def is_of(self, job_id: str) -> bool:
+        """Whether the key lies where this job's speech lies, in the format that the record tells."""
+        extension = self.key.rpartition(".")[2]
+        return is_result_of(job_id, self.key) and extension != "json" and self.format in (None, extension)
+
+
+class ResultFacts(Record):
+    """What is read of a record's `result`; the rest of it is for callers."""
+
+    audio: ResultAudio | None = None
+    duration: Annotated[float, Field(ge=0)] | None = None
+    manifest: dict[str, Any] | None = None
+    timings: dict[str, float] | None = None
+
+
+class Job(KeyedRecord):
     """A job's record, as stored at jobs/<job>/job.json."""
 
-    job_id: str
-    request_digest: str
-    seed: int
+    kind: ClassVar[str] = "job"
+    named_by: ClassVar[str] = "job_id"
+    advice: ClassVar[str] = "delete it"
+
+    job_id: Label
+    request_digest: Digest
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)]
     status: JobStatus = JobStatus.IN_QUEUE
-    attempt: int = 1
-    attempts: tuple[Attempt, ...] = ()
+    attempt: Count = 1
+    attempts: Annotated[tuple[Attempt, ...], Field(max_length=_MOST_ATTEMPTS_READ)] = ()
     progress: Progress = Progress()
     lease: Lease
     cancel_requested: bool = False
     failure: Failure | None = None
-    result: dict[str, Any] | None = None
-    created_at: datetime
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
+    result: JsonObject | None = None
+    created_at: Moment
+    started_at: Moment | None = None
+    finished_at: Moment | None = None
+
+    @model_validator(mode="after")
+    def _names_what_is_its_own(self) -> Self:
+        if not is_id(self.job_id):
+            raise ValueError("job_id should be a job's id")
+        try:
+            audio = self.audio
+        except ValidationError as error:
+            raise ValueError(f"result.{reason_of(error)}") from None
+        if audio and not audio.is_of(self.job_id):
+            raise ValueError("result.audio.key should be the key of this job's result")
+        return self
+
+    @property
+    def audio(self) -> ResultAudio | None:
+        """The speech that the result names, if it names one."""
+        return ResultFacts.model_validate(self.result).audio if self.result else None
 
     def to(self, status: JobStatus, **changes: object) -> Self:
         """The job after a legal move. Raises IllegalMove."""

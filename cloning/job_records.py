@@ -8,14 +8,12 @@ time, or while another owner stood in it.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pydantic import ValidationError
-
 from cloning import keys
 from cloning.conditions import Conditions
-from cloning.errors import JobNotFound, RecordDamaged
-from cloning.job import Job, Lease
+from cloning.errors import JobNotFound
+from cloning.job import LONGEST_LEASE_S, Job, Lease
 from cloning.ports import Changed, Clock, NoSuchObject, ObjectStore, StoredObject
-from cloning.records import CONTENT_TYPE
+from cloning.records import CONTENT_TYPE, damaged, load_record
 
 
 @dataclass(frozen=True)
@@ -45,13 +43,13 @@ class JobRecords:
     def load(self, job_id: str) -> Version:
         """Read a job's record. Raises JobNotFound, RecordDamaged."""
         try:
-            stored = self._store.get(keys.job_record(job_id))
+            job, stored = load_record(self._store, keys.job_record(job_id), Job, job_id)
         except NoSuchObject:
             raise JobNotFound(f"no job {job_id!r}; a job is known once a worker has taken it", job_id=job_id) from None
-        try:
-            return Version(self._by_our_clock(Job.model_validate_json(stored.body), stored), stored.etag)
-        except ValidationError:
-            raise RecordDamaged(f"the record of job {job_id!r} can't be read; delete it", job_id=job_id) from None
+        job = self._by_our_clock(job, stored)
+        if not job.status.is_final and job.lease.until > self.clock.now() + timedelta(seconds=LONGEST_LEASE_S):
+            raise damaged(Job, job_id, "its lease ends in days, and no worker takes one for more than an hour")
+        return Version(job, stored.etag)
 
     def create(self, job: Job) -> Version:
         """Write the first record of a job. Raises AlreadyExists."""

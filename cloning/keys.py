@@ -3,6 +3,7 @@ The bucket's layout: the only place where an object key is spelled or parsed.
 
     voices/<voice>/voice.json            the voice's record; it names the audio
     voices/<voice>/<sha256>.wav          canonical reference audio
+    voices/<voice>/<sha256>.<edition>.wav  the same, where it replaced another audio
     voices/<voice>.wav                   a voice of an older deployment, adopted at its first use
     jobs/<job>/job.json                  the job's record
     jobs/<job>/chunks/<n>-<sha256>.wav   finished chunks
@@ -10,6 +11,7 @@ The bucket's layout: the only place where an object key is spelled or parsed.
     results/<job>.<digest>.json          its manifest
     checkpoints/<name>/<digest>/<file>   loadable checkpoints, as workers publish them; the digest is over all files
     checkpoints/<name>/checkpoint.json   a checkpoint that its owner put there; it names the files beside it
+    uploads/                             recordings that callers may name by `audio_key`; we write none of them
     probes/<id>                          of a worker's start, gone at once: does the store honour conditional writes?
 
 Ids are checked going in and coming out of a listing, so that no id can leave its folder.
@@ -21,11 +23,17 @@ VOICES = "voices/"
 JOBS = "jobs/"
 RESULTS = "results/"
 CHECKPOINTS = "checkpoints/"
+PROBES = "probes/"
+UPLOADS = "uploads/"
+OURS = (VOICES, JOBS, RESULTS, CHECKPOINTS, PROBES)
+"""Everything that the service itself writes lies under one of these."""
 
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _ID = re.compile(ID_PATTERN)
+_EDITION = re.compile(r"[0-9a-f]{16}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _VOICE_RECORD = re.compile(rf"{VOICES}({ID_PATTERN})/voice\.json")
+_VOICE_AUDIO = re.compile(rf"{VOICES}{ID_PATTERN}/[0-9a-f]{{64}}(?:\.([0-9a-f]{{16}}))?\.wav")
 _BARE_VOICE = re.compile(rf"{VOICES}({ID_PATTERN})\.wav")
 _CHECKPOINT_CARD = re.compile(rf"{CHECKPOINTS}({ID_PATTERN})/checkpoint\.json")
 _OF_A_JOB = re.compile(rf"{JOBS}({ID_PATTERN})/.+")
@@ -52,6 +60,12 @@ def _digest(text: str) -> str:
     return text
 
 
+def _edition(text: str) -> str:
+    if not _EDITION.fullmatch(text):
+        raise ValueError(f"{text!r} is not an edition: 16 digits of lower-case hex")
+    return text
+
+
 def voice_folder(voice: str) -> str:
     """Everything that a voice owns lies under this prefix."""
     return f"{VOICES}{_id(voice)}/"
@@ -62,9 +76,20 @@ def voice_record(voice: str) -> str:
     return f"{voice_folder(voice)}voice.json"
 
 
-def voice_audio(voice: str, sha256: str) -> str:
-    """Canonical audio, named by its digest."""
-    return f"{voice_folder(voice)}{_digest(sha256)}.wav"
+def voice_audio(voice: str, sha256: str, edition: str | None = None) -> str:
+    """Canonical audio, named by its digest and, where it replaced another one, by its edition."""
+    return f"{voice_folder(voice)}{_digest(sha256)}{f'.{_edition(edition)}' if edition else ''}.wav"
+
+
+def is_voice_audio(key: str) -> bool:
+    """Whether a key is one of canonical audio, whoever's."""
+    return _VOICE_AUDIO.fullmatch(key) is not None
+
+
+def edition_of(key: str) -> str | None:
+    """The edition in a key of canonical audio; None for audio without one, and for any other key."""
+    match = _VOICE_AUDIO.fullmatch(key)
+    return match[1] if match else None
 
 
 def bare_voice(voice: str) -> str:
@@ -160,4 +185,4 @@ def checkpoint_file(name: str, sha256: str, file: str) -> str:
 
 def probe(name: str) -> str:
     """What a worker writes at its start to learn how the store writes."""
-    return f"probes/{_id(name)}"
+    return f"{PROBES}{_id(name)}"

@@ -1,15 +1,163 @@
-"""What every stored JSON record has in common."""
+"""
+Stored JSON records: what they have in common, and how one is read.
 
-from pydantic import BaseModel, ConfigDict
+Nothing in the bucket is believed: other programs, operators and half-broken stores write there too. A record is typed and
+bounded, says whose it is, and is read twice before it is called damaged.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from cloning.errors import RecordDamaged, StorageUnavailable
+from cloning.ports import ObjectStore, StoredObject
 
 CONTENT_TYPE = "application/json"
+# A long text's manifest has some hundred kB.
+MOST_BYTES = 16_000_000
+_MOST_DEPTH = 32
+_LARGEST_INT = 2**64
+_YEARS = range(2000, 2200)
+_LONGEST_MESSAGE = 10_000
+_LONGEST_REASON = 300
+
+
+def _plausible_time(moment: datetime) -> datetime:
+    if moment.year not in _YEARS:
+        raise ValueError(f"should be in the years {_YEARS[0]} to {_YEARS[-1]}")
+    return moment
+
+
+def _plain(value: dict[str, Any]) -> dict[str, Any]:
+    """The value itself if strict JSON can carry it on. Raises ValueError."""
+    left: list[tuple[Any, int]] = [(value, 0)]
+    while left:
+        one, depth = left.pop()
+        if depth > _MOST_DEPTH:
+            raise ValueError(f"should be nested at most {_MOST_DEPTH} deep")
+        if (isinstance(one, float) and not math.isfinite(one)) or (isinstance(one, int) and abs(one) > _LARGEST_INT):
+            raise ValueError("should hold finite numbers of usual size")
+        if isinstance(one, dict | list):
+            left += [(item, depth + 1) for item in (one.values() if isinstance(one, dict) else one)]
+    return value
+
+
+def _cut_message(value: object) -> object:
+    return f"{value[:_LONGEST_MESSAGE]}... (cut)" if isinstance(value, str) and len(value) > _LONGEST_MESSAGE else value
+
+
+def _cut_details(value: object) -> object:
+    """Details that are too large or no JSON are left out: a failure must always fit into its record."""
+    if not isinstance(value, dict):
+        return value
+    try:
+        fits = len(json.dumps(value, allow_nan=False, default=str)) <= _LONGEST_MESSAGE
+    except (ValueError, TypeError, RecursionError):
+        fits = False
+    return value if fits else {"cut": True}
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_plausible_time)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""A sha256 in lower-case hex."""
+Label = Annotated[str, Field(max_length=1000)]
+Count = Annotated[int, Field(ge=0, le=10**9)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(_plain)]
+Message = Annotated[str, BeforeValidator(_cut_message)]
+Details = Annotated[dict[str, Any], BeforeValidator(_cut_details)]
 
 
 class Record(BaseModel):
-    """Frozen; a field that we don't know, from a newer worker, is skipped when read."""
+    """Frozen and strict; a field that we don't know, from a newer worker, is skipped when read."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
 
     def body(self) -> bytes:
         """The record as it is stored."""
         return self.model_dump_json().encode()
+
+
+class KeyedRecord(Record):
+    """A record with a key of its own. `named_by` is the field that holds its name, `advice` what to do about a damaged one."""
+
+    kind: ClassVar[str]
+    named_by: ClassVar[str]
+    advice: ClassVar[str]
+
+
+R = TypeVar("R", bound=KeyedRecord)
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A stored record that can't be used: why, and its version; `is_certain` if two reads in a row found the same."""
+
+    reason: str
+    etag: str
+    is_certain: bool
+
+
+def read_record(store: ObjectStore, key: str, model: type[R], name: str) -> tuple[R, StoredObject] | Unreadable:
+    """
+    The record of `name`, with the object that holds it. Raises what `store.get` raises, NoSuchObject among it.
+
+    A body that can't be used is fetched once more: a store or a proxy that answers with half an object, or with another one,
+    seldom does so twice.
+    """
+    stored = store.get(key)
+    found = _parsed(stored.body, model, name)
+    if not isinstance(found, str):
+        return found, stored
+    again = store.get(key)
+    found = _parsed(again.body, model, name)
+    if not isinstance(found, str):
+        return found, again
+    return Unreadable(found, again.etag, (stored.etag, stored.body) == (again.etag, again.body))
+
+
+def load_record(store: ObjectStore, key: str, model: type[R], name: str) -> tuple[R, StoredObject]:
+    """As `read_record`. Raises RecordDamaged, or StorageUnavailable if two reads of a damaged one differ."""
+    found = read_record(store, key, model, name)
+    if isinstance(found, Unreadable):
+        raise unusable(found, model, name)
+    return found
+
+
+def unusable(found: Unreadable, model: type[KeyedRecord], name: str) -> RecordDamaged | StorageUnavailable:
+    """What to tell of such a record."""
+    whose = {model.named_by: name}
+    if not found.is_certain:
+        return StorageUnavailable(f"the record of {model.kind} {name!r} arrived damaged; try again", **whose)
+    return damaged(model, name, found.reason)
+
+
+def damaged(model: type[KeyedRecord], name: str, reason: str) -> RecordDamaged:
+    """The record of `name` can't be used."""
+    message = f"the record of {model.kind} {name!r} can't be read ({reason}); {model.advice}"
+    return RecordDamaged(message, **{model.named_by: name})
+
+
+def _parsed(body: bytes, model: type[R], name: str) -> R | str:
+    """The record, or what is wrong with it."""
+    if len(body) > MOST_BYTES:
+        return f"it has {len(body) / 1e6:.1f} MB"
+    try:
+        record = model.model_validate_json(body)
+    except ValidationError as error:
+        return reason_of(error)
+    told = getattr(record, model.named_by)
+    if told != name:
+        return f"it says that it is {model.kind} {told!r}: a {model.kind} can't be copied or renamed by its folder"
+    return record
+
+
+def reason_of(error: ValidationError) -> str:
+    """The first problem, without the value that is wrong."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    rule = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    return (f"{field}: {rule}" if field else rule)[:_LONGEST_REASON]

@@ -8,6 +8,7 @@ from cloning.encoding import encode_base64
 from cloning.errors import JobCancelled, JobFailed, JobNotFinished, NotFound, ResultTooLarge, StorageUnavailable
 from cloning.job import Attempt, Job, JobStatus
 from cloning.ports import NoSuchObject
+from cloning.records import damaged
 from cloning.requests import Delivery
 from cloning.service import Service
 from cloning.voice import Listed, Voice
@@ -15,6 +16,9 @@ from cloning.voice import Listed, Voice
 Reply = dict[str, Any]
 # What a reply holds besides inline audio is far below this.
 _ROOM_BYTES = 50_000
+# A record's result goes into the reply as it is, but for what the reply itself says.
+_NOT_FROM_A_RECORD = {"job_id", "status", "audio_url", "audio", "error", "refresh_worker"}
+_AUDIO_NOT_FROM_A_RECORD = {"base64", "expires_at"}
 
 
 def voice_reply(voice: Voice) -> Reply:
@@ -77,33 +81,46 @@ def _attempt(attempt: Attempt) -> Reply:
 
 def result_reply(service: Service, job: Job, delivery: Delivery) -> Reply:
     """
-    What a finished job made. Raises JobNotFinished, JobFailed, JobCancelled, ResultTooLarge, and NotFound if the audio is gone.
+    What a finished job made.
+
+    Raises JobNotFinished, JobFailed, JobCancelled, ResultTooLarge, RecordDamaged, and NotFound if the audio is gone.
 
     (A URL is signed without a look: who follows it learns that as soon, and each look is one more request.)
     """
-    if job.status is not JobStatus.COMPLETED or job.result is None:
+    if job.status is not JobStatus.COMPLETED:
         raise _no_result(job, service.clock.now())
-    audio = dict(job.result["audio"])
-    reply: Reply = {"job_id": job.job_id, "status": job.status.value, "audio_url": None, **job.result, "audio": audio}
+    made = _made_by(job)
+    told = {name: value for name, value in (job.result or {}).items() if name not in _NOT_FROM_A_RECORD}
+    audio = {name: value for name, value in made.items() if name not in _AUDIO_NOT_FROM_A_RECORD}
+    reply: Reply = {"job_id": job.job_id, "status": job.status.value, "audio_url": None, **told, "audio": audio}
     if delivery in ("url", "both"):
         reply["audio_url"] = service.store.url(audio["key"], expires_s=service.settings.url_expires_s)
         audio["expires_at"] = when(service.clock.now() + timedelta(seconds=service.settings.url_expires_s))
     if delivery in ("inline", "both"):
         refuse_too_large(audio["bytes"], service.settings.max_reply_mb, job.job_id)
-        audio["base64"] = encode_base64(_audio_of(service, job.job_id, audio["key"], audio["sha256"]))
+        audio["base64"] = encode_base64(_audio_of(service, job.job_id, audio))
     return reply
 
 
-def _audio_of(service: Service, job_id: str, key: str, sha256: str) -> bytes:
-    """Nothing from the bucket is believed unproved."""
+def _made_by(job: Job) -> dict[str, Any]:
+    """What the record of a completed job tells of its audio. Raises RecordDamaged if it doesn't tell enough."""
+    audio = job.audio
+    if job.result is None or audio is None or None in (audio.sha256, audio.format, audio.bytes):
+        raise damaged(Job, job.job_id, "it is COMPLETED and does not say with which audio")
+    return dict(job.result["audio"])
+
+
+def _audio_of(service: Service, job_id: str, audio: dict[str, Any]) -> bytes:
+    """The bytes of the speech, proved; an object of another size is not even fetched."""
     try:
-        body = service.store.get(key).body
+        size = service.store.head(audio["key"]).size
+        body = service.store.get(audio["key"]).body if size == audio["bytes"] else b""
     except NoSuchObject:
         raise NotFound(
             f"job {job_id!r} is done, but its audio is no longer in the bucket; delete the job and generate anew",
             job_id=job_id,
         ) from None
-    if hashlib.sha256(body).hexdigest() != sha256:
+    if hashlib.sha256(body).hexdigest() != audio["sha256"]:
         raise StorageUnavailable("the result arrived damaged; ask again, or ask for delivery 'url'")
     return body
 

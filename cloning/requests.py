@@ -58,7 +58,7 @@ class Upload(Request):
         None, description="a public http(s) URL of the recording"
     )
     audio_key: Annotated[str, Field(max_length=1024)] | None = Field(
-        None, description="the key of a recording that is in the bucket"
+        None, description="the key of a recording in the bucket, below `uploads/` (`AUDIO_KEY_PREFIXES`)"
     )
     consent: (
         Annotated[bool | Annotated[str, Field(min_length=1, max_length=500)], BeforeValidator(consent_statement)] | None

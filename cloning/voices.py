@@ -7,20 +7,23 @@ whoever loses the race to write it takes the other's.
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from cloning import keys
 from cloning.audio import Canonical, Measures, check_and_make_canonical
-from cloning.errors import InvalidAudio, RecordDamaged, StorageUnavailable, VoiceExists, VoiceNotFound
-from cloning.ports import AlreadyExists, Changed, Clock, DigestMismatch, NoSuchObject, ObjectStore
-from cloning.records import CONTENT_TYPE
+from cloning.errors import InvalidAudio, StorageUnavailable, VoiceNotFound
+from cloning.listing import behind
+from cloning.ports import Changed, Clock, DigestMismatch, NoSuchObject, ObjectInfo, ObjectStore
+from cloning.records import MOST_BYTES, Unreadable, read_record, unusable
 from cloning.voice import Consent, Listed, NewVoice, Voice, VoiceAudio, VoiceTranscript
+from cloning.voice_files import VoiceFiles
+from cloning.voice_records import MOST_TRIES, VoiceRecords, audio_key
 
-_MOST_KEPT = 256
-_MOST_TRIES = 20
+# Records of a page that are read at the same time; the bucket's client has twice as many connections.
+_READERS = 16
 
 
 class VoiceLibrary:
@@ -29,72 +32,23 @@ class VoiceLibrary:
     def __init__(self, store: ObjectStore, clock: Clock, scratch: Path, *, max_audio_bytes: int) -> None:
         self._store = store
         self._clock = clock
-        self._scratch = scratch
+        self._records = VoiceRecords(store)
+        self._files = VoiceFiles(scratch, lambda: clock.now().timestamp())
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="voices")
         self._max_audio_bytes = max_audio_bytes
 
     def add(self, new: NewVoice, canonical: Canonical, measures: Measures, *, replace: bool) -> Voice:
         """
         Store a voice. An upload that says nothing new is the same voice; another one under that name raises VoiceExists.
 
-        (Nothing is created without a look: some stores ignore the condition and overwrite.)
+        Raises Conflict if another call on the same voice was faster.
         """
-        voice = self._written(new, self._record_of(new, canonical, measures), canonical.wav, replace=replace)
-        if replace:
-            self._leave_only(voice, canonical.wav)
-        return voice
-
-    def _written(self, new: NewVoice, voice: Voice, wav: bytes, *, replace: bool) -> Voice:
-        stored = self._peek(voice.voice, replace=replace)
-        if stored is None:
-            if not (new.adopted or replace) and self._exists(keys.bare_voice(voice.voice)):
-                raise _taken(voice.voice)
-            self._put_audio(voice, wav)
-            with suppress(AlreadyExists):
-                self._store.create(keys.voice_record(voice.voice), voice.body(), content_type=CONTENT_TYPE)
-                return voice
-            stored = self._load(voice.voice)
-        return self._written_over(voice, wav, *stored, replace=replace)
-
-    def _peek(self, voice: str, *, replace: bool) -> tuple[Voice, str] | None:
-        try:
-            return self._load(voice)
-        except VoiceNotFound:
-            return None
-        except RecordDamaged:
-            if not replace:
-                raise
-            self._store.delete(keys.voice_record(voice))
-            return None
-
-    def _written_over(self, voice: Voice, wav: bytes, stored: Voice, etag: str, *, replace: bool) -> Voice:
-        if voice.says_nothing_beyond(stored):
-            return stored
-        if not replace:
-            raise _taken(voice.voice)
-        if voice.audio == stored.audio and voice.transcript is None:  # the words of the same audio are the same words
-            voice = voice.model_copy(update={"transcript": stored.transcript})
-        self._put_audio(voice, wav)
-        try:
-            self._store.replace(keys.voice_record(voice.voice), voice.body(), etag=etag, content_type=CONTENT_TYPE)
-        except Changed:
-            if self._load(voice.voice)[0] != voice:  # else it is our own write, whose reply was lost
-                raise _taken(voice.voice) from None
-        return voice
-
-    def _leave_only(self, voice: Voice, wav: bytes) -> None:
-        """After a replacement: the audio that the record names is there, whoever replaced it beside us, and nothing older."""
-        named = keys.voice_audio(voice.voice, voice.audio.sha256)
-        if not self._exists(named):
-            self._put_audio(voice, wav)
-        for info in list(self._store.list(keys.voice_folder(voice.voice))):
-            if info.key.endswith(".wav") and info.key != named and self._load(voice.voice)[0].audio == voice.audio:
-                self._store.delete(info.key)
-        self._store.delete(keys.bare_voice(voice.voice))
+        return self._records.write(self._record_of(new, canonical, measures), canonical.wav, replace=replace)
 
     def get(self, voice: str) -> Voice:
         """A voice's record; a bare file of an older deployment becomes one. Raises VoiceNotFound, InvalidAudio."""
         try:
-            return self._load(voice)[0]
+            return self._records.load(voice)[0]
         except VoiceNotFound:
             return self._adopt(voice)
 
@@ -114,97 +68,80 @@ class VoiceLibrary:
 
         The record is read again if the voice was given other audio since. Raises VoiceNotFound if it is gone.
         """
-        for _ in range(_MOST_TRIES):
-            path = self._scratch / f"{voice.audio.sha256}.wav"
-            if path.exists() or self._fetched(voice, path):
-                path.touch()
+        for _ in range(MOST_TRIES):
+            if path := self._files.find(voice) or self._fetched(voice):
                 return voice, path
-            stored = self._load(voice.voice)[0]
-            if stored.audio == voice.audio:
+            stored = self._records.load(voice.voice)[0]
+            if audio_key(stored) == audio_key(voice):
                 raise VoiceNotFound(
-                    f"voice {voice.voice!r} has a record but no audio; upload it again", voice=voice.voice
+                    f"voice {voice.voice!r} has a record but no audio; upload it again with replace: true, or delete it",
+                    voice=voice.voice,
                 )
             voice = stored
         raise StorageUnavailable(
             f"voice {voice.voice!r} is being replaced again and again; try later", voice=voice.voice
         )
 
-    def _fetched(self, voice: Voice, path: Path) -> bool:
-        self._make_room()
+    def _fetched(self, voice: Voice) -> Path | None:
+        def download(path: Path) -> None:
+            self._store.download(audio_key(voice), path, sha256=voice.audio.sha256)
+
         try:
-            self._store.download(keys.voice_audio(voice.voice, voice.audio.sha256), path, sha256=voice.audio.sha256)
+            return self._files.bring(voice, download)
         except NoSuchObject:
-            return False
+            return None
         except DigestMismatch:
             raise StorageUnavailable(
                 f"the audio of voice {voice.voice!r} arrived damaged; try again", voice=voice.voice
             ) from None
-        return True
-
-    def _make_room(self) -> None:
-        """Voices in use are kept on this disk, the latest of them."""
-        kept = sorted(self._scratch.glob("*.wav"), key=lambda path: path.stat().st_mtime)
-        for path in kept[:-_MOST_KEPT]:
-            path.unlink(missing_ok=True)
 
     def with_transcript(self, voice: Voice, text: str, made_by: str) -> Voice:
         """The record with this transcript, or with the one that another worker wrote first."""
-        for _ in range(_MOST_TRIES):
-            stored, etag = self._load(voice.voice)
+        for _ in range(MOST_TRIES):
+            stored, etag = self._records.load(voice.voice)
             if stored.transcript is not None or stored.audio.sha256 != voice.audio.sha256:
                 return stored
             made = VoiceTranscript(text=text, made_by=made_by, made_at=self._clock.now())
             told = stored.model_copy(update={"transcript": made})
             with suppress(Changed):
-                self._store.replace(keys.voice_record(voice.voice), told.body(), etag=etag, content_type=CONTENT_TYPE)
+                self._records.replace(told, etag)
                 return told
         raise StorageUnavailable(
             f"the record of voice {voice.voice!r} changes faster than it can be written; try again"
         )
 
     def page(self, *, limit: int, after: str) -> tuple[list[Voice | Listed], str | None]:
-        """Up to `limit` voices and the cursor of the next page."""
+        """Up to `limit` voices behind the key `after`, and the cursor of the next page; None at the end."""
         voices: list[Voice | Listed] = []
+        found = self._found(after)
         last = after
-        for key, voice, is_bare in self._found(after):
-            if len(voices) == limit:
-                return voices, last
-            last = key
-            if (entry := self._entry(voice, is_bare=is_bare)) is not None:
-                voices.append(entry)
-        return voices, None
+        while batch := list(islice(found, limit - len(voices))):
+            last = batch[-1].key
+            voices += [entry for entry in self._readers.map(self._entry, batch) if entry is not None]
+        return voices, last if next(found, None) else None
 
-    def _found(self, after: str) -> Iterator[tuple[str, str, bool]]:
-        for info in self._store.list(keys.VOICES, after=after):
-            if found := keys.voice_of(info.key):
-                yield info.key, *found
+    def _found(self, after: str) -> Iterator[ObjectInfo]:
+        listed = behind(after, self._store.list(keys.VOICES, after=after))
+        return (info for info in listed if keys.voice_of(info.key))
 
-    def _entry(self, voice: str, *, is_bare: bool) -> Voice | Listed | None:
+    def _entry(self, info: ObjectInfo) -> Voice | Listed | None:
         """A bare file is listed by its name until it has a record, and then by the record alone."""
+        name, is_bare = keys.voice_of(info.key) or ("", False)
+        if info.size > MOST_BYTES and not is_bare:  # not even fetched
+            return Listed(
+                name, unusable(Unreadable(f"it has {info.size / 1e6:.1f} MB", info.etag, True), Voice, name).message
+            )
         try:
-            record = self._load(voice)[0]
-        except VoiceNotFound:
-            return Listed(voice) if is_bare else None
-        except RecordDamaged as error:
-            return None if is_bare else Listed(voice, error.message)
-        return None if is_bare else record
+            found = read_record(self._store, keys.voice_record(name), Voice, name)
+        except NoSuchObject:
+            return Listed(name) if is_bare else None
+        if is_bare:
+            return None
+        return Listed(name, unusable(found, Voice, name).message) if isinstance(found, Unreadable) else found[0]
 
     def delete(self, voice: str) -> None:
-        """Remove a voice and all that it owns, the record first. Raises VoiceNotFound."""
-        owned = [info.key for info in self._store.list(keys.voice_folder(voice))]
-        bare = keys.bare_voice(voice)
-        if not owned and not self._exists(bare):
-            raise VoiceNotFound(f"no voice {voice!r} to delete", voice=voice)
-        # A bare file first: were it last, a voice deleted half-way would be adopted again.
-        for key in [bare, keys.voice_record(voice), *owned]:
-            self._store.delete(key)
-
-    def _exists(self, key: str) -> bool:
-        try:
-            self._store.head(key)
-        except NoSuchObject:
-            return False
-        return True
+        """Remove a voice and all that it owns. Raises VoiceNotFound."""
+        self._records.remove(voice, self._clock.now())
 
     def _record_of(self, new: NewVoice, canonical: Canonical, measures: Measures) -> Voice:
         now = self._clock.now()
@@ -228,20 +165,6 @@ class VoiceLibrary:
             adopted=new.adopted,
         )
 
-    def _put_audio(self, voice: Voice, wav: bytes) -> None:
-        self._store.put(keys.voice_audio(voice.voice, voice.audio.sha256), wav, content_type="audio/wav")
-
-    def _load(self, voice: str) -> tuple[Voice, str]:
-        try:
-            stored = self._store.get(keys.voice_record(voice))
-        except NoSuchObject:
-            raise _unknown(voice) from None
-        try:
-            return Voice.model_validate_json(stored.body), stored.etag
-        except ValidationError:
-            message = f"the record of voice {voice!r} can't be read; upload it again with replace: true, or delete it"
-            raise RecordDamaged(message, voice=voice) from None
-
 
 def read_audio(store: ObjectStore, key: str, max_bytes: int) -> bytes:
     """An object that should be audio, refused by its size before it is read. Raises NoSuchObject, InvalidAudio, ValueError."""
@@ -250,15 +173,11 @@ def read_audio(store: ObjectStore, key: str, max_bytes: int) -> bytes:
         raise InvalidAudio(
             f"the audio has {size / 1e6:.1f} MB; this deployment takes {max_bytes / 1e6:g} MB", bytes=size
         )
-    return store.get(key).body
+    body = store.get(key).body
+    if len(body) > max_bytes:  # it has grown since
+        raise InvalidAudio("the audio is larger than this deployment takes", bytes=len(body))
+    return body
 
 
 def _unknown(voice: str) -> VoiceNotFound:
     return VoiceNotFound(f"no voice {voice!r}; upload it first, or list the voices", voice=voice)
-
-
-def _taken(voice: str) -> VoiceExists:
-    message = (
-        f"voice {voice!r} exists and this upload says something else of it; choose another name, or send replace: true"
-    )
-    return VoiceExists(message, voice=voice)

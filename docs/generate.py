@@ -60,7 +60,8 @@ def settings_table() -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    return _code("" if field.default in (None, ()) else field.default)
+    default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+    return _code("" if default is None else default)
 
 
 def failures(of: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cloning import keys
 from cloning.claim import Claim
 from cloning.clock import SystemClock
 from cloning.fields import Limits
@@ -49,7 +50,9 @@ def test_a_job_handed_to_a_busy_worker_after_sigterm_is_done(
         time.sleep(0.3)
         late = upload(endpoint, "after")
         wait_until_done(endpoint, late)
-        held.complete({"audio": {"key": "results/held.wav", "sha256": "0" * 64, "bytes": 1}})
+        held.complete(
+            {"audio": {"key": keys.result("held", "0" * 64, "wav"), "sha256": "0" * 64, "format": "wav", "bytes": 1}}
+        )
         code = worker.wait(60)
 
     ends = [

@@ -398,7 +398,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_of_a_hundred_kilobytes_fails_no_job(world: World, calm: str, small_disk: Path) -> None:
     """The voices' folder lies on it; nothing half-made stays there, and a worker with room speaks."""
     service = world.worker("w1")
-    service.voices._scratch = small_disk
+    service.voices._files._folder = small_disk
 
     reply = world.ask(service)
     again = world.ask(world.worker("w2"))

@@ -56,9 +56,9 @@ def test_audio_comes_from_a_key_in_the_bucket(
     service: Service, store: FolderStore, human_wav: bytes, audio: str
 ) -> None:
     """The same voice as by base64."""
-    store.put("inbox/take 1.wav", human_wav, content_type="audio/wav")
+    store.put("uploads/take 1.wav", human_wav, content_type="audio/wav")
 
-    by_key = act(service, action="upload", voice="anna", audio_key="inbox/take 1.wav", consent=True)
+    by_key = act(service, action="upload", voice="anna", audio_key="uploads/take 1.wav", consent=True)
     by_base64 = act(service, action="upload", voice="ben", audio=audio, consent=True)
 
     assert by_key["sha256"] == by_base64["sha256"]
@@ -87,14 +87,14 @@ def test_audio_comes_from_a_url(service: Service, human_wav: bytes) -> None:
 
 def test_a_large_object_is_refused_by_its_size(service: Service, store: FolderStore) -> None:
     """Before it is read."""
-    store.put("inbox/huge.wav", bytes(2_000_000), content_type="audio/wav")
+    store.put("uploads/huge.wav", bytes(2_000_000), content_type="audio/wav")
 
     with pytest.raises(InvalidAudio, match=r"2\.0 MB"):
         act(
             with_settings(service, max_audio_mb=1.0),
             action="upload",
             voice="anna",
-            audio_key="inbox/huge.wav",
+            audio_key="uploads/huge.wav",
             consent=True,
         )
 

@@ -211,7 +211,7 @@ def test_a_voice_replaced_since_it_was_read_is_read_again(voices: VoiceLibrary) 
 
     voice, path = voices.with_audio(old)
 
-    assert (voice, path.name) == (new, f"{new.audio.sha256}.wav")
+    assert (voice, path.name) == (new, f"anna.{new.audio.sha256}.wav")
 
 
 def test_two_replacements_at_once_leave_the_named_audio(voices: VoiceLibrary, store: FolderStore) -> None:
