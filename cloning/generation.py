@@ -67,13 +67,13 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     watch = Stopwatch(_PHASES, service.clock.monotonic)
     candidates = candidates_of(request, service.settings)
     with watch.timing("voice"):
-        voice = service.voices.get(request.voice)
+        voice = service.voices.get(request.voice, stopped=call.stopped)
     check_candidates(service.engines, candidates, request, of_voice=voice.language)
     plan_early(service, request, candidates, voice, job_id)
     seed = service.draw_seed() if request.seed is None else request.seed
     is_new = known is None
     while True:
-        _refuse_stopped(call)
+        refuse_stopped(call)
         match service.jobs.claim(job_id, digest, seed, is_new=is_new):
             case Finished(job):
                 return job
@@ -85,7 +85,8 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
         is_new = False
 
 
-def _refuse_stopped(call: Call) -> None:
+def refuse_stopped(call: Call) -> None:
+    """Raises Interrupted once nobody waits for the call any more."""
     if call.stopped.is_set():
         raise Interrupted(
             "RunPod stopped the job (cancelled, or out of time); deliver it again to go on", job_id=call.job_id
@@ -176,7 +177,7 @@ class Generation:
 
         def owned() -> Value:
             self._watch.add("queue", self._watch.now() - begun)
-            _refuse_stopped(self._call)
+            refuse_stopped(self._call)
             return work()
 
         return self._service.on_gpu(owned, stopped=self._call.stopped)
@@ -188,6 +189,7 @@ class Generation:
                 self._voice,
                 device_fallback=self._request.device_fallback,
                 before_step=self._before_step,
+                stopped=self._call.stopped,
                 job=self._claim.job.job_id,
             )
 
@@ -261,7 +263,7 @@ class Generation:
 
     def _before_step(self) -> None:
         """Is this still our job, and still wanted, as far as it is known without asking the bucket?"""
-        _refuse_stopped(self._call)
+        refuse_stopped(self._call)
         if self._claim.lost:
             raise LeaseLost(self._claim.job.job_id)
         self._claim.check_cancelled()

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from dataclasses import replace
+from threading import Event
 from typing import Any
 
 import pytest
@@ -68,7 +69,7 @@ def test_audio_comes_from_a_url(service: Service, human_wav: bytes) -> None:
     """Through the guarded fetch, whose refusal reaches the caller."""
     fetched: list[str] = []
 
-    def fetch(url: str) -> bytes:
+    def fetch(url: str, stopped: Event) -> bytes:
         fetched.append(url)
         if "forbidden" in url:
             raise DownloadRefused("audio_url is not allowed")
