@@ -77,16 +77,16 @@ class ChildDecoder:
     def _asked(
         self, what: int, data: bytes, stopped: threading.Event | None, read: Callable[["_Message"], Result]
     ) -> Result:
-        deaths: list[ProcessDied] = []
-        while len(deaths) < _MOST_TRIES:
+        how, crashes = "", 0
+        for _ in range(_MOST_TRIES):
             try:
                 return read(_believed(self._answer(what, data, stopped)))
-            except ProcessDied as death:
-                log.warning("decoder.died", extra={"how": str(death), "bytes": len(data)})
-                deaths.append(death)
-        if all(death.is_crash for death in deaths):
-            raise InvalidAudio(f"audio ends the program that decodes it ({deaths[-1]}); {_ADVICE}", bytes=len(data))
-        raise Unavailable(f"this worker could not decode the audio ({deaths[-1]}); try again")
+            except ProcessDied as death:  # not kept: its traceback holds the audio
+                how, crashes = str(death), crashes + death.is_crash
+                log.warning("decoder.died", extra={"how": how, "bytes": len(data)})
+        if crashes == _MOST_TRIES:
+            raise InvalidAudio(f"audio ends the program that decodes it ({how}); {_ADVICE}", bytes=len(data))
+        raise Unavailable(f"this worker could not decode the audio ({how}); try again")
 
     def _answer(self, what: int, data: bytes, stopped: threading.Event | None) -> bytes:
         """The message of a process that ended well. Raises what AudioDecoder does, and ProcessDied."""
@@ -188,10 +188,11 @@ def _believed(message: bytes) -> _Message:
         if "canonical" in header:
             header["canonical"]["wav"] = body
         told = _Message.model_validate({**header, "body": body})
-    except (struct.error, ValueError, TypeError) as error:
+        refusal = told.refused and InvalidAudio(told.refused.message, **told.refused.details)
+    except (struct.error, ValueError, TypeError, RecursionError) as error:
         raise ProcessDied(0) from error
-    if told.refused is not None:
-        raise InvalidAudio(told.refused.message, **told.refused.details)
+    if refusal is not None:
+        raise refusal
     if told.bug is not None:
         raise RuntimeError(f"audio could not be decoded:\n{told.bug}")
     return told
