@@ -65,7 +65,9 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
         transcribers=transcribers,
         gpu=SingleOwner(unload=unload, unload_after_s=settings.idle_s),
         turns=Batcher(clock, make_bounds(settings), free_memory),
-        fetch_url=lambda url: fetch_url(url, max_bytes=max_audio_bytes, timeout_s=settings.download_timeout_s),
+        fetch_url=lambda url, stopped: fetch_url(
+            url, max_bytes=max_audio_bytes, timeout_s=settings.download_timeout_s, stopped=stopped
+        ),
         clock=clock,
         new_id=new_id,
         draw_seed=lambda: secrets.randbelow(2**32),

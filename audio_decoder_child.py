@@ -59,11 +59,12 @@ def main() -> None:
         _send(answers, _FAILED, traceback.format_exc().encode()[-_LONGEST_TRACE:])
         return
     _send(answers, 0, b"")
-    while (request := _read(_STDIN, REQUEST.size)) is not None:
+    requests = open(_STDIN, "rb", closefd=False)  # noqa: SIM115 - for the life of the process
+    while len(request := requests.read(REQUEST.size)) == REQUEST.size:
         what, size = REQUEST.unpack(request)
-        if (data := _read(_STDIN, size)) is None:
+        if len(data := requests.read(size)) < size:
             return
-        _send(answers, *_in_a_fork(lambda: _message(decode, what, bytes(data)), memory_bytes, cpu_s))  # noqa: B023 - called at once
+        _send(answers, *_in_a_fork(lambda: _message(decode, what, data), memory_bytes, cpu_s))  # noqa: B023 - called at once
 
 
 def _prepared() -> Decode:
@@ -145,17 +146,6 @@ def _confine(parent: int, *, keep: int, memory_bytes: int, cpu_s: int) -> None:
         allowed = resource.getrlimit(what)[1]
         bound = hard if allowed == resource.RLIM_INFINITY else min(hard, allowed)
         resource.setrlimit(what, (min(soft, bound), bound))
-
-
-def _read(file: int, size: int) -> bytearray | None:
-    """So many bytes; None if the other side has gone."""
-    data = bytearray()
-    while len(data) < size:
-        block = os.read(file, min(_BLOCK, size - len(data)))
-        if not block:
-            return None
-        data += block
-    return data
 
 
 def _read_while_wanted(file: int) -> bytes:

@@ -1,5 +1,6 @@
 """One decoding process as its owner sees it: started, asked over pipes without ever waiting blindly, ended."""
 
+import fcntl
 import os
 import select
 import signal
@@ -13,6 +14,7 @@ from audio_decoder_child import ANSWER, REQUEST
 
 _CHILD = Path(__file__).with_name("audio_decoder_child.py")
 _LOOK_S = 0.05
+_PIPE_BYTES = 2**20
 _MOST_BYTES = 64 * 2**20  # of one answer: 61 s at 192 kHz have 47 MB
 # The kernel short of memory, or somebody who ends processes.
 _FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT}
@@ -61,6 +63,8 @@ class DecoderProcess:
         self._requests, self._answers = self._process.stdin, self._process.stdout
         for pipe in (self._requests, self._answers):
             os.set_blocking(pipe.fileno(), False)
+            with suppress(OSError):  # as large as this user may have them: fewer turns between the processes
+                fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         try:
             self._expect_ready(check)
         except BaseException:
