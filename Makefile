@@ -51,6 +51,7 @@ lock: setup  ## resolve again within pyproject.toml's bounds; writes uv.lock and
 
 bench: setup  ## what the worker costs on this machine, beside the plain way and the limits; quarter of an hour, wants 10 GB of disk and quiet
 	$(PYTHON) -m benchmarks.overhead --results $(RESULTS)
+	$(PYTHON) -m benchmarks.decoding --results $(RESULTS)
 	$(PYTHON) -m benchmarks.imports --results $(RESULTS)
 	$(PYTHON) -m benchmarks.cold_start --results $(RESULTS)
 	$(PYTHON) -m benchmarks.solver --results $(RESULTS)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
+from audio_decoder import ChildDecoder
 from cloning.clock import Part, telling, untold
 from cloning.conditions import Conditions
 from cloning.errors import ServiceError
@@ -52,18 +53,22 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
     worker = settings.runpod_pod_id or f"local-{new_id()}"
     max_audio_bytes = int(settings.max_audio_mb * 1e6)
     engines, transcribers, unload = make_models(settings, store)
+    decoder = ChildDecoder(clock)
     gpu = SingleOwner(unload=unload, unload_after_s=settings.idle_s)
     return Service(
         settings=settings,
         store=store,
         conditions=conditions,
-        voices=VoiceLibrary(store, clock, scratch, max_audio_bytes=max_audio_bytes),
+        decoder=decoder,
+        voices=VoiceLibrary(store, clock, scratch, decoder, max_audio_bytes=max_audio_bytes),
         jobs=JobStore(store, clock, worker=worker, new_id=new_id, lease_s=settings.lease_s, conditions=conditions),
         engines=engines,
         transcribers=transcribers,
         gpu=gpu,
         turns=Batcher(clock, make_bounds(settings), free_memory, gpu.expect_elsewhere),
-        fetch_url=lambda url: fetch_url(url, max_bytes=max_audio_bytes, timeout_s=settings.download_timeout_s),
+        fetch_url=lambda url, stopped: fetch_url(
+            url, max_bytes=max_audio_bytes, timeout_s=settings.download_timeout_s, stopped=stopped
+        ),
         clock=clock,
         new_id=new_id,
         draw_seed=lambda: secrets.randbelow(2**32),

@@ -8,21 +8,24 @@ of it; and the errors.
 
 import socket
 import threading
+import time
 from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import urljoin, urlparse
 
-from cloning.errors import DownloadRefused
+from cloning.errors import DownloadRefused, Interrupted
 
 _BLOCK = 64 * 1024
 _READ_TIMEOUT_S = 10.0
 _MOST_REDIRECTS = 5
+_LOOK_S = 0.1
 _SUCCESS = range(200, 300)
 
 
-def fetch_url(url: str, *, max_bytes: int, timeout_s: float) -> bytes:
+def fetch_url(url: str, *, max_bytes: int, timeout_s: float, stopped: threading.Event | None = None) -> bytes:
     """
-    The body that a public URL answers with. Raises DownloadRefused, which never says what lies behind the address.
+    The body that a public URL answers with. Raises DownloadRefused, which never says what lies behind the address, and
+    Interrupted soon after `stopped` is set.
 
     The time-outs of sockets count from one byte to the next, so a server could drip for ever: the whole download runs in a thread
     that is abandoned, its connections cut, when the time is over.
@@ -30,9 +33,11 @@ def fetch_url(url: str, *, max_bytes: int, timeout_s: float) -> bytes:
     download = _Download(url, max_bytes, timeout_s)
     thread = threading.Thread(target=download.run, name="download", daemon=True)
     thread.start()
-    thread.join(timeout_s)
+    is_stopped = _stopped_meanwhile(thread, timeout_s, stopped)
     if thread.is_alive():
         download.connections.cut()
+        if is_stopped:
+            raise Interrupted("the job was stopped while its audio was fetched; deliver it again")
         raise DownloadRefused(
             f"audio_url took longer than {timeout_s:g} s; host the file closer, or upload it as base64",
             field="audio_url",
@@ -40,6 +45,16 @@ def fetch_url(url: str, *, max_bytes: int, timeout_s: float) -> bytes:
     if download.failure is not None:
         raise download.failure
     return bytes(download.body)
+
+
+def _stopped_meanwhile(thread: threading.Thread, timeout_s: float, stopped: threading.Event | None) -> bool:
+    """Wait for the thread's end, the time-out, or the stop; whether it was the stop."""
+    deadline = time.monotonic() + timeout_s
+    while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
+        if stopped is not None and stopped.is_set():
+            return True
+        thread.join(min(left, _LOOK_S))
+    return False
 
 
 class _Connections:

@@ -3,9 +3,8 @@
 import platform
 from datetime import timedelta
 
-from cloning.audio import check_and_make_canonical
 from cloning.errors import ConsentRequired, InvalidRequest, ServiceError, StorageMisconfigured
-from cloning.generation import run_to_the_end
+from cloning.generation import refuse_stopped, run_to_the_end
 from cloning.hearing import transcribed
 from cloning.housekeeping import Housekeeping
 from cloning.keys import is_id
@@ -44,7 +43,7 @@ def perform(service: Service, request: AnyRequest, call: Call) -> Reply:  # noqa
         case Generate():
             return generate(service, request, call)
         case Upload():
-            return upload(service, request)
+            return upload(service, request, call)
         case Status():
             return status(service, request)
         case Result():
@@ -61,14 +60,15 @@ def perform(service: Service, request: AnyRequest, call: Call) -> Reply:  # noqa
             return health(service)
 
 
-def upload(service: Service, request: Upload) -> Reply:
+def upload(service: Service, request: Upload, call: Call) -> Reply:
     """Check a recording, make it canonical, store it, and say what was measured."""
     if service.settings.require_consent and not request.consent:
         raise ConsentRequired(
             "a voice needs its speaker's consent; send consent: true, or a sentence on how it was given",
             field="consent",
         )
-    canonical, measures = check_and_make_canonical(_recording(service, request))
+    recording = _recording(service, request, call)
+    canonical, measures = service.decoder.canonical(recording, stopped=call.stopped)
     if request.transcript and canonical.clipped:
         raise InvalidRequest(
             "speech was cut off (what is beyond 12 s, or so quiet that it counts as silence), so the transcript no longer fits; "
@@ -82,14 +82,21 @@ def upload(service: Service, request: Upload) -> Reply:
     new = NewVoice(request.voice, request.consent, request.language, request.transcript)
     voice = service.voices.add(new, canonical, measures, replace=request.replace)
     if request.transcribe_now:
-        voice = _with_words(service, voice)
+        voice = _with_words(service, voice, call)
     return {**voice_reply(voice), "status": "STORED"}
 
 
-def _with_words(service: Service, voice: Voice) -> Voice:
+def _with_words(service: Service, voice: Voice, call: Call) -> Voice:
     """The voice, transcribed. A failure says that the voice is stored all the same, and which upload can change it."""
+
+    def before_step() -> None:
+        refuse_stopped(call)
+
+    def words() -> Voice:
+        return transcribed(service, voice, before_step=before_step, stopped=call.stopped)[0]
+
     try:
-        return service.on_gpu(lambda: transcribed(service, voice))[0]
+        return service.on_gpu(words, stopped=call.stopped)
     except ServiceError as error:
         message = (
             f"{error.message} (the voice {voice.voice!r} is stored, without a transcript: the same upload tries again, "
@@ -98,11 +105,11 @@ def _with_words(service: Service, voice: Voice) -> Voice:
         raise type(error)(message, **{**error.details, "voice": voice.voice, "stored": True}) from error
 
 
-def _recording(service: Service, request: Upload) -> bytes:
+def _recording(service: Service, request: Upload, call: Call) -> bytes:
     if request.audio is not None:
         return request.audio
     if request.audio_url is not None:
-        return service.fetch_url(request.audio_url)
+        return service.fetch_url(request.audio_url, call.stopped)
     key = request.audio_key or ""
     _refuse_other_folders(service, key)
     try:

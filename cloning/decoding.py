@@ -72,9 +72,12 @@ def _decode_with_av(data: bytes) -> Recording | None:
             _refuse_odd(stream.rate, stream.channels)
             resampler = av.AudioResampler(format="flt", layout="mono", rate=stream.rate)
             blocks: list[Samples] = []
+            frames = 0
             for frame in container.decode(stream):
-                blocks += [block.to_ndarray()[0] for block in resampler.resample(frame)]
-                _refuse_too_long(sum(len(block) for block in blocks), stream.rate)
+                heard = [block.to_ndarray()[0] for block in resampler.resample(frame)]
+                frames += sum(len(block) for block in heard)
+                blocks += heard
+                _refuse_too_long(frames, stream.rate)
     except (av.error.FFmpegError, ValueError):
         return None
     return Recording(np.concatenate(blocks), int(stream.rate)) if blocks else None

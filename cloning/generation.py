@@ -66,13 +66,13 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     watch = Stopwatch(_PHASES, service.clock.monotonic)
     candidates = candidates_of(request, service.settings)
     with watch.timing("voice"):
-        voice = service.voices.get(request.voice)
+        voice = service.voices.get(request.voice, stopped=call.stopped)
     check_candidates(service.engines, candidates, request, of_voice=voice.language)
     plan_early(service, request, candidates, voice, job_id)
     seed = service.draw_seed() if request.seed is None else request.seed
     is_new, may_create = known is None, True
     while True:
-        _refuse_stopped(call, job_id)
+        refuse_stopped(call, job_id)
         match service.jobs.claim(job_id, digest, seed, is_new=is_new, may_create=may_create):
             case Finished(job):
                 return job
@@ -95,7 +95,8 @@ def _lost_to_another(claim: Claim) -> Iterator[None]:
             raise JobNotFound(f"job {job_id!r} was deleted while it was spoken", job_id=job_id) from None
 
 
-def _refuse_stopped(call: Call, job_id: str) -> None:
+def refuse_stopped(call: Call, job_id: str | None = None) -> None:
+    """Raises Interrupted once nobody waits for the call any more."""
     if call.stopped.is_set():
         message = "RunPod stopped the job (cancelled, or out of time); deliver it again to go on"
         raise Interrupted(message, job_id=job_id)
@@ -190,7 +191,7 @@ class Generation:
 
         def owned() -> Value:
             self._watch.add("queue", self._watch.now() - begun)
-            _refuse_stopped(self._call, self._claim.job.job_id)
+            refuse_stopped(self._call, self._claim.job.job_id)
             return work()
 
         return self._service.on_gpu(owned, stopped=self._call.stopped)
@@ -202,6 +203,7 @@ class Generation:
                 self._voice,
                 device_fallback=self._request.device_fallback,
                 before_step=self._before_step,
+                stopped=self._call.stopped,
                 job=self._claim.job.job_id,
             )
 
@@ -275,7 +277,7 @@ class Generation:
 
     def _before_step(self) -> None:
         """Is this still our job, and still wanted, as far as it is known without asking the bucket?"""
-        _refuse_stopped(self._call, self._claim.job.job_id)
+        refuse_stopped(self._call, self._claim.job.job_id)
         self._claim.check_held()
         self._claim.check_cancelled()
 

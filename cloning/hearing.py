@@ -1,8 +1,9 @@
 """The words of a voice's recording, heard once and kept with the voice."""
 
 from collections.abc import Callable
+from threading import Event
 
-from cloning.decoding import Recording, decode
+from cloning.decoding import Recording
 from cloning.errors import DeviceMismatch, GpuOutOfMemory, TranscriptionFailed
 from cloning.pace import is_plausible
 from cloning.ports import Transcript, go_on
@@ -17,21 +18,23 @@ def transcribed(
     *,
     device_fallback: bool = False,
     before_step: Callable[[], None] = go_on,
+    stopped: Event | None = None,
     job: str | None = None,
 ) -> tuple[Voice, str | None]:
     """
     The voice with its transcript, made from the stored, clipped audio if nobody has made it yet. On the GPU's thread only.
 
     With `device_fallback` the CPU hears where the GPU can't; then also why. `before_step` is called
-    before each step of the recogniser and may raise to stop. `job` is for the log.
+    before each step of the recogniser and may raise to stop; `stopped` ends the decoding. `job` is for the log.
     The record is read again first: whoever waited for the GPU behind another job of the voice finds the words there.
     Raises TranscriptionFailed if what was heard can't be what was said.
     """
-    voice = service.voices.get(voice.voice)
+    before_step()
+    voice = service.voices.get(voice.voice, stopped=stopped)
     if voice.transcript:
         return voice, None
     voice, path = service.voices.with_audio(voice)
-    recording = decode(path.read_bytes())
+    recording = service.decoder.recording(path.read_bytes(), stopped=stopped)
     heard, reason = on_some_device(
         service,
         lambda device: _hear(service, recording, voice.language, device, before_step, job),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cloning.conditions import Conditions
+from cloning.decoder import AudioDecoder
 from cloning.errors import Internal, ServiceError, WorkerUnfit
 from cloning.failures import failure_of
 from cloning.jobs import JobStore
@@ -45,20 +46,21 @@ class Service:
     """
     The parts of the service.
 
-    `fetch_url` brings a public URL's bytes (raises DownloadRefused); `new_id` and `draw_seed` are the only randomness;
+    `fetch_url` brings a public URL's bytes (raises DownloadRefused, and Interrupted once the event is set); `new_id` and `draw_seed` are the only randomness;
     `gpu_memory` tells the bytes of the GPU that are held (None: no GPU is in use); `aside` does work that no caller waits for.
     """
 
     settings: Settings
     store: ObjectStore
     conditions: Conditions
+    decoder: AudioDecoder
     voices: VoiceLibrary
     jobs: JobStore
     engines: Models[Engine]
     transcribers: Models[Transcriber]
     gpu: GpuOwner
     turns: Turns
-    fetch_url: Callable[[str], bytes]
+    fetch_url: Callable[[str, threading.Event], bytes]
     clock: Clock
     new_id: Callable[[], str]
     draw_seed: Callable[[], int]

@@ -11,9 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from threading import Event
 
 from cloning import keys
-from cloning.audio import Canonical, Measures, check_and_make_canonical
+from cloning.audio import Canonical, Measures
+from cloning.decoder import AudioDecoder
 from cloning.errors import InvalidAudio, StorageUnavailable, VoiceNotFound
 from cloning.listing import behind
 from cloning.ports import Changed, Clock, DigestMismatch, NoSuchObject, ObjectInfo, ObjectStore
@@ -29,8 +31,11 @@ _READERS = 16
 class VoiceLibrary:
     """Voices by name. Every method may raise StorageUnavailable, StorageMisconfigured or RecordDamaged."""
 
-    def __init__(self, store: ObjectStore, clock: Clock, scratch: Path, *, max_audio_bytes: int) -> None:
+    def __init__(
+        self, store: ObjectStore, clock: Clock, scratch: Path, decoder: AudioDecoder, *, max_audio_bytes: int
+    ) -> None:
         self._store = store
+        self._decoder = decoder
         self._clock = clock
         self._records = VoiceRecords(store)
         self._files = VoiceFiles(scratch, lambda: clock.now().timestamp())
@@ -45,20 +50,20 @@ class VoiceLibrary:
         """
         return self._records.write(self._record_of(new, canonical, measures), canonical.wav, replace=replace)
 
-    def get(self, voice: str) -> Voice:
-        """A voice's record; a bare file of an older deployment becomes one. Raises VoiceNotFound, InvalidAudio."""
+    def get(self, voice: str, *, stopped: Event | None = None) -> Voice:
+        """A voice's record; a bare file of an older deployment becomes one. Raises VoiceNotFound, and as AudioDecoder does."""
         try:
             return self._records.load(voice)[0]
         except VoiceNotFound:
-            return self._adopt(voice)
+            return self._adopt(voice, stopped)
 
-    def _adopt(self, voice: str) -> Voice:
+    def _adopt(self, voice: str, stopped: Event | None) -> Voice:
         key = keys.bare_voice(voice)
         try:
             data = read_audio(self._store, key, self._max_audio_bytes)
         except NoSuchObject:
             raise _unknown(voice) from None
-        canonical, measures = check_and_make_canonical(data)
+        canonical, measures = self._decoder.canonical(data, stopped=stopped)
         new = NewVoice(voice, consent=None, language=None, transcript=None, adopted=True)
         return self.add(new, canonical, measures, replace=False)
 

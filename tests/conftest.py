@@ -17,7 +17,7 @@ from cloning.settings import Settings
 from cloning.voices import VoiceLibrary
 from engines.batching import Batcher, Bounds
 from local.folder_store import FolderStore
-from tests.fakes import Always, EchoTranscriber, Inline, ManualClock, ToneEngine
+from tests.fakes import Always, EchoTranscriber, Inline, InlineDecoder, ManualClock, ToneEngine
 
 ROOT = Path(__file__).parent.parent
 SPOKEN = "Some call me nature, others call me mother nature."
@@ -93,13 +93,14 @@ def make_service(
         settings=settings,
         store=store,
         conditions=Conditions(store, lambda: f"id{next(ids)}"),
-        voices=VoiceLibrary(store, clock, scratch, max_audio_bytes=25_000_000),
+        decoder=InlineDecoder(),
+        voices=VoiceLibrary(store, clock, scratch, InlineDecoder(), max_audio_bytes=25_000_000),
         jobs=JobStore(store, clock, worker=worker, new_id=lambda: f"id{next(ids)}", lease_s=settings.lease_s),
         engines=Always(engine),
         transcribers=Always(transcriber),
         gpu=Inline(),
         turns=Batcher(clock, Bounds(chunks=1, seconds=1.0)),
-        fetch_url=lambda url: pytest.fail(f"nothing should be fetched: {url}"),
+        fetch_url=lambda url, _: pytest.fail(f"nothing should be fetched: {url}"),
         clock=clock,
         new_id=lambda: f"id{next(ids)}",
         draw_seed=lambda: 42,

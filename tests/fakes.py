@@ -12,8 +12,10 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from cloning.audio import Canonical, Measures, check_and_make_canonical
 from cloning.clock import Part, untold
-from cloning.errors import TranscriptionFailed
+from cloning.decoding import Recording, decode
+from cloning.errors import Interrupted, TranscriptionFailed
 from cloning.names import EngineName
 from cloning.ports import EngineFacts, Parameters, Reference, Samples, Transcript, go_on
 from cloning.speakable import Alphabet
@@ -131,6 +133,23 @@ class Always(Generic[Value]):
 
     def loaded(self) -> dict[str, object] | None:
         return None
+
+
+class InlineDecoder:
+    """An `AudioDecoder` without a process: for what the tests have made themselves."""
+
+    def canonical(self, data: bytes, *, stopped: Event | None = None) -> tuple[Canonical, Measures]:
+        _refuse_stopped(stopped)
+        return check_and_make_canonical(data)
+
+    def recording(self, data: bytes, *, stopped: Event | None = None) -> Recording:
+        _refuse_stopped(stopped)
+        return decode(data)
+
+
+def _refuse_stopped(stopped: Event | None) -> None:
+    if stopped is not None and stopped.is_set():
+        raise Interrupted("the job was stopped")
 
 
 class Inline:

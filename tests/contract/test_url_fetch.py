@@ -10,7 +10,7 @@ from queue import Queue
 
 import pytest
 
-from cloning.errors import DownloadRefused
+from cloning.errors import DownloadRefused, Interrupted
 from url_fetch import fetch_url
 
 SLOW = {
@@ -170,6 +170,24 @@ def test_a_server_that_drips_is_left(site: str, path: str) -> None:
         if thread.name == "download":
             thread.join(60)
     assert Site.left.get(timeout=60)
+    assert "download" not in [thread.name for thread in threading.enumerate()]
+
+
+@pytest.mark.usefixtures("public_test")
+@pytest.mark.parametrize("path", ["/drip", *SLOW])
+def test_a_stop_ends_the_download(site: str, path: str) -> None:
+    """Interrupted, long before the time is over, and no thread stays."""
+    stopped = threading.Event()
+    stopping = threading.Timer(0.3, stopped.set)
+    stopping.start()
+
+    with pytest.raises(Interrupted):
+        fetch_url(f"{site}{path}", max_bytes=10**9, timeout_s=600, stopped=stopped)
+
+    stopping.join()
+    for thread in threading.enumerate():
+        if thread.name == "download":
+            thread.join(60)
     assert "download" not in [thread.name for thread in threading.enumerate()]
 
 

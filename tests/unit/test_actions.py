@@ -2,11 +2,13 @@
 
 from base64 import b64encode
 from dataclasses import replace
+from threading import Event
 from typing import Any
 
 import pytest
 
 from cloning.actions import perform
+from cloning.audio import Canonical, Measures
 from cloning.claim import Claim
 from cloning.errors import (
     ConsentRequired,
@@ -28,8 +30,10 @@ from cloning.requests import parse
 from cloning.service import Call, Service
 from local.folder_store import FolderStore
 from tests.conftest import SPOKEN, with_settings
-from tests.fakes import EchoTranscriber, ManualClock
+from tests.fakes import EchoTranscriber, InlineDecoder, ManualClock
 from tests.unit.test_audio import tone, wav
+
+URL = {"action": "upload", "voice": "anna", "audio_url": "https://example.org/a.wav", "consent": True}
 
 
 def act(service: Service, **raw: object) -> dict[str, Any]:
@@ -68,7 +72,7 @@ def test_audio_comes_from_a_url(service: Service, human_wav: bytes) -> None:
     """Through the guarded fetch, whose refusal reaches the caller."""
     fetched: list[str] = []
 
-    def fetch(url: str) -> bytes:
+    def fetch(url: str, stopped: Event) -> bytes:
         fetched.append(url)
         if "forbidden" in url:
             raise DownloadRefused("audio_url is not allowed")
@@ -175,6 +179,96 @@ def test_a_failed_transcript_is_made_by_the_same_upload_again(
     transcriber.words = words
 
     assert act(service, **anna)["transcript"] == words
+
+
+class Stopper(InlineDecoder):
+    """Sets the stop when it is asked, and tells what it was given."""
+
+    def __init__(self, stopped: Event) -> None:
+        self.stopped = stopped
+        self.given: list[Event | None] = []
+
+    def canonical(self, data: bytes, *, stopped: Event | None = None) -> tuple[Canonical, Measures]:
+        self.given.append(stopped)
+        self.stopped.set()
+        return super().canonical(data, stopped=stopped)
+
+
+def stopped_at(service: Service, call: Call, **raw: object) -> None:
+    with pytest.raises(Interrupted):
+        perform(service, parse(raw, Limits(20_000, 10_000_000)), call)
+
+
+def test_a_stop_reaches_the_download_of_an_upload(service: Service) -> None:
+    """The call's own event is handed on; nothing is decoded or stored after it."""
+    call = Call("runpod-1")
+
+    def fetch(_: str, stopped: Event) -> bytes:
+        call.stopped.set()
+        assert stopped.is_set()
+        raise Interrupted("stopped")
+
+    stopped_at(replace(service, fetch_url=fetch), call, **URL)
+
+    assert act(service, action="voices")["count"] == 0
+
+
+def test_a_stop_reaches_the_decoder_of_an_upload(service: Service, audio: str) -> None:
+    """So that the process which decodes can be ended; no voice is stored."""
+    call = Call("runpod-1")
+    decoder = Stopper(call.stopped)
+
+    stopped_at(replace(service, decoder=decoder), call, action="upload", voice="anna", audio=audio, consent=True)
+
+    assert decoder.given == [call.stopped]
+    assert act(service, action="voices")["count"] == 0
+
+
+def test_a_stop_reaches_the_decoder_of_an_adopted_voice(service: Service, store: FolderStore, human_wav: bytes) -> None:
+    """A bare file of an older deployment is decoded by the job that first uses it."""
+    store.put("voices/anna.wav", human_wav, content_type="audio/wav")
+    call = Call("runpod-1")
+    service.voices._decoder = decoder = Stopper(call.stopped)
+
+    stopped_at(service, call, text="Hello there.", voice="anna")
+
+    assert decoder.given == [call.stopped]
+
+
+@pytest.mark.parametrize("when", ["waiting", "decoding", "hearing"])
+def test_a_stop_reaches_the_transcript_of_an_upload(
+    service: Service, audio: str, transcriber: EchoTranscriber, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """In the queue for the GPU, in the decoder, between two steps of the recogniser; the voice is stored, and told so."""
+    call = Call("runpod-1")
+    given: list[Event | None] = []
+    gpu_run, recording, transcribe = service.gpu.run, service.decoder.recording, transcriber.transcribe
+
+    def run(work: Any, *, stopped: Event | None = None) -> Any:
+        given.append(stopped)
+        return stop_and(when == "waiting", gpu_run, work)
+
+    def decode(data: bytes, *, stopped: Event | None = None) -> Any:
+        given.append(stopped)
+        return stop_and(when == "decoding", recording, data, stopped=stopped)
+
+    def hear(*arguments: Any, **more: Any) -> Any:
+        return stop_and(when == "hearing", transcribe, *arguments, **more)
+
+    def stop_and(now: bool, then: Any, *arguments: Any, **more: Any) -> Any:  # noqa: FBT001 - of this test alone
+        if now:
+            call.stopped.set()
+        return then(*arguments, **more)
+
+    monkeypatch.setattr(service.gpu, "run", run)
+    monkeypatch.setattr(service.decoder, "recording", decode)
+    monkeypatch.setattr(transcriber, "transcribe", hear)
+
+    stopped_at(service, call, action="upload", voice="anna", audio=audio, consent=True, transcribe_now=True)
+
+    assert given
+    assert all(one is call.stopped for one in given)
+    assert act(service, action="voices")["voices"][0]["transcript"] is None
 
 
 def test_uploading_again_is_idempotent(service: Service, audio: str) -> None:

@@ -87,7 +87,7 @@ def test_status_is_answered_while_another_job_runs(service: Service) -> None:
     """Blocking work is not on the event loop."""
     release = threading.Event()
     blocked = with_settings(service, worker_concurrency=2)
-    object.__setattr__(blocked, "fetch_url", lambda _: release.wait(30) and b"")
+    object.__setattr__(blocked, "fetch_url", lambda *_: release.wait(30) and b"")
     handler = make_handler(blocked, lambda *_: None, Stopping(10))
 
     async def both() -> tuple[Any, bool]:

@@ -13,7 +13,7 @@ from cloning.errors import InvalidAudio, RecordDamaged, StorageUnavailable, Voic
 from cloning.voice import Listed, NewVoice, Voice
 from cloning.voices import VoiceLibrary
 from local.folder_store import FolderStore
-from tests.fakes import ManualClock
+from tests.fakes import InlineDecoder, ManualClock
 from tests.unit.test_audio import tone, wav
 
 
@@ -21,7 +21,7 @@ from tests.unit.test_audio import tone, wav
 def voices(store: FolderStore, clock: ManualClock, tmp_path: Path) -> VoiceLibrary:
     scratch = tmp_path / "scratch"
     scratch.mkdir(exist_ok=True)
-    return VoiceLibrary(store, clock, scratch, max_audio_bytes=10_000_000)
+    return VoiceLibrary(store, clock, scratch, InlineDecoder(), max_audio_bytes=10_000_000)
 
 
 def add(

@@ -1,0 +1,85 @@
+"""The contract of `AudioDecoder`, on the process that decodes what callers send and on its stand-in of the tests."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from audio_decoder import ChildDecoder
+from cloning.audio import check_and_make_canonical
+from cloning.clock import SystemClock
+from cloning.decoder import AudioDecoder
+from cloning.decoding import decode
+from cloning.errors import Interrupted, InvalidAudio
+from tests.fakes import InlineDecoder
+from tests.unit.test_audio import tone, wav, with_av
+
+FILES = {
+    "wav": wav(tone(2.0)),
+    "wav, 44.1 kHz": wav(tone(2.0, rate=44_100), 44_100),
+    "wav, float": wav(tone(2.0), subtype="FLOAT"),
+    "m4a": with_av(tone(2.0, rate=48_000), "mp4", "aac"),
+    "webm": with_av(tone(2.0, rate=48_000), "webm", "libopus"),
+}
+UNUSABLE = {
+    "nothing": b"",
+    "no audio": b"not a sound",
+    "too short": wav(tone(0.5)),
+    "silent": wav(tone(2.0, level=0.0)),
+    "clipped": wav(np.sign(tone(2.0))),
+}
+
+
+@pytest.fixture(scope="module")
+def child() -> ChildDecoder:
+    return ChildDecoder(SystemClock())
+
+
+@pytest.fixture(params=["child", "inline"])
+def decoder(request: pytest.FixtureRequest, child: ChildDecoder) -> AudioDecoder:
+    return child if request.param == "child" else InlineDecoder()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_recording_becomes_what_the_functions_make_of_it(decoder: AudioDecoder, name: str) -> None:
+    """The same bytes, the same measures, wherever they are made."""
+    assert decoder.canonical(FILES[name]) == check_and_make_canonical(FILES[name])
+
+
+def test_a_human_voice_keeps_its_digest(decoder: AudioDecoder, human_wav: bytes) -> None:
+    """A voice's name in the bucket is the digest of its bytes."""
+    assert decoder.canonical(human_wav) == check_and_make_canonical(human_wav)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_samples_are_those_of_the_function(decoder: AudioDecoder, name: str) -> None:
+    """Float32, and the caller's own to change."""
+    expected = decode(FILES[name])
+
+    recording = decoder.recording(FILES[name])
+
+    assert np.array_equal(recording.samples, expected.samples)
+    assert (recording.samples.dtype, recording.samples.flags.writeable) == (np.float32, True)
+    assert recording.sample_rate == expected.sample_rate
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_what_is_refused_is_refused_in_the_same_words(decoder: AudioDecoder, name: str) -> None:
+    """Message and details, numbers included."""
+    with pytest.raises(InvalidAudio) as expected:
+        check_and_make_canonical(UNUSABLE[name])
+
+    with pytest.raises(InvalidAudio) as refused:
+        decoder.canonical(UNUSABLE[name])
+
+    assert refused.value.to_record() == expected.value.to_record()
+
+
+def test_nothing_is_begun_for_a_call_that_was_stopped(decoder: AudioDecoder) -> None:
+    """Interrupted, so that the job is delivered again."""
+    stopped = threading.Event()
+    stopped.set()
+
+    for ask in (decoder.canonical, decoder.recording):
+        with pytest.raises(Interrupted):
+            ask(FILES["wav"], stopped=stopped)

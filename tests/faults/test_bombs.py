@@ -1,0 +1,67 @@
+"""Every file of the corpus costs its upload, and nobody else's: decoded or refused, within the limits, and the next file is decoded."""
+
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from audio_decoder import ChildDecoder, DecodingLimits
+from cloning.clock import SystemClock
+from cloning.errors import InvalidAudio
+from tests.bombs import BOMBS
+from tests.conftest import ROOT
+from tests.unit.test_audio import tone, wav
+
+GOOD = wav(tone(2.0))
+
+
+@pytest.fixture(scope="module")
+def decoder() -> ChildDecoder:
+    return ChildDecoder(SystemClock(), DecodingLimits(cpu_s=2))
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_decoded_or_refused(decoder: ChildDecoder, name: str) -> None:
+    """InvalidAudio or a voice of at most 12 s, never another failure; the kept process is the same, and has not grown."""
+    decoder.canonical(GOOD)
+    before = decoder._idle[-1].pid
+    data = BOMBS[name]()
+
+    with suppress(InvalidAudio):
+        assert decoder.canonical(data)[0].duration <= 12.1
+
+    assert decoder.canonical(GOOD)
+    assert decoder._idle[-1].pid == before
+    assert resident_mb(before) < 200
+
+
+def resident_mb(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 / 1e6
+
+
+NOISY = """
+import sys
+sys.path.insert(0, {root!r})
+from audio_decoder import ChildDecoder, DecodingLimits
+from cloning.clock import SystemClock
+from cloning.errors import InvalidAudio
+from tests.bombs import BOMBS
+decoder = ChildDecoder(SystemClock(), DecodingLimits(cpu_s=1))
+for name in sorted(BOMBS):
+    if not name.startswith("mkv one-sample"):
+        try:
+            decoder.canonical(BOMBS[name]())
+        except InvalidAudio:
+            pass
+"""
+
+
+def test_no_decoder_writes_to_the_workers_outputs() -> None:
+    """Stdout belongs to the SDK and stderr to the log; libsndfile, libav and libmpg123 have neither."""
+    done = subprocess.run(
+        [sys.executable, "-c", NOISY.format(root=str(ROOT))], cwd=ROOT, capture_output=True, timeout=300, check=True
+    )
+
+    assert (done.stdout, done.stderr) == (b"", b"")

@@ -1,0 +1,397 @@
+"""The process that decodes: what ends it, what that means for the file, and that nothing is left behind."""
+
+import errno
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audio_decoder import ChildDecoder, DecodingLimits
+from cloning.clock import SystemClock
+from cloning.errors import Interrupted, InvalidAudio, ServiceError, Unavailable
+from tests.bombs import mkv_one_sample_blocks, mp4_constant_samples
+from tests.conftest import ROOT
+from tests.unit.test_audio import tone, wav
+
+GOOD = wav(tone(2.0))
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def slow() -> bytes:
+    """Takes about a second of CPU time: long enough to be struck down."""
+    return mkv_one_sample_blocks(100_000)
+
+
+def decoder(**limits: Any) -> ChildDecoder:
+    return ChildDecoder(SystemClock(), DecodingLimits(**limits))
+
+
+def children_of(pid: int) -> list[int]:
+    try:
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def process_of(some: ChildDecoder) -> int:
+    """The one that waits for the next file."""
+    return some._idle[-1].pid
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def is_gone(pid: int) -> bool:
+    """Ended, and waited for (or nobody's any more)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+# ---- limits
+
+
+def test_too_much_memory_is_the_files_fault() -> None:
+    """Refused for ever, with the limit; the process that is kept was not the one that asked for it."""
+    some = decoder(memory_bytes=60_000_000)
+    some.canonical(GOOD)
+    before = process_of(some)
+
+    with pytest.raises(InvalidAudio, match="more than 60 MB") as refused:
+        some.canonical(wav(tone(60.0, rate=192_000), 192_000))
+
+    assert refused.value.retryable is False
+    assert some.canonical(GOOD)[0].duration == pytest.approx(2.05, abs=0.01)
+    assert process_of(some) == before
+
+
+def test_too_much_computing_is_the_files_fault() -> None:
+    """A minute of sound in blocks of one sample: refused for ever; the next file is decoded."""
+    some = decoder(cpu_s=1)
+
+    with pytest.raises(InvalidAudio, match="more than 1 s of computing"):
+        some.canonical(mkv_one_sample_blocks(470_000))
+
+    assert some.canonical(GOOD)
+
+
+def test_too_long_by_the_clock_is_the_machines_fault(slow: bytes) -> None:
+    """Retryable: another worker may have a processor to spare. The process is ended; the next file gets a new one."""
+    some = decoder(wall_s=0.3)
+    some.canonical(GOOD)
+    before = process_of(some)
+
+    with pytest.raises(Unavailable):
+        some.canonical(slow)
+
+    wait_until(lambda: is_gone(before))
+    assert some.canonical(GOOD)
+
+
+def test_a_table_of_gigabytes_is_no_more_than_a_file_that_cant_be_decoded() -> None:
+    """Nine kilobytes that claim 134 million samples; the worker's own memory isn't touched."""
+    with pytest.raises(InvalidAudio):
+        decoder().canonical(mp4_constant_samples(2**27))
+
+
+def test_the_largest_recording_that_we_take_fits_into_the_limits() -> None:
+    """A minute at 192 kHz in eight channels."""
+    import numpy as np
+
+    one = tone(60.0, rate=192_000)
+
+    canonical, measures = decoder().canonical(wav(np.repeat(one[:, np.newaxis], 8, axis=1), 192_000))
+
+    assert (measures.sample_rate, round(measures.duration)) == (192_000, 60)
+    assert canonical.clipped
+
+
+# ---- deaths
+
+
+@contextmanager
+def struck(victim: Callable[[], list[int]], number: int, times: int) -> Iterator[list[int]]:
+    """The first so many processes that `victim` names, each struck once."""
+    done: list[int] = []
+    over = threading.Event()
+
+    def strike() -> None:
+        while len(done) < times and not over.is_set():
+            for pid in victim():
+                if pid not in done and len(done) < times:
+                    done.append(pid)
+                    os.kill(pid, number)
+            time.sleep(0.002)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(strike)
+        try:
+            yield done
+        finally:
+            over.set()
+
+
+def forks() -> list[int]:
+    """What decodes a file now: grandchildren of this process."""
+    return [fork for child in children_of_all_threads() for fork in children_of(child)]
+
+
+def children_of_all_threads() -> list[int]:
+    """A child belongs to the thread that started it."""
+    found: list[int] = []
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            found += [int(one) for one in (task / "children").read_text().split()]
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
+def test_one_death_is_got_over(slow: bytes, number: int) -> None:
+    """Whatever it was: the file is decoded once more."""
+    some = decoder()
+
+    with struck(forks, number, 1) as done:
+        canonical, _ = some.canonical(slow)
+
+    assert len(done) == 1
+    assert canonical.duration > 10
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL])
+def test_two_crashes_are_the_files_fault(slow: bytes, number: int) -> None:
+    """Refused for ever: delivered again it would crash the next worker's process."""
+    with struck(forks, number, 2), pytest.raises(InvalidAudio, match=signal.Signals(number).name) as refused:
+        decoder().canonical(slow)
+
+    assert refused.value.retryable is False
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_two_kills_from_outside_are_not_the_files_fault(slow: bytes, number: int) -> None:
+    """The kernel, short of memory, takes these processes first."""
+    with struck(forks, number, 2), pytest.raises(Unavailable) as failed:
+        decoder().canonical(slow)
+
+    assert failed.value.retryable is True
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_the_kept_process_may_die_too(slow: bytes, times: int) -> None:
+    """Once is got over with a new one, twice is this machine's trouble; a fork never outlives it."""
+    some = decoder()
+    begun: list[int] = []
+
+    def busy() -> list[int]:
+        found = [child for child in children_of_all_threads() if children_of(child)]
+        begun.extend(fork for child in found for fork in children_of(child))
+        return found
+
+    with struck(busy, signal.SIGKILL, times):
+        if times == 1:
+            some.canonical(slow)
+        else:
+            with pytest.raises(Unavailable):
+                some.canonical(slow)
+
+    wait_until(lambda: all(is_gone(pid) for pid in begun))
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM, errno.EAGAIN])
+def test_a_process_that_cant_be_started_is_not_the_files_fault(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """No descriptors, no memory, no process ids: another worker may have some. Nothing of the machine is told but that."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), "/secret/path")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+
+    with pytest.raises(Unavailable) as failed:
+        decoder().canonical(GOOD)
+
+    assert failed.value.retryable is True
+    assert "/" not in failed.value.message
+
+
+def test_a_process_that_cant_decode_at_all_is_a_bug_with_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A broken installation is an incident in the log, not a caller's bad audio."""
+    broken = tmp_path / "audio_decoder_child.py"
+    broken.write_text((ROOT / "audio_decoder_child.py").read_text())  # and nothing of what it imports
+    monkeypatch.setattr("audio_decoder_process._CHILD", broken)
+
+    with pytest.raises(RuntimeError, match="No module named"):
+        decoder().canonical(GOOD)
+
+
+# ---- stopping, sharing
+
+
+def test_a_stop_ends_the_process_that_decodes(slow: bytes) -> None:
+    """Nobody pays for a recording that nobody waits for."""
+    some = decoder()
+    some.canonical(GOOD)
+    before = process_of(some)
+    stopped = threading.Event()
+
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(some.canonical, slow, stopped=stopped)
+        wait_until(lambda: children_of(before))
+        fork = children_of(before)[0]
+        stopped.set()
+        with pytest.raises(Interrupted):
+            asked.result(PATIENCE_S)
+
+    wait_until(lambda: is_gone(before) and is_gone(fork))
+    assert some.canonical(GOOD)
+
+
+def test_who_waits_for_a_process_hears_the_stop(slow: bytes) -> None:
+    """One process, and somebody else's file in it."""
+    some = decoder(processes=1)
+    some.canonical(GOOD)
+    busy = process_of(some)
+    stopped, first = threading.Event(), threading.Event()
+
+    with ThreadPoolExecutor(2) as pool:
+        decoding = pool.submit(some.canonical, slow, stopped=first)
+        wait_until(lambda: children_of(busy))
+        waiting = pool.submit(some.canonical, GOOD, stopped=stopped)
+        stopped.set()
+        with pytest.raises(Interrupted):
+            waiting.result(PATIENCE_S)
+        first.set()
+        with pytest.raises(Interrupted):
+            decoding.result(PATIENCE_S)
+
+
+def test_one_file_does_not_hold_up_another(slow: bytes) -> None:
+    """Two at a time; of many, never more processes than that, and each is answered."""
+    some = decoder()
+    with ThreadPoolExecutor(6) as pool:
+        held = pool.submit(some.canonical, slow)
+        others = [pool.submit(some.canonical, GOOD) for _ in range(5)]
+        durations = {other.result(PATIENCE_S)[0].duration for other in others}
+        held.result(PATIENCE_S)
+
+    assert durations == {2.05}
+    assert 1 <= len(some._idle) <= 2
+
+
+# ---- what it has, and what it leaves
+
+
+def test_the_process_has_no_secrets_no_files_and_no_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its variables are ours to count; of the worker's open files it has none; torch is not in it."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do-not-tell")
+    some = decoder()
+    with (tmp_path / "open").open("w"):
+        some.canonical(GOOD)
+    pid = process_of(some)
+
+    variables = Path(f"/proc/{pid}/environ").read_text()
+    files = [str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()]
+    names = {pair.split("=")[0] for pair in variables.split("\0") if pair}
+
+    assert names <= {"PATH", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX"}
+    assert [one for one in files if not one.startswith(("pipe:", os.devnull))] == []
+    assert "torch" not in Path(f"/proc/{pid}/maps").read_text()
+    assert os.getsid(pid) == pid
+    assert Path(f"/proc/{pid}/oom_score_adj").read_text().strip() == "1000"
+
+
+def test_nothing_is_started_before_the_first_file() -> None:
+    """Services are built by the hundred in tests, and a worker may never see an upload."""
+    some = decoder()
+
+    assert not some._idle
+
+
+def test_the_processes_end_with_the_decoder() -> None:
+    """And are waited for: no zombies, no open pipes."""
+    gc.collect()  # what other tests left in the tracebacks of their failures
+    some = decoder()
+    some.canonical(GOOD)
+    pid = process_of(some)
+    files = len(list(Path("/proc/self/fd").iterdir()))
+
+    del some
+    gc.collect()
+
+    assert not Path(f"/proc/{pid}").exists()
+    assert len(list(Path("/proc/self/fd").iterdir())) == files - 2
+
+
+WORKER = """
+import sys, threading
+sys.path.insert(0, {root!r})
+from audio_decoder import ChildDecoder
+from cloning.clock import SystemClock
+from tests.bombs import mkv_one_sample_blocks
+from tests.unit.test_audio import tone, wav
+decoder = ChildDecoder(SystemClock())
+decoder.canonical(wav(tone(2.0)))
+print(decoder._idle[-1].pid, flush=True)
+{then}
+"""
+DECODING = "print(decoder.canonical(mkv_one_sample_blocks(470_000)))"
+
+
+@pytest.mark.parametrize(
+    ("then", "number"),
+    [
+        (DECODING, signal.SIGKILL),
+        (DECODING, signal.SIGTERM),
+        ("input()", signal.SIGKILL),
+        ("import os; os._exit(0)", None),
+        ("import sys; sys.exit(0)", None),
+        ("raise ZeroDivisionError", None),
+    ],
+)
+def test_the_processes_end_with_the_worker(then: str, number: int | None) -> None:
+    """However it ends: killed while a file is decoded, or while none is; by its own exit, the hard one too."""
+    code = WORKER.format(root=str(ROOT), then=then)
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT,
+    ) as worker:  # fmt: skip
+        assert worker.stdout is not None
+        pid = int(worker.stdout.readline())
+        begun = [pid]
+        if number is not None:
+            if then == DECODING:
+                wait_until(lambda: children_of(pid))
+                begun += children_of(pid)
+            worker.send_signal(number)
+        worker.wait(PATIENCE_S)
+
+        wait_until(lambda: all(is_gone(one) for one in begun))
+
+
+def test_a_failure_names_no_path(slow: bytes) -> None:
+    """Of the machine nothing is told."""
+    failures: list[ServiceError] = []
+    for limits in ({"cpu_s": 1}, {"wall_s": 0.2}, {"memory_bytes": 1_000_000}):
+        with pytest.raises(ServiceError) as failed:
+            decoder(**limits).canonical(mkv_one_sample_blocks(300_000))
+        failures.append(failed.value)
+
+    assert not [one for one in failures if "/" in one.message or "python" in one.message.lower()]
