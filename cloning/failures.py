@@ -39,7 +39,14 @@ _EXHAUSTED = {
     errno.ENFILE: "open files",
     errno.ENOBUFS: "memory",
 }
-_NETWORK = {errno.ENETDOWN, errno.ENETUNREACH, errno.ENETRESET, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL}
+_NETWORK = {
+    errno.ENETDOWN,
+    errno.ENETUNREACH,
+    errno.ENETRESET,
+    errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+    errno.EADDRNOTAVAIL,
+}
 # What libraries say instead of passing the operating system's error on. Looked for only in exceptions that hold no caller's words.
 _TALKERS = {"RuntimeError", "OSError", "ImportError", "SafetensorError"}
 _SAID = tuple(
@@ -143,7 +150,9 @@ def _disk_failed(code: str) -> DiskFailed:
 
 def _exhausted(what: str, code: str) -> WorkerExhausted:
     return WorkerExhausted(
-        f"this worker has no {what} left: send the request again, and another worker takes it", resource=what, os_code=code
+        f"this worker has no {what} left: send the request again, and another worker takes it",
+        resource=what,
+        os_code=code,
     )
 
 

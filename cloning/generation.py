@@ -88,7 +88,8 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
 
 def _refuse_stopped(call: Call, job_id: str) -> None:
     if call.stopped.is_set():
-        raise Interrupted("RunPod stopped the job (cancelled, or out of time); deliver it again to go on", job_id=job_id)
+        message = "RunPod stopped the job (cancelled, or out of time); deliver it again to go on"
+        raise Interrupted(message, job_id=job_id)
 
 
 class Generation:

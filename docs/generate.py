@@ -73,10 +73,7 @@ def failures(of: type[ServiceError] = ServiceError) -> Iterator[type[ServiceErro
 
 def errors_table() -> str:
     """Every code that a caller may see."""
-    rows = [
-        (f"`{error.code}`", (error.__doc__ or "").strip().rstrip("."), _retryable(error))
-        for error in failures()
-    ]
+    rows = [(f"`{error.code}`", (error.__doc__ or "").strip().rstrip("."), _retryable(error)) for error in failures()]
     return table(("code", "meaning", "retryable"), rows)
 
 
@@ -251,7 +248,14 @@ def failures_page() -> str:
         f"a job whose attempts met {MOST_INCIDENTS} bugs is FAILED, since by then the job is likely to bring them about. `refresh_worker` asks RunPod to\n"
         "replace the worker, where this one won't get better; the SDK takes the key out of the reply.\n\n"
     )
-    columns = ("what happens", "the caller is told", "retryable", "refresh_worker", "the job's record", "its next delivery")
+    columns = (
+        "what happens",
+        "the caller is told",
+        "retryable",
+        "refresh_worker",
+        "the job's record",
+        "its next delivery",
+    )
     return head + table(columns, [fault.row() for fault in FAULTS])
 
 

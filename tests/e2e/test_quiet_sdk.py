@@ -1,7 +1,6 @@
 """What RunPod's SDK writes where nobody told it how much: no reply, no progress, no URL."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
@@ -31,9 +30,9 @@ def started(cloud: Cloud, worker_id: str, **settings: str) -> WorkerProcess:
 
 
 @pytest.fixture(params=["", "ep1"], ids=["lines", "json"])
-def endpoint_id(request: pytest.FixtureRequest) -> Iterator[str]:
+def endpoint_id(request: pytest.FixtureRequest) -> str:
     """The SDK logs JSON where it knows its endpoint."""
-    yield request.param
+    return str(request.param)
 
 
 def test_a_reply_is_not_in_the_log_by_default(cloud: Cloud, human_base64: str, endpoint_id: str) -> None:
