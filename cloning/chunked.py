@@ -58,9 +58,9 @@ def chunked(name: str, data: bytes) -> list[Piece]:
 def _read_wav(data: bytes, begin: int) -> tuple[Piece | None, int]:
     is_w64 = data.startswith(b"riff", begin)
     order: _Order = "big" if data.startswith(b"RIFX", begin) else "little"
-    sound, ds64 = _Sound(begin), None
+    sound, ds64 = _Sound(begin, is_ordinary=not is_w64), None
     at = begin + (_W64_WAVE if is_w64 else 12)
-    while chunk := _chunk(data, at, order, w64=is_w64):
+    while not _JOINED["wav"].match(data, at) and (chunk := _chunk(data, at, order, w64=is_w64)):
         body, kind = data[chunk.body : chunk.body + min(chunk.size, 64)], chunk.name
         if kind == b"ds64":
             ds64 = int.from_bytes(body[8:16], "little")
@@ -68,11 +68,11 @@ def _read_wav(data: bytes, begin: int) -> tuple[Piece | None, int]:
             sound.head, sound.per_s = data[chunk.body : chunk.body + chunk.size], _wav_rate(body, order)
         if kind == b"data":
             size = ds64 if ds64 is not None and chunk.size == 0xFFFFFFFF else chunk.size  # noqa: PLR2004 - of RF64
-            at = _take(data, "wav", sound, _Chunk(kind, chunk.body, size), lambda at: _is_chunk(data, at, order, w64=is_w64))
+            at = _take(
+                data, "wav", sound, _Chunk(kind, chunk.body, size), lambda at: _is_chunk(data, at, order, w64=is_w64)
+            )
             continue
         at = chunk.body + chunk.size + (-(chunk.size) % 8 if is_w64 else chunk.size & 1)
-        if _JOINED["wav"].match(data, at):
-            break
     end = at if _JOINED["wav"].match(data, at) else len(data)
 
     def rebuilt() -> bytes:
@@ -124,10 +124,15 @@ def _take(data: bytes, name: str, sound: _Sound, chunk: _Chunk, is_chunk: Callab
     end = chunk.body + min(chunk.size, rest)
     sound.add(chunk.body, end)
     for after in (end + (chunk.size & 1), end):
-        if after >= len(data) or is_chunk(after) or after == limit or data[after : after + 3] in (b"ID3", b"TAG", b"APE"):
+        if (
+            after >= len(data)
+            or is_chunk(after)
+            or after == limit
+            or data[after : after + 3] in (b"ID3", b"TAG", b"APE")
+        ):
             sound.is_ordinary &= len(sound.spans or []) == 1
             return min(after, len(data)) if data[after : after + 3] not in (b"ID3", b"TAG", b"APE") else len(data)
-    if limit - end > sound.per_s * _UNKNOWN_S > 0:
+    if limit - end > sound.per_s * _UNKNOWN_S > 0 and data[end:limit].strip(b"\0"):
         sound.add(end, limit)
         sound.is_ordinary = False
     return limit
@@ -148,7 +153,7 @@ def _piece(data: bytes, sound: _Sound, end: int, rebuilt: Callable[[], bytes]) -
 def _read_aiff(data: bytes, begin: int) -> tuple[Piece | None, int]:
     sound, at, offset = _Sound(begin), begin + 12, b"\0" * 8
     frame = 0.0
-    while chunk := _chunk(data, at, "big"):
+    while not _JOINED["aiff"].match(data, at) and (chunk := _chunk(data, at, "big")):
         if chunk.name == b"COMM":
             sound.head = data[chunk.body : chunk.body + chunk.size]
             frame, rate = _aiff_frame(sound.head)
@@ -156,11 +161,11 @@ def _read_aiff(data: bytes, begin: int) -> tuple[Piece | None, int]:
         if chunk.name == b"SSND":
             offset = data[chunk.body : chunk.body + 8]
             size = chunk.size - 8 if 8 <= chunk.size < _STREAMED else chunk.size
-            at = _take(data, "aiff", sound, _Chunk(b"SSND", chunk.body + 8, size), lambda at: _is_chunk(data, at, "big"))
+            at = _take(
+                data, "aiff", sound, _Chunk(b"SSND", chunk.body + 8, size), lambda at: _is_chunk(data, at, "big")
+            )
             continue
         at = chunk.body + chunk.size + (chunk.size & 1)
-        if _JOINED["aiff"].match(data, at):
-            break
     end = at if _JOINED["aiff"].match(data, at) else len(data)
     frames = int.from_bytes(sound.head[2:6], "big")
     held = sum(stop - start for start, stop in sound.spans or [])

@@ -1,7 +1,6 @@
 """What a file is, by its first bytes: one of the containers that are taken, or something else, which is named."""
 
 import re
-from itertools import starmap
 
 from cloning.errors import InvalidAudio
 from cloning.frames import has_frames
@@ -21,6 +20,16 @@ _OURS = (
     (0, rb"#!AMR(-WB)?\n", "amr"),
     (0, rb"\x1a\x45\xdf\xa3", "matroska"),
     (4, rb"ftyp(?!heic|heix|hevc|mif1|msf1|avif|avis)|moov|mdat|wide|free|skip|pnot", "mp4"),
+)
+# Long enough to be found among junk.
+_SURELY = (
+    (rb"RIF[FX]....WAVE(fmt |bext|JUNK|LIST|fact)|(RF|BW)64....WAVEds64", "wav"),
+    (rb"FORM....AIF[FC]", "aiff"),
+    (rb"caff\0\x01\0\0desc", "caf"),
+    (rb"fLaC[\0\x80]\0\0\x22", "flac"),
+    (rb"OggS\0\x02", "ogg"),
+    (rb"\0\0\0.ftyp(M4A|M4B|M4V|mp4|isom|iso\d|3gp|3g2|qt  |dash|avc1)", "mp4"),
+    (rb"\x1a\x45\xdf\xa3.{0,40}?\x42\x82.(webm|matroska)", "matroska"),
 )
 _FOREIGN = (
     (4, rb"ftyp", "an image (HEIC or AVIF)"),
@@ -61,7 +70,10 @@ _TEXTS = (
     (re.compile(r"[{\[]"), "JSON"),
     (re.compile(r"--[^\r\n]+\r?\ncontent-", re.IGNORECASE), "a form's multipart body"),
     (re.compile(r"version https://git-lfs"), "a Git LFS pointer, which only names the file"),
-    (re.compile(r"data:[^,]{0,100},|[A-Za-z0-9+/_-]{64}", re.IGNORECASE), "text that looks like base64 (encoded twice?)"),
+    (
+        re.compile(r"data:[^,]{0,100},|[A-Za-z0-9+/_-]{64}", re.IGNORECASE),
+        "text that looks like base64 (encoded twice?)",
+    ),
 )
 
 
@@ -74,10 +86,11 @@ def opened(data: bytes) -> tuple[str, bytes]:
     begin = _begin(data)
     if found := _ours(data, begin):
         return found, data[begin:] if begin and found != "mp3" else data
-    if what := _foreign(data, begin):
+    what = "nothing but zeros" if begin >= len(data) else _at(data, begin, _FOREIGN)
+    if what is None and (later := _later(data, begin)):
+        return later[0], data[later[1] :]
+    if what := what or text_kind(data[begin : begin + _HEAD]):
         raise undecodable(data, f"it is {what}, not a recording that can be read")
-    for name, position in _later(data, begin):
-        return name, data[position:]
     raise undecodable(data, "it is of no format that we know")
 
 
@@ -110,9 +123,7 @@ def _begin(data: bytes) -> int:
         before = position
         position = tag_end(data, position) or position
         if data[position : position + 1] == b"\0" and not _at(data, position, _OURS):
-            rest = data[position : position + _LOOKED_THROUGH]
-            zeros = len(rest) - len(rest.lstrip(b"\0"))
-            position += zeros
+            position = match.start() if (match := re.compile(rb"[^\0]").search(data, position)) else len(data)
     # The first box of an MP4 begins with a length, whose first bytes are zeros.
     boxes = (max(position - back, 0) for back in range(1, 4))
     return next((box for box in boxes if _at(data, box, _OURS) == "mp4"), position)
@@ -122,24 +133,19 @@ def _ours(data: bytes, begin: int) -> str | None:
     return _at(data, begin, _OURS) or next((name for name in ("mp3", "aac") if has_frames(name, data, begin)), None)
 
 
-def _foreign(data: bytes, begin: int) -> str | None:
-    if not data[begin:].strip(b"\0"):
-        return "nothing but zeros"
-    return _at(data, begin, _FOREIGN) or text_kind(data[begin : begin + _HEAD])
-
-
 def _at(data: bytes, begin: int, table: tuple[tuple[int, bytes, str], ...]) -> str | None:
     head = data[begin : begin + _HEAD]
     return next((name for skip, magic, name in table if re.compile(magic, re.DOTALL).match(head, skip)), None)
 
 
-def _later(data: bytes, begin: int) -> list[tuple[str, int]]:
+def _later(data: bytes, begin: int) -> tuple[str, int] | None:
     """Where, behind junk, a container begins; the first of all."""
     head = data[begin : begin + _LOOKED_THROUGH]
-    magics = ((rb"RIFF....WAVEfmt ", "wav"), (rb"fLaC[\0\x80]\0\0\x22", "flac"), (rb"OggS\0\x02", "ogg"))
-    found = [(match.start() + begin, name) for magic, name in magics if (match := re.search(magic, head, re.DOTALL))]
+    found = [(name, match.start() + begin) for magic, name in _SURELY if (match := re.search(magic, head, re.DOTALL))]
     for match in re.finditer(rb"\xff[\xe0-\xff]", head):
-        if name := next((one for one in ("mp3", "aac") if has_frames(one, data, begin + match.start())), None):
-            found.append((begin + match.start(), name))
+        if name := next(
+            (one for one in ("mp3", "aac") if has_frames(one, data, begin + match.start(), at_end=False)), None
+        ):
+            found.append((name, begin + match.start()))
             break
-    return list(starmap(lambda position, name: (name, position), sorted(found)[:1]))
+    return min(found, key=lambda one: one[1], default=None)

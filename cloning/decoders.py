@@ -72,7 +72,9 @@ def counted(container: str, data: bytes) -> float | None:
     import av
 
     try:
-        with av.open(io.BytesIO(data), "r", format=_DEMUXERS[container], options={"protocol_whitelist": "none"}) as opened:
+        with av.open(
+            io.BytesIO(data), "r", format=_DEMUXERS[container], options={"protocol_whitelist": "none"}
+        ) as opened:
             packets = islice(opened.demux(opened.streams.audio[0]), _MOST_SKIPPED)
             return sum(_seconds(packet.duration, packet.time_base) for packet in packets)
     except (av.error.FFmpegError, ValueError, IndexError):
@@ -87,7 +89,9 @@ def _with_soundfile(data: bytes) -> Decoded | None:
             _refuse_odd(file.samplerate, file.channels)
             frames = file.read(int(_KEPT_S * file.samplerate), dtype="float32", always_2d=True)
             # The header may lie about the length; where it can be counted it is (cloning.decoding).
-            known = file.frames if file.frames < 2**40 and len(frames) >= int(_KEPT_S * file.samplerate) else len(frames)
+            known = (
+                file.frames if file.frames < 2**40 and len(frames) >= int(_KEPT_S * file.samplerate) else len(frames)
+            )
             is_float = file.subtype in _FLOAT_SUBTYPES
             return Decoded(frames, int(file.samplerate), known / file.samplerate, is_float=is_float)
     except (soundfile.LibsndfileError, ValueError):
@@ -177,7 +181,9 @@ class _Reader:
                 return
             if packet.pts is not None:
                 begin = _seconds(self._stream.start_time or 0, packet.time_base)
-                self._end = max(self._end or 0.0, _seconds(packet.pts + (packet.duration or 0), packet.time_base) - begin)
+                self._end = max(
+                    self._end or 0.0, _seconds(packet.pts + (packet.duration or 0), packet.time_base) - begin
+                )
         self._is_exact = False
 
     def decoded(self) -> Decoded | None:

@@ -60,7 +60,7 @@ def decode(data: bytes) -> Recording:
         _refuse_too_long(sum(held))
     for piece in pieces:
         if piece.held is not None:
-            _refuse_cut(piece.cut, piece.announced, piece.held, piece.slack)
+            _refuse_cut(piece.cut, piece.announced, piece.held, 0.0)
     return _joined(container, data, pieces)
 
 
@@ -108,10 +108,13 @@ def _one(parts: list[Recording]) -> Recording:
 
     rate = parts[0].sample_rate
     samples = [
-        part.samples if part.sample_rate == rate else soxr.resample(part.samples, part.sample_rate, rate) for part in parts
+        part.samples if part.sample_rate == rate else soxr.resample(part.samples, part.sample_rate, rate)
+        for part in parts
     ]
     whole = np.concatenate(samples)
-    message = f"the file is {len(parts)} recordings one behind the other; all {len(whole) / rate:.2f} s of them are used"
+    message = (
+        f"the file is {len(parts)} recordings one behind the other; all {len(whole) / rate:.2f} s of them are used"
+    )
     told = {one["code"]: one for part in parts for one in part.warnings}
     shares = [part.clipped_share for part in parts if part.clipped_share is not None]
     return Recording(whole, rate, ({"code": "PIECES", "message": message}, *told.values()), max(shares, default=None))
@@ -135,7 +138,7 @@ def _decoded(container: str, data: bytes, piece: Piece) -> Decoded:
 
 def _is_short(container: str, piece: Piece, decoded: Decoded) -> bool:
     """Whether a decoder gave less than the file should hold; another may give more."""
-    expected = max(piece.held or 0.0, piece.announced or 0.0)
+    expected = max(piece.held or 0.0, piece.announced or 0.0 if decoded.is_alone else 0.0)
     return expected - decoded.seconds > _MISSING_S + _slack(container, piece, decoded.rate) or decoded.lost > _MISSING_S
 
 
@@ -145,8 +148,9 @@ def _slack(container: str, piece: Piece, rate: int) -> float:
 
 def _refuse_part(container: str, piece: Piece, decoded: Decoded) -> None:
     slack = _slack(container, piece, decoded.rate)
-    # A header's duration is that of the longest track.
-    announced = (piece.announced or decoded.announced) if decoded.is_alone or piece.cut else decoded.announced
+    # A Matroska header's duration is that of the longest track; an MP4's index is believed, if it is one of the whole.
+    of_track = decoded.announced if container == "mp4" and not piece.is_open else None
+    announced = piece.announced if piece.announced and (decoded.is_alone or piece.cut) else of_track
     _refuse_cut(piece.cut, announced, decoded.seconds, slack)
     expected = max(piece.held or 0.0, decoded.seconds + decoded.lost)
     if expected - decoded.seconds > _MISSING_S + slack or decoded.lost > _MISSING_S:
@@ -165,7 +169,7 @@ def _refuse_cut(cut: str | None, announced: float | None, arrived: float, slack:
         )  # fmt: skip
     if announced is None and cut:
         raise InvalidAudio(
-            f"audio is cut after {arrived:.2f} s: {cut}; send the whole file", arrived=round(arrived, 3)
+            f"audio is cut: {cut}; {arrived:.2f} s arrived before; send the whole file", arrived=round(arrived, 3)
         )
 
 

@@ -67,7 +67,7 @@ def adts_frame(data: bytes, at: int) -> Frame | None:
 
 def _amr_frame(sizes: tuple[int, ...], rate: int) -> Parse:
     def frame(data: bytes, at: int) -> Frame | None:
-        if at >= len(data) or data[at] & 0x83:
+        if at >= len(data) or data[at] & 0x83 or not data[at]:  # a zero is no frame: what follows a file is often zeros
             return None
         mode = data[at] >> 3 & 15
         size = 1 if mode in _AMR_NO_DATA else sizes[mode] if mode < len(sizes) else 0
@@ -79,13 +79,13 @@ def _amr_frame(sizes: tuple[int, ...], rate: int) -> Parse:
 _PARSERS: dict[str, Parse] = {"mp3": mp3_frame, "aac": adts_frame}
 
 
-def has_frames(name: str, data: bytes, at: int) -> bool:
-    """Whether some frames of this kind ('mp3', 'aac') stand here in a row, or all to the end of the file."""
+def has_frames(name: str, data: bytes, at: int, *, at_end: bool = True) -> bool:
+    """Whether some frames of this kind ('mp3', 'aac') stand here in a row, or fewer to the very end of the file if `at_end`."""
     parse, first = _PARSERS[name], _PARSERS[name](data, at)
     for count in range(_SURE):
         frame = parse(data, at)
         if frame is None or first is None or (frame.rate, frame.kind) != (first.rate, first.kind):
-            return count > 0 and at >= len(data)
+            return at_end and count > 0 and at >= len(data)
         at += frame.size
     return True
 
@@ -94,7 +94,10 @@ def framed(name: str, data: bytes) -> list[Piece]:
     """The recordings of an MP3, ADTS or AMR file: frames, without what stands between them."""
     if name == "amr":
         wide = data.startswith(b"#!AMR-WB")
-        parse, begin = _amr_frame(*((_AMR_SIZES["wb"], 16_000) if wide else (_AMR_SIZES["nb"], 8_000))), data.find(b"\n") + 1
+        parse, begin = (
+            _amr_frame(*((_AMR_SIZES["wb"], 16_000) if wide else (_AMR_SIZES["nb"], 8_000))),
+            data.find(b"\n") + 1,
+        )
     else:
         parse, begin = _PARSERS[name], 0
     walk = _Walk(name, data, parse, begin)
@@ -150,7 +153,7 @@ class _Walk:
         after = self._at + 1 if self._follows else self._data.find(b"\xff", self._at + 1)
         tag = self._next_tag(self._at + 1, after)
         end = min((one for one in (after, tag) if one >= 0), default=len(self._data))
-        self._junk += end - self._at - self._data.count(b"\0", self._at, end)
+        self._junk += end - self._at
         if self._runs:
             self._damage += end - self._at - self._data.count(b"\0", self._at, end)
         self._at = end
@@ -196,30 +199,56 @@ class _Walk:
     def _told(self, held: float) -> Iterator[dict[str, str]]:
         """Nothing announces how much there should be: the caller may know."""
         if self._is_cut:
-            message = f"the file ends in the middle of a frame: it may have been cut; the {held:.2f} s that it holds are used"
+            message = (
+                f"the file ends in the middle of a frame: it may have been cut; the {held:.2f} s that it holds are used"
+            )
             yield {"code": "CUT", "message": message}
         if self._damage > _LITTLE:
-            message = f"{self._damage} bytes between the frames can't be read; the {held:.2f} s of the other frames are used"
+            message = (
+                f"{self._damage} bytes between the frames can't be read; the {held:.2f} s of the other frames are used"
+            )
             yield {"code": "DAMAGE", "message": message}
 
     def _bytes(self, run: _Run, runs: list[_Run], announced: float | None, held: float) -> bytes:
         is_right = announced is None or abs(announced - held) < 3 * run.first.samples / run.first.rate
-        if len(runs) == 1 and is_right and not self._junk:
-            return self._data[run.begin if not self._data.startswith(b"ID3") and self._name != "amr" else 0 :]
-        frames = b"".join(self._data[begin:end] for begin, end in run.spans)
         head = self._data[run.head[0] : run.head[1]] if run.head and is_right else b""
-        return self._data[: self._begin] + head + frames
+        sound = sum(end - begin for begin, end in run.spans)
+        has_size = not head or _is_of_size(head, run.first, sound + len(head))
+        if len(runs) == 1 and is_right and has_size and not self._junk and self._name != "amr":
+            return self._data if self._data.startswith(b"ID3") else self._data[run.begin :]
+        frames = b"".join(self._data[begin:end] for begin, end in run.spans)
+        return self._data[: self._begin] + (_of_size(head, run.first, sound + len(head)) if head else b"") + frames
+
+
+def _xing(body: bytes, frame: Frame) -> int | None:
+    """Where the fields of a Xing or Info head begin: its flags, then frames and bytes where the flags say so."""
+    is_first = frame.kind & 8 != 0
+    side = (17 if frame.channels == 1 else 32) if is_first else (9 if frame.channels == 1 else 17)
+    return next((at + 4 for at in (4 + side, 6 + side) if body[at : at + 4] in (b"Xing", b"Info")), None)
 
 
 def _announced(data: bytes, at: int, frame: Frame) -> int | None:
     """How many frames a Xing, Info or VBRI head announces, 0 where it doesn't say; None if this frame is sound."""
-    body = data[at : at + min(frame.size, 200)]
+    body = data[at : at + frame.size]
     if body[36:40] == b"VBRI":
         return int.from_bytes(body[50:54], "big")
-    is_first = frame.kind & 8 != 0
-    side = (17 if frame.channels == 1 else 32) if is_first else (9 if frame.channels == 1 else 17)
-    for begin in (4 + side, 6 + side):
-        if body[begin : begin + 4] in (b"Xing", b"Info"):
-            has_count = body[begin + 7 : begin + 8] and body[begin + 7] & 1
-            return int.from_bytes(body[begin + 8 : begin + 12], "big") if has_count else 0
-    return None
+    begin = _xing(body, frame)
+    if begin is None:
+        return None
+    return int.from_bytes(body[begin + 4 : begin + 8], "big") if body[begin + 3] & 1 else 0
+
+
+def _size_at(head: bytes, frame: Frame) -> int | None:
+    begin = _xing(head, frame)
+    return None if begin is None or head[begin + 3] & 3 != 3 else begin + 8  # noqa: PLR2004 - both frames and bytes
+
+
+def _is_of_size(head: bytes, frame: Frame, size: int) -> bool:
+    at = _size_at(head, frame)
+    return at is None or abs(int.from_bytes(head[at : at + 4], "big") - size) * 100 <= size
+
+
+def _of_size(head: bytes, frame: Frame, size: int) -> bytes:
+    """The head with this size: mpg123 writes to stderr where the file has another."""
+    at = _size_at(head, frame)
+    return head if at is None else head[:at] + size.to_bytes(4, "big") + head[at + 4 :]

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from cloning.ports import Samples
 from cloning.recorded import Warnings
 
-# An offset this far from zero (-54 dBFS), or this large beside the sound, is taken away. Ordinary recordings stay below a twentieth of it.
-_OFFSET, _OFFSET_SHARE = 0.002, 0.1
+# An offset this far from zero (-47 dBFS), or this large beside the sound, is taken away. Recordings stay far below 0.001; what is
+# stored as 8 bits may be half a step from zero (0.0039).
+_OFFSET, _OFFSET_SHARE = 0.0045, 0.1
 _FULL = 1.001
 # Lossy codecs overshoot by a few dB where the sound that went in was loud: that is only limited.
 _OVERSHOOT = 1.5
@@ -55,8 +56,10 @@ def _scaled(frames: Frames, *, is_float: bool) -> tuple[Frames, Warnings]:
         what = f"samples go up to {peak:.0f}: whole numbers stored as float, taken as {round(np.log2(scale)) + 1} bits"
     else:
         scale = peak
-        what = f"its peak is {decibels:+.1f} dBFS, beyond full scale; it was scaled down by {decibels:.1f} dB, not cut off"
-    return (frames / np.float32(scale)).astype(np.float32), _warning("LEVEL", f"the recording's {what}" if peak <= _INTEGERS else f"the recording's {what}")
+        what = (
+            f"its peak is {decibels:+.1f} dBFS, beyond full scale; it was scaled down by {decibels:.1f} dB, not cut off"
+        )
+    return (frames / np.float32(scale)).astype(np.float32), _warning("LEVEL", f"the recording's {what}")
 
 
 def _centred(frames: Frames) -> tuple[Frames, Warnings]:

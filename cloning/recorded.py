@@ -1,6 +1,6 @@
 """What a file says of its recordings and what it holds of them, before anything is decoded."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 Warnings = tuple[dict[str, str], ...]
 
@@ -12,6 +12,7 @@ class Piece:
 
     `held` and `announced` are seconds, counted in the bytes and read from the header; None where that can't be known.
     `cut` says where the bytes end too early, if they do; `slack` is by how much a decoder may give less (its delay), in seconds.
+    `is_open`: written bit by bit, so that what a decoder takes for its duration only counts what it found.
     """
 
     data: bytes
@@ -19,7 +20,8 @@ class Piece:
     announced: float | None = None
     cut: str | None = None
     slack: float = 0.0
-    warnings: Warnings = field(default=())
+    warnings: Warnings = ()
+    is_open: bool = False
 
 
 def tag_end(data: bytes, at: int) -> int | None:

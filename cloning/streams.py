@@ -13,9 +13,18 @@ _CONTINUED, _BEGIN, _END = 1, 2, 4
 _NO_GRANULE = 0xFFFFFFFFFFFFFFFF
 _MOST_ELEMENTS = 200_000
 _SLACK = 4096  # samples, of a codec's delay and its last packet
+_BOXES = tuple(
+    b"ftyp styp sidx ssix moov moof mdat free skip wide meta uuid mfra pnot udta pdin emsg prft junk PICT".split()
+)  # fmt: skip
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT, _INFO, _DURATION, _SCALE, _CLUSTER = 0x18538067, 0x1549A966, 0x4489, 0x2AD7B1, 0x1F43B675
 _ENTERED = {_SEGMENT, _INFO}
+# What stands in a segment, in its info and in a cluster: anything else is junk behind the file.
+_KNOWN = {
+    0x1A45DFA3, _SEGMENT, _INFO, _CLUSTER, 0x1C53BB6B, 0x1254C367, 0x114D9B74, 0x1654AE6B, 0x1043A770, 0x1941A469,
+    _DURATION, _SCALE, 0x4D80, 0x5741, 0x4461, 0x73A4, 0x7BA9, 0x7384, 0x3CB923, 0x3EB923, 0x3C83AB, 0x3E83BB, 0x4444, 0x6924,
+    0xE7, 0x5854, 0xA7, 0xAB, 0xA3, 0xA0, 0xAF, 0xEC, 0xBF,
+}  # fmt: skip
 
 
 def flac(data: bytes) -> list[Piece]:
@@ -101,10 +110,10 @@ def _ogg_rate(packet: bytes) -> tuple[int, int]:
 
 def mp4(data: bytes) -> list[Piece]:
     """MP4 files one behind the other; one whose last box is longer than the file is cut."""
-    begins, at, cut, has_index, seen = [0], 0, None, False, False
+    begins, at, cut, has_index, seen, is_open = [0], 0, None, False, False, False
     while at + 8 <= len(data):
         size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
-        if not re.fullmatch(rb"[ -~\xa9]{4}", kind):
+        if kind not in _BOXES:
             break
         if size == 1:
             size = int.from_bytes(data[at + 8 : at + 16], "big")
@@ -114,15 +123,28 @@ def mp4(data: bytes) -> list[Piece]:
             seen = False
         seen = seen or kind in (b"moov", b"moof", b"mdat")
         has_index = has_index or kind == b"moov"
+        is_open = is_open or kind == b"moof"
         if size < 8:  # noqa: PLR2004 - a box has a head
             break
         if at + size > len(data):
             cut = f"its last part ({kind.decode('latin-1')}) has {size} bytes and {len(data) - at} arrived"
         at += size
     if not has_index:
-        return [Piece(data, None, None, cut or "it has no index (moov): the recording was not finished, or did not arrive whole")]
+        return [
+            Piece(
+                data,
+                None,
+                None,
+                cut or "it has no index (moov): the recording was not finished, or did not arrive whole",
+            )
+        ]
+    if is_open and cut is None and 0 < len(data) - at < 8:  # noqa: PLR2004 - a box has a head
+        cut = "the head of its last part is not whole"
     ends = [*begins[1:], len(data)]
-    return [Piece(data[begin:end], None, None, cut if end == ends[-1] else None) for begin, end in zip(begins, ends, strict=True)]
+    return [
+        Piece(data[begin:end], None, None, cut if end == ends[-1] else None, is_open=is_open)
+        for begin, end in zip(begins, ends, strict=True)
+    ]
 
 
 @dataclass
@@ -144,6 +166,8 @@ def matroska(data: bytes) -> list[Piece]:
         if element is None:
             break
         kind, body, size = element
+        if kind not in _KNOWN:
+            break
         if kind == int.from_bytes(_EBML, "big") and at:
             segments.append(_Segment(at))
         current = segments[-1]
