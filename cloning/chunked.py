@@ -160,7 +160,7 @@ def _read_aiff(data: bytes, begin: int) -> tuple[Piece | None, int]:
             sound.per_s = frame * rate
         if chunk.name == b"SSND":
             offset = data[chunk.body : chunk.body + 8]
-            size = chunk.size - 8 if 8 <= chunk.size < _STREAMED else chunk.size
+            size = max(chunk.size - 8, 0) if chunk.size < _STREAMED else chunk.size
             at = _take(
                 data, "aiff", sound, _Chunk(b"SSND", chunk.body + 8, size), lambda at: _is_chunk(data, at, "big")
             )

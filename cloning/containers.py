@@ -101,10 +101,13 @@ def undecodable(data: bytes, why: str) -> InvalidAudio:
 
 def text_kind(data: bytes) -> str | None:
     """What a text is ('a web page (HTML)', 'JSON', 'text'); None for bytes that are none."""
+    plain = data[:_HEAD].decode("latin-1").removeprefix("\xef\xbb\xbf").lstrip()
+    if plain.startswith("<") and _HTML.search(plain):  # in whatever encoding
+        return "a web page (HTML)"
     text = _as_text(data[:_HEAD])
     if text is None:
         return None
-    if _HTML.search(text) and text.lstrip().startswith("<"):
+    if text.lstrip().startswith("<") and _HTML.search(text):
         return "a web page (HTML)"
     return next((kind for pattern, kind in _TEXTS if pattern.match(text.lstrip())), "text")
 

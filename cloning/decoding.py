@@ -76,12 +76,12 @@ def _joined(container: str, data: bytes, pieces: list[Piece]) -> Recording:
         raise InvalidAudio(f"audio is made of {len(pieces)} files; send one of {SHORTEST_S:g} to {LONGEST_S:g} s")
     parts: list[Recording] = []
     seconds = 0.0
-    for piece in pieces:
-        if container == "flac":  # its frames have no lengths that could be added up without a parser
-            piece = replace(piece, held=counted(container, piece.data))
+    for found in pieces:
+        # FLAC's frames have no lengths that could be added up without a parser.
+        piece = replace(found, held=counted(container, found.data)) if container == "flac" else found
         decoded = _decoded(container, data, piece)
         seconds += decoded.seconds
-        _refuse_too_long(seconds, is_exact=decoded.is_exact and piece is pieces[-1])
+        _refuse_too_long(seconds, is_exact=decoded.is_exact and found is pieces[-1])
         parts.append(_part(piece, decoded))
     if not sum(len(part.samples) for part in parts):
         raise undecodable(data, "it holds no sound")

@@ -11,9 +11,7 @@ _DATA_URL = re.compile(r"\s*data(:|%3A)", re.IGNORECASE)
 _MARKED = re.compile(r"[^;,]*(?:;(?!\s*base64\s*,).*?)?;\s*base64\s*,", re.IGNORECASE | re.DOTALL)
 _UNMARKED = re.compile(r'(?:"[^"]*"|[^",])*,')
 _LONGEST_HEAD = 4096
-_WHITE_SPACE = re.compile(r"\s+")
 _FOREIGN = re.compile(r"[^A-Za-z0-9+/]")
-_URL_SAFE = str.maketrans("-_", "+/")
 _ELSEWHERE = re.compile(r"(https?|s3|gs|ftp|file|blob):", re.IGNORECASE)
 _PATH = re.compile(r"(~?/|\.{1,2}/|[A-Za-z]:\\)?[\w .()/\\-]+\.(wav|mp3|flac|ogg|oga|opus|m4a|mp4|aac|webm|aiff?|caf|amr)", re.IGNORECASE)
 
@@ -59,23 +57,27 @@ def _percent_decoded(text: str) -> str:
 
 def _of_base64(text: str) -> bytes:
     if _ELSEWHERE.match(text):
-        raise _no_base64("it is an address; send it as audio_url, or a key of the bucket as audio_key")
+        raise _no_base64("it is an address", "send that as audio_url, or a key of the bucket as audio_key")
     if _PATH.fullmatch(text):
-        raise _no_base64("it is the name of a file; send the file's bytes")
-    bare = _WHITE_SPACE.sub("", _percent_decoded(text) if "%" in text else text).translate(_URL_SAFE)
+        raise _no_base64("it is the name of a file", "send the file's bytes")
+    text = _percent_decoded(text) if "%" in text else text
+    bare = "".join(text.split()).replace("-", "+").replace("_", "/")
     signs = bare.rstrip("=")
+    try:
+        return base64.b64decode(signs + "=" * (-len(signs) % 4), validate=True)
+    except ValueError:
+        raise _no_base64(_fault(bare, signs)) from None
+
+
+def _fault(bare: str, signs: str) -> str:
     if foreign := _FOREIGN.search(signs):
-        sign, at = foreign[0], foreign.start() + 1
-        where = f"{sign!a} stands at place {at} of {len(bare)}"
-        why = f"{where}, before the end: two strings one behind the other?" if sign == "=" else where
-        raise _no_base64(why)
-    if len(signs) % 4 == 1:
-        raise _no_base64(f"{len(signs)} characters can't be all of it: the string was cut, or a '+' became a space and was lost")
-    return base64.b64decode(signs + "=" * (-len(signs) % 4))
+        where = f"{foreign[0]!a} stands at place {foreign.start() + 1} of {len(bare)}"
+        return f"{where}, before the end: two strings one behind the other?" if foreign[0] == "=" else where
+    return f"{len(signs)} characters can't be all of it: the string was cut, or a '+' became a space and was lost"
 
 
-def _no_base64(why: str) -> InvalidAudio:
-    return InvalidAudio(f"audio is not base64: {why}; send the file's bytes in standard base64", field="audio")
+def _no_base64(why: str, do: str = "send the file's bytes in standard base64") -> InvalidAudio:
+    return InvalidAudio(f"audio is not base64: {why}; {do}", field="audio")
 
 
 def _too_large(size: int, limit: int) -> InvalidAudio:
