@@ -176,6 +176,8 @@ class _Message(BaseModel):
     canonical: Canonical | None = None
     measures: Measures | None = None
     sample_rate: int | None = Field(None, ge=8_000, le=192_000)
+    warnings: tuple[dict[str, str], ...] = Field((), max_length=64)
+    clipped_share: float | None = None
     body: bytes = b""
 
 
@@ -191,7 +193,7 @@ def _believed(message: bytes) -> _Message:
         refusal = told.refused and InvalidAudio(told.refused.message, **told.refused.details)
     except (struct.error, ValueError, TypeError, RecursionError) as error:
         raise ProcessDied(0) from error
-    if refusal is not None:
+    if isinstance(refusal, InvalidAudio):
         raise refusal
     if told.bug is not None:
         raise RuntimeError(f"audio could not be decoded:\n{told.bug}")
@@ -223,4 +225,4 @@ def _recording(told: _Message) -> Recording:
     samples = np.frombuffer(bytearray(told.body), dtype=np.float32)
     if not np.isfinite(samples).all():
         raise ProcessDied(0)
-    return Recording(samples, told.sample_rate)
+    return Recording(samples, told.sample_rate, told.warnings, told.clipped_share)

@@ -82,7 +82,8 @@ def _prepared() -> Decode:
             wav = fields.pop("wav")
             return {"canonical": fields, "measures": asdict(measures)}, wav
         recording = decode(data)
-        return {"sample_rate": recording.sample_rate}, recording.samples.astype("<f4").tobytes()
+        fields = {"warnings": recording.warnings, "clipped_share": recording.clipped_share}
+        return {"sample_rate": recording.sample_rate, **fields}, recording.samples.astype("<f4").tobytes()
 
     tone = (np.sin(np.arange(3 * _USUAL_RATE) * 0.1) * 10_000).astype(np.int16)
     work(CANONICAL, encode_pcm16(tone, _USUAL_RATE, "wav"))

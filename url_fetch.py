@@ -6,6 +6,7 @@ Ours are the way over the redirects, each guarded anew, with the connections in 
 of it; and the errors.
 """
 
+import re
 import socket
 import threading
 import time
@@ -13,48 +14,58 @@ from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import urljoin, urlparse
 
+from cloning.containers import text_kind
 from cloning.errors import DownloadRefused, Interrupted
 
 _BLOCK = 64 * 1024
 _READ_TIMEOUT_S = 10.0
 _MOST_REDIRECTS = 5
-_LOOK_S = 0.1
+_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]{1,60}")
 _SUCCESS = range(200, 300)
+# How often a download looks whether its job was stopped.
+_GLANCE_S = 0.2
 
 
 def fetch_url(url: str, *, max_bytes: int, timeout_s: float, stopped: threading.Event | None = None) -> bytes:
     """
-    The body that a public URL answers with. Raises DownloadRefused, which never says what lies behind the address, and
-    Interrupted soon after `stopped` is set.
+    The file that a public URL answers with.
 
     The time-outs of sockets count from one byte to the next, so a server could drip for ever: the whole download runs in a thread
-    that is abandoned, its connections cut, when the time is over.
+    that is abandoned, its connections cut, when the time is over or when `stopped` is set.
+
+    Raises DownloadRefused, which never says what lies behind the address (only that it is a page and no file), and Interrupted.
     """
     download = _Download(url, max_bytes, timeout_s)
     thread = threading.Thread(target=download.run, name="download", daemon=True)
     thread.start()
-    is_stopped = _stopped_meanwhile(thread, timeout_s, stopped)
-    if thread.is_alive():
+    download.wait(timeout_s, stopped)
+    if not download.ended.is_set():
         download.connections.cut()
-        if is_stopped:
-            raise Interrupted("the job was stopped while its audio was fetched; deliver it again")
+        if stopped is not None and stopped.is_set():
+            raise Interrupted(
+                "RunPod stopped the job (cancelled, or out of time) while audio_url was fetched; send it again"
+            )
         raise DownloadRefused(
             f"audio_url took longer than {timeout_s:g} s; host the file closer, or upload it as base64",
             field="audio_url",
         )
     if download.failure is not None:
         raise download.failure
-    return bytes(download.body)
+    body = bytes(download.body)
+    _refuse_no_file(body, download.content_type)
+    return body
 
 
-def _stopped_meanwhile(thread: threading.Thread, timeout_s: float, stopped: threading.Event | None) -> bool:
-    """Wait for the thread's end, the time-out, or the stop; whether it was the stop."""
-    deadline = time.monotonic() + timeout_s
-    while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
-        if stopped is not None and stopped.is_set():
-            return True
-        thread.join(min(left, _LOOK_S))
-    return False
+def _refuse_no_file(body: bytes, content_type: str) -> None:
+    """A share link leads to a page, an API to its error: both answer as if all was well."""
+    if not body:
+        raise DownloadRefused("audio_url answered with an empty body; check the link", field="audio_url")
+    if kind := text_kind(body):
+        sent_as = f" (sent as {content_type})" if content_type else ""
+        raise DownloadRefused(
+            f"audio_url leads to {kind}{sent_as}, not to a recording; send a direct download link (a share link of a cloud drive opens a "
+            "page)", field="audio_url", content_type=content_type or None,
+        )  # fmt: skip
 
 
 class _Connections:
@@ -105,7 +116,19 @@ class _Download:
         self._read_timeout_s = min(_READ_TIMEOUT_S, timeout_s)
         self.connections = _Connections()
         self.body = bytearray()
+        self.content_type = ""
         self.failure: Exception | None = None
+        self.ended = threading.Event()
+
+    def wait(self, timeout_s: float, stopped: threading.Event | None) -> None:
+        """Until the download has ended, the time is over or the job was stopped."""
+        if stopped is None:
+            self.ended.wait(timeout_s)
+            return
+        until = time.monotonic() + timeout_s
+        while not stopped.is_set() and (left := until - time.monotonic()) > 0:
+            if self.ended.wait(min(_GLANCE_S, left)):
+                return
 
     def run(self) -> None:
         import requests
@@ -117,6 +140,9 @@ class _Download:
             self.failure = error
         except rp_ssrf.SSRFError as error:
             self.failure = DownloadRefused(_why(str(error), self._max_bytes), field="audio_url")
+        except requests.exceptions.ChunkedEncodingError:
+            message = "audio_url broke off before the whole file had arrived; try again, or check the link"
+            self.failure = DownloadRefused(message, field="audio_url")
         except (requests.RequestException, OSError, ValueError) as error:
             kind = type(error).__name__
             self.failure = DownloadRefused(f"audio_url can't be fetched ({kind}); check the link", field="audio_url")
@@ -124,6 +150,7 @@ class _Download:
             self.failure = error
         finally:
             self.connections.close()
+            self.ended.set()
 
     def _read(self, guard: Any) -> None:
         url = self._url
@@ -165,8 +192,15 @@ class _Download:
         length = response.headers.get("Content-Length", "")
         if length.isdecimal() and int(length) > self._max_bytes:
             raise guard.SSRFError("size cap")
+        self.content_type = _media_type(response.headers.get("Content-Type", ""))
         for block in guard.iter_content_capped(response, _BLOCK, self._max_bytes):
             self.body += block
+
+
+def _media_type(header: str) -> str:
+    """'text/html' of a Content-Type, if it is one: it is shown to the caller."""
+    media_type = header.partition(";")[0].strip().lower()
+    return media_type if _MEDIA_TYPE.fullmatch(media_type) else ""
 
 
 def _session(guard: Any, address: str, connections: _Connections) -> Any:

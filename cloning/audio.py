@@ -14,6 +14,7 @@ from cloning.clipping import QUIET_DBFS, Pcm16, clip_reference, speech_dbfs
 from cloning.decoding import LONGEST_S, SHORTEST_S, Recording, decode
 from cloning.errors import InvalidAudio
 from cloning.ports import Samples
+from cloning.recorded import Warnings
 
 SAMPLE_RATE = 24_000
 QUIETEST_DBFS = -45.0
@@ -32,7 +33,7 @@ CONTENT_TYPES = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg", 
 
 @dataclass(frozen=True)
 class Measures:
-    """What was measured of a recording before anything was changed."""
+    """What was measured of a recording before it was clipped or raised; an offset is taken away, a float beyond full scale scaled first."""
 
     duration: float
     sample_rate: int
@@ -52,13 +53,15 @@ class Canonical:
     """
     Reference audio as it is stored: 24 kHz mono PCM16 WAV, clipped at 12 s the way F5-TTS clips.
 
-    `clipped`: whether speech was cut off; `gain_db`: by how much a quiet recording was raised first.
+    `clipped`: whether speech was cut off; `gain_db`: by how much a quiet recording was raised first; `warnings`: what the caller
+    should know of the file, each with `code` and `message`.
     """
 
     wav: bytes
     duration: float
     clipped: bool
     gain_db: float = 0.0
+    warnings: Warnings = ()
 
 
 def check_and_make_canonical(data: bytes) -> tuple[Canonical, Measures]:
@@ -79,10 +82,16 @@ def measure(recording: Recording) -> Measures:
         sample_rate=recording.sample_rate,
         peak_dbfs=_dbfs(float(np.max(np.abs(samples), initial=0.0))),
         rms_dbfs=_dbfs(float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0),
-        clipped_share=float(np.mean(np.abs(samples) >= 0.999)) if len(samples) else 0.0,  # noqa: PLR2004 - full scale less rounding
+        clipped_share=_clipped_share(recording),
         silent_share=float(np.mean(loudness < 10 ** (QUIETEST_DBFS / 20))),
         snr_db=_dbfs(float(np.percentile(loudness, 90))) - _dbfs(float(np.percentile(loudness, 10))),
     )
+
+
+def _clipped_share(recording: Recording) -> float:
+    if recording.clipped_share is not None:
+        return recording.clipped_share
+    return float(np.mean(np.abs(recording.samples) >= 0.999)) if len(recording.samples) else 0.0  # noqa: PLR2004 - full scale less rounding
 
 
 def _frames(recording: Recording) -> Iterator[Samples]:
@@ -132,7 +141,7 @@ def make_canonical(recording: Recording) -> Canonical:
             f"only {duration:.2f} s of speech remain without the silence around it; send at least {SHORTEST_S:g} s",
             speech=duration,
         )
-    return Canonical(encode_pcm16(pcm, SAMPLE_RATE, "wav"), duration, clipped, gain_db)
+    return Canonical(encode_pcm16(pcm, SAMPLE_RATE, "wav"), duration, clipped, gain_db, recording.warnings)
 
 
 def _gain(recording: Recording) -> float:

@@ -1,33 +1,88 @@
-"""Base64, the only way in which JSON carries audio."""
+"""Base64, the only way in which JSON carries audio: bare, or in a data: URL as browsers make it."""
 
 import base64
-import binascii
 import re
+from urllib.parse import unquote_to_bytes
 
 from cloning.errors import InvalidAudio
 
-_DATA_URL = re.compile(r"\Adata:[\w.+/;=-]*;base64,")
-_WHITE_SPACE = re.compile(r"\s+")
+_DATA_URL = re.compile(r"\s*data(:|%3A)", re.IGNORECASE)
+# A head ends at the first comma that stands outside quotes; where base64 is marked, at the comma behind the mark.
+_MARKED = re.compile(r"[^;,]*(?:;(?!\s*base64\s*,).*?)?;\s*base64\s*,", re.IGNORECASE | re.DOTALL)
+_UNMARKED = re.compile(r'(?:"[^"]*"|[^",])*,')
+_LONGEST_HEAD = 4096
+_FOREIGN = re.compile(r"[^A-Za-z0-9+/]")
+_ELSEWHERE = re.compile(r"(https?|s3|gs|ftp|file|blob):", re.IGNORECASE)
+_PATH = re.compile(
+    r"(~?/|\.{1,2}/|[A-Za-z]:\\)?[\w .()/\\-]+\.(wav|mp3|flac|ogg|oga|opus|m4a|mp4|aac|webm|aiff?|caf|amr)",
+    re.IGNORECASE,
+)
 
 
 def decode_base64(text: str, max_bytes: int) -> bytes:
     """
-    The bytes of a base64 string (a data: URL's head and white space are skipped).
+    The bytes of a base64 string, in the standard or the URL-safe alphabet, padded or not; or of a data: URL.
 
-    The size is checked before anything is decoded. Raises InvalidAudio.
+    White space and quotes around the whole are skipped. The size is checked before anything is decoded. Raises InvalidAudio, which
+    names what is wrong.
     """
-    if len(text) * 3 // 4 > max_bytes * 1.05 + 100:
-        raise _too_large(len(text) * 3 // 4, max_bytes)
-    bare = _WHITE_SPACE.sub("", _DATA_URL.sub("", text, count=1))
-    try:
-        data = base64.b64decode(bare, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidAudio(
-            f"audio is not base64 ({error}); send the file's bytes in standard base64, with padding", field="audio"
-        ) from None
+    size = (len(text) - 2 * text.count("%")) * 3 // 4
+    if size > max_bytes * 1.05 + 100:
+        raise _too_large(size, max_bytes)
+    text = _unquoted(text)
+    data = _of_data_url(text) if _DATA_URL.match(text) else _of_base64(text)
     if len(data) > max_bytes:
         raise _too_large(len(data), max_bytes)
     return data
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip("\ufeff \t\r\n")
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
+def _of_data_url(text: str) -> bytes:
+    start = _DATA_URL.match(text)
+    assert start is not None  # noqa: S101 - its one caller has looked
+    if start[1] != ":":  # the whole of it went through encodeURIComponent
+        return _of_data_url(_percent_decoded(text))
+    rest = text[start.end() :]
+    if marked := _MARKED.match(rest[:_LONGEST_HEAD]):
+        return _of_base64(rest[marked.end() :])
+    if unmarked := _UNMARKED.match(rest[:_LONGEST_HEAD]):
+        return unquote_to_bytes(rest[unmarked.end() :])
+    raise InvalidAudio(
+        "audio is a data: URL without a comma; send data:audio/wav;base64,... or base64 alone", field="audio"
+    )
+
+
+def _percent_decoded(text: str) -> str:
+    return unquote_to_bytes(text).decode("utf-8", errors="replace")
+
+
+def _of_base64(text: str) -> bytes:
+    if _ELSEWHERE.match(text):
+        raise _no_base64("it is an address", "send that as audio_url, or a key of the bucket as audio_key")
+    if _PATH.fullmatch(text):
+        raise _no_base64("it is the name of a file", "send the file's bytes")
+    text = _percent_decoded(text) if "%" in text else text
+    bare = "".join(text.split()).replace("-", "+").replace("_", "/")
+    signs = bare.rstrip("=")
+    try:
+        return base64.b64decode(signs + "=" * (-len(signs) % 4), validate=True)
+    except ValueError:
+        raise _no_base64(_fault(bare, signs)) from None
+
+
+def _fault(bare: str, signs: str) -> str:
+    if foreign := _FOREIGN.search(signs):
+        where = f"{foreign[0]!a} stands at place {foreign.start() + 1} of {len(bare)}"
+        return f"{where}, before the end: two strings one behind the other?" if foreign[0] == "=" else where
+    return f"{len(signs)} characters can't be all of it: the string was cut, or a '+' became a space and was lost"
+
+
+def _no_base64(why: str, do: str = "send the file's bytes in standard base64") -> InvalidAudio:
+    return InvalidAudio(f"audio is not base64: {why}; {do}", field="audio")
 
 
 def _too_large(size: int, limit: int) -> InvalidAudio:

@@ -22,7 +22,8 @@ _AUDIO_NOT_FROM_A_RECORD = {"base64", "expires_at"}
 
 
 def voice_reply(voice: Voice) -> Reply:
-    """A voice's record as callers see it."""
+    """A voice's record as callers see it; `warnings` only where there are some."""
+    told = [one.model_dump() for one in voice.warnings]
     return {
         "voice": voice.voice,
         "duration": voice.audio.duration,
@@ -37,7 +38,7 @@ def voice_reply(voice: Voice) -> Reply:
         "measured": voice.measured,
         "adopted": voice.adopted,
         "created_at": when(voice.created_at),
-    }
+    } | ({"warnings": told} if told else {})
 
 
 def listed_reply(entry: Voice | Listed) -> Reply:

@@ -46,6 +46,13 @@ class VoiceAudio(Record):
         return self
 
 
+class VoiceWarning(Record):
+    """Something about the uploaded file that its owner should know, such as a dead channel."""
+
+    code: Annotated[str, Field(max_length=64)]
+    message: Label
+
+
 class VoiceTranscript(Record):
     """What is said in the canonical audio, and who says so: a recogniser's name, or 'caller'."""
 
@@ -81,6 +88,7 @@ class Voice(KeyedRecord):
     measured: Annotated[dict[Annotated[str, Field(max_length=64)], _Number], Field(max_length=64)]
     created_at: Moment
     adopted: bool = False
+    warnings: Annotated[tuple[VoiceWarning, ...], Field(max_length=64)] = ()
     edition: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
 
     def says_nothing_beyond(self, stored: "Voice") -> bool:

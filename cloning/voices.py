@@ -20,7 +20,7 @@ from cloning.errors import InvalidAudio, StorageUnavailable, VoiceNotFound
 from cloning.listing import behind
 from cloning.ports import Changed, Clock, DigestMismatch, NoSuchObject, ObjectInfo, ObjectStore
 from cloning.records import MOST_BYTES, Unreadable, read_record, unusable
-from cloning.voice import Consent, Listed, NewVoice, Voice, VoiceAudio, VoiceTranscript
+from cloning.voice import Consent, Listed, NewVoice, Voice, VoiceAudio, VoiceTranscript, VoiceWarning
 from cloning.voice_files import VoiceFiles
 from cloning.voice_records import MOST_TRIES, VoiceRecords, audio_key
 
@@ -166,6 +166,7 @@ class VoiceLibrary:
                 given=None if new.consent is None else bool(new.consent), statement=statement, recorded_at=now
             ),
             measured=measures.to_json(),
+            warnings=tuple(VoiceWarning.model_validate(one) for one in canonical.warnings),
             created_at=now,
             adopted=new.adopted,
         )

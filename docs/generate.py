@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 
 from cloning import audio, decoding, errors, planning
 from cloning.clipping import _LONGEST_MS
-from cloning.decoding import _MOST_CHANNELS, _RATES
+from cloning.decoders import _MOST_CHANNELS, _RATES
 from cloning.errors import ServiceError
 from cloning.failures import MOST_INCIDENTS
 from cloning.names import EngineName

@@ -165,9 +165,15 @@ WHOLE = (
 )
 # Not in every reply.
 SOMETIMES = {
+    "upload": {
+        "warnings": "what the owner of the file should know of it, each with `code` and `message`, such as a dead channel; absent if there is nothing"
+    },
     "generate": {"audio.base64": "the audio itself, for delivery `inline` and `both`"},
     "result": {"audio.base64": "the audio itself, for delivery `inline` and `both`"},
-    "voices": {"voices[].problem": "alone with `voice` and `adopted`: why the voice's record can't be read"},
+    "voices": {
+        "voices[].warnings": "as in `upload`",
+        "voices[].problem": "alone with `voice` and `adopted`: why the voice's record can't be read",
+    },
     "status": {
         "failure": "why the job, or its last attempt, failed: `code`, `message`, `retryable`, `details`; absent if nothing did"
     },

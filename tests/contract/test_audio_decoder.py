@@ -59,7 +59,8 @@ def test_samples_are_those_of_the_function(decoder: AudioDecoder, name: str) -> 
     recording = decoder.recording(FILES[name])
 
     assert np.array_equal(recording.samples, expected.samples)
-    assert (recording.samples.dtype, recording.samples.flags.writeable) == (np.float32, True)
+    assert recording.samples.dtype == np.float32
+    assert recording.samples.flags.writeable
     assert recording.sample_rate == expected.sample_rate
 
 

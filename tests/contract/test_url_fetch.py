@@ -20,6 +20,24 @@ SLOW = {
     "/status": b"",
     "/header": b"HTTP/1.0 200 OK\r\nX-Slow: ",
 }
+SECRET = "the words of the page"
+# What answers in a recording's stead: its type, its body; how the refusal names it.
+PAGES = {
+    "/page": ("text/html; charset=utf-8", f"<!DOCTYPE html><html><body>{SECRET}</body></html>".encode()),
+    "/page-as-audio": ("audio/wav", f"\n  <html lang='en'><title>{SECRET}</title>".encode()),
+    "/page-in-latin-1": ("text/html", b"<html><title>" + bytes(range(0xA0, 0xFF)) * 8),
+    "/json": ("application/json", b'{"error": "%s"}' % SECRET.encode()),
+    "/xml": ("application/xml", b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>"),
+    "/text": ("text/plain", SECRET.encode()),
+    "/odd-type": ("<script>/alert(1)", SECRET.encode()),
+    "/empty": ("audio/wav", b""),
+    "/audio-as-page": ("text/html", b"RIFF" + bytes(range(256)) * 4),
+}
+NAMED = {
+    "/page": "a web page (HTML) (sent as text/html)", "/page-as-audio": "a web page (HTML) (sent as audio/wav)",
+    "/page-in-latin-1": "a web page (HTML)", "/json": "JSON (sent as application/json)", "/xml": "XML", "/text": "text (sent as text/plain)",
+    "/odd-type": "leads to text, not", "/empty": "an empty body",
+}  # fmt: skip
 AUDIO = b"RIFF" + bytes(range(256)) * 400
 
 
@@ -41,6 +59,18 @@ class Site(BaseHTTPRequestHandler):
         elif path == "/audio":
             self.send_response(200)
             self.send_header("Content-Length", str(len(AUDIO)))
+            self.end_headers()
+            self.wfile.write(AUDIO)
+        elif path in PAGES:
+            content_type, body = PAGES[path]
+            self.send_response(200)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+        elif path == "/cut":
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(AUDIO) * 2))
             self.end_headers()
             self.wfile.write(AUDIO)
         elif path in SLOW:
@@ -189,6 +219,50 @@ def test_a_stop_ends_the_download(site: str, path: str) -> None:
         if thread.name == "download":
             thread.join(60)
     assert "download" not in [thread.name for thread in threading.enumerate()]
+
+
+@pytest.mark.parametrize("path", NAMED)
+def test_a_page_behind_the_url_is_named_and_not_shown(site: str, path: str) -> None:
+    """A share link's page and an API's error come with HTTP 200: the caller learns what came, not what stands in it."""
+    message = refused(f"{site}{path}")
+
+    assert NAMED[path] in message
+    assert SECRET not in message
+    assert "script" not in message
+
+
+@pytest.mark.usefixtures("public_test")
+def test_a_recording_of_a_wrong_type_is_taken(site: str) -> None:
+    """What the body is counts, not what a server calls it."""
+    assert fetch(f"{site}/audio-as-page").startswith(b"RIFF")
+
+
+@pytest.mark.usefixtures("public_test")
+def test_a_download_that_breaks_off_is_refused(site: str) -> None:
+    """Half a file is none."""
+    assert "broke off" in refused(f"{site}/cut")
+
+
+@pytest.mark.usefixtures("public_test")
+@pytest.mark.parametrize("path", ["/bytes", "/status"])
+def test_a_stopped_job_waits_for_no_download(site: str, path: str) -> None:
+    """The connection is cut, and no thread stays."""
+    stopped = threading.Event()
+    threading.Timer(0.1, stopped.set).start()
+
+    with pytest.raises(Interrupted):
+        fetch_url(f"{site}{path}", max_bytes=10**9, timeout_s=60, stopped=stopped)
+
+    for thread in threading.enumerate():
+        if thread.name == "download":
+            thread.join(60)
+    assert Site.left.get(timeout=60)
+
+
+@pytest.mark.usefixtures("public_test")
+def test_a_job_that_is_not_stopped_has_its_download(site: str) -> None:
+    """With the event in hand, too."""
+    assert fetch_url(f"{site}/audio", max_bytes=10**6, timeout_s=10, stopped=threading.Event()) == AUDIO
 
 
 @pytest.mark.usefixtures("public_test")

@@ -18,7 +18,7 @@ from cloning.errors import Conflict, ServiceError, VoiceNotFound
 from cloning.ports import ObjectStore
 from cloning.voice import NewVoice, Voice
 from cloning.voices import VoiceLibrary
-from tests.fakes import ManualClock
+from tests.fakes import InlineDecoder, ManualClock
 from tests.interleaving import SteppingStore, interleaved
 from tests.memory_store import Bucket, MemoryStore
 
@@ -40,7 +40,7 @@ CLOCK = Ticking()
 
 
 def library(store: ObjectStore, scratch: Path) -> VoiceLibrary:
-    return VoiceLibrary(store, CLOCK, scratch, max_audio_bytes=10_000_000)
+    return VoiceLibrary(store, CLOCK, scratch, InlineDecoder(), max_audio_bytes=10_000_000)
 
 
 def upload(sound: bytes, *, replace: bool, consent: str = "signed form") -> Operation:

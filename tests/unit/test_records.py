@@ -15,7 +15,7 @@ from cloning.service import Call, Service
 from cloning.voices import VoiceLibrary
 from handler import answer
 from local.folder_store import FolderStore
-from tests.fakes import ManualClock
+from tests.fakes import InlineDecoder, ManualClock
 from tests.unit.test_jobs import claimed, worker
 from tests.unit.test_voices import add
 
@@ -43,7 +43,7 @@ def store(tmp_path: Path) -> Garbling:
 def voices(store: Garbling, clock: ManualClock, tmp_path: Path) -> VoiceLibrary:
     scratch = tmp_path / "voices"
     scratch.mkdir()
-    return VoiceLibrary(store, clock, scratch, max_audio_bytes=10_000_000)
+    return VoiceLibrary(store, clock, scratch, InlineDecoder(), max_audio_bytes=10_000_000)
 
 
 BODIES = [b"", b"{", b"[]", b"<html>busy</html>", b"\xff\xfe", b"[" * 100_000, b"null"]
