@@ -4,7 +4,7 @@ import platform
 from datetime import timedelta
 
 from cloning.errors import ConsentRequired, InvalidRequest, ServiceError, StorageMisconfigured
-from cloning.generation import refuse_stopped, run_to_the_end
+from cloning.generation import run_to_the_end
 from cloning.hearing import transcribed
 from cloning.housekeeping import Housekeeping
 from cloning.keys import is_id
@@ -89,11 +89,8 @@ def upload(service: Service, request: Upload, call: Call) -> Reply:
 def _with_words(service: Service, voice: Voice, call: Call) -> Voice:
     """The voice, transcribed. A failure says that the voice is stored all the same, and which upload can change it."""
 
-    def before_step() -> None:
-        refuse_stopped(call)
-
     def words() -> Voice:
-        return transcribed(service, voice, before_step=before_step, stopped=call.stopped)[0]
+        return transcribed(service, voice, before_step=call.check_stopped, stopped=call.stopped)[0]
 
     try:
         return service.on_gpu(words, stopped=call.stopped)

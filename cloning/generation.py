@@ -72,7 +72,7 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     seed = service.draw_seed() if request.seed is None else request.seed
     is_new, may_create = known is None, True
     while True:
-        refuse_stopped(call, job_id)
+        call.check_stopped(job_id)
         match service.jobs.claim(job_id, digest, seed, is_new=is_new, may_create=may_create):
             case Finished(job):
                 return job
@@ -93,13 +93,6 @@ def _lost_to_another(claim: Claim) -> Iterator[None]:
         if isinstance(lost, JobGone):
             job_id = claim.job.job_id
             raise JobNotFound(f"job {job_id!r} was deleted while it was spoken", job_id=job_id) from None
-
-
-def refuse_stopped(call: Call, job_id: str | None = None) -> None:
-    """Raises Interrupted once nobody waits for the call any more."""
-    if call.stopped.is_set():
-        message = "RunPod stopped the job (cancelled, or out of time); deliver it again to go on"
-        raise Interrupted(message, job_id=job_id)
 
 
 class Generation:
@@ -191,7 +184,7 @@ class Generation:
 
         def owned() -> Value:
             self._watch.add("queue", self._watch.now() - begun)
-            refuse_stopped(self._call, self._claim.job.job_id)
+            self._call.check_stopped(self._claim.job.job_id)
             return work()
 
         return self._service.on_gpu(owned, stopped=self._call.stopped)
@@ -277,7 +270,7 @@ class Generation:
 
     def _before_step(self) -> None:
         """Is this still our job, and still wanted, as far as it is known without asking the bucket?"""
-        refuse_stopped(self._call, self._claim.job.job_id)
+        self._call.check_stopped(self._claim.job.job_id)
         self._claim.check_held()
         self._claim.check_cancelled()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from cloning.conditions import Conditions
 from cloning.decoder import AudioDecoder
-from cloning.errors import Internal, ServiceError, WorkerUnfit
+from cloning.errors import Internal, Interrupted, ServiceError, WorkerUnfit
 from cloning.failures import failure_of
 from cloning.jobs import JobStore
 from cloning.ports import Clock, Engine, GpuOwner, Models, ObjectStore, Transcriber, Value
@@ -110,3 +110,9 @@ class Call:
     delivery_id: str
     send_progress: Callable[[dict[str, Any]], None] = field(default=lambda _: None)
     stopped: threading.Event = field(default_factory=threading.Event)
+
+    def check_stopped(self, job_id: str | None = None) -> None:
+        """Raises Interrupted once RunPod has stopped the delivery. The job is named where there is one."""
+        if self.stopped.is_set():
+            whose = {"job_id": job_id} if job_id else {}
+            raise Interrupted("RunPod stopped the job (cancelled, or out of time); deliver it again to go on", **whose)

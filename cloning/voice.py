@@ -88,7 +88,7 @@ class Voice(KeyedRecord):
     measured: Annotated[dict[Annotated[str, Field(max_length=64)], _Number], Field(max_length=64)]
     created_at: Moment
     adopted: bool = False
-    warnings: Annotated[tuple[VoiceWarning, ...], Field(max_length=64)] = ()
+    warnings: Annotated[tuple[VoiceWarning, ...], Field(max_length=64, strict=False)] = ()
     edition: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
 
     def says_nothing_beyond(self, stored: "Voice") -> bool:

@@ -221,6 +221,7 @@ def test_a_stop_ends_the_download(site: str, path: str) -> None:
     assert "download" not in [thread.name for thread in threading.enumerate()]
 
 
+@pytest.mark.usefixtures("public_test")
 @pytest.mark.parametrize("path", NAMED)
 def test_a_page_behind_the_url_is_named_and_not_shown(site: str, path: str) -> None:
     """A share link's page and an API's error come with HTTP 200: the caller learns what came, not what stands in it."""
