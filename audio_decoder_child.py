@@ -70,6 +70,7 @@ def main() -> None:
 def _prepared() -> Decode:
     """What decodes, all its libraries loaded and used once: what a fork inherits it need not make anew for each file."""
     warnings.simplefilter("ignore")
+    import av  # noqa: F401 - what a fork imports counts against its memory
     import numpy as np
 
     from cloning.audio import check_and_make_canonical, encode_pcm16

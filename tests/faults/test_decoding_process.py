@@ -2,6 +2,7 @@
 
 import errno
 import gc
+import io
 import os
 import signal
 import subprocess
@@ -29,8 +30,14 @@ PATIENCE_S = 60.0
 
 @pytest.fixture(scope="module")
 def slow() -> bytes:
-    """Takes about a second of CPU time: long enough to be struck down."""
-    return mkv_one_sample_blocks(100_000)
+    """The dearest recording that is taken, over a second of CPU time: long enough to be struck down."""
+    import numpy as np
+    import soundfile
+
+    one = tone(59.0, rate=192_000)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.repeat(one[:, np.newaxis], 8, axis=1), 192_000, format="FLAC")
+    return buffer.getvalue()
 
 
 def decoder(**limits: Any) -> ChildDecoder:
@@ -81,12 +88,12 @@ def test_too_much_memory_is_the_files_fault() -> None:
     assert process_of(some) == before
 
 
-def test_too_much_computing_is_the_files_fault() -> None:
-    """A minute of sound in blocks of one sample: refused for ever; the next file is decoded."""
+def test_too_much_computing_is_the_files_fault(slow: bytes) -> None:
+    """Refused for ever, with the limit; the next file is decoded."""
     some = decoder(cpu_s=1)
 
     with pytest.raises(InvalidAudio, match="more than 1 s of computing"):
-        some.canonical(mkv_one_sample_blocks(470_000))
+        some.canonical(slow)
 
     assert some.canonical(GOOD)
 
@@ -391,7 +398,7 @@ def test_a_failure_names_no_path(slow: bytes) -> None:
     failures: list[ServiceError] = []
     for limits in ({"cpu_s": 1}, {"wall_s": 0.2}, {"memory_bytes": 1_000_000}):
         with pytest.raises(ServiceError) as failed:
-            decoder(**limits).canonical(mkv_one_sample_blocks(300_000))
+            decoder(**limits).canonical(slow)
         failures.append(failed.value)
 
     assert not [one for one in failures if "/" in one.message or "python" in one.message.lower()]
