@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, StringConstraints, field_validator, model_validator
+from pydantic import AliasChoices, AwareDatetime, Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cloning.names import EngineName
@@ -43,6 +43,10 @@ class Settings(BaseSettings):
         description="Secret key; `BUCKET_SECRET_ACCESS_KEY` works too.",
     )
     aws_session_token: SecretStr | None = Field(None, description="Session token of temporary credentials.")
+    aws_credential_expiration: AwareDatetime | None = Field(
+        None,
+        description="When `AWS_SESSION_TOKEN` expires, like `2026-11-29T18:00:00Z` (`aws configure export-credentials --format env` gives it): no `audio_url` is promised for longer. Unset: nobody knows, and the reply says so.",
+    )
     aws_region: Word = Field(
         "us-east-1",
         validation_alias=AliasChoices("aws_region", "aws_default_region"),

@@ -12,12 +12,16 @@ MODULES = sorted([*ROOT.glob("*.py"), *(path for package in PACKAGES for path in
 EVERYTHING = sorted(
     [*MODULES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py"), *(ROOT / "docs").rglob("*.py")]
 )
-OURS = {"assembly", "handler", "s3_utils", "s3_errors", "stopping", "url_fetch", "fitness", *PACKAGES}
+OURS = {"assembly", "handler", "s3_utils", "s3_connection", "s3_deadline", "s3_errors", "s3_listing", "s3_replies", "stopping", "url_fetch", "fitness", *PACKAGES}
 # Who may import what of ours. handler.py may import everything; nobody imports it.
 ALLOWED = {
     "cloning": {"cloning"},
-    "s3_utils": {"s3_errors", "cloning"},
-    "s3_errors": {"cloning"},
+    "s3_utils": {"s3_connection", "s3_errors", "s3_listing", "s3_replies", "cloning"},
+    "s3_connection": {"s3_deadline", "s3_errors", "s3_replies", "cloning"},
+    "s3_deadline": set(),
+    "s3_errors": {"s3_replies", "cloning"},
+    "s3_listing": {"cloning"},
+    "s3_replies": {"cloning"},
     "stopping": {"cloning"},
     "url_fetch": {"cloning"},
     "fitness": {"cloning"},
@@ -29,14 +33,14 @@ ALLOWED = {
 ROOTS = {"handler.py", "assembly.py", "local/demo.py", "model_cache/__main__.py"}
 # cloning: no module may import one that stands behind it.
 LAYERS = [
-    {"errors", "clock", "records", "versions", "log", "names", "settings", "bulk", "locks", "speakable", "pace"}, {"ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer", "problems"}, {"keys", "profiles", "turns"},
+    {"errors", "clock", "records", "versions", "log", "names", "settings", "bulk", "locks", "speakable", "pace"}, {"object_store", "ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer", "problems"}, {"keys", "profiles", "turns"},
     {"decoding"}, {"fields", "audio", "planning", "job"}, {"requests", "xtts_planning", "voice"},
     {"voices", "claim", "conditions"}, {"jobs"}, {"synthesis", "service", "chunks", "engine_choice", "housekeeping"}, {"replies", "recovery"}, {"hearing", "speaking", "script"}, {"generation"}, {"actions"},
 ]  # fmt: skip
 HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
 FOREIGN = {
-    "boto3": {"s3_utils"},
-    "botocore": {"s3_utils", "s3_errors"},
+    "boto3": {"s3_utils", "s3_connection"},
+    "botocore": {"s3_connection", "s3_deadline", "s3_errors"},
     "s3transfer": {"s3_utils"},
     "runpod": {"handler", "stopping", "url_fetch", "local"},
 }
