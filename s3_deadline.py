@@ -117,11 +117,11 @@ class _Deadline:
         return super().request(*arguments, **options)  # type: ignore[misc]
 
 
-class _Connection(_Deadline, AWSHTTPConnection):
+class _Connection(_Deadline, AWSHTTPConnection):  # type: ignore[misc]
     """HTTP with one deadline for a reply."""
 
 
-class _SecureConnection(_Deadline, AWSHTTPSConnection):
+class _SecureConnection(_Deadline, AWSHTTPSConnection):  # type: ignore[misc]
     """HTTPS with one deadline for a reply."""
 
 

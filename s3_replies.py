@@ -9,7 +9,6 @@ import hashlib
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -33,6 +32,8 @@ _ELEMENTS = {
 }
 _ROOT = re.compile(rb"\s*(<[?!][^>]*>\s*)*<(?P<name>[\w:.-]+)")
 _INNER_NAMES = (".local", ".internal", ".lan", ".localhost", ".svc", ".home", ".corp")
+_LONGEST_HOST = 80  # RunPod shows 256 characters of a failed check
+_IPV4 = 4
 _HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 Headers = Mapping[str, str]
 
@@ -114,9 +115,10 @@ def _port(url: SplitResult) -> int:
 def _is_public(host: str) -> bool:
     """Whether a reply may name the host: the callers of the worker need not learn the names of an inner network."""
     try:
-        return ipaddress.ip_address(host).is_global
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return bool(_HOST_NAME.fullmatch(host)) and not host.endswith(_INNER_NAMES)
+        return len(host) <= _LONGEST_HOST and bool(_HOST_NAME.fullmatch(host)) and not host.endswith(_INNER_NAMES)
+    return address.is_global and address.version == _IPV4
 
 
 def refuse_foreign(operation_model: Any, response_dict: dict[str, Any], **_: object) -> None:
@@ -180,9 +182,10 @@ def etag_of(reply: Any) -> str:
 def age_s(reply: Any) -> float | None:
     """Seconds between writing and this reply, both by the store's clock; None if it tells no time that can be read."""
     date, modified = reply["ResponseMetadata"]["HTTPHeaders"].get("date"), reply.get("LastModified")
-    with suppress(TypeError, ValueError):
-        return max(0.0, (parsedate_to_datetime(date) - modified).total_seconds())
-    return None
+    try:
+        return max(0.0, float((parsedate_to_datetime(date) - modified).total_seconds()))
+    except (TypeError, ValueError):
+        return None
 
 
 def is_proved(body: bytes, reply: Any) -> bool:
