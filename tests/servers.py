@@ -12,17 +12,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, Literal
 
 from cloning.settings import Settings
 
 START_TIMEOUT_S = 60.0
+DRIP_S = 0.02
 ACCESS_KEY = "loopback-key-id"
 SECRET_KEY = "loopback-secret-key"
 _OF_ONE_HOP = ("connection", "transfer-encoding", "expect")
@@ -119,11 +120,16 @@ class Fault:
     """
     What a client gets instead of the true reply: another status, another length, or the first `keep` bytes of the body.
 
-    Or nothing at all: with `cut` the connection is reset, "before" the server hears of the request or "after" it was done.
+    Or nothing at all: with `cut` the connection is reset, "before" the server hears of the request or "after" it was done. Or, by
+    `drip`, a head or a body that comes byte by byte and never ends. With a status, `content` (by default S3's XML for `code`) and
+    `headers` are the reply.
     """
 
     status: int = 0
     code: str = ""
+    content: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    drip: Literal["", "head", "body"] = ""
     length: int | None = None
     keep: int = 0
     cut: Literal["", "before", "after"] = ""
@@ -140,6 +146,8 @@ class Faults:
     hidden: tuple[str, ...] = ()  # headers that the client never hears
     seen: list[Request] = field(default_factory=list)
     sent: list[tuple[Request, int]] = field(default_factory=list)  # and how many bytes of a body the client got
+    closing: Event = field(default_factory=Event)  # the test is over: nothing drips on
+    left: Event = field(default_factory=Event)  # a client hung up on a reply that dripped
 
     def cut_once(self, keep: int, *, part: str = "", length: int | None = None) -> None:
         """The first reply to a GET (of the range that starts with `part`) ends after `keep` bytes, and may say so in its length."""
@@ -171,6 +179,7 @@ def spoiling(server: Server) -> Iterator[tuple[Server, Faults]]:
     try:
         yield Server(faults.endpoint_url, server.access_key, server.secret_key), faults
     finally:
+        faults.closing.set()
         listener.shutdown()
         listener.server_close()
         thread.join()
@@ -198,6 +207,9 @@ def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
             if fault and fault.cut:
                 self._cut(request, body, fault)
                 return
+            if fault and fault.drip:
+                self._drip(fault)
+                return
             status, headers, content = _refusal(fault) if fault and fault.status else self._ask(request, body)
             if fault and fault.length is not None:
                 headers["Content-Length"] = str(fault.length)
@@ -221,6 +233,17 @@ def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST, not FIN
             self.rfile.close()
             self.connection.close()
+
+        def _drip(self, fault: Fault) -> None:
+            self.close_connection = True
+            head = b"HTTP/1.1 200 OK\r\nETag: \"0\"\r\nContent-Type: text/plain\r\n"
+            end = b"X-Filler: " if fault.drip == "head" else b"Content-Length: 1000000\r\n\r\n"
+            with suppress(OSError):
+                self.connection.sendall(head + end)
+                while not faults.closing.wait(DRIP_S):
+                    self.connection.sendall(b"x")
+            if not faults.closing.is_set():
+                faults.left.set()
 
         def _ask(self, request: Request, body: bytes) -> Reply:
             passed = {
@@ -246,5 +269,6 @@ def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
 
 
 def _refusal(fault: Fault) -> Reply:
-    content = f"<Error><Code>{fault.code}</Code><Message>injected</Message></Error>".encode()
-    return fault.status, {"Content-Length": str(len(content))}, content
+    told = f"<Error><Code>{fault.code}</Code><Message>injected</Message></Error>".encode()
+    content = told if fault.content is None else fault.content
+    return fault.status, {"Content-Length": str(len(content)), **dict(fault.headers)}, content
