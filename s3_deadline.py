@@ -25,6 +25,7 @@ _SLOW_CALL_S = {
     "CompleteMultipartUpload": 600.0
 }  # the store joins gigabytes, and keeps the connection alive with spaces
 _SHORTEST_TRY_S = 1.0
+_FOUND, _SEE_OTHER = 302, 303
 _STEP = 256 * 1024
 Monotonic = Callable[[], float]
 
@@ -115,6 +116,14 @@ class _Deadline:
         if self.sock is not None:
             self.sock.restart()
         return super().request(*arguments, **options)  # type: ignore[misc]
+
+    def getresponse(self) -> Any:
+        reply = super().getresponse()  # type: ignore[misc]
+        if (
+            reply.status == _SEE_OTHER
+        ):  # urllib3 prepares to follow it, though told not to, and stumbles over botocore's headers
+            reply.status = _FOUND
+        return reply
 
 
 class _Connection(_Deadline, AWSHTTPConnection):  # type: ignore[misc]

@@ -204,15 +204,11 @@ def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
             request = Request(self.command, self.path, dict(self.headers))
             faults.seen.append(request)
             fault = faults.choose(request)
-            if fault and fault.cut:
-                self._cut(request, body, fault)
-                return
-            if fault and fault.drip:
-                self._drip(fault)
+            if fault and (fault.cut or fault.drip):
+                self._break(request, body, fault)
                 return
             status, headers, content = _refusal(fault) if fault and fault.status else self._ask(request, body)
-            if fault and fault.length is not None:
-                headers["Content-Length"] = str(fault.length)
+            headers |= {"Content-Length": str(fault.length)} if fault and fault.length is not None else {}
             self.send_response_only(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -226,24 +222,16 @@ def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
 
         do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _answer  # noqa: N815 - the names that http.server calls
 
-        def _cut(self, request: Request, body: bytes, fault: Fault) -> None:
+        def _break(self, request: Request, body: bytes, fault: Fault) -> None:
+            self.close_connection = True
+            if fault.drip:
+                _drip(self.connection, fault, faults)
+                return
             if fault.cut == "after":
                 self._ask(request, body)
-            self.close_connection = True
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST, not FIN
             self.rfile.close()
             self.connection.close()
-
-        def _drip(self, fault: Fault) -> None:
-            self.close_connection = True
-            head = b"HTTP/1.1 200 OK\r\nETag: \"0\"\r\nContent-Type: text/plain\r\n"
-            end = b"X-Filler: " if fault.drip == "head" else b"Content-Length: 1000000\r\n\r\n"
-            with suppress(OSError):
-                self.connection.sendall(head + end)
-                while not faults.closing.wait(DRIP_S):
-                    self.connection.sendall(b"x")
-            if not faults.closing.is_set():
-                faults.left.set()
 
         def _ask(self, request: Request, body: bytes) -> Reply:
             passed = {
@@ -266,6 +254,18 @@ def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
             """Nothing to stderr."""
 
     return Spoiler
+
+
+def _drip(connection: socket.socket, fault: Fault, faults: Faults) -> None:
+    """A byte now and then, until the client hangs up or the test is over."""
+    head = b'HTTP/1.1 200 OK\r\nETag: "0"\r\nContent-Type: text/plain\r\n'
+    end = b"X-Filler: " if fault.drip == "head" else b"Content-Length: 1000000\r\n\r\n"
+    with suppress(OSError):
+        connection.sendall(head + end)
+        while not faults.closing.wait(DRIP_S):
+            connection.sendall(b"x")
+    if not faults.closing.is_set():
+        faults.left.set()
 
 
 def _refusal(fault: Fault) -> Reply:
