@@ -103,7 +103,7 @@ class _Reader(RawIOBase):
         super().close()
 
 
-class _Deadline:
+class Deadline:
     """Mixed into a connection of botocore's: its socket is a `DeadlineSocket`."""
 
     sock: Any
@@ -126,11 +126,11 @@ class _Deadline:
         return reply
 
 
-class _Connection(_Deadline, AWSHTTPConnection):  # type: ignore[misc]
+class _Connection(Deadline, AWSHTTPConnection):  # type: ignore[misc]
     """HTTP with one deadline for a reply."""
 
 
-class _SecureConnection(_Deadline, AWSHTTPSConnection):  # type: ignore[misc]
+class _SecureConnection(Deadline, AWSHTTPSConnection):  # type: ignore[misc]
     """HTTPS with one deadline for a reply."""
 
 

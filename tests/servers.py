@@ -142,6 +142,7 @@ class Faults:
     endpoint_url: str
     choose: Callable[[Request], Fault | None] = lambda _: None
     witness: Callable[[Request, bytes, int], None] = lambda *_: None  # told body and status of what the server answered
+    rewrite: Callable[[str], str] = lambda path: path  # what the server hears of path and query
     deaf_to: tuple[str, ...] = ()  # headers that the server never hears
     hidden: tuple[str, ...] = ()  # headers that the client never hears
     seen: list[Request] = field(default_factory=list)
@@ -240,7 +241,7 @@ def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
                 if name.lower() not in (*_OF_ONE_HOP, *faults.deaf_to)
             }
             with closing(HTTPConnection(server.endpoint_url.removeprefix("http://"))) as upstream:
-                upstream.request(self.command, self.path, body or None, passed)
+                upstream.request(self.command, faults.rewrite(self.path), body or None, passed)
                 reply = upstream.getresponse()
                 headers = {
                     name: value

@@ -12,7 +12,20 @@ MODULES = sorted([*ROOT.glob("*.py"), *(path for package in PACKAGES for path in
 EVERYTHING = sorted(
     [*MODULES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py"), *(ROOT / "docs").rglob("*.py")]
 )
-OURS = {"assembly", "handler", "s3_utils", "s3_connection", "s3_deadline", "s3_errors", "s3_listing", "s3_replies", "stopping", "url_fetch", "fitness", *PACKAGES}
+OURS = {
+    "assembly",
+    "handler",
+    "s3_utils",
+    "s3_connection",
+    "s3_deadline",
+    "s3_errors",
+    "s3_listing",
+    "s3_replies",
+    "stopping",
+    "url_fetch",
+    "fitness",
+    *PACKAGES,
+}
 # Who may import what of ours. handler.py may import everything; nobody imports it.
 ALLOWED = {
     "cloning": {"cloning"},
@@ -40,7 +53,7 @@ LAYERS = [
 HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
 FOREIGN = {
     "boto3": {"s3_utils", "s3_connection"},
-    "botocore": {"s3_connection", "s3_deadline", "s3_errors"},
+    "botocore": {"s3_utils", "s3_connection", "s3_deadline", "s3_errors"},
     "s3transfer": {"s3_utils"},
     "runpod": {"handler", "stopping", "url_fetch", "local"},
 }
