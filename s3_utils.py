@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloning import transfer
-from cloning.errors import ServiceError, StorageMisconfigured
+from cloning.errors import ServiceError, StorageMisconfigured, StorageUnavailable
 from cloning.object_keys import check_key, content_type, is_key
 from cloning.partial import Arrival, PartWriter, resumable
 from cloning.ports import DigestMismatch, NoSuchObject, ObjectInfo, Progress, StoredObject, UrlLife
@@ -86,8 +86,9 @@ class S3Store:
         try:
             with translating("head", key):
                 reply = self._client.head_object(**target)
-        except NoSuchObject:
-            self.check()  # the reply to a HEAD has no body to say that it is the bucket which is missing
+        except (NoSuchObject, StorageUnavailable) as error:
+            if isinstance(error, NoSuchObject) or error.details.get("s3_code") == "400":
+                self.check()  # the reply to a HEAD has no body to say that the bucket is missing, or the token expired
             raise
         return ObjectInfo(key, reply["ContentLength"], etag_of(reply), reply["LastModified"])
 

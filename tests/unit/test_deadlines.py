@@ -55,7 +55,7 @@ def test_what_drips_ends_soon_after_its_timeout(bytes_each: int, seconds_each: f
     reader = waited(peer).makefile("rb", buffering=0)
 
     with pytest.raises(TimeoutError):
-        io.BufferedReader(reader).read()  # type: ignore[type-var]
+        io.BufferedReader(reader).read()
 
     moved = bytes_each * (peer.now // seconds_each)
     assert peer.now <= 60 + moved / LEAST_BYTES_PER_S + 0.001
