@@ -31,7 +31,7 @@ RUN useradd --create-home --uid 1000 worker \
     && install --directory --owner worker --group worker /data /models
 
 WORKDIR /app
-COPY handler.py assembly.py s3_utils.py s3_errors.py stopping.py url_fetch.py fitness.py audio_decoder.py audio_decoder_process.py audio_decoder_child.py test_input.json LICENSE ./
+COPY handler.py assembly.py s3_utils.py s3_connection.py s3_deadline.py s3_errors.py s3_listing.py s3_replies.py stopping.py url_fetch.py fitness.py audio_decoder.py audio_decoder_process.py audio_decoder_child.py test_input.json LICENSE ./
 COPY cloning/ cloning/
 COPY engines/ engines/
 COPY model_cache/ model_cache/

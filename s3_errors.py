@@ -4,20 +4,30 @@ What a failure of the bucket means: S3's codes and botocore's exceptions as our 
 Messages name the setting to look at, never a key, a bucket or a host.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import urllib3.exceptions
 from botocore import exceptions as aws
+from botocore.parsers import ResponseParserError
 
 from cloning.errors import ServiceError, StorageMisconfigured, StorageUnavailable
 from cloning.ports import AlreadyExists, Changed, NoSuchObject
+from s3_replies import FOREIGN_REPLY
 
 ABSENT = ("NoSuchKey", "404")
 RACED = ("PreconditionFailed", "412", "ConditionalRequestConflict", "OtherVersion")
-# By number where the reply to a HEAD has no body.
-_ELSEWHERE = ("PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "301", "307", "400")
+# By number where the reply has no body that says more, as the reply to a HEAD.
+REFUSED = ("AccessDenied", "403", "Forbidden")
+_NEEDED = {
+    "list": "s3:ListBucket",
+    "check": "s3:ListBucket",
+    "get": "s3:GetObject (and s3:ListBucket: without it a missing object looks like a forbidden one)",
+    "head": "s3:GetObject (and s3:ListBucket: without it a missing object looks like a forbidden one)",
+    "download": "s3:GetObject",
+    "delete": "s3:DeleteObject",
+}
 
 
 class BrokenBody(Exception):
@@ -41,8 +51,29 @@ class Trouble(NamedTuple):
 TROUBLES = (
     Trouble(
         StorageUnavailable,
-        "the bucket does not answer as it should: try again, and if it lasts check AWS_ENDPOINT_URL",
+        "the store asks for fewer requests: try again later",
+        ("SlowDown", "ServiceUnavailable", "503", "429", "TooManyRequests", "Throttling", "ThrottlingException", "RequestThrottled",
+         "RequestLimitExceeded", "BandwidthLimitExceeded", "RateLimitExceeded"),
         (),
+    ),
+    Trouble(
+        StorageUnavailable,
+        "the bucket took too long to answer: try again, and if it lasts check AWS_ENDPOINT_URL",
+        (),
+        (aws.ReadTimeoutError, aws.ConnectTimeoutError, urllib3.exceptions.ReadTimeoutError),
+    ),
+    Trouble(
+        StorageUnavailable,
+        "something between this worker and the bucket answers in its place (a proxy, a login page, a web server): try again, and if"
+        " it lasts check AWS_ENDPOINT_URL and the network",
+        (FOREIGN_REPLY,),
+        (ResponseParserError,),
+    ),
+    Trouble(
+        StorageUnavailable,
+        "the bucket does not answer as it should: try again, and if it lasts check AWS_ENDPOINT_URL",
+        ("InternalError", "500", "502", "504", "OperationAborted", "409", "RequestTimeout", "408", "IncompleteBody", "BadDigest",
+         "InvalidDigest", "XAmzContentSHA256Mismatch", "NoSuchUpload", "InvalidPart"),
         (BrokenBody, OtherVersion, urllib3.exceptions.HTTPError, aws.HTTPClientError, aws.ConnectionError, aws.IncompleteReadError,
          aws.PaginationError, aws.ChecksumError, aws.FlexibleChecksumError, aws.ClientError),
     ),
@@ -54,10 +85,46 @@ TROUBLES = (
     ),
     Trouble(
         StorageMisconfigured,
-        "the store refuses us: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and that they may list,"
-        " read, write and delete in the bucket",
-        ("AccessDenied", "403", "401", "Forbidden", "Unauthorized", "SignatureDoesNotMatch", "InvalidAccessKeyId",
-         "ExpiredToken", "InvalidToken", "TokenRefreshRequired", "AllAccessDisabled", "AccountProblem", "NotSignedUp"),
+        "the store refuses this {operation}: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and that their policy and the bucket's"
+        " allow {needed}",
+        (*REFUSED, "AllAccessDisabled", "AccountProblem", "NotSignedUp", "InvalidSecurity", "MethodNotAllowed", "405"),
+        (),
+    ),
+    Trouble(
+        StorageMisconfigured,
+        "the store does not know our keys: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
+        ("401", "Unauthorized", "SignatureDoesNotMatch", "InvalidAccessKeyId"),
+        (),
+    ),
+    Trouble(
+        StorageMisconfigured,
+        "the session token has expired or is not valid: set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN anew",
+        ("ExpiredToken", "InvalidToken", "TokenRefreshRequired"),
+        (),
+    ),
+    Trouble(
+        StorageMisconfigured,
+        "the clocks of this machine and of the store differ by too much: set this machine's, or let another worker try",
+        ("RequestTimeTooSkewed", "RequestExpired"),
+        (),
+    ),
+    Trouble(
+        StorageMisconfigured,
+        "the store is full, or its quota is used up: make room (`expire` does), or raise the quota",
+        ("QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "InsufficientStorage", "507", "StorageCapExceeded"),
+        (),
+    ),
+    Trouble(
+        StorageMisconfigured,
+        "the object is archived and can't be read: restore it, and keep this bucket's objects out of archive classes",
+        ("InvalidObjectState",),
+        (),
+    ),
+    Trouble(
+        StorageMisconfigured,
+        "the bucket's encryption key can't be used: check the key, and that our credentials may use it",
+        ("KMS.DisabledException", "KMS.InvalidStateException", "KMS.KMSInvalidStateException", "KMS.NotFoundException",
+         "KMS.NotFound", "KMS.AccessDeniedException", "KMS.InvalidKeyUsageException"),
         (),
     ),
     Trouble(
@@ -70,15 +137,14 @@ TROUBLES = (
     ),
     Trouble(
         StorageMisconfigured,
-        "the request does not suit the store: check S3_BUCKET, S3_PREFIX, AWS_REGION, AWS_ENDPOINT_URL and this machine's clock",
-        ("AuthorizationHeaderMalformed", "PermanentRedirect", "301", "NotImplemented", "RequestTimeTooSkewed"),
+        "the request does not suit the store: check S3_BUCKET, S3_PREFIX, AWS_REGION and AWS_ENDPOINT_URL",
+        ("AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "PermanentRedirect", "301",
+         "IllegalLocationConstraintException", "NotImplemented", "501", "InvalidRequest", "InvalidArgument", "InvalidURI",
+         "KeyTooLongError", "EntityTooLarge", "EntityTooSmall", "InvalidBucketState", "MissingContentLength", "411", "413", "414",
+         "InvalidEncryptionAlgorithmError", "UserKeyMustBeSpecified"),
         (aws.BotoCoreError, aws.UndefinedModelAttributeError),
     ),
 )  # fmt: skip
-BUCKET_IN_ENDPOINT = (
-    "the store takes the bucket for an object of another bucket: AWS_ENDPOINT_URL seems to hold a bucket's name; set it to the store's own"
-    " address, such as https://s3.example.com, and the name in S3_BUCKET alone"
-)
 BUCKET_IN_ENDPOINT = (
     "the store takes the bucket for an object of another bucket: AWS_ENDPOINT_URL seems to hold a bucket's name; set it to the store's own"
     " address, such as https://s3.example.com, and the name in S3_BUCKET alone"
@@ -95,7 +161,7 @@ def code_of(error: Exception) -> str:
     return str(error.response["Error"]["Code"]) if isinstance(error, aws.ClientError) else type(error).__name__
 
 
-def translation(operation: str, key: str, error: Exception) -> Exception:  # noqa: PLR0911 - one line for each kind
+def translation(operation: str, key: str, error: Exception) -> Exception:
     """What a foreign exception means to a caller. A code that nobody knows is StorageUnavailable, the code kept."""
     code = code_of(error)
     if operation == "create" and code in RACED:
@@ -106,13 +172,12 @@ def translation(operation: str, key: str, error: Exception) -> Exception:  # noq
         return NoSuchObject(key)
     if operation in ("create", "replace") and code == "NotImplemented":
         return StorageMisconfigured(NO_CONDITIONS, s3_code=code, operation=operation)
-    if operation in ("list", "check") and code == "NoSuchKey":
-        return StorageMisconfigured(BUCKET_IN_ENDPOINT, s3_code=code, operation=operation)
-    if operation in ("list", "check") and code == "NoSuchKey":
+    if operation in ("list", "check", "create", "put") and code == "NoSuchKey":
         return StorageMisconfigured(BUCKET_IN_ENDPOINT, s3_code=code, operation=operation)
     by_code = [row for row in TROUBLES if code in row.codes]
     row = (by_code or [row for row in TROUBLES if isinstance(error, row.exceptions)])[0]
-    return row.error(row.message, s3_code=code, operation=operation)
+    message = row.message.format(operation=operation, needed=_NEEDED.get(operation, "s3:PutObject"))
+    return row.error(message, s3_code=code, operation=operation)
 
 
 @contextmanager
@@ -122,25 +187,3 @@ def translating(operation: str, key: str = "") -> Iterator[None]:
         yield
     except FOREIGN as error:
         raise translation(operation, key, error) from error
-
-
-def refusing_elsewhere(region: str) -> Callable[..., None]:
-    """
-    A handler of botocore's `needs-retry`: StorageMisconfigured where the store says that the bucket lies in another region.
-
-    botocore itself would sign again for that region and go on. But a presigned URL, which nobody can send back to us, would still
-    be signed for ours, and AWS refuses it.
-    """
-
-    def refuse(response: tuple[Any, Any] | None, **_: object) -> None:
-        if response is None or response[1].get("Error", {}).get("Code") not in _ELSEWHERE:
-            return
-        where = response[0].headers.get("x-amz-bucket-region")
-        if where and where != region:
-            raise StorageMisconfigured(
-                f"the bucket lies in region {where!r} and AWS_REGION is {region!r}: set AWS_REGION={where}",
-                region=where,
-                configured=region,
-            )
-
-    return refuse

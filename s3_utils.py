@@ -1,5 +1,5 @@
 """
-The bucket: the only module that imports boto3, and only when a client is built.
+The bucket. boto3 is imported when a client is built (`s3_connection`), or a file is sent.
 
 `S3Store` is the `ObjectStore` of the worker. The four functions at the end are those that older deployments import; they are
 configured by the environment (`cloning.settings`), need `S3_BUCKET`, log one event when they fail and never raise.
@@ -9,60 +9,31 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloning import transfer
-from cloning.errors import ServiceError, StorageMisconfigured
+from cloning.errors import ServiceError, StorageMisconfigured, StorageUnavailable
 from cloning.object_keys import check_key, content_type, is_key
 from cloning.partial import Arrival, PartWriter, resumable
-from cloning.ports import DigestMismatch, NoSuchObject, ObjectInfo, Progress, StoredObject
+from cloning.ports import DigestMismatch, NoSuchObject, ObjectInfo, Progress, StoredObject, UrlLife
 from cloning.settings import Settings
-from s3_errors import FOREIGN, RACED, BrokenBody, OtherVersion, code_of, refusing_elsewhere, translating
+from s3_connection import credentials_end, s3_client
+from s3_errors import FOREIGN, RACED, REFUSED, BrokenBody, OtherVersion, code_of, translating
+from s3_listing import Lister
+from s3_replies import age_s, etag_of, is_proved
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from mypy_boto3_s3.client import S3Client
 
+__all__ = ["S3Store", "download_from_s3", "s3_client", "sync_models_from_s3", "upload_models_to_s3", "upload_to_s3"]
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 MIB = 1 << 20
 _PAUSES_S = (0.1, 0.4, 1.6)
-
-
-def s3_client(settings: Settings, *, attempts: int = 5) -> "S3Client":
-    """A boto3 client; `attempts` counts the first one. Credentials that are not set are boto3's to find, outside the environment."""
-    import boto3
-    from botocore.config import Config
-    from botocore.session import get_session
-
-    # Stores that are not AWS reject or mangle the newer checksums, and have no host name per bucket.
-    custom = settings.aws_endpoint_url is not None
-    checksums: Any = "when_required" if custom else "when_supported"
-    config = Config(
-        signature_version="s3v4",
-        s3={"addressing_style": "path" if custom else "auto"},
-        request_checksum_calculation=checksums,
-        response_checksum_validation=checksums,
-        retries={"mode": "standard", "total_max_attempts": attempts},
-        connect_timeout=10,
-        read_timeout=60,
-        max_pool_connections=32,
-    )
-    with translating("connect"):
-        core: Any = get_session()
-        core.set_config_variable("ignore_configured_endpoint_urls", value=True)
-        core.get_component("credential_provider").remove("env")  # Settings has read it: what is blank there is unset
-        url = settings.aws_endpoint_url or core.get_scoped_config().get("endpoint_url")
-        session: Any = boto3.Session(botocore_session=core, region_name=settings.aws_region, **settings.credentials())
-        try:
-            client: S3Client = session.client("s3", endpoint_url=url, config=config)
-        except ValueError as error:
-            raise StorageMisconfigured("AWS_ENDPOINT_URL is not a URL such as https://s3.example.com") from error
-    client.meta.events.register_first("needs-retry.s3", refusing_elsewhere(settings.aws_region))
-    return client
 
 
 class S3Store:
@@ -83,16 +54,23 @@ class S3Store:
         part_bytes: int = 64 * MIB,
         threads: int = 16,
         sleep: Callable[[float], None] = time.sleep,
+        token_until: datetime | None = None,
     ) -> None:
         self._bucket, self._client, self._prefix = bucket, client, f"{prefix}/" if prefix else ""
         self._part_bytes, self._threads, self._sleep = part_bytes, threads, sleep
+        self._token_until = token_until
+        self._lister = Lister(self._page)
+        self._has_written = False
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "S3Store":
         """The bucket that the settings name. Raises StorageMisconfigured if they name none, or make no sense."""
         if not settings.s3_bucket:
             raise StorageMisconfigured("no bucket is configured; set S3_BUCKET")
-        return cls(settings.s3_bucket, s3_client(settings), prefix=settings.s3_prefix)
+        client = s3_client(settings)
+        return cls(
+            settings.s3_bucket, client, prefix=settings.s3_prefix, token_until=settings.aws_credential_expiration
+        )
 
     @property
     def identity(self) -> str:
@@ -108,10 +86,11 @@ class S3Store:
         try:
             with translating("head", key):
                 reply = self._client.head_object(**target)
-        except NoSuchObject:
-            self.check()  # the reply to a HEAD has no body to say that it is the bucket which is missing
+        except (NoSuchObject, StorageUnavailable) as error:
+            if isinstance(error, NoSuchObject) or error.details.get("s3_code") == "400":
+                self.check()  # the reply to a HEAD has no body to say that the bucket is missing, or the token expired
             raise
-        return ObjectInfo(key, reply["ContentLength"], _etag(reply), reply["LastModified"])
+        return ObjectInfo(key, reply["ContentLength"], etag_of(reply), reply["LastModified"])
 
     def create(self, key: str, body: bytes, *, content_type: str) -> str:
         return self._write("create", key, body, content_type, IfNoneMatch="*")
@@ -128,14 +107,11 @@ class S3Store:
             self._client.delete_object(**target)
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
-        start: Any = {"StartAfter": self._prefix + after} if after else {}
-        pages = self._client.get_paginator("list_objects_v2")
         with translating("list"):
-            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix, **start):
-                for entry in page.get("Contents", []):
-                    key = entry["Key"].removeprefix(self._prefix)
-                    if is_key(key):
-                        yield ObjectInfo(key, entry["Size"], _etag(entry), entry["LastModified"])
+            for entry in self._lister.entries(self._prefix + prefix, self._prefix + after if after else ""):
+                key = entry["Key"].removeprefix(self._prefix)
+                if is_key(key):
+                    yield ObjectInfo(key, entry["Size"], etag_of(entry), entry["LastModified"])
 
     def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> str:
         """As the port says; a large object in several parts at a time, and after a failure only the parts that lack."""
@@ -164,12 +140,25 @@ class S3Store:
             reply = self._client.head_object(**target)  # some stores confirm what they lost or keep the framing in it
         if reply["ContentLength"] != size:
             raise DigestMismatch(f"{key}: the store holds {reply['ContentLength']} bytes of {size}")
-        return _etag(reply)
+        return etag_of(reply)
 
     def url(self, key: str, *, expires_s: int) -> str:
         target: Any = self._target(key)
+        life = self.url_life(expires_s)
         with translating("url", key):
-            return self._client.generate_presigned_url("get_object", Params=target, ExpiresIn=expires_s)
+            return self._client.generate_presigned_url("get_object", Params=target, ExpiresIn=life.seconds)
+
+    def url_life(self, expires_s: int) -> UrlLife:
+        with translating("url"):
+            until, is_known = credentials_end(self._client, self._token_until)
+        if until is None:
+            return UrlLife(expires_s, is_certain=is_known)
+        left_s = int((until - datetime.now(UTC)).total_seconds())
+        if left_s <= 0:
+            raise StorageMisconfigured(
+                "the session token for the bucket has expired: set AWS_SESSION_TOKEN and its keys anew"
+            )
+        return UrlLife(min(expires_s, left_s), is_certain=True)
 
     def check(self) -> None:
         with translating("check"):
@@ -181,8 +170,12 @@ class S3Store:
 
     def _write(self, operation: str, key: str, body: bytes, content_type: str, **condition: str) -> str:
         request: Any = {**self._target(key), "Body": body, "ContentType": content_type, **condition}
+        # Some stores refuse now and then what they allow. A store that has never let us write has no such credit.
+        passing = REFUSED if self._has_written else ()
         with translating(operation, key):
-            return _etag(self._again(lambda: self._client.put_object(**request), "ConditionalRequestConflict"))
+            reply = self._again(lambda: self._client.put_object(**request), "ConditionalRequestConflict", *passing)
+        self._has_written = True
+        return etag_of(reply)
 
     def _again(self, attempt: Callable[[], T], *codes: str) -> T:
         """The attempt's result; failures of these codes are met with a pause and another attempt, three times."""
@@ -195,18 +188,28 @@ class S3Store:
                 self._sleep(pause_s)
         return attempt()
 
+    def _page(self, prefix: str, **place: Any) -> dict[str, Any]:
+        try:
+            page: Any = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **place)
+        except ValueError as error:  # botocore's, for a time or number that it can't read
+            raise BrokenBody from error
+        if any(not {"Key", "Size", "LastModified"} <= entry.keys() for entry in page.get("Contents", [])):
+            raise BrokenBody
+        return dict(page)
+
     def _read(self, target: dict[str, Any]) -> StoredObject:
         reply = self._client.get_object(**target)
         chunks: list[bytes] = []
-        with closing(reply["Body"]) as body:
-            _pour(body, reply["ContentLength"], chunks.append)
-        return StoredObject(b"".join(chunks), _etag(reply), _age_s(reply))
+        with closing(reply["Body"]) as stream:
+            _pour(stream, reply["ContentLength"], chunks.append)
+        body = b"".join(chunks)
+        return StoredObject(body, etag_of(reply), age_s(reply), is_proved=is_proved(body, reply))
 
     def _receive(self, target: dict[str, Any], arrival: Arrival, progress: Progress | None) -> str:
         """Fill the file, a large one by several parts at a time, all of one version; returns the sha256."""
         # The first part comes with the reply that tells the size, unless parts are there already.
         reply: Any = self._client.head_object(**target) if arrival.is_begun else self._client.get_object(**target)
-        size, version = reply["ContentLength"], _etag(reply)
+        size, version = reply["ContentLength"], etag_of(reply)
         opened = {0: reply["Body"]} if "Body" in reply else {}
 
         def fetch(start: int, length: int, part: PartWriter) -> None:
@@ -219,7 +222,7 @@ class S3Store:
             return arrival.fill(
                 version,
                 size,
-                lambda *part: self._again(lambda: fetch(*part), "BrokenBody"),
+                lambda *part: self._again(lambda: fetch(*part), "BrokenBody", "ReadTimeoutError"),
                 part_bytes=part_bytes,
                 threads=self._threads,
                 progress=progress,
@@ -252,23 +255,15 @@ class _NoRanges(Exception):
     """The store sends the whole object, whichever part it is asked for."""
 
 
-def _etag(reply: Any) -> str:
-    return str(reply.get("ETag", "")).removeprefix("W/").strip('"')
-
-
-def _age_s(reply: Any) -> float | None:
-    """Seconds between writing and this reply, both by the store's clock."""
-    date, modified = reply["ResponseMetadata"]["HTTPHeaders"].get("date"), reply.get("LastModified")
-    return max(0.0, (parsedate_to_datetime(date) - modified).total_seconds()) if date and modified else None
-
-
 def _pour(body: "StreamingBody", length: int, write: Callable[[bytes], object]) -> None:
-    """Exactly `length` bytes from a reply, or BrokenBody."""
+    """Exactly `length` bytes from a reply, or BrokenBody; a reply that took too long stays what it is."""
     try:
         while length and (chunk := body.read(min(length, MIB))):
             write(chunk)
             length -= len(chunk)
     except FOREIGN as error:
+        if code_of(error) == "ReadTimeoutError":
+            raise
         raise BrokenBody from error
     if length:
         raise BrokenBody

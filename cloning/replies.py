@@ -14,6 +14,10 @@ from cloning.service import Service
 from cloning.voice import Listed, Voice
 
 Reply = dict[str, Any]
+_UNKNOWN_END = (
+    "the URL ends before expires_at if the session token that signed it does, and the worker does not know when that is: "
+    "AWS_CREDENTIAL_EXPIRATION tells it"
+)
 # What a reply holds besides inline audio is far below this.
 _ROOM_BYTES = 50_000
 # A record's result goes into the reply as it is, but for what the reply itself says.
@@ -95,8 +99,11 @@ def result_reply(service: Service, job: Job, delivery: Delivery) -> Reply:
     audio = {name: value for name, value in made.items() if name not in _AUDIO_NOT_FROM_A_RECORD}
     reply: Reply = {"job_id": job.job_id, "status": job.status.value, "audio_url": None, **told, "audio": audio}
     if delivery in ("url", "both"):
-        reply["audio_url"] = service.store.url(audio["key"], expires_s=service.settings.url_expires_s)
-        audio["expires_at"] = when(service.clock.now() + timedelta(seconds=service.settings.url_expires_s))
+        life = service.store.url_life(service.settings.url_expires_s)
+        reply["audio_url"] = service.store.url(audio["key"], expires_s=life.seconds)
+        audio["expires_at"] = when(service.clock.now() + timedelta(seconds=life.seconds))
+        if not life.is_certain:
+            audio["expires_note"] = _UNKNOWN_END
     if delivery in ("inline", "both"):
         refuse_too_large(audio["bytes"], service.settings.max_reply_mb, job.job_id)
         audio["base64"] = encode_base64(_audio_of(service, job.job_id, audio))

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AliasChoices,
+    AwareDatetime,
     Field,
     ModelWrapValidatorHandler,
     ValidationInfo,
@@ -74,6 +75,11 @@ class Settings(BaseSettings):
     )
     aws_session_token: SessionToken | None = Field(
         None, examples=["IQoJb3JpZ2luX2VjEXAMPLE"], description="Session token of temporary credentials."
+    )
+    aws_credential_expiration: AwareDatetime | None = Field(
+        None,
+        examples=["2026-11-29T18:00:00Z"],
+        description="When `AWS_SESSION_TOKEN` expires, like `2026-11-29T18:00:00Z` (`aws configure export-credentials --format env` gives it): no `audio_url` is promised for longer. Unset: nobody knows, and the reply says so.",
     )
     aws_region: Region = Field(
         "us-east-1",

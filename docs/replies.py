@@ -72,7 +72,7 @@ _RESULT = {
     "audio.sample_rate": "Hz",
     "audio.bytes": "size of the file",
     "audio.sha256": "digest of the file",
-    "audio.expires_at": "until when `audio_url` works (a folder's `file://` URL never ends); absent for delivery `inline`",
+    "audio.expires_at": "until when `audio_url` works (a folder's `file://` URL never ends), at the most until the bucket's session token expires; absent for delivery `inline`. Where nobody told the worker when the token does (setting `AWS_CREDENTIAL_EXPIRATION`), `audio.expires_note` says so",
     **{f"manifest.{name}": f"as `{name}` of the reply" for name in _SPOKEN},
     "manifest.engine": "what spoke",
     "manifest.device": "on which device, with the GPU's name",

@@ -24,7 +24,16 @@ from cloning.bulk import copy, sha256_of
 from cloning.errors import Conflict, StorageMisconfigured, StorageUnavailable
 from cloning.locks import locked
 from cloning.object_keys import check_key, is_key
-from cloning.ports import AlreadyExists, Changed, DigestMismatch, NoSuchObject, ObjectInfo, Progress, StoredObject
+from cloning.ports import (
+    AlreadyExists,
+    Changed,
+    DigestMismatch,
+    NoSuchObject,
+    ObjectInfo,
+    Progress,
+    StoredObject,
+    UrlLife,
+)
 from cloning.transfer import arriving
 
 HIDDEN = ".store"
@@ -106,6 +115,9 @@ class FolderStore:
 
     def url(self, key: str, *, expires_s: int) -> str:
         return self._path(key).as_uri()
+
+    def url_life(self, expires_s: int) -> UrlLife:
+        return UrlLife(expires_s, is_certain=True)
 
     def check(self) -> None:
         with _translating("check"), self._staged(BytesIO(b"")):

@@ -14,7 +14,16 @@ from typing import Literal, TypeVar
 
 from cloning.errors import StorageUnavailable
 from cloning.object_keys import check_key
-from cloning.ports import AlreadyExists, Changed, DigestMismatch, NoSuchObject, ObjectInfo, Progress, StoredObject
+from cloning.ports import (
+    AlreadyExists,
+    Changed,
+    DigestMismatch,
+    NoSuchObject,
+    ObjectInfo,
+    Progress,
+    StoredObject,
+    UrlLife,
+)
 
 T = TypeVar("T")
 Trouble = Literal["none", "before", "after", "again", "slow", "overtaken"]
@@ -129,6 +138,9 @@ class MemoryStore:
 
     def url(self, key: str, *, expires_s: int) -> str:
         return f"memory:{check_key(key)}"
+
+    def url_life(self, expires_s: int) -> UrlLife:
+        return UrlLife(expires_s, is_certain=True)
 
     def check(self) -> None:
         self._call(lambda: None)

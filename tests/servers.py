@@ -12,17 +12,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, Literal
 
 from cloning.settings import Settings
 
 START_TIMEOUT_S = 60.0
+DRIP_S = 0.02
 ACCESS_KEY = "loopback-key-id"
 SECRET_KEY = "loopback-secret-key"
 _OF_ONE_HOP = ("connection", "transfer-encoding", "expect")
@@ -119,11 +120,16 @@ class Fault:
     """
     What a client gets instead of the true reply: another status, another length, or the first `keep` bytes of the body.
 
-    Or nothing at all: with `cut` the connection is reset, "before" the server hears of the request or "after" it was done.
+    Or nothing at all: with `cut` the connection is reset, "before" the server hears of the request or "after" it was done. Or, by
+    `drip`, a head or a body that comes byte by byte and never ends. With a status, `content` (by default S3's XML for `code`) and
+    `headers` are the reply.
     """
 
     status: int = 0
     code: str = ""
+    content: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    drip: Literal["", "head", "body"] = ""
     length: int | None = None
     keep: int = 0
     cut: Literal["", "before", "after"] = ""
@@ -136,10 +142,13 @@ class Faults:
     endpoint_url: str
     choose: Callable[[Request], Fault | None] = lambda _: None
     witness: Callable[[Request, bytes, int], None] = lambda *_: None  # told body and status of what the server answered
+    rewrite: Callable[[str], str] = lambda path: path  # what the server hears of path and query
     deaf_to: tuple[str, ...] = ()  # headers that the server never hears
     hidden: tuple[str, ...] = ()  # headers that the client never hears
     seen: list[Request] = field(default_factory=list)
     sent: list[tuple[Request, int]] = field(default_factory=list)  # and how many bytes of a body the client got
+    closing: Event = field(default_factory=Event)  # the test is over: nothing drips on
+    left: Event = field(default_factory=Event)  # a client hung up on a reply that dripped
 
     def cut_once(self, keep: int, *, part: str = "", length: int | None = None) -> None:
         """The first reply to a GET (of the range that starts with `part`) ends after `keep` bytes, and may say so in its length."""
@@ -171,6 +180,7 @@ def spoiling(server: Server) -> Iterator[tuple[Server, Faults]]:
     try:
         yield Server(faults.endpoint_url, server.access_key, server.secret_key), faults
     finally:
+        faults.closing.set()
         listener.shutdown()
         listener.server_close()
         thread.join()
@@ -195,12 +205,11 @@ def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
             request = Request(self.command, self.path, dict(self.headers))
             faults.seen.append(request)
             fault = faults.choose(request)
-            if fault and fault.cut:
-                self._cut(request, body, fault)
+            if fault and (fault.cut or fault.drip):
+                self._break(request, body, fault)
                 return
             status, headers, content = _refusal(fault) if fault and fault.status else self._ask(request, body)
-            if fault and fault.length is not None:
-                headers["Content-Length"] = str(fault.length)
+            headers |= {"Content-Length": str(fault.length)} if fault and fault.length is not None else {}
             self.send_response_only(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -214,10 +223,13 @@ def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
 
         do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _answer  # noqa: N815 - the names that http.server calls
 
-        def _cut(self, request: Request, body: bytes, fault: Fault) -> None:
+        def _break(self, request: Request, body: bytes, fault: Fault) -> None:
+            self.close_connection = True
+            if fault.drip:
+                _drip(self.connection, fault, faults)
+                return
             if fault.cut == "after":
                 self._ask(request, body)
-            self.close_connection = True
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST, not FIN
             self.rfile.close()
             self.connection.close()
@@ -229,7 +241,7 @@ def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
                 if name.lower() not in (*_OF_ONE_HOP, *faults.deaf_to)
             }
             with closing(HTTPConnection(server.endpoint_url.removeprefix("http://"))) as upstream:
-                upstream.request(self.command, self.path, body or None, passed)
+                upstream.request(self.command, faults.rewrite(self.path), body or None, passed)
                 reply = upstream.getresponse()
                 headers = {
                     name: value
@@ -245,6 +257,19 @@ def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
     return Spoiler
 
 
+def _drip(connection: socket.socket, fault: Fault, faults: Faults) -> None:
+    """A byte now and then, until the client hangs up or the test is over."""
+    head = b'HTTP/1.1 200 OK\r\nETag: "0"\r\nContent-Type: text/plain\r\n'
+    end = b"X-Filler: " if fault.drip == "head" else b"Content-Length: 1000000\r\n\r\n"
+    with suppress(OSError):
+        connection.sendall(head + end)
+        while not faults.closing.wait(DRIP_S):
+            connection.sendall(b"x")
+    if not faults.closing.is_set():
+        faults.left.set()
+
+
 def _refusal(fault: Fault) -> Reply:
-    content = f"<Error><Code>{fault.code}</Code><Message>injected</Message></Error>".encode()
-    return fault.status, {"Content-Length": str(len(content))}, content
+    told = f"<Error><Code>{fault.code}</Code><Message>injected</Message></Error>".encode()
+    content = told if fault.content is None else fault.content
+    return fault.status, {"Content-Length": str(len(content)), **dict(fault.headers)}, content

@@ -107,3 +107,91 @@ def test_a_store_without_conditional_writes_is_told(status: int) -> None:
     with pytest.raises(StorageMisconfigured, match="If-Match"):
         store.replace("k", b"", etag="x", content_type="text/plain")
     assert len(f"Unfit: {refused.value}") <= 256
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    ("endpoint", "location", "advice"),
+    [
+        (
+            "http://s3.example.com",
+            "https://s3.example.com/b",
+            "redirects to https://s3.example.com: set AWS_ENDPOINT_URL to that",
+        ),
+        ("http://s3.example.com", "https://s3.example.com:9443/b", "to https://s3.example.com:9443:"),
+        ("https://s3.example.com", "https://b.eu.example.com/?list-type=2", "redirects to https://eu.example.com:"),
+        (
+            "https://s3.example.com",
+            "https://user:secret@eu.example.com/?token=secret",
+            "redirects to https://eu.example.com:",
+        ),
+        ("http://minio:9000", "https://minio:9000/b", "begin with https://, and name that port"),
+        ("http://minio", "https://minio/b", "begin with https://$"),
+        ("https://s3.example.com", "https://10.0.0.7:9000/b", "redirects to another address"),
+        ("https://s3.example.com", "https://store.internal/b", "redirects to another address"),
+        ("https://s3.example.com", f"https://{'x' * 90}.com/b", "redirects to another address"),
+        ("https://s3.example.com", "/login", "web site"),
+        ("https://s3.example.com", "https://s3.example.com/b", "web site"),
+        ("https://s3.example.com", "", "web site"),
+        ("https://s3.example.com", "https://[bad", "web site"),
+    ],
+)
+def test_an_endpoint_that_redirects_is_told_with_what_to_set(
+    status: int, endpoint: str, location: str, advice: str
+) -> None:
+    """At the first reply, to reads and writes, without secrets or names of an inner network; the worker is refused at its start."""
+    headers = {"location": location} if location else {}
+    store, seen = answering(lambda _: (status, headers, b"<html>Moved</html>"), aws_endpoint_url=endpoint)
+
+    for call in (store.check, lambda: store.head("k"), lambda: store.create("k", b"", content_type="text/plain")):
+        with pytest.raises(StorageMisconfigured, match=advice) as told:
+            call()
+        assert not any(word in told.value.message for word in ("secret", "10.0.0.7", "internal"))
+    with pytest.raises(Unfit) as refused:
+        store_is_writable(store, Conditions(store, lambda: "id").probe)
+
+    assert len(seen) == 4
+    assert len(f"Unfit: {refused.value}") <= 256
+
+
+def test_aws_redirects_while_it_sets_up_a_new_bucket() -> None:
+    """That passes; a redirect to a region that it doesn't name is for somebody to mend."""
+    fresh, _ = answering(lambda _: (307, {"location": "https://b.s3.x.amazonaws.com/"}, failure("TemporaryRedirect")))
+    moved, _ = answering(lambda _: (301, {}, failure("PermanentRedirect")))
+
+    with pytest.raises(StorageUnavailable):
+        fresh.check()
+    with pytest.raises(StorageMisconfigured, match="AWS_REGION"):
+        moved.check()
+
+
+def test_a_region_that_stands_in_the_error_alone_is_told() -> None:
+    """As of stores that are not AWS, which send no header of it."""
+    body = b"<Error><Code>AuthorizationHeaderMalformed</Code><Message>m</Message><Region>eu-west-1</Region></Error>"
+    store, seen = answering(lambda _: (400, {}, body), aws_endpoint_url="https://s3.test")
+
+    with pytest.raises(StorageMisconfigured, match="AWS_REGION=eu-west-1"):
+        store.check()
+
+    assert len(seen) == 1
+
+
+def test_the_bucket_in_the_endpoint_is_told() -> None:
+    """Then the store looks for an object of the bucket's name: no missing object, and nothing that passes."""
+    store, _ = answering(lambda _: (404, {}, failure("NoSuchKey")), aws_endpoint_url="https://s3.test/b")
+
+    for call in (store.check, lambda: list(store.list()), lambda: store.put("k", b"", content_type="text/plain")):
+        with pytest.raises(StorageMisconfigured, match="AWS_ENDPOINT_URL"):
+            call()
+
+
+def test_a_time_that_is_none_is_no_bug() -> None:
+    """Of a reply's own date, and of a listing's entries."""
+    described = {"etag": '"0"', "last-modified": "Sun, 29 Nov 2026 00:00:00 GMT", "date": "yesterday"}
+    entry = b"<Contents><Key>k</Key><Size>many</Size><LastModified>yesterday</LastModified></Contents>"
+    odd = LISTED.replace(b"<KeyCount>", entry + b"<KeyCount>")
+    store, _ = answering(lambda request: (200, {}, odd) if "list-type" in request.url else (200, described, b"x"))
+
+    assert store.get("k").age_s is None
+    with pytest.raises(StorageUnavailable):
+        list(store.list())

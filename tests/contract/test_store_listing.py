@@ -1,6 +1,9 @@
 """A listing's order, prefix, place and pages, on a folder and on a real S3 server over HTTP."""
 
+import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +13,7 @@ from cloning.ports import ObjectStore
 from local.folder_store import FolderStore
 from s3_utils import S3Store
 from tests.contract.conftest import KINDS, NewBucket, keys_of
-from tests.servers import Server
+from tests.servers import Server, spoiling
 
 TEXT = "text/plain; charset=utf-8"
 
@@ -66,6 +69,42 @@ def test_keys_are_listed_in_the_order_of_their_bytes(any_store: ObjectStore) -> 
         any_store.put(key, b"", content_type=TEXT)
 
     assert keys_of(any_store) == sorted(keys, key=str.encode)
+
+
+def _ignored(path: str) -> str:
+    return re.sub(r"&?start-after=[^&]*", "", path)
+
+
+def _included(path: str) -> str:
+    """The place moved to just before the key."""
+
+    def earlier(found: re.Match[str]) -> str:
+        key = unquote(found[1])
+        return f"start-after={quote(key[:-1] + chr(ord(key[-1]) - 1), safe='')}"
+
+    return re.sub(r"start-after=([^&]*)", earlier, path)
+
+
+def _without_token(path: str) -> str:
+    return re.sub(r"&?continuation-token=[^&]*", "", path)
+
+
+@pytest.mark.parametrize("habit", [_ignored, _included, _without_token], ids=lambda habit: habit.__name__)
+@pytest.mark.parametrize("after", ["", "a/2", "a/25", "b"])
+def test_a_server_may_ignore_or_include_the_place_to_start_at(
+    server: Server, bucket: str, habit: Callable[[str], str], after: str
+) -> None:
+    """Over HTTP, in several pages: strictly after the place, each key once, and an end."""
+    keys = [f"{folder}/{number}" for folder in "abc" for number in range(4)]
+    with spoiling(server) as (proxy, faults):
+        store = S3Store.from_settings(proxy.settings(bucket))
+        for key in keys:
+            store.put(key, b"", content_type=TEXT)
+        faults.rewrite = lambda path: habit(path) + ("&max-keys=3" if "list-type=2" in path else "")
+
+        found = keys_of(store, after=after)
+
+    assert found == [key for key in keys if key > after]
 
 
 def trees() -> st.SearchStrategy[set[str]]:

@@ -20,7 +20,7 @@ import pytest
 from audio_decoder import ChildDecoder, DecodingLimits
 from cloning.clock import SystemClock
 from cloning.errors import Interrupted, InvalidAudio, ServiceError, Unavailable
-from tests.bombs import mkv_one_sample_blocks, mp4_constant_samples
+from tests.bombs import mp4_constant_samples
 from tests.conftest import ROOT
 from tests.unit.test_audio import tone, wav
 

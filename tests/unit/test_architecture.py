@@ -14,12 +14,17 @@ EVERYTHING = sorted(
     [*MODULES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py"), *(ROOT / "docs").rglob("*.py")]
 )
 CHILD = ("audio_decoder", "audio_decoder_process", "audio_decoder_child")
-OURS = {"assembly", "handler", "s3_utils", "s3_errors", "stopping", "url_fetch", "fitness", *CHILD, *PACKAGES}
+BUCKET = ("s3_utils", "s3_connection", "s3_deadline", "s3_errors", "s3_listing", "s3_replies")
+OURS = {"assembly", "handler", "stopping", "url_fetch", "fitness", *BUCKET, *CHILD, *PACKAGES}
 # Who may import what of ours. handler.py may import everything; nobody imports it.
 ALLOWED = {
     "cloning": {"cloning"},
-    "s3_utils": {"s3_errors", "cloning"},
-    "s3_errors": {"cloning"},
+    "s3_utils": {"s3_connection", "s3_errors", "s3_listing", "s3_replies", "cloning"},
+    "s3_connection": {"s3_deadline", "s3_errors", "s3_replies", "cloning"},
+    "s3_deadline": set(),
+    "s3_errors": {"s3_replies", "cloning"},
+    "s3_listing": {"cloning"},
+    "s3_replies": {"cloning"},
     "stopping": {"cloning"},
     "url_fetch": {"cloning"},
     "fitness": {"cloning"},
@@ -34,8 +39,8 @@ ALLOWED = {
 ROOTS = {"handler.py", "assembly.py", "local/demo.py", "model_cache/__main__.py"}
 HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
 FOREIGN = {
-    "boto3": {"s3_utils"},
-    "botocore": {"s3_utils", "s3_errors"},
+    "boto3": {"s3_utils", "s3_connection"},
+    "botocore": {"s3_utils", "s3_connection", "s3_deadline", "s3_errors"},
     "s3transfer": {"s3_utils"},
     "runpod": {"handler", "stopping", "url_fetch", "local"},
 }

@@ -1,0 +1,268 @@
+"""Every call of the store under every fault of a server or of the network between: an error of ours that says what to do."""
+
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from cloning.errors import StorageMisconfigured, StorageUnavailable
+from cloning.ports import AlreadyExists, Changed, NoSuchObject
+from s3_utils import S3Store, s3_client
+from tests.contract.conftest import keys_of
+from tests.servers import Fault, Faults, Request, Server, spoiling
+
+TEXT = "text/plain"
+PAGE = b"<!doctype html><html><body>Please log in to the network</body></html>"
+XHTML = b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><body>Please log in</body></html>'
+HTML = (("Content-Type", "text/html; charset=utf-8"),)
+Call = Callable[[S3Store], object]
+CALLS: dict[str, Call] = {
+    "get": lambda store: store.get("x"),
+    "head": lambda store: store.head("x"),
+    "list": lambda store: list(store.list()),
+    "check": lambda store: store.check(),
+    "create": lambda store: store.create("x", b"1", content_type=TEXT),
+    "replace": lambda store: store.replace("x", b"1", etag="0", content_type=TEXT),
+    "put": lambda store: store.put("x", b"1", content_type=TEXT),
+    "delete": lambda store: store.delete("x"),
+    "upload": lambda store: store.upload("x", Path(__file__), content_type=TEXT),
+    "download": lambda store: store.download("x", Path("/nowhere/but/the/test/replaces/it")),
+}
+FOREIGN = {
+    "a login page": Fault(200, content=PAGE, headers=HTML),
+    "a login page in XHTML": Fault(200, content=XHTML, headers=HTML),
+    "a page from a file": Fault(
+        200,
+        content=PAGE,
+        headers=(*HTML, ("ETag", '"5f-1"'), ("Last-Modified", "Sun, 29 Nov 2026 00:00:00 GMT")),
+    ),
+    "another service's JSON": Fault(200, content=b'{"status": "ok"}', headers=(("Content-Type", "application/json"),)),
+    "plain text": Fault(200, content=b"OK", headers=(("Content-Type", "text/plain"),)),
+    "an error in a 200": Fault(200, code="InternalError", headers=(("Content-Type", "application/xml"),)),
+}
+UNAVAILABLE = {
+    "500": Fault(500, "InternalError"),
+    "503": Fault(503, "SlowDown"),
+    "a gateway's 502": Fault(502, content=PAGE, headers=HTML),
+    "throttled": Fault(429, "TooManyRequests"),
+    "reset before": Fault(cut="before"),
+    "reset after": Fault(cut="after"),
+    "a head that drips": Fault(drip="head"),
+    **FOREIGN,
+}
+REDIRECT = (("Location", "https://store.example.com/bucket"),)
+MISCONFIGURED = {
+    "AccessDenied": Fault(403, "AccessDenied"),
+    "a bare 403": Fault(403, content=b""),
+    "SignatureDoesNotMatch": Fault(403, "SignatureDoesNotMatch"),
+    "RequestTimeTooSkewed": Fault(403, "RequestTimeTooSkewed"),
+    "ExpiredToken": Fault(400, "ExpiredToken"),
+    "QuotaExceeded": Fault(403, "QuotaExceeded"),
+    "NoSuchBucket": Fault(404, "NoSuchBucket"),
+    **{f"redirect {status}": Fault(status, content=PAGE, headers=REDIRECT) for status in (301, 302, 303, 307, 308)},
+}
+
+
+def _always(fault: Fault, _: Request) -> Fault:
+    return fault
+
+
+class Bench(NamedTuple):
+    """A hasty store behind a proxy, and a file that it may write."""
+
+    client: Callable[[int, float], Any]
+    bucket: str
+    faults: Faults
+    folder: Path
+
+    def store(self, *, attempts: int = 1, reply_s: float = 1) -> S3Store:
+        """It waits `reply_s` for a reply and never between its own attempts."""
+        return S3Store(self.bucket, self.client(attempts, reply_s), sleep=lambda _: None)
+
+    def run(self, name: str, store: S3Store) -> object:
+        if name == "download":
+            return store.download("x", self.folder / "x")
+        return CALLS[name](store)
+
+
+@pytest.fixture(scope="module")
+def proxied(server: Server) -> Iterator[tuple[Callable[[int, float], Any], Faults]]:
+    """One proxy and few clients for all the tests: each client takes a good part of a second."""
+    with spoiling(server) as (proxy, faults):
+        yield (
+            cache(lambda attempts, reply_s: s3_client(proxy.settings("b"), attempts=attempts, reply_s=reply_s)),
+            faults,
+        )
+
+
+@pytest.fixture
+def bench(proxied: tuple[Callable[[int, float], Any], Faults], bucket: str, tmp_path: Path) -> Iterator[Bench]:
+    client, faults = proxied
+    S3Store(bucket, client(1, 30)).put("x", b"stored", content_type=TEXT)
+    faults.seen.clear()
+    faults.left.clear()
+    yield Bench(client, bucket, faults, tmp_path)
+    faults.choose = lambda _: None
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    # A HEAD has no body that could hold an error.
+    [(name, fault) for name in CALLS for fault in UNAVAILABLE if (name, fault) != ("head", "an error in a 200")],
+)
+def test_what_may_pass_is_unavailable(bench: Bench, name: str, fault: str) -> None:
+    """Whoever asks again may have better luck: never a result, never a missing object, never a bug."""
+    bench.faults.choose = lambda _: UNAVAILABLE[fault]
+
+    with pytest.raises(StorageUnavailable) as failed:
+        bench.run(name, bench.store())
+
+    assert failed.value.retryable
+    assert failed.value.details["operation"] == name
+
+
+@pytest.mark.parametrize("fault", MISCONFIGURED)
+@pytest.mark.parametrize("name", CALLS)
+def test_what_somebody_must_mend_is_misconfigured(bench: Bench, name: str, fault: str) -> None:
+    """At the first request: neither repeated nor recursed into. (The reply to a HEAD holds no code: a look at the bucket tells.)"""
+    bench.faults.choose = lambda _: MISCONFIGURED[fault]
+
+    with pytest.raises(StorageMisconfigured) as failed:
+        bench.run(name, bench.store(attempts=5))
+
+    assert not failed.value.retryable
+    assert len(bench.faults.seen) <= 3  # the object, botocore's own look for the region, the bucket
+
+
+@pytest.mark.parametrize("name", ["get", "list", "check", "download"])
+def test_a_body_that_drips_ends_at_the_deadline(bench: Bench, name: str) -> None:
+    """Each byte comes in time and the last never: the store hangs up, and doesn't begin again."""
+    bench.faults.choose = lambda _: Fault(drip="body")
+    store = bench.store(attempts=5)
+
+    with pytest.raises(StorageUnavailable):
+        bench.run(name, store)
+
+    assert bench.faults.left.wait(10)
+    assert len(bench.faults.seen) == (4 if name == "download" else 1)  # a part of a download is asked for again
+
+
+@pytest.mark.parametrize("name", ["get", "list", "create", "put", "delete", "upload", "download"])
+def test_a_head_that_drips_is_waited_for_once(bench: Bench, name: str) -> None:
+    """All the tries of a call have one deadline together."""
+    bench.faults.choose = lambda _: Fault(drip="head")
+
+    with pytest.raises(StorageUnavailable):
+        bench.run(name, bench.store(attempts=5))
+
+    assert bench.faults.left.wait(10)
+    assert len(bench.faults.seen) == 1
+
+
+@pytest.mark.parametrize("fault", FOREIGN)
+@pytest.mark.parametrize("name", ["get", "list", "check", "put", "delete", "download", "upload"])
+def test_a_foreign_reply_is_asked_again(bench: Bench, name: str, fault: str) -> None:
+    """A proxy that answers in the store's place for a moment costs a request and no more."""
+    left = [FOREIGN[fault]]
+    bench.faults.choose = lambda _: left.pop() if left else None
+
+    bench.run(name, bench.store(attempts=3, reply_s=30))
+
+    assert not left
+    assert len(bench.faults.seen) >= 2
+
+
+def test_a_foreign_reply_says_who_answers(bench: Bench) -> None:
+    """Not the store: the message sends nobody to delete an object."""
+    bench.faults.choose = lambda _: FOREIGN["a login page"]
+
+    with pytest.raises(StorageUnavailable, match="between this worker and the bucket answers in its place"):
+        bench.store().get("x")
+
+
+@pytest.mark.parametrize("keep", [0, 1, 60, 200])
+def test_a_listing_that_breaks_off_is_not_a_shorter_one(bench: Bench, keep: int) -> None:
+    """Cut anywhere, with or without a length that says so, it is no page."""
+    for length in (None, keep):
+        bench.faults.choose = partial(_always, Fault(keep=keep, length=length))
+
+        with pytest.raises(StorageUnavailable):
+            keys_of(bench.store())
+
+
+@pytest.mark.parametrize("length", ["", "many"])
+def test_a_reply_without_a_size_is_no_object(bench: Bench, length: str) -> None:
+    """A proxy that packs bodies takes the length away, one that is broken spoils it."""
+    sized = (("Content-Length", length),) if length else (("Transfer-Encoding", "chunked"), ("Content-Length", ""))
+    bench.faults.choose = lambda _: Fault(200, content=b"", headers=(("ETag", '"0"'), *sized))
+
+    with pytest.raises(StorageUnavailable):
+        bench.store().get("x")
+
+
+def test_a_record_that_was_shortened_on_the_way_is_not_proved(bench: Bench, s3_store: S3Store) -> None:
+    """Whole by its own length, it differs from the MD5 that its etag is; what is stored may be quite right."""
+    bench.faults.choose = lambda _: Fault(keep=3, length=3)
+
+    spoilt, whole = bench.store().get("x"), s3_store.get("x")
+
+    assert (spoilt.body, spoilt.is_proved) == (b"sto", False)
+    assert (whole.body, whole.is_proved) == (b"stored", True)
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "Forbidden"])
+@pytest.mark.parametrize("name", ["put", "create", "replace"])
+def test_one_refusal_after_a_success_is_asked_again(bench: Bench, name: str, code: str) -> None:
+    """Some stores refuse now and then what they allow: a result that took an hour isn't lost by that."""
+    store = bench.store()
+    etag = store.put("y", b"0", content_type=TEXT)
+    writes: dict[str, Callable[[], object]] = {
+        "put": lambda: store.put("y", b"1", content_type=TEXT),
+        "create": lambda: store.create("z", b"1", content_type=TEXT),
+        "replace": lambda: store.replace("y", b"1", etag=etag, content_type=TEXT),
+    }
+    bench.faults.first(1, Fault(403, code), method="PUT")
+
+    writes[name]()
+
+    assert [request.method for request in bench.faults.seen] == ["PUT"] * 3
+
+
+def test_a_refusal_that_stays_is_told_with_what_is_needed(bench: Bench) -> None:
+    """Which right is missing, by the operation."""
+    store = bench.store()
+    store.put("y", b"0", content_type=TEXT)
+    bench.faults.choose = lambda _: Fault(403, "AccessDenied")
+
+    needed = {"put": "s3:PutObject", "delete": "s3:DeleteObject", "list": "s3:ListBucket", "get": "s3:GetObject"}
+    for name, right in needed.items():
+        with pytest.raises(StorageMisconfigured, match=right):
+            bench.run(name, store)
+
+
+@pytest.mark.parametrize("code", ["", "NoSuchKey"])
+def test_a_bare_404_means_what_the_call_asked_for(bench: Bench, code: str) -> None:
+    """A missing object to who reads, a lost race to who replaces, nothing to who deletes."""
+    bench.faults.choose = lambda request: None if "list-type" in request.path else Fault(404, code or "NoSuchKey")
+
+    for name in ("get", "head", "download"):
+        with pytest.raises(NoSuchObject):
+            bench.run(name, bench.store())
+    with pytest.raises(Changed):
+        bench.run("replace", bench.store())
+    bench.run("delete", bench.store())
+
+
+def test_the_calls_work_without_a_fault(bench: Bench, s3_store: S3Store) -> None:
+    """The table above doesn't prove itself by a proxy that spoils everything."""
+    for name in ("get", "head", "list", "check", "put", "upload", "download"):
+        bench.run(name, bench.store())
+
+    with pytest.raises(AlreadyExists):
+        bench.run("create", bench.store())
+    with pytest.raises(Changed):
+        bench.run("replace", bench.store())
+    bench.run("delete", bench.store())
+    assert keys_of(s3_store) == []
