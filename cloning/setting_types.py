@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 
+from cloning import keys
 from cloning.object_keys import check_key
 from cloning.variables import local_path
 
@@ -217,3 +218,20 @@ Folder = Annotated[Path, AfterValidator(folder)]
 FolderThatIsThere = Annotated[Path, AfterValidator(folder_that_is_there)]
 Device = Annotated[str, AfterValidator(device)]
 NameOrPath = Annotated[str, AfterValidator(name_or_path)]
+
+
+def folders(value: object) -> object:
+    """'uploads, /inbox/' is ('uploads/', 'inbox/')."""
+    return tuple(f"{one.strip().strip('/')}/" for one in value.split(",")) if isinstance(value, str) else value
+
+
+def none_of_ours(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Folders that the service doesn't write to. Raises ValueError."""
+    for folder in value:
+        check_key(f"{folder}x")
+        if folder.startswith(keys.OURS):
+            raise ValueError(f"should name folders of recordings like 'uploads'; {folder!r} is the service's own")
+    return value
+
+
+AudioFolders = Annotated[tuple[str, ...], BeforeValidator(folders), AfterValidator(none_of_ours)]

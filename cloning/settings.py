@@ -21,8 +21,8 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from cloning import keys
 from cloning.names import EngineName
-from cloning.object_keys import check_key
 from cloning.setting_types import (
+    AudioFolders,
     Bucket,
     Device,
     Endpoint,
@@ -183,7 +183,7 @@ class Settings(BaseSettings):
     max_audio_mb: float = Field(
         25.0, gt=0, le=500, description="Largest reference audio file, in MB (10^6 bytes), however it arrives."
     )
-    audio_key_prefixes: Annotated[tuple[str, ...], NoDecode] = Field(
+    audio_key_prefixes: Annotated[AudioFolders, NoDecode] = Field(
         (keys.UPLOADS,),
         examples=["uploads,inbox"],
         description="Folders of the bucket, parted by commas, below which an `audio_key` may lie; never one that the service itself writes to (`voices`, `jobs`, `results`, `checkpoints`, `probes`).",
@@ -253,21 +253,6 @@ class Settings(BaseSettings):
     def _words(cls, value: object) -> object:
         words = value.lower().replace(" ", "").split(",") if isinstance(value, str) else value
         return tuple(word for word in words if word) if isinstance(words, list) else words
-
-    @field_validator("audio_key_prefixes", mode="before")
-    @classmethod
-    def _folders(cls, value: object) -> object:
-        """'uploads, /inbox/' is ('uploads/', 'inbox/')."""
-        return tuple(f"{one.strip().strip('/')}/" for one in value.split(",")) if isinstance(value, str) else value
-
-    @field_validator("audio_key_prefixes")
-    @classmethod
-    def _none_of_ours(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for folder in value:
-            check_key(f"{folder}x")
-            if folder.startswith(keys.OURS):
-                raise ValueError(f"should name folders of recordings like 'uploads'; {folder!r} is the service's own")
-        return value
 
     @field_validator("aws_endpoint_url")
     @classmethod
