@@ -36,7 +36,7 @@ from model_cache.published import Published
 from model_cache.record import Dtype, Origin, Record, digest_of, model_name, vocab_name
 from model_cache.repair import expect_loadable
 from model_cache.shelf import Shelf, is_published, mark_published
-from model_cache.sources import Fetched, Sources
+from model_cache.sources import Fetched, Sources, sources_of
 from model_cache.watch import Watch, unwatched
 
 CameFrom = Literal["local", "bucket", "hub", "folder"]
@@ -155,7 +155,7 @@ class CheckpointCache:
         try:
             return bring()
         except OSError as error:
-            if not is_full(error) or self._max_bytes is None or not evict(self._folder, 0):
+            if not is_full(error) or not evict(self._folder, 0):
                 raise
         return bring()
 
@@ -197,7 +197,7 @@ class CheckpointCache:
         shelf, on_hub = self._shelf(checkpoint), checkpoint.on_hub
         self._evict(self._sources.size(checkpoint))
         with shelf.incoming(digest_of(origin)) as raw, shelf.staging() as folder:
-            fetched = {name: self._sources.fetch(source, raw) for name, source in self._sources.of(checkpoint).items()}
+            fetched = {name: self._sources.fetch(source, raw) for name, source in sources_of(checkpoint).items()}
             self._evict(2 * sum(each.path.stat().st_size for each in fetched.values()))
             kept_as_is = fetched.keys() if checkpoint.is_vocoder else fetched.keys() - {model_name(checkpoint)}
             for name in kept_as_is:

@@ -193,11 +193,12 @@ def test_f5_takes_a_text_as_it_comes(deploy: Deploy) -> None:
 
 
 def test_a_broken_engine_is_gone_before_the_next_one_is_loaded(
-    deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    deploy: Deploy, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F5-TTS's model had been loaded when its vocoder proved broken: not one of its modules is left when XTTS comes."""
     f5 = import_f5()
-    (tmp_path / "vocoder").mkdir()
+    shutil.copytree(tiny_checkpoint / "vocoder", tmp_path / "vocoder")
+    (tmp_path / "vocoder" / "pytorch_model.bin").write_bytes(bytes(100_000))
     service = deploy(healthy=True, vocoder_path=tmp_path / "vocoder")
     modules: weakref.WeakSet[Any] = weakref.WeakSet()
     left: list[int] = []

@@ -29,9 +29,9 @@ ALLOWED = {
 ROOTS = {"handler.py", "assembly.py", "local/demo.py", "model_cache/__main__.py"}
 # cloning: no module may import one that stands behind it.
 LAYERS = [
-    {"errors", "clock", "records", "versions", "log", "names", "settings", "bulk", "locks", "speakable", "pace"}, {"ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer", "problems"}, {"keys", "profiles", "turns"},
+    {"errors", "clock", "records", "versions", "log", "names", "settings", "bulk", "locks", "speakable", "pace", "hub", "plain_text", "quietly"}, {"ports", "encoding", "text", "clipping", "object_keys", "partial", "transfer", "problems"}, {"keys", "profiles", "turns"},
     {"decoding"}, {"fields", "audio", "planning", "job"}, {"requests", "xtts_planning", "voice"},
-    {"voices", "claim", "conditions"}, {"jobs"}, {"synthesis", "service", "chunks", "engine_choice", "housekeeping"}, {"replies", "recovery"}, {"hearing", "speaking", "script"}, {"generation"}, {"actions"},
+    {"voices", "claim", "conditions"}, {"jobs"}, {"synthesis", "service", "model_problems", "chunks", "engine_choice", "housekeeping"}, {"replies", "recovery"}, {"hearing", "speaking", "script"}, {"generation"}, {"actions"},
 ]  # fmt: skip
 HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
 FOREIGN = {
