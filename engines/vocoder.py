@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cloning.errors import CheckpointUnusable
-from cloning.hub import hub_failure
+from cloning.hub import hub_failure, is_hub_trouble
 from cloning.plain_text import NotText, read_text
 from engines.faults import failure_of
 
@@ -186,8 +186,8 @@ def _hub_folder() -> Path:
         hf_hub_download(HUB_VOCODER, WEIGHTS)
         return Path(hf_hub_download(HUB_VOCODER, CONFIG)).parent
     except Exception as error:
-        if getattr(error, "errno", None):
-            raise
+        if getattr(error, "errno", None) and not is_hub_trouble(error):
+            raise  # this disk's, not the hub's
         raise hub_failure(error, f"the vocoder {HUB_VOCODER}", CheckpointUnusable, vocoder=HUB_VOCODER) from error
 
 

@@ -183,9 +183,9 @@ def find(name_or_folder: str) -> Checkpoint:
     """
     if "/" in name_or_folder:
         folder = Path(name_or_folder)
+        _expect_inside(folder, CARD)
         card = _card(folder)
         for path in (
-            CARD,
             card.model,
             card.vocab,
             *((f"{card.vocoder}/{name}" for name in VOCODER_FILES) if card.vocoder else ()),
