@@ -264,7 +264,7 @@ def pipe(name: str) -> Callable[[Folder], None]:
 
 def unix_socket(folder: Folder) -> None:
     (folder.path / "vocab.txt").unlink()
-    here = os.getcwd()
+    here = Path.cwd()
     os.chdir(folder.path)  # a socket's path is short
     try:
         with socket.socket(socket.AF_UNIX) as one:

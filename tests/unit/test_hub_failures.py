@@ -1,7 +1,6 @@
 """The hub's failures: a name that can't be is for its owner to mend, a hub that is away for the next call."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,21 +26,16 @@ def http(status: int) -> Exception:
 
 def unreached(cause: Exception) -> Exception:
     """As huggingface_hub tells that it found neither the hub nor a file of its own."""
-    try:
-        try:
-            raise cause
-        except Exception as error:
-            raise errors.LocalEntryNotFoundError("not found on disk, and the hub can't be reached") from error
-    except errors.LocalEntryNotFoundError as error:
-        return error
+    error = errors.LocalEntryNotFoundError("not found on disk, and the hub can't be reached")
+    error.__cause__ = cause
+    return error
 
 
 def wrapped(cause: Exception) -> Exception:
     """As transformers tells it."""
-    try:
-        raise OSError("x is not a local folder and is not a valid model identifier") from cause
-    except OSError as error:
-        return error
+    error = OSError("x is not a local folder and is not a valid model identifier")
+    error.__cause__ = cause
+    return error
 
 
 LASTING = {
@@ -102,9 +96,9 @@ def test_what_was_fetched_is_not_the_hub(error: Exception) -> None:
 
 
 @pytest.fixture(params=[*LASTING, *PASSING])
-def trouble(request: pytest.FixtureRequest) -> Iterator[tuple[Exception, bool]]:
+def trouble(request: pytest.FixtureRequest) -> tuple[Exception, bool]:
     """(what the hub's client raises, whether it lasts)"""
-    yield {**LASTING, **PASSING}[request.param], request.param in LASTING
+    return {**LASTING, **PASSING}[request.param], request.param in LASTING
 
 
 def test_checkpoint_vocoder_and_recogniser_say_the_same(

@@ -106,7 +106,7 @@ def test_no_other_class_is_ever_asked_for(folder: Path, part: str, name: object)
 
 
 @pytest.mark.parametrize("place", LEAVES, ids=".".join)
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     value=st.one_of(
         st.integers(),
