@@ -57,7 +57,7 @@ class WhisperNumbers(BaseModel):
     encoder_ffn_dim: _Width = 1
     decoder_ffn_dim: _Width = 1
     vocab_size: int = Field(1, ge=1, le=500_000)
-    num_mel_bins: int = Field(1, ge=1, le=1024)
+    num_mel_bins: int = Field(80, ge=1, le=1024)
     max_source_positions: _Width = 1
     max_target_positions: _Width = 1
 
@@ -80,12 +80,19 @@ class WhisperTranscriber:
         device = choose_device(device)
         dtype = torch.float16 if device.startswith("cuda") else torch.float32
         try:
-            _expect_whisper(transformers, model)
+            mels = _expect_whisper(transformers, model).num_mel_bins
             with translated(device), blank_weights(meta_only=True):
                 # Never code from the model's folder: without a word transformers asks for it on stdin.
                 loaded = transformers.pipeline(
-                    "automatic-speech-recognition", model=model, dtype=dtype, device=device, trust_remote_code=False
+                    "automatic-speech-recognition",
+                    model=model,
+                    feature_extractor=transformers.WhisperFeatureExtractor(feature_size=mels),
+                    dtype=dtype,
+                    device=device,
+                    trust_remote_code=False,
                 )
+            if not isinstance(loaded.tokenizer, transformers.WhisperTokenizer):
+                raise _unusable(model, "its tokenizer is not that of a Whisper")  # noqa: TRY301
         except ServiceError:
             raise
         except Exception as error:
@@ -144,17 +151,17 @@ def check_asr_model(model: str) -> None:
     if folder.is_dir():
         if strange := [path.name for path in folder.iterdir() if not (path.is_file() or path.is_dir())]:
             raise _unusable(model, f"{strange[0][:80]!r} in its folder is no file")
-        _expect_whisper_config(model, _config_in(folder))
+        _numbers(model, _config_in(folder))
     elif public_name(model) != model or not _HUB_NAME.fullmatch(model):
         raise _unusable(model, "there is no such folder, and it is no name of the hub (owner/name)")
 
 
-def _expect_whisper(transformers: Any, model: str) -> None:
+def _expect_whisper(transformers: Any, model: str) -> WhisperNumbers:
     """What the model's config.json says is looked at before anything is made of it. Raises TranscriptionFailed, and what the hub raises."""
     if Path(model).is_dir():
         check_asr_model(model)
-    else:
-        _expect_whisper_config(model, transformers.PreTrainedConfig.get_config_dict(model)[0])
+        return _numbers(model, _config_in(Path(model)))
+    return _numbers(model, transformers.PreTrainedConfig.get_config_dict(model)[0])
 
 
 def _config_in(folder: Path) -> Any:
@@ -164,14 +171,15 @@ def _config_in(folder: Path) -> Any:
         raise _unusable(str(folder), "it has no config.json of a transformers model") from error
 
 
-def _expect_whisper_config(model: str, config: Any) -> None:
+def _numbers(model: str, config: Any) -> WhisperNumbers:
     try:
-        WhisperNumbers.model_validate(config)
+        numbers = WhisperNumbers.model_validate(config)
     except ValidationError as error:
         fields = ", ".join(".".join(str(part)[:40] for part in what["loc"]) or "it" for what in error.errors()[:5])
         raise _unusable(model, f"its config.json is not that of a Whisper ({fields})") from error
     if foreign := sorted(key for key in _FOREIGN if config.get(key) not in _HARMLESS):
         raise _unusable(model, f"its config.json asks for other code or weights ({', '.join(foreign)})")
+    return numbers
 
 
 def _failure(model: str, error: Exception) -> ServiceError | None:

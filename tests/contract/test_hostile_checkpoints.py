@@ -215,7 +215,8 @@ def strange_names(folder: Folder) -> None:
     save_file(weights | {"__class__": weights.pop("ema.transformer.proj_out.bias")}, folder.path / "model.safetensors")
 
 
-IN_ANY_PLACE = [
+Spoil = Callable[[Folder], None]
+IN_ANY_PLACE: list[Spoil] = [
     class_path, class_path_of_ours, python_tag, python_tag_inside, interpolation, downloads, yaml_bomb, deep_yaml, huge_vocoder,
     pickled_vocoder, zipped_vocoder, pickled_model, zipped_model, pickle_named_safetensors, sharded_index, deep_card, huge_card,
     not_finite, endless, huge_model, foreign_argument, foreign_backbone, foreign_config, binary_vocabulary, short_vocabulary,
@@ -306,7 +307,7 @@ def wrong_types(folder: Folder) -> None:
     folder.card(model=["model.safetensors"], commercial="yes please", languages={"a": 1})
 
 
-ON_A_DISK = [
+ON_A_DISK: list[Spoil] = [
     linked_vocabulary, linked_model, linked_card, linked_vocoder, linked_config, link_in_a_circle, endless_device, unix_socket,
     pipe("vocab.txt"), pipe("model.safetensors"), pipe("checkpoint.json"), pipe(VOCODER), pipe("vocoder/pytorch_model.bin"),
     path_upwards, absolute_path, hidden_upwards, long_name, name_with_nul, half_a_pair, name_of_a_path, wrong_types, vocabulary_bomb,
@@ -328,7 +329,7 @@ def deploy(tmp_path: Path, human_wav: bytes) -> Callable[[str], Service]:
 
     def start(checkpoint: str) -> Service:
         (tmp_path / "scratch").mkdir()
-        places = {"data_dir": tmp_path / "bucket", "model_cache_dir": tmp_path / "models"}
+        places: dict[str, Any] = {"data_dir": tmp_path / "bucket", "model_cache_dir": tmp_path / "models"}
         service = build(Settings(checkpoint=checkpoint, device="cpu", **places), SystemClock(), tmp_path / "scratch")
         (tmp_path / "bucket" / "uploads").mkdir(parents=True)
         (tmp_path / "bucket" / "uploads" / "v.wav").write_bytes(human_wav)

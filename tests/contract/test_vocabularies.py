@@ -31,7 +31,7 @@ def worker(tmp_path: Path, human_wav: bytes) -> Callable[[str], Service]:
 
     def start(checkpoint: str) -> Service:
         (tmp_path / "scratch").mkdir(exist_ok=True)
-        places = {"data_dir": tmp_path / "bucket", "model_cache_dir": tmp_path / "models"}
+        places: dict[str, Any] = {"data_dir": tmp_path / "bucket", "model_cache_dir": tmp_path / "models"}
         service = build(Settings(checkpoint=checkpoint, device="cpu", **places), SystemClock(), tmp_path / "scratch")
         voice = {"voice": "v", "audio": b64encode(human_wav).decode(), "consent": True, "transcript": SPOKEN}
         assert answer(service, {"action": "upload", "replace": True, **voice}, Call("u"))["status"] == "STORED"

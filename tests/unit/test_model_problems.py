@@ -28,10 +28,10 @@ def deploy(tmp_path: Path) -> Deploy:
 
     def start(**chosen: Any) -> Service:
         (tmp_path / "scratch").mkdir(exist_ok=True)
-        here = {
+        here: dict[str, Any] = {
             name: value.format(here=tmp_path) if isinstance(value, str) else value for name, value in chosen.items()
         }
-        places = {"data_dir": tmp_path / "bucket", "model_cache_dir": tmp_path / "models"}
+        places: dict[str, Any] = {"data_dir": tmp_path / "bucket", "model_cache_dir": tmp_path / "models"}
         return build(Settings(device="cpu", **places, **here), SystemClock(), tmp_path / "scratch")
 
     return start
