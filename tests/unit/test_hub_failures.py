@@ -1,6 +1,7 @@
 """The hub's failures: a name that can't be is for its owner to mend, a hub that is away for the next call."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -113,7 +114,7 @@ def test_checkpoint_vocoder_and_recogniser_say_the_same(
     monkeypatch.setitem(sys.modules, "cached_path", SimpleNamespace(cached_path=fail))
     monkeypatch.setattr("huggingface_hub.hf_hub_download", fail)
     monkeypatch.setattr("transformers.PreTrainedConfig.get_config_dict", fail)
-    asked = {
+    asked: dict[str, Callable[[], object]] = {
         "checkpoint": lambda: hub_fetcher(tmp_path)("hf://somebody/something/model.safetensors"),
         "vocoder": lambda: load_vocoder(None, "cpu"),
         "recogniser": lambda: WhisperTranscriber.load("somebody/whisper", "cpu"),
