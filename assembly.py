@@ -15,9 +15,10 @@ from pathlib import Path
 from audio_decoder import ChildDecoder
 from cloning.clock import Part, telling, untold
 from cloning.conditions import Conditions
-from cloning.errors import ServiceError
+from cloning.errors import CheckpointUnusable, ServiceError
 from cloning.jobs import JobStore
 from cloning.names import EngineName
+from cloning.plain_text import NotText, vocabulary
 from cloning.planning import WINDOW_S
 from cloning.ports import Clock, Engine, ObjectStore, Transcriber
 from cloning.service import Service
@@ -25,8 +26,8 @@ from cloning.settings import MOST_CHUNKS, Settings
 from cloning.speakable import Alphabet
 from cloning.voices import VoiceLibrary
 from cloning.xtts_planning import LANGUAGES
-from engines.alphabets import f5_knows, f5_tokens, vocabulary_at
-from engines.asr import WhisperTranscriber
+from engines.alphabets import f5_knows, vocabulary_at
+from engines.asr import WhisperTranscriber, check_asr_model
 from engines.batching import Batcher, Bounds
 from engines.device import free_memory, gpu_memory
 from engines.early import Early
@@ -34,6 +35,7 @@ from engines.f5 import F5Engine, F5Files
 from engines.f5_import import importing_f5
 from engines.lazy import Lazy
 from engines.owner import SingleOwner
+from engines.vocoder import vocoder_config
 from engines.xtts import XttsEngine, XttsFiles, expect_available, import_xtts
 from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.catalog import Checkpoint
@@ -129,7 +131,7 @@ def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[],
     def check(name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None) -> None:
         if engine == "xtts":
             expect_available(license_accepted=accepted)
-        library.check(name, engine=engine, commercial=commercial, language=language)
+        _check_vocoder(settings, library.check(name, engine=engine, commercial=commercial, language=language))
 
     def find(name: str) -> Checkpoint:
         checkpoint = library.find(name)
@@ -139,13 +141,9 @@ def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[],
 
     def alphabet(name: str, _: str | None) -> Alphabet | None:
         try:
-            checkpoint = find(name)
-            if checkpoint.engine != "f5" or not (path := vocabulary_at(checkpoint.vocab)):
-                return None
-            tokens = f5_tokens(path)
-        except (ServiceError, OSError, UnicodeDecodeError):  # told where the checkpoint is needed
+            return alphabet_of(find(name))
+        except (ServiceError, OSError, NotText):  # told where the checkpoint is needed
             return None
-        return Alphabet(checkpoint.name, checkpoint.languages, f5_knows(tokens))
 
     early = Early(lambda name: cache.local(find(name)))
 
@@ -173,6 +171,17 @@ def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[],
         ahead=early.ahead,
         alphabet=alphabet,
     )
+
+
+def alphabet_of(checkpoint: Checkpoint) -> Alphabet | None:
+    """
+    What F5-TTS reads with this checkpoint, where its vocabulary is on this disk and sure to be its weights'.
+
+    Whether the bucket's weights go with the vocabulary shows when they are here: no text is judged by it before. Raises NotText, OSError.
+    """
+    if checkpoint.engine != "f5" or checkpoint.in_bucket or not (path := vocabulary_at(checkpoint.vocab)):
+        return None
+    return Alphabet(checkpoint.name, checkpoint.languages, f5_knows(vocabulary(path)))
 
 
 def load_engine(
@@ -244,12 +253,26 @@ def make_transcribers(settings: Settings, make_room: Callable[[], None]) -> Lazy
     """Whisper, at the first voice without a transcript."""
     return Lazy(
         lambda name, device, _: WhisperTranscriber.load(name, device or settings.device),
-        check=_anything,
+        check=_check_recogniser,
         describe=lambda transcriber: {"model": transcriber.model, **transcriber.memory()},
         make_room=make_room,
         free=free_memory,
     )
 
 
-def _anything(name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None) -> None:
-    """Every speech recogniser is tried: its name is the deployment's, never a caller's."""
+def _check_recogniser(name: str, **_: object) -> None:
+    """The name is the deployment's, never a caller's: whether it can be at all is the question."""
+    check_asr_model(name)
+
+
+def _check_vocoder(settings: Settings, checkpoint: Checkpoint) -> None:
+    """The deployment's own vocoder, else one in the checkpoint's folder. Raises CheckpointUnusable."""
+    if checkpoint.engine != "f5":
+        return
+    if settings.vocoder_path:
+        try:
+            vocoder_config(settings.vocoder_path)
+        except CheckpointUnusable as error:
+            raise CheckpointUnusable(error.message, **{**error.details, "setting": "VOCODER_PATH"}) from error
+    elif checkpoint.in_folder and checkpoint.vocoder:
+        vocoder_config(Path(checkpoint.vocoder))

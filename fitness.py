@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cloning.errors import ServiceError
+from cloning.model_problems import unusable
 from cloning.names import EngineName, public_name
 from cloning.ports import ObjectStore
 from cloning.settings import Settings
@@ -43,8 +44,17 @@ class Unfit(RuntimeError):
     """The worker can't do its work; the message says why and what to do. (RunPod shows the first 256 characters.)"""
 
 
-def checks(settings: Settings, store: ObjectStore, probe: Callable[[], object]) -> tuple[Check, ...]:
-    """The checks, cheapest first; each raises Unfit. `probe` tries whether the store can be written. RunPod reports their names."""
+def checks(
+    settings: Settings,
+    store: ObjectStore,
+    probe: Callable[[], object],
+    problems: Callable[[], Mapping[str, ServiceError]] = dict,
+) -> tuple[Check, ...]:
+    """
+    The checks, cheapest first; each raises Unfit. RunPod reports their names.
+
+    `probe` tries whether the store can be written; `problems` says which models that the settings name can't be (by setting).
+    """
 
     def check_versions() -> None:
         versions_are_known(versions(), sys.version_info[:2], settings.engines)
@@ -58,7 +68,10 @@ def checks(settings: Settings, store: ObjectStore, probe: Callable[[], object]) 
     def check_store() -> None:
         store_is_writable(store, probe)
 
-    return check_versions, check_gpu, check_disk, check_store
+    def check_models() -> None:
+        models_can_be(problems(), settings)
+
+    return check_versions, check_gpu, check_disk, check_store, check_models
 
 
 def versions_are_known(
@@ -159,6 +172,14 @@ def disk_has_room(folder: Path, needed: int) -> None:
             f"the disk of MODEL_CACHE_DIR has {free / 1e9:.1f} GB free and the checkpoints need {needed / 1e9:.1f}: "
             "give the container a larger disk, or set MODEL_CACHE_DIR to a network volume"
         )
+
+
+def models_can_be(problems: Mapping[str, ServiceError], settings: Settings) -> None:
+    """The settings name models that exist, as far as can be told without fetching one; where a fallback can speak, a warning does."""
+    for setting, problem in problems.items():
+        log.warning("setting.unusable", extra={"setting": setting, "code": problem.code, "reason": problem.message})
+    if failure := unusable(problems, settings):
+        raise Unfit(failure.message)
 
 
 def store_is_writable(

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from cloning.clock import SystemClock
 from cloning.errors import Interrupted, ResultTooLarge, ServiceError
 from cloning.fields import Limits
 from cloning.log import configure
+from cloning.model_problems import model_problems
 from cloning.names import public_name
 from cloning.ports import Clock
 from cloning.problems import of_settings
@@ -189,7 +191,8 @@ def main() -> None:
         log.info("worker.started", extra={"worker": service.worker, "store": store, **speaks})
         if settings.is_bucket_forgotten:
             log.warning("store.not_shared", extra={"problem": NOT_SHARED})
-        for check in checks(settings, service.store, service.conditions.probe):
+        problems = partial(model_problems, settings, service.engines, service.transcribers)
+        for check in checks(settings, service.store, service.conditions.probe, problems):
             runpod.serverless.register_fitness_check(check)
         stopping = Stopping(settings.stop_grace_s, before_leaving=scratch.remove)
         config: dict[str, Any] = {

@@ -8,6 +8,7 @@ from cloning.generation import run_to_the_end
 from cloning.hearing import transcribed
 from cloning.housekeeping import Housekeeping
 from cloning.keys import is_id
+from cloning.model_problems import model_problems
 from cloning.names import public_name
 from cloning.pace import is_plausible
 from cloning.ports import NoSuchObject
@@ -191,11 +192,14 @@ def cancel(service: Service, request: Cancel) -> Reply:
 
 
 def health(service: Service) -> Reply:
-    """Whether the bucket answers, whether the GPU can be trusted, what is loaded where and what it takes. Loads nothing."""
+    """Whether the bucket answers, whether the GPU can be trusted, what is loaded where and what can't be. Loads nothing."""
     store, unfit = _store_health(service), service.latch.failure
+    # A bucket that is away would be waited for again.
+    problems = model_problems(service.settings, service.engines, service.transcribers) if store["reachable"] else {}
     return {
-        "status": "degraded" if store["problem"] or unfit else "ok",
+        "status": "degraded" if store["problem"] or unfit or problems else "ok",
         "unfit": unfit.to_record() if unfit else None,
+        "problems": [problem.to_record() for problem in problems.values()],
         "store": store,
         "engine": service.engines.loaded(),
         "transcriber": service.transcribers.loaded(),

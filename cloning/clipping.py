@@ -8,11 +8,14 @@ Ours: where upstream cuts among words, the cut goes back to the last pause, so t
 """
 
 import warnings
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cloning.quietly import warnings_kept
 
 _LONGEST_MS = 12_000
 _ENOUGH_MS = 6_000
@@ -143,9 +146,10 @@ def _silent_below(pcm: Pcm16, sample_rate: int) -> float:
     return speech_dbfs(pcm / 32768, sample_rate) - _BELOW_SPEECH_DB
 
 
+@cache
 def _pydub() -> Any:
-    """Pydub warns at import that there is no ffmpeg program and that audioop will go in Python 3.13; we need neither."""
-    with warnings.catch_warnings():
+    """Pydub, imported once. It warns that there is no ffmpeg program and that audioop will go in Python 3.13; we need neither."""
+    with warnings_kept():
         warnings.simplefilter("ignore")
         import pydub
         import pydub.silence

@@ -119,11 +119,19 @@ def checkpoints_table() -> str:
             ", ".join(entry["languages"]),
             entry["license"].upper(),
             "yes" if entry["commercial"] else "no",
+            _pinned(entry),
             entry["note"],
         )
         for name, entry in entries.items()
     ]
-    return table(("checkpoint", "languages", "licence", "commercial use", "note"), rows)
+    return table(("checkpoint", "languages", "licence", "commercial use", "pinned", "note"), rows)
+
+
+def _pinned(entry: Mapping[str, Any]) -> str:
+    """What of the source is fixed; without it a checkpoint is whatever its owner has on the hub on that day."""
+    fixed = ["revision"] if "@" in entry["source"] else []
+    fixed += ["sha256"] if entry.get("sha256") else []
+    return " and ".join(fixed) or "no"
 
 
 def profiles_table() -> str:

@@ -133,7 +133,9 @@ MEANINGS: dict[str, dict[str, str]] = {
     },
     "cancel": _STATUS,
     "health": {
-        "status": "`ok`, or `degraded` if the bucket does not answer or was forgotten, or the worker is unfit",
+        "status": "`ok`, or `degraded` if the bucket does not answer or was forgotten, the worker is unfit, or there are `problems`",
+        "problems": "models that the settings name and that can't be, each with `code`, `message`, `retryable` and `details` (`setting` names "
+        "it); looked at without a download or a load",
         "unfit": "null, or the failure after which this worker refuses to generate: `code`, `message`, `retryable`, `details`",
         "store.kind": "`S3Store`, or `FolderStore` without a bucket",
         "store.reachable": "whether it answered just now",

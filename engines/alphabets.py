@@ -26,12 +26,6 @@ def vocabulary_at(vocab: str | None) -> Path | None:
     return Path(vocab) if Path(vocab).is_file() else None
 
 
-def f5_tokens(path: Path) -> frozenset[str]:
-    """A vocabulary as upstream's `get_tokenizer` reads it: a line without its last character, which should be its end."""
-    with path.open(encoding="utf-8") as lines:
-        return frozenset(line[:-1] for line in lines)
-
-
 def f5_knows(vocabulary: Collection[str]) -> Callable[[str], bool]:
     """Whether F5-TTS finds every character of a text in this vocabulary; spaces need not be there."""
 

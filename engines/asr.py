@@ -5,12 +5,18 @@ The pipeline is the one that F5-TTS builds (`initialize_asr_pipeline` in f5_tts/
 folder, and given samples instead of a path: transformers would start an ffmpeg program, or torchcodec, to read a file.
 """
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cloning.errors import HubUnavailable, TranscriptionFailed
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cloning.errors import ServiceError, TranscriptionFailed
+from cloning.hub import hub_failure, is_hub_trouble
 from cloning.names import public_name
+from cloning.plain_text import read_text
 from cloning.ports import Samples, Transcript, go_on
 from engines.asr_import import import_transformers
 from engines.blank import blank_weights
@@ -24,6 +30,36 @@ _RATE = 16_000
 # 12 s of speech are some 60 tokens, in the densest scripts under 200. Where it hears no speech Whisper may repeat itself to its
 # own limit, which takes minutes on a CPU.
 _MOST_TOKENS = 224
+
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
+_MAX_CONFIG = 1_000_000  # bytes
+# Keys with which a config.json makes transformers load something else than the folder's weights into its own classes.
+_FOREIGN = {"auto_map", "custom_pipelines", "quantization_config", "attn_implementation", "_attn_implementation"}
+_FOREIGN |= {"experts_implementation", "kernel_config", "base_model_name_or_path"}
+_HARMLESS: tuple[object, ...] = (None, {}, "eager", "sdpa", "flash_attention_2")
+
+_Width = Annotated[int, Field(ge=1, le=16384)]
+_Layers = Annotated[int, Field(ge=1, le=128)]
+
+
+class WhisperNumbers(BaseModel):
+    """The numbers of a config.json that memory depends on, within ten times what is known to exist; absent ones have defaults."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    model_type: Literal["whisper"]
+    d_model: _Width = 1
+    encoder_layers: _Layers = 1
+    decoder_layers: _Layers = 1
+    encoder_attention_heads: _Layers = 1
+    decoder_attention_heads: _Layers = 1
+    encoder_ffn_dim: _Width = 1
+    decoder_ffn_dim: _Width = 1
+    vocab_size: int = Field(1, ge=1, le=500_000)
+    num_mel_bins: int = Field(80, ge=1, le=1024)
+    max_source_positions: _Width = 1
+    max_target_positions: _Width = 1
 
 
 class WhisperTranscriber:
@@ -44,18 +80,25 @@ class WhisperTranscriber:
         device = choose_device(device)
         dtype = torch.float16 if device.startswith("cuda") else torch.float32
         try:
+            mels = _expect_whisper(transformers, model).num_mel_bins
             with translated(device), blank_weights(meta_only=True):
-                loaded = transformers.pipeline("automatic-speech-recognition", model=model, dtype=dtype, device=device)
-        except (OSError, ValueError) as error:
-            if public_name(model) == model and not Path(model).is_dir():
-                raise HubUnavailable(
-                    f"the speech recogniser {model!r} can't be fetched from the hub: try again, set ASR_MODEL to a local folder, "
-                    f"or upload the voice with replace: true and its transcript", asr_model=model,
-                ) from error  # fmt: skip
-            raise TranscriptionFailed(
-                f"the speech recogniser {public_name(model)!r} can't be loaded: set ASR_MODEL to a folder or give the worker access to "
-                f"the hub; or upload the voice with replace: true and its transcript", asr_model=public_name(model),
-            ) from error  # fmt: skip
+                # Never code from the model's folder: without a word transformers asks for it on stdin.
+                loaded = transformers.pipeline(
+                    "automatic-speech-recognition",
+                    model=model,
+                    feature_extractor=transformers.WhisperFeatureExtractor(feature_size=mels),
+                    dtype=dtype,
+                    device=device,
+                    trust_remote_code=False,
+                )
+            if not isinstance(loaded.tokenizer, transformers.WhisperTokenizer):
+                raise _unusable(model, "its tokenizer is not that of a Whisper")  # noqa: TRY301
+        except ServiceError:
+            raise
+        except Exception as error:
+            if (failure := _failure(model, error)) is None:
+                raise
+            raise failure from error
         return cls(loaded, public_name(model), Weights({"model": loaded.model}, device, {"model": dtype}))
 
     def memory(self) -> dict[str, object]:
@@ -96,6 +139,64 @@ class WhisperTranscriber:
                 "transcript, or without language (it is recognised then)", field="language", language=language,
             )  # fmt: skip
         return options | {"task": "transcribe"} | ({"language": code} if code else {})
+
+
+def check_asr_model(model: str) -> None:
+    """
+    Refuse a name that no attempt can load: a folder that is not there or holds no Whisper, and what is no name of the hub.
+
+    Reads at most the folder's config.json, and asks no hub. Raises TranscriptionFailed.
+    """
+    folder = Path(model)
+    if folder.is_dir():
+        if strange := [path.name for path in folder.iterdir() if not (path.is_file() or path.is_dir())]:
+            raise _unusable(model, f"{strange[0][:80]!r} in its folder is no file")
+        _numbers(model, _config_in(folder))
+    elif public_name(model) != model or not _HUB_NAME.fullmatch(model):
+        raise _unusable(model, "there is no such folder, and it is no name of the hub (owner/name)")
+
+
+def _expect_whisper(transformers: Any, model: str) -> WhisperNumbers:
+    """What the model's config.json says is looked at before anything is made of it. Raises TranscriptionFailed, and what the hub raises."""
+    if Path(model).is_dir():
+        check_asr_model(model)
+        return _numbers(model, _config_in(Path(model)))
+    return _numbers(model, transformers.PreTrainedConfig.get_config_dict(model)[0])
+
+
+def _config_in(folder: Path) -> Any:
+    try:
+        return json.loads(read_text(folder / "config.json", _MAX_CONFIG))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unusable(str(folder), "it has no config.json of a transformers model") from error
+
+
+def _numbers(model: str, config: Any) -> WhisperNumbers:
+    try:
+        numbers = WhisperNumbers.model_validate(config)
+    except ValidationError as error:
+        fields = ", ".join(".".join(str(part)[:40] for part in what["loc"]) or "it" for what in error.errors()[:5])
+        raise _unusable(model, f"its config.json is not that of a Whisper ({fields})") from error
+    if foreign := sorted(key for key in _FOREIGN if config.get(key) not in _HARMLESS):
+        raise _unusable(model, f"its config.json asks for other code or weights ({', '.join(foreign)})")
+    return numbers
+
+
+def _failure(model: str, error: Exception) -> ServiceError | None:
+    """What a failed load means; None if it is of the machine."""
+    if is_hub_trouble(error):
+        what = f"the speech recogniser {public_name(model)!r} (ASR_MODEL)"
+        return hub_failure(error, what, TranscriptionFailed, asr_model=public_name(model))
+    if isinstance(error, MemoryError | ImportError) or getattr(error, "errno", None):
+        return None
+    return _unusable(model, f"it does not load ({type(error).__name__})")
+
+
+def _unusable(model: str, why: str) -> TranscriptionFailed:
+    return TranscriptionFailed(
+        f"the speech recogniser {public_name(model)!r} can't be loaded: {why}. Set ASR_MODEL to a name of the hub or a folder of "
+        "a Whisper; or upload the voice with replace: true and its transcript", asr_model=public_name(model),
+    )  # fmt: skip
 
 
 def _asking(before_step: Callable[[], None]) -> Callable[..., "Tensor"]:

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+from cloning.quietly import one_import_at_a_time
 from engines.deferred import deferred
-from engines.f5_import import one_import_at_a_time
 
 COMPILER = "torch._dynamo"
 _WRAPPED = f"{COMPILER}._trace_wrapped_higher_order_op"  # transformers' masks take one class from it, and use it for some models

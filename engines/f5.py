@@ -1,7 +1,8 @@
 """
 F5-TTS on its official inference path, and on a faster one that makes the same samples (f5_fast.py).
 
-f5_tts/infer/utils_infer.py does the work: `load_model`, `load_vocoder`, `preprocess_ref_audio_text`, `infer_batch_process`.
+f5_tts/infer/utils_infer.py does the work: `load_model`, `preprocess_ref_audio_text`, `infer_batch_process`; the vocoder is Vocos's own
+class, made by engines/vocoder.py: upstream's `load_vocoder` calls whatever class a config.yaml names.
 What surrounds them here: the device is always passed (upstream freezes a default at import), the noise is seeded per chunk, the
 text cache is cleared before and after (an exception inside the solver leaves it behind), temp files go, stdout stays clean.
 """
@@ -10,11 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from cloning.errors import CheckpointUnusable, HubUnavailable
+from cloning.errors import CheckpointUnusable
+from cloning.plain_text import MAX_VOCABULARY, NotText, is_plain, read_text
 from cloning.ports import EngineFacts, F5Parameters, Parameters, Reference, Samples, Utterance, go_on
 from cloning.speakable import Alphabet
 from engines.alphabets import f5_knows
@@ -25,6 +28,7 @@ from engines.f5_import import import_f5
 from engines.faults import failure_of, translated
 from engines.halves import in_halves
 from engines.recent import Recent
+from engines.vocoder import HUB_VOCODER, load_vocoder, vocoder_config
 
 _MOST_REFERENCES = 16
 _HALF_PRECISION = 7  # compute capability from which load_checkpoint chooses fp16
@@ -83,8 +87,10 @@ class F5Engine:
         f5 = import_f5()
         device = choose_device(device)
         with translated(device):
+            if files.vocoder:
+                vocoder_config(files.vocoder)  # in a millisecond, before seconds go to the model
             model = _load_model(f5, files, device)
-            vocoder = _load_vocoder(f5, files.vocoder, device)
+            vocoder = load_vocoder(files.vocoder, device)
             # Makes the thread-local text cache exist before any thread could race to make it.
             model.transformer.clear_cache()
             fast = make_fast(sampler, f5, model, vocoder, checkpoint=files.name)
@@ -98,7 +104,7 @@ class F5Engine:
             checkpoint_license=files.license,
             checkpoint_note=files.note,
             license_notice=f"made with F5-TTS (code: MIT) and weights under {files.license}: {files.note}",
-            vocoder=files.vocoder.name if files.vocoder else "charactr/vocos-mel-24khz",
+            vocoder=files.vocoder.name if files.vocoder else HUB_VOCODER,
         )
         with translated(device):  # what went wrong on it may show only when it is looked at
             return cls(f5, model, vocoder, device, facts, fast, files.languages)
@@ -245,6 +251,7 @@ class F5Engine:
 
 def _load_model(f5: Any, files: F5Files, device: str) -> Any:
     import f5_tts.model
+    from safetensors import SafetensorError
 
     backbone = getattr(f5_tts.model, files.backbone, None)
     if backbone is None:
@@ -253,17 +260,17 @@ def _load_model(f5: Any, files: F5Files, device: str) -> Any:
             checkpoint=files.name,
         )
     try:
-        with blank_weights():  # its load_state_dict is strict
+        with blank_weights(), _plain(files) as vocab:  # its load_state_dict is strict
             model = f5.load_model(
                 backbone,
                 files.arch,
                 str(files.model),
                 mel_spec_type="vocos",
-                vocab_file=str(files.vocab or ""),
+                vocab_file=vocab,
                 device=device,
             )
         return model.eval()
-    except (RuntimeError, KeyError, TypeError) as error:
+    except (RuntimeError, LookupError, TypeError, ValueError, AssertionError, SafetensorError) as error:
         if failure_of(error, device) is not None:
             raise
         raise CheckpointUnusable(
@@ -272,21 +279,20 @@ def _load_model(f5: Any, files: F5Files, device: str) -> Any:
         ) from error
 
 
-def _load_vocoder(f5: Any, folder: Path | None, device: str) -> Any:
+@contextmanager
+def _plain(files: F5Files) -> Iterator[str]:
+    """The path of the vocabulary as f5_tts reads one, UTF-8 without a byte order mark; '' for its own. Raises CheckpointUnusable."""
+    if files.vocab is None or is_plain(files.vocab):
+        yield str(files.vocab or "")
+        return
     try:
-        return f5.load_vocoder("vocos", is_local=folder is not None, local_path=str(folder or ""), device=device)
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        if failure_of(error, device) is not None:
-            raise
-        if folder is None and isinstance(error, OSError):
-            raise HubUnavailable(
-                "the vocoder can't be fetched from the hub: try again, or point VOCODER_PATH at a folder with config.yaml and "
-                "pytorch_model.bin of Vocos 24 kHz", vocoder="charactr/vocos-mel-24khz",
-            ) from error  # fmt: skip
-        raise CheckpointUnusable(
-            "the vocoder can't be loaded: point VOCODER_PATH at a folder with config.yaml and pytorch_model.bin of Vocos 24 kHz, "
-            "or leave it unset for the hub's", vocoder=folder.name if folder else "charactr/vocos-mel-24khz",
-        ) from error  # fmt: skip
+        text = read_text(files.vocab, MAX_VOCABULARY)
+    except NotText as error:
+        raise CheckpointUnusable(f"the vocab.txt of checkpoint {files.name!r} can't be read: {error}") from error
+    with TemporaryDirectory(prefix="vocab-") as folder:
+        copy = Path(folder) / "vocab.txt"
+        copy.write_bytes(text.encode())
+        yield str(copy)
 
 
 def _weights(model: Any, vocoder: Any, device: str) -> Weights:

@@ -20,7 +20,6 @@ import importlib
 import inspect
 import logging
 import sys
-import threading
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from contextlib import contextmanager
 from types import ModuleType
 
 from cloning.clock import Part, telling, untold
+from cloning.quietly import one_import_at_a_time, warnings_kept
 from engines.deferred import deferred
 
 INFERENCE = "f5_tts.infer.utils_infer"
@@ -58,7 +58,6 @@ _NOISE = (
 )
 
 _log = logging.getLogger(__name__)
-_lock = threading.Lock()
 
 
 class TrainerPlaceholder:
@@ -83,13 +82,6 @@ def import_f5() -> ModuleType:
             module = _import_without_trainer()
             _quieten(module)
         return module
-
-
-@contextmanager
-def one_import_at_a_time() -> Iterator[None]:
-    """For imports that change something of the whole process while they run, as `warnings.catch_warnings` does."""
-    with _lock:
-        yield
 
 
 @contextmanager
@@ -118,7 +110,7 @@ def _import_without_trainer() -> ModuleType:
     placeholder = ModuleType(TRAINER, TrainerPlaceholder.__doc__)
     vars(placeholder)["Trainer"] = TrainerPlaceholder
     sys.modules.setdefault(TRAINER, placeholder)
-    with warnings.catch_warnings():
+    with warnings_kept():
         for category, message, module in _NOISE:
             warnings.filterwarnings("ignore", message=message, category=category, module=module)
         # torch comes first: what it looks for on its own behalf should be the real thing.

@@ -8,7 +8,6 @@ that the model could not end is drawn again, and then refused: coqui-tts would h
 """
 
 import logging
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ import numpy as np
 from cloning.errors import CheckpointUnusable, InvalidRequest, InvalidText, LicenseRefused
 from cloning.planning import chunk_seed
 from cloning.ports import EngineFacts, Parameters, Reference, Samples, XttsParameters, go_on
+from cloning.quietly import warnings_kept
 from cloning.speakable import Alphabet
 from cloning.xtts_planning import LANGUAGES
 from engines.alphabets import xtts_knows
@@ -37,8 +37,6 @@ _RATE = 22_050  # of what is heard of a voice
 _REFERENCE_S = 30  # all of it: no reference here is longer than 12 s
 _LEVEL = 0.75  # coqui-tts's own, for `sound_norm_refs`
 _DRAWS = 3
-
-_one_at_a_time = threading.Lock()  # warnings.catch_warnings changes the whole process
 
 
 @dataclass(frozen=True)
@@ -255,7 +253,7 @@ def _notice(files: XttsFiles) -> str:
 
 def import_xtts() -> ModuleType:
     """`TTS.tts.models.xtts`, imported at the first call (10 s and more on two cores) and quiet: what is wrong comes as an exception."""
-    with _one_at_a_time, warnings.catch_warnings():
+    with warnings_kept():
         warnings.simplefilter("ignore")  # other people's, while their files are first compiled
         from TTS.tts.models import xtts
 
@@ -270,11 +268,16 @@ def _load_model(xtts: Any, files: XttsFiles, device: str) -> Any:
         model = xtts.Xtts(config)
         # Never strict=False: another layout would leave the weights as they were drawn.
         model.load_checkpoint(
-            config, checkpoint_path=str(files.model), vocab_path=str(files.vocab), eval=True, strict=True
+            config,
+            checkpoint_path=str(files.model),
+            vocab_path=str(files.vocab),
+            eval=True,
+            strict=True,
+            speaker_file_path="",  # else a speakers_xtts.pth beside the weights would be unpickled too
         )
-    except (RuntimeError, KeyError, TypeError, ValueError, OSError) as error:
-        if failure_of(error, device):
-            raise
+    except Exception as error:
+        if failure_of(error, device) or isinstance(error, MemoryError) or getattr(error, "errno", None):
+            raise  # the machine's trouble, not the file's
         raise CheckpointUnusable(
             f"checkpoint {files.name!r} does not load into XTTS ({type(error).__name__}); inspect the file, its vocab.json and its card",
             checkpoint=files.name,

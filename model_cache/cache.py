@@ -12,6 +12,7 @@ What is checked when:
 A copy that fails is fetched again. A checkpoint folder's own files are digested at each load, so a new file there is noticed.
 """
 
+import errno
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +26,7 @@ from cloning.errors import CheckpointUnusable, ServiceError
 from cloning.ports import DigestMismatch, NoSuchObject, ObjectStore
 from model_cache import record as records
 from model_cache.catalog import Checkpoint, default_vocoder
-from model_cache.disk import is_full, not_in_the_way, trouble_explained
+from model_cache.disk import not_in_the_way, trouble_explained
 from model_cache.errands import Later, at_once
 from model_cache.eviction import evict
 from model_cache.hub import FetchHub, drop, hub_fetcher
@@ -36,7 +37,7 @@ from model_cache.published import Published
 from model_cache.record import Dtype, Origin, Record, digest_of, model_name, vocab_name
 from model_cache.repair import expect_loadable
 from model_cache.shelf import Shelf, is_published, mark_published
-from model_cache.sources import Fetched, Sources
+from model_cache.sources import Fetched, Sources, sources_of
 from model_cache.watch import Watch, unwatched
 
 CameFrom = Literal["local", "bucket", "hub", "folder"]
@@ -151,11 +152,11 @@ class CheckpointCache:
         return found
 
     def _with_room(self, bring: Callable[[], LocalCheckpoint]) -> LocalCheckpoint:
-        """If the disk is full nevertheless (the hub doesn't say how much comes), all that nobody uses goes, once."""
+        """If the disk is full nevertheless (others use it too), all copies that nobody uses go, once, whatever the limit."""
         try:
             return bring()
         except OSError as error:
-            if not is_full(error) or self._max_bytes is None or not evict(self._folder, 0):
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not evict(self._folder, 0):
                 raise
         return bring()
 
@@ -197,7 +198,7 @@ class CheckpointCache:
         shelf, on_hub = self._shelf(checkpoint), checkpoint.on_hub
         self._evict(self._sources.size(checkpoint))
         with shelf.incoming(digest_of(origin)) as raw, shelf.staging() as folder:
-            fetched = {name: self._sources.fetch(source, raw) for name, source in self._sources.of(checkpoint).items()}
+            fetched = {name: self._sources.fetch(source, raw) for name, source in sources_of(checkpoint).items()}
             self._evict(2 * sum(each.path.stat().st_size for each in fetched.values()))
             kept_as_is = fetched.keys() if checkpoint.is_vocoder else fetched.keys() - {model_name(checkpoint)}
             for name in kept_as_is:

@@ -12,6 +12,7 @@ unless `architecture` gives the class's arguments itself. `vocab` (default: f5_t
 The folder may also lie in the bucket (model_cache.library).
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -25,6 +26,7 @@ from cloning.errors import CheckpointUnusable, InvalidRequest
 from cloning.keys import ID_PATTERN
 from cloning.names import EngineName
 from cloning.object_keys import check_key
+from cloning.plain_text import NotText, decoded
 from model_cache.families import ARGUMENTS, XTTS, XTTS_V2, XTTS_V2_ARGS, Backbone, engine_of
 
 HUB = "hf://"
@@ -32,6 +34,10 @@ BUCKET = "bucket:"
 UNKNOWN = "unknown"
 CARD = "checkpoint.json"
 VOCOS = "Vocos"
+VOCODER_FILES = ("config.yaml", "pytorch_model.bin")
+MAX_CARD = 1_000_000
+"""Bytes of a checkpoint.json."""
+_MOST_PROBLEMS = 10
 _CATALOG = Path(__file__).with_name("catalog.yaml")
 
 
@@ -68,6 +74,10 @@ class Checkpoint:
     @property
     def in_bucket(self) -> bool:
         return self.source.startswith(BUCKET)
+
+    @property
+    def in_folder(self) -> bool:
+        return not (self.on_hub or self.in_bucket)
 
     @property
     def is_vocoder(self) -> bool:
@@ -173,7 +183,15 @@ def find(name_or_folder: str) -> Checkpoint:
     """
     if "/" in name_or_folder:
         folder = Path(name_or_folder)
-        return of_card(_card(folder), str(folder))
+        _expect_inside(folder, CARD)
+        card = _card(folder)
+        for path in (
+            card.model,
+            card.vocab,
+            *((f"{card.vocoder}/{name}" for name in VOCODER_FILES) if card.vocoder else ()),
+        ):
+            _expect_inside(folder, path)
+        return of_card(card, str(folder))
     catalogue = entries()
     if name_or_folder not in catalogue:
         raise InvalidRequest(
@@ -215,27 +233,52 @@ def _architecture(name: str, config: str) -> Architecture:
     return published(config)
 
 
+def _expect_inside(folder: Path, name: str | None) -> None:
+    """A link may lead to another file of the folder, and of a snapshot in a hub's cache to that repository's files."""
+    root = Path(os.path.realpath(folder))
+    root = root.parent.parent if root.parent.name == "snapshots" else root
+    if name and not Path(os.path.realpath(folder / name)).is_relative_to(root):
+        raise CheckpointUnusable(
+            f"{name} in the checkpoint folder {folder.name!r} is a link that leads out of it: put the file itself there, or a hard link"
+        )
+
+
 def _card(folder: Path) -> Card:
     path = folder / CARD
+    if folder.is_file():
+        raise CheckpointUnusable(
+            f"{folder.name!r} is a file: name the folder that holds it, with a {CARD} that says what it is"
+        )
+    if not folder.is_dir():
+        raise CheckpointUnusable(
+            f"there is no checkpoint folder {folder.name!r}: mend the path, or name a checkpoint of the catalogue or the bucket"
+        )
     if not path.is_file():
         raise CheckpointUnusable(
             f"the checkpoint folder {folder.name!r} has no {CARD}: add one with name, config (F5TTS_Base for v0 weights, "
             "F5TTS_v1_Base for v1: the file can't tell), model, license and commercial; `vocab` if it has its own vocab.txt"
         )
     try:
-        text = path.read_bytes()
+        with path.open("rb") as file:
+            text = file.read(MAX_CARD + 1)
     except OSError as error:
         raise CheckpointUnusable(f"the {CARD} of {folder.name!r} can't be read: {error.strerror}") from error
     return parse_card(text, folder.name)
 
 
 def parse_card(text: bytes, whose: str) -> Card:
-    """The card in a `checkpoint.json`. Raises CheckpointUnusable with every field that is wrong."""
+    """The card in a `checkpoint.json`, in any encoding that is known. Raises CheckpointUnusable with every field that is wrong."""
     try:
-        return Card.model_validate_json(text)
+        return Card.model_validate_json(decoded(text, MAX_CARD))
+    except NotText as error:
+        raise CheckpointUnusable(f"the {CARD} of {whose!r} is not usable: {error}") from error
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, what['loc'])) or 'it'}: {what['msg']}" for what in error.errors())
+        problems = "; ".join(_problem(what["loc"], what["msg"]) for what in error.errors()[:_MOST_PROBLEMS])
         raise CheckpointUnusable(f"the {CARD} of {whose!r} is not usable: {problems}") from error
+
+
+def _problem(place: tuple[int | str, ...], what: str) -> str:
+    return f"{'.'.join(str(part)[:60] for part in place) or 'it'}: {what[:400]}"
 
 
 def _read(path: Path) -> Any:

@@ -7,6 +7,7 @@ F5-TTS: a DiT whose weights are `model.safetensors`, with a vocab.txt (or f5_tts
 
 import json
 from collections.abc import Mapping
+from operator import index
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 
 from cloning.errors import CheckpointUnusable
 from cloning.names import EngineName
+from cloning.plain_text import MAX_VOCABULARY, read_text
 from model_cache.arch import Dit, XttsArguments
 from model_cache.vocabulary import vocabulary_size
 
@@ -46,10 +48,10 @@ def engine_of(backbone: str) -> EngineName:
 def xtts_vocabulary_size(vocab: Path) -> int:
     """How many entries XTTS's tokenizer makes of a vocab.json: the highest number in it and one. Raises CheckpointUnusable."""
     try:
-        content = json.loads(vocab.read_bytes())
+        content = json.loads(read_text(vocab, MAX_VOCABULARY))
         numbers = [*content["model"]["vocab"].values(), *(token["id"] for token in content.get("added_tokens", ()))]
-        return int(max(numbers)) + 1
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return max(index(number) for number in numbers) + 1
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointUnusable("the checkpoint's vocab.json is not the one of an XTTS tokenizer") from error
 
 

@@ -4,7 +4,8 @@ import errno
 from collections.abc import Callable
 from pathlib import Path
 
-from cloning.errors import CheckpointUnusable, HubUnavailable
+from cloning.errors import CheckpointUnusable
+from cloning.hub import hub_failure
 
 _DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 FetchHub = Callable[[str], Path]
@@ -22,7 +23,7 @@ def hub_fetcher(folder: Path) -> FetchHub:
         except Exception as error:  # the hub's client raises its own errors, httpx's, requests' and OSError
             if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:
                 raise  # this disk's, not the hub's: the cache explains it
-            raise _explained(url, error) from error
+            raise hub_failure(error, url, CheckpointUnusable, source=url) from error
 
     return fetch
 
@@ -33,25 +34,3 @@ def drop(path: Path, folder: Path) -> None:
         for each in {path.resolve(), path}:
             if each.is_relative_to(folder.resolve()) or each == path:
                 each.unlink(missing_ok=True)
-
-
-def _explained(url: str, error: Exception) -> CheckpointUnusable | HubUnavailable:
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        LocalEntryNotFoundError,
-        RemoteEntryNotFoundError,
-        RepositoryNotFoundError,
-    )
-
-    if isinstance(error, GatedRepoError):
-        why = "its owner must grant access: accept its terms on the hub and set HF_TOKEN"
-    elif isinstance(error, RemoteEntryNotFoundError | RepositoryNotFoundError) and not isinstance(
-        error, LocalEntryNotFoundError
-    ):
-        why = "the hub doesn't have it (a private one needs HF_TOKEN)"
-    else:
-        return HubUnavailable(
-            f"{url} can't be fetched ({type(error).__name__}): the hub could not be reached. The same call may work later; or put "
-            "the checkpoint into the bucket or a folder", source=url,
-        )  # fmt: skip
-    return CheckpointUnusable(f"{url} can't be fetched ({type(error).__name__}): {why}", source=url)

@@ -7,12 +7,16 @@ the folder's) with the files that it names beside it. The catalogue's names can'
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from cloning import keys
 from cloning.errors import CheckpointUnusable, InvalidRequest, LicenseRefused
 from cloning.names import EngineName
 from cloning.ports import NoSuchObject, ObjectStore
 from model_cache.catalog import BUCKET, CARD, UNKNOWN, Checkpoint, Entry, entries, find, of_card, parse_card
+from model_cache.disk import trouble_explained
+from model_cache.prepare import inspected
+from model_cache.sources import existing, sources_of
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Library:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._known: dict[str, Checkpoint] = {}
+        self._loadable: dict[str, tuple[object, ...]] = {}
 
     @cached_property
     def _entries(self) -> dict[str, Entry]:
@@ -66,11 +71,12 @@ class Library:
 
     def check(
         self, name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None
-    ) -> None:
+    ) -> Checkpoint:
         """
-        Refuse what `find` refuses, weights of another engine, and weights that don't do what is asked for.
+        The checkpoint; refuse what `find` refuses, weights of another engine, and weights that don't do what is asked for.
 
-        That is commercial use (LicenseRefused) and a language, if the checkpoint says which ones it speaks (InvalidRequest).
+        That is commercial use (LicenseRefused) and a language, if the checkpoint says which ones it speaks (InvalidRequest). Files in
+        a folder of this disk are looked at by their headers: a model that is none, or not its vocabulary's, is CheckpointUnusable.
         """
         checkpoint = self.find(name)
         _expect_engine(checkpoint, engine)
@@ -84,6 +90,19 @@ class Library:
                 checkpoint=checkpoint.name,
                 license=checkpoint.license,
             )
+        if checkpoint.in_folder:
+            self._expect_loadable(checkpoint)
+        return checkpoint
+
+    def _expect_loadable(self, checkpoint: Checkpoint) -> None:
+        """Takes milliseconds the first time, and next to nothing while the files stay as they are."""
+        with trouble_explained():
+            files = [existing(Path(source)) for source in sources_of(checkpoint).values()]
+            facts = [(path, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+            seen = (checkpoint.name, checkpoint.config, checkpoint.arch, facts)
+            if self._loadable.get(checkpoint.source) != seen:
+                inspected(Path(checkpoint.source), checkpoint, Path(checkpoint.vocab) if checkpoint.vocab else None)
+                self._loadable[checkpoint.source] = seen
 
     def listing(self) -> list[Listed]:
         """Everything that can be named but folders on this disk, the bucket's last."""

@@ -8,7 +8,7 @@ from cloning.bulk import sha256_of
 from cloning.errors import CheckpointUnusable
 from model_cache.catalog import Checkpoint, configs_by_digest
 from model_cache.inspection import Inspection, inspect_for
-from model_cache.record import Dtype, Precision
+from model_cache.record import Dtype, Precision, model_name
 from model_cache.repair import copy, expect_loadable, names_suffice, rename_private, repair, wanted_by
 from model_cache.sources import Fetched
 from model_cache.tensorcopy import becomes_half
@@ -34,12 +34,7 @@ def prepare(
     the file. Raises
     CheckpointUnusable if no known layout fits.
     """
-    inspection = inspect_for(source.path, wanted_by(checkpoint, vocab), name=out.name)
-    if inspection.verdict == "refused":
-        raise CheckpointUnusable(
-            f"the file of checkpoint {checkpoint.name!r} is not what its configuration {checkpoint.config!r} needs: {inspection.reason}",
-            checkpoint=checkpoint.name,
-        )
+    inspection = inspected(source.path, checkpoint, vocab)
     halvable = any(becomes_half(tensor) for tensor in inspection.kept.values())
     precision: Precision = dtype if halvable else "any"
     prune = inspection.layout.endswith("-trainer")  # a loader that takes it would read what training left, every time
@@ -62,6 +57,17 @@ def prepare(
         prepared = Prepared(_said(inspection, halved=precision == "fp16", pruned=pruned), done.sha256, precision)
     expect_loadable(out, checkpoint, vocab)
     return prepared
+
+
+def inspected(model: Path, checkpoint: Checkpoint, vocab: Path | None) -> Inspection:
+    """What a source's file takes to be loadable, by its header and its vocabulary alone. Raises CheckpointUnusable if nothing does."""
+    inspection = inspect_for(model, wanted_by(checkpoint, vocab), name=model_name(checkpoint))
+    if inspection.verdict == "refused":
+        raise CheckpointUnusable(
+            f"the file of checkpoint {checkpoint.name!r} is not what its configuration {checkpoint.config!r} needs: {inspection.reason}",
+            checkpoint=checkpoint.name,
+        )
+    return inspection
 
 
 def expect_known(checkpoint: Checkpoint, source: Fetched) -> None:

@@ -31,6 +31,26 @@ class Fetched:
         _note_of(self.path).unlink(missing_ok=True)
 
 
+def sources_of(checkpoint: Checkpoint) -> dict[FileName, str]:
+    """Each of the checkpoint's files, and where it is."""
+    if checkpoint.is_vocoder:
+        return {name: f"{checkpoint.vocoder}/{PurePosixPath(name).name}" for name in VOCOS_FILES}
+    sources: dict[FileName, str] = {model_name(checkpoint): checkpoint.source}
+    if checkpoint.vocab:
+        sources[vocab_name(checkpoint)] = checkpoint.vocab
+    if checkpoint.vocoder:
+        folder = checkpoint.vocoder.rstrip("/")
+        sources |= {name: f"{folder}/{name.removeprefix('vocoder/')}" for name in VOCODER}
+    return sources
+
+
+def existing(path: Path) -> Path:
+    """The path, if a file is there. Raises CheckpointUnusable."""
+    if not path.is_file():
+        raise _missing(path.name)
+    return path
+
+
 class Sources:
     """The files of checkpoints as they are, before anything is mended."""
 
@@ -39,30 +59,18 @@ class Sources:
         self._fetch_hub = fetch_hub
         self._watch = watch
 
-    def of(self, checkpoint: Checkpoint) -> dict[FileName, str]:
-        """Each of the checkpoint's files, and where it is."""
-        if checkpoint.is_vocoder:
-            return {name: f"{checkpoint.vocoder}/{PurePosixPath(name).name}" for name in VOCOS_FILES}
-        sources: dict[FileName, str] = {model_name(checkpoint): checkpoint.source}
-        if checkpoint.vocab:
-            sources[vocab_name(checkpoint)] = checkpoint.vocab
-        if checkpoint.vocoder:
-            folder = checkpoint.vocoder.rstrip("/")
-            sources |= {name: f"{folder}/{name.removeprefix('vocoder/')}" for name in VOCODER}
-        return sources
-
     def origin(self, checkpoint: Checkpoint) -> Origin:
         """What a loadable copy must have been made from: a URL of the hub, a version in the bucket, or these very bytes."""
-        return {name: self._identity(source) for name, source in self.of(checkpoint).items()}
+        return {name: self._identity(source) for name, source in sources_of(checkpoint).items()}
 
     def size(self, checkpoint: Checkpoint) -> int:
         """The bytes of the files, as far as they are known before they are here: the hub's are not."""
         found = 0
-        for source in self.of(checkpoint).values():
+        for source in sources_of(checkpoint).values():
             if source.startswith(BUCKET):
                 found += self._head(source).size
             elif not source.startswith(HUB):
-                found += _existing(Path(source)).stat().st_size
+                found += existing(Path(source)).stat().st_size
         return found
 
     def fetch(self, source: str, folder: Path) -> Fetched:
@@ -72,9 +80,9 @@ class Sources:
         Raises CheckpointUnusable if it is missing.
         """
         if source.startswith(HUB):
-            return Fetched(_existing(self._fetch_hub(source)), private=False)
+            return Fetched(existing(self._fetch_hub(source)), private=False)
         if not source.startswith(BUCKET):
-            return Fetched(_existing(Path(source)), private=False)
+            return Fetched(existing(Path(source)), private=False)
         key = source.removeprefix(BUCKET)
         path = folder / key  # the whole key: two files of one name in different folders are two files
         info = self._head(source)
@@ -92,7 +100,7 @@ class Sources:
         if source.startswith(HUB):
             return source
         if not source.startswith(BUCKET):
-            return f"sha256:{sha256_of(_existing(Path(source)))}"
+            return f"sha256:{sha256_of(existing(Path(source)))}"
         return f"{source}@{self._head(source).etag}"
 
     def _head(self, source: str) -> ObjectInfo:
@@ -115,12 +123,6 @@ def _kept(path: Path, info: ObjectInfo) -> str | None:
             digest = sha256_of(path)
             return digest if digest == note["sha256"] else None
     return None
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise _missing(path.name)
-    return path
 
 
 def _missing(name: str) -> CheckpointUnusable:

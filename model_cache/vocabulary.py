@@ -3,16 +3,14 @@
 from pathlib import Path
 
 from cloning.errors import CheckpointUnusable
+from cloning.plain_text import NotText, vocabulary
 
 
 def vocabulary_size(vocab: Path) -> int:
-    """
-    How many entries f5_tts's tokenizer makes of a vocab.txt: it cuts each line's last character and joins equal lines.
-
-    Raises CheckpointUnusable if the file is not text.
-    """
+    """How many entries f5_tts's tokenizer makes of a vocab.txt. Raises CheckpointUnusable if the file is not text, OSError."""
     try:
-        with vocab.open(encoding="utf-8") as lines:
-            return len({line[:-1] for line in lines})
-    except UnicodeDecodeError as error:
-        raise CheckpointUnusable("the checkpoint's vocab.txt is not UTF-8 text with one entry a line") from error
+        return len(vocabulary(vocab))
+    except NotText as error:
+        raise CheckpointUnusable(
+            f"the checkpoint's vocab.txt is not UTF-8 text with one entry a line: {error}"
+        ) from error

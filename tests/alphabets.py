@@ -2,8 +2,9 @@
 
 from functools import cache
 
+from cloning import plain_text
 from cloning.speakable import Alphabet
-from engines.alphabets import f5_knows, f5_tokens, vocabulary_at
+from engines.alphabets import f5_knows, vocabulary_at
 
 
 @cache
@@ -11,7 +12,7 @@ def vocabulary() -> frozenset[str]:
     """The tokens of f5-tts's own vocab.txt."""
     path = vocabulary_at(None)
     assert path is not None
-    return f5_tokens(path)
+    return frozenset(plain_text.vocabulary(path))
 
 
 @cache

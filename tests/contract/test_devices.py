@@ -18,6 +18,7 @@ from cloning.ports import F5Parameters, Reference, Samples, XttsParameters
 from engines.asr import WhisperTranscriber
 from engines.device import Weights, check_placed, choose_device, device_name, free_memory, tensors_of
 from engines.f5 import F5Engine
+from engines.vocoder import load_vocoder
 from engines.xtts import XttsEngine
 from tests.conftest import SPOKEN
 from tests.real import load_tiny_engine, load_tiny_xtts
@@ -207,16 +208,13 @@ def test_a_tensor_astray_after_coming_back_is_found(f5: F5Engine) -> None:
 
 def test_loading_checks_too(tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A loader that leaves one module on another device does not get through."""
-    from f5_tts.infer import utils_infer
-
-    load_vocoder = utils_infer.load_vocoder
 
     def half(*arguments: Any, **options: Any) -> Any:
         vocoder = load_vocoder(*arguments, **options)
         vocoder.head.to("meta")
         return vocoder
 
-    monkeypatch.setattr(utils_infer, "load_vocoder", half)
+    monkeypatch.setattr("engines.f5.load_vocoder", half)
     with pytest.raises(DeviceMismatch, match=r"vocoder\.head"):
         load_tiny_engine(tiny_checkpoint, tmp_path)
 

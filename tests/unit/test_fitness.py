@@ -60,7 +60,7 @@ def test_the_checks_have_names_that_runpod_reports(settings: Settings, store: Fo
     """The cheapest first."""
     names = [check.__name__ for check in checks(settings, store, Conditions(store, lambda: "w1").probe)]
 
-    assert names == ["check_versions", "check_gpu", "check_disk", "check_store"]
+    assert names == ["check_versions", "check_gpu", "check_disk", "check_store", "check_models"]
 
 
 @pytest.mark.parametrize(

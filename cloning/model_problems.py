@@ -1,0 +1,52 @@
+"""What the deployment names and no attempt can load: told at the worker's start and in `health`, not at the first generate."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from cloning.errors import CheckpointUnusable, InvalidRequest, ServiceError
+from cloning.names import EngineName
+from cloning.ports import Engine, Models, Transcriber
+from cloning.settings import Settings
+
+ASR_MODEL = "ASR_MODEL"
+_SETTINGS: Mapping[EngineName, str] = {"f5": "CHECKPOINT", "xtts": "XTTS_CHECKPOINT"}
+
+
+def model_problems(
+    settings: Settings, engines: Models[Engine], transcribers: Models[Transcriber]
+) -> dict[str, ServiceError]:
+    """
+    By the name of the setting, what is wrong with it; nothing is fetched or loaded.
+
+    Looked at are the checkpoints and vocoders of the engines that may speak, and the recogniser. What may pass, such as a bucket
+    that does not answer, is no problem here.
+    """
+    found: dict[str, ServiceError] = {}
+    for engine in settings.engines:
+        checkpoint = settings.checkpoint_of(engine)
+        _look(found, _SETTINGS[engine], partial(engines.check, checkpoint, engine=engine))
+    _look(found, ASR_MODEL, partial(transcribers.check, settings.asr_model))
+    return found
+
+
+def unusable(problems: Mapping[str, ServiceError], settings: Settings) -> ServiceError | None:
+    """
+    The problem with which the worker can't do its work, None if it can.
+
+    Where a fallback is there to speak for an engine that can't, the worker can.
+    """
+    if ASR_MODEL in problems:
+        return problems[ASR_MODEL]
+    broken = {"xtts" if setting == _SETTINGS["xtts"] else "f5": problem for setting, problem in problems.items()}
+    return broken[settings.engine] if broken.keys() >= set(settings.engines) else None
+
+
+def _look(found: dict[str, ServiceError], setting: str, check: Callable[[], None]) -> None:
+    try:
+        check()
+    except ServiceError as error:
+        if not error.retryable:
+            setting = str(error.details.get("setting", setting))
+            kind = CheckpointUnusable if isinstance(error, InvalidRequest) else type(error)
+            said = f"this deployment's {setting} can't be used: {error.message}"
+            found[setting] = kind(said, **{**error.details, "setting": setting})
