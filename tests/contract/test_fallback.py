@@ -107,7 +107,7 @@ def test_with_a_fallback_xtts_speaks_and_everybody_is_told(deploy: Deploy, caplo
     assert reply["fallback_reason"].startswith("f5: CHECKPOINT_UNUSABLE: ")
     assert "decoder.weight" in reply["fallback_reason"]
     assert reply["license_notice"].startswith("made with XTTS")
-    manifest = json.loads(service.store.get(keys.result("job", reply["audio"]["sha256"], "json")).body)["manifest"]
+    manifest = json.loads(service.store.get(keys.manifest_of(reply["audio"]["key"])).body)["manifest"]
     record = service.jobs.get("job").result
     assert record is not None
     (spoken,) = [vars(entry) for entry in caplog.records if entry.message == "job.spoken"]
