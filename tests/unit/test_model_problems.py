@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from assembly import build
 from cloning.clock import SystemClock
@@ -66,7 +67,6 @@ CHECKPOINTS = {
     "{here}/no-model": "no file model.safetensors",
     "{here}/page": "it is a web page",
     "{here}/cut": "a vocabulary of 2545 entries, vocab.txt has 100",
-    "hf://SWivid/F5-TTS": "there is no checkpoint folder",
     "a b": "unknown checkpoint 'a b'",
     "F5-TTS-Arabic-SILMA-Small": "not known which configuration",
     "XTTS_v2": "is for the engine 'xtts'",
@@ -74,7 +74,7 @@ CHECKPOINTS = {
 CASES = [("CHECKPOINT", {"checkpoint": name}, said) for name, said in CHECKPOINTS.items()]
 CASES += [
     ("VOCODER_PATH", {"checkpoint": "{here}/good", "vocoder_path": f"{{here}}/{name}"}, said)
-    for name, said in (("nowhere", "no file config.yaml"), ("empty", "no file config.yaml"), ("file", "no file config"))
+    for name, said in (("nowhere", "no file config.yaml"), ("empty", "no file config.yaml"))
 ]
 CASES += [
     ("ASR_MODEL", {"asr_model": name}, said)
@@ -83,11 +83,28 @@ CASES += [
         ("{here}/empty", "no config.json"),
         ("{here}/file", "there is no such folder"),
         ("openai/whisper large", "no name of the hub"),
-        ("https://huggingface.co/openai/whisper-base", "no name of the hub"),
         ("a/b/c", "no name of the hub"),
         ("~/whisper", "there is no such folder"),
     )
 ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("checkpoint", "hf://SWivid/F5-TTS", "is a URL"),
+        ("vocoder_path", "{here}/file", "is a file, and a folder is needed"),
+        ("asr_model", "https://huggingface.co/openai/whisper-base", "is a URL"),
+    ],
+)
+def test_what_no_model_can_be_is_refused_with_the_settings(
+    setting: str, value: str, said: str, deploy: Deploy, here: Path
+) -> None:
+    """Before anything is built, by the setting's name."""
+    with pytest.raises(ValidationError, match=said) as refused:
+        deploy(**{setting: value})
+
+    assert [error["loc"] for error in refused.value.errors()] == [(setting,)]
 
 
 @pytest.mark.parametrize(("setting", "chosen", "said"), CASES, ids=lambda value: str(value)[:60])

@@ -31,7 +31,7 @@ def finished(now: datetime) -> Job:
     audio = {"key": "results/j.wav", "bytes": 1, "sha256": "0" * 64}
     return Job(
         job_id="j",
-        request_digest="d",
+        request_digest="d" * 64,
         seed=1,
         status=JobStatus.COMPLETED,
         lease=Lease(owner="x", until=now),
