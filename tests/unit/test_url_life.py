@@ -28,7 +28,7 @@ class Signed(FolderStore):
 
 
 def finished(now: datetime) -> Job:
-    audio = {"key": "results/j.wav", "bytes": 1, "sha256": "0" * 64}
+    audio = {"key": f"results/j.{'0' * 16}.wav", "format": "wav", "bytes": 1, "sha256": "0" * 64}
     return Job(
         job_id="j",
         request_digest="d" * 64,
