@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from assembly import build
 from cloning.actions import NOT_SHARED, perform
 from cloning.clock import SystemClock
-from cloning.errors import Interrupted, ResultTooLarge, ServiceError
+from cloning.errors import Interrupted, InvalidRequest, ResultTooLarge, ServiceError
 from cloning.fields import Limits
 from cloning.log import configure
 from cloning.model_problems import model_problems
@@ -46,6 +46,7 @@ Job = Mapping[str, Any]
 # RunPod's SDK takes these keys out of every reply: they are for failures of this very call.
 _RESERVED = ("error", "refresh_worker")
 _LONGEST_FAILURE = 20_000
+_OTHER_BUCKET = "s3Config is not used: voices, jobs and results lie in the endpoint's own bucket (its settings name it); leave it out"
 
 
 def answer(service: Service, raw: object, call: Call) -> Reply:
@@ -122,6 +123,8 @@ def make_handler(
     async def handler(job: Job) -> Reply:
         if not stopping.admits(job):
             raise asyncio.CancelledError
+        if job.get("s3Config"):
+            return failure_reply(InvalidRequest(_OTHER_BUCKET, field="s3Config"))
         progress = Progress(lambda update: send_progress(job, update), service.clock)
         call = Call(str(job.get("id") or service.new_id()), progress, threading.Event())
         try:

@@ -16,6 +16,47 @@ from cloning.object_keys import is_key
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})?")
 _LONGEST_STATEMENT = 500
 _SHORTEST_STATEMENT_SIGNS = 4
+# How a refusal begins, in the languages of the catalogue's checkpoints. ('No' is Polish for 'well', and then nothing is lost but a try.)
+_REFUSALS = frozenset(
+    [
+        "no",
+        "not",
+        "none",
+        "never",
+        "false",
+        "denied",
+        "refused",
+        "declined",
+        "withdrawn",
+        "nope",
+        "n",
+        "nein",
+        "nicht",
+        "keine",
+        "kein",
+        "abgelehnt",
+        "non",
+        "pas",
+        "jamais",
+        "refusé",
+        "não",
+        "nao",
+        "nunca",
+        "nunca",
+        "ningún",
+        "ninguno",
+        "нет",
+        "не",
+        "nie",
+        "ei",
+        "ne",
+        "nē",
+        "nem",
+        "hayır",
+        "لا",
+        "नहीं",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +132,13 @@ def consent_statement(value: object) -> object:
             f"should be true (no string), or a sentence of at least two words and at most {_LONGEST_STATEMENT} characters "
             "on how the speaker agreed"
         )
-    return value.strip()
+    return not _says_no(value) and value.strip()
+
+
+def _says_no(text: str) -> bool:
+    """Whether the sentence begins with a refusal, as in 'No, he did not agree', 'not given' or 'non, pas encore'."""
+    words = re.findall(r"\w+", text.lower())
+    return words[0] in _REFUSALS if words else True
 
 
 def _is_sentence(text: str) -> bool:

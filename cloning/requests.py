@@ -247,6 +247,11 @@ def parse(raw: object, limits: Limits) -> AnyRequest:
     """The request in a job's `input`. Raises InvalidRequest or one of its kinds."""
     if not isinstance(raw, Mapping):
         raise InvalidRequest(f'input is {shown(raw)}; send a JSON object like {{"action": "health"}}', field="input")
+    if isinstance(raw.get("input"), Mapping):
+        raise InvalidRequest(
+            'the input is wrapped in another `input`: send {"input": {"action": ...}}, with the fields in one `input` alone',
+            field="input",
+        )
     if len(raw) > _MOST_FIELDS:
         raise InvalidRequest(f"input has {len(raw)} fields; no action takes more than {_MOST_FIELDS}", field="input")
     fields = {str(name): value for name, value in raw.items()}

@@ -1,5 +1,6 @@
 """What an engine is given to speak, and what the caller should know of it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,12 @@ from cloning.service import Service
 from cloning.speakable import Alphabet, Reading, read, refuse_unspeakable
 from cloning.voice import Voice
 
+# SSML's elements, and words in square brackets such as [laughs] or [pause: 1s].
+_TAG = re.compile(
+    r"</?(?:speak|break|prosody|emphasis|say-as|sub|phoneme|voice|audio|mark|lang|amazon:\w+|mstts:[\w-]+)\b[^<>]*>"
+    r"|\[[^\W\d_][^\[\]\n]{0,39}\]",
+    re.IGNORECASE,
+)
 _SPEEDS = (0.3, 2.0)  # what a request may send
 
 
@@ -64,19 +71,21 @@ def script_of(
 
     Raises InvalidText if the alphabet doesn't do for the text, and what `plan_for` raises.
     """
+    tags = tuple(_of_tags(request.text))
     if alphabet is None:
-        return Script(plan_for(candidate, request.text, reference, seed=seed), reference)
+        return Script(plan_for(candidate, request.text, reference, seed=seed), reference, warnings=tags)
     text = read(request.text, alphabet)
     refuse_unspeakable(text, alphabet)
     words = read(reference.text, alphabet, leave_unknown=True)
     reference = replace(reference, text=words.text)
     plan = plan_for(candidate, text.text, reference, seed=seed)
-    warnings: tuple[dict[str, str], ...] = ()
+    warnings: tuple[dict[str, str], ...] = tags
     if isinstance(candidate.parameters, F5Parameters):
         warnings = (
+            *tags,
             *_of_language(request, reference, alphabet),
             *_of_transcript(words, alphabet),
-            *_of_pace(text.text, reference, candidate.parameters),
+            *_of_pace(plan, reference, candidate.parameters),
         )
     return Script(plan, reference, text.unspoken, warnings)
 
@@ -101,8 +110,20 @@ def _of_transcript(words: Reading, alphabet: Alphabet) -> Iterator[dict[str, str
         }
 
 
-def _of_pace(text: str, reference: Reference, parameters: F5Parameters) -> Iterator[dict[str, str]]:
-    ratio = drawn_out(text, reference.text)
+def _of_tags(text: str) -> Iterator[dict[str, str]]:
+    """SSML and stage directions: no engine here knows them."""
+    if found := _TAG.search(text):
+        kind = "SSML" if found[0].startswith("<") else "a tag in square brackets"
+        yield {
+            "code": "TAGS",
+            "message": f"the text holds {kind}, which means nothing here yet: it is spoken like the words around it; leave it out",
+        }
+
+
+def _of_pace(plan: Plan, reference: Reference, parameters: F5Parameters) -> Iterator[dict[str, str]]:
+    """Of what is really spoken. Chunks that upstream speaks at a speed of its own, whatever is asked, say nothing."""
+    paced = [chunk.text for chunk in plan.chunks if chunk.speed == parameters.speed]
+    ratio = drawn_out("".join(paced), reference.text)
     if ratio is None or parameters.speed != 1.0 or parameters.fix_duration is not None:
         return
     least, most = _SPEEDS

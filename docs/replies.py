@@ -57,7 +57,7 @@ _SPOKEN = {
     "device_fallback_reason": "then the failure's code and words; else null",
     "unspoken": "the text's characters that the checkpoint doesn't know in any form (itself, composed, lower case, compatible), each once; "
     "a gap stands in their place",
-    "warnings": "what else may be heard, each with `code` and `message`: `LANGUAGE` (the voice's is none of the checkpoint's, and the request "
+    "warnings": "what else may be heard, each with `code` and `message`: `TAGS` (the text holds SSML or a tag in square brackets, which means nothing here yet), `LANGUAGE` (the voice's is none of the checkpoint's, and the request "
     "names none), `TRANSCRIPT` (the checkpoint can't read all of the voice's), `PACE` (F5-TTS goes by bytes, and this text has far more or "
     "fewer of them for what it says than the voice's transcript: another script, or numbers)",
 }

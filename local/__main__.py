@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import secrets
 import shlex
 import signal
 import sys
@@ -10,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from local.job import Rules
-from local.server import Api, serving
+from local.server import LOOPBACK, Api, serving
 from local.worker import new_queue, worker_environment
 
 
@@ -27,7 +28,9 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8000, help="port; 0 takes a free one (default: %(default)s)")
     parser.add_argument("--endpoint-id", default="local", help="the endpoint's id (default: %(default)s)")
     parser.add_argument(
-        "--api-key", default="local", help="the key that clients and workers send (default: %(default)s)"
+        "--api-key",
+        default=secrets.token_urlsafe(24),
+        help="the key that clients and workers send (default: a new one)",
     )
     parser.add_argument(
         "--poll-s", type=float, default=5.0, help="how long a worker's request for jobs is held, in seconds"
@@ -40,7 +43,8 @@ def _options() -> argparse.ArgumentParser:
 
 async def _serve(options: argparse.Namespace) -> None:
     queue = new_queue(Rules(redeliver_after_s=options.redeliver_after_s))
-    api = Api(queue, endpoint_id=options.endpoint_id, api_key=options.api_key, poll_s=options.poll_s)
+    hosts = LOOPBACK if options.host in LOOPBACK else None
+    api = Api(queue, endpoint_id=options.endpoint_id, api_key=options.api_key, poll_s=options.poll_s, hosts=hosts)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

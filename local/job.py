@@ -118,6 +118,10 @@ def job_of(
     )
 
 
+# Ten years: beyond that, arithmetic with times fails.
+_LONGEST_MS = 10 * 366 * 86_400_000
+
+
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
 
@@ -127,13 +131,13 @@ def _first(*values: float | None) -> float:
 
 
 def _policy(request: Mapping[str, object], name: str) -> float | None:
-    """A duration of the request's policy, ms in, seconds out."""
+    """A duration of the request's policy, ms in, seconds out. Raises BadRequest."""
     policy = request.get("policy") or {}
     if not isinstance(policy, Mapping):
         raise BadRequest(f"policy must be an object, got {type(policy).__name__}")
     value = policy.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LONGEST_MS:
         raise BadRequest(f"policy.{name} must be a positive number of ms, got {value!r}")
     return value / 1000

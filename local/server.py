@@ -28,6 +28,8 @@ from local.queue import Queue
 _log = logging.getLogger(__name__)
 _MIB = 2**20
 _POLL_STEP_S = 0.02
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_MOST_DIGITS = 12
 _BODY_CAP_BYTES = 256 * _MIB  # what the server reads at all, so that the limits below are answered and not reset
 
 T = TypeVar("T")
@@ -52,7 +54,8 @@ class Api:
 
     `poll_s` is how long a worker's request for jobs or stop signals is held open, in seconds; an idle worker needs that
     long to end after SIGTERM. With `api_key`, callers send it as `Authorization: Bearer <key>` or, as the SDK's worker
-    does, bare.
+    does, bare. A request for another host than `hosts` is refused (None: any): a web page may point a name of its own at this
+    machine (DNS rebinding).
     """
 
     def __init__(
@@ -63,12 +66,14 @@ class Api:
         api_key: str | None = None,
         limits: Limits | None = None,
         poll_s: float = 5.0,
+        hosts: frozenset[str] | None = LOOPBACK,
     ) -> None:
         self.queue = queue
         self._endpoint_id = endpoint_id
         self._api_key = api_key
         self._limits = limits or Limits()
         self._poll_s = poll_s
+        self._hosts = hosts
 
     def application(self) -> web.Application:
         """The routes as an application of aiohttp."""
@@ -95,6 +100,8 @@ class Api:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self._hosts is not None and _host(request) not in self._hosts:
+            return _failure(421, f"this endpoint answers to {', '.join(sorted(self._hosts))} alone")
         if not self._admits(request.headers.get("Authorization", "")):
             return _failure(401, "the Authorization header does not hold this endpoint's key")
         if request.match_info.get("endpoint", self._endpoint_id) != self._endpoint_id:
@@ -110,7 +117,9 @@ class Api:
 
     def _admits(self, authorization: str) -> bool:
         given = authorization.removeprefix("Bearer ")
-        return self._api_key is None or hmac.compare_digest(given.encode(), self._api_key.encode())
+        if self._api_key is None:
+            return True
+        return hmac.compare_digest(given.encode(errors="surrogateescape"), self._api_key.encode())
 
     # Clients.
 
@@ -226,9 +235,17 @@ def _parse(body: bytes, *, limit: int) -> dict[str, object]:
         value = json.loads(body, parse_constant=_no_constant)
     except ValueError as error:
         raise BadRequest(f"the body is not JSON: {error}") from error
+    except RecursionError:
+        raise BadRequest("the body is nested too deeply") from None
     if not isinstance(value, dict):
         raise BadRequest(f"the body must be a JSON object, got {type(value).__name__}")
     return value
+
+
+def _host(request: web.Request) -> str:
+    """The Host header without its port."""
+    name, _, port = request.host.rpartition(":")
+    return (name if name and port.isdecimal() else request.host).lower()
 
 
 def _no_constant(name: str) -> object:
@@ -240,8 +257,8 @@ def _number(request: web.Request, name: str) -> float | None:
     text = request.query.get(name)
     if text is None:
         return None
-    if not text.isdecimal() or int(text) == 0:
-        raise BadRequest(f"{name} must be a positive whole number, got {text!r}")
+    if not text.isdecimal() or len(text) > _MOST_DIGITS or int(text) == 0:
+        raise BadRequest(f"{name} must be a positive whole number of at most {_MOST_DIGITS} digits, got {text[:40]!r}")
     return int(text)
 
 

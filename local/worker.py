@@ -9,6 +9,7 @@ The SDK reads its URLs when it is imported, so a worker is always a process of i
 
 import asyncio
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -175,7 +176,8 @@ def local_endpoint(
     *, poll_s: float = 1.0, rules: Rules | None = None, limits: Limits | None = None
 ) -> Iterator[LocalEndpoint]:
     """An endpoint on a free port of 127.0.0.1, served by a thread until the block ends. Raises OSError."""
-    endpoint_id = api_key = "local"
+    endpoint_id = "local"
+    api_key = secrets.token_urlsafe(24)
     queue = new_queue(rules)
     api = Api(queue, endpoint_id=endpoint_id, api_key=api_key, limits=limits, poll_s=poll_s)
     started: Future[int] = Future()

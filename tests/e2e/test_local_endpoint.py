@@ -131,11 +131,21 @@ def start(endpoint: LocalEndpoint, folder: Path, worker_id: str = "worker-1", **
 
 
 def raw(
-    endpoint: LocalEndpoint, method: str, path: str, *, key: str = "Bearer local", **options: Any
+    endpoint: LocalEndpoint,
+    method: str,
+    path: str,
+    *,
+    key: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    **options: Any,
 ) -> requests.Response:
-    """A request as any HTTP client would send it."""
+    """A request as any HTTP client would send it, with the endpoint's key unless another is given."""
     url = f"{endpoint.url}/{endpoint.endpoint_id}/{path}"
-    return requests.request(method, url, headers={"Authorization": key, "Connection": "close"}, timeout=30, **options)
+    sent: dict[str, Any] = {
+        "Authorization": f"Bearer {endpoint.api_key}" if key is None else key,
+        "Connection": "close",
+    }
+    return requests.request(method, url, headers=sent | (headers or {}), timeout=30, **options)
 
 
 def ask(do: str, **fields: object) -> dict[str, object]:
@@ -334,7 +344,8 @@ def test_a_request_for_work_ends_with_its_worker(tmp_path: Path) -> None:
     with local_endpoint(poll_s=30.0) as endpoint:
         address = urlsplit(endpoint.url)
         with socket.create_connection((str(address.hostname), int(address.port or 0))) as connection:
-            connection.sendall(b"GET /v2/local/job-take/dead HTTP/1.1\r\nHost: x\r\nAuthorization: local\r\n\r\n")
+            head = f"Host: {address.netloc}\r\nAuthorization: {endpoint.api_key}\r\n\r\n"
+            connection.sendall(f"GET /v2/local/job-take/dead HTTP/1.1\r\n{head}".encode())
             eventually(lambda: "dead" in endpoint.queue.workers)
 
         job_id = raw(endpoint, "POST", "run", json={"input": 1}).json()["id"]
@@ -378,10 +389,52 @@ def test_a_runsync_that_nobody_takes_answers_when_its_wait_is_over(alone: LocalE
     assert alone.queue.jobs[reply["id"]].state is JobState.IN_QUEUE
 
 
-@pytest.mark.parametrize(("key", "status"), [("local", 200), ("Bearer local", 200), ("Bearer other", 401), ("", 401)])
+@pytest.mark.parametrize(
+    ("key", "status"),
+    [("{key}", 200), ("Bearer {key}", 200), ("Bearer other", 401), ("local", 401), ("", 401), ("Bearer \xff", 401)],
+)
 def test_the_key_opens_the_endpoint_in_both_spellings(alone: LocalEndpoint, key: str, status: int) -> None:
     """Clients send a bearer token, workers the bare key; anything else stays outside."""
-    assert raw(alone, "GET", "health", key=key).status_code == status
+    sent = key.format(key=alone.api_key).encode("latin-1")
+
+    assert raw(alone, "GET", "health", key=sent).status_code == status
+
+
+def test_each_start_has_a_key_of_its_own() -> None:
+    """A web page can't guess it."""
+    with local_endpoint() as one, local_endpoint() as other:
+        assert one.api_key != other.api_key
+        assert len(one.api_key) >= 32
+
+
+@pytest.mark.parametrize(
+    ("host", "status"), [("127.0.0.1", 200), ("localhost:8000", 200), ("evil.test", 421), ("", 421)]
+)
+def test_another_host_is_refused(alone: LocalEndpoint, host: str, status: int) -> None:
+    """A page whose name was pointed at this machine gets nothing, with the key too."""
+    assert raw(alone, "GET", "health", headers={"Host": host}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "run?ttl=" + "9" * 400, b'{"input": {}}'),
+        ("POST", "run?ttl=" + "9" * 5000, b'{"input": {}}'),
+        ("GET", "job-take-batch/w?batch_size=" + "9" * 5000, b""),
+        ("POST", "run", b'{"input": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+        ("POST", "run", b'{"input": {}, "policy": []}'),
+        ("POST", "run", b'{"input": {}, "policy": [1]}'),
+        ("POST", "run", b'{"input": {}, "policy": {"ttl": 1e308}}'),
+        ("POST", "run", b'{"input": {}, "policy": {"executionTimeout": ' + b"9" * 400 + b"}}"),
+        ("POST", "runsync?wait=0", b'{"input": {}}'),
+        ("POST", "run", b"\xff\xfe"),
+    ],
+)
+def test_odd_input_is_answered_and_not_an_error_of_the_server(
+    alone: LocalEndpoint, method: str, path: str, body: bytes
+) -> None:
+    """Refused as the caller's, or taken; never HTTP 500."""
+    assert raw(alone, method, path, data=body).status_code in (200, 400)
 
 
 def test_another_endpoints_name_is_not_found(alone: LocalEndpoint) -> None:
@@ -395,7 +448,8 @@ def test_what_the_command_line_says_is_enough_for_a_worker_and_a_client(tmp_path
     """`python -m local` prints the variables; a worker and a client in fresh processes need nothing else."""
     (tmp_path / "handler.py").write_text(HANDLER, "utf-8")
     code = (
-        "import runpod; runpod.api_key = 'local'; print(runpod.Endpoint('local').run_sync({'do': 'echo'}, timeout=120))"
+        "import os, runpod; runpod.api_key = os.environ['RUNPOD_AI_API_KEY']; "
+        "print(runpod.Endpoint('local').run_sync({'do': 'echo'}, timeout=120))"
     )
     command = [sys.executable, "-m", "local", "--port", "0", "--poll-s", "0.5"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
