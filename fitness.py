@@ -18,7 +18,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cloning.errors import ServiceError
-from cloning.model_problems import unusable
 from cloning.names import EngineName, public_name
 from cloning.ports import ObjectStore
 from cloning.settings import Settings
@@ -69,7 +68,7 @@ def checks(
         store_is_writable(store, probe)
 
     def check_models() -> None:
-        models_can_be(problems(), settings)
+        tell_unusable_models(problems())
 
     return check_versions, check_gpu, check_disk, check_store, check_models
 
@@ -174,12 +173,15 @@ def disk_has_room(folder: Path, needed: int) -> None:
         )
 
 
-def models_can_be(problems: Mapping[str, ServiceError], settings: Settings) -> None:
-    """The settings name models that exist, as far as can be told without fetching one; where a fallback can speak, a warning does."""
+def tell_unusable_models(problems: Mapping[str, ServiceError]) -> None:
+    """
+    Log each setting that names a model which no attempt can load.
+
+    The worker goes on: it answers all other actions, requests may name another checkpoint, and a worker that ends at its start
+    would leave callers waiting for a reason.
+    """
     for setting, problem in problems.items():
         log.warning("setting.unusable", extra={"setting": setting, "code": problem.code, "reason": problem.message})
-    if failure := unusable(problems, settings):
-        raise Unfit(failure.message)
 
 
 def store_is_writable(

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from cloning.keys import is_id, is_result_of
+from cloning.keys import is_id, lies_with_results_of
 from cloning.records import Count, Details, Digest, JsonObject, KeyedRecord, Label, Message, Moment, Record, reason_of
 
 # A job that fails again and again must not outgrow its record.
@@ -113,7 +113,7 @@ class ResultAudio(Record):
     def is_of(self, job_id: str) -> bool:
         """Whether the key lies where this job's speech lies, in the format that the record tells."""
         extension = self.key.rpartition(".")[2]
-        return is_result_of(job_id, self.key) and extension != "json" and self.format in (None, extension)
+        return lies_with_results_of(job_id, self.key) and extension != "json" and self.format in (None, extension)
 
 
 class ResultFacts(Record):
@@ -133,7 +133,7 @@ class Job(KeyedRecord):
     advice: ClassVar[str] = "delete it"
 
     job_id: Label
-    request_digest: Digest
+    request_digest: Label
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)]
     status: JobStatus = JobStatus.IN_QUEUE
     attempt: Count = 1

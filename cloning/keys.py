@@ -157,6 +157,11 @@ def result_prefix(job: str) -> str:
     return f"{RESULTS}{_id(job)}."
 
 
+def lies_with_results_of(job: str, key: str) -> bool:
+    """Whether a key lies among this very job's results, whatever digest names it: no other job's results can lie there."""
+    return re.fullmatch(rf"{re.escape(result_prefix(job))}[0-9a-f]{{1,64}}\.[a-z0-9]+", key) is not None
+
+
 def is_result_of(job: str, key: str) -> bool:
     """Whether a key is this very job's result or manifest."""
     return re.fullmatch(rf"{re.escape(result_prefix(job))}[0-9a-f]{{16}}\.[a-z0-9]+", key) is not None

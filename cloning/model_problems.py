@@ -29,18 +29,6 @@ def model_problems(
     return found
 
 
-def unusable(problems: Mapping[str, ServiceError], settings: Settings) -> ServiceError | None:
-    """
-    The problem with which the worker can't do its work, None if it can.
-
-    Where a fallback is there to speak for an engine that can't, the worker can.
-    """
-    if ASR_MODEL in problems:
-        return problems[ASR_MODEL]
-    broken = {"xtts" if setting == _SETTINGS["xtts"] else "f5": problem for setting, problem in problems.items()}
-    return broken[settings.engine] if broken.keys() >= set(settings.engines) else None
-
-
 def _look(found: dict[str, ServiceError], setting: str, check: Callable[[], None]) -> None:
     try:
         check()

@@ -113,7 +113,7 @@ def result_reply(service: Service, job: Job, delivery: Delivery) -> Reply:
 def _made_by(job: Job) -> dict[str, Any]:
     """What the record of a completed job tells of its audio. Raises RecordDamaged if it doesn't tell enough."""
     audio = job.audio
-    if job.result is None or audio is None or None in (audio.sha256, audio.format, audio.bytes):
+    if job.result is None or audio is None or None in (audio.sha256, audio.bytes):
         raise damaged(Job, job.job_id, "it is COMPLETED and does not say with which audio")
     return dict(job.result["audio"])
 
