@@ -148,10 +148,21 @@ class Interleavings(RuleBasedStateMachine):
             one.lane.kill()
         self._tidy()
 
+    @precondition(lambda self: self.running)
     @rule()
     def leases_lapse(self) -> None:
         """Everybody is silent for longer than a lease."""
         self.clock.advance(LEASE_S + 1)
+
+    @precondition(lambda self: any(one.claim for one in self.running))
+    @rule(request=st.sampled_from(REQUESTS), deleted=st.booleans())
+    def another_finishes(self, request: str, deleted: bool) -> None:  # noqa: FBT001 - hypothesis gives it by name
+        """Everybody is silent for so long that the job is taken over and finished; its caller may delete it then."""
+        self.leases_lapse()
+        worker = self.workers[1]
+        self._begin(worker, lambda: self._generate(worker, request, "completes", []), [], 99)
+        if deleted:
+            self.delete(1, 99)
 
     # What must hold.
 
@@ -289,4 +300,4 @@ def quietly(act: Callable[[], object]) -> None:
 
 
 TestInterleavings = Interleavings.TestCase
-TestInterleavings.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestInterleavings.settings = settings(max_examples=250, stateful_step_count=25, deadline=None)
