@@ -109,6 +109,14 @@ class WorkerProcess:
             return
         self._process.wait()
 
+    def pause(self) -> None:
+        """SIGSTOP to the worker and its ping process: a machine that stands still."""
+        os.killpg(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT after `pause`: they go on where they were, and know nothing of the time between."""
+        os.killpg(self.pid, signal.SIGCONT)
+
     def wait(self, timeout_s: float) -> int:
         """The exit status. Raises subprocess.TimeoutExpired after `timeout_s` seconds."""
         return self._process.wait(timeout_s)

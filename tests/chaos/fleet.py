@@ -22,22 +22,32 @@ class Worker(Protocol):
     def kill(self) -> None:
         """SIGKILL, also to what it has started; also after its own end."""
 
+    def pause(self) -> None:
+        """SIGSTOP, also to what it has started."""
+
+    def resume(self) -> None:
+        """SIGCONT."""
+
 
 class Fleet:
     """
     So many workers at work, whatever befalls them, until the `with` block ends.
 
-    `start` makes one of that name. One that was asked to go has `grace_s` seconds before it is killed.
+    `start` makes one of that name. One that was asked to go has `grace_s` seconds before it is killed; one that was stopped stands
+    still for `pause_s` seconds, goes on for as long beside the one that took its place, and is asked to go.
     """
 
-    def __init__(self, start: Callable[[str], Worker], size: int, *, seed: int, grace_s: float) -> None:
+    def __init__(self, start: Callable[[str], Worker], size: int, *, seed: int, grace_s: float, pause_s: float) -> None:
         self._start = start
         self._size = size
         self._grace_s = grace_s
+        self._pause_s = pause_s
         self._chance = np.random.default_rng(seed)
         self._started = 0
         self._at_work: list[Worker] = []
         self._leaving: list[tuple[Worker, float]] = []
+        self._stopped: list[tuple[Worker, float]] = []
+        self._woken: list[tuple[Worker, float]] = []
         self.strikes: Counter[str] = Counter()
         self.odd_ends: Counter[str] = Counter()
 
@@ -48,20 +58,23 @@ class Fleet:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for worker in [*self._at_work, *(worker for worker, _ in self._leaving)]:
+        aside = [*self._leaving, *self._stopped, *self._woken]
+        for worker in [*self._at_work, *(worker for worker, _ in aside)]:
             worker.kill()
 
     def strike(self) -> None:
-        """Kill a worker, or ask it to go, as chance has it; another starts at once."""
+        """Kill a worker, ask it to go, or stop it for a while, as chance has it; another starts at once."""
         place = int(self._chance.integers(self._size))
         worker = self._at_work[place]
-        if self._chance.random() < 0.5:
-            self.strikes["SIGKILL"] += 1
+        kind = str(self._chance.choice(["SIGKILL", "SIGTERM", "SIGSTOP"]))
+        self.strikes[kind] += 1
+        if kind == "SIGKILL":
             worker.kill()
+        elif kind == "SIGTERM":
+            self._ask_to_go(worker)
         else:
-            self.strikes["SIGTERM"] += 1
-            worker.terminate()
-            self._leaving.append((worker, time.monotonic() + self._grace_s))
+            worker.pause()
+            self._stopped.append((worker, time.monotonic() + self._pause_s))
         self._at_work[place] = self._another()
 
     def tend(self) -> None:
@@ -70,6 +83,11 @@ class Fleet:
             if worker.returncode is not None:
                 self._see_off(worker, f"unasked, with {worker.returncode}")
                 self._at_work[place] = self._another()
+        now = time.monotonic()
+        self._wake([stopped for stopped in self._stopped if now > stopped[1]])
+        for woken in [woken for woken in self._woken if now > woken[1]]:
+            self._woken.remove(woken)
+            self._ask_to_go(woken[0])
         for worker, until in list(self._leaving):
             if worker.returncode is not None:
                 self._leaving.remove((worker, until))
@@ -77,6 +95,20 @@ class Fleet:
             elif time.monotonic() > until:
                 self._leaving.remove((worker, until))
                 self._see_off(worker, "not within its grace")
+
+    def wake_all(self) -> None:
+        """Whoever stands still goes on now."""
+        self._wake(list(self._stopped))
+
+    def _wake(self, stopped: list[tuple[Worker, float]]) -> None:
+        for one in stopped:
+            self._stopped.remove(one)
+            one[0].resume()
+            self._woken.append((one[0], time.monotonic() + self._pause_s))
+
+    def _ask_to_go(self, worker: Worker) -> None:
+        worker.terminate()
+        self._leaving.append((worker, time.monotonic() + self._grace_s))
 
     def _see_off(self, worker: Worker, odd: str) -> None:
         worker.kill()

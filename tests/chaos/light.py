@@ -100,12 +100,21 @@ class LightWorker:
     def terminate(self) -> None:
         self._process.terminate()
 
+    def pause(self) -> None:
+        self._signal_group(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal_group(signal.SIGCONT)
+
     def kill(self) -> None:
         """SIGKILL to the worker and its ping process."""
-        with suppress(ProcessLookupError):  # not yet of a group of its own, or gone
-            os.killpg(self._process.pid or 0, signal.SIGKILL)
+        self._signal_group(signal.SIGKILL)
         self._process.kill()
         self._process.join()
+
+    def _signal_group(self, number: int) -> None:
+        with suppress(ProcessLookupError):  # not yet of a group of its own, or gone
+            os.killpg(self._process.pid or 0, number)
 
 
 class _WrongClock(SystemClock):

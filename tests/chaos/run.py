@@ -35,7 +35,8 @@ class Plan:
     """
     A run's sizes; times in seconds. "real" is handler.py on the small checkpoint, "light" an engine that takes `chunk_s` a chunk.
 
-    A worker that is silent for `redeliver_s` has its jobs delivered to others. The clocks of light workers are wrong by up to
+    A worker that is silent for `redeliver_s` has its jobs delivered to others; one that is stopped stands still for `pause_s`, longer
+    than its lease. Clients delete a share of `deletes` of their jobs once they are done. The clocks of light workers are wrong by up to
     `skew_s`, either way.
     """
 
@@ -52,6 +53,8 @@ class Plan:
     lease_s: float = 4.0
     redeliver_s: float = 4.0
     grace_s: float = 6.0
+    pause_s: float = 10.0
+    deletes: float = 0.1
     timeout_s: float = 1800.0
 
 
@@ -64,6 +67,9 @@ class Report:
     lost: list[str] = field(default_factory=list)
     written_twice: list[str] = field(default_factory=list)
     not_as_calm: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    back: list[str] = field(default_factory=list)
+    deleted: int = 0
     strikes: Counter[str] = field(default_factory=Counter)
     odd_ends: Counter[str] = field(default_factory=Counter)
     weather: Counter[str] = field(default_factory=Counter)
@@ -82,12 +88,18 @@ class Report:
         A large run must also have been struck, and gone on from finished chunks: else it has shown nothing.
         """
         has_shown_it = self.jobs < _MANY or (self.strikes.total() > 0 and self.chunks_reused > 0)
-        return has_shown_it and not (self.lost or self.written_twice or self.not_as_calm or self.odd_ends)
+        return has_shown_it and not (self.broken or self.odd_ends)
+
+    @property
+    def broken(self) -> list[str]:
+        """Every job with which something went wrong."""
+        return [*self.lost, *self.written_twice, *self.not_as_calm, *self.changed, *self.back]
 
     def lines(self) -> list[str]:
         """For people."""
         named = {
             "jobs": self.jobs, "jobs lost": _named(self.lost), "results written twice": _named(self.written_twice),
+            "changed after their end": _named(self.changed), "jobs deleted": self.deleted, "deleted and back again": _named(self.back),
             "not sample-identical to the calm run": _named(self.not_as_calm), "strikes": _counted(self.strikes),
             "ends out of order": _counted(self.odd_ends), "requests to the bucket, and faults": _counted(self.weather),
             "calls told to try again": _counted(self.told_to_try_again), "deliveries": self.deliveries,
@@ -117,14 +129,14 @@ def run(plan: Plan, folder: Path, checkpoint: Path | None) -> Report:
         extra = {**proxy.environment(BUCKET), **_settings(plan, folder, checkpoint)}
         start = _Start(plan, endpoint, folder, extra)
         begun = time.monotonic()
-        with Fleet(start, plan.workers, seed=plan.seed, grace_s=plan.grace_s + 10) as fleet:
-            client = _Client(endpoint, requests)
+        with Fleet(start, plan.workers, seed=plan.seed, grace_s=plan.grace_s + 10, pause_s=plan.pause_s) as fleet:
+            client = _Client(endpoint, requests, share=plan.deletes, seed=plan.seed)
             _storm(plan, fleet, client, ledger)
         report = Report(plan.jobs, seconds=time.monotonic() - begun)
         report.strikes, report.odd_ends, report.weather = fleet.strikes, fleet.odd_ends, weather.met
         report.chunks_needed = sum(map(chunks_of, requests))
         client.tell(report, calm)
-        _read(bucket, ledger, calm, report)
+        _read(bucket, ledger, calm, report, client.deleted)
     return report
 
 
@@ -171,23 +183,41 @@ class _Start:
 class _Client:
     """Sends the jobs with the unchanged RunPod client, and tries again where it is told that it may."""
 
-    def __init__(self, endpoint: LocalEndpoint, requests: list[Request]) -> None:
+    def __init__(self, endpoint: LocalEndpoint, requests: list[Request], *, share: float, seed: int) -> None:
         self._endpoint = endpoint
         self._runpod = endpoint.client()
         self.told_to_try_again: Counter[str] = Counter()
         self._ids = {self._runpod.run({"input": request}).job_id: request["job_id"] for request in requests}
+        chance = np.random.default_rng([seed, 1])
+        self._unwanted = {job for job in self._ids.values() if chance.random() < share}
+        self._deletes: dict[str, str] = {}
 
     def is_done(self) -> bool:
         """Whether every job has come to its end."""
         open_jobs = 0
-        for job_id in self._ids:
+        for job_id in [*self._ids, *self._deletes]:
             job = self._endpoint.queue.jobs[job_id]
             output: Any = job.reply.get("output")
             if job.state is JobState.FAILED and isinstance(output, dict) and output.get("retryable"):
                 self.told_to_try_again[str(output["code"])] += 1
                 self._runpod.rp_client.post(f"{self._endpoint.endpoint_id}/retry/{job_id}", None)
             open_jobs += not job.final
+            ours = self._ids.get(job_id, "")
+            if job.state is JobState.COMPLETED and ours in self._unwanted:
+                self._unwanted.discard(ours)
+                delete = {"action": "delete", "job_id": ours}
+                self._deletes[self._runpod.run({"input": delete}).job_id] = ours
+                open_jobs += 1
         return not open_jobs
+
+    @property
+    def deleted(self) -> set[str]:
+        """The jobs of which a client was told that they are gone."""
+        return {
+            ours
+            for job_id, ours in self._deletes.items()
+            if self._endpoint.queue.jobs[job_id].state is JobState.COMPLETED
+        }
 
     def tell(self, report: Report, calm: Mapping[str, str]) -> None:
         """What the clients have in their hands."""
@@ -214,12 +244,23 @@ def _storm(plan: Plan, fleet: Fleet, client: _Client, ledger: Ledger) -> None:
             fleet.strike()
         fleet.tend()
         time.sleep(_LOOK_S)
+    fleet.wake_all()
+    end = time.monotonic() + plan.pause_s
+    while time.monotonic() < end:  # whoever stood still may do now what it had begun
+        fleet.tend()
+        time.sleep(_LOOK_S)
 
 
-def _read(bucket: S3Store, ledger: Ledger, calm: Mapping[str, str], report: Report) -> None:
+def _read(bucket: S3Store, ledger: Ledger, calm: Mapping[str, str], report: Report, deleted: set[str]) -> None:
     """What the bucket has at the end."""
+    report.changed, report.deleted = sorted(ledger.changed), len(deleted)
     results = [info.key for info in bucket.list(keys.RESULTS)]
     for job_id, digest in calm.items():
+        if job_id in deleted:
+            left = [info.key for info in bucket.list(keys.job_folder(job_id))]
+            if left or any(keys.is_result_of(job_id, key) for key in results):
+                report.back.append(job_id)
+            continue
         job = _record(bucket, job_id)
         if job is None or job.status is not JobStatus.COMPLETED or job.result is None:
             report.lost.append(f"{job_id}: {job.status if job else 'no record'} in the bucket")

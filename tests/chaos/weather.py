@@ -45,21 +45,30 @@ class Weather:
 
 @dataclass
 class Ledger:
-    """What the bucket did, whoever was told: by job, how often its record became COMPLETED, and the chunks of each attempt."""
+    """
+    What the bucket did, whoever was told: by job, how often its record became COMPLETED, and the chunks of each attempt.
+
+    `changed` are jobs whose record was written again after its end.
+    """
 
     bucket: str
     completed: Counter[str] = field(default_factory=Counter)
     chunks: dict[tuple[str, int], set[str]] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
     _attempt: dict[str, int] = field(default_factory=dict)
+    _ended: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
 
     def witness(self, request: Request, body: bytes, status: int) -> None:
         """The proxy tells each answer of the server, in threads of its own."""
+        key = request.path.removeprefix(f"/{self.bucket}/").partition("?")[0]
+        if request.method == "DELETE" and (job := keys.job_of(key)) is not None:
+            with self._lock:
+                self._ended.discard(job)
         if request.method != "PUT" or status != _OK:
             return
-        key = request.path.removeprefix(f"/{self.bucket}/").partition("?")[0]
         with self._lock:
             if (job := keys.job_of(key)) is not None:
                 self._record(job, json.loads(body))
@@ -69,4 +78,8 @@ class Ledger:
 
     def _record(self, job: str, record: dict[str, object]) -> None:
         self._attempt[job] = int(str(record["attempt"]))
+        if job in self._ended:
+            self.changed.add(job)
+        if record["status"] in ("COMPLETED", "FAILED", "CANCELLED"):
+            self._ended.add(job)
         self.completed[job] += record["status"] == "COMPLETED"
