@@ -96,6 +96,10 @@ class Fleet:
                 self._leaving.remove((worker, until))
                 self._see_off(worker, "not within its grace")
 
+    def is_seeing_off(self) -> bool:
+        """Whether a worker that was stopped or asked to go still runs."""
+        return bool(self._stopped or self._woken or self._leaving)
+
     def wake_all(self) -> None:
         """Whoever stands still goes on now."""
         self._wake(list(self._stopped))

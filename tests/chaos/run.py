@@ -245,8 +245,7 @@ def _storm(plan: Plan, fleet: Fleet, client: _Client, ledger: Ledger) -> None:
         fleet.tend()
         time.sleep(_LOOK_S)
     fleet.wake_all()
-    end = time.monotonic() + plan.pause_s
-    while time.monotonic() < end:  # whoever stood still may do now what it had begun
+    while fleet.is_seeing_off() and time.monotonic() < end:  # whoever stood still may do now what it had begun
         fleet.tend()
         time.sleep(_LOOK_S)
 
@@ -258,8 +257,9 @@ def _read(bucket: S3Store, ledger: Ledger, calm: Mapping[str, str], report: Repo
     for job_id, digest in calm.items():
         if job_id in deleted:
             left = [info.key for info in bucket.list(keys.job_folder(job_id))]
-            if left or any(keys.is_result_of(job_id, key) for key in results):
-                report.back.append(job_id)
+            left += [key for key in results if keys.is_result_of(job_id, key)]
+            if left:
+                report.back.append(f"{job_id}: {', '.join(left)}")
             continue
         job = _record(bucket, job_id)
         if job is None or job.status is not JobStatus.COMPLETED or job.result is None:
