@@ -4,13 +4,13 @@ The voices in use, as files on this worker's disk.
 Jobs share them, in threads: what is found here may be evicted beside us at any moment, and what is handed out must be whole.
 """
 
+import hashlib
 import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from cloning.bulk import sha256_of
 from cloning.voice import Voice
 
 _MOST_KEPT = 256
@@ -38,7 +38,7 @@ class VoiceFiles:
         path = self._path(voice)
         with self._lock:
             try:
-                if path.stat().st_size == voice.audio.bytes and sha256_of(path) == voice.audio.sha256:
+                if hashlib.sha256(path.read_bytes()).hexdigest() == voice.audio.sha256:
                     self._use(path)
                     return path
             except FileNotFoundError:
