@@ -53,6 +53,8 @@ _SAID = tuple(
     (re.compile(words), code)
     for words, code in (
         ("[Cc]an(?:'t|not) allocate memory|not enough memory|bad_alloc", errno.ENOMEM),
+        # oneDNN, under torch, where memory ends; its kernels stay broken after that.
+        ("could not create a (?:primitive|memory)", errno.ENOMEM),
         *((re.escape(os.strerror(code)), code) for code in sorted(_FULL | _FAILED | _EXHAUSTED.keys())),
     )
 )

@@ -141,10 +141,12 @@ class Generation:
         whose = {"job_id": job.job_id} if isinstance(failure, Interrupted) else {}
         error = of_claimed_job(failure, [attempt.outcome for attempt in job.attempts])
         error = error.copied(**told_of_fallback(self._candidates, self._failed_engines), **whose)
-        # No state depends on this last gasp: without it the lease lapses, and the job can be taken over. A disk that is full or a
-        # process without descriptors may fail here too.
-        with suppress(Exception):
+        try:
             self._claim.fail(error, self._effort())
+        except LeaseLost:  # what became of the job is the other worker's to tell
+            raise
+        except Exception as untold:  # noqa: BLE001 - a full disk, no descriptors: the lease lapses, and the job can be taken over
+            log.warning("job.failure_not_recorded", extra={"job": job.job_id, "kind": type(untold).__name__})
         facts = {"job": self._claim.job.job_id, "code": error.code, "attempt": self._claim.job.attempt}
         engines = {name: value for name, value in error.details.items() if name.startswith(("engine_", "fallback_"))}
         log.info("job.failed", extra={**facts, **engines})

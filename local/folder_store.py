@@ -247,6 +247,7 @@ def _translating(operation: str) -> Iterator[None]:
         code = errno.errorcode.get(error.errno or 0, "UNKNOWN")
         if error.errno in _REFUSED:
             message = "the folder that DATA_DIR names can't be used: make it a folder that this user may write to"
-            raise StorageMisconfigured(message, os_code=code, operation=operation) from error
+            # Not `from error`: a read-only folder is for somebody to mend, not this machine's trouble.
+            raise StorageMisconfigured(message, os_code=code, operation=operation) from None
         message = "the disk under DATA_DIR failed: see whether it is full, then try again"
         raise StorageUnavailable(message, os_code=code, operation=operation) from error

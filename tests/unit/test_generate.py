@@ -453,6 +453,28 @@ def test_a_worker_thought_dead_overwrites_nothing(
     )
 
 
+def test_a_worker_thought_dead_whose_own_attempt_fails_tells_the_others_result(
+    service: Service, store: FolderStore, anna: str, clock: ManualClock
+) -> None:
+    """Its failure is not the job's: the job is done."""
+    create = store.create
+    told: list[dict[str, Any]] = []
+
+    def stall(key: str, body: bytes, *, content_type: str) -> str:
+        if key.startswith("results/") and not told:
+            clock.advance(61)
+            store.create = create  # type: ignore[method-assign]
+            told.append(act(service, Call("j"), text=TEXT, voice=anna))
+            raise RuntimeError("a bug of this worker's own")
+        return create(key, body, content_type=content_type)
+
+    store.create = stall  # type: ignore[method-assign]
+    reply = act(service, Call("j"), text=TEXT, voice=anna)
+
+    assert reply["status"] == "COMPLETED"
+    assert reply["audio"]["key"] == told[0]["audio"]["key"]
+
+
 def test_a_damaged_result_is_never_handed_out(service: Service, store: FolderStore, anna: str) -> None:
     """Inline audio is proved against its digest."""
     reply = act(service, Call("j"), text="Hello there.", voice=anna)
