@@ -31,7 +31,9 @@ RUN useradd --create-home --uid 1000 worker \
     && install --directory --owner worker --group worker /data /models
 
 WORKDIR /app
-COPY handler.py assembly.py s3_utils.py s3_connection.py s3_deadline.py s3_errors.py s3_listing.py s3_replies.py stopping.py url_fetch.py fitness.py audio_decoder.py audio_decoder_process.py audio_decoder_child.py test_input.json LICENSE ./
+COPY handler.py s3_utils.py test_input.json LICENSE ./
+COPY worker/ worker/
+COPY storage/ storage/
 COPY cloning/ cloning/
 COPY engines/ engines/
 COPY model_cache/ model_cache/
@@ -57,7 +59,7 @@ RUN python -c "import handler, sys; assert 'torch' not in sys.modules, 'import h
 ARG BAKE_CHECKPOINT=""
 RUN if [ -n "${BAKE_CHECKPOINT}" ]; then \
         python -c "import sys; from pathlib import Path; \
-from local.folder_store import FolderStore; from model_cache.cache import CheckpointCache; from model_cache.catalog import find; \
+from storage.folder_store import FolderStore; from model_cache.cache import CheckpointCache; from model_cache.catalog import find; \
 cache = CheckpointCache(FolderStore(Path('/tmp/bake')), Path(sys.argv[1])); \
 local = cache.local(find(sys.argv[2])); \
 local.vocoder_path or cache.vocoder() or sys.exit('no vocoder')" "${MODEL_CACHE_DIR}" "${BAKE_CHECKPOINT}" \

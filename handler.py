@@ -21,24 +21,24 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from assembly import build
 from cloning.actions import NOT_SHARED, perform
 from cloning.clock import SystemClock
 from cloning.errors import Interrupted, InvalidRequest, ResultTooLarge, ServiceError
-from cloning.fields import Limits
-from cloning.log import configure
 from cloning.model_problems import model_problems
 from cloning.names import public_name
 from cloning.ports import Clock
-from cloning.problems import of_settings
 from cloning.replies import Reply
-from cloning.requests import parse
-from cloning.scratch import Scratch
+from cloning.requests.fields import Limits
+from cloning.requests.models import parse
+from cloning.requests.problems import of_settings
 from cloning.service import Call, Service
 from cloning.settings import Settings
 from cloning.variables import misspelt
-from fitness import checks
-from stopping import LateJobs, Stopping
+from worker.assembly import build
+from worker.fitness import checks
+from worker.logs import configure
+from worker.scratch import Scratch
+from worker.shutdown import LateJobs, Stopping
 
 log = logging.getLogger("handler")
 

@@ -14,16 +14,16 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cloning import transfer
 from cloning.errors import ServiceError, StorageMisconfigured, StorageUnavailable
 from cloning.object_keys import check_key, content_type, is_key
-from cloning.partial import Arrival, PartWriter, resumable
 from cloning.ports import DigestMismatch, NoSuchObject, ObjectInfo, Progress, StoredObject, UrlLife
 from cloning.settings import Settings
-from s3_connection import credentials_end, s3_client
-from s3_errors import FOREIGN, RACED, REFUSED, BrokenBody, OtherVersion, code_of, translating
-from s3_listing import Lister
-from s3_replies import age_s, etag_of, is_proved
+from storage import mirror as transfer
+from storage.resumable import Arrival, PartWriter, resumable
+from storage.s3_connection import credentials_end, s3_client
+from storage.s3_errors import FOREIGN, RACED, REFUSED, BrokenBody, OtherVersion, code_of, translating
+from storage.s3_listing import Lister
+from storage.s3_replies import age_s, etag_of, is_proved
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from benchmarks.machine import Meter, say
 from benchmarks.paths import spoken_text
 from cloning.ports import F5Parameters, Reference
-from engines.f5 import F5Engine
+from engines.f5.engine import F5Engine
 
 SEED = 0
 

@@ -28,8 +28,8 @@ import numpy as np
 
 from benchmarks.machine import MIB, say
 from benchmarks.report import RESULTS, about, save
-from model_cache.architectures import expected_keys
 from model_cache.catalog import published
+from model_cache.layouts.f5_tensors import expected_keys
 
 ROOT = Path(__file__).resolve().parent.parent
 VOCABULARY = 2545
@@ -44,11 +44,11 @@ TOLD = (
 COPY = "import os, subprocess\n"
 RUN_CP = "subprocess.run(['cp', '--reflink=never', str(source), str(target)], check=True)\n"
 SYNC = "descriptor = os.open(target, os.O_RDONLY)\nos.fsync(descriptor)\n"
-REPAIR = "from model_cache.repair import repair\n"
+REPAIR = "from model_cache.layouts.repair import repair\n"
 PRIVATE = (
     HEAD
     + COPY
-    + "from model_cache.inspection import inspect\nfrom model_cache.repair import rename_private\n"
+    + "from model_cache.layouts.inspection import inspect\nfrom model_cache.layouts.repair import rename_private\n"
     + RUN_CP
     + SYNC
 )
@@ -69,7 +69,7 @@ STEPS = {
     ),
     "halved": HEAD + REPAIR + CLOCK + "assert repair(source, target, dtype='fp16').how == 'converted'\n" + TOLD,
 }  # fmt: skip
-INSPECT = HEAD + "from model_cache.inspection import inspect\n" + CLOCK + "inspect(source)\n" + TOLD
+INSPECT = HEAD + "from model_cache.layouts.inspection import inspect\n" + CLOCK + "inspect(source)\n" + TOLD
 DURABLE, PLAIN = "cp and fsync", "cp"
 LIMITS = (
     ("rename in place", PLAIN, 0.02),

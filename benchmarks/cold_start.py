@@ -97,7 +97,7 @@ service = build(Settings(data_dir=bucket, model_cache_dir=Path(disk) / "models",
 imported = time.monotonic() - begun
 solver = []
 def find():
-    from engines.sampler import Sampler
+    from engines.f5.solver import Sampler
     solve = Sampler.solve
     def timed(*args, **kwargs):
         started = time.monotonic()
@@ -125,12 +125,12 @@ def prepare(folder: Path, arch: str) -> tuple[Path, Path]:
 
 def fill_bucket(bucket: Path, made: Path, scratch: Path) -> str:
     """A bucket that no worker has seen: the checkpoint as it was published elsewhere, and a voice. Gives the checkpoint's name."""
-    from assembly import build
     from cloning.clock import SystemClock
     from cloning.service import Call
     from cloning.settings import Settings
     from handler import answer
-    from local.folder_store import FolderStore
+    from storage.folder_store import FolderStore
+    from worker.assembly import build
 
     name: str = json.loads((made / "checkpoint.json").read_text("utf-8"))["name"]
     store = FolderStore(bucket)

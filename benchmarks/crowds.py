@@ -12,10 +12,10 @@ from benchmarks.arithmetic import FLOP, Product, best_square, burst, multiply_ad
 from benchmarks.machine import MIB, Meter
 from benchmarks.paths import SENTENCE, Asked, Bench, Seconds, condition, interleaved, pool, ratio, spoken
 from cloning.ports import F5Parameters, Reference, Utterance
-from engines.device import free_memory, gpu_memory
-from engines.f5 import F5Engine
-from engines.f5_fast import HOP, SAMPLE_RATE
-from engines.sampler import Condition, Guidance
+from engines.device.placement import free_memory, gpu_memory
+from engines.f5.engine import F5Engine
+from engines.f5.fast import HOP, SAMPLE_RATE
+from engines.f5.solver import Condition, Guidance
 
 THROUGHPUT, SHARE = 12.0, 0.45  # the limits
 NEAR = 0.95  # of the best throughput: the smallest such pack is the knee

@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from audio_decoder import ChildDecoder
 from benchmarks.report import RESULTS, about, save
 from benchmarks.worker import recording
-from cloning.audio import check_and_make_canonical
+from cloning.audio.canonical import check_and_make_canonical
 from cloning.clock import SystemClock
+from worker.audio_decoder import ChildDecoder
 
 MOST_MS = 30
 USUAL, LONGEST = "5.3 s, 24 kHz mono", "59 s, 48 kHz stereo"

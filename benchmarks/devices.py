@@ -12,9 +12,9 @@ import numpy as np
 from benchmarks.machine import MIB, Meter, rss_mib
 from cloning.errors import GpuOutOfMemory
 from cloning.ports import F5Parameters, Reference, Samples
-from engines.device import free_memory, gpu_memory
-from engines.f5 import F5Engine
-from engines.owner import SingleOwner
+from engines.device.owner import SingleOwner
+from engines.device.placement import free_memory, gpu_memory
+from engines.f5.engine import F5Engine
 
 _JOBS = 16
 _STEPS = 4

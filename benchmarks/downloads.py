@@ -24,9 +24,9 @@ from typing import Any
 
 from benchmarks.machine import MIB, say
 from benchmarks.report import RESULTS, about, save
-from cloning.bulk import sha256_of
 from cloning.settings import Settings
 from s3_utils import s3_client
+from storage.bulk import sha256_of
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = "checkpoint/model.safetensors"

@@ -2,7 +2,7 @@
 F5-TTS on one machine: seconds by phase, real-time factor, memory of the official path, and ours beside it. Nothing is fetched.
 
 `python -m benchmarks.gpu` makes a full-size F5TTS_v1_Base and its Vocos with random weights, repairs the file as the worker
-does, loads it through `engines.f5.F5Engine` (fp16 on a GPU) and speaks. Random weights take as long as trained ones: the
+does, loads it through `engines.f5.engine.F5Engine` (fp16 on a GPU) and speaks. Random weights take as long as trained ones: the
 figures are about speed and plumbing, never about sound. `--only samplers` measures what has limits and leaves out the rest.
 
 One JSON object goes to stdout, progress and tables to stderr. Each case is one chunk whose length `fix_duration` sets; it is
@@ -31,14 +31,14 @@ from benchmarks.samplers import PARTS, attempted, measure_samplers
 from benchmarks.side_by_side import failed, tables
 from cloning.errors import ServiceError
 from cloning.ports import F5Parameters, Reference
-from engines.device import choose_device
-from engines.f5 import F5Engine, F5Files
-from engines.f5_import import import_f5
+from engines.device.placement import choose_device
+from engines.f5.engine import F5Engine, F5Files
+from engines.imports.f5 import import_f5
 from engines.tiny import NOTE, TINY, make_checkpoint
 from model_cache.catalog import find
 from model_cache.prepare import prepare
+from model_cache.progress import unwatched
 from model_cache.sources import Fetched
-from model_cache.watch import unwatched
 
 ARCHITECTURES = {"full": "F5TTS_v1_Base", "tiny": TINY}
 SPOKEN = "Some call me nature, others call me mother nature."  # in the sample that f5-tts brings

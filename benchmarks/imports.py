@@ -27,8 +27,8 @@ HEARING, PLAIN_HEARING = "to hear", "plain transformers' Whisper"
 CODE = {
     BARE: "pass",
     TORCH: "import torch, torchaudio",
-    "import_f5": "from engines.f5_import import import_f5; import_f5()",
-    HEARING: "from engines.asr_import import import_transformers; import_transformers()",
+    "import_f5": "from engines.imports.f5 import import_f5; import_f5()",
+    HEARING: "from engines.imports.transformers import import_transformers; import_transformers()",
     PLAIN_HEARING: (
         "from transformers import pipeline; from transformers.models.whisper.modeling_whisper import WhisperForConditionalGeneration"
     ),
@@ -74,7 +74,7 @@ def measure(folder: Path, rounds: int) -> dict[str, Any]:
     names = folder / "modules.json"
     names.write_text(json.dumps(modules_of_a_generate(folder)), "utf-8")
     again = (
-        "import importlib, json, sys; from engines.f5_import import import_f5; import_f5()\n"
+        "import importlib, json, sys; from engines.imports.f5 import import_f5; import_f5()\n"
         "for name in json.load(open(sys.argv[1])): importlib.import_module(name)"
     )
     seconds = medians({**CODE, GENERATE: again}, rounds, [str(names)])

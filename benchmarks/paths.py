@@ -14,9 +14,9 @@ from typing import Any
 
 from benchmarks.machine import Meter, say
 from cloning.ports import F5Parameters, Reference, Samples, Utterance
-from engines.f5 import F5Engine, F5Files
-from engines.f5_fast import Prepared
-from engines.sampler import Condition, Guidance, Sampler
+from engines.f5.engine import F5Engine, F5Files
+from engines.f5.fast import Prepared
+from engines.f5.solver import Condition, Guidance, Sampler
 
 SENTENCE = "The river runs past the old mill, and the wheel turns all day long."
 SENTENCE_S = 4.0  # about; with a fixed duration the text's length changes nothing but the last detail
@@ -125,7 +125,7 @@ def half_distances(half: Any, truth: Any, one: Condition, steps: Sequence[int]) 
 
     `half` and `truth` are the same CFM in both precisions, on the condition's device. None is a distance that is no number.
     """
-    from engines import sampler
+    from engines.f5 import solver as sampler
 
     noise = sampler._noise(one, one.mel.half())  # noqa: SLF001 - the draw itself is compared nowhere else
     rows = []
@@ -166,7 +166,7 @@ def is_same_draw(one: Condition) -> bool:
     """Whether our generator draws, on this device and in half precision, what upstream draws from the global one."""
     import torch
 
-    from engines import sampler
+    from engines.f5 import solver as sampler
 
     known = one.mel.half()
     torch.manual_seed(one.seed)
@@ -184,7 +184,7 @@ def distance(value: Any, truth: Any) -> float | None:
 @contextmanager
 def _noise(noise: Any) -> Iterator[None]:
     """While this is open, every solve of ours starts from this noise."""
-    from engines import sampler
+    from engines.f5 import solver as sampler
 
     original, sampler._noise = sampler._noise, lambda *_: noise.clone()  # noqa: SLF001 - there is no other way in
     try:

@@ -15,16 +15,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from assembly import f5_files
 from benchmarks.paths import condition, half_distances, interleaved, pool, ratio
 from benchmarks.report import RESULTS, about, save
 from benchmarks.worker import SPOKEN, TEXT, recording
 from cloning.ports import F5Parameters, Reference, Utterance
-from engines.f5 import F5Engine
+from engines.f5.engine import F5Engine
 from engines.tiny import TINY, make_checkpoint
-from local.folder_store import FolderStore
 from model_cache.cache import CheckpointCache
 from model_cache.catalog import find
+from storage.folder_store import FolderStore
+from worker.assembly import f5_files
 
 POOL, CALLS = "official, its thread pool", "official, a call for each"
 ONE_BY_ONE, AT_ONCE = "ours, one by one", "ours, at once"

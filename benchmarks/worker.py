@@ -5,11 +5,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from assembly import build
 from cloning.clock import SystemClock
 from cloning.service import Call
 from cloning.settings import Settings
 from handler import answer
+from worker.assembly import build
 
 SPOKEN = "Some call me nature, others call me mother nature."  # in the recording that f5-tts brings
 TEXT = "Hello there, how are you today?"

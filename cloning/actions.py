@@ -4,17 +4,16 @@ import platform
 from datetime import timedelta
 
 from cloning.errors import ConsentRequired, InvalidRequest, ServiceError, StorageMisconfigured
-from cloning.generation import run_to_the_end
-from cloning.hearing import transcribed
-from cloning.housekeeping import Housekeeping
+from cloning.generate.attempt import run_to_the_end
+from cloning.generate.transcribe import transcribed
+from cloning.jobs.housekeeping import Housekeeping
 from cloning.keys import is_id
 from cloning.model_problems import model_problems
 from cloning.names import public_name
-from cloning.pace import is_plausible
+from cloning.planning.pace import is_plausible
 from cloning.ports import NoSuchObject
-from cloning.problems import shown
 from cloning.replies import Reply, listed_reply, result_reply, status_reply, voice_reply
-from cloning.requests import (
+from cloning.requests.models import (
     AnyRequest,
     Cancel,
     Delete,
@@ -27,10 +26,11 @@ from cloning.requests import (
     Upload,
     Voices,
 )
+from cloning.requests.problems import shown
 from cloning.service import Call, Service
 from cloning.versions import versions
-from cloning.voice import NewVoice, Voice
-from cloning.voices import read_audio
+from cloning.voices.library import read_audio
+from cloning.voices.record import NewVoice, Voice
 
 NOT_SHARED = (
     "S3_BUCKET is not set: voices, jobs and results lie on this worker's own disk, no other worker of the endpoint has them, "

@@ -4,14 +4,14 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
-from cloning.encoding import encode_base64
 from cloning.errors import JobCancelled, JobFailed, JobNotFinished, NotFound, ResultTooLarge, StorageUnavailable
-from cloning.job import Attempt, Job, JobStatus
+from cloning.jobs.record import Attempt, Job, JobStatus
 from cloning.ports import NoSuchObject
 from cloning.records import damaged
-from cloning.requests import Delivery
+from cloning.requests.encoding import encode_base64
+from cloning.requests.models import Delivery
 from cloning.service import Service
-from cloning.voice import Listed, Voice
+from cloning.voices.record import Listed, Voice
 
 Reply = dict[str, Any]
 _UNKNOWN_END = (

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloning.conditions import Conditions
-from cloning.decoder import AudioDecoder
+from cloning.audio.decoder import AudioDecoder
 from cloning.errors import Internal, Interrupted, ServiceError, WorkerUnfit
 from cloning.failures import failure_of
-from cloning.jobs import JobStore
+from cloning.jobs.conditional_writes import Conditions
+from cloning.jobs.store import JobStore
 from cloning.ports import Clock, Engine, GpuOwner, Models, ObjectStore, Transcriber, Value
+from cloning.ports.turns import Turns
 from cloning.settings import Settings
-from cloning.turns import Turns
-from cloning.voices import VoiceLibrary
+from cloning.voices.library import VoiceLibrary
 
 log = logging.getLogger(__name__)
 

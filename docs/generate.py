@@ -17,17 +17,20 @@ from typing import Any, get_args
 from omegaconf import OmegaConf
 from pydantic.fields import FieldInfo
 
-from cloning import audio, decoding, errors, planning
-from cloning.clipping import _LONGEST_MS
-from cloning.decoders import _MOST_CHANNELS, _RATES
+from cloning import errors
+from cloning.audio import canonical as audio
+from cloning.audio import decoding
+from cloning.audio.clipping import _LONGEST_MS
+from cloning.audio.decoders import _MOST_CHANNELS, _RATES
 from cloning.errors import ServiceError
 from cloning.failures import MOST_INCIDENTS
 from cloning.names import EngineName
-from cloning.profiles import BALANCED, BY_INTENT, ENGINES, PROFILES, ProfileName
+from cloning.parameters import BALANCED, BY_INTENT, ENGINES, PROFILES, ProfileName
+from cloning.planning import f5 as planning
+from cloning.planning.xtts import CHARACTERS
 from cloning.replies import _ROOM_BYTES
-from cloning.requests import NOT_THERE_YET, OLDER_ACTIONS, OLDER_NAMES, REQUESTS, AnyRequest, AudioFormat
+from cloning.requests.models import NOT_THERE_YET, OLDER_ACTIONS, OLDER_NAMES, REQUESTS, AnyRequest, AudioFormat
 from cloning.settings import Settings
-from cloning.xtts_planning import CHARACTERS
 from docs.failures import FAULTS
 from docs.replies import MEANINGS, SOMETIMES
 
@@ -171,7 +174,7 @@ def api() -> str:
     """docs/api.md."""
     head = (
         "# API\n\n"
-        "Generated from cloning/requests.py, cloning/errors.py and docs/replies.py by `python -m docs.generate`; don't edit.\n"
+        "Generated from cloning/requests/models.py, cloning/errors.py and docs/replies.py by `python -m docs.generate`; don't edit.\n"
         "Worked examples of every action are in the [README](../README.md#actions).\n\n"
         "A job's `input` is a JSON object with `action` (`endpoint` is its older name; without either it is a `generate`) and\n"
         'the fields below. Unknown fields are refused by name. Types are strict: `true` is no number and `"1"` neither.\n'

@@ -1,9 +1,14 @@
 """
 Models on devices: the only package that imports torch, f5_tts or transformers, and only inside functions.
 
-    f5_import   f5_tts's inference module without its trainer, its prints, and what inference doesn't use
-    sampler     its solver, faster, with the same samples
-    tiny        a small checkpoint with random weights, for machines that can't reach a real one
-
-Importing anything from here is cheap; calling it is not.
+    f5/        F5-TTS
+    device/    where models are, and who uses the GPU when
+    imports/   the libraries, without what inference doesn't use
+    xtts       XTTS v2 on coqui-tts's official path
+    whisper    transcription
+    alphabets  which characters reach a model
+    lru        an LRU cache
+    abreast    two utterances at once on two cores
+    tiny       a small F5-TTS checkpoint with random weights
+    tiny_xtts  the same for XTTS
 """

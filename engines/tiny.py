@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from engines.f5_import import import_f5
+from engines.imports.f5 import import_f5
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

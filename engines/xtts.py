@@ -20,15 +20,15 @@ from typing import Any, cast
 import numpy as np
 
 from cloning.errors import CheckpointUnusable, InvalidRequest, InvalidText, LicenseRefused
-from cloning.planning import chunk_seed
+from cloning.planning.alphabet import Alphabet
+from cloning.planning.f5 import chunk_seed
+from cloning.planning.xtts import LANGUAGES
 from cloning.ports import EngineFacts, Parameters, Reference, Samples, XttsParameters, go_on
-from cloning.quietly import warnings_kept
-from cloning.speakable import Alphabet
-from cloning.xtts_planning import LANGUAGES
+from cloning.process_lock import warnings_kept
 from engines.alphabets import xtts_knows
-from engines.device import Weights, choose_device, device_name
-from engines.faults import failure_of, translated
-from engines.recent import Recent
+from engines.device.errors import failure_of, translated
+from engines.device.placement import Weights, choose_device, device_name
+from engines.lru import Recent
 
 CPML = "coqui-public-model-license"
 _CPML_SAYS = "model, fine-tunes and outputs are for non-commercial use only; its text is LICENSE.txt at huggingface.co/coqui/XTTS-v2"

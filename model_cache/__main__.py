@@ -27,17 +27,17 @@ from pydantic import ValidationError
 
 from cloning.errors import CheckpointUnusable, InvalidRequest, ServiceError
 from cloning.ports import ObjectStore, Progress
-from cloning.problems import of_settings
+from cloning.requests.problems import of_settings
 from cloning.settings import Settings
-from model_cache import record as records
 from model_cache.catalog import CARD
-from model_cache.eviction import GB, copies_in, evict
-from model_cache.inspection import Inspection, inspect
+from model_cache.copies import record as records
+from model_cache.copies.eviction import GB, copies_in, evict
+from model_cache.copies.published import Published
+from model_cache.layouts.inspection import Inspection, inspect
+from model_cache.layouts.repair import repair
+from model_cache.layouts.vocabulary import vocabulary_size
 from model_cache.library import Library
-from model_cache.published import Published
-from model_cache.repair import repair
-from model_cache.vocabulary import vocabulary_size
-from model_cache.watch import Watch, unwatched
+from model_cache.progress import Watch, unwatched
 
 if TYPE_CHECKING:
     from model_cache.cache import CheckpointCache
@@ -165,7 +165,7 @@ def _inspected(arguments: argparse.Namespace) -> Inspection:
 
 
 def _settings_and_store() -> tuple[Settings, ObjectStore]:
-    from assembly import make_store
+    from worker.assembly import make_store
 
     settings = Settings()
     return settings, make_store(settings)
@@ -176,7 +176,7 @@ def _library() -> Library:
 
 
 def _library_and_cache() -> "tuple[Library, CheckpointCache]":
-    from assembly import make_cache
+    from worker.assembly import make_cache
 
     settings, store = _settings_and_store()
     return Library(store), make_cache(settings, store, _watch())

@@ -3,7 +3,7 @@ A checkpoint on this disk, loadable: from the local cache, else the bucket, else
 
 Whoever needs a checkpoint first fetches it, has it repaired on a private copy (a source is never changed), places it on the
 local disk by a rename, and publishes it in the bucket, `checkpoint.json` last (in a worker beside its speaking, see
-model_cache.errands). The next worker downloads the repaired one.
+model_cache.background). The next worker downloads the repaired one.
 
 What is checked when:
     fetched     header, names and shapes against the architecture; the sha256 of every file is taken (from the bucket: compared)
@@ -21,24 +21,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cloning.bulk import sha256_of
 from cloning.errors import CheckpointUnusable, ServiceError
 from cloning.ports import DigestMismatch, NoSuchObject, ObjectStore
-from model_cache import record as records
+from model_cache.background import Later, at_once
 from model_cache.catalog import Checkpoint, default_vocoder
-from model_cache.disk import not_in_the_way, trouble_explained
-from model_cache.errands import Later, at_once
-from model_cache.eviction import evict
+from model_cache.copies import record as records
+from model_cache.copies.disk_errors import not_in_the_way, trouble_explained
+from model_cache.copies.eviction import evict
+from model_cache.copies.lease import Lease
+from model_cache.copies.published import Published
+from model_cache.copies.record import Dtype, Origin, Record, digest_of, model_name, vocab_name
+from model_cache.copies.shelf import Shelf, is_published, mark_published
 from model_cache.hub import FetchHub, drop, hub_fetcher
-from model_cache.inspection import inspect
-from model_cache.lease import Lease
+from model_cache.layouts.inspection import inspect
+from model_cache.layouts.repair import expect_loadable
 from model_cache.prepare import Prepared, expect_known, prepare, take
-from model_cache.published import Published
-from model_cache.record import Dtype, Origin, Record, digest_of, model_name, vocab_name
-from model_cache.repair import expect_loadable
-from model_cache.shelf import Shelf, is_published, mark_published
+from model_cache.progress import Watch, unwatched
 from model_cache.sources import Fetched, Sources, sources_of
-from model_cache.watch import Watch, unwatched
+from storage.bulk import sha256_of
 
 CameFrom = Literal["local", "bucket", "hub", "folder"]
 

@@ -26,8 +26,8 @@ from cloning.errors import CheckpointUnusable, InvalidRequest
 from cloning.keys import ID_PATTERN
 from cloning.names import EngineName
 from cloning.object_keys import check_key
-from cloning.plain_text import NotText, decoded
 from model_cache.families import ARGUMENTS, XTTS, XTTS_V2, XTTS_V2_ARGS, Backbone, engine_of
+from storage.plain_text import NotText, decoded
 
 HUB = "hf://"
 BUCKET = "bucket:"

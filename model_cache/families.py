@@ -15,9 +15,9 @@ from pydantic import BaseModel
 
 from cloning.errors import CheckpointUnusable
 from cloning.names import EngineName
-from cloning.plain_text import MAX_VOCABULARY, read_text
-from model_cache.arch import Dit, XttsArguments
-from model_cache.vocabulary import vocabulary_size
+from model_cache.layouts.architecture import Dit, XttsArguments
+from model_cache.layouts.vocabulary import vocabulary_size
+from storage.plain_text import MAX_VOCABULARY, read_text
 
 Backbone = Literal["DiT", "Xtts"]
 XTTS: Backbone = "Xtts"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cloning.errors import CheckpointUnusable
-from cloning.hub import hub_failure
+from storage.hub_errors import hub_failure
 
 _DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 FetchHub = Callable[[str], Path]

@@ -14,7 +14,7 @@ from cloning.errors import CheckpointUnusable, InvalidRequest, LicenseRefused
 from cloning.names import EngineName
 from cloning.ports import NoSuchObject, ObjectStore
 from model_cache.catalog import BUCKET, CARD, UNKNOWN, Checkpoint, Entry, entries, find, of_card, parse_card
-from model_cache.disk import trouble_explained
+from model_cache.copies.disk_errors import trouble_explained
 from model_cache.prepare import inspected
 from model_cache.sources import existing, sources_of
 

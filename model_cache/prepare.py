@@ -4,15 +4,15 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from cloning.bulk import sha256_of
 from cloning.errors import CheckpointUnusable
 from model_cache.catalog import Checkpoint, configs_by_digest
-from model_cache.inspection import Inspection, inspect_for
-from model_cache.record import Dtype, Precision, model_name
-from model_cache.repair import copy, expect_loadable, names_suffice, rename_private, repair, wanted_by
+from model_cache.copies.record import Dtype, Precision, model_name
+from model_cache.formats.tensor_copy import becomes_half
+from model_cache.layouts.inspection import Inspection, inspect_for
+from model_cache.layouts.repair import copy, expect_loadable, names_suffice, rename_private, repair, wanted_by
+from model_cache.progress import Watch
 from model_cache.sources import Fetched
-from model_cache.tensorcopy import becomes_half
-from model_cache.watch import Watch
+from storage.bulk import sha256_of
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from cloning.bulk import sha256_of
 from cloning.errors import CheckpointUnusable
 from cloning.ports import NoSuchObject, ObjectInfo, ObjectStore
 from model_cache.catalog import BUCKET, CARD, HUB, Checkpoint
+from model_cache.copies.record import VOCODER, VOCOS_FILES, FileName, Origin, model_name, vocab_name
 from model_cache.hub import FetchHub
-from model_cache.record import VOCODER, VOCOS_FILES, FileName, Origin, model_name, vocab_name
-from model_cache.watch import Watch
+from model_cache.progress import Watch
+from storage.bulk import sha256_of
 
 
 @dataclass(frozen=True)

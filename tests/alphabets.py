@@ -2,9 +2,9 @@
 
 from functools import cache
 
-from cloning import plain_text
-from cloning.speakable import Alphabet
+from cloning.planning.alphabet import Alphabet
 from engines.alphabets import f5_knows, vocabulary_at
+from storage import plain_text
 
 
 @cache

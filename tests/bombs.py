@@ -12,7 +12,7 @@ from functools import cache
 
 import soundfile
 
-from tests.unit.test_audio import tone, wav, with_av
+from tests.unit.cloning.audio.test_canonical import tone, wav, with_av
 
 HUGE = 2**31 - 1
 MANY = 2**24  # of eight to 24 bytes each: more than a decoder may have, less than it might be refused

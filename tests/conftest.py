@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from cloning.conditions import Conditions
-from cloning.jobs import JobStore
+from cloning.jobs.conditional_writes import Conditions
+from cloning.jobs.store import JobStore
 from cloning.ports import ObjectStore
 from cloning.service import Service
 from cloning.settings import Settings
-from cloning.voices import VoiceLibrary
-from engines.batching import Batcher, Bounds
-from local.folder_store import FolderStore
+from cloning.voices.library import VoiceLibrary
+from engines.device.scheduler import Batcher, Bounds
+from storage.folder_store import FolderStore
 from tests.fakes import Always, EchoTranscriber, Inline, InlineDecoder, ManualClock, ToneEngine
 
 ROOT = Path(__file__).parent.parent

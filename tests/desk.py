@@ -11,9 +11,9 @@ from typing import Any
 from cloning.clock import SystemClock
 from cloning.errors import GpuOutOfMemory
 from cloning.ports import Clock, F5Parameters, Reference, Samples, Utterance
-from cloning.turns import Piece
-from engines.batching import Batcher, Bounds
-from engines.owner import SingleOwner
+from cloning.ports.turns import Piece
+from engines.device.owner import SingleOwner
+from engines.device.scheduler import Batcher, Bounds
 from tests.fakes import ToneEngine
 
 REFERENCE = Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0)

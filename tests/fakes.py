@@ -12,13 +12,13 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from cloning.audio import Canonical, Measures, check_and_make_canonical
+from cloning.audio.canonical import Canonical, Measures, check_and_make_canonical
+from cloning.audio.decoding import Recording, decode
 from cloning.clock import Part, untold
-from cloning.decoding import Recording, decode
 from cloning.errors import Interrupted, TranscriptionFailed
 from cloning.names import EngineName
+from cloning.planning.alphabet import Alphabet
 from cloning.ports import EngineFacts, Parameters, Reference, Samples, Transcript, go_on
-from cloning.speakable import Alphabet
 
 Value = TypeVar("Value")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from engines.f5_import import import_f5
+from engines.imports.f5 import import_f5
 
 VOCABULARY = 20
 ARCH: dict[str, Any] = {"dim": 32, "depth": 2, "heads": 1, "ff_mult": 2, "text_dim": 16, "conv_layers": 1}

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from cloning.errors import StorageUnavailable
 from cloning.ports import ObjectInfo, Progress
-from local.folder_store import FolderStore
+from storage.folder_store import FolderStore
 from tests.conftest import ROOT
 
 HUB_URL = "hf://somebody/something/model.safetensors"

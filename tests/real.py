@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from assembly import f5_files, xtts_files
-from engines.f5 import F5Engine
+from engines.f5.engine import F5Engine
 from engines.tiny_xtts import make_xtts_checkpoint
 from engines.xtts import XttsEngine
-from local.folder_store import FolderStore
 from model_cache.cache import CheckpointCache
 from model_cache.catalog import find
+from storage.folder_store import FolderStore
 from tests.conftest import ROOT
+from worker.assembly import f5_files, xtts_files
 
 
 def load_tiny_engine(checkpoint: Path, folder: Path, sampler: str = "auto") -> F5Engine:

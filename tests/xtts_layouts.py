@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model_cache.xtts_keys import expected_keys
+from model_cache.layouts.xtts_tensors import expected_keys
 
 NUMBERS = {
     "channels": 64,

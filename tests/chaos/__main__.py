@@ -6,10 +6,10 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from cloning.log import configure
 from engines.tiny import make_checkpoint
 from tests.chaos.run import Plan, run
 from tests.conftest import ROOT
+from worker.logs import configure
 
 PLANS = {
     "a": Plan("real", jobs=100, strike_every_s=20.0, lease_s=6.0, redeliver_s=6.0, grace_s=10.0),

@@ -24,13 +24,13 @@ import numpy as np
 import runpod  # noqa: F401 - imported once, for all
 import soundfile  # noqa: F401 - imported once, for all
 
-import assembly
 import handler
 from cloning.clock import SystemClock
+from cloning.planning.alphabet import Alphabet
 from cloning.ports import EngineFacts, ObjectStore, Parameters, Reference, Samples, go_on
 from cloning.settings import Settings
-from cloning.speakable import Alphabet
 from tests.fakes import Always
+from worker import assembly
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext

@@ -11,10 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from assembly import build
 from cloning import keys
 from cloning.clock import SystemClock
-from cloning.job import Job, JobStatus
+from cloning.jobs.record import Job, JobStatus
 from local.job import JobState, Rules
 from local.worker import LocalEndpoint, local_endpoint
 from s3_utils import S3Store, s3_client
@@ -24,6 +23,7 @@ from tests.chaos.weather import Ledger, Weather
 from tests.chaos.work import ONE_THREAD, Request, calm_digests, chunks_of, requests_of, upload_voice
 from tests.conftest import ROOT
 from tests.servers import Server, moto, spoiling
+from worker.assembly import build
 
 BUCKET = "chaos"
 _LOOK_S = 0.05

@@ -11,10 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from assembly import build
 from cloning.clock import SystemClock
-from cloning.log import configure
-from cloning.planning import plan_speech
+from cloning.planning.f5 import plan_speech
 from cloning.ports import F5Parameters
 from cloning.service import Call, Service
 from cloning.settings import Settings
@@ -22,6 +20,8 @@ from handler import answer
 from tests.chaos.light import LightEngine
 from tests.conftest import SPOKEN, examples
 from tests.fakes import Always
+from worker.assembly import build
+from worker.logs import configure
 
 VOICE = "nature"
 VOICE_S = 4.963  # what is left of the recording once its silent ends are clipped

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from cloning.ports import ObjectStore
-from local.folder_store import FolderStore
 from model_cache.catalog import Checkpoint, find
 from s3_utils import S3Store, s3_client
+from storage.folder_store import FolderStore
 from tests.machines import HUB_URL
 from tests.servers import Server, moto
 

@@ -5,7 +5,7 @@ from unicodedata import category
 import pytest
 
 from engines.alphabets import f5_knows
-from engines.f5_import import import_f5
+from engines.imports.f5 import import_f5
 from engines.xtts import XttsEngine
 from tests.alphabets import stock, vocabulary
 from tests.real import load_tiny_xtts

@@ -5,14 +5,14 @@ import threading
 import numpy as np
 import pytest
 
-from audio_decoder import ChildDecoder
-from cloning.audio import check_and_make_canonical
+from cloning.audio.canonical import check_and_make_canonical
+from cloning.audio.decoder import AudioDecoder
+from cloning.audio.decoding import decode
 from cloning.clock import SystemClock
-from cloning.decoder import AudioDecoder
-from cloning.decoding import decode
 from cloning.errors import Interrupted, InvalidAudio
 from tests.fakes import InlineDecoder
-from tests.unit.test_audio import tone, wav, with_av
+from tests.unit.cloning.audio.test_canonical import tone, wav, with_av
+from worker.audio_decoder import ChildDecoder
 
 FILES = {
     "wav": wav(tone(2.0)),

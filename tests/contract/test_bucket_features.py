@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from botocore.credentials import RefreshableCredentials
 
-from cloning.conditions import Conditions
 from cloning.errors import StorageMisconfigured
+from cloning.jobs.conditional_writes import Conditions
 from cloning.ports import Changed, NoSuchObject
 from s3_utils import MIB, S3Store, s3_client
 from tests.contract.conftest import keys_of

@@ -14,21 +14,21 @@ from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_tensors
 
 from cloning.errors import CheckpointUnusable, StorageUnavailable
-from local.folder_store import FolderStore
 from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.catalog import BUCKET, CARD, Checkpoint, find
-from model_cache.eviction import copies_in, evict
-from model_cache.lease import Lease, alone
+from model_cache.copies.eviction import copies_in, evict
+from model_cache.copies.lease import Lease, alone
+from model_cache.copies.record import Dtype
+from model_cache.copies.shelf import Shelf, staging_prefix
 from model_cache.library import Library
-from model_cache.record import Dtype
-from model_cache.shelf import Shelf, staging_prefix
+from storage.folder_store import FolderStore
 from tests.machines import CountingStore, Hub, files_under, kill, python, retrained, same_weights
 
 NAME = "tiny-random-0"
 HOLD = """
 import sys
 from pathlib import Path
-from local.folder_store import FolderStore
+from storage.folder_store import FolderStore
 from model_cache.cache import CheckpointCache
 from model_cache.catalog import find
 local = CheckpointCache(FolderStore(Path(sys.argv[1])), Path(sys.argv[2])).local(find(sys.argv[3]))
@@ -342,7 +342,7 @@ def test_the_official_loader_gives_the_same_model_from_either(
     """f5_tts's own `load_checkpoint`, in the dtype that it takes on a GPU: not one bit of the loaded model differs."""
     import torch
 
-    from engines.f5_import import import_f5
+    from engines.imports.f5 import import_f5
 
     def loaded(local: LocalCheckpoint) -> dict[str, torch.Tensor]:
         f5 = import_f5()

@@ -12,20 +12,20 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from assembly import make_engines
 from cloning.errors import DiskFull, HubUnavailable
 from cloning.settings import Settings
-from local.folder_store import FolderStore
 from model_cache import cache as cache_module
 from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.catalog import CARD, Checkpoint, default_vocoder, find
-from model_cache.eviction import copies_in
+from model_cache.copies.eviction import copies_in
+from model_cache.copies.published import Published
+from model_cache.copies.record import Dtype
+from model_cache.copies.shelf import Shelf
 from model_cache.library import Library
-from model_cache.published import Published
-from model_cache.record import Dtype
-from model_cache.shelf import Shelf
-from model_cache.watch import unwatched
+from model_cache.progress import unwatched
+from storage.folder_store import FolderStore
 from tests.machines import CountingStore, Hub
+from worker.assembly import make_engines
 
 NAME = "tiny-random-0"
 

@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from cloning.bulk import sha256_of
 from cloning.errors import CheckpointUnusable, StorageMisconfigured
 from cloning.ports import Progress
-from engines.f5_import import import_f5
-from local.folder_store import FolderStore
+from engines.imports.f5 import import_f5
 from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.catalog import CARD, Checkpoint, find
+from storage.bulk import sha256_of
+from storage.folder_store import FolderStore
 from tests.conftest import ROOT
 from tests.machines import HUB_URL as URL
 from tests.machines import Hub

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from cloning.claim import Claim, LeaseLost
-from cloning.conditions import Conditions
 from cloning.errors import StorageUnavailable
-from cloning.jobs import JobStore
+from cloning.jobs.claim import Claim, LeaseLost
+from cloning.jobs.conditional_writes import Conditions
+from cloning.jobs.store import JobStore
 from cloning.ports import ObjectStore, StoredObject
-from local.folder_store import FolderStore
 from s3_utils import S3Store, s3_client
+from storage.folder_store import FolderStore
 from tests.contract.conftest import keys_of
 from tests.fakes import ManualClock
 from tests.servers import Fault, Server, rclone, spoiling

@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from benchmarks.machine import rss_mib
-from cloning.audio import check_and_make_canonical
+from cloning.audio.canonical import check_and_make_canonical
 from cloning.errors import DeviceMismatch, DeviceUnavailable, WorkerUnfit
 from cloning.ports import F5Parameters, Reference, Samples, XttsParameters
-from engines.asr import WhisperTranscriber
-from engines.device import Weights, check_placed, choose_device, device_name, free_memory, tensors_of
-from engines.f5 import F5Engine
-from engines.vocoder import load_vocoder
+from engines.device.placement import Weights, check_placed, choose_device, device_name, free_memory, tensors_of
+from engines.f5.engine import F5Engine
+from engines.f5.vocoder import load_vocoder
+from engines.whisper import WhisperTranscriber
 from engines.xtts import XttsEngine
 from tests.conftest import SPOKEN
 from tests.real import load_tiny_engine, load_tiny_xtts
@@ -142,7 +142,7 @@ def test_a_broken_gpu_is_known_wherever_it_shows(what: str, monkeypatch: pytest.
         raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
 
     weights = Weights({"part": torch.nn.Linear(1, 1)}, "cpu", {})
-    monkeypatch.setattr("engines.device._exact", fail)
+    monkeypatch.setattr("engines.device.placement._exact", fail)
     monkeypatch.setattr(torch.cuda, "get_device_name", fail)
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "empty_cache", fail)
@@ -214,7 +214,7 @@ def test_loading_checks_too(tiny_checkpoint: Path, tmp_path: Path, monkeypatch: 
         vocoder.head.to("meta")
         return vocoder
 
-    monkeypatch.setattr("engines.f5.load_vocoder", half)
+    monkeypatch.setattr("engines.f5.engine.load_vocoder", half)
     with pytest.raises(DeviceMismatch, match=r"vocoder\.head"):
         load_tiny_engine(tiny_checkpoint, tmp_path)
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cloning.audio import check_and_make_canonical
+from cloning.audio.canonical import check_and_make_canonical
 from cloning.errors import CheckpointUnusable, Interrupted
-from cloning.planning import plan_speech
+from cloning.generate.synthesis import cross_fade, values_of
+from cloning.planning.f5 import plan_speech
 from cloning.ports import Engine, F5Parameters, Parameters, Reference, XttsParameters
-from cloning.synthesis import cross_fade, values_of
-from engines.f5 import F5Engine, F5Files
+from engines.f5.engine import F5Engine, F5Files
 from engines.xtts import XttsEngine
 from tests.conftest import SPOKEN
 from tests.fakes import ToneEngine

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from cloning.errors import CheckpointUnusable
-from model_cache.inspection import inspect
-from model_cache.repair import repair
+from model_cache.layouts.inspection import inspect
+from model_cache.layouts.repair import repair
 from tests.layouts import ARCH, VOCABULARY, State, load_officially, names, same, save, true_weights, under
 
 

@@ -16,17 +16,17 @@ from typing import Any
 
 import pytest
 
-from assembly import build
 from cloning import keys
 from cloning.clock import SystemClock
 from cloning.service import Call, Service
 from cloning.settings import Settings
-from engines.f5_import import import_f5
+from engines.imports.f5 import import_f5
 from engines.xtts import XttsEngine
 from handler import answer
 from model_cache.catalog import CARD
 from tests.conftest import SPOKEN
 from tests.real import tiny_xtts
+from worker.assembly import build
 
 SPEAK = {"text": "Hello there.", "voice": "anna", "seed": 1}
 Deploy = Callable[..., Service]

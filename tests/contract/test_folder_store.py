@@ -8,7 +8,7 @@ import pytest
 
 from cloning.errors import Conflict, StorageMisconfigured
 from cloning.ports import Changed, NoSuchObject
-from local.folder_store import FolderStore
+from storage.folder_store import FolderStore
 from tests.contract.conftest import keys_of
 
 TEXT = "text/plain; charset=utf-8"
@@ -112,7 +112,7 @@ FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 from cloning.errors import StorageUnavailable
-from local.folder_store import FolderStore
+from storage.folder_store import FolderStore
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 folder = FolderStore(Path(sys.argv[1]))

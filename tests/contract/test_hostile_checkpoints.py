@@ -20,12 +20,12 @@ import pytest
 import yaml
 from safetensors.numpy import load_file, save_file
 
-from assembly import build
 from cloning.clock import SystemClock
 from cloning.service import Call, Service
 from cloning.settings import Settings
 from handler import answer
 from tests.conftest import SPOKEN
+from worker.assembly import build
 
 REQUEST = {"action": "generate", "voice": "v", "text": "Hello.", "nfe_step": 1, "seed": 1}
 HARMLESS = "COMPLETED"

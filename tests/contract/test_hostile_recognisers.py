@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cloning.decoding import Recording, decode
+from cloning.audio.decoding import Recording, decode
 from cloning.errors import TranscriptionFailed
-from engines.asr import WhisperTranscriber, check_asr_model
+from engines.whisper import WhisperTranscriber, check_asr_model
 from tests.conftest import SPOKEN
 
 

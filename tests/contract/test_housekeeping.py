@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from cloning import keys
-from cloning.claim import Claim
 from cloning.clock import SystemClock
-from cloning.housekeeping import Housekeeping, Removed
-from cloning.jobs import JobStore
+from cloning.jobs.claim import Claim
+from cloning.jobs.housekeeping import Housekeeping, Removed
+from cloning.jobs.store import JobStore
 from cloning.ports import ObjectStore
 from s3_utils import S3Store, s3_client
 from tests.conftest import ROOT

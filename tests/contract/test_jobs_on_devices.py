@@ -16,21 +16,21 @@ import pytest
 import soundfile
 import torch
 
-from assembly import build
 from benchmarks.machine import rss_mib
 from cloning.clock import SystemClock
 from cloning.ports import Samples, Utterance
 from cloning.service import Call, Service
 from cloning.settings import Settings
 from engines.abreast import lanes
-from engines.f5 import F5Engine
-from engines.f5_fast import FastPath
-from engines.owner import SingleOwner
+from engines.device.owner import SingleOwner
+from engines.f5.engine import F5Engine
+from engines.f5.fast import FastPath
 from handler import answer, make_handler
 from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.catalog import Checkpoint
-from stopping import Stopping
 from tests.conftest import SPOKEN, examples
+from worker.assembly import build
+from worker.shutdown import Stopping
 
 TEXT = "The quick brown fox."
 CYCLES = 100

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from cloning.bulk import sha256_of
 from cloning.errors import StorageUnavailable
 from cloning.ports import Progress
-from model_cache import prepare, record
+from model_cache import prepare
 from model_cache.cache import CheckpointCache
 from model_cache.catalog import BUCKET, CARD, Checkpoint
+from model_cache.copies import record
 from model_cache.library import Library
+from model_cache.progress import unwatched
 from model_cache.sources import Sources
-from model_cache.watch import unwatched
+from storage.bulk import sha256_of
 from tests.machines import CountingStore, same_weights
 
 KEY = "checkpoints/mine/model.safetensors"

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from cloning.audio import SAMPLE_RATE, make_canonical
-from cloning.clipping import clip_reference
-from cloning.decoding import decode
-from cloning.planning import sealed
-from cloning.synthesis import cross_fade
-from engines.f5_import import import_f5
+from cloning.audio.canonical import SAMPLE_RATE, make_canonical
+from cloning.audio.clipping import clip_reference
+from cloning.audio.decoding import decode
+from cloning.generate.synthesis import cross_fade
+from cloning.planning.f5 import sealed
+from engines.imports.f5 import import_f5
 from tests.conftest import examples
-from tests.unit.test_audio import tone, wav
+from tests.unit.cloning.audio.test_canonical import tone, wav
 
 RECORDINGS = [
     "basic/basic_ref_en.wav",

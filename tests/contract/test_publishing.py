@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from assembly import make_engines
 from cloning.errors import CheckpointUnusable
 from cloning.ports import Progress
 from cloning.settings import Settings
+from model_cache.background import Errands
 from model_cache.cache import CheckpointCache
 from model_cache.catalog import find
-from model_cache.errands import Errands
-from model_cache.eviction import evict
+from model_cache.copies.eviction import evict
 from tests.machines import CountingStore, errands_done, kill, python
+from worker.assembly import make_engines
 
 NAME = "tiny-random-0"
 LATE = """
 import sys
 from pathlib import Path
-from local.folder_store import FolderStore
+from storage.folder_store import FolderStore
 from model_cache.cache import CheckpointCache
 from model_cache.catalog import find
 works = []

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from cloning import transfer
 from cloning.errors import StorageUnavailable
-from cloning.partial import PartWriter, resumable
 from cloning.ports import DigestMismatch
 from s3_utils import MIB, S3Store, s3_client
+from storage import mirror as transfer
+from storage.resumable import PartWriter, resumable
 from tests.conftest import ROOT
 from tests.servers import Fault, Faults, Server, spoiling
 
@@ -288,7 +288,7 @@ def test_a_second_process_that_fails_leaves_nothing(tmp_path: Path) -> None:
 def test_what_a_killed_second_process_left_goes(tmp_path: Path) -> None:
     """The next arrival in the folder clears it away, whichever file it is of; that of a living one stays."""
     script = (
-        "import os, pathlib, signal\nfrom cloning.partial import resumable\n"
+        "import os, pathlib, signal\nfrom storage.resumable import resumable\n"
         f"path = pathlib.Path({str(tmp_path / 'x')!r})\n"
         "with resumable(path), resumable(path) as second:\n"
         "    second.journal.touch()\n    os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from cloning.conditions import Conditions
 from cloning.errors import StorageMisconfigured, StorageUnavailable
+from cloning.jobs.conditional_writes import Conditions
 from cloning.settings import Settings
-from fitness import Unfit, store_is_writable
 from s3_utils import S3Store, s3_client
+from worker.fitness import Unfit, store_is_writable
 
 Canned = tuple[int, Mapping[str, str], bytes]
 LISTED = b"<ListBucketResult><Name>b</Name><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"

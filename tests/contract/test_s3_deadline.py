@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cloning.errors import StorageUnavailable
-from s3_deadline import Deadline
 from s3_utils import S3Store, s3_client
+from storage.s3_deadline import Deadline
 from tests.servers import DRIP_S, Server
 
 BODY = bytes(range(256)) * 8000

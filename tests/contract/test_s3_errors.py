@@ -13,8 +13,8 @@ from botocore import exceptions as aws
 
 from cloning.errors import ServiceError, StorageMisconfigured, StorageUnavailable
 from cloning.ports import AlreadyExists, Changed, NoSuchObject
-from s3_errors import FOREIGN, TROUBLES, translation
 from s3_utils import S3Store, s3_client
+from storage.s3_errors import FOREIGN, TROUBLES, translation
 from tests.servers import SECRET_KEY, Fault, Faults, Server, free_port, rclone, spoiling
 
 TEXT = "text/plain; charset=utf-8"

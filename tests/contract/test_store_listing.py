@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloning.ports import ObjectStore
-from local.folder_store import FolderStore
 from s3_utils import S3Store
+from storage.folder_store import FolderStore
 from tests.contract.conftest import KINDS, NewBucket, keys_of
 from tests.servers import Server, spoiling
 

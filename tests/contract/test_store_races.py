@@ -7,7 +7,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from cloning.ports import AlreadyExists, Changed, ObjectStore
-from local.folder_store import FolderStore
+from storage.folder_store import FolderStore
 
 TEXT = "text/plain; charset=utf-8"
 BYTES = "application/octet-stream"

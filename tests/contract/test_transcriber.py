@@ -7,15 +7,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cloning.audio import check_and_make_canonical
-from cloning.decoding import decode
+from cloning.audio.canonical import check_and_make_canonical
+from cloning.audio.decoding import decode
 from cloning.errors import Interrupted, TranscriptionFailed
 from cloning.ports import Samples, Transcriber
-from engines.asr import WhisperTranscriber
-from engines.device import Weights
+from engines.device.placement import Weights
+from engines.whisper import WhisperTranscriber
 from tests.conftest import SPOKEN
 from tests.fakes import EchoTranscriber
-from tests.unit.test_audio import wav
+from tests.unit.cloning.audio.test_canonical import wav
 
 
 @pytest.fixture(scope="module")

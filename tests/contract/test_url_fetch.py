@@ -11,7 +11,7 @@ from queue import Queue
 import pytest
 
 from cloning.errors import DownloadRefused, Interrupted
-from url_fetch import fetch_url
+from worker.audio_urls import fetch_url
 
 SLOW = {
     "/bytes": b"HTTP/1.0 200 OK\r\n\r\n",

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cloning.audio import check_and_make_canonical
-from cloning.planning import chunk_seed, plan_speech
+from cloning.audio.canonical import check_and_make_canonical
+from cloning.planning.f5 import chunk_seed, plan_speech
 from cloning.ports import F5Parameters, Reference, Utterance
-from engines.f5 import F5Engine
-from engines.f5_fast import Prepared
+from engines.f5.engine import F5Engine
+from engines.f5.fast import Prepared
 from tests.conftest import SPOKEN, examples
 from tests.real import load_tiny_engine
 

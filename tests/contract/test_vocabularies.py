@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from assembly import build
 from cloning.clock import SystemClock
-from cloning.plain_text import vocabulary
 from cloning.service import Call, Service
 from cloning.settings import Settings
-from engines.f5_import import import_f5
+from engines.imports.f5 import import_f5
 from handler import answer
 from model_cache.catalog import CARD
+from storage.plain_text import vocabulary
 from tests.conftest import SPOKEN
+from worker.assembly import build
 
 SPEAK = {"action": "generate", "voice": "v", "text": "Hello.", "nfe_step": 1, "seed": 7}
 

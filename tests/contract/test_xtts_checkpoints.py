@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from model_cache.inspection import inspect
-from model_cache.repair import repair
-from model_cache.xtts_keys import expected_keys, numbers_of
+from model_cache.layouts.inspection import inspect
+from model_cache.layouts.repair import repair
+from model_cache.layouts.xtts_tensors import expected_keys, numbers_of
 from tests.layouts import same, save
 from tests.xtts_layouts import NUMBERS, ROWS, State, only_inference, second_names, under
 

@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 import soundfile
 
-from assembly import xtts_files
-from cloning.audio import check_and_make_canonical
+from cloning.audio.canonical import check_and_make_canonical
 from cloning.errors import CheckpointUnusable, InvalidText, LicenseRefused
+from cloning.parameters import PROFILES
+from cloning.planning.xtts import CHARACTERS, LANGUAGES
 from cloning.ports import F5Parameters, Reference, Samples, XttsParameters
-from cloning.profiles import PROFILES
-from cloning.xtts_planning import CHARACTERS, LANGUAGES
 from engines import tiny_xtts
-from engines.f5 import F5Engine
+from engines.f5.engine import F5Engine
 from engines.xtts import XttsEngine, XttsFiles, import_xtts
-from local.folder_store import FolderStore
 from model_cache.cache import CheckpointCache
 from model_cache.catalog import CARD, find
+from storage.folder_store import FolderStore
 from tests.real import load_tiny_engine, load_tiny_xtts
 from tests.real import tiny_xtts as tiny_checkpoint_of_xtts
+from worker.assembly import xtts_files
 
 TEXT = "Hello there."
 PLAIN = XttsParameters()

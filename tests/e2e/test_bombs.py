@@ -9,7 +9,7 @@ from uuid import uuid4
 from local.worker import LocalEndpoint, WorkerProcess, local_endpoint
 from tests.bombs import BOMBS
 from tests.conftest import ROOT
-from tests.unit.test_audio import tone, wav
+from tests.unit.cloning.audio.test_canonical import tone, wav
 
 TWO_GB = 2 * 10**9
 GROUPS = Path("/sys/fs/cgroup")

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from assembly import build
 from cloning.clock import SystemClock
 from cloning.service import Call
 from handler import answer
@@ -17,6 +16,7 @@ from s3_utils import S3Store, s3_client
 from tests.conftest import SPOKEN
 from tests.machines import errands_done
 from tests.servers import Faults, Server, moto, spoiling
+from worker.assembly import build
 
 NAME = "our-voice"
 DIGEST = 64  # hex digits

@@ -20,7 +20,7 @@ import handler
 
 if __name__ == "__main__":
     import torch
-    from engines.f5_import import import_f5
+    from engines.imports.f5 import import_f5
     import_f5()
     from f5_tts.model import CFM
 

@@ -48,7 +48,7 @@ LEFT_OUT = (
 
 def test_importing_f5_imports_only_what_it_infers_with() -> None:
     """What f5_tts's modules import at their tops, and speaking doesn't use, waits for its first use."""
-    assert left_out_after("from engines.f5_import import import_f5; import_f5()") == set(LEFT_OUT)
+    assert left_out_after("from engines.imports.f5 import import_f5; import_f5()") == set(LEFT_OUT)
 
 
 def test_a_generate_with_a_known_transcript_imports_only_what_it_uses(tiny_checkpoint: Path, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_generate_with_a_known_transcript_imports_only_what_it_uses(tiny_check
 HEARD = """
         import numpy, soundfile
         from benchmarks.worker import recording
-        from engines.asr import WhisperTranscriber
+        from engines.whisper import WhisperTranscriber
         samples, rate = soundfile.read(recording(), dtype="float32")
         print(WhisperTranscriber.load({whisper!r}, "cpu").transcribe(samples, rate, language=None).text)
 """
@@ -143,7 +143,7 @@ def test_what_was_left_out_still_works(tmp_path: Path) -> None:
     """Chinese text, a picture, a mel filter and a speech recogniser come with their first use, as f5_tts calls them."""
     picture = tmp_path / "mel.png"
     code = f"""
-        from engines.f5_import import import_f5
+        from engines.imports.f5 import import_f5
         f5 = import_f5()
         import numpy, torch
         from f5_tts.model.utils import convert_char_to_pinyin
@@ -163,7 +163,7 @@ def test_what_was_left_out_still_works(tmp_path: Path) -> None:
 
     said = run(textwrap.dedent(code)).splitlines()
 
-    assert said == [" ni2 hao3, friend", "Agg", "(1, 100, 10)", "engines.deferred pipeline", "True"]
+    assert said == [" ni2 hao3, friend", "Agg", "(1, 100, 10)", "engines.imports.deferred pipeline", "True"]
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 

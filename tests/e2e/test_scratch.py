@@ -9,7 +9,7 @@ import pytest
 
 from local.worker import LocalEndpoint, WorkerProcess, local_endpoint
 from tests.conftest import ROOT, SPOKEN
-from tests.unit.test_audio import tone, wav
+from tests.unit.cloning.audio.test_canonical import tone, wav
 
 AUDIO = b64encode(wav(tone(2.0))).decode()
 PATIENCE_S = 60.0

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from cloning import keys
-from cloning.claim import Claim
 from cloning.clock import SystemClock
-from cloning.fields import Limits
-from cloning.jobs import JobStore
-from cloning.requests import Generate, parse
-from local.folder_store import FolderStore
+from cloning.jobs.claim import Claim
+from cloning.jobs.store import JobStore
+from cloning.requests.fields import Limits
+from cloning.requests.models import Generate, parse
 from local.worker import LocalEndpoint, local_endpoint
+from storage.folder_store import FolderStore
 from tests.conftest import ROOT, SPOKEN
 from tests.e2e.conftest import Cloud
-from tests.unit.test_audio import tone, wav
+from tests.unit.cloning.audio.test_canonical import tone, wav
 
 LONG = "The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes. " * 9
 PATIENCE_S = SLACK_S = 30.0  # for a machine that is busy with other tests

@@ -26,18 +26,18 @@ from functools import partial
 from pathlib import Path
 
 from cloning import keys
-from cloning.bulk import sha256_of
 from cloning.ports import ObjectStore
 from engines.tiny import make_checkpoint
-from local.folder_store import FolderStore
+from model_cache.background import Errands
 from model_cache.cache import CheckpointCache
 from model_cache.catalog import CARD
-from model_cache.errands import Errands
+from model_cache.copies.published import Published, key_of
+from model_cache.copies.shelf import Shelf
 from model_cache.library import Library
-from model_cache.published import Published, key_of
-from model_cache.shelf import Shelf
-from model_cache.watch import unwatched
+from model_cache.progress import unwatched
 from s3_utils import S3Store, s3_client
+from storage.bulk import sha256_of
+from storage.folder_store import FolderStore
 from tests.conftest import ROOT
 from tests.machines import errands_done
 from tests.servers import Server, rclone

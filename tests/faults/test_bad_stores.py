@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from assembly import build
 from cloning.clock import SystemClock
 from cloning.service import Call, Service
 from handler import answer
 from tests.servers import Server, free_port, moto, rclone
+from worker.assembly import build
 
 
 def service_on(server: Server, bucket: str, tmp_path: Path, **settings: str) -> Service:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from audio_decoder import ChildDecoder, DecodingLimits
 from cloning.clock import SystemClock
 from cloning.errors import InvalidAudio
 from tests.bombs import BOMBS
 from tests.conftest import ROOT
-from tests.unit.test_audio import tone, wav
+from tests.unit.cloning.audio.test_canonical import tone, wav
+from worker.audio_decoder import ChildDecoder, DecodingLimits
 
 GOOD = wav(tone(2.0))
 

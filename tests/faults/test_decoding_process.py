@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 
-from audio_decoder import ChildDecoder, DecodingLimits
 from cloning.clock import SystemClock
 from cloning.errors import Interrupted, InvalidAudio, ServiceError, Unavailable
 from tests.bombs import mp4_constant_samples
 from tests.conftest import ROOT
-from tests.unit.test_audio import tone, wav
+from tests.unit.cloning.audio.test_canonical import tone, wav
+from worker.audio_decoder import ChildDecoder, DecodingLimits
 
 GOOD = wav(tone(2.0))
 PATIENCE_S = 60.0
@@ -353,7 +353,7 @@ sys.path.insert(0, {root!r})
 from audio_decoder import ChildDecoder
 from cloning.clock import SystemClock
 from tests.bombs import mkv_one_sample_blocks
-from tests.unit.test_audio import tone, wav
+from tests.unit.cloning.audio.test_canonical import tone, wav
 decoder = ChildDecoder(SystemClock())
 decoder.canonical(wav(tone(2.0)))
 print(decoder._idle[-1].pid, flush=True)

@@ -15,7 +15,7 @@ from cloning.ports import ObjectInfo, Progress, StoredObject
 from cloning.service import Call, Service
 from cloning.settings import Settings
 from handler import answer
-from local.folder_store import FolderStore
+from storage.folder_store import FolderStore
 from tests.conftest import SPOKEN, make_service
 from tests.fakes import EchoTranscriber, ManualClock, ToneEngine
 

@@ -31,8 +31,8 @@ from cloning.service import Call, Service
 from cloning.settings import Settings
 from docs.failures import FAULTS, Fault
 from handler import answer
-from local.folder_store import FolderStore
-from model_cache.disk import trouble_explained
+from model_cache.copies.disk_errors import trouble_explained
+from storage.folder_store import FolderStore
 from tests.conftest import SPOKEN, make_service
 from tests.fakes import Always, EchoTranscriber, ManualClock, ToneEngine
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloning.errors import CheckpointUnusable
-from model_cache.inspection import inspect
-from model_cache.repair import repair
+from model_cache.layouts.inspection import inspect
+from model_cache.layouts.repair import repair
 from tests.layouts import State, load_officially, same, save, true_weights
 
 ARCH: dict[str, Any] = {

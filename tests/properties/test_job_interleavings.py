@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from cloning import keys
-from cloning.chunks import removed_at_the_end
-from cloning.claim import Claim, LeaseLost
 from cloning.errors import Conflict, GpuOutOfMemory, InvalidText, JobNotFound, ServiceError
-from cloning.housekeeping import Housekeeping
-from cloning.job import MOVES, Job, JobStatus
-from cloning.jobs import JobStore
-from cloning.results import ResultWriter
+from cloning.generate.chunk_store import removed_at_the_end
+from cloning.jobs.claim import Claim, LeaseLost
+from cloning.jobs.housekeeping import Housekeeping
+from cloning.jobs.record import MOVES, Job, JobStatus
+from cloning.jobs.results import ResultWriter
+from cloning.jobs.store import JobStore
 from tests.fakes import ManualClock
 from tests.lanes import Lane, SteppedLock
 from tests.memory_store import Bucket, MemoryStore, Trouble

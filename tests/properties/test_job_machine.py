@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from cloning import keys
-from cloning.claim import Claim, LeaseLost
-from cloning.conditions import Conditions
 from cloning.errors import Conflict, GpuOutOfMemory, InvalidText, JobCancelled, JobNotFound, StorageUnavailable
-from cloning.job import MOVES, Job, JobStatus
-from cloning.jobs import Busy, Finished, JobStore
+from cloning.jobs.claim import Claim, LeaseLost
+from cloning.jobs.conditional_writes import Conditions
+from cloning.jobs.record import MOVES, Job, JobStatus
+from cloning.jobs.store import Busy, Finished, JobStore
 from cloning.replies import status_reply
 from tests.fakes import ManualClock
 from tests.memory_store import Bucket, MemoryStore, Trouble

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cloning.audio import check_and_make_canonical
+from cloning.audio.canonical import check_and_make_canonical
 from cloning.ports import F5Parameters, Reference, Utterance
-from engines.f5 import F5Engine
+from engines.f5.engine import F5Engine
 from tests.conftest import SPOKEN
 from tests.real import load_tiny_engine
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from cloning.problems import of_settings
+from cloning.requests.problems import of_settings
 from cloning.settings import Settings
 from cloning.variables import is_secret, names_of
 

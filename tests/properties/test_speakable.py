@@ -5,8 +5,8 @@ from unicodedata import category, normalize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloning.speakable import is_invisible, read
-from engines.f5_import import import_f5
+from cloning.planning.alphabet import is_invisible, read
+from engines.imports.f5 import import_f5
 from tests.alphabets import stock
 
 # Every script, and those that a caller is likely to send more often.

@@ -13,11 +13,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cloning import keys
-from cloning.audio import Canonical, Measures
+from cloning.audio.canonical import Canonical, Measures
 from cloning.errors import Conflict, ServiceError, VoiceNotFound
 from cloning.ports import ObjectStore
-from cloning.voice import NewVoice, Voice
-from cloning.voices import VoiceLibrary
+from cloning.voices.library import VoiceLibrary
+from cloning.voices.record import NewVoice, Voice
 from tests.fakes import InlineDecoder, ManualClock
 from tests.interleaving import SteppingStore, interleaved
 from tests.memory_store import Bucket, MemoryStore

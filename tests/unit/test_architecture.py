@@ -8,41 +8,30 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-PACKAGES = ("cloning", "engines", "model_cache", "local")
+PACKAGES = ("worker", "storage", "cloning", "engines", "model_cache", "local")
 MODULES = sorted([*ROOT.glob("*.py"), *(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))])
 EVERYTHING = sorted(
     [*MODULES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py"), *(ROOT / "docs").rglob("*.py")]
 )
-CHILD = ("audio_decoder", "audio_decoder_process", "audio_decoder_child")
-BUCKET = ("s3_utils", "s3_connection", "s3_deadline", "s3_errors", "s3_listing", "s3_replies")
-OURS = {"assembly", "handler", "stopping", "url_fetch", "fitness", *BUCKET, *CHILD, *PACKAGES}
+OURS = {"handler", "s3_utils", *PACKAGES}
 # Who may import what of ours. handler.py may import everything; nobody imports it.
 ALLOWED = {
+    "worker": OURS - {"handler"},
+    "s3_utils": {"storage", "cloning"},
+    "storage": {"storage", "cloning"},
+    "model_cache": {"model_cache", "storage", "cloning"},
+    "engines": {"engines", "storage", "cloning"},
+    "local": {"local", "storage", "cloning"},
     "cloning": {"cloning"},
-    "s3_utils": {"s3_connection", "s3_errors", "s3_listing", "s3_replies", "cloning"},
-    "s3_connection": {"s3_deadline", "s3_errors", "s3_replies", "cloning"},
-    "s3_deadline": set(),
-    "s3_errors": {"s3_replies", "cloning"},
-    "s3_listing": {"cloning"},
-    "s3_replies": {"cloning"},
-    "stopping": {"cloning"},
-    "url_fetch": {"cloning"},
-    "fitness": {"cloning"},
-    "audio_decoder": {*CHILD, "cloning"},
-    "audio_decoder_process": {"audio_decoder_child"},
-    "audio_decoder_child": {"cloning"},
-    "model_cache": {"model_cache", "cloning"},
-    "engines": {"engines", "cloning"},
-    "local": {"local", "cloning"},
 }
 # What builds the parts: the worker, what shows everything at work, and the command line of the checkpoints.
-ROOTS = {"handler.py", "assembly.py", "local/demo.py", "model_cache/__main__.py"}
+ROOTS = {"handler.py", "local/demo.py", "model_cache/__main__.py"}
 HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
 FOREIGN = {
-    "boto3": {"s3_utils", "s3_connection"},
-    "botocore": {"s3_utils", "s3_connection", "s3_deadline", "s3_errors"},
+    "boto3": {"s3_utils", "storage"},
+    "botocore": {"s3_utils", "storage"},
     "s3transfer": {"s3_utils"},
-    "runpod": {"handler", "stopping", "url_fetch", "local"},
+    "runpod": {"handler", "worker", "local"},
 }
 
 
@@ -72,7 +61,7 @@ def imported(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_inwards(path: Path) -> None:
-    """Handler -> everything; adapters -> cloning; cloning -> nothing outside itself."""
+    """Handler -> worker -> engines, model_cache, local, s3_utils -> storage -> cloning."""
     here = name_of(path)
     if path.relative_to(ROOT).as_posix() not in ROOTS:
         ours = {module.split(".")[0] for module, _ in imports(path)} & OURS

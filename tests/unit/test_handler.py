@@ -19,11 +19,11 @@ from cloning.clock import SystemClock
 from cloning.errors import ResultTooLarge
 from cloning.service import Call, Service
 from handler import Progress, answer, make_handler, sendable
-from local.folder_store import FolderStore
-from stopping import Stopping
+from storage.folder_store import FolderStore
 from tests.conftest import with_settings
 from tests.fakes import ManualClock, ToneEngine
-from tests.unit.test_requests import FIELDS, JSON
+from tests.unit.cloning.requests.test_models import FIELDS, JSON
+from worker.shutdown import Stopping
 
 
 def test_a_failure_is_a_reply_with_a_code(service: Service) -> None:

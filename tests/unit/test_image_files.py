@@ -110,7 +110,7 @@ def test_everything_that_is_copied_exists_and_reaches_the_build() -> None:
 
 def test_every_module_that_the_handler_imports_is_copied() -> None:
     """A new module at the root or a new package must be added to the Dockerfile."""
-    seen = "import handler, local.folder_store, s3_utils, sys; print(*(str(m.__file__) for m in sys.modules.values() if getattr(m, '__file__', None)))"
+    seen = "import handler, storage.folder_store, s3_utils, sys; print(*(str(m.__file__) for m in sys.modules.values() if getattr(m, '__file__', None)))"
     files = subprocess.run(
         [sys.executable, "-c", seen], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.split()

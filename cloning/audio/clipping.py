@@ -1,0 +1,156 @@
+"""
+Reference audio clipped at 12 s exactly the way F5-TTS clips it, so that clipping is done once, before the transcript is made.
+
+The rule is upstream's `preprocess_ref_audio_text` (f5_tts/infer/utils_infer.py), on pydub as there: long silences first, short
+ones next, a hard cut last, then the silent edges go and 50 ms of silence is added. That function, run on the result, gives every
+sample back but the last two of the added silence (tests/contract/test_official_preprocessing.py): text and audio agree for ever.
+Ours: where upstream cuts among words, the cut goes back to the last pause, so that no half phrase is left for the words to miss.
+"""
+
+import warnings
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloning.process_lock import warnings_kept
+
+_LONGEST_MS = 12_000
+_ENOUGH_MS = 6_000
+_LONG_SILENCE = {"min_silence_len": 1000, "silence_thresh": -50}
+_SHORT_SILENCE = {"min_silence_len": 100, "silence_thresh": -40}
+_EDGE_DBFS = -42
+# A voice whose loudest half second is quieter lies too near to these thresholds: they would take words for silence.
+QUIET_DBFS = -30.0
+# So far below the speech is silence; below a voice that is just not quiet that is the fixed threshold.
+_BELOW_SPEECH_DB = 20
+# In an edge that was cut, speech: so many seconds of what can be heard at all, so far above the level that most of that has.
+_SPEECH_S, _ABOVE_FLOOR_DB, _AUDIBLE_DBFS = 1.0, 6.0, -65.0
+_MOST_ROUNDS = 5
+_PAUSE_S = 0.3
+_FRAME_S, _LOUDEST_S = 0.02, 0.5
+
+Pcm16 = np.ndarray[tuple[int], np.dtype[np.int16]]
+Floats = NDArray[np.floating[Any]]
+
+
+def clip_reference(pcm: Pcm16, sample_rate: int) -> tuple[Pcm16, bool]:
+    """
+    (int16 samples [n] of at most 12.05 s, whether any speech was cut off).
+
+    It is cut off beyond 12 s, and as silence at an edge where it is far quieter than the rest.
+    """
+    pydub = _pydub()
+    audio = pydub.AudioSegment(pcm.tobytes(), sample_width=2, frame_rate=sample_rate, channels=1)
+    clipped = any(_holds_speech(edge) for edge in _without_silent_edges(pydub, audio)[1])
+    for _ in range(_MOST_ROUNDS):
+        before = audio
+        audio, cut = _clip_once(pydub, before)
+        clipped = clipped or cut
+        if audio.raw_data == before.raw_data:
+            break
+    return np.frombuffer(audio.raw_data, dtype=np.int16), clipped
+
+
+def _clip_once(pydub: Any, audio: Any) -> tuple[Any, bool]:
+    kept, cut = _join_up_to_limit(pydub, audio, _LONG_SILENCE)
+    if len(kept) > _LONGEST_MS:
+        kept, cut = _join_up_to_limit(pydub, audio, _SHORT_SILENCE)
+        kept = _up_to_a_pause(kept) if cut and len(kept) <= _LONGEST_MS else kept
+    if len(kept) > _LONGEST_MS:
+        kept, cut = _up_to_a_pause(kept[:_LONGEST_MS]), True
+    kept, _ = _without_silent_edges(pydub, kept)
+    return kept + pydub.AudioSegment.silent(50, frame_rate=audio.frame_rate), cut
+
+
+def _join_up_to_limit(pydub: Any, audio: Any, silence: dict[str, int]) -> tuple[Any, bool]:
+    """The stretches between silences, joined until the next would pass 12 s; whether one was left out."""
+    kept = pydub.AudioSegment.silent(0, frame_rate=audio.frame_rate)
+    for stretch in pydub.silence.split_on_silence(audio, keep_silence=1000, seek_step=10, **silence):
+        if len(kept) > _ENOUGH_MS and len(kept) + len(stretch) > _LONGEST_MS:
+            return kept, True
+        kept += stretch
+    return kept, False
+
+
+def _up_to_a_pause(audio: Any) -> Any:
+    """What ends where the speaker took a breath, if that is anywhere behind 6 s: else the last phrase would be half a phrase."""
+    levels = frame_levels(_floats(audio), audio.frame_rate)
+    is_quiet = levels < speech_dbfs(_floats(audio), audio.frame_rate) - _BELOW_SPEECH_DB
+    sounding = [*np.flatnonzero(~is_quiet), len(levels)]
+    gaps = [(before + 1, after) for before, after in pairwise(sounding) if (after - before - 1) * _FRAME_S >= _PAUSE_S]
+    # Of the pause that the cut fell into only a half may be left.
+    if (len(levels) - 1 - sounding[-2]) * _FRAME_S >= _PAUSE_S / 2:
+        return audio
+    ends = [begin * _FRAME_S * 1000 for begin, _ in gaps if begin * _FRAME_S * 1000 >= _ENOUGH_MS]
+    return audio[: int(ends[-1] + _PAUSE_S * 1000)] if ends else audio
+
+
+def _without_silent_edges(pydub: Any, audio: Any) -> tuple[Any, tuple[Any, Any]]:
+    """The audio, and the two edges that were cut off."""
+
+    def leading_silence(one: Any) -> int:
+        return int(pydub.silence.detect_leading_silence(one, silence_threshold=_EDGE_DBFS))
+
+    begin = leading_silence(audio)
+    head, audio = audio[:begin], audio[begin:]
+    end = len(audio) - leading_silence(audio.reverse())
+    return audio[:end], (head, audio[end:])
+
+
+def _holds_speech(edge: Any) -> bool:
+    """Speech comes and goes; the noise of a room is steady."""
+    levels = frame_levels(_floats(edge), edge.frame_rate)
+    audible = levels[levels > _AUDIBLE_DBFS]
+    if len(audible) * _FRAME_S < _SPEECH_S:
+        return False
+    floor = float(np.percentile(audible, 20))
+    return int(np.sum(audible > floor + _ABOVE_FLOOR_DB)) * _FRAME_S > _SPEECH_S
+
+
+def _floats(audio: Any) -> Floats:
+    return np.asarray(np.frombuffer(audio.raw_data, dtype=np.int16) / 32768)
+
+
+def frame_levels(samples: Floats, sample_rate: int) -> Floats:
+    """The level of each 20 ms in dB of full scale, -120 at least; samples are within [-1, 1]."""
+    size = int(sample_rate * _FRAME_S)
+    whole = samples[: len(samples) // size * size].reshape(-1, size)
+    powers = np.mean(np.square(whole, dtype=np.float64), axis=1)
+    return np.asarray(10 * np.log10(np.maximum(powers, 1e-12)))
+
+
+def speech_dbfs(samples: Floats, sample_rate: int) -> float:
+    """How loud the speech is: the level that half a second of it reaches, in dB of full scale. Neither clicks nor pauses change it."""
+    loudest = np.sort(frame_levels(samples, sample_rate))[::-1][: int(_LOUDEST_S / _FRAME_S)]
+    return float(loudest[-1]) if len(loudest) else -120.0
+
+
+def remove_long_silences(pcm: Pcm16, sample_rate: int) -> Pcm16:
+    """
+    Silences of over 1 s shortened to 1 s: upstream's `remove_silence_for_generated_wav`.
+
+    Silence is below -50 dBFS, as there, or lower where the speech is quiet.
+    """
+    pydub = _pydub()
+    audio = pydub.AudioSegment(pcm.tobytes(), sample_width=2, frame_rate=sample_rate, channels=1)
+    silence = {**_LONG_SILENCE, "silence_thresh": min(_LONG_SILENCE["silence_thresh"], _silent_below(pcm, sample_rate))}
+    stretches = pydub.silence.split_on_silence(audio, keep_silence=500, seek_step=10, **silence)
+    kept = sum(stretches, start=pydub.AudioSegment.silent(0, frame_rate=sample_rate))
+    return np.frombuffer(kept.raw_data, dtype=np.int16)
+
+
+def _silent_below(pcm: Pcm16, sample_rate: int) -> float:
+    return speech_dbfs(pcm / 32768, sample_rate) - _BELOW_SPEECH_DB
+
+
+@cache
+def _pydub() -> Any:
+    """Pydub, imported once. It warns that there is no ffmpeg program and that audioop will go in Python 3.13; we need neither."""
+    with warnings_kept():
+        warnings.simplefilter("ignore")
+        import pydub
+        import pydub.silence
+    return pydub

@@ -1,0 +1,154 @@
+"""What a file is, by its first bytes: one of the containers that are taken, or something else, which is named."""
+
+import re
+
+from cloning.audio.frame_formats import has_frames
+from cloning.audio.lengths import tag_end
+from cloning.errors import InvalidAudio
+
+TAKEN = "WAV, FLAC, MP3, OGG, M4A/AAC, WebM, AIFF, CAF or AMR"
+_LOOKED_THROUGH = 64 * 1024
+_HEAD = 1024
+# Of the containers that are taken: (where, what stands there, name).
+_OURS = (
+    (0, rb"RIF[FX]....WAVE|(RF|BW)64....WAVE", "wav"),
+    (0, rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0", "wav"),  # Wave64
+    (0, rb"FORM....AIF[FC]", "aiff"),
+    (0, rb"caff\0\x01", "caf"),
+    (0, rb"fLaC[\0\x80]\0\0\x22", "flac"),
+    (0, rb"OggS\0", "ogg"),
+    (0, rb"#!AMR(-WB)?\n", "amr"),
+    (0, rb"\x1a\x45\xdf\xa3", "matroska"),
+    (4, rb"ftyp(?!heic|heix|hevc|mif1|msf1|avif|avis)|moov|mdat|wide|free|skip|pnot", "mp4"),
+)
+# Long enough to be found among junk.
+_SURELY = (
+    (rb"RIF[FX]....WAVE(fmt |bext|JUNK|LIST|fact)|(RF|BW)64....WAVEds64", "wav"),
+    (rb"FORM....AIF[FC]", "aiff"),
+    (rb"caff\0\x01\0\0desc", "caf"),
+    (rb"fLaC[\0\x80]\0\0\x22", "flac"),
+    (rb"OggS\0\x02", "ogg"),
+    (rb"\0\0\0.ftyp(M4A|M4B|M4V|mp4|isom|iso\d|3gp|3g2|qt  |dash|avc1)", "mp4"),
+    (rb"\x1a\x45\xdf\xa3.{0,40}?\x42\x82.(webm|matroska)", "matroska"),
+)
+_FOREIGN = (
+    (4, rb"ftyp", "an image (HEIC or AVIF)"),
+    (0, rb"RIFF....WEBP", "an image (WebP)"),
+    (0, rb"RIFF....AVI ", "a video (AVI)"),
+    (0, rb"MThd|RIFF....RMID", "MIDI: notes, no sound"),
+    (0, rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media (WMA, WMV or ASF)"),
+    (0, rb"\x89PNG", "an image (PNG)"),
+    (0, rb"\xff\xd8\xff", "an image (JPEG)"),
+    (0, rb"GIF8", "an image (GIF)"),
+    (0, rb"BM....\0\0\0\0", "an image (BMP)"),
+    (0, rb"II\*\0|MM\0\*", "an image (TIFF)"),
+    (0, rb"%PDF", "a PDF"),
+    (0, rb"PK(\x03\x04|\x05\x06)", "a ZIP archive (or a document of an office program)"),
+    (0, rb"\x1f\x8b", "a gzip archive"),
+    (0, rb"BZh\d|\xfd7zXZ|7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd", "an archive"),
+    (257, rb"ustar", "a tar archive"),
+    (0, rb"FLV\x01", "a video (FLV)"),
+    (0, rb"\0\0\x01[\xba\xb3]", "a video (MPEG)"),
+    (0, rb"G.{187}G.{187}G", "a video (MPEG transport stream)"),
+    (0, rb"\.snd", "AU"),
+    (0, rb"Creative Voice File", "VOC"),
+    (0, rb"wvpk", "WavPack"),
+    (0, rb"MAC ", "Monkey's Audio (APE)"),
+    (0, rb"MPCK|MP\+", "Musepack"),
+    (0, rb"DSD |FRM8", "DSD"),
+    (0, rb"\.RMF|\.ra\xfd", "RealAudio"),
+    (0, rb"TTA[12]", "True Audio"),
+    (0, rb"FORM....8SVX", "IFF 8SVX"),
+    (0, rb"\x93NUMPY", "a NumPy array"),
+    (0, rb"\x7fELF|MZ", "a program"),
+)
+_HTML = re.compile(r"<(!doctype html|html|head|body|script|title|meta)\b", re.IGNORECASE)
+_TEXTS = (
+    (re.compile(r"#EXTM3U|ffconcat|\[playlist\]", re.IGNORECASE), "a playlist, which holds no sound"),
+    (re.compile(r"(<\?xml.*?)?<svg\b", re.IGNORECASE | re.DOTALL), "an image (SVG)"),
+    (re.compile(r"<\?xml|<\w+[^<>]*>"), "XML"),
+    (re.compile(r"[{\[]"), "JSON"),
+    (re.compile(r"--[^\r\n]+\r?\ncontent-", re.IGNORECASE), "a form's multipart body"),
+    (re.compile(r"version https://git-lfs"), "a Git LFS pointer, which only names the file"),
+    (
+        re.compile(r"data:[^,]{0,100},|[A-Za-z0-9+/_-]{64}", re.IGNORECASE),
+        "text that looks like base64 (encoded twice?)",
+    ),
+)
+
+
+def opened(data: bytes) -> tuple[str, bytes]:
+    """
+    The container's name and the file from where it begins: tags, zeros and junk ahead are left out.
+
+    Raises InvalidAudio for what is no recording of a container that we take.
+    """
+    begin = _begin(data)
+    if found := _ours(data, begin):
+        return found, data[begin:] if begin and found != "mp3" else data
+    what = "nothing but zeros" if begin >= len(data) else _at(data, begin, _FOREIGN)
+    if what is None and (later := _later(data, begin)):
+        return later[0], data[later[1] :]
+    if what := what or text_kind(data[begin : begin + _HEAD]):
+        raise undecodable(data, f"it is {what}, not a recording that can be read")
+    raise undecodable(data, "it is of no format that we know")
+
+
+def undecodable(data: bytes, why: str) -> InvalidAudio:
+    """The refusal of a file, with what is taken."""
+    return InvalidAudio(f"audio can't be decoded ({len(data)} bytes): {why}; send {TAKEN}", bytes=len(data))
+
+
+def text_kind(data: bytes) -> str | None:
+    """What a text is ('a web page (HTML)', 'JSON', 'text'); None for bytes that are none."""
+    plain = data[:_HEAD].decode("latin-1").removeprefix("\xef\xbb\xbf").lstrip()
+    if plain.startswith("<") and _HTML.search(plain):  # in whatever encoding
+        return "a web page (HTML)"
+    text = _as_text(data[:_HEAD])
+    if text is None:
+        return None
+    if text.lstrip().startswith("<") and _HTML.search(text):
+        return "a web page (HTML)"
+    return next((kind for pattern, kind in _TEXTS if pattern.match(text.lstrip())), "text")
+
+
+def _as_text(head: bytes) -> str | None:
+    encoding = "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    text = head.decode(encoding, errors="replace").rstrip("\ufffd")
+    odd = sum(not (one.isprintable() or one.isspace()) or one == "\ufffd" for one in text)
+    return text if text.strip() and odd * 50 <= len(text) else None
+
+
+def _begin(data: bytes) -> int:
+    """Where what is not a tag and not zero begins."""
+    position, before = 0, -1
+    while position != before:
+        before = position
+        position = tag_end(data, position) or position
+        if data[position : position + 1] == b"\0" and not _at(data, position, _OURS):
+            position = match.start() if (match := re.compile(rb"[^\0]").search(data, position)) else len(data)
+    # The first box of an MP4 begins with a length, whose first bytes are zeros.
+    boxes = (max(position - back, 0) for back in range(1, 4))
+    return next((box for box in boxes if _at(data, box, _OURS) == "mp4"), position)
+
+
+def _ours(data: bytes, begin: int) -> str | None:
+    return _at(data, begin, _OURS) or next((name for name in ("mp3", "aac") if has_frames(name, data, begin)), None)
+
+
+def _at(data: bytes, begin: int, table: tuple[tuple[int, bytes, str], ...]) -> str | None:
+    head = data[begin : begin + _HEAD]
+    return next((name for skip, magic, name in table if re.compile(magic, re.DOTALL).match(head, skip)), None)
+
+
+def _later(data: bytes, begin: int) -> tuple[str, int] | None:
+    """Where, behind junk, a container begins; the first of all."""
+    head = data[begin : begin + _LOOKED_THROUGH]
+    found = [(name, match.start() + begin) for magic, name in _SURELY if (match := re.search(magic, head, re.DOTALL))]
+    for match in re.finditer(rb"\xff[\xe0-\xff]", head):
+        if name := next(
+            (one for one in ("mp3", "aac") if has_frames(one, data, begin + match.start(), at_end=False)), None
+        ):
+            found.append((name, begin + match.start()))
+            break
+    return min(found, key=lambda one: one[1], default=None)

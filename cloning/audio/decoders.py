@@ -1,0 +1,224 @@
+"""
+One recording decoded: its bytes in, samples of every channel out.
+
+libsndfile (soundfile) reads WAV, AIFF, CAF, FLAC, MP3 and Ogg; FFmpeg's libraries (PyAV) the rest, and what libsndfile can't:
+no ffmpeg program is needed. Neither probes: the container is known, and no other is tried.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloning.errors import InvalidAudio
+
+SHORTEST_S = 1.0
+LONGEST_S = 60.0
+# A second more than may be used: enough to see that it is too long.
+_KEPT_S = LONGEST_S + 1
+_RATES = (8_000, 192_000)
+_MOST_CHANNELS = 8
+_DEMUXERS = {
+    "wav": "wav", "aiff": "aiff", "caf": "caf", "flac": "flac", "mp3": "mp3", "ogg": "ogg", "aac": "aac", "amr": "amr",
+    "mp4": "mov", "matroska": "matroska",
+}  # fmt: skip
+_BY_SOUNDFILE = ("wav", "aiff", "caf", "flac", "mp3", "ogg")
+_CODECS = (
+    "aac", "aac_latm", "alac", "mp1", "mp2", "mp3", "opus", "vorbis", "flac", "amrnb", "amrwb", "amr_nb", "amr_wb",
+    "gsm_ms", "gsm", "ac3", "eac3", "qdm2", "qcelp",
+)  # fmt: skip
+# Packets hold 2.5 ms of sound or more; a file of single samples would take hours.
+_MOST_PACKETS, _MOST_PACKETS_PER_S = 4_000, 2_000
+_MOST_SKIPPED = 200_000
+_FLOAT_SUBTYPES = ("FLOAT", "DOUBLE")
+
+Frames = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """
+    Samples of one recording: float32, shape [n, channels], and their rate in Hz.
+
+    `seconds` is how long the whole is, at most 61 s of which are kept; `is_exact` is False where it may be longer still.
+    `announced` is the container's own duration in seconds, `lost` what could not be decoded, in seconds. `is_float`: stored as float.
+    `tracks` of sound are in the file; `is_alone`: nothing but this one is.
+    """
+
+    frames: Frames
+    rate: int
+    seconds: float
+    is_exact: bool = True
+    announced: float | None = None
+    lost: float = 0.0
+    is_float: bool = False
+    tracks: int = 1
+    is_alone: bool = True
+
+
+def decoders(container: str) -> Iterator[Any]:
+    """The functions that may read this container, the usual one first; each gives Decoded, or None if it can't."""
+    if container in _BY_SOUNDFILE:
+        yield _with_soundfile
+    yield lambda data: _with_av(data, _DEMUXERS[container])
+
+
+def counted(container: str, data: bytes) -> float | None:
+    """Seconds that the packets of a file hold, not decoded; None if they can't be counted."""
+    import av
+
+    try:
+        with av.open(
+            io.BytesIO(data), "r", format=_DEMUXERS[container], options={"protocol_whitelist": "none"}
+        ) as opened:
+            packets = islice(opened.demux(opened.streams.audio[0]), _MOST_SKIPPED)
+            return sum(_seconds(packet.duration, packet.time_base) for packet in packets)
+    except (av.error.FFmpegError, ValueError, IndexError):
+        return None
+
+
+def _with_soundfile(data: bytes) -> Decoded | None:
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            _refuse_odd(file.samplerate, file.channels)
+            frames = file.read(int(_KEPT_S * file.samplerate), dtype="float32", always_2d=True)
+            # The header may lie about the length; where it can be counted it is (cloning.audio.decoding).
+            known = (
+                file.frames if file.frames < 2**40 and len(frames) >= int(_KEPT_S * file.samplerate) else len(frames)
+            )
+            is_float = file.subtype in _FLOAT_SUBTYPES
+            return Decoded(frames, int(file.samplerate), known / file.samplerate, is_float=is_float)
+    except (soundfile.LibsndfileError, ValueError):
+        return None
+
+
+def _with_av(data: bytes, demuxer: str) -> Decoded | None:
+    import av
+
+    try:
+        with av.open(io.BytesIO(data), "r", format=demuxer, options={"protocol_whitelist": "none"}) as container:
+            stream = next(iter(container.streams.audio), None)
+            if stream is None or getattr(stream, "codec_context", None) is None:  # of a codec that FFmpeg doesn't know
+                return None
+            codec = stream.codec_context.codec.canonical_name
+            if not codec.startswith(("pcm_", "adpcm_")) and codec not in _CODECS:
+                return None
+            reader = _Reader(container, stream)
+            reader.run()
+            return reader.decoded()
+    except (av.error.FFmpegError, ValueError, OverflowError, IndexError):
+        return None
+
+
+class _Reader:
+    """One stream read packet by packet: a bad one costs itself, and there may be only so many."""
+
+    def __init__(self, container: Any, stream: Any) -> None:
+        self._container, self._stream = container, stream
+        self._blocks: list[Frames] = []
+        self._samples = self._rate = self._packets = 0
+        self._lost = 0.0
+        self._end: float | None = None
+        self._is_exact = True
+
+    def run(self) -> None:
+        import av
+
+        packets = self._container.demux(self._stream)
+        while (packet := self._next(packets)) is not None:
+            try:
+                for frame in packet.decode():
+                    self._add(frame)
+            except av.error.EOFError:
+                pass
+            except av.error.FFmpegError:
+                self._lost += _seconds(packet.duration, packet.time_base)
+            self._packets += 1
+            self._refuse_crumbs()
+            if self._rate and self._samples > _KEPT_S * self._rate:
+                self._measure_rest(packets)
+                return
+
+    def _next(self, packets: Any) -> Any:
+        import av
+
+        try:
+            return next(packets, None)
+        except av.error.FFmpegError:
+            return None  # it ends here, and how much is missing is told by who counts
+
+    def _add(self, frame: Any) -> None:
+        rate, channels = frame.sample_rate, frame.layout.nb_channels
+        _refuse_odd(rate, channels)
+        if self._blocks and (rate, channels) != (self._rate, self._blocks[0].shape[1]):
+            raise InvalidAudio(
+                f"audio changes from {self._rate} Hz and {self._blocks[0].shape[1]} channels to {rate} Hz and {channels} "
+                f"at {self._samples / self._rate:.2f} s; export it again as one WAV"
+            )
+        self._rate = rate
+        self._blocks.append(_floats(frame, channels))
+        self._samples += len(self._blocks[-1])
+
+    def _refuse_crumbs(self) -> None:
+        seconds = self._samples / self._rate if self._rate else 0.0
+        if self._packets > _MOST_PACKETS + _MOST_PACKETS_PER_S * seconds:
+            raise InvalidAudio(
+                f"audio is cut into {self._packets} packets for {seconds:.2f} s of sound; export it again as WAV",
+                packets=self._packets,
+            )
+
+    def _measure_rest(self, packets: Any) -> None:
+        """How long a recording is of which enough was decoded to see that it is too long."""
+        for _ in range(_MOST_SKIPPED):
+            packet = self._next(packets)
+            if packet is None:
+                return
+            if packet.pts is not None:
+                begin = _seconds(self._stream.start_time or 0, packet.time_base)
+                self._end = max(
+                    self._end or 0.0, _seconds(packet.pts + (packet.duration or 0), packet.time_base) - begin
+                )
+        self._is_exact = False
+
+    def decoded(self) -> Decoded | None:
+        if not self._blocks:
+            return None
+        kept = self._samples / self._rate
+        stream = self._stream
+        announced = _seconds(stream.duration, stream.time_base) if stream.duration and stream.time_base else None
+        return Decoded(
+            np.concatenate(self._blocks), self._rate, max(kept, self._end or 0.0), self._is_exact, announced, self._lost,
+            is_float=stream.codec_context.codec.canonical_name.startswith(("pcm_f32", "pcm_f64")),
+            tracks=len(self._container.streams.audio), is_alone=len(self._container.streams) == 1,
+        )  # fmt: skip
+
+
+def _seconds(ticks: int | None, time_base: Any) -> float:
+    return float((ticks or 0) * time_base) if time_base else 0.0
+
+
+_FULL_SCALE = {"u8": 128.0, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63}
+
+
+def _floats(frame: Any, channels: int) -> Frames:
+    """A decoded block as float32, shape [n, channels]."""
+    kind = frame.format.name.removesuffix("p")
+    block = frame.to_ndarray()
+    block = block.T if frame.format.is_planar else block.reshape(-1, channels)
+    if kind in _FULL_SCALE:
+        block = (block.astype(np.float64) - (128 if kind == "u8" else 0)) / _FULL_SCALE[kind]
+    return np.asarray(block, dtype=np.float32)
+
+
+def _refuse_odd(rate: int, channels: int) -> None:
+    low, high = _RATES
+    if not low <= rate <= high:
+        raise InvalidAudio(f"audio has a sample rate of {rate} Hz; send {low} to {high} Hz", sample_rate=rate)
+    if not 1 <= channels <= _MOST_CHANNELS:
+        raise InvalidAudio(f"audio has {channels} channels; send mono or stereo", channels=channels)

@@ -1,0 +1,181 @@
+"""
+Audio files decoded: a container's bytes in, mono samples out.
+
+What a file holds is counted before and after (cloning.audio.frame_formats, cloning.audio.chunk_formats, cloning.audio.stream_formats, cloning.audio.decoders): all of it is
+used, or it is refused with both lengths. A part never passes for the whole.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cloning.audio.chunk_formats import chunked
+from cloning.audio.containers import opened, undecodable
+from cloning.audio.decoders import LONGEST_S, SHORTEST_S, Decoded, counted, decoders
+from cloning.audio.frame_formats import framed
+from cloning.audio.lengths import Piece, Warnings
+from cloning.audio.levels import mono
+from cloning.audio.stream_formats import flac, matroska, mp4, ogg
+from cloning.errors import InvalidAudio
+from cloning.ports import Samples
+
+__all__ = ["LONGEST_S", "SHORTEST_S", "Recording", "decode"]
+
+_MISSING_S = 0.1
+# A codec's delay, which a decoder takes away and a header may count: so many samples.
+_SLACK = {"mp4": 3000, "matroska": 3000, "ogg": 4096, "aac": 3000}
+_MOST_PIECES = 100
+
+
+@dataclass(frozen=True)
+class Recording:
+    """
+    Decoded reference audio: float32 mono samples, shape [n], and their rate in Hz.
+
+    `warnings` are what the caller should know, each with `code` and `message`. `clipped_share` is of the file's own samples,
+    where these are no longer to be seen in `samples`.
+    """
+
+    samples: Samples
+    sample_rate: int
+    warnings: Warnings = ()
+    clipped_share: float | None = None
+
+    @property
+    def duration(self) -> float:
+        return len(self.samples) / self.sample_rate
+
+
+def decode(data: bytes) -> Recording:
+    """The whole of a recording, mixed to mono, up to a little over 60 s. Raises InvalidAudio."""
+    if not data:
+        raise InvalidAudio("audio is empty (0 bytes); send a recording of 1 to 60 s")
+    container, data = opened(data)
+    pieces = _pieces(container, data)
+    if not pieces:
+        raise undecodable(data, f"it begins like {container.upper()}, and no sound follows")
+    held = [piece.held for piece in pieces if piece.held is not None]
+    if len(held) == len(pieces):
+        _refuse_too_long(sum(held))
+    for piece in pieces:
+        if piece.held is not None:
+            _refuse_cut(piece.cut, piece.announced, piece.held, 0.0)
+    return _joined(container, data, pieces)
+
+
+def _pieces(container: str, data: bytes) -> list[Piece]:
+    if container in ("wav", "aiff", "caf"):
+        return chunked(container, data)
+    streams: dict[str, Callable[[bytes], list[Piece]]] = {"flac": flac, "ogg": ogg, "mp4": mp4, "matroska": matroska}
+    return streams[container](data) if container in streams else framed(container, data)
+
+
+def _joined(container: str, data: bytes, pieces: list[Piece]) -> Recording:
+    if len(pieces) > _MOST_PIECES:
+        raise InvalidAudio(f"audio is made of {len(pieces)} files; send one of {SHORTEST_S:g} to {LONGEST_S:g} s")
+    parts: list[Recording] = []
+    seconds = 0.0
+    for found in pieces:
+        # FLAC's frames have no lengths that could be added up without a parser.
+        piece = replace(found, held=counted(container, found.data)) if container == "flac" else found
+        decoded = _decoded(container, data, piece)
+        seconds += decoded.seconds
+        _refuse_too_long(seconds, is_exact=decoded.is_exact and found is pieces[-1])
+        parts.append(_part(piece, decoded))
+    if not sum(len(part.samples) for part in parts):
+        raise undecodable(data, "it holds no sound")
+    return _one(parts)
+
+
+def _part(piece: Piece, decoded: Decoded) -> Recording:
+    if not np.isfinite(decoded.frames).all():
+        raise InvalidAudio("audio holds NaN or infinite samples; export it again as 16-bit WAV")
+    one = mono(decoded.frames, decoded.rate, is_float=decoded.is_float)
+    warnings = [*piece.warnings, *one.warnings]
+    if decoded.tracks > 1:
+        warnings.append({"code": "TRACKS", "message": f"the file has {decoded.tracks} audio tracks; the first is used"})
+    if piece.announced and decoded.seconds - piece.announced > _MISSING_S + piece.slack:
+        lengths = f"its header announces {piece.announced:.2f} s and the file holds {decoded.seconds:.2f} s"
+        warnings.append({"code": "LENGTH", "message": f"{lengths}; all of it is used"})
+    return Recording(one.samples, decoded.rate, tuple(warnings), one.clipped_share)
+
+
+def _one(parts: list[Recording]) -> Recording:
+    if len(parts) == 1:
+        return parts[0]
+    import soxr
+
+    rate = parts[0].sample_rate
+    samples = [
+        part.samples if part.sample_rate == rate else soxr.resample(part.samples, part.sample_rate, rate)
+        for part in parts
+    ]
+    whole = np.concatenate(samples)
+    message = (
+        f"the file is {len(parts)} recordings one behind the other; all {len(whole) / rate:.2f} s of them are used"
+    )
+    told = {one["code"]: one for part in parts for one in part.warnings}
+    shares = [part.clipped_share for part in parts if part.clipped_share is not None]
+    return Recording(whole, rate, ({"code": "PIECES", "message": message}, *told.values()), max(shares, default=None))
+
+
+def _decoded(container: str, data: bytes, piece: Piece) -> Decoded:
+    """The whole of a piece by the first decoder that gives it. Raises InvalidAudio, with both lengths where there are two."""
+    best: Decoded | None = None
+    for decode_one in decoders(container):
+        found = decode_one(piece.data)
+        if found is not None and (best is None or found.seconds > best.seconds):
+            best = found
+        if best is not None and not _is_short(container, piece, best):
+            break
+    if best is None:
+        raise undecodable(data, piece.cut or "it is damaged, has no sound, or is of a codec that we don't know")
+    if best.seconds <= LONGEST_S:
+        _refuse_part(container, piece, best)
+    return best
+
+
+def _is_short(container: str, piece: Piece, decoded: Decoded) -> bool:
+    """Whether a decoder gave less than the file should hold; another may give more."""
+    expected = max(piece.held or 0.0, piece.announced or 0.0 if decoded.is_alone else 0.0)
+    return expected - decoded.seconds > _MISSING_S + _slack(container, piece, decoded.rate) or decoded.lost > _MISSING_S
+
+
+def _slack(container: str, piece: Piece, rate: int) -> float:
+    return piece.slack or _SLACK.get(container, 0) / rate
+
+
+def _refuse_part(container: str, piece: Piece, decoded: Decoded) -> None:
+    slack = _slack(container, piece, decoded.rate)
+    # A Matroska header's duration is that of the longest track; an MP4's index is believed, if it is one of the whole.
+    of_track = decoded.announced if container == "mp4" and not piece.is_open else None
+    announced = piece.announced if piece.announced and (decoded.is_alone or piece.cut) else of_track
+    _refuse_cut(piece.cut, announced, decoded.seconds, slack)
+    expected = max(piece.held or 0.0, decoded.seconds + decoded.lost)
+    if expected - decoded.seconds > _MISSING_S + slack or decoded.lost > _MISSING_S:
+        raise InvalidAudio(
+            f"audio is damaged: of {expected:.2f} s only {expected - max(decoded.lost, expected - decoded.seconds):.2f} s can be decoded; "
+            "send it again, or export it as WAV", announced=round(expected, 3), arrived=round(decoded.seconds, 3),
+        )  # fmt: skip
+
+
+def _refuse_cut(cut: str | None, announced: float | None, arrived: float, slack: float) -> None:
+    """Raises InvalidAudio where less arrived than was announced, or where the end is missing and nothing says how much that is."""
+    if announced is not None and announced - arrived > _MISSING_S + slack:
+        raise InvalidAudio(
+            f"audio is cut: its header announces {announced:.2f} s and {arrived:.2f} s of them arrived; send the whole file",
+            announced=round(announced, 3), arrived=round(arrived, 3),
+        )  # fmt: skip
+    if announced is None and cut:
+        raise InvalidAudio(
+            f"audio is cut: {cut}; {arrived:.2f} s arrived before; send the whole file", arrived=round(arrived, 3)
+        )
+
+
+def _refuse_too_long(seconds: float, *, is_exact: bool = True) -> None:
+    if seconds > LONGEST_S:
+        raise InvalidAudio(
+            f"reference audio lasts {'' if is_exact else 'at least '}{seconds:.1f} s; send {SHORTEST_S:g} to {LONGEST_S:g} s "
+            "(12 s are used)", duration=round(seconds, 3), longest=LONGEST_S,
+        )  # fmt: skip

@@ -1,0 +1,246 @@
+"""
+Who may speak a request, in which order and with which values; and which of them did.
+
+One rule for values: whoever may speak must know every value that the request gives. A value that an engine hasn't is refused by
+name, so that a fallback never drops one; without a fallback only the chosen engine must know them.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cloning.errors import CheckpointUnusable, InvalidRequest, ServiceError
+from cloning.failures import machine_trouble
+from cloning.names import EngineName, public_name
+from cloning.parameters import BALANCED, ProfileName, engines_with, resolved
+from cloning.planning.f5 import Plan, plan_speech
+from cloning.planning.xtts import plan_xtts, xtts_language
+from cloning.ports import Engine, EngineFacts, F5Parameters, Models, Parameters, Reference, Value
+from cloning.requests.models import Generate
+from cloning.settings import Settings
+from cloning.voices.record import Voice
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An engine that may speak, with its checkpoint and its values; `profile` is its own of the one that was asked for."""
+
+    engine: EngineName
+    checkpoint: str
+    profile: ProfileName
+    parameters: Parameters
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Who speaks, and what became of those before. `failed` has the failure of each, in the order of asking."""
+
+    candidate: Candidate
+    facts: EngineFacts
+    failed: Mapping[EngineName, ServiceError]
+
+    def manifest(self, plan: Plan) -> dict[str, object]:
+        """What speaks, with which values, and the chunks that it is given."""
+        return {
+            **vars(self.facts),
+            "language": plan.language,
+            "parameters": asdict(self.candidate.parameters),
+            "chunks": [
+                {"seed": chunk.seed, "bytes": len(chunk.text.encode()), "speed": chunk.speed} for chunk in plan.chunks
+            ],
+        }
+
+    def told(self, request: Generate, settings: Settings) -> dict[str, object]:
+        """The fields of reply, record, manifest and log that say whose voice is heard, and why."""
+        return {
+            "engine_requested": request.engine or settings.engine,
+            "engine_used": self.facts.engine,
+            "engine_fallback": bool(self.failed),
+            "fallback_reason": _reason(self.failed),
+            "profile_requested": request.profile or BALANCED,
+            "profile_applied": self.candidate.profile,
+            "license_notice": self.facts.license_notice,
+        }
+
+
+def told_of_fallback(candidates: tuple[Candidate, ...], failed: Mapping[EngineName, ServiceError]) -> dict[str, object]:
+    """For the details of a later failure: which engine was at it in place of the one asked for, and why; nothing if that was."""
+    if not 0 < len(failed) < len(candidates):  # a failure of all says so itself
+        return {}
+    return {
+        "engine_requested": candidates[0].engine,
+        "engine_used": candidates[len(failed)].engine,
+        "engine_fallback": True,
+        "fallback_reason": _reason(failed),
+    }
+
+
+def _reason(failed: Mapping[EngineName, ServiceError]) -> str | None:
+    return "; ".join(f"{engine}: {error.code}: {error.message}" for engine, error in failed.items()) or None
+
+
+def candidates_of(request: Generate, settings: Settings) -> tuple[Candidate, ...]:
+    """
+    The engines that may speak, the one asked for first.
+
+    Raises InvalidRequest for a value that one of them hasn't, for values that contradict each other, and for a fallback that names
+    an engine twice: the same engine would only have other weights to offer.
+    """
+    first = request.engine or settings.engine
+    others = [engine for engine in settings.fallback if engine != first]
+    order = (first, *(others if request.fallback is None else request.fallback))
+    if len(set(order)) < len(order):
+        raise InvalidRequest(
+            f"fallback names other engines than the one that is asked for ({first!r}), each once; got {request.fallback}",
+            field="fallback",
+        )
+    _refuse_foreign_values(request, order)
+    _refuse_contradictions(request)
+    return tuple(_candidate(engine, request, settings) for engine in order)
+
+
+def _candidate(engine: EngineName, request: Generate, settings: Settings) -> Candidate:
+    profile, parameters = resolved(engine, request.profile or BALANCED, request.values())
+    asked = request.checkpoint if engine == (request.engine or settings.engine) else None
+    return Candidate(engine, asked or settings.checkpoint_of(engine), profile, parameters)
+
+
+def _refuse_foreign_values(request: Generate, order: tuple[EngineName, ...]) -> None:
+    for name in request.values():
+        known = engines_with(name)
+        if lacking := [engine for engine in order if engine not in known]:
+            way_out = (
+                f"send engine {known[0]!r}" if len(order) == 1 else "send fallback [] or name no engine without it"
+            )
+            raise InvalidRequest(
+                f"{name} is a value of the engine {' and '.join(map(repr, known))}; {lacking[0]!r}, which may speak here, hasn't it: "
+                f"leave it out, or {way_out}", field=name, engines=list(known), lacking=lacking,
+            )  # fmt: skip
+
+
+def _refuse_contradictions(request: Generate) -> None:
+    if request.fix_duration is not None and request.speed not in (None, 1.0):
+        raise InvalidRequest(
+            f"speed {request.speed:g} would do nothing beside fix_duration, which says how long the speech is: send one of them",
+            field="speed",
+        )
+    if request.length_penalty is not None and (request.num_beams or 1) == 1:
+        raise InvalidRequest(
+            "length_penalty does nothing without beams: send num_beams of 2 or more with it, or leave it out",
+            field="length_penalty",
+        )
+
+
+def check_candidates(
+    models: Models[Engine], candidates: tuple[Candidate, ...], request: Generate, *, of_voice: str | None
+) -> None:
+    """
+    Refuse what can be refused before anything is stored or loaded: of every engine that may speak, not of the first alone.
+
+    `of_voice` is the voice's language: XTTS speaks it where the request names none; F5-TTS takes the text as it comes, in any voice.
+    A checkpoint that can't be used is no refusal while another engine may speak. Raises InvalidRequest or one of its kinds (a
+    licence that is not accepted, an unknown name), CheckpointUnusable (also for a name of the deployment's that nobody knows),
+    StorageUnavailable.
+    """
+    failed: dict[EngineName, ServiceError] = {}
+    for candidate in candidates:
+        try:
+            models.check(
+                candidate.checkpoint,
+                engine=candidate.engine,
+                commercial=request.require_commercial,
+                language=request.language or (of_voice if candidate.engine == "xtts" else None),
+            )
+        except CheckpointUnusable as error:
+            failed[candidate.engine] = error
+        except InvalidRequest as error:
+            if error.details.get("field") != "checkpoint" or candidate.checkpoint == request.checkpoint:
+                raise
+            raise _misconfigured(candidate, error) from error
+    if len(failed) == len(candidates):
+        raise _nobody_spoke(failed)
+
+
+def _misconfigured(candidate: Candidate, error: InvalidRequest) -> CheckpointUnusable:
+    """The caller didn't name the checkpoint: whoever runs the endpoint did."""
+    setting = "XTTS_CHECKPOINT" if candidate.engine == "xtts" else "CHECKPOINT"
+    return CheckpointUnusable(f"this deployment's {setting} can't be used: {error.message}", setting=setting)
+
+
+def first_usable(
+    candidates: tuple[Candidate, ...],
+    load: Callable[[Candidate], Value],
+    *,
+    failed: dict[EngineName, ServiceError],
+    forget: Callable[[], None],
+    job: str,
+) -> tuple[Candidate, Value]:
+    """
+    The first engine whose checkpoint can be used, loaded. `load` and `forget` take their own turns on the GPU's thread.
+
+    `failed` is filled with the failures of those before, also where this raises. `forget` frees what a failed load has left, before
+    another engine needs the memory. Another failure is no reason to fall back: memory, hub and bucket may be there for the next
+    call, and a licence is a person's to accept. Raises CheckpointUnusable if no engine's checkpoint can be used, and what else
+    `load` raises.
+    """
+    failed.clear()
+    for candidate in candidates:
+        if failed:
+            forget()
+        try:
+            return candidate, load(candidate)
+        except CheckpointUnusable as error:
+            if (trouble := machine_trouble(error)) is not None:  # the machine's, not the checkpoint's
+                raise trouble from error
+            failed[candidate.engine] = error.copied()  # its traceback holds what was loaded so far
+        facts = {
+            "engine": candidate.engine,
+            "checkpoint": public_name(candidate.checkpoint),
+            "code": CheckpointUnusable.code,
+        }
+        log.warning("engine.unusable", extra={"job": job, **facts})
+    raise _nobody_spoke(failed)
+
+
+def _nobody_spoke(failed: Mapping[EngineName, ServiceError]) -> CheckpointUnusable:
+    """The first engine's failure, with that of each other one that was asked."""
+    errors = list(failed.values())
+    others = "".join(f"; {engine} can't speak either: {error.message}" for engine, error in list(failed.items())[1:])
+    details = {
+        "engine_requested": next(iter(failed)),
+        "engine_used": None,
+        "engine_fallback": False,
+        "reasons": {engine: error.message for engine, error in failed.items()},
+    }
+    return CheckpointUnusable(f"{errors[0].message}{others}", **{**errors[0].details, **details})
+
+
+def reference_for(request: Generate, candidates: tuple[Candidate, ...], voice: Voice, path: Path) -> Reference:
+    """
+    The voice as the engines want it; `path` is its audio on this disk.
+
+    Raises InvalidRequest if an engine that may speak must know the text's language, and it is not one of its own.
+    """
+    language = request.language or voice.language
+    if any(candidate.engine == "xtts" for candidate in candidates):
+        language = xtts_language(request.language, voice.language)
+    words = voice.transcript.text if voice.transcript else ""
+    return Reference(path, words, voice.audio.sha256, voice.audio.duration, language)
+
+
+def needs_transcript(candidates: tuple[Candidate, ...]) -> bool:
+    """Whether any engine that may speak must know what is said in the reference."""
+    return any(candidate.engine == "f5" for candidate in candidates)
+
+
+def plan_for(candidate: Candidate, text: str, reference: Reference, *, seed: int) -> Plan:
+    """The chunks as this engine wants them. Raises InvalidText, InvalidRequest."""
+    parameters = candidate.parameters
+    if isinstance(parameters, F5Parameters):
+        return plan_speech(
+            text, reference_text=reference.text, reference_s=reference.duration, seed=seed, parameters=parameters
+        )
+    return plan_xtts(text, language=reference.language or "", seed=seed, parameters=parameters)

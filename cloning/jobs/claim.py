@@ -1,0 +1,199 @@
+"""
+A job that this worker holds: the moves it may make, and the heartbeat that tells the others it lives.
+
+A claim may write only while its owner stands in the record. Once one of its threads has seen another owner there, another request,
+or no record at all, the claim has no version left to write over: every later write raises LeaseLost.
+"""
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from cloning.errors import JobCancelled, JobNotFound, ServiceError, StorageUnavailable
+from cloning.jobs.record import Effort, Failure, Job, JobStatus, Progress
+from cloning.jobs.records import JobRecords, Version
+from cloning.ports import Changed
+
+# Writers of one record are few; more tries than this mean a store whose versions never match.
+MOST_TRIES = 20
+
+
+class LeaseLost(Exception):
+    """The job is no longer this claim's: another worker has it, or it was given back. What this one does to it doesn't count."""
+
+
+class JobGone(LeaseLost):
+    """The job was deleted while this claim held it."""
+
+
+class Claim:
+    """
+    A job that this worker holds. Threads may share it: the generating one and the heartbeat.
+
+    Every change is made again if a caller's cancel came between. Every change raises LeaseLost if the job is no longer ours.
+    """
+
+    def __init__(self, records: JobRecords, taken: Version) -> None:
+        self._records = records
+        self._held: Version | None = taken
+        self._job = taken.job
+        self._loss: type[LeaseLost] = LeaseLost
+        self._lock = threading.Lock()
+
+    @property
+    def job(self) -> Job:
+        """The record as this claim last wrote or read it while it was its own."""
+        return self._job
+
+    @property
+    def lost(self) -> bool:
+        """Whether it is known that this claim may write no more: the job has another owner, is deleted, or was given back."""
+        return self._held is None
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the lease still runs by our clock, so that nobody else can have taken the job."""
+        return not self.lost and self._job.lease.until > self._records.clock.now()
+
+    @property
+    def will_name_no_result(self) -> bool:
+        """Whether it is certain that the record will never name a result of this claim."""
+        return self.lost or (self._job.status.is_final and self._job.status is not JobStatus.COMPLETED)
+
+    def is_over(self) -> bool:
+        """Whether the job has ended or is gone, whoever has it now; asks the store."""
+        try:
+            return self._records.load(self._job.job_id).job.status.is_final
+        except JobNotFound:
+            return True
+
+    def start(self, total: int) -> None:
+        """The GPU is ours: IN_QUEUE -> IN_PROGRESS, no chunk of `total` done. A job taken over is in progress already."""
+        now = self._records.clock.now()
+        progress = Progress(total=total)
+
+        def started(job: Job) -> Job:
+            job = job.model_copy(update={"progress": progress})
+            return job.to(JobStatus.IN_PROGRESS, started_at=now) if job.status is JobStatus.IN_QUEUE else job
+
+        self._change(started)
+
+    def report(self, done: int, total: int) -> None:
+        """Chunks done; renews the lease too."""
+        self._change(lambda job: job.model_copy(update={"progress": Progress(done=done, total=total)}))
+
+    def renew(self) -> None:
+        """Tell the others that we live."""
+        self._change(lambda job: job)
+
+    def check_held(self) -> None:
+        """Raises LeaseLost if it is known that the job is no longer ours. Asks nobody."""
+        self._owned()
+
+    def check_cancelled(self) -> None:
+        """Raises JobCancelled if a caller asked for it, as far as the last read of the record tells."""
+        if self._job.cancel_requested:
+            raise JobCancelled(f"job {self._job.job_id!r} was cancelled on request", job_id=self._job.job_id)
+
+    def complete(self, result: dict[str, Any], effort: Effort | None = None) -> None:
+        """The result is in the bucket; name it. Completion wins over a cancel that came too late."""
+        total = self._job.progress.total
+        progress = Progress(done=total, total=total)
+        self._finish(JobStatus.COMPLETED, "COMPLETED", effort, result=result, failure=None, progress=progress)
+
+    def fail(self, error: ServiceError, effort: Effort | None = None) -> None:
+        """For ever if the error is, else give the job back so that its next delivery tries again."""
+        failure = Failure.model_validate(error.to_record())
+        if isinstance(error, JobCancelled):
+            self._finish(JobStatus.CANCELLED, "CANCELLED", effort)
+        elif error.retryable:
+            self._give_back(error.code, failure, effort)
+        else:
+            self._finish(JobStatus.FAILED, error.code, effort, failure=failure)
+
+    def _give_back(self, outcome: str, failure: Failure, effort: Effort | None) -> None:
+        now = self._records.clock.now()
+        self._change(lambda job: job.ended(outcome, now, effort).model_copy(update={"failure": failure}), lease_s=0)
+
+    def _finish(self, status: JobStatus, outcome: str, effort: Effort | None, **changes: object) -> None:
+        now = self._records.clock.now()
+        self._change(lambda job: job.ended(outcome, now, effort).to(status, finished_at=now, **changes), lease_s=0)
+
+    def _change(self, change: Callable[[Job], Job], *, lease_s: float | None = None) -> None:
+        with self._lock:
+            for _ in range(MOST_TRIES):
+                held = self._owned()
+                if held.job.status.is_final:
+                    return
+                changed = self._records.leased(change(held.job), held.job.lease.owner, lease_s)
+                try:
+                    self._hold(self._records.replace(held, changed))
+                except Changed:
+                    self._reread(held)
+                    continue
+                if lease_s == 0 and not changed.status.is_final:
+                    self._held = None  # given back: from now on anybody may have it
+                return
+            raise changing(self._job.job_id)
+
+    def _owned(self) -> Version:
+        """The version that may be written over. Raises LeaseLost once the job is known not to be ours."""
+        if self._held is None:
+            raise self._loss(self._job.job_id)
+        return self._held
+
+    def _hold(self, version: Version) -> None:
+        self._held, self._job = version, version.job
+
+    def _reread(self, held: Version) -> None:
+        """Somebody wrote: a caller that cancels, or we ourselves in a write whose reply was lost; else the job is not ours."""
+        try:
+            stored = self._records.load(held.job.job_id)
+        except JobNotFound:
+            self._held, self._loss = None, JobGone
+        else:
+            if _identity(stored.job) == _identity(held.job):
+                self._hold(stored)
+            else:
+                self._held = None
+        self._owned()
+
+
+def _identity(job: Job) -> tuple[object, ...]:
+    """What no writer changes while one claim holds the job; an id that is used again differs in it."""
+    return job.lease.owner, job.request_digest, job.created_at
+
+
+class Heartbeat:
+    """Renews a claim at a third of its lease, in a thread, for as long as the `with` block lasts."""
+
+    def __init__(self, claim: Claim, lease_s: float) -> None:
+        self._claim = claim
+        self._every_s = lease_s / 3
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._done.wait(self._every_s):
+            try:
+                self._claim.renew()
+            except LeaseLost:
+                return
+            except ServiceError:
+                continue  # the lease lasts two more beats; the worker's own writes will tell if the store stays away
+
+
+def changing(name: str) -> StorageUnavailable:
+    """The store lets no write through, or everybody's."""
+    return StorageUnavailable(f"the record of {name!r} changes faster than it can be written; try again", record=name)

@@ -1,0 +1,122 @@
+"""
+What nobody needs any more goes: old jobs with their results, chunks of ended jobs, and what no record names.
+
+Records first, then what they name (JobStore.delete), so that no record ever names what is gone. A job that runs is left alone,
+however old; so is a voice. Lifecycle rules of the bucket can do most of this too: docs/operations.md.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+
+from cloning import keys
+from cloning.errors import Conflict, JobNotFound, RecordDamaged
+from cloning.jobs.record import Job, JobStatus
+from cloning.jobs.store import JobStore
+from cloning.ports import ObjectInfo, ObjectStore
+from cloning.ports.listing import behind
+
+
+@dataclass
+class Removed:
+    """How many of each went (or would go). `next_cursor` is where to go on; None at the end."""
+
+    jobs: int = 0
+    chunks: int = 0
+    results: int = 0
+    next_cursor: str | None = None
+
+
+@dataclass
+class Housekeeping:
+    """One round through the bucket. `before`: what was last written earlier is old. Nothing is removed in a dry run."""
+
+    store: ObjectStore
+    jobs: JobStore
+    before: datetime
+    dry_run: bool
+    removed: Removed = field(default_factory=Removed)
+
+    def run(self, *, limit: int, after: str) -> Removed:
+        """Look at up to `limit` jobs and results behind the key `after`."""
+        last = after
+        for number, (job_id, owned) in enumerate(self._found(after)):
+            if number == limit:
+                self.removed.next_cursor = last
+                break
+            last = owned[-1].key
+            if last.startswith(keys.RESULTS):
+                self._tidy_results(job_id, owned)
+            else:
+                self._tidy_job(job_id, owned)
+        return self.removed
+
+    def _found(self, after: str) -> Iterator[tuple[str, list[ObjectInfo]]]:
+        """(job, its objects) for all jobs, then for all results; what is not ours has no owner, and is left alone."""
+        for folder in (keys.JOBS, keys.RESULTS):
+            begin = after if after.startswith(folder) else ""
+            if after < folder or begin:
+                listed = behind(begin, self.store.list(folder, after=begin))
+                for job_id, owned in groupby(listed, key=lambda info: keys.owner_of(info.key)):
+                    if job_id is not None:
+                        yield job_id, list(owned)
+
+    def _tidy_job(self, job_id: str, owned: list[ObjectInfo]) -> None:
+        record = next((info for info in owned if keys.job_of(info.key)), None)
+        chunks = [info for info in owned if info is not record]
+        if record is None:
+            self._remove([info for info in chunks if info.modified < self.before], "chunks")
+        elif record.modified < self.before:
+            self._remove_job(job_id, chunks)
+        elif chunks and self._has_ended(job_id):
+            self._remove(chunks, "chunks")
+
+    def _remove_job(self, job_id: str, chunks: list[ObjectInfo]) -> None:
+        with suppress(Conflict, JobNotFound):  # it runs, or somebody else was faster
+            results = len(self.jobs.owned_results(job_id))
+            if self.dry_run:
+                self.jobs.refuse_running(job_id)
+            else:
+                self.jobs.delete(job_id)
+            self.removed.jobs += 1
+            self.removed.chunks += len(chunks)
+            self.removed.results += results
+
+    def _tidy_results(self, job_id: str, owned: list[ObjectInfo]) -> None:
+        old = [info for info in owned if info.modified < self.before]
+        if old:
+            named = self._names(job_id)
+            self._remove([info for info in old if named is not None and info.key not in named], "results")
+
+    def _names(self, job_id: str) -> set[str] | None:
+        """The results that a record names; None if that can't be told, or may yet change."""
+        try:
+            job = self.jobs.find(job_id)
+        except RecordDamaged:
+            return None
+        if job is None:
+            return set()
+        return _named_by(job) if job.status.is_final else None
+
+    def _has_ended(self, job_id: str) -> bool:
+        try:
+            job = self.jobs.find(job_id)
+        except RecordDamaged:
+            return False
+        return job is None or job.status.is_final
+
+    def _remove(self, infos: list[ObjectInfo], kind: str) -> None:
+        for info in infos:
+            if not self.dry_run:
+                self.store.delete(info.key)
+            setattr(self.removed, kind, getattr(self.removed, kind) + 1)
+
+
+def _named_by(job: Job) -> set[str] | None:
+    if job.status is not JobStatus.COMPLETED:
+        return set()
+    if job.audio is None:  # damaged: it can't be told what it should have named
+        return None
+    return {job.audio.key, keys.manifest_of(job.audio.key)}

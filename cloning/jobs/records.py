@@ -1,0 +1,100 @@
+"""
+Job records in the bucket: reading them, and writing over exactly what was read.
+
+A record and the etag of its version travel together (`Version`): an etag can't be combined with a record that was read at another
+time, or while another owner stood in it.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cloning import keys
+from cloning.errors import JobNotFound
+from cloning.jobs.conditional_writes import Conditions
+from cloning.jobs.record import LONGEST_LEASE_S, Job, Lease
+from cloning.ports import Changed, Clock, NoSuchObject, ObjectStore, StoredObject
+from cloning.records import CONTENT_TYPE, damaged, load_record
+
+
+@dataclass(frozen=True)
+class Version:
+    """A job's record as it was read or written, with the etag of that very version."""
+
+    job: Job
+    etag: str
+
+
+class JobRecords:
+    """Records by job id. Every method that asks the store may raise StorageUnavailable or StorageMisconfigured."""
+
+    def __init__(
+        self, store: ObjectStore, clock: Clock, *, lease_s: float, conditions: Conditions | None = None
+    ) -> None:
+        self._store = store
+        self.clock = clock
+        self.lease_s = lease_s
+        self._conditions = conditions
+
+    @property
+    def are_guarded(self) -> bool:
+        """Whether the store honours If-Match and If-None-Match, as far as it has been tried out."""
+        return self._conditions is None or self._conditions.mode == "honoured"
+
+    def load(self, job_id: str) -> Version:
+        """Read a job's record. Raises JobNotFound, RecordDamaged."""
+        try:
+            job, stored = load_record(self._store, keys.job_record(job_id), Job, job_id)
+        except NoSuchObject:
+            raise JobNotFound(f"no job {job_id!r}; a job is known once a worker has taken it", job_id=job_id) from None
+        job = self._by_our_clock(job, stored)
+        if not job.status.is_final and job.lease.until > self.clock.now() + timedelta(seconds=LONGEST_LEASE_S):
+            raise damaged(Job, job_id, "its lease ends in days, and no worker takes one for more than an hour")
+        return Version(job, stored.etag)
+
+    def create(self, job: Job) -> Version:
+        """Write the first record of a job. Raises AlreadyExists."""
+        etag = self._store.create(keys.job_record(job.job_id), job.body(), content_type=CONTENT_TYPE)
+        return Version(job, etag)
+
+    def replace(self, was: Version, job: Job) -> Version:
+        """
+        Write over exactly the version `was`. Raises Changed.
+
+        Where the store may ignore the condition, a look before the write leaves little time for another writer: enough that a
+        worker that was thought dead doesn't undo the end of its job.
+        """
+        if not self.are_guarded and self.etag(job.job_id) != was.etag:
+            raise Changed
+        left = max(0.0, (job.lease.until - self.clock.now()).total_seconds())
+        stored = job.model_copy(update={"lease": job.lease.model_copy(update={"seconds": left})})
+        key = keys.job_record(job.job_id)
+        return Version(job, self._store.replace(key, stored.body(), etag=was.etag, content_type=CONTENT_TYPE))
+
+    def delete(self, job_id: str) -> None:
+        """Remove the record, if there is one."""
+        self._store.delete(keys.job_record(job_id))
+
+    def etag(self, job_id: str) -> str | None:
+        """The etag of the record as it is now, readable or not; None if there is none."""
+        try:
+            return self._store.get(keys.job_record(job_id)).etag
+        except NoSuchObject:
+            return None
+
+    def leased(self, job: Job, owner: str, lease_s: float | None = None) -> Job:
+        """The job with a lease from now on, of `lease_s` seconds (default: a whole lease; 0: given back)."""
+        seconds = self.lease_s if lease_s is None else lease_s
+        lease = Lease(owner=owner, until=self.clock.now() + timedelta(seconds=seconds), seconds=seconds)
+        return job.model_copy(update={"lease": lease})
+
+    def _by_our_clock(self, job: Job, stored: StoredObject) -> Job:
+        """
+        The lease's end by the clock of this worker, whatever the clock of the one that wrote it shows.
+
+        The store says how long ago the record was written, the record for how long that was meant: minutes of skew between two
+        workers neither take a living one's job away nor let a dead one keep it.
+        """
+        if stored.age_s is None or job.lease.seconds is None or job.status.is_final:
+            return job
+        until = self.clock.now() + timedelta(seconds=job.lease.seconds - stored.age_s)
+        return job.model_copy(update={"lease": job.lease.model_copy(update={"until": until})})

@@ -1,0 +1,120 @@
+"""
+One attempt's speech and manifest in the bucket.
+
+Each attempt's objects have names of their own, made of the speech's digest and the claim's owner. So they can be removed at any
+time, however late the request arrives at the store, without touching what another attempt, or a later job of the same id, has
+stored: a bucket has no conditional delete. An attempt that loses its job removes what it made. One that follows another removes
+what that one left, under its own lease: whoever owns the job is the only one who may still finish it.
+
+All GPU seconds of a job hang on these few requests, so they are repeated for as long as the lease holds.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from cloning import keys
+from cloning.audio.canonical import CONTENT_TYPES, SAMPLE_RATE
+from cloning.errors import RecordDamaged, ServiceError, StorageMisconfigured, StorageUnavailable
+from cloning.jobs.claim import Claim
+from cloning.jobs.record import Effort
+from cloning.jobs.store import JobStore
+from cloning.ports import AlreadyExists, Changed, NoSuchObject, ObjectStore
+
+log = logging.getLogger(__name__)
+
+PAUSE_S = 1.0
+# A refusal or a damaged reply too: stores under repair give one now and then.
+_MAY_PASS = (StorageUnavailable, StorageMisconfigured, RecordDamaged)
+
+
+class ResultWriter:
+    """
+    Stores the result of one claim. `check` is called between two tries, and raises what should end them (a cancel, a stop).
+
+    Methods raise LeaseLost once the job is another's, and what the store raised last once it has failed for a whole lease.
+    """
+
+    def __init__(self, store: ObjectStore, jobs: JobStore, claim: Claim, check: Callable[[], None]) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._claim = claim
+        self._check = check
+        self._made: set[str] = set()
+
+    def save(self, data: bytes, audio_format: str, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Store the encoded speech and its manifest; returns what the record tells of the audio."""
+        job_id, sha256 = self._claim.job.job_id, hashlib.sha256(data).hexdigest()
+        key = keys.result(job_id, self._name(sha256), audio_format)
+        audio = {"key": key, "format": audio_format, "sample_rate": SAMPLE_RATE, "bytes": len(data), "sha256": sha256}
+        body = json.dumps({"job_id": job_id, "audio": audio, "manifest": manifest}, indent=2).encode()
+        self._repeat(self._renew_and_tidy)
+        self._repeat(lambda: self._create(key, data, CONTENT_TYPES[audio_format]))
+        self._repeat(lambda: self._create(keys.manifest_of(key), body, "application/json"))
+        return audio
+
+    def complete(self, result: dict[str, Any], effort: Effort | None = None) -> None:
+        """Name the result in the record."""
+        self._repeat(lambda: self._claim.complete(result, effort))
+
+    def remove_unless_named(self) -> None:
+        """Remove what this attempt made, if it is certain that the record won't name it. What can't be removed is left to `expire`."""
+        if not self._claim.will_name_no_result:
+            return
+        for key in sorted(self._made):
+            try:
+                self._store.delete(key)
+            except ServiceError as error:
+                log.warning("result.not_removed", extra={"job": self._claim.job.job_id, "code": error.code})
+
+    def _name(self, sha256: str) -> str:
+        return hashlib.sha256(f"{sha256} {self._claim.job.lease.owner}".encode()).hexdigest()
+
+    def _renew_and_tidy(self) -> None:
+        """
+        See that the job is still ours; remove what earlier attempts left.
+
+        The renewal comes after the listing: it proves that the job was ours all the while, so that nobody can have finished it with
+        an object that was listed. (A store without conditional writes proves nothing, so nothing is removed there.)
+        """
+        follows = self._claim.job.attempt > 1 and self._jobs.records.are_guarded
+        left = self._jobs.owned_results(self._claim.job.job_id) if follows else []
+        self._claim.renew()
+        for key in left:
+            self._store.delete(key)
+
+    def _create(self, key: str, body: bytes, content_type: str) -> None:
+        self._made.add(key)
+        try:
+            self._store.create(key, body, content_type=content_type)
+        except AlreadyExists:
+            self._see_that_it_holds(key, body, content_type)
+
+    def _see_that_it_holds(self, key: str, body: bytes, content_type: str) -> None:
+        """The name is ours alone, so it is our own write whose reply was lost; other bytes there are replaced."""
+        try:
+            there = self._store.get(key)
+            if there.body != body:
+                self._store.replace(key, body, etag=there.etag, content_type=content_type)
+        except (NoSuchObject, Changed):
+            raise StorageUnavailable("the result changes while it is stored; try again") from None
+
+    def _repeat(self, step: Callable[[], None]) -> None:
+        """
+        Run the step until the store takes it.
+
+        For the length of one lease: a worker whose own way to the store is broken must not keep the job from the others.
+        """
+        begun = self._jobs.clock.monotonic()
+        while True:
+            try:
+                return step()
+            except _MAY_PASS:
+                if self._jobs.clock.monotonic() - begun >= self._jobs.lease_s:
+                    raise
+            if not self._claim.is_sure:
+                self._claim.renew()
+            self._jobs.clock.sleep(PAUSE_S)
+            self._check()

@@ -1,0 +1,213 @@
+"""
+Jobs in the bucket, claimed by a lease.
+
+A job that ended without an end (its worker died, or failed in a way that may pass) keeps IN_PROGRESS with a lapsed lease; a
+status reply calls that INTERRUPTED, and the next delivery takes it over. The record is only ever created (If-None-Match) or
+replaced (If-Match), so no update is lost.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from cloning import keys
+from cloning.errors import Conflict, JobNotFound, RecordDamaged
+from cloning.jobs.claim import MOST_TRIES, Claim, changing
+from cloning.jobs.conditional_writes import Conditions
+from cloning.jobs.record import Attempt, Job, JobStatus, Lease
+from cloning.jobs.records import JobRecords, Version
+from cloning.ports import AlreadyExists, Changed, Clock, ObjectStore
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The job was done before; here is its record."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Somebody else works on the job."""
+
+
+class JobStore:
+    """Jobs by id. Every method may raise StorageUnavailable or StorageMisconfigured."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        clock: Clock,
+        *,
+        worker: str,
+        new_id: Callable[[], str],
+        lease_s: float,
+        conditions: Conditions | None = None,
+    ) -> None:
+        self._store = store
+        self.records = JobRecords(store, clock, lease_s=lease_s, conditions=conditions)
+        self.clock = clock
+        self._worker = worker
+        self._new_id = new_id
+        self.lease_s = lease_s
+
+    def claim(
+        self, job_id: str, request_digest: str, seed: int, *, is_new: bool = False, may_create: bool = True
+    ) -> Claim | Finished | Busy:
+        """
+        Take a job that is new or whose worker went silent.
+
+        Each claim has an owner of its own, so a job that is delivered twice to one worker is still done once. `is_new` says that
+        a look has just found no record. (Nothing is created without a look: some stores ignore the condition and overwrite.)
+        Raises Conflict if the id stands for another request, and JobNotFound if there is no record and `may_create` is False.
+        """
+        owner = f"{self._worker}/{self._new_id()}"
+        for _ in range(MOST_TRIES):
+            if is_new:
+                new = self.records.leased(self._new(job_id, request_digest, seed, owner), owner)
+                with suppress(AlreadyExists):
+                    return Claim(self.records, self.records.create(new))
+            try:
+                found = self.records.load(job_id)
+            except JobNotFound:
+                if not may_create:
+                    raise
+                is_new = True
+                continue
+            is_new = False
+            if (taken := self._take_over(found, request_digest, owner)) is not None:
+                return taken
+        raise changing(job_id)
+
+    def _take_over(self, found: Version, request_digest: str, owner: str) -> Claim | Finished | Busy | None:
+        """None if another worker was faster: look again."""
+        job = found.job
+        if job.request_digest != request_digest:
+            raise Conflict(
+                f"job {job.job_id!r} exists with another request; send a new job_id",
+                job_id=job.job_id,
+                status=job.status.value,
+            )
+        if job.lease.owner == owner:  # our own write, whose reply was lost
+            return Claim(self.records, found)
+        if job.status.is_final:
+            return Finished(job)
+        if not job.is_interrupted(self.clock.now()):
+            return Busy()
+        mine = self.records.leased(job.taken_over(self._worker, self.clock.now()), owner)
+        try:
+            return Claim(self.records, self.records.replace(found, mine))
+        except Changed:
+            return None
+
+    def cancel(self, job_id: str) -> Job:
+        """Flag a running job, or end one that nobody runs. A finished job stays as it is."""
+        for _ in range(MOST_TRIES):
+            found = self.records.load(job_id)
+            job, now = found.job, self.clock.now()
+            if job.status.is_final or (job.cancel_requested and not job.is_interrupted(now)):
+                return job
+            flagged = job.model_copy(update={"cancel_requested": True})
+            flagged = _cancelled(job, now) if job.is_interrupted(now) else flagged
+            try:
+                self.records.replace(found, flagged)
+            except Changed:
+                continue
+            return flagged
+        raise changing(job_id)
+
+    def get(self, job_id: str) -> Job:
+        """A job's record. Raises JobNotFound."""
+        return self.records.load(job_id).job
+
+    def find(self, job_id: str) -> Job | None:
+        """A job's record, if there is one."""
+        try:
+            return self.get(job_id)
+        except JobNotFound:
+            return None
+
+    def delete(self, job_id: str) -> None:
+        """
+        Remove a finished (or abandoned) job, its result and its chunks. Raises JobNotFound, Conflict.
+
+        The order is what keeps a job that is made again under the same id meanwhile: an abandoned job is ended first, so that no
+        worker finishes it any more; then its results are listed, then the record goes, then the objects. No two claims share the
+        name of a result: what was listed before the record went is never named by a later record. What a worker that was thought
+        dead still writes it removes itself, once it sees that its job is gone. Asked again after a reply that was lost, it
+        removes what is left.
+        """
+        try:
+            self._end(job_id)
+        except JobNotFound:
+            if not self._remove_orphans(job_id):
+                raise
+            return
+        results = self.owned_results(job_id)
+        self.records.delete(job_id)
+        if self._remove_orphans(job_id) is None:
+            self._remove(results)
+
+    def _end(self, job_id: str) -> None:
+        """See that nobody finishes the job any more. Raises Conflict if a worker has it, JobNotFound if there is none."""
+        for _ in range(MOST_TRIES):
+            try:
+                found = self.records.load(job_id)
+            except RecordDamaged:  # what nobody can read may go
+                return
+            self._refuse_running(found.job)
+            if found.job.status.is_final:
+                return
+            with suppress(Changed):
+                self.records.replace(found, _cancelled(found.job, self.clock.now()))
+                return
+        raise changing(job_id)
+
+    def _remove_orphans(self, job_id: str) -> int | None:
+        """
+        Remove every object of a job that has no record; returns how many there were. None, and nothing is removed, if it has one.
+
+        The listing comes first: with no record there afterwards, all that was listed belongs to jobs that are gone.
+        """
+        listed = [info.key for info in self._store.list(keys.job_folder(job_id))] + self.owned_results(job_id)
+        if self.records.etag(job_id) is not None:
+            return None
+        self._remove(listed)
+        return len(listed)
+
+    def _remove(self, listed: list[str]) -> None:
+        for key in listed:
+            self._store.delete(key)
+
+    def owned_results(self, job_id: str) -> list[str]:
+        """The keys of every result and manifest that was made for the job."""
+        near = [info.key for info in self._store.list(keys.result_prefix(job_id))]
+        return [key for key in near if keys.is_result_of(job_id, key)]
+
+    def refuse_running(self, job_id: str) -> None:
+        """Raises Conflict if a worker has the job, JobNotFound if there is none."""
+        with suppress(RecordDamaged):  # what nobody can read may go
+            self._refuse_running(self.get(job_id))
+
+    def _refuse_running(self, job: Job) -> None:
+        if not job.status.is_final and not job.is_interrupted(self.clock.now()):
+            status = job.status.value
+            raise Conflict(f"job {job.job_id!r} is {status}; cancel it first", job_id=job.job_id, status=status)
+
+    def _new(self, job_id: str, request_digest: str, seed: int, owner: str) -> Job:
+        now = self.clock.now()
+        return Job(
+            job_id=job_id,
+            request_digest=request_digest,
+            seed=seed,
+            lease=Lease(owner=owner, until=now),
+            attempts=(Attempt(number=1, worker=self._worker, claimed_at=now),),
+            created_at=now,
+        )
+
+
+def _cancelled(job: Job, now: datetime) -> Job:
+    """The end of a job that nobody runs."""
+    asked = job.model_copy(update={"cancel_requested": True})
+    return asked.accounted().to(JobStatus.CANCELLED, finished_at=now, failure=None)

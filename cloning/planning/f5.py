@@ -1,0 +1,151 @@
+"""
+A text's chunks with their seeds and expected lengths, before a GPU second is spent.
+
+F5-TTS solves reference and speech together: a chunk's length in mel frames is the reference's plus the reference's rate of
+speech times the chunk's bytes. The arithmetic is upstream's (`infer_process`, `infer_batch_process` in
+f5_tts/infer/utils_infer.py); what is ours: no chunk is beyond the model, and each has a seed of its own, so that a seed
+reproduces a text whatever ran before or beside it.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cloning.errors import InvalidRequest, InvalidText
+from cloning.planning.split import split_text
+from cloning.ports import F5Parameters
+
+HOP = 256
+SAMPLE_RATE = 24_000
+# Upstream's chunk budget: reference and speech together fill 22 s.
+WINDOW_S = 22.0
+# 8192 positions of the text embedding's table are 87.4 s; a longer chunk fails inside the model.
+LONGEST_CHUNK_S = 80.0
+# Mel frames; the model stretches a chunk that has fewer of them than characters.
+FRAMES_PER_S = SAMPLE_RATE / HOP
+# Upstream speaks a chunk of fewer bytes at this speed, whatever was asked.
+_TINY_BYTES = 10
+_TINY_SPEED = 0.3
+_SHORTEST_SPEECH_S = 0.1
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One call of the model. Times in seconds; `fix_duration` counts the reference too, as upstream's does."""
+
+    index: int
+    text: str
+    seed: int
+    speed: float
+    fix_duration: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that will be spoken; `language` where the engine is given one."""
+
+    chunks: tuple[Chunk, ...]
+    cross_fade_duration: float
+    language: str | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long the speech will be, silences included."""
+        overlap = self.cross_fade_duration * (len(self.chunks) - 1)
+        return max(0.0, sum(chunk.seconds for chunk in self.chunks) - overlap)
+
+
+def plan_speech(text: str, *, reference_text: str, reference_s: float, seed: int, parameters: F5Parameters) -> Plan:
+    """
+    The chunks of a text for a reference of `reference_s` seconds in which `reference_text` is said.
+
+    Raises InvalidText if a word is too long for the model, InvalidRequest if `fix_duration` leaves no time to speak, or too much.
+    """
+    spoken = sealed(reference_text)
+    budget = int(len(spoken.encode()) / reference_s * (WINDOW_S - reference_s) * parameters.speed)
+    # Upstream adds one more space behind the budget's arithmetic and before the lengths' (unless '。' ends the text).
+    rate = (len(spoken.encode()) + (not spoken.endswith("。"))) / reference_s
+    texts = split_text(text, budget)
+    fixed = _fixed_durations(texts, reference_s, parameters)
+    chunks = tuple(
+        _chunk(index, one, rate, reference_s, fix_duration, seed, parameters)
+        for index, (one, fix_duration) in enumerate(zip(texts, fixed, strict=True))
+    )
+    return Plan(chunks, parameters.cross_fade_duration)
+
+
+def sealed(reference_text: str) -> str:
+    """The reference's text with the ending that upstream gives it: '. ' (or '。') parts it from what is to be said."""
+    text = reference_text.strip()
+    return text if text.endswith("。") else text + (" " if text.endswith(".") else ". ")
+
+
+def refuse_short(fix_duration: float | None, reference_s: float) -> None:
+    """Raises InvalidRequest if the fixed duration is over before the reference is."""
+    if fix_duration is not None and fix_duration <= reference_s:
+        raise InvalidRequest(
+            f"fix_duration is {fix_duration:g} s and counts the reference, which lasts {reference_s:.2f} s; send more than that",
+            field="fix_duration", reference=round(reference_s, 2),
+        )  # fmt: skip
+
+
+def chunk_seed(seed: int, index: int) -> int:
+    """The noise of chunk `index`, 0 to 2^63-1: a function of the job's seed and the chunk's place alone."""
+    digest = hashlib.sha256(f"{seed}/{index}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def _chunk(
+    index: int,
+    text: str,
+    rate: float,
+    reference_s: float,
+    fix_duration: float | None,
+    seed: int,
+    parameters: F5Parameters,
+) -> Chunk:
+    size = len(text.encode())
+    speed = _TINY_SPEED if size < _TINY_BYTES else parameters.speed
+    seconds = size / rate / speed if fix_duration is None else fix_duration - reference_s
+    if reference_s + seconds > LONGEST_CHUNK_S:
+        raise InvalidText(
+            f"a piece of {size} bytes without a place to split would last {seconds:.0f} s; the model takes "
+            f"{LONGEST_CHUNK_S - reference_s:.0f} s at once: add spaces or punctuation, or speak faster",
+            field="text", chunk=index,
+        )  # fmt: skip
+    return Chunk(index, text, chunk_seed(seed, index), speed, fix_duration, seconds)
+
+
+def _fixed_durations(texts: list[str], reference_s: float, parameters: F5Parameters) -> list[float | None]:
+    """`fix_duration` shared out among the chunks by their bytes, what the cross-fades eat added."""
+    if parameters.fix_duration is None:
+        return [None] * len(texts)
+    refuse_short(parameters.fix_duration, reference_s)
+    sizes = [len(text.encode()) for text in texts]
+    overlaps = parameters.cross_fade_duration * (len(texts) - 1)
+    _refuse_out_of_bounds(parameters.fix_duration, sizes, reference_s, overlaps)
+    speech_s = parameters.fix_duration - reference_s + overlaps
+    return [reference_s + speech_s * size / sum(sizes) for size in sizes]
+
+
+def _refuse_out_of_bounds(fix_duration: float, sizes: list[int], reference_s: float, overlaps: float) -> None:
+    """Chunks of these sizes in bytes, spoken evenly: none beyond the model, none with less than a mel frame for a byte."""
+    shortest = _rounded(math.ceil, reference_s - overlaps + max(_SHORTEST_SPEECH_S, sum(sizes) / FRAMES_PER_S))
+    if fix_duration < shortest:
+        raise InvalidRequest(
+            f"fix_duration is {fix_duration:g} s and leaves {fix_duration - reference_s:.2f} s for a text of {sum(sizes)} bytes; "
+            f"send at least {shortest:g} s, the reference's {reference_s:.2f} s included", field="fix_duration", shortest=shortest,
+        )  # fmt: skip
+    longest = _rounded(math.floor, reference_s - overlaps + (LONGEST_CHUNK_S - reference_s) * sum(sizes) / max(sizes))
+    if fix_duration > longest:
+        raise InvalidRequest(
+            f"fix_duration is {fix_duration:g} s; this text can be stretched to {longest:g} s at most, the reference's "
+            f"{reference_s:.2f} s included: send less, or a longer text", field="fix_duration", longest=longest,
+        )  # fmt: skip
+
+
+def _rounded(how: Callable[[float], int], seconds: float) -> float:
+    """To a tenth of a second, towards where it fits."""
+    return how(seconds * 10) / 10

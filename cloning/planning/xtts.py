@@ -1,0 +1,80 @@
+"""
+A text's chunks for XTTS, before a GPU second is spent.
+
+XTTS draws its speech token after token: how long a chunk becomes is known when it is spoken. What is known before is how many
+characters of each language it bears at once; the limits are those of coqui-tts's own tokenizer (TTS/tts/layers/xtts/tokenizer.py,
+`char_limits`), which itself only warns, and then loses the chunk's end.
+"""
+
+from functools import partial
+from string import digits as ascii_digits
+
+from cloning.errors import InvalidRequest, InvalidText
+from cloning.planning.f5 import Chunk, Plan, chunk_seed
+from cloning.planning.split import split_text
+from cloning.ports import XttsParameters
+
+CHARACTERS = {
+    "en": 250, "de": 253, "fr": 273, "es": 239, "it": 213, "pt": 203, "pl": 224, "zh": 82, "ar": 166, "cs": 186, "ru": 182,
+    "nl": 251, "tr": 226, "ja": 71, "hu": 224, "ko": 95, "hi": 150,
+}  # fmt: skip
+LANGUAGES = tuple(CHARACTERS)
+# A digit is spoken as a word of about so many characters.
+_DIGIT = 8
+_DIGIT_OF = {"zh": 2, "ja": 2, "ko": 2}
+# Languages whose numbers coqui-tts can't write out.
+_WITHOUT_NUMBERS = ("hi",)
+# Nobody speaks a full chunk faster than this, in seconds.
+_QUICKEST_FULL_S = 8.0
+
+
+def xtts_language(asked: str | None, of_voice: str | None) -> str:
+    """
+    The language in which XTTS speaks: the request's, else the voice's; 'pt' for 'pt-BR'.
+
+    Raises InvalidRequest if there is none, or none that XTTS speaks.
+    """
+    language = asked or of_voice
+    choices = ", ".join(LANGUAGES)
+    if language is None:
+        raise InvalidRequest(
+            f"the engine 'xtts' may speak and must know the text's language: send language ({choices}), or upload the voice with one",
+            field="language", choices=list(LANGUAGES),
+        )  # fmt: skip
+    code = language.split("-")[0]
+    if code not in CHARACTERS:
+        whose = "" if asked else " (the voice's)"
+        raise InvalidRequest(
+            f"the engine 'xtts' may speak and doesn't know the language {language!r}{whose}; it speaks {choices}",
+            field="language", choices=list(LANGUAGES),
+        )  # fmt: skip
+    return code
+
+
+def plan_xtts(text: str, *, language: str, seed: int, parameters: XttsParameters) -> Plan:
+    """
+    The chunks of a text in a language of `LANGUAGES`. Their `seconds` are the least that they can last: a result may be longer.
+
+    Raises InvalidText if a word is too long for XTTS, or holds a number that it can't read.
+    """
+    if language in _WITHOUT_NUMBERS and any(character in ascii_digits for character in text):
+        raise InvalidText(f"XTTS can't read numbers in {language!r}: write them as words", field="text")
+    pieces = split_text(text, CHARACTERS[language], partial(spoken_length, language=language))
+    chunks = [_chunk(index, piece, language, seed, parameters) for index, piece in enumerate(pieces)]
+    return Plan(tuple(chunks), parameters.cross_fade_duration, language)
+
+
+def spoken_length(text: str, *, language: str) -> int:
+    """How many characters a text has once its digits are written out, about."""
+    return len(text) + (_DIGIT_OF.get(language, _DIGIT) - 1) * sum(character.isdigit() for character in text)
+
+
+def _chunk(index: int, text: str, language: str, seed: int, parameters: XttsParameters) -> Chunk:
+    size, most = spoken_length(text, language=language), CHARACTERS[language]
+    if size > most:
+        raise InvalidText(
+            f"a piece of {len(text)} characters has no place to split, and XTTS bears {most} at once in {language!r} (a digit counts "
+            f"{_DIGIT_OF.get(language, _DIGIT)}): add spaces or punctuation", field="text", chunk=index,
+        )  # fmt: skip
+    seconds = _QUICKEST_FULL_S * size / most / parameters.speed
+    return Chunk(index, text, chunk_seed(seed, index), parameters.speed, None, seconds)

@@ -1,0 +1,115 @@
+"""
+A bucket, as the service sees it.
+
+`s3_utils.S3Store` and `storage.folder_store.FolderStore` are the buckets; one contract suite runs on both
+(tests/contract/test_object_store.py).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+Progress = Callable[[int], None]
+"""Told how many bytes were moved since the last call; by several threads."""
+
+
+class NoSuchObject(Exception):
+    """The key names nothing. What is missing (a voice, a job) only the caller knows."""
+
+
+class AlreadyExists(Exception):
+    """`create` found the key taken; nothing was written."""
+
+
+class Changed(Exception):
+    """`replace` found another version than the one that was read; nothing was written."""
+
+
+class DigestMismatch(Exception):
+    """Bytes that arrived are not the bytes that were promised (size or sha256)."""
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """A stored object. `etag` is an opaque version token, never a checksum; `modified` is in UTC."""
+
+    key: str
+    size: int
+    etag: str
+    modified: datetime
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """
+    An object's bytes and version. `age_s`: written so many (whole) seconds ago by the store's clock; None if it has none.
+
+    Bytes that are not `is_proved` may have been changed on the way: no reason to tell anybody to delete the object.
+    """
+
+    body: bytes
+    etag: str
+    age_s: float | None = None
+    is_proved: bool = True
+
+
+class UrlLife(NamedTuple):
+    """How many seconds a URL works; not `is_certain` if its credentials expire earlier, nobody knows when."""
+
+    seconds: int
+    is_certain: bool
+
+
+class ObjectStore(Protocol):
+    """
+    A bucket (or a folder that behaves like one). Keys are '/'-separated, relative to the store's prefix.
+
+    Every method may raise StorageUnavailable (try later) or StorageMisconfigured (somebody must act), and ValueError for a
+    key that is empty, absolute, or holds '.', '..' or empty segments, a backslash or a control character.
+    """
+
+    @property
+    def identity(self) -> str:
+        """Tells this bucket (or the prefix of one) from all others; holds no secret."""
+
+    def get(self, key: str) -> StoredObject:
+        """The object's bytes and version. Raises NoSuchObject."""
+
+    def head(self, key: str) -> ObjectInfo:
+        """What is known of the object without its bytes. Raises NoSuchObject."""
+
+    def create(self, key: str, body: bytes, *, content_type: str) -> str:
+        """Write a key that must not exist yet; returns its etag. Raises AlreadyExists."""
+
+    def replace(self, key: str, body: bytes, *, etag: str, content_type: str) -> str:
+        """Write over exactly the version `etag`; returns the new etag. Raises Changed, also if the object is gone."""
+
+    def put(self, key: str, body: bytes, *, content_type: str) -> str:
+        """Write, whatever was there; returns the etag. For content whose key names its bytes, or that has one writer."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object; removing what is not there is fine."""
+
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+        """The objects whose key starts with `prefix` and sorts after `after`, each once, in key order, page by page, lazily."""
+
+    def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> str:
+        """
+        Bring an object to a file: temp file beside it, size and sha256 checked while streaming, then an atomic rename.
+
+        Returns the sha256. Raises NoSuchObject, or DigestMismatch (nothing is left at `path` then).
+        """
+
+    def upload(self, key: str, path: Path, *, content_type: str, progress: Progress | None = None) -> str:
+        """Send a file, in large parts if it is large, and check its size by a HEAD; returns its etag."""
+
+    def url(self, key: str, *, expires_s: int) -> str:
+        """A URL that reads the object for `expires_s` seconds, if `url_life` allows (a file:// URL, for ever, from a folder)."""
+
+    def url_life(self, expires_s: int) -> UrlLife:
+        """How long such a URL really works: no longer than the credentials that sign it."""
+
+    def check(self) -> None:
+        """One cheap call that proves that the store is reachable and lets us in; raises what is wrong."""

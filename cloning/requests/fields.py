@@ -1,0 +1,182 @@
+"""The building blocks of requests: limits, ids, languages, texts, and the base that makes each of them frozen and strict."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+
+from cloning.errors import InvalidText
+from cloning.keys import is_id, owner_of, voice_of
+from cloning.object_keys import is_key
+from cloning.requests.encoding import decode_base64
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})?")
+_LONGEST_STATEMENT = 500
+_SHORTEST_STATEMENT_SIGNS = 4
+# How a refusal begins, in the languages of the catalogue's checkpoints. ('No' is Polish for 'well', and then nothing is lost but a try.)
+_REFUSALS = frozenset(
+    [
+        "no",
+        "not",
+        "none",
+        "never",
+        "false",
+        "denied",
+        "refused",
+        "declined",
+        "withdrawn",
+        "nope",
+        "n",
+        "nein",
+        "nicht",
+        "keine",
+        "kein",
+        "abgelehnt",
+        "non",
+        "pas",
+        "jamais",
+        "refusé",
+        "não",
+        "nao",
+        "nunca",
+        "nunca",
+        "ningún",
+        "ninguno",
+        "нет",
+        "не",
+        "nie",
+        "ei",
+        "ne",
+        "nē",
+        "nem",
+        "hayır",
+        "لا",
+        "नहीं",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a deployment allows, for the checks that depend on it."""
+
+    max_text_chars: int
+    max_audio_bytes: int
+
+
+def _voice_id(value: object) -> object:
+    """'x' and 'x.wav' name the same voice."""
+    if isinstance(value, str):
+        value = value.strip()
+        return value[:-4] if value.lower().endswith(".wav") else value
+    return value
+
+
+def _new_voice_id(value: str) -> str:
+    """What is listed as 'x.wav' could not be asked for: that is 'x'. (Only new names: an older one stays within reach.)"""
+    if value.lower().endswith(".wav"):
+        raise ValueError("should have one '.wav' at most")
+    return value
+
+
+def _checked_id(value: str) -> str:
+    if not is_id(value):
+        raise ValueError("should be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
+    return value
+
+
+def _limits(info: ValidationInfo) -> Limits:
+    assert isinstance(info.context, Limits)  # noqa: S101 - parse gives them
+    return info.context
+
+
+def audio_bytes(value: object, info: ValidationInfo) -> object:
+    """The bytes of a base64 string. Raises InvalidAudio."""
+    limits = _limits(info)
+    if not isinstance(value, str):
+        raise ValueError("should be a base64 string")  # noqa: TRY004 - pydantic turns only ValueError into a problem
+    return decode_base64(value, limits.max_audio_bytes)
+
+
+def speakable(value: str, info: ValidationInfo) -> str:
+    """A text that holds something to speak, and not too much. Raises InvalidText."""
+    limits = _limits(info)
+    if len(value) > limits.max_text_chars:
+        raise InvalidText(
+            f"text has {len(value)} characters; this deployment takes {limits.max_text_chars}: split it into several jobs",
+            field="text", length=len(value), limit=limits.max_text_chars,
+        )  # fmt: skip
+    if not any(character.isalnum() for character in value):
+        raise InvalidText(
+            "text holds nothing to speak: send at least one letter or digit", field="text", length=len(value)
+        )
+    return value
+
+
+def speech(value: str) -> str:
+    """The words of a recording, without what surrounds them."""
+    if not any(character.isalnum() for character in value):
+        raise ValueError("should hold the words that are said")
+    return value.strip()
+
+
+def consent_statement(value: object) -> object:
+    """True or false, or a sentence: a word may be the "no" of a form that sends its answers as text."""
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or not 1 <= len(value) <= _LONGEST_STATEMENT or not _is_sentence(value):
+        raise ValueError(
+            f"should be true (no string), or a sentence of at least two words and at most {_LONGEST_STATEMENT} characters "
+            "on how the speaker agreed"
+        )
+    return not _says_no(value) and value.strip()
+
+
+def _says_no(text: str) -> bool:
+    """Whether the sentence begins with a refusal, as in 'No, he did not agree', 'not given' or 'non, pas encore'."""
+    words = re.findall(r"\w+", text.lower())
+    return words[0] in _REFUSALS if words else True
+
+
+def _is_sentence(text: str) -> bool:
+    words = [word for word in text.split() if any(character.isalnum() for character in word)]
+    # Chinese, Japanese or Thai: letters without case, and no spaces.
+    signs = sum(unicodedata.category(character) == "Lo" for character in text)
+    return len(words) > 1 or signs >= _SHORTEST_STATEMENT_SIGNS
+
+
+def _language(value: str) -> str:
+    """'EN' is 'en'. (A region stays as it came: digests of requests hold it.)"""
+    code, dash, region = value.partition("-")
+    if not _LANGUAGE.fullmatch(value):
+        raise ValueError("should be a code of two or three letters ('en', 'pt'), with a region if need be ('pt-BR')")
+    return code.lower() + dash + region
+
+
+def _cursor(names_one: Callable[[str], object]) -> AfterValidator:
+    """A key at which a listing of this action can stop; empty: the beginning."""
+
+    def checked(value: str) -> str:
+        if value and not (is_key(value) and names_one(value)):
+            raise ValueError("should be the next_cursor of this action's reply before")
+        return value
+
+    return AfterValidator(checked)
+
+
+Id = Annotated[str, AfterValidator(_checked_id)]
+VoiceId = Annotated[str, BeforeValidator(_voice_id), AfterValidator(_checked_id)]
+VoicesCursor = Annotated[str, Field(max_length=1024), _cursor(voice_of)]
+ExpireCursor = Annotated[str, Field(max_length=1024), _cursor(owner_of)]
+NewVoiceId = Annotated[VoiceId, AfterValidator(_new_voice_id)]
+Language = Annotated[str, AfterValidator(_language), Field(json_schema_extra={"pattern": f"^{_LANGUAGE.pattern}$"})]
+
+
+class Request(BaseModel):
+    """Base of the requests: frozen, strict (true is no number), no unknown fields, no NaN."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+    action: ClassVar[str]

@@ -1,0 +1,10 @@
+"""
+F5-TTS.
+
+    engine    the official path
+    official  guidance in two passes, where memory is short
+    fast      the same samples faster
+    solver    the ODE solver
+    packed    several utterances end to end
+    vocoder   Vocos, from a config that is data
+"""

@@ -1,0 +1,271 @@
+"""
+F5-TTS's solver without what slows it: the official modules, the official arithmetic, an own loop.
+
+`CFM.sample` (f5_tts/model/cfm.py) hands a function to torchdiffeq, which asks the device four times a step whether the time has
+come, and keeps every state. Here: y += dt * v, and what doesn't depend on the noise is computed once. Per (steps, sway): the time
+embeddings and every AdaLN modulation, which hold 41 % of the weights; per length: the rotary table; per utterance: the text
+embeddings and the constant part of the input.
+
+In float32 the result is CFM.sample's, bit for bit (tests/properties/test_sampler.py): each operation has the operands and the
+shapes that it has there, and only elementwise products and sums happen in place. In half precision the time grid, the rotary
+table and the state stay in float32, as in training, the modulations are computed in it and rounded once, and the result is nearer to the float32 one than
+CFM.sample's is (docs/decisions/0017-solver.md).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cloning.ports import go_on
+from engines.f5.packed import Modulation, Pack, Rotation, apply_block
+from engines.lru import Recent
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_NO_GUIDANCE = 1e-5  # CFM.sample: below it the unguided half is not computed
+_MOST_GRIDS = 4  # tables of the full-size model at 32 steps take 17 MiB in float32
+_MOST_ROTATIONS = 64
+
+
+@dataclass(frozen=True)
+class Condition:
+    """
+    What is solved for: a reference's log-mel, shape [m, mels], the tokens of both texts, shape [t], the length n > m of
+    reference and speech together in frames, the noise's seed, and who is asked before each step (and may raise to stop).
+    """
+
+    mel: "Tensor"
+    tokens: "Tensor"
+    frames: int
+    seed: int
+    before_step: Callable[[], None] = go_on
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """How it is solved: CFM.sample's arguments of these names."""
+
+    steps: int
+    cfg_strength: float
+    sway_sampling_coef: float | None
+
+    @property
+    def is_guided(self) -> bool:
+        """Whether the half without reference and text is computed too."""
+        return self.cfg_strength >= _NO_GUIDANCE
+
+
+def supports(model: Any) -> bool:
+    """Whether the model is one whose arithmetic is known here: a DiT with torch's attention, solved with Euler's method."""
+    from f5_tts.model import DiT
+
+    dit = model.transformer
+    if type(dit) is not DiT or dit.long_skip_connection is not None or dit.rotary_embed.scale is not None:
+        return False
+    if model.odeint_kwargs != {"method": "euler"} or dit.rotary_embed.interpolation_factor != 1.0:
+        return False
+    return all(block.attn.processor.attn_backend == "torch" for block in dit.transformer_blocks)
+
+
+class Sampler:
+    """Solves for a model that `supports` accepts. Keeps tables for the last few step counts and lengths."""
+
+    def __init__(self, model: Any) -> None:
+        self._dit = model.transformer
+        self._grids: Recent[list[_Step]] = Recent(_MOST_GRIDS)
+        self._rotations: Recent[Rotation] = Recent(_MOST_ROTATIONS)
+
+    @property
+    def is_half(self) -> bool:
+        """Whether the model isn't in float32."""
+        return str(self._dit.proj_out.weight.dtype) != "torch.float32"
+
+    def forget(self) -> None:
+        """Lets go of every table, as when the weights leave the device."""
+        self._grids.clear()
+        self._rotations.clear()
+
+    def solve(
+        self, conditions: "Sequence[Condition]", guidance: Guidance, *, is_frugal: bool = False
+    ) -> "list[Tensor | Exception]":
+        """
+        Each utterance's log-mel of reference and speech, shape [n, mels], in the model's dtype; or what its `before_step` raised.
+
+        Those who share the call change rounding alone. `is_frugal` computes the guided and the unguided half one after the other,
+        with half the memory in flight. Raises ValueError for a sway that runs backwards. Any thread may ask.
+        """
+        import torch
+
+        copies = 2 if guidance.is_guided else 1
+        halves = [slice(one, one + 1) for one in range(copies)] if is_frugal else [slice(copies)]
+        with torch.inference_mode():
+            runs = [self._begin(condition, guidance) for condition in conditions]
+            packs: dict[int, Pack] = {}  # by the number of those that go on: they only become fewer
+            for step in self._grid(guidance):
+                if going := [run for run in runs if run.goes_on()]:
+                    if len(going) not in packs:
+                        packs[len(going)] = Pack.of([run.rotation for run in going], copies // len(halves))
+                    flows = [self._flows(going, half, packs[len(going)], step) for half in halves]
+                    _advance(going, flows, guidance, step)
+            return [run.outcome() for run in runs]
+
+    def _begin(self, condition: Condition, guidance: Guidance) -> "_Run":
+        parameter = next(self._dit.parameters())
+        known = condition.mel.to(parameter.device, parameter.dtype)
+        inputs = self._inputs(condition, known, is_guided=guidance.is_guided)
+        rotation = self._rotations.get(condition.frames, lambda: self._rotation(condition.frames))
+        return _Run(condition.before_step, known, inputs, rotation, _noise(condition, known))
+
+    def _inputs(self, condition: Condition, known: "Tensor", *, is_guided: bool) -> "Tensor":
+        """
+        [noise, reference, text] as `input_embed` joins them, with all of it and, guided, without: shape [1 or 2, n, features].
+        The noise is yet to be filled in.
+        """
+        import torch
+        from torch.nn.functional import pad
+
+        tokens = condition.tokens.to(known.device)[None]
+        inputs = []
+        for without in (False, True) if is_guided else (False,):
+            text = self._dit.text_embed(tokens, seq_len=condition.frames, drop_text=without)
+            heard = pad(torch.zeros_like(known) if without else known, (0, 0, 0, condition.frames - len(known)))[None]
+            inputs.append(torch.cat((torch.zeros_like(heard), heard, text), dim=-1))
+        return torch.cat(inputs)
+
+    def _flows(self, runs: "list[_Run]", half: slice, pack: Pack, step: "_Step") -> "list[Tensor]":
+        """DiT.forward at one time for this part of each run's inputs: float32, shape [copies, n, mels] for each run."""
+        import torch
+
+        x = torch.cat([self._embedded(run.inputs[half], run.y) for run in runs])
+        for block, modulation in zip(self._dit.transformer_blocks, step.blocks, strict=True):
+            apply_block(block, x, modulation, pack)
+        scale, shift = step.final
+        flow = self._dit.proj_out(self._dit.norm_out.norm(x).mul_(scale).add_(shift)).float()
+        return [part.view(pack.copies, -1, part.shape[-1]) for part in pack.parts(flow)]
+
+    def _embedded(self, known: "Tensor", y: "Tensor") -> "Tensor":
+        """InputEmbedding.forward, shape [copies * n, dim]; the state goes where the noise was."""
+        embed = self._dit.input_embed
+        known[..., : y.shape[-1]] = y
+        projected = embed.proj(known)
+        embedded: Tensor = embed.conv_pos_embed(projected).add_(projected)
+        return embedded.flatten(0, 1)
+
+    def _grid(self, guidance: Guidance) -> "list[_Step]":
+        key = (guidance.steps, guidance.sway_sampling_coef, guidance.is_guided)
+        return self._grids.get(key, lambda: self._steps(guidance, 2 if guidance.is_guided else 1))
+
+    def _steps(self, guidance: Guidance, rows: int) -> "list[_Step]":
+        """Raises ValueError for a sway that makes time stand still or run backwards."""
+        import torch
+        from f5_tts.model.utils import get_epss_timesteps
+
+        parameter = next(self._dit.parameters())
+        t = get_epss_timesteps(guidance.steps, device=parameter.device, dtype=torch.float32)
+        if guidance.sway_sampling_coef is not None:
+            t = t + guidance.sway_sampling_coef * (torch.cos(torch.pi / 2 * t) - 1 + t)
+        if not bool((t[1:] > t[:-1]).all()):
+            raise ValueError(
+                f"{guidance.steps} steps with a sway of {guidance.sway_sampling_coef} don't run forwards in time"
+            )
+        return self._at(list(t[:-1]), list(t[1:] - t[:-1]), rows)
+
+    def _at(self, times: "list[Tensor]", dts: "list[Tensor]", rows: int) -> "list[_Step]":
+        """What depends on the time alone. Computed for as many rows as upstream has: a product's last bit may hang on it."""
+        time_embed = self._dit.time_embed
+        embeddings = _in_float32(time_embed.time_mlp, [time_embed.time_embed(t.repeat(1)) for t in times])
+        embs = [embedding.expand(rows, -1).contiguous() for embedding in embeddings]
+        blocks = [
+            [
+                (1 + scale, shift, gate, 1 + scale_ff, shift_ff, gate_ff)
+                for shift, scale, gate, shift_ff, scale_ff, gate_ff in each
+            ]
+            for each in (_modulations(block.attn_norm, embs, 6) for block in self._dit.transformer_blocks)
+        ]
+        final = [(1 + scale, shift) for scale, shift in _modulations(self._dit.norm_out, embs, 2)]
+        return [
+            _Step(dt, list(of_step), last)
+            for dt, of_step, last in zip(dts, zip(*blocks, strict=True), final, strict=True)
+        ]
+
+    def _rotation(self, frames: int) -> Rotation:
+        import torch
+
+        inv_freq = self._dit.rotary_embed.inv_freq
+        if inv_freq.dtype != torch.float32:  # rounded with the weights; x_transformers' own formula gives it back
+            half = torch.arange(0, len(inv_freq) * 2, 2, device=inv_freq.device).float()
+            inv_freq = 1.0 / (10000.0 ** (half / (len(inv_freq) * 2)))
+        angle = torch.einsum("i,j->ij", torch.arange(frames, device=inv_freq.device).float(), inv_freq)
+        cosine, sine = angle.cos(), angle.sin()
+        return cosine.repeat_interleave(2, dim=1)[:, None], torch.complex(torch.zeros_like(sine), sine)[:, None]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One step's length, each block's modulation, and the last one's (1 + scale, shift)."""
+
+    dt: "Tensor"
+    blocks: list[Modulation]
+    final: "tuple[Tensor, Tensor]"
+
+
+@dataclass
+class _Run:
+    """One utterance on its way: what is known of it, its state y of shape [n, mels] in float32, and what stopped it."""
+
+    before_step: Callable[[], None]
+    known: "Tensor"
+    inputs: "Tensor"
+    rotation: Rotation
+    y: "Tensor"
+    failure: Exception | None = None
+
+    def goes_on(self) -> bool:
+        """Whether another step is wanted."""
+        if self.failure is None:
+            try:
+                self.before_step()
+            except Exception as error:  # noqa: BLE001 - it is its asker's, and raised there; the others go on
+                self.failure = error
+                self.inputs = self.y = self.y.new_empty(0)  # the error holds this frame, and that this run
+        return self.failure is None
+
+    def outcome(self) -> "Tensor | Exception":
+        if self.failure is not None:
+            return self.failure
+        mel = self.y.to(self.known.dtype)
+        mel[: len(self.known)] = self.known
+        return mel
+
+
+def _advance(runs: "list[_Run]", flows: "list[list[Tensor]]", guidance: Guidance, step: _Step) -> None:
+    """One step of Euler's method; `flows` are of both halves together, or one after the other."""
+    for run, parts in zip(runs, zip(*flows, strict=True), strict=True):
+        flow = [one for part in parts for one in part]
+        v = flow[0] + (flow[0] - flow[1]) * guidance.cfg_strength if guidance.is_guided else flow[0]
+        run.y += v * step.dt
+
+
+def _noise(condition: Condition, known: "Tensor") -> "Tensor":
+    """The draw that upstream makes after `torch.manual_seed`, shape [n, mels] in float32; no other generator is touched."""
+    import torch
+
+    generator = torch.Generator(known.device).manual_seed(condition.seed)
+    shape = (condition.frames, known.shape[-1])
+    return torch.randn(*shape, generator=generator, device=known.device, dtype=known.dtype).float()
+
+
+def _modulations(norm: Any, embs: "Sequence[Tensor]", parts: int) -> "list[tuple[Tensor, ...]]":
+    """For each time: so many tensors of shape [dim], computed in float32, in the model's dtype."""
+    dtype = norm.linear.weight.dtype
+    return [one[0].to(dtype).chunk(parts) for one in _in_float32(norm.linear, [norm.silu(emb) for emb in embs])]
+
+
+def _in_float32(module: Any, inputs: "Sequence[Tensor]") -> "list[Tensor]":
+    """The module's answers with its weights in float32, whatever they are kept in; cast once for all."""
+    import torch
+    from torch.func import functional_call
+
+    weights = {name: weight.float() for name, weight in module.named_parameters()}
+    return [functional_call(module, weights, (x.to(torch.float32),)) for x in inputs]

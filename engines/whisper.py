@@ -1,0 +1,216 @@
+"""
+Whisper, to hear what is said in reference audio.
+
+The pipeline is the one that F5-TTS builds (`initialize_asr_pipeline` in f5_tts/infer/utils_infer.py), but of any name or
+folder, and given samples instead of a path: transformers would start an ffmpeg program, or torchcodec, to read a file.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cloning.errors import ServiceError, TranscriptionFailed
+from cloning.names import public_name
+from cloning.ports import Samples, Transcript, go_on
+from engines.device.errors import translated
+from engines.device.placement import Weights, choose_device
+from engines.imports.blank_weights import blank_weights
+from engines.imports.transformers import import_transformers
+from storage.hub_errors import hub_failure, is_hub_trouble
+from storage.plain_text import read_text
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_RATE = 16_000
+# 12 s of speech are some 60 tokens, in the densest scripts under 200. Where it hears no speech Whisper may repeat itself to its
+# own limit, which takes minutes on a CPU.
+_MOST_TOKENS = 224
+
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
+_MAX_CONFIG = 1_000_000  # bytes
+# Keys with which a config.json makes transformers load something else than the folder's weights into its own classes.
+_FOREIGN = {"auto_map", "custom_pipelines", "quantization_config", "attn_implementation", "_attn_implementation"}
+_FOREIGN |= {"experts_implementation", "kernel_config", "base_model_name_or_path"}
+_HARMLESS: tuple[object, ...] = (None, {}, "eager", "sdpa", "flash_attention_2")
+
+_Width = Annotated[int, Field(ge=1, le=16384)]
+_Layers = Annotated[int, Field(ge=1, le=128)]
+
+
+class WhisperNumbers(BaseModel):
+    """The numbers of a config.json that memory depends on, within ten times what is known to exist; absent ones have defaults."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    model_type: Literal["whisper"]
+    d_model: _Width = 1
+    encoder_layers: _Layers = 1
+    decoder_layers: _Layers = 1
+    encoder_attention_heads: _Layers = 1
+    decoder_attention_heads: _Layers = 1
+    encoder_ffn_dim: _Width = 1
+    decoder_ffn_dim: _Width = 1
+    vocab_size: int = Field(1, ge=1, le=500_000)
+    num_mel_bins: int = Field(80, ge=1, le=1024)
+    max_source_positions: _Width = 1
+    max_target_positions: _Width = 1
+
+
+class WhisperTranscriber:
+    """A loaded Whisper on one device. Only the owner of the GPU may use it."""
+
+    def __init__(self, pipeline: Any, model: str, weights: Weights) -> None:
+        self._pipeline = pipeline
+        self._weights = weights
+        self.model = model
+
+    @classmethod
+    def load(cls, model: str, device: str) -> "WhisperTranscriber":
+        """From a hub name or a transformers folder. Raises TranscriptionFailed, HubUnavailable, what `F5Engine.load` says of devices."""
+        transformers = import_transformers()
+        import torch
+
+        _quieten(transformers.logging)
+        device = choose_device(device)
+        dtype = torch.float16 if device.startswith("cuda") else torch.float32
+        try:
+            mels = _expect_whisper(transformers, model).num_mel_bins
+            with translated(device), blank_weights(meta_only=True):
+                # Never code from the model's folder: without a word transformers asks for it on stdin.
+                loaded = transformers.pipeline(
+                    "automatic-speech-recognition",
+                    model=model,
+                    feature_extractor=transformers.WhisperFeatureExtractor(feature_size=mels),
+                    dtype=dtype,
+                    device=device,
+                    trust_remote_code=False,
+                )
+            if not isinstance(loaded.tokenizer, transformers.WhisperTokenizer):
+                raise _unusable(model, "its tokenizer is not that of a Whisper")  # noqa: TRY301
+        except ServiceError:
+            raise
+        except Exception as error:
+            if (failure := _failure(model, error)) is None:
+                raise
+            raise failure from error
+        return cls(loaded, public_name(model), Weights({"model": loaded.model}, device, {"model": dtype}))
+
+    def memory(self) -> dict[str, object]:
+        """Where the weights are and what they take."""
+        return self._weights.memory()
+
+    def transcribe(
+        self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = go_on
+    ) -> Transcript:
+        """
+        The words of at most 30 s. `before_step` is called before each token but the first, and may raise to stop.
+
+        Raises TranscriptionFailed if none are heard or the language is unknown, GpuOutOfMemory, DeviceMismatch, WorkerUnfit.
+        """
+        import soxr
+
+        options = self._options(language) | {"stopping_criteria": [_asking(before_step)]}
+        heard = soxr.resample(samples, sample_rate, _RATE) if sample_rate != _RATE else samples
+        with translated(self._weights.device):
+            told = self._pipeline({"raw": heard, "sampling_rate": _RATE}, generate_kwargs=options)
+        spoken = told["text"].strip()
+        if not any(character.isalnum() for character in spoken):
+            raise TranscriptionFailed(
+                "no words were heard in the reference audio; upload the voice with replace: true and its transcript, or another recording"
+            )
+        return Transcript(spoken, self.model)
+
+    def _options(self, language: str | None) -> dict[str, Any]:
+        """An English-only Whisper refuses to be told its task and language. Raises TranscriptionFailed for one that it doesn't know."""
+        options: dict[str, Any] = {"max_new_tokens": _MOST_TOKENS}
+        config = self._pipeline.model.generation_config
+        if not getattr(config, "is_multilingual", True):
+            return options
+        code = language.split("-")[0] if language else None
+        if code and f"<|{code}|>" not in (getattr(config, "lang_to_id", None) or {f"<|{code}|>"}):
+            raise TranscriptionFailed(
+                f"the speech recogniser {self.model!r} doesn't know the voice's language {language!r}: upload the voice with replace: true and its "
+                "transcript, or without language (it is recognised then)", field="language", language=language,
+            )  # fmt: skip
+        return options | {"task": "transcribe"} | ({"language": code} if code else {})
+
+
+def check_asr_model(model: str) -> None:
+    """
+    Refuse a name that no attempt can load: a folder that is not there or holds no Whisper, and what is no name of the hub.
+
+    Reads at most the folder's config.json, and asks no hub. Raises TranscriptionFailed.
+    """
+    folder = Path(model)
+    if folder.is_dir():
+        if strange := [path.name for path in folder.iterdir() if not (path.is_file() or path.is_dir())]:
+            raise _unusable(model, f"{strange[0][:80]!r} in its folder is no file")
+        _numbers(model, _config_in(folder))
+    elif public_name(model) != model or not _HUB_NAME.fullmatch(model):
+        raise _unusable(model, "there is no such folder, and it is no name of the hub (owner/name)")
+
+
+def _expect_whisper(transformers: Any, model: str) -> WhisperNumbers:
+    """What the model's config.json says is looked at before anything is made of it. Raises TranscriptionFailed, and what the hub raises."""
+    if Path(model).is_dir():
+        check_asr_model(model)
+        return _numbers(model, _config_in(Path(model)))
+    return _numbers(model, transformers.PreTrainedConfig.get_config_dict(model)[0])
+
+
+def _config_in(folder: Path) -> Any:
+    try:
+        return json.loads(read_text(folder / "config.json", _MAX_CONFIG))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unusable(str(folder), "it has no config.json of a transformers model") from error
+
+
+def _numbers(model: str, config: Any) -> WhisperNumbers:
+    try:
+        numbers = WhisperNumbers.model_validate(config)
+    except ValidationError as error:
+        fields = ", ".join(".".join(str(part)[:40] for part in what["loc"]) or "it" for what in error.errors()[:5])
+        raise _unusable(model, f"its config.json is not that of a Whisper ({fields})") from error
+    if foreign := sorted(key for key in _FOREIGN if config.get(key) not in _HARMLESS):
+        raise _unusable(model, f"its config.json asks for other code or weights ({', '.join(foreign)})")
+    return numbers
+
+
+def _failure(model: str, error: Exception) -> ServiceError | None:
+    """What a failed load means; None if it is of the machine."""
+    if is_hub_trouble(error):
+        what = f"the speech recogniser {public_name(model)!r} (ASR_MODEL)"
+        return hub_failure(error, what, TranscriptionFailed, asr_model=public_name(model))
+    if isinstance(error, MemoryError | ImportError) or getattr(error, "errno", None):
+        return None
+    return _unusable(model, f"it does not load ({type(error).__name__})")
+
+
+def _unusable(model: str, why: str) -> TranscriptionFailed:
+    return TranscriptionFailed(
+        f"the speech recogniser {public_name(model)!r} can't be loaded: {why}. Set ASR_MODEL to a name of the hub or a folder of "
+        "a Whisper; or upload the voice with replace: true and its transcript", asr_model=public_name(model),
+    )  # fmt: skip
+
+
+def _asking(before_step: Callable[[], None]) -> Callable[..., "Tensor"]:
+    """A stopping criterion of transformers, which is called behind each token; it stops by raising alone."""
+    import torch
+
+    def go_on_with_all(tokens: "Tensor", *_: object, **__: object) -> "Tensor":
+        before_step()
+        return torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
+
+    return go_on_with_all
+
+
+def _quieten(logging: Any) -> None:
+    """No progress bars and no advice in a worker's log; errors come as exceptions."""
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()

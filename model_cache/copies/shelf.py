@@ -1,0 +1,214 @@
+"""
+The loadable copies of one checkpoint on this disk.
+
+    FOLDER/<name>/<digest>/                      one copy: it appears by a rename and is whole then
+    FOLDER/<name>/<digest>.lock                  who uses it (model_cache.copies.lease)
+    FOLDER/<name>/<digest>.published-<bucket>    that bucket has it
+    FOLDER/<name>/.staging-<host>-*/             a copy in the making
+    FOLDER/<name>/.incoming-<host>-<digest>/     files on their way; a broken transfer goes on from them
+    FOLDER/.locks/<name>                         one process at a time brings a copy
+    FOLDER/.locks/.publishing-<name>             one at a time sends one to the bucket
+
+A copy's digest is over all of its files and their origins, so a copy is never replaced by another one while somebody uses it.
+"""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+from cloning.errors import CheckpointUnusable
+from cloning.ports import DigestMismatch, NoSuchObject
+from model_cache.catalog import CARD
+from model_cache.copies import record as records
+from model_cache.copies.lease import Lease
+from model_cache.copies.record import Record
+from storage.atomic import sync, this_machine
+from storage.locks import locked
+from storage.resumable import UNFINISHED
+
+_STALE_S = 24 * 3600.0
+_ABANDONED_S = 900.0  # a store that sends nothing for so long was given up
+
+# The hidden folders that a cache makes; others are their owners'.
+_OURS = (".staging-", ".incoming-")
+
+
+class Shelf:
+    """The copies of the checkpoint `name` in the cache folder `root`."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        self._folder = root / name
+        self._lock = root / ".locks" / name  # no checkpoint has such a name
+        self._publishing = root / ".locks" / f".publishing-{name}"
+
+    def copies(self) -> Iterator[tuple[Path, Record]]:
+        """Each copy's folder and record; whether the files are still the record's is for the reader to check."""
+        yield from copies_in(self._folder)
+
+    @contextmanager
+    def one_writer(self) -> Iterator[None]:
+        """Wait for the lock and hold it; what dead writers left is cleared away. Its holder's death frees it."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with _alone(self._lock):
+            self._sweep()
+            yield
+
+    @contextmanager
+    def one_publisher(self) -> Iterator[None]:
+        """Wait for the other lock, and hold it."""
+        with _alone(self._publishing):
+            yield
+
+    def tidy(self, *finished: str) -> None:
+        """Clear away what dead writers left, and what came in under these digests, unless a writer is at work."""
+        if next(self._folder.glob(".*"), None) is None:
+            return
+        with suppress(OSError), locked(self._lock, wait=False):
+            self._sweep()
+            for digest in finished:
+                shutil.rmtree(self._incoming(digest), ignore_errors=True)
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """An empty folder on the same disk, to be filled and given to `place`; what is left of it goes away."""
+        with TemporaryDirectory(dir=self._folder, prefix=staging_prefix()) as parent:
+            folder = Path(parent) / "new"
+            folder.mkdir()
+            yield folder
+
+    @contextmanager
+    def incoming(self, digest: str) -> Iterator[Path]:
+        """
+        A folder for files that a store sends, by the digest of what they are; with what earlier attempts brought.
+
+        It stays after failures that may pass, so that the next attempt goes on, and goes after all others and at the end. On
+        a volume that machines share each has its own; what a dead one left is taken over.
+        """
+        folder = self._incoming(digest)
+        self._take_over(folder, digest)
+        folder.mkdir(exist_ok=True)
+        try:
+            yield folder
+        except (DigestMismatch, NoSuchObject, CheckpointUnusable, OSError):
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def place(self, folder: Path, record: Record) -> tuple[Path, Lease]:
+        """
+        Give a finished folder its record and its place; returns it, held.
+
+        A damaged copy that is there goes, with what is known of it. A whole one stays: a machine that shares the volume was
+        faster, and may be using it.
+        """
+        for leftover in folder.rglob(f".*{UNFINISHED}"):
+            leftover.unlink()
+        records.write(folder, records.as_on_disk(record, folder))
+        for path in folder.rglob("*"):
+            sync(path)
+        target = self._folder / record.digest
+        lease = Lease(target)
+        if _is_whole(target):
+            return target, lease
+        _forget_marks(target)
+        old = self._folder / f"{staging_prefix()}{uuid4().hex}"
+        if target.exists():
+            target.rename(old)
+        folder.rename(target)
+        sync(self._folder)
+        shutil.rmtree(old, ignore_errors=True)
+        return target, lease
+
+    def _incoming(self, digest: str) -> Path:
+        return self._folder / f".incoming-{this_machine()}-{digest}"
+
+    def _take_over(self, folder: Path, digest: str) -> None:
+        """A rename: of several machines one gets it."""
+        for other in self._folder.glob(f".incoming-*-{digest}"):
+            if not folder.exists() and time.time() - _touched(other) > _ABANDONED_S:
+                with suppress(OSError):
+                    other.rename(folder)
+
+    def _sweep(self) -> None:
+        """
+        Remove what dead writers of this machine left, and what nobody has touched for a day.
+
+        A volume may be shared by machines whose locks don't reach each other: their fresh folders are left alone.
+        """
+        for path in self._folder.glob(".*"):
+            if not path.name.startswith(_OURS):
+                continue
+            if path.name.startswith(staging_prefix()) or time.time() - _touched(path) > _STALE_S:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    lock.parent.mkdir(exist_ok=True)
+    with locked(lock):
+        yield
+
+
+def copies_in(folder: Path) -> Iterator[tuple[Path, Record]]:
+    """
+    The copies in a checkpoint's folder, with their records.
+
+    Only what a cache has placed there counts: a folder named by the digest that its record tells. Anything else is its owner's.
+    """
+    for card in sorted(folder.glob(f"[0-9a-f]*/{CARD}")):
+        try:
+            record = records.parse(card.read_bytes())
+        except OSError:  # evicted since the folder was read, or not ours to read
+            continue
+        if record and record.digest == card.parent.name:
+            yield card.parent, record
+
+
+def is_published(folder: Path, bucket: str) -> bool:
+    """Whether that bucket is known to have this copy."""
+    return _mark(folder, bucket).exists()
+
+
+def mark_published(folder: Path, bucket: str) -> None:
+    """Remember that that bucket has this copy."""
+    _mark(folder, bucket).touch()
+
+
+def forget(folder: Path) -> None:
+    """Remove a copy that nobody uses (the caller holds it alone). It disappears at once, by a rename."""
+    grave = folder.with_name(f"{staging_prefix()}{uuid4().hex}")
+    _forget_marks(folder)
+    folder.rename(grave)
+    shutil.rmtree(grave, ignore_errors=True)
+
+
+def _mark(folder: Path, bucket: str) -> Path:
+    return folder.with_name(f"{folder.name}.published-{bucket}")
+
+
+def _forget_marks(folder: Path) -> None:
+    for mark in folder.parent.glob(f"{folder.name}.published-*"):
+        mark.unlink(missing_ok=True)
+
+
+def _is_whole(folder: Path) -> bool:
+    for path, record in copies_in(folder.parent):
+        if path == folder:
+            return records.is_intact(folder, record, trust_time=False)
+    return False
+
+
+def staging_prefix() -> str:
+    """How the hidden folders of this machine's writers begin."""
+    return f".staging-{this_machine()}-"
+
+
+def _touched(folder: Path) -> float:
+    try:
+        return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+    except OSError:  # it is being filled, or removed, right now
+        return time.time()

@@ -1,0 +1,87 @@
+"""The connection to the bucket: the boto3 client with all that we rely on, and how long its credentials last."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cloning.errors import StorageMisconfigured
+from cloning.settings import Settings
+from storage.s3_errors import translating
+from storage.s3_replies import refuse_foreign, refusing_elsewhere
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+CONNECT_S = 10
+REPLY_S = 60
+_OBJECT_LOCK_OPERATIONS = ("PutObject", "UploadPart")
+
+
+def s3_client(settings: Settings, *, attempts: int = 5, reply_s: float = REPLY_S) -> "S3Client":
+    """
+    A boto3 client that says all it relies on; `attempts` counts the first one. Credentials that are not set are boto3's to find, outside the environment.
+
+    Stores that are not AWS reject or mangle the newer checksums, and have no host name per bucket. They get a Content-MD5, which
+    all of them know and which a bucket with a default retention (object lock) demands. A whole reply, head and body, may be
+    waited for `reply_s` seconds and as much longer as its bytes need; all tries of a call together as long (`s3_deadline`).
+    """
+    import boto3
+    from botocore.config import Config
+    from botocore.session import get_session
+
+    custom = settings.aws_endpoint_url is not None
+    checksums: Any = "when_required" if custom else "when_supported"
+    config = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path" if custom else "auto"},
+        request_checksum_calculation=checksums,
+        response_checksum_validation=checksums,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        connect_timeout=CONNECT_S,
+        read_timeout=reply_s,
+        max_pool_connections=32,
+    )
+    with translating("connect"):
+        core: Any = get_session()
+        core.set_config_variable("ignore_configured_endpoint_urls", value=True)
+        core.get_component("credential_provider").remove("env")  # Settings has read it: what is blank there is unset
+        url = settings.aws_endpoint_url or core.get_scoped_config().get("endpoint_url")
+        session: Any = boto3.Session(botocore_session=core, region_name=settings.aws_region, **settings.credentials())
+        try:
+            client: S3Client = session.client("s3", endpoint_url=url, config=config)
+        except ValueError as error:
+            raise StorageMisconfigured("AWS_ENDPOINT_URL is not a URL such as https://s3.example.com") from error
+    _listen(client, settings, reply_s)
+    return client
+
+
+def _listen(client: Any, settings: Settings, reply_s: float) -> None:
+    """Register what we add to botocore's own handling of requests and replies."""
+    from botocore.utils import conditionally_calculate_md5
+
+    from storage.s3_deadline import limit_calls, limit_replies
+
+    events = client.meta.events
+    events.register_first("needs-retry.s3", refusing_elsewhere(settings.aws_region, settings.aws_endpoint_url))
+    events.register("before-parse.s3", refuse_foreign)
+    if settings.aws_endpoint_url is not None:
+        for operation in _OBJECT_LOCK_OPERATIONS:
+            events.register(f"before-call.s3.{operation}", conditionally_calculate_md5)
+    limit_replies(client)
+    limit_calls(client, reply_s)
+
+
+def credentials_end(client: Any, token_until: datetime | None) -> tuple[datetime | None, bool]:
+    """
+    (when the credentials that sign URLs expire, whether that is known)
+
+    (None, True) for keys without a session token, which last. `token_until` is what the settings say of their token. Credentials
+    that boto3 renews by itself are renewed first if they are about to expire.
+    """
+    credentials = client._request_signer._credentials  # noqa: SLF001 - botocore tells nobody which credentials a client has
+    if credentials is None:
+        return None, True
+    frozen = credentials.get_frozen_credentials()
+    if not frozen.token:
+        return None, True
+    until = getattr(credentials, "_expiry_time", None) or token_until
+    return (until.astimezone(UTC), True) if until else (None, False)

@@ -1,0 +1,295 @@
+"""Who may speak a request, and what is refused before anybody does."""
+
+import gc
+import weakref
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import pytest
+
+from cloning.clock import Part, untold
+from cloning.errors import (
+    CheckpointUnusable,
+    GpuOutOfMemory,
+    HubUnavailable,
+    InvalidRequest,
+    LicenseRefused,
+    ServiceError,
+)
+from cloning.generate.candidates import Candidate, Choice, candidates_of, check_candidates, first_usable
+from cloning.names import EngineName
+from cloning.parameters import ENGINES, engines_with, names_of, values_of_all
+from cloning.ports import Engine, F5Parameters, XttsParameters
+from cloning.settings import Settings
+from tests.fakes import ToneEngine
+from tests.unit.cloning.test_parameters import generate
+
+SETTINGS = Settings()
+# A good value of each, and not the default of any engine.
+GOOD: dict[str, Any] = {
+    "nfe_step": 8, "cfg_strength": 1.0, "sway_sampling_coef": 0.0, "target_rms": 0.2, "fix_duration": 9.0, "speed": 1.5,
+    "cross_fade_duration": 0.1, "remove_silence": True, "temperature": 0.5, "top_p": 0.5, "top_k": 5, "repetition_penalty": 2.0,
+    "num_beams": 2, "length_penalty": 2.0, "gpt_cond_chunk_len": 6, "sound_norm_refs": True,
+}  # fmt: skip
+NEEDS = {"length_penalty": {"num_beams": 2}}
+
+
+class Shelf:
+    """`Models` whose checkpoints fail as told; remembers which were asked for."""
+
+    def __init__(self, failures: Mapping[str, ServiceError]) -> None:
+        self._failures = failures
+        self.asked: list[str] = []
+
+    def check(self, name: str, **_: object) -> None:
+        if isinstance(self._failures.get(name), InvalidRequest):
+            raise self._failures[name]
+
+    def unload(self, *, forget: bool = False) -> None:
+        pass
+
+    def prepared(self, name: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Engine:
+        self.asked.append(name)
+        if name in self._failures:
+            raise self._failures[name]
+        return ToneEngine()
+
+    def loaded(self) -> dict[str, object] | None:
+        return None
+
+    def alphabet(self, name: str, language: str | None) -> None: ...
+
+
+def chosen(shelf: Shelf, candidates: tuple[Candidate, ...]) -> Choice:
+    """As a generate chooses."""
+    failed: dict[EngineName, ServiceError] = {}
+    candidate, engine = first_usable(
+        candidates, lambda one: shelf.get(one.checkpoint), failed=failed, forget=lambda: None, job="j"
+    )
+    return Choice(candidate, engine.facts, failed)
+
+
+def order(**more: object) -> tuple[Candidate, ...]:
+    return candidates_of(generate(**more), SETTINGS)
+
+
+def test_the_table_of_values_is_complete() -> None:
+    """A new value can't escape the tests below."""
+    assert set(GOOD) == set(values_of_all())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", GOOD)
+def test_an_engine_takes_its_own_values_and_refuses_the_others_by_name(engine: EngineName, name: str) -> None:
+    """The refusal says whose value it is; what is taken is what will be applied."""
+    if name in names_of(engine):
+        given = {name: GOOD[name], **NEEDS.get(name, {})}
+        (candidate,) = order(engine=engine, **given)
+        assert {each: getattr(candidate.parameters, each) for each in given} == given
+    else:
+        with pytest.raises(InvalidRequest) as caught:
+            order(engine=engine, **{name: GOOD[name]})
+        assert name in caught.value.message
+        assert (caught.value.details["engines"], caught.value.details["lacking"]) == (
+            list(engines_with(name)),
+            [engine],
+        )
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_whoever_may_speak_must_know_every_value(name: str) -> None:
+    """A fallback never drops one: with one, only what both engines know is taken, from a request or from the deployment."""
+    request = {"engine": "f5", "fallback": ["xtts"], name: GOOD[name], **NEEDS.get(name, {})}
+
+    if len(engines_with(name)) == len(ENGINES):
+        assert [getattr(each.parameters, name) for each in order(**request)] == [GOOD[name]] * 2
+    else:
+        with pytest.raises(InvalidRequest, match=r"fallback \[\]"):
+            order(**request)
+
+
+def test_a_profile_becomes_each_engines_own() -> None:
+    """By intent: F5-TTS's ultra_natural is XTTS's expressive."""
+    first, second = order(fallback=["xtts"], profile="ultra_natural")
+
+    assert (first.engine, first.profile, second.engine, second.profile) == ("f5", "ultra_natural", "xtts", "expressive")
+    assert isinstance(first.parameters, F5Parameters)
+    assert isinstance(second.parameters, XttsParameters)
+
+
+def test_the_request_goes_before_the_deployment() -> None:
+    """ENGINE and FALLBACK are what an open request means; a request may also forbid the fallback."""
+    settings = Settings(engine="xtts", fallback=("f5",), xtts_license_accepted=True)
+
+    def engines(**more: object) -> list[str]:
+        return [each.engine for each in candidates_of(generate(**more), settings)]
+
+    assert engines() == ["xtts", "f5"]
+    assert engines(fallback=[]) == ["xtts"]
+    assert engines(engine="f5") == ["f5"]
+    assert engines(engine="f5", fallback=["xtts"]) == ["f5", "xtts"]
+
+
+def test_a_checkpoint_is_the_first_engines() -> None:
+    """The fallback speaks with the deployment's own for it."""
+    first, second = order(checkpoint="mine", fallback=["xtts"])
+
+    assert (first.checkpoint, second.checkpoint) == ("mine", "XTTS_v2")
+
+
+@pytest.mark.parametrize("fallback", [["f5"], ["xtts", "xtts"], ["xtts", "f5"]])
+def test_a_fallback_to_other_weights_of_an_engine_is_refused(fallback: list[str]) -> None:
+    """An engine that failed has nothing else to offer."""
+    with pytest.raises(InvalidRequest, match="each once"):
+        order(engine="f5", fallback=fallback)
+
+
+def test_a_length_penalty_without_beams_is_refused() -> None:
+    """It would do nothing."""
+    for beams in ({}, {"num_beams": 1}):
+        with pytest.raises(InvalidRequest, match="num_beams"):
+            order(engine="xtts", length_penalty=2.0, **beams)
+
+
+def test_a_speed_beside_a_fixed_duration_is_refused() -> None:
+    """F5-TTS would ignore it: the duration says how fast it is spoken."""
+    with pytest.raises(InvalidRequest, match="speed") as caught:
+        order(fix_duration=9.0, speed=1.5)
+    assert caught.value.details["field"] == "speed"
+
+    assert order(fix_duration=9.0, speed=1.0)[0].parameters.speed == 1.0
+
+
+def test_an_unusable_checkpoint_lets_the_next_engine_speak() -> None:
+    """In the order given, with the reason."""
+    choice = chosen(Shelf({"F5TTS_v1_Base": CheckpointUnusable("broken")}), order(fallback=["xtts"]))
+
+    assert choice.candidate.engine == "xtts"
+    told = choice.told(generate(fallback=["xtts"]), SETTINGS)
+    assert (told["engine_fallback"], told["fallback_reason"]) == (True, "f5: CHECKPOINT_UNUSABLE: broken")
+
+
+@pytest.mark.parametrize("failure", [GpuOutOfMemory("full"), HubUnavailable("away"), LicenseRefused("not accepted")])
+def test_no_other_failure_is_a_reason_to_fall_back(failure: ServiceError) -> None:
+    """What may work with the next call is left to it, and a licence is a person's to accept: nobody else is even loaded."""
+    shelf = Shelf({"F5TTS_v1_Base": failure})
+
+    with pytest.raises(type(failure)):
+        chosen(shelf, order(fallback=["xtts"]))
+    assert shelf.asked == ["F5TTS_v1_Base"]
+
+
+def test_what_failed_is_forgotten_before_the_next_engine_is_tried() -> None:
+    """A failure's traceback holds what was loaded so far: the next engine would share the memory with it."""
+
+    class Weights:
+        """What an engine had loaded when it failed."""
+
+    events: list[str] = []
+    alive: weakref.WeakSet[Weights] = weakref.WeakSet()
+
+    def load(one: Candidate) -> str:
+        if one.engine == "xtts":
+            events.append(f"load with {len(alive)} alive")
+            return "loaded"
+        weights = Weights()
+        alive.add(weights)
+        raise CheckpointUnusable("broken", file="model.safetensors") from ValueError(weights)
+
+    failed: dict[EngineName, ServiceError] = {}
+    gc.disable()
+    try:
+        first_usable(order(fallback=["xtts"]), load, failed=failed, forget=lambda: events.append("forget"), job="j")
+    finally:
+        gc.enable()
+
+    assert events == ["forget", "load with 0 alive"]
+    kept = failed["f5"]
+    assert (kept.message, kept.details, kept.__traceback__, kept.__cause__) == (
+        "broken", {"file": "model.safetensors"}, None, None,
+    )  # fmt: skip
+
+
+def test_an_engine_that_can_not_be_used_is_logged_with_its_job(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever reads the log finds the job."""
+    chosen(Shelf({"F5TTS_v1_Base": CheckpointUnusable("broken")}), order(fallback=["xtts"]))
+
+    (entry,) = [vars(each) for each in caplog.records if each.message == "engine.unusable"]
+    assert (entry["job"], entry["engine"]) == ("j", "f5")
+
+
+def test_without_a_fallback_nobody_else_speaks() -> None:
+    """The failure says who was asked for, and that nobody spoke."""
+    shelf = Shelf({"F5TTS_v1_Base": CheckpointUnusable("broken", file="model.safetensors")})
+
+    with pytest.raises(CheckpointUnusable, match="broken") as caught:
+        chosen(shelf, order())
+    assert shelf.asked == ["F5TTS_v1_Base"]
+    expected = {"engine_requested": "f5", "engine_used": None, "engine_fallback": False, "reasons": {"f5": "broken"}}
+    assert caught.value.details == {"file": "model.safetensors", **expected}
+
+
+def test_a_failure_of_all_names_each_reason() -> None:
+    """Whoever reads it knows what to mend."""
+    failures = {"F5TTS_v1_Base": CheckpointUnusable("broken"), "XTTS_v2": CheckpointUnusable("missing")}
+
+    with pytest.raises(CheckpointUnusable, match="broken; xtts can't speak either: missing") as caught:
+        chosen(Shelf(failures), order(fallback=["xtts"]))
+    assert caught.value.details["reasons"] == {"f5": "broken", "xtts": "missing"}
+
+
+def test_every_engine_that_may_speak_is_checked_first() -> None:
+    """A licence that the fallback lacks is refused at once, and not when the fallback is needed."""
+    request = generate(fallback=["xtts"])
+
+    with pytest.raises(LicenseRefused):
+        check_candidates(
+            Shelf({"XTTS_v2": LicenseRefused("no")}), candidates_of(request, SETTINGS), request, of_voice=None
+        )
+
+
+@pytest.mark.parametrize("asked", [{"engine": "f5"}, {"engine": "f5", "fallback": ["xtts"]}], ids=str)
+def test_a_deployments_checkpoint_that_nobody_knows_is_not_the_callers_fault(asked: dict[str, Any]) -> None:
+    """Who never sent `checkpoint` can't mend it; one that was sent is refused as before. No fallback hides the mistake."""
+    typo = with_checkpoint("typo")
+    unknown = InvalidRequest("unknown checkpoint 'typo': choose another", field="checkpoint", choices=["A"])
+    request, sent = generate(**asked), generate(**asked, checkpoint="typo")
+
+    with pytest.raises(CheckpointUnusable, match=r"deployment's CHECKPOINT.*unknown checkpoint 'typo'") as caught:
+        check_candidates(Shelf({"typo": unknown}), candidates_of(request, typo), request, of_voice="en")
+    with pytest.raises(InvalidRequest):
+        check_candidates(Shelf({"typo": unknown}), candidates_of(sent, SETTINGS), sent, of_voice="en")
+
+    assert (caught.value.details["setting"], "field" in caught.value.details) == ("CHECKPOINT", False)
+
+
+def with_checkpoint(name: str) -> Settings:
+    return SETTINGS.model_copy(update={"checkpoint": name})
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"ENGINE": "xtts"}, {"FALLBACK": "xtts"}, {"FALLBACK": "f5"}, {"FALLBACK": "tortoise"}, {"FALLBACK": "xtts,xtts"}],
+    ids=str,
+)
+def test_a_deployment_that_could_not_keep_its_word_does_not_start(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """XTTS without its licence, a fallback to the engine itself, an engine that doesn't exist."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(ValueError, match=r"XTTS_LICENSE_ACCEPTED|each once|f5"):
+        Settings()
+
+
+def test_a_deployment_may_allow_a_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines parted by commas."""
+    monkeypatch.setenv("FALLBACK", " xtts ")
+    monkeypatch.setenv("XTTS_LICENSE_ACCEPTED", "1")
+
+    assert Settings().fallback == ("xtts",)

@@ -1,0 +1,190 @@
+"""A job that is taken over goes on where its worker died, and comes out the same, sample for sample."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cloning.errors import InvalidText, ServiceError, StorageUnavailable
+from cloning.generate.chunk_store import decode_chunk, encode_chunk
+from cloning.service import Call, Service
+from storage.folder_store import FolderStore
+from tests.fakes import ToneEngine
+from tests.unit.cloning.generate.test_attempt import TEXT, act, anna  # noqa: F401 - a fixture
+
+SPEAK: dict[str, Any] = {"text": TEXT, "voice": "anna", "seed": 1}
+
+
+def die_after(chunks: int, engine: ToneEngine, call: Call) -> None:
+    """The worker is told to stop when that many chunks are done."""
+
+    def before(_: str) -> None:
+        if len(engine.history) == chunks:
+            call.stopped.set()
+
+    engine.before_speaking = before
+
+
+@pytest.fixture
+def interrupted(service: Service, engine: ToneEngine, anna: str) -> Callable[..., int]:  # noqa: F811 - the fixture
+    """Speaks as job 'j' until two chunks and a third are done; gives how many there will be."""
+
+    def run(**changes: Any) -> int:
+        total = len(act(service, Call("calm"), **(SPEAK | changes))["manifest"]["chunks"])
+        engine.history.clear()
+        call = Call("j")
+        die_after(2, engine, call)
+        with pytest.raises(ServiceError, match="deliver it again"):
+            act(service, call, **(SPEAK | changes))
+        engine.before_speaking = lambda _: None
+        engine.history.clear()
+        return total
+
+    return run
+
+
+def test_only_the_missing_chunks_are_made(
+    service: Service, engine: ToneEngine, interrupted: Callable[..., int]
+) -> None:
+    """Two were finished, the third was stopped; the next attempt makes the rest, and the speech is that of a calm run."""
+    total = interrupted()
+
+    reply = act(service, Call("j"), **SPEAK)
+
+    assert (len(engine.history), reply["manifest"]["chunks_reused"], total > 3) == (total - 2, 2, True)
+    assert reply["audio"]["sha256"] == act(service, action="result", job_id="calm")["audio"]["sha256"]
+
+
+@pytest.mark.parametrize("change", ["engine", "damage", "gone"])
+def test_a_chunk_that_would_come_out_otherwise_is_made_again(
+    service: Service, engine: ToneEngine, store: FolderStore, interrupted: Callable[..., int], change: str
+) -> None:
+    """Another checkpoint, a damaged object, a store that has lost it: never a wrong sample."""
+    total = interrupted()
+    kept = [info.key for info in store.list("jobs/j/chunks/")]
+    if change == "engine":
+        engine.facts = replace(engine.facts, checkpoint_sha256="1" * 64)
+    for key in kept:
+        if change == "damage":
+            store.put(key, store.get(key).body[:-4] + b"\0\0\0\0", content_type="audio/wav")
+        if change == "gone":
+            store.delete(key)
+
+    reply = act(service, Call("j"), **SPEAK)
+
+    assert (len(kept), len(engine.history), reply["manifest"]["chunks_reused"]) == (2, total, 0)
+    assert reply["audio"]["sha256"] == act(service, action="result", job_id="calm")["audio"]["sha256"]
+
+
+def under(store: FolderStore, job_id: str) -> list[str]:
+    return [info.key for info in store.list(f"jobs/{job_id}/")]
+
+
+def test_a_finished_job_leaves_no_chunk(
+    service: Service, store: FolderStore, interrupted: Callable[..., int], engine: ToneEngine
+) -> None:
+    """Neither of its own attempt nor of the one that it took over; delivered once more it is answered without speaking."""
+    interrupted()
+    kept = under(store, "j")
+    reply = act(service, Call("j"), **SPEAK)
+    spoken = len(engine.history)
+
+    assert (len(kept), under(store, "calm"), under(store, "j")) == (3, ["jobs/calm/job.json"], ["jobs/j/job.json"])
+    again = act(service, Call("j"), **SPEAK)
+    assert (again["manifest"], again["audio"]["sha256"]) == (reply["manifest"], reply["audio"]["sha256"])
+    assert len(engine.history) == spoken
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed"])
+def test_a_job_that_ended_without_a_result_leaves_no_chunk(
+    service: Service,
+    store: FolderStore,
+    engine: ToneEngine,
+    anna: str,  # noqa: F811
+    end: str,
+) -> None:
+    """Nobody takes over what was cancelled, or failed for ever."""
+
+    def stop(_: str) -> None:
+        if len(engine.history) == 2 and end == "cancelled":
+            service.jobs.cancel("j")
+        if len(engine.history) == 3:
+            raise InvalidText("nothing can be spoken")
+
+    engine.before_speaking = stop
+    with pytest.raises(ServiceError):
+        act(service, Call("j"), **SPEAK)
+
+    assert service.jobs.get("j").status.value == end.upper()
+    assert under(store, "j") == ["jobs/j/job.json"]
+
+
+@pytest.mark.parametrize("call", ["list", "delete"])
+def test_chunks_that_can_not_be_removed_cost_no_job(
+    service: Service,
+    store: FolderStore,
+    anna: str,  # noqa: F811
+    call: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """They wait for `expire`; the record and the reply are those of a job that is done, and the log says that they are there."""
+    asked: list[str] = []
+
+    def refuse(key: str, **_: object) -> None:
+        asked.append(key)
+        raise StorageUnavailable("not now")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, call, refuse)
+        reply = act(service, Call("j"), **SPEAK)
+
+    assert reply["status"] == service.jobs.get("j").status.value == "COMPLETED"
+    assert [key.startswith("jobs/j/chunks/") for key in asked] == [True]
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == ["chunks.not_removed"]
+    assert len(under(store, "j")) > 1
+    act(service, action="expire", older_than_days=30)
+    assert under(store, "j") == ["jobs/j/job.json"]
+
+
+def test_chunks_are_removed_while_nobody_waits(
+    service: Service,
+    store: FolderStore,
+    anna: str,  # noqa: F811
+) -> None:
+    """The reply does not wait for a slow bucket."""
+    later: list[Callable[[], None]] = []
+    patient = replace(service, aside=later.append)
+
+    reply = act(patient, Call("j"), **SPEAK)
+    before = len(under(store, "j"))
+    later[0]()
+
+    assert (reply["status"], len(later), before > 1) == ("COMPLETED", 1, True)
+    assert under(store, "j") == ["jobs/j/job.json"]
+
+
+def test_a_store_that_takes_no_chunk_costs_no_job(service: Service, store: FolderStore, anna: str) -> None:  # noqa: F811
+    """They are kept for worse days only."""
+    put = store.put
+
+    def refuse(key: str, body: bytes, *, content_type: str) -> str:
+        if "/chunks/" in key:
+            raise StorageUnavailable("not now")
+        return put(key, body, content_type=content_type)
+
+    store.put = refuse  # type: ignore[method-assign]
+
+    assert act(service, Call("j"), **SPEAK)["status"] == "COMPLETED"
+
+
+def test_chunks_are_kept_without_loss() -> None:
+    """Bit for bit, beyond full scale too; what was cut or changed is noticed."""
+    wave = np.random.default_rng(1).standard_normal(5000).astype(np.float32) * 3
+    body = encode_chunk(wave, 24_000)
+
+    assert np.array_equal(decode_chunk(body), wave)  # type: ignore[arg-type]  # not None
+    assert decode_chunk(body[:-8]) is None
+    assert decode_chunk(b"no wav") is None

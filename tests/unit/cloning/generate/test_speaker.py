@@ -1,0 +1,479 @@
+"""What a device's failure does to a job: the reply, the record, the latch, and the jobs that come after."""
+
+import gc
+import logging
+import weakref
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cloning.errors import DeviceUnavailable, Interrupted, ServiceError
+from cloning.generate.speaker import Speaker
+from cloning.planning.f5 import Chunk
+from cloning.ports import Engine, F5Parameters, Parameters, Reference, Samples, Transcriber, Utterance, go_on
+from cloning.service import Call, Service
+from engines.device.errors import translated
+from engines.device.lazy import Lazy
+from engines.device.scheduler import Batcher, Bounds
+from handler import answer
+from storage.folder_store import FolderStore
+from tests.conftest import make_service, with_settings
+from tests.fakes import EchoTranscriber, ManualClock, ToneEngine
+from tests.unit.engines.device.test_lazy import anything
+
+OUT_OF_MEMORY = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8 GiB"
+ASTRAY = "Expected all tensors to be on the same device, but found at least two devices, cpu and cuda:0!"
+FATAL = "CUDA error: device-side assert triggered"
+TEXT = "One sentence to be said here. " * 12  # several chunks
+
+
+class FailingEngine(ToneEngine):
+    """Raises what `failures` holds, one a call (None: it goes well), as torch would; then speaks."""
+
+    def __init__(self, failures: list[Exception | None], device: str) -> None:
+        super().__init__()
+        self.failures = failures
+        self.facts = replace(self.facts, device=device)
+        self.calls: list[bool] = []
+
+    def speak(
+        self,
+        reference: Reference,
+        text: str,
+        *,
+        seed: int,
+        parameters: Parameters,
+        before_step: Callable[[], None] = go_on,
+        frugal: bool = False,
+    ) -> Samples:
+        self.calls.append(frugal)
+        with translated(self.facts.device):
+            if self.failures and (failure := self.failures.pop(0)) is not None:
+                raise failure
+        return super().speak(reference, text, seed=seed, parameters=parameters, before_step=before_step)
+
+
+REFERENCE = Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0)
+CHUNK = Chunk(0, "Hello there.", 1, 1.0, None, 2.0)
+
+
+class Gathering(FailingEngine):
+    """Solves several at once, as the fast path does; `failures` meet calls for several and for one alike."""
+
+    company = 3
+
+    def __init__(self, failures: list[Exception | None], device: str) -> None:
+        super().__init__(failures, device)
+        self.facts = replace(self.facts, sampler="fast")
+        self.batches: list[int] = []
+
+    def speak_many(self, utterances: Sequence[Utterance]) -> list[Samples | Exception]:
+        self.batches.append(len(utterances))
+        with translated(self.facts.device):
+            if self.failures and (failure := self.failures.pop(0)) is not None:
+                raise failure
+        return [
+            ToneEngine.speak(self, one.reference, one.text, seed=one.seed, parameters=one.parameters)
+            for one in utterances
+        ]
+
+
+class World:
+    """A service on a GPU that isn't there; `loads` are the devices that engines were loaded for."""
+
+    kind: type[FailingEngine] = FailingEngine
+
+    def __init__(self, service: Service) -> None:
+        self.loads: list[str | None] = []
+        self.engines: list[FailingEngine] = []
+        self.failures: list[Exception | None] = []
+        self.load_failures: list[Exception] = []
+        self.recogniser_unloads = 0
+        engines = Lazy[Engine](
+            lambda name, device, _: self._load(name, device),
+            check=anything,
+            describe=lambda engine: dict(vars(engine.facts)),
+        )
+        self.service = replace(with_settings(service, device="cuda"), engines=engines)
+        object.__setattr__(service.transcribers, "unload", self._unload)
+
+    def _load(self, _: str, device: str | None) -> Engine:
+        self.loads.append(device)
+        if self.load_failures:
+            raise self.load_failures.pop(0)
+        failures: list[Exception | None] = [] if device == "cpu" else self.failures
+        self.engines.append(self.kind(failures, device or "cuda (a card)"))
+        return self.engines[-1]
+
+    def _unload(self, *, forget: bool = False) -> None:
+        self.recogniser_unloads += forget
+
+    def generate(self, job: str = "j", **fields: Any) -> dict[str, Any]:
+        return answer(self.service, {"text": TEXT, "voice": "anna", **fields}, Call(job))
+
+
+@pytest.fixture
+def world(service: Service, human_wav: bytes) -> World:
+    audio = b64encode(human_wav).decode()
+    upload = {
+        "action": "upload",
+        "voice": "anna",
+        "audio": audio,
+        "consent": True,
+        "transcript": "Some call me nature.",
+    }
+    assert answer(service, upload, Call("u"))["status"] == "STORED"
+    return World(service)
+
+
+def oom() -> Exception:
+    return torch.cuda.OutOfMemoryError(OUT_OF_MEMORY)
+
+
+def fatal() -> Exception:
+    return torch.AcceleratorError(FATAL)
+
+
+def astray() -> Exception:
+    return RuntimeError(ASTRAY)
+
+
+def test_memory_is_made_and_the_chunk_made_again(world: World) -> None:
+    """Once as before, with what is cached and the recogniser gone: the same speech, and nothing to report."""
+    plain = world.generate("plain")
+    world.failures.append(oom())
+    helped = world.generate("helped")
+
+    assert helped["audio"]["sha256"] == plain["audio"]["sha256"]
+    assert (helped["manifest"]["chunks_frugal"], world.recogniser_unloads) == (0, 1)
+
+
+@pytest.mark.parametrize("failure", [oom, astray])
+def test_what_fails_together_is_made_one_by_one(world: World, failure: Callable[[], Exception]) -> None:
+    """A batch that the memory doesn't hold, or whose model is astray: each chunk has all that helps, and the same samples."""
+    plain = world.generate("plain")
+    world.kind = Gathering
+    world.service.engines.unload(forget=True)
+    world.service = replace(world.service, turns=Batcher(world.service.clock, Bounds(chunks=3, seconds=66.0)))
+    world.failures += [failure(), failure()]
+
+    helped = world.generate("helped")
+
+    engine = world.engines[1]
+    assert isinstance(engine, Gathering)
+    assert engine.batches[0] > 1
+    assert helped["audio"]["sha256"] == plain["audio"]["sha256"]
+    assert (len(engine.calls) >= engine.batches[0], helped["manifest"]["chunks_frugal"]) == (failure is oom, 0)
+
+
+@pytest.mark.parametrize(("setting", "advice", "expected"), [(None, 2, 2), (None, 1, 1), (4, 2, 4), (1, 2, 1)], ids=str)
+def test_the_engine_says_how_many_are_best_and_the_setting_has_the_last_word(
+    world: World, setting: int | None, advice: int, expected: int
+) -> None:
+    """Where it says one, or the setting does, a chunk is nobody's company."""
+    world.kind = Gathering
+    service = with_settings(world.service, batch_chunks=setting)
+    service.on_gpu(lambda: service.engines.get(service.settings.checkpoint))
+    engine = world.engines[0]
+    assert isinstance(engine, Gathering)
+    engine.company = advice
+
+    piece = Speaker(service, service.settings.checkpoint, None).piece(REFERENCE, CHUNK, F5Parameters())
+
+    assert (piece.company, piece.utterance is None) == (expected, expected == 1)
+
+
+def test_a_speaker_holds_no_model(world: World) -> None:
+    """Between two chunks its weights may have to make room for another job's, or be loaded anew: nothing of the job keeps them."""
+    speaker = Speaker(world.service, "one", None, language="en")
+    engine = weakref.ref(world.engines.pop())
+
+    world.service.engines.unload(forget=True)
+    gc.collect()
+
+    assert engine() is None
+    assert speaker.alphabet.knows("a")
+
+
+def test_a_batch_is_of_one_checkpoints_files(world: World) -> None:
+    """Of two speakers of one name the first was loaded from files that are replaced now: the second's engine doesn't speak for it."""
+    world.kind = Gathering
+    older = Speaker(world.service, "one", None)
+    world.service.engines.unload(forget=True)
+    newer = Speaker(world.service, "one", None)
+    world.engines[1].facts = newer.facts = replace(newer.facts, checkpoint_sha256="1" * 64)
+    pieces = [one.piece(REFERENCE, CHUNK, F5Parameters()) for one in (newer, older)]
+
+    with pytest.raises(Interrupted, match="replaced"):
+        Batcher(world.service.clock, Bounds(chunks=2, seconds=44.0)).do(pieces, turn=lambda work: work())
+
+    assert len(world.engines[1].history) == 1
+
+
+def test_a_fatal_failure_of_a_batch_makes_the_worker_unfit(world: World) -> None:
+    """The latch is closed whoever's turn it was, and nothing is tried again."""
+    world.kind = Gathering
+    world.service = replace(world.service, turns=Batcher(world.service.clock, Bounds(chunks=3, seconds=66.0)))
+    world.failures += [fatal()]
+
+    first, second = world.generate("first"), world.generate("second")
+
+    assert [reply["code"] for reply in (first, second)] == ["WORKER_UNFIT"] * 2
+    assert world.engines[0].calls == []
+    assert world.service.latch.failure is not None
+
+
+def test_then_it_is_made_frugally_and_the_manifest_says_so(world: World) -> None:
+    """The samples of such a chunk differ by rounding: nobody should wonder why."""
+    world.failures += [oom(), oom()]
+
+    reply = world.generate()
+
+    assert reply["status"] == "COMPLETED"
+    assert reply["manifest"]["chunks_frugal"] == 1
+    assert world.engines[0].calls[:4] == [False, False, True, False]
+
+
+def test_an_engine_that_can_not_be_frugal_is_not_asked_to_be(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same attempt once more would fail once more; and no chunk is counted as frugal that is not."""
+    monkeypatch.setattr(FailingEngine, "can_be_frugal", False)
+    world.failures += [oom(), None]
+    helped = world.generate("helped")
+    world.failures += [oom(), oom()]
+
+    reply = world.generate("j")
+
+    assert (helped["status"], helped["manifest"]["chunks_frugal"]) == ("COMPLETED", 0)
+    assert reply["code"] == "GPU_OUT_OF_MEMORY"
+    assert not any(world.engines[0].calls)
+    assert world.failures == []
+
+
+def test_then_it_is_a_retryable_failure_that_replaces_the_worker(world: World) -> None:
+    """The record gives its lease back with the reason; the next delivery completes it."""
+    world.failures += [oom(), oom(), oom()]
+
+    reply = world.generate()
+    record = world.service.jobs.get("j")
+    again = world.generate()
+
+    assert (reply["code"], reply["retryable"], reply["refresh_worker"]) == ("GPU_OUT_OF_MEMORY", True, True)
+    assert record.is_interrupted(world.service.clock.now())
+    assert (record.failure and record.failure.code) == "GPU_OUT_OF_MEMORY"
+    assert (again["status"], again["manifest"]["attempt"]) == ("COMPLETED", 2)
+
+
+def test_memory_that_is_short_while_loading_is_made_too(world: World) -> None:
+    """The recogniser may be what fills the GPU."""
+    with pytest.raises(ServiceError) as failure, translated("cuda"):
+        raise oom()
+    world.load_failures.append(failure.value)
+
+    assert world.generate()["status"] == "COMPLETED"
+    assert (world.loads, world.recogniser_unloads) == ([None, None], 1)
+
+
+def test_a_fatal_error_makes_the_worker_unfit(world: World) -> None:
+    """Its reply and every later one say so, ask for another worker, and touch the GPU no more; health tells why."""
+    world.failures.append(fatal())
+
+    first = world.generate("first")
+    second = world.generate("second")
+    health = answer(world.service, {"action": "health"}, Call("h"))
+
+    for reply in (first, second):
+        assert (reply["code"], reply["retryable"], reply["refresh_worker"]) == ("WORKER_UNFIT", True, True)
+        assert "device-side assert" in reply["message"]
+    assert len(world.engines[0].calls) == 1
+    assert (health["status"], health["unfit"]["code"]) == ("degraded", "WORKER_UNFIT")
+
+
+def test_another_worker_takes_over_what_an_unfit_one_held(world: World, clock: ManualClock, tmp_path: Path) -> None:
+    """The record's lease is given back at once; a job that the unfit worker refused has no record at all."""
+    world.failures.append(fatal())
+    world.generate("first")
+    refused = world.generate("refused")
+    store = world.service.store
+    assert isinstance(store, FolderStore)
+    other = make_service(world.service.settings, store, clock, ToneEngine(), EchoTranscriber(), tmp_path, worker="w2")
+
+    reply = answer(other, {"text": TEXT, "voice": "anna"}, Call("first"))
+
+    assert (reply["status"], reply["manifest"]["attempt"], reply["manifest"]["worker"]) == ("COMPLETED", 2, "w2")
+    assert (refused["code"], other.jobs.find("refused")) == ("WORKER_UNFIT", None)
+
+
+def test_an_unfit_worker_still_answers_from_the_bucket(world: World) -> None:
+    """What needs no GPU is not refused: a finished job, its status, its result."""
+    done = world.generate("done")
+    world.failures.append(fatal())
+    world.generate("first")
+
+    assert world.generate("done")["audio"]["sha256"] == done["audio"]["sha256"]
+    assert answer(world.service, {"action": "status", "job_id": "done"}, Call("s"))["status"] == "COMPLETED"
+
+
+def test_an_unfit_worker_hears_nothing_either(world: World, human_wav: bytes, transcriber: EchoTranscriber) -> None:
+    """The recogniser needs the GPU too; an upload that asks for it is stored, and refused as retryable."""
+    world.failures.append(fatal())
+    world.generate("first")
+    audio = b64encode(human_wav).decode()
+    upload = {"action": "upload", "voice": "bert", "audio": audio, "consent": True, "transcribe_now": True}
+
+    reply = answer(world.service, upload, Call("u2"))
+
+    assert (reply["code"], transcriber.calls) == ("WORKER_UNFIT", 0)
+
+
+def test_a_model_astray_is_loaded_again_and_speaks(world: World) -> None:
+    """The story of seed 003: the caller gets the speech, the same as ever."""
+    plain = world.generate("plain")
+    world.failures.append(astray())
+
+    helped = world.generate("helped")
+
+    assert helped["audio"]["sha256"] == plain["audio"]["sha256"]
+    assert world.loads == [None, None]
+
+
+def test_a_model_that_stays_astray_is_a_clear_failure(world: World) -> None:
+    """Not on another device in silence: the caller did not allow it."""
+    world.failures += [astray(), astray()]
+
+    reply = world.generate()
+
+    assert (reply["code"], reply["retryable"], reply["refresh_worker"]) == ("DEVICE_MISMATCH", True, True)
+    assert world.loads == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("failures", "code"),
+    [
+        ([oom, oom, oom], "GPU_OUT_OF_MEMORY"),
+        ([astray, astray], "DEVICE_MISMATCH"),
+    ],
+)
+def test_the_cpu_speaks_only_where_the_caller_allows_it(
+    world: World, failures: list[Callable[[], Exception]], code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Then reply, record, manifest and log say which device was wanted, which one spoke, and why; all chunks are the CPU's."""
+    world.failures += [make() for make in failures]
+
+    with caplog.at_level(logging.INFO):
+        reply = world.generate(device_fallback=True)
+
+    manifest = reply["manifest"]
+    record = world.service.jobs.get("j").result
+    assert record is not None
+    (spoken,) = [vars(entry) for entry in caplog.records if entry.message == "job.spoken"]
+    told = {name: value for name, value in manifest.items() if name.startswith("device_")}
+    for place in (reply, record, spoken):
+        assert {name: place.get(name) for name in told} == told
+    assert {entry.__dict__["job"] for entry in caplog.records if entry.message == "device.failed"} == {"j"}
+    assert (manifest["device_requested"], manifest["device_used"], manifest["device"]) == ("cuda", "cpu", "cpu")
+    assert manifest["device_fallback"] is True
+    assert manifest["device_fallback_reason"].startswith(f"{code}: ")
+    assert world.loads[-1] == "cpu"
+    assert len(world.engines[-1].history) == len(manifest["chunks"])
+
+
+def test_a_missing_gpu_falls_back_only_where_the_caller_allows_it(world: World) -> None:
+    """DEVICE names a GPU that isn't there."""
+    world.load_failures += [DeviceUnavailable("DEVICE is 'cuda' and this worker has no usable GPU") for _ in range(2)]
+
+    refused = world.generate("refused")
+    allowed = world.generate("allowed", device_fallback=True)
+
+    assert (refused["code"], refused["retryable"]) == ("DEVICE_UNAVAILABLE", True)
+    assert allowed["manifest"]["device_fallback_reason"].startswith("DEVICE_UNAVAILABLE: ")
+
+
+def test_after_a_fallback_the_next_job_is_the_gpus_again(world: World) -> None:
+    """One failure does not move the deployment to the CPU."""
+    world.failures += [astray(), astray()]
+    world.generate("first", device_fallback=True)
+
+    manifest = world.generate("second", device_fallback=True)["manifest"]
+
+    assert (manifest["device_used"], manifest["device_fallback"], manifest["device_fallback_reason"]) == (
+        "cuda",
+        False,
+        None,
+    )
+
+
+def test_a_fatal_error_is_never_spoken_over(world: World) -> None:
+    """The process can't be trusted: not even with the CPU."""
+    world.failures.append(fatal())
+
+    assert world.generate(device_fallback=True)["code"] == "WORKER_UNFIT"
+    assert world.loads == [None]
+
+
+def test_frugal_chunks_are_not_kept_for_another_attempt(world: World) -> None:
+    """They would not come out the same again, sample for sample; the others are used again."""
+    world.failures += [None, oom(), oom(), None, oom(), oom(), oom()]  # the second chunk is frugal, the third fails
+
+    first = world.generate("j")
+    again = world.generate("j")
+
+    assert first["code"] == "GPU_OUT_OF_MEMORY"
+    assert (again["status"], again["manifest"]["chunks_reused"]) == ("COMPLETED", 1)
+
+
+def test_hearing_gets_over_a_device_once(world: World, human_wav: bytes, transcriber: EchoTranscriber) -> None:
+    """Memory is made by letting the engine go; then the recording is heard."""
+    world.generate("warm")
+    heard = transcriber.transcribe
+    failures = [oom()]
+
+    def transcribe(*arguments: Any, **options: Any) -> Any:
+        with translated("cuda"):
+            if failures:
+                raise failures.pop()
+        return heard(*arguments, **options)
+
+    object.__setattr__(transcriber, "transcribe", transcribe)
+    audio = b64encode(human_wav).decode()
+    upload = {"action": "upload", "voice": "bert", "audio": audio, "consent": True, "transcribe_now": True}
+
+    reply = answer(world.service, upload, Call("u2"))
+
+    assert reply["transcript"] == transcriber.words
+    assert world.service.engines.loaded() is None
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_the_cpu_hears_too_only_where_the_caller_allows_it(world: World, human_wav: bytes, *, allowed: bool) -> None:
+    """A voice without words needs the recogniser first; the manifest says that it was not the GPU that heard it, and why."""
+    devices: list[str | None] = []
+
+    def load(_: str, device: str | None) -> Transcriber:
+        devices.append(device)
+        if device != "cpu":
+            raise DeviceUnavailable("DEVICE is 'cuda' and this worker has no usable GPU")
+        return EchoTranscriber()
+
+    deaf = Lazy[Transcriber](lambda name, device, _: load(name, device), check=anything, describe=lambda _: {})
+    world.service = replace(world.service, transcribers=deaf)
+    upload = {"action": "upload", "voice": "bert", "audio": b64encode(human_wav).decode(), "consent": True}
+    assert answer(world.service, upload, Call("u2"))["status"] == "STORED"
+
+    reply = world.generate(voice="bert", device_fallback=allowed)
+
+    if allowed:
+        assert devices == [None, "cpu"]
+        assert reply["manifest"]["transcript_device_fallback_reason"].startswith("DEVICE_UNAVAILABLE: ")
+        assert (reply["device_used"], reply["device_fallback"]) == ("cuda", False)
+    else:
+        assert (reply["code"], devices) == ("DEVICE_UNAVAILABLE", [None])
+
+
+def test_words_that_the_gpu_heard_are_told_of_as_ever(world: World) -> None:
+    """Nothing fell back."""
+    assert world.generate(device_fallback=True)["manifest"]["transcript_device_fallback_reason"] is None

@@ -1,0 +1,521 @@
+"""A job's record: legal moves only, one owner at a time, an end that never changes."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloning import keys
+from cloning.errors import (
+    Conflict,
+    GpuOutOfMemory,
+    InvalidText,
+    JobCancelled,
+    JobNotFound,
+    RecordDamaged,
+    StorageMisconfigured,
+    StorageUnavailable,
+)
+from cloning.jobs.claim import Claim, Heartbeat, JobGone, LeaseLost
+from cloning.jobs.record import MOVES, Effort, IllegalMove, Job, JobStatus, Lease
+from cloning.jobs.store import Busy, Finished, JobStore
+from cloning.ports import Changed, StoredObject
+from storage.folder_store import FolderStore
+from tests.fakes import ManualClock
+
+DIGEST = "d" * 64
+
+
+@pytest.fixture
+def jobs(store: FolderStore, clock: ManualClock) -> JobStore:
+    return worker("w1", store, clock)
+
+
+@pytest.fixture
+def others(store: FolderStore, clock: ManualClock) -> JobStore:
+    return worker("w2", store, clock)
+
+
+def worker(name: str, store: FolderStore, clock: ManualClock) -> JobStore:
+    ids = iter(range(1000))
+    return JobStore(store, clock, worker=name, new_id=lambda: str(next(ids)), lease_s=60)
+
+
+def claimed(jobs: JobStore, job_id: str = "j") -> Claim:
+    claim = jobs.claim(job_id, DIGEST, 7)
+    assert isinstance(claim, Claim)
+    return claim
+
+
+@given(start=st.sampled_from(JobStatus), end=st.sampled_from(JobStatus))
+def test_only_drawn_moves_are_possible(start: JobStatus, end: JobStatus) -> None:
+    """A final state has no way out, and nobody skips IN_PROGRESS on the way to COMPLETED."""
+    now = ManualClock().now()
+    job = Job(
+        job_id="j", request_digest=DIGEST, seed=1, status=start, lease=Lease(owner="w", until=now), created_at=now
+    )
+    if end in MOVES[start]:
+        assert job.to(end).status is end
+    else:
+        with pytest.raises(IllegalMove):
+            job.to(end)
+
+
+def test_a_completed_job_is_answered_from_the_store(jobs: JobStore, others: JobStore) -> None:
+    """A second delivery finds the first one's result."""
+    claim = claimed(jobs)
+    claim.start(3)
+    claim.complete({"duration": 1.0})
+
+    again = others.claim("j", DIGEST, 8)
+
+    assert isinstance(again, Finished)
+    assert (again.job.status, again.job.result, again.job.seed) == (JobStatus.COMPLETED, {"duration": 1.0}, 7)
+
+
+def test_one_id_is_one_request(jobs: JobStore, others: JobStore) -> None:
+    """The same id with another request would hand one caller's speech to another."""
+    claimed(jobs)
+
+    with pytest.raises(Conflict):
+        others.claim("j", "e" * 64, 7)
+
+
+def test_a_job_in_good_hands_is_left_there(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
+    """While the lease is renewed nobody takes the job over, however long it takes."""
+    claim = claimed(jobs)
+    for _ in range(10):
+        clock.advance(50)
+        claim.renew()
+
+    assert isinstance(others.claim("j", DIGEST, 7), Busy)
+
+
+def test_a_job_delivered_twice_to_one_worker_is_done_once(jobs: JobStore) -> None:
+    """A claim, not a worker, owns a job."""
+    claimed(jobs)
+
+    assert isinstance(jobs.claim("j", DIGEST, 7), Busy)
+
+
+def test_a_silent_workers_job_is_taken_over_with_its_seed(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
+    """The new attempt makes the same samples; the old worker's late success changes nothing."""
+    late = claimed(jobs)
+    late.start(3)
+    clock.advance(61)
+
+    claim = claimed(others)
+
+    assert (claim.job.attempt, claim.job.seed, claim.job.status) == (2, 7, JobStatus.IN_PROGRESS)
+    with pytest.raises(LeaseLost):
+        late.complete({"duration": 0.0})
+    claim.complete({"duration": 1.0})
+    assert jobs.get("j").result == {"duration": 1.0}
+
+
+def test_a_passing_failure_gives_the_job_back(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
+    """A retryable failure is told, and the next delivery tries again at once."""
+    claim = claimed(jobs)
+    claim.start(3)
+    claim.fail(GpuOutOfMemory("the memory of cuda did not suffice"))
+
+    job = jobs.get("j")
+
+    assert (job.status, job.is_interrupted(clock.now())) == (JobStatus.IN_PROGRESS, True)
+    assert job.failure is not None
+    assert job.failure.code == "GPU_OUT_OF_MEMORY"
+    assert isinstance(others.claim("j", DIGEST, 7), Claim)
+
+
+def test_a_lasting_failure_is_final(jobs: JobStore, others: JobStore) -> None:
+    """What can't succeed is not tried for ever."""
+    claimed(jobs).fail(InvalidText("too long"))
+
+    again = others.claim("j", DIGEST, 7)
+
+    assert isinstance(again, Finished)
+    assert again.job.status is JobStatus.FAILED
+
+
+def test_a_cancel_reaches_the_running_worker_through_its_next_write(jobs: JobStore, others: JobStore) -> None:
+    """The flag is in the record; the worker that reports progress finds it there."""
+    claim = claimed(jobs)
+    claim.start(3)
+    others.cancel("j")
+    claim.report(1, 3)
+
+    with pytest.raises(JobCancelled):
+        claim.check_cancelled()
+    claim.fail(JobCancelled("cancelled"))
+    assert jobs.get("j").status is JobStatus.CANCELLED
+
+
+def test_a_cancel_ends_a_job_that_nobody_runs(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
+    """No worker is left to see a flag, so the record itself is ended."""
+    claimed(jobs)
+    clock.advance(61)
+
+    assert others.cancel("j").status is JobStatus.CANCELLED
+    assert isinstance(jobs.claim("j", DIGEST, 7), Finished)
+
+
+def test_a_cancel_after_the_end_changes_nothing(jobs: JobStore, store: FolderStore) -> None:
+    """Completed is completed: not a byte of the record is another."""
+    claim = claimed(jobs)
+    claim.start(3)
+    claim.complete({})
+    before = store.get(keys.job_record("j")).body
+
+    assert jobs.cancel("j").status is JobStatus.COMPLETED
+    assert store.get(keys.job_record("j")).body == before
+
+
+def test_completion_wins_over_a_late_cancel(jobs: JobStore, others: JobStore) -> None:
+    """The speech is in the bucket already; throwing it away helps nobody."""
+    claim = claimed(jobs)
+    claim.start(3)
+    others.cancel("j")
+    claim.complete({"duration": 1.0})
+
+    assert jobs.get("j").status is JobStatus.COMPLETED
+
+
+def test_a_write_whose_reply_was_lost_is_recognised(tmp_path: Path, clock: ManualClock) -> None:
+    """The store's own retry then finds the key taken, by us."""
+
+    class LosesReplies(FolderStore):
+        def create(self, key: str, body: bytes, *, content_type: str) -> str:
+            super().create(key, body, content_type=content_type)
+            return super().create(key, body, content_type=content_type)
+
+    claim = claimed(worker("w1", LosesReplies(tmp_path), clock))
+    claim.start(3)
+
+    assert claim.job.status is JobStatus.IN_PROGRESS
+
+
+def test_an_end_whose_reply_was_lost_is_recognised(
+    jobs: JobStore, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store's own retry finds another version there, which is ours: the job ended, and nothing is to be done again."""
+    claim = claimed(jobs)
+    claim.start(3)
+    replace_once = store.replace
+
+    def loses_the_reply(key: str, body: bytes, *, etag: str, content_type: str) -> str:
+        replace_once(key, body, etag=etag, content_type=content_type)
+        return replace_once(key, body, etag=etag, content_type=content_type)
+
+    monkeypatch.setattr(store, "replace", loses_the_reply)
+    claim.complete({"duration": 1.0})
+
+    assert claim.job == jobs.get("j")
+    assert claim.job.status is JobStatus.COMPLETED
+
+
+def test_who_loses_a_race_for_a_job_creates_nothing(tmp_path: Path, clock: ManualClock) -> None:
+    """Where the store ignores conditions a second create would overwrite the record of who was faster."""
+
+    class Overtaken(FolderStore):
+        """At the next replace another worker was faster; and it takes every write."""
+
+        overtake: Callable[[], object] | None = None
+
+        def create(self, key: str, body: bytes, *, content_type: str) -> str:
+            return self.put(key, body, content_type=content_type)
+
+        def replace(self, key: str, body: bytes, *, etag: str, content_type: str) -> str:
+            if self.overtake:
+                overtake, self.overtake = self.overtake, None
+                overtake()
+            return super().replace(key, body, etag=etag, content_type=content_type)
+
+    store = Overtaken(tmp_path)
+    slow, fast = worker("w2", store, clock), worker("w3", store, clock)
+    claimed(worker("w1", store, clock))
+    clock.advance(61)
+    store.overtake = lambda: claimed(fast)
+
+    assert isinstance(slow.claim("j", DIGEST, 7), Busy)
+
+    job = fast.get("j")
+    assert (job.attempt, job.attempts[-1].worker) == (2, "w3")
+
+
+def test_deleting_a_job_spares_its_namesakes(jobs: JobStore, store: FolderStore) -> None:
+    """Job 'a' owns results/a.wav, not results/a.b.wav."""
+    for job_id in ("a", "a.b"):
+        claim = claimed(jobs, job_id)
+        claim.start(3)
+        claim.complete({})
+        for extension in ("wav", "json"):
+            store.put(keys.result(job_id, "a" * 64, extension), b"speech", content_type="audio/wav")
+
+    jobs.delete("a")
+
+    assert [info.key for info in store.list()] == [
+        "jobs/a.b/job.json",
+        "results/a.b.aaaaaaaaaaaaaaaa.json",
+        "results/a.b.aaaaaaaaaaaaaaaa.wav",
+    ]
+    with pytest.raises(JobNotFound):
+        jobs.get("a")
+
+
+def test_a_running_job_is_not_deleted(jobs: JobStore, clock: ManualClock) -> None:
+    """Its worker would write into nothing; it is cancelled first. An abandoned one may go."""
+    claimed(jobs)
+    with pytest.raises(Conflict):
+        jobs.delete("j")
+    clock.advance(61)
+
+    jobs.delete("j")
+
+    with pytest.raises(JobNotFound):
+        jobs.get("j")
+
+
+def test_a_deleted_job_is_lost_to_its_worker(jobs: JobStore, store: FolderStore) -> None:
+    """The late worker's writes don't bring it back."""
+    claim = claimed(jobs)
+    store.delete(keys.job_record("j"))
+
+    with pytest.raises(JobGone):
+        claim.report(1, 2)
+    assert list(store.list("jobs/")) == []
+
+
+def test_a_record_from_a_newer_worker_is_read(jobs: JobStore, store: FolderStore, clock: ManualClock) -> None:
+    """A field that we don't know is no reason to fail a job."""
+    now = clock.now()
+    job = Job(
+        job_id="j", request_digest=DIGEST, seed=1, lease=Lease(owner="w", until=now + timedelta(1)), created_at=now
+    )
+    body = job.body()[:-1] + b',"mood":"good"}'
+    store.create(keys.job_record("j"), body, content_type="application/json")
+
+    assert jobs.get("j").seed == 1
+
+
+def test_a_store_whose_versions_never_match_is_an_error(
+    jobs: JobStore, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not an endless loop."""
+
+    def never(*_: object, **__: object) -> str:
+        raise Changed
+
+    claim = claimed(jobs)
+    monkeypatch.setattr(store, "replace", never)
+
+    for write in (claim.renew, lambda: jobs.cancel("j")):
+        with pytest.raises(StorageUnavailable, match="changes faster"):
+            write()
+
+
+def test_a_damaged_record_can_be_deleted(jobs: JobStore, store: FolderStore) -> None:
+    """It says so; nothing else can be done with it."""
+    store.put(keys.job_record("j"), b"[]", content_type="application/json")
+
+    with pytest.raises(RecordDamaged, match="delete it"):
+        jobs.get("j")
+    jobs.delete("j")
+
+    with pytest.raises(JobNotFound):
+        jobs.get("j")
+
+
+def test_a_new_attempt_starts_without_the_old_failure(jobs: JobStore, others: JobStore) -> None:
+    """`status` would tell it of a job that runs well."""
+    claimed(jobs).fail(GpuOutOfMemory("full"))
+
+    assert claimed(others).job.failure is None
+
+
+def test_a_heartbeat_outlives_any_trouble_of_the_store(jobs: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One refused renewal is no reason to lose the job."""
+    claim = claimed(jobs)
+    beats: list[int] = []
+    enough = threading.Event()
+
+    def refused() -> None:
+        beats.append(1)
+        if len(beats) > 2:
+            enough.set()
+        raise StorageMisconfigured("the bucket refuses us")
+
+    monkeypatch.setattr(claim, "renew", refused)
+    with Heartbeat(claim, 0.03):
+        assert enough.wait(30)
+
+    assert not claim.lost
+
+
+def test_a_heartbeat_learns_that_the_job_is_gone(jobs: JobStore, store: FolderStore) -> None:
+    """Somebody deleted it: whoever speaks it learns that at the next step, and nothing is renewed any more."""
+    claim = claimed(jobs)
+    store.delete(keys.job_record("j"))
+
+    with Heartbeat(claim, 0.03) as heartbeat:
+        heartbeat._thread.join(30)
+
+    assert claim.lost
+
+
+def test_each_attempt_is_accounted_for(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
+    """Who had the job, how it ended for them and what it took: what a job that was redelivered has cost."""
+    first = claimed(jobs)
+    clock.advance(61)
+    second = claimed(others)
+    second.fail(GpuOutOfMemory("full"), Effort(timings={"infer": 2.0}, chunks_made=2))
+    third = claimed(jobs)
+    third.start(3)
+    third.complete({}, Effort(timings={"infer": 1.0}, chunks_made=1, chunks_reused=2))
+
+    attempts = jobs.get("j").attempts
+
+    assert [(one.number, one.worker, one.outcome) for one in attempts] == [
+        (1, "w1", "LOST"),
+        (2, "w2", "GPU_OUT_OF_MEMORY"),
+        (3, "w1", "COMPLETED"),
+    ]
+    assert attempts[0].ended_at == first.job.lease.until
+    assert [one.effort and one.effort.chunks_made for one in attempts] == [None, 2, 1]
+
+
+def test_a_job_that_fails_for_ever_keeps_a_small_record(jobs: JobStore) -> None:
+    """The last attempts are remembered, all are counted."""
+    for _ in range(50):
+        claimed(jobs).fail(GpuOutOfMemory("full"))
+
+    job = jobs.get("j")
+
+    assert (job.attempt, len(job.attempts), job.attempts[-1].number) == (50, 20, 50)
+
+
+class AgeingStore(FolderStore):
+    """A folder that tells how long ago an object was written by a clock of its own, as S3 does."""
+
+    def __init__(self, root: Path, clock: ManualClock) -> None:
+        super().__init__(root)
+        self._clock = clock
+        self._written: dict[str, float] = {}
+
+    def create(self, key: str, body: bytes, *, content_type: str) -> str:
+        etag = super().create(key, body, content_type=content_type)
+        self._written[key] = self._clock.monotonic()
+        return etag
+
+    def replace(self, key: str, body: bytes, *, etag: str, content_type: str) -> str:
+        etag = super().replace(key, body, etag=etag, content_type=content_type)
+        self._written[key] = self._clock.monotonic()
+        return etag
+
+    def get(self, key: str) -> StoredObject:
+        return replace(super().get(key), age_s=self._clock.monotonic() - self._written[key])
+
+
+class SkewedClock(ManualClock):
+    """Another clock, wrong by a fixed time."""
+
+    def __init__(self, clock: ManualClock, skew_s: float) -> None:
+        self._true = clock
+        self._skew = timedelta(seconds=skew_s)
+
+    def now(self) -> datetime:
+        return self._true.now() + self._skew
+
+
+@pytest.mark.parametrize("skew_s", [-600, 600])
+def test_clocks_that_differ_by_minutes_agree_on_a_lease(tmp_path: Path, clock: ManualClock, skew_s: float) -> None:
+    """A living worker keeps its job, a dead one's can be taken after its lease, whoever's clock is wrong."""
+    store = AgeingStore(tmp_path / "bucket", clock)
+    right, wrong = worker("w1", store, clock), worker("w2", store, SkewedClock(clock, skew_s))
+    claimed(right)
+
+    clock.advance(59)
+    assert isinstance(wrong.claim("j", DIGEST, 7), Busy)
+    assert wrong.cancel("j").status is JobStatus.IN_QUEUE  # flagged: its worker lives
+    clock.advance(61)
+    taken = claimed(wrong)
+    clock.advance(59)
+
+    assert isinstance(right.claim("j", DIGEST, 7), Busy)
+    clock.advance(2)
+    assert claimed(right).job.attempt == taken.job.attempt + 1 == 3
+
+
+def test_a_job_given_back_is_free_at_once_by_the_stores_clock(tmp_path: Path, clock: ManualClock) -> None:
+    """Its next delivery may come in the same moment."""
+    store = AgeingStore(tmp_path / "bucket", clock)
+    claimed(worker("w1", store, clock)).fail(GpuOutOfMemory("full"))
+
+    assert claimed(worker("w2", store, clock)).job.attempt == 2
+
+
+def test_a_lease_that_does_not_say_its_length_ends_when_it_says(tmp_path: Path, clock: ManualClock) -> None:
+    """An older worker's record has the end alone: it is believed."""
+    store = AgeingStore(tmp_path / "bucket", clock)
+    end = clock.now() + timedelta(seconds=60)
+    job = Job(job_id="j", request_digest=DIGEST, seed=1, lease=Lease(owner="w", until=end), created_at=clock.now())
+    store.create(keys.job_record("j"), job.body(), content_type="application/json")
+    clock.advance(59)
+
+    assert worker("w1", store, clock).get("j").lease.until == end
+
+
+def test_a_flag_does_not_prolong_a_lease(tmp_path: Path, clock: ManualClock) -> None:
+    """Writing a cancel's flag makes the record young, not its dead worker alive."""
+    store = AgeingStore(tmp_path / "bucket", clock)
+    jobs = worker("w1", store, clock)
+    claimed(jobs)
+    clock.advance(50)
+    jobs.cancel("j")
+    clock.advance(11)
+
+    assert jobs.get("j").is_interrupted(clock.now())
+
+
+def test_a_job_made_anew_while_the_old_one_is_deleted_keeps_its_result(
+    jobs: JobStore, others: JobStore, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same id was sent again at that moment, and done: its record names what is there, and the old result is gone."""
+    claimed(jobs).fail(InvalidText("nothing to speak"))
+    store.put(keys.result("j", "a" * 64, "wav"), b"speech", content_type="audio/wav")
+    delete = store.delete
+
+    def delete_and_be_overtaken(key: str) -> None:
+        delete(key)
+        if key == keys.job_record("j"):
+            anew = claimed(others)
+            anew.start(1)
+            store.put(keys.result("j", "b" * 64, "wav"), b"speech", content_type="audio/wav")
+            anew.complete({"audio": {"key": keys.result("j", "b" * 64, "wav")}})
+
+    monkeypatch.setattr(store, "delete", delete_and_be_overtaken)
+    jobs.delete("j")
+
+    result = jobs.get("j").result
+    assert result
+    assert [info.key for info in store.list("results/")] == [result["audio"]["key"]]
+
+
+def test_cancelling_a_job_that_nobody_runs_ends_its_story(jobs: JobStore, clock: ManualClock) -> None:
+    """Its last attempt is lost, not running; a failure that might have passed is no matter any more."""
+    claimed(jobs, "dead")
+    clock.advance(61)
+    claimed(jobs, "failed").fail(GpuOutOfMemory("full"))
+
+    dead, failed = jobs.cancel("dead"), jobs.cancel("failed")
+
+    assert (dead.status, dead.attempts[-1].outcome) == (JobStatus.CANCELLED, "LOST")
+    assert (failed.status, failed.failure, failed.attempts[-1].outcome) == (
+        JobStatus.CANCELLED,
+        None,
+        "GPU_OUT_OF_MEMORY",
+    )

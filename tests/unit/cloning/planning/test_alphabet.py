@@ -1,0 +1,59 @@
+"""What becomes of characters that a checkpoint doesn't know, with the vocabulary that f5-tts brings."""
+
+import pytest
+
+from cloning.errors import InvalidText
+from cloning.planning.alphabet import read, refuse_unspeakable
+from tests.alphabets import stock
+
+
+@pytest.mark.parametrize(
+    ("text", "read_as"),
+    [
+        ("MILHÕES DE AVÔS", "MILHõES DE AVôS"),
+        ("ac\u0327a\u0303o", "ação"),
+        ("co\xadoperate \ufeffnow\u200b!", "cooperate now!"),
+        ("ＡＢＣ １２", "ABC 12"),
+        ("2ª parte, Œuvre, GROẞ", "2a parte, œuvre, GROß"),
+        ("如果；那么", "如果;那么"),
+        ("Well done!", "Well done!"),
+        ("as\u2060 is\u00a0it", "as is\u00a0it"),
+    ],
+)
+def test_unknown_characters_are_given_in_a_form_that_is_known(text: str, read_as: str) -> None:
+    """Composed, lower case, compatible; what is neither seen nor heard goes."""
+    reading = read(text, stock())
+
+    assert reading.text == read_as
+
+
+@pytest.mark.parametrize(
+    ("text", "read_as", "unspoken"),
+    [
+        ("Well done! 🎉🎉", "Well done!   ", ("🎉",)),
+        ("if a < b | c", "if a   b   c", ("<", "|")),
+        ("x\u0303 is a vector", "x is a vector", ("\u0303",)),
+        ("a family: 👨‍👩‍👧!", "a family:    !", ("👨", "👩", "👧")),
+        ("the Γ ა function", "the γ   function", ("ა",)),
+    ],
+)
+def test_what_is_known_in_no_form_is_named(text: str, read_as: str, unspoken: tuple[str, ...]) -> None:
+    """Each once, in the text's order; a space where it stood."""
+    reading = read(text, stock())
+
+    assert (reading.text, reading.unspoken) == (read_as, unspoken)
+
+
+@pytest.mark.parametrize("text", ["नमस्ते दुनिया।", "🎉🎉🎉", "გამარჯობა მსოფლიო, ok", "สวัสดีชาวโลก नमस्ते"])
+def test_a_text_in_another_script_is_refused(text: str) -> None:
+    """With the checkpoint, its languages, and how much of the text it doesn't know."""
+    reading = read(text, stock())
+
+    with pytest.raises(InvalidText, match=r"'F5TTS_v1_Base', which speaks en, zh, doesn't know \d+ of the text's \d+"):
+        refuse_unspeakable(reading, stock())
+
+
+@pytest.mark.parametrize("text", ["Well done! 🎉", "The letter Γ is Greek.", "你好，世界！", "Привет, мир!", "50 %"])
+def test_a_text_with_a_few_unknown_characters_is_taken(text: str) -> None:
+    """They are named; the rest is speech."""
+    refuse_unspeakable(read(text, stock()), stock())

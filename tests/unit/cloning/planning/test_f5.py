@@ -1,0 +1,105 @@
+"""A plan has chunks within the model's limits, and a seed for each that depends on nothing else."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloning.errors import InvalidRequest, InvalidText
+from cloning.planning.f5 import LONGEST_CHUNK_S, Plan, chunk_seed, plan_speech, sealed
+from cloning.ports import F5Parameters
+
+REFERENCE = "Some call me nature, others call me mother nature."
+TEXT = "The quick brown fox jumps over the lazy dog, and then it sleeps. " * 20
+
+
+def plan(text: str = TEXT, *, reference_s: float = 5.0, seed: int = 7, **parameters: float) -> Plan:
+    values = F5Parameters(**parameters)  # type: ignore[arg-type]  # each test names real fields
+    return plan_speech(text, reference_text=REFERENCE, reference_s=reference_s, seed=seed, parameters=values)
+
+
+def test_reference_and_chunk_fill_at_most_22_s() -> None:
+    """Beyond what the model was trained on it skips words."""
+    assert all(5.0 + chunk.seconds <= 22.0 for chunk in plan().chunks)
+
+
+def test_a_text_without_punctuation_is_split_too() -> None:
+    """Upstream would send it as one chunk of minutes."""
+    assert len(plan("word " * 300).chunks) > 3
+
+
+def test_a_seed_reproduces_every_chunk() -> None:
+    """Same seed, same seeds; another seed, all others; no two chunks share one."""
+    seeds = [chunk.seed for chunk in plan(seed=7).chunks]
+
+    assert seeds == [chunk.seed for chunk in plan(seed=7).chunks]
+    assert not set(seeds) & {chunk.seed for chunk in plan(seed=8).chunks}
+    assert len(set(seeds)) == len(seeds)
+
+
+@given(seed=st.integers(0, 2**63 - 1), index=st.integers(0, 10_000))
+def test_a_chunks_seed_is_one_that_torch_takes(seed: int, index: int) -> None:
+    """0 to 2^63 - 1."""
+    assert 0 <= chunk_seed(seed, index) < 2**63
+
+
+def test_a_tiny_chunk_says_the_speed_it_gets() -> None:
+    """Upstream speaks fewer than 10 bytes at 0.3, whatever was asked: reported, not hidden."""
+    assert [chunk.speed for chunk in plan("Hi.", speed=1.5).chunks] == [0.3]
+
+
+def test_a_fixed_duration_is_shared_by_bytes() -> None:
+    """The chunks' times, less the cross-fades, are what was asked for."""
+    fixed = plan(fix_duration=65.0, cross_fade_duration=0.15)
+
+    assert len(fixed.chunks) > 1
+    assert fixed.seconds == pytest.approx(60.0)
+
+
+def test_a_fixed_duration_that_leaves_no_time_is_refused() -> None:
+    """Upstream would make one frame of noise."""
+    with pytest.raises(InvalidRequest, match="counts the reference"):
+        plan("Hello there.", fix_duration=4.0)
+
+
+@pytest.mark.parametrize("text", ["Hello there.", TEXT, "word " * 300, "x" * 2000])
+@pytest.mark.parametrize("asked", [5.001, 3600.0])
+def test_a_fixed_duration_out_of_bounds_names_the_bound(text: str, asked: float) -> None:
+    """It is the duration that is wrong, not the text; what the error names does."""
+    with pytest.raises(InvalidRequest, match="fix_duration") as caught:
+        plan(text, fix_duration=asked)
+
+    assert not isinstance(caught.value, InvalidText)
+    assert caught.value.details["field"] == "fix_duration"
+    named: Any = caught.value.details["longest" if asked > 1000 else "shortest"]
+    assert f"{named:g} s" in caught.value.message
+    assert plan(text, fix_duration=named).seconds == pytest.approx(named - 5.0)
+
+
+def test_a_piece_beyond_the_models_positions_is_refused() -> None:
+    """A word of 2000 letters would fail inside the model, after the GPU was paid for."""
+    with pytest.raises(InvalidText, match="add spaces or punctuation"):
+        plan("x" * 2000)
+
+
+@given(
+    text=st.text(alphabet="ab ,.", min_size=1, max_size=2000).filter(lambda text: any(c.isalpha() for c in text)),
+    reference_s=st.floats(1.0, 12.05),
+    speed=st.floats(0.3, 2.0),
+)
+def test_no_chunk_is_ever_beyond_the_model(text: str, reference_s: float, speed: float) -> None:
+    """Whatever the text, the reference and the speed: within the limit, or refused."""
+    try:
+        planned = plan(text, reference_s=reference_s, speed=speed)
+    except InvalidText:
+        return
+    assert all(reference_s + chunk.seconds <= LONGEST_CHUNK_S for chunk in planned.chunks)
+
+
+@pytest.mark.parametrize(
+    ("text", "ending"), [("Hi", "Hi. "), ("Hi.", "Hi. "), ("Hi. ", "Hi. "), ("好。", "好。"), ("Hi?", "Hi?. ")]
+)
+def test_a_reference_text_is_sealed_as_upstream_does(text: str, ending: str) -> None:
+    """The ending keeps the reference's words out of the result."""
+    assert sealed(text) == ending

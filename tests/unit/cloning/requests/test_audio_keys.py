@@ -1,0 +1,110 @@
+"""`audio_key` names a recording that was put there for it, and nothing else of the bucket."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from cloning import keys
+from cloning.errors import InvalidAudio, InvalidRequest
+from cloning.requests.problems import shown
+from cloning.service import Service
+from cloning.settings import Settings
+from storage.folder_store import FolderStore
+from tests.conftest import with_settings
+from tests.unit.cloning.audio.test_canonical import tone, wav
+from tests.unit.cloning.test_actions import act
+
+SHA = "a" * 64
+FOREIGN = [
+    keys.voice_audio("alice", SHA), keys.voice_record("alice"), keys.bare_voice("alice"), keys.job_record("j"),
+    keys.chunk("j", 0, SHA), keys.result("j", SHA, "wav"), keys.checkpoint_card("x"), keys.probe("p"), "top.wav",
+    "uploads", "uploads.wav", "uploads-old/a.wav", "Uploads/a.wav", "inbox/a.wav", "x/uploads/a.wav", " uploads/a.wav", "/uploads/a.wav",
+]  # fmt: skip
+
+
+class Untouched(FolderStore):
+    """Whoever asks it anything fails."""
+
+    def head(self, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN201 - it never returns
+        pytest.fail(f"asked for {key}")
+
+    def get(self, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN201 - it never returns
+        pytest.fail(f"asked for {key}")
+
+
+def refusal(service: Service, key: str) -> InvalidRequest:
+    with pytest.raises(InvalidRequest) as refused:
+        act(service, action="upload", voice="mallory", audio_key=key, consent=True)
+    return refused.value
+
+
+@pytest.mark.parametrize("key", FOREIGN)
+def test_a_key_outside_is_refused_without_a_look(service: Service, tmp_path: Path, key: str) -> None:
+    """The same words whether the object is there or not, however large, whatever it holds."""
+    error = refusal(replace(service, store=Untouched(tmp_path / "bucket")), key)
+
+    assert (error.code, error.details) == ("INVALID_REQUEST", {"field": "audio_key", "allowed": ["uploads/"]})
+    assert error.message.replace(shown(key), "KEY") == (
+        "audio_key KEY is not below uploads/: put the recording there and send that key (AUDIO_KEY_PREFIXES names other folders)"
+    )
+
+
+@pytest.mark.parametrize(
+    "key", ["uploads/../voices/alice/voice.json", "uploads//a.wav", "uploads/", "uploads/./a", "uploads/a\\b"]
+)
+def test_a_key_can_not_climb_out(service: Service, key: str) -> None:
+    """Dots, empty segments and backslashes make no key."""
+    assert "can't be a key" in refusal(service, key).message
+
+
+def test_below_uploads_all_is_told(service: Service, store: FolderStore) -> None:
+    """Whoever puts recordings there may know what is wrong with them."""
+    store.put("uploads/a.txt", b"no sound", content_type="text/plain")
+
+    assert "names nothing" in refusal(service, "uploads/none.wav").message
+    assert isinstance(refusal(service, "uploads/a.txt"), InvalidAudio)
+
+
+def test_a_setting_names_other_folders(service: Service, store: FolderStore) -> None:
+    """And then no others."""
+    store.put("inbox/take 1.wav", wav(tone(2.0)), content_type="audio/wav")
+    widened = with_settings(service, audio_key_prefixes=("inbox/",))
+
+    assert act(widened, action="upload", voice="anna", audio_key="inbox/take 1.wav", consent=True)["status"] == "STORED"
+    assert "below inbox/" in refusal(widened, "uploads/a.wav").message
+
+
+@pytest.mark.parametrize(
+    ("value", "folders"),
+    [
+        ("inbox", ("inbox/",)),
+        (" /inbox/ , a/b ", ("inbox/", "a/b/")),
+        ("", ("uploads/",)),
+        ("voices-in", ("voices-in/",)),
+    ],
+)
+def test_folders_are_written_as_people_write_them(
+    monkeypatch: pytest.MonkeyPatch, value: str, folders: tuple[str, ...]
+) -> None:
+    """With slashes or without; a blank value is unset."""
+    monkeypatch.setenv("AUDIO_KEY_PREFIXES", value)
+
+    assert Settings().audio_key_prefixes == folders
+
+
+@given(folder=st.sampled_from(keys.OURS), more=st.sampled_from(["", "alice", "x/y/"]))
+def test_no_setting_opens_the_services_own_folders(folder: str, more: str) -> None:
+    """Another voice's recording is not a caller's."""
+    with pytest.raises(ValidationError, match="the service's own"):
+        Settings(audio_key_prefixes=f"uploads,{folder}{more}")
+
+
+@pytest.mark.parametrize("value", ["/", "uploads,,inbox", "../x", "a//b", "a\\b"])
+def test_what_is_no_folder_is_refused_at_the_start(value: str) -> None:
+    """The whole bucket is no folder either."""
+    with pytest.raises(ValidationError, match="no object key"):
+        Settings(audio_key_prefixes=value)

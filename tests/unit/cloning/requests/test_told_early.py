@@ -1,0 +1,143 @@
+"""What callers get wrong and are told at once: wrapped inputs, a bucket of their own, a consent that is none, tags, a pace that misleads."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloning.errors import InvalidRequest
+from cloning.requests.fields import Limits
+from cloning.requests.models import Generate, Upload, parse
+from cloning.service import Call, Service
+from handler import answer, make_handler
+from tests.unit.cloning.generate.test_attempt import act, service_upload
+from worker.shutdown import Stopping
+
+LIMITS = Limits(max_text_chars=20_000, max_audio_bytes=25_000_000)
+SPEAK = {"action": "generate", "text": "Hello.", "voice": "anna"}
+SENTENCE = "The sea was calm that morning and nobody spoke."
+OTHER = "Then the storm came over the hills."
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"input": {"action": "health"}},
+        {"input": SPEAK},
+        {"input": {"input": SPEAK}},
+        {"action": "generate", "input": {"text": "Hello."}},
+        {"id": "1", "input": {}},
+    ],
+)
+def test_an_input_in_an_input_is_told(raw: dict[str, Any]) -> None:
+    """Some clients wrap a body that is wrapped already: naming a field as missing would mislead."""
+    with pytest.raises(InvalidRequest, match="wrapped in another") as refused:
+        parse(raw, LIMITS)
+
+    assert refused.value.details["field"] == "input"
+
+
+def test_a_bucket_of_the_callers_is_refused(service: Service) -> None:
+    """RunPod's `s3Config` beside the input can't be honoured, and silence would look like it was."""
+    handler = make_handler(service, lambda *_: None, Stopping(3600))
+
+    reply = asyncio.run(handler({"id": "j", "input": {"action": "health"}, "s3Config": {"bucketName": "mine"}}))
+    usual = asyncio.run(
+        handler({"id": "j", "input": {"action": "health"}, "s3Config": None, "webhook": "https://a.test"})
+    )
+
+    assert (reply["code"], reply["details"]) == ("INVALID_REQUEST", {"field": "s3Config"})
+    assert usual["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "consent",
+    ["No, she did not agree", "no consent given", "Not given yet", "denied by speaker", "Nein, noch nicht", "NON, jamais",
+     "não foi dado", "нет, не согласен", "None was given", "false , sorry", "- no -, he said"],
+)  # fmt: skip
+def test_a_no_is_no_consent(service: Service, consent: str) -> None:
+    """A sentence that begins with a refusal is one, in the languages of the checkpoints."""
+    request = parse({"action": "upload", "voice": "anna", "audio_key": "uploads/a.wav", "consent": consent}, LIMITS)
+    assert isinstance(request, Upload)
+
+    reply = answer(
+        service, {"action": "upload", "voice": "anna", "audio_key": "uploads/a.wav", "consent": consent}, Call("j")
+    )
+
+    assert request.consent is False
+    assert reply["code"] == "CONSENT_REQUIRED"
+
+
+@pytest.mark.parametrize(
+    "consent",
+    ["Nora agreed in writing", "She has no objection", "Yes, on paper", "本人は同意しました", "agreed: not for ads"],
+)
+def test_a_yes_that_holds_a_no_is_consent(consent: str) -> None:
+    """Only how the sentence begins counts."""
+    request = parse({"action": "upload", "voice": "anna", "audio_key": "uploads/a.wav", "consent": consent}, LIMITS)
+
+    assert isinstance(request, Upload)
+    assert request.consent == consent
+
+
+def warned(service: Service, text: str, job: str, **more: Any) -> list[str]:
+    reply = act(service, Call(job), text=text, voice="anna", **more)
+    return [warning["code"] for warning in reply["warnings"]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<speak>Hello there.</speak>", 'Wait <break time="1s"/> for it.', "Hello [laughs] there.", "One [pause: 500ms] two.",
+     '<prosody rate="slow">Slowly now.</prosody>', "Well [Sighs], then."],
+)  # fmt: skip
+def test_tags_are_told(service: Service, human_wav: bytes, text: str) -> None:
+    """They mean nothing yet, and are heard as words."""
+    service_upload(service, human_wav, transcript="Some call me nature.")
+
+    assert warned(service, text, "j") == ["TAGS"]
+
+
+@pytest.mark.parametrize(
+    "text", ["If a < b and b > c, then stop.", "See note [12] below.", "An array a[0] holds it.", "I <3 you all."]
+)
+def test_signs_that_are_no_tags_are_left_alone(service: Service, human_wav: bytes, text: str) -> None:
+    """Comparisons, numbered notes and hearts."""
+    service_upload(service, human_wav, transcript="Some call me nature.")
+
+    assert "TAGS" not in warned(service, text, "j")
+
+
+def test_generate_takes_texts_with_tags(service: Service) -> None:
+    """They are told, not refused."""
+    assert isinstance(parse({**SPEAK, "text": "[laughs] Hello."}, LIMITS), Generate)
+
+
+@given(signs=st.integers(3, 200), spaces=st.integers(0, 60))
+def test_pace_is_judged_of_what_is_spoken(signs: int, spaces: int) -> None:
+    """Ruled lines and indents that are cut before the model sees them change no warning."""
+    from cloning.generate.script import _of_pace
+    from cloning.planning.f5 import plan_speech
+    from cloning.ports import F5Parameters, Reference
+
+    parameters = F5Parameters()
+    reference = Reference(
+        __import__("pathlib").Path(), "Some call me nature, others call me mother nature.", "0" * 64, 5.0
+    )
+
+    def warnings(text: str) -> list[dict[str, str]]:
+        plan = plan_speech(text, reference_text=reference.text, reference_s=5.0, seed=1, parameters=parameters)
+        return list(_of_pace(plan, reference, parameters))
+
+    plain = warnings(f"{SENTENCE}\n{OTHER}")
+    assert warnings(f"{' ' * spaces}{SENTENCE}\n{' ' * spaces}{OTHER}") == plain
+    assert warnings(f"{SENTENCE} {'=' * signs} {OTHER}") == warnings(f"{SENTENCE} === {OTHER}")
+
+
+@pytest.mark.parametrize("text", ["7", "1984", "42."])
+def test_no_speed_is_advised_that_does_nothing(service: Service, human_wav: bytes, text: str) -> None:
+    """Upstream speaks so short a text at a speed of its own."""
+    service_upload(service, human_wav, transcript="Some call me nature, others call me mother nature.")
+
+    assert "PACE" not in warned(service, text, "j")

@@ -1,0 +1,264 @@
+"""The voice library: audio first, record last, one transcript for ever."""
+
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cloning import keys
+from cloning.audio.canonical import check_and_make_canonical, encode_pcm16, to_pcm16
+from cloning.errors import InvalidAudio, RecordDamaged, StorageUnavailable, VoiceExists, VoiceNotFound
+from cloning.voices.library import VoiceLibrary
+from cloning.voices.record import Listed, NewVoice, Voice
+from storage.folder_store import FolderStore
+from tests.fakes import InlineDecoder, ManualClock
+from tests.unit.cloning.audio.test_canonical import tone, wav
+
+
+@pytest.fixture
+def voices(store: FolderStore, clock: ManualClock, tmp_path: Path) -> VoiceLibrary:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir(exist_ok=True)
+    return VoiceLibrary(store, clock, scratch, InlineDecoder(), max_audio_bytes=10_000_000)
+
+
+def add(
+    voices: VoiceLibrary,
+    name: str = "anna",
+    *,
+    seconds: float = 2.0,
+    replace: bool = False,
+    transcript: str | None = None,
+) -> Voice:
+    canonical, measures = check_and_make_canonical(wav(tone(seconds)))
+    return voices.add(
+        NewVoice(name, consent=True, language="en", transcript=transcript), canonical, measures, replace=replace
+    )
+
+
+def test_a_record_names_audio_that_is_there(voices: VoiceLibrary, store: FolderStore) -> None:
+    """Whoever reads the record can rely on the audio and its digest."""
+    voice = add(voices)
+
+    audio = store.get(keys.voice_audio("anna", voice.audio.sha256)).body
+    assert hashlib.sha256(audio).hexdigest() == voice.audio.sha256
+    assert voices.get("anna") == voice
+    assert voices.with_audio(voice)[1].read_bytes() == audio
+
+
+def test_the_same_upload_twice_is_one_voice(voices: VoiceLibrary) -> None:
+    """A job that is delivered twice is done once."""
+    assert add(voices) == add(voices)
+
+
+def test_another_recording_under_a_taken_name_is_refused(voices: VoiceLibrary) -> None:
+    """A voice changes only on request."""
+    first = add(voices)
+
+    with pytest.raises(VoiceExists):
+        add(voices, seconds=3.0)
+    assert voices.get("anna") == first
+
+
+def test_a_replaced_voice_leaves_nothing_of_the_old(voices: VoiceLibrary, store: FolderStore) -> None:
+    """Not even its audio: somebody may have asked for that."""
+    old = add(voices, transcript="old words")
+
+    new = add(voices, seconds=3.0, replace=True)
+
+    assert voices.get("anna") == new
+    assert new.transcript is None
+    assert old.audio.sha256 not in "".join(info.key for info in store.list())
+
+
+def test_a_bare_file_of_an_older_deployment_is_adopted(
+    voices: VoiceLibrary, store: FolderStore, human_wav: bytes
+) -> None:
+    """It is checked, made canonical and given a record at its first use; nobody was asked for consent, and it says so."""
+    store.put("voices/old.wav", human_wav, content_type="audio/wav")
+
+    voice = voices.get("old")
+
+    assert (voice.adopted, voice.consent.given, voice.audio.sample_rate) == (True, None, 24_000)
+    assert voices.get("old") == voice
+
+
+def test_a_bare_file_that_is_no_audio_is_refused(voices: VoiceLibrary, store: FolderStore) -> None:
+    """It is checked like an upload, and gets no record."""
+    store.put("voices/old.wav", b"not a sound at all", content_type="audio/wav")
+
+    with pytest.raises(InvalidAudio):
+        voices.get("old")
+    assert [info.key for info in store.list()] == ["voices/old.wav"]
+
+
+def test_an_unknown_voice_is_not_found(voices: VoiceLibrary) -> None:
+    """By every verb."""
+    for verb in (voices.get, voices.delete):
+        with pytest.raises(VoiceNotFound):
+            verb("nobody")
+
+
+def test_the_first_transcript_stays(voices: VoiceLibrary) -> None:
+    """Two workers that transcribe at once end with one text, the first one's."""
+    voice = add(voices)
+
+    first = voices.with_transcript(voice, "what one worker heard", "whisper")
+    second = voices.with_transcript(voice, "what the other heard", "whisper")
+
+    assert first.transcript == second.transcript
+    assert second.transcript is not None
+    assert second.transcript.text == "what one worker heard"
+
+
+def test_a_transcript_of_replaced_audio_is_dropped(voices: VoiceLibrary) -> None:
+    """Text and audio must agree, even if the audio changes while a worker listens."""
+    voice = add(voices)
+    new = add(voices, seconds=3.0, replace=True)
+
+    assert voices.with_transcript(voice, "words of the old audio", "whisper") == new
+
+
+def test_damaged_audio_is_never_used(voices: VoiceLibrary, store: FolderStore) -> None:
+    """The digest in the record is checked on the way in."""
+    voice = add(voices)
+    cut_short = encode_pcm16(to_pcm16(tone(2.0)), 24_000, "wav")[:-10]
+    store.put(keys.voice_audio("anna", voice.audio.sha256), cut_short, content_type="audio/wav")
+
+    with pytest.raises(StorageUnavailable):
+        voices.with_audio(voice)
+
+
+def test_a_deleted_voice_is_gone_with_all_it_owned(voices: VoiceLibrary, store: FolderStore, human_wav: bytes) -> None:
+    """Record, audio and the bare file it came from; its namesakes stay."""
+    store.put("voices/anna.wav", human_wav, content_type="audio/wav")
+    voices.get("anna")
+    add(voices, "anna-2")
+
+    voices.delete("anna")
+
+    assert all(info.key.startswith("voices/anna-2/") for info in store.list())
+    with pytest.raises(VoiceNotFound):
+        voices.get("anna")
+
+
+def test_pages_show_every_voice_once(voices: VoiceLibrary, store: FolderStore, human_wav: bytes) -> None:
+    """Records, bare files and adopted ones; foreign objects are not voices."""
+    for name in ("anna", "anna.b", "anna-c", "zoe"):
+        add(voices, name)
+    for name in ("bare", "adopted"):
+        store.put(f"voices/{name}.wav", human_wav, content_type="audio/wav")
+    voices.get("adopted")
+    store.put("voices/readme.txt", b"hello", content_type="text/plain")
+
+    seen: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page, cursor = voices.page(limit=2, after=cursor)
+        assert len(page) <= 2
+        seen += [one.voice for one in page]
+
+    assert sorted(seen) == ["adopted", "anna", "anna-c", "anna.b", "bare", "zoe"]
+
+
+@pytest.mark.parametrize("field", ["transcript", "language", "consent"])
+def test_an_upload_that_says_something_new_is_no_repetition(voices: VoiceLibrary, field: str) -> None:
+    """The same audio with another language, consent or words is refused, not dropped in silence."""
+    add(voices, transcript="these words")
+    canonical, measures = check_and_make_canonical(wav(tone(2.0)))
+    changes: dict[str, str] = {field: "pt" if field == "language" else "something else"}
+    new = replace(NewVoice("anna", consent=True, language="en", transcript="these words"), **changes)  # type: ignore[arg-type]
+
+    with pytest.raises(VoiceExists):
+        voices.add(new, canonical, measures, replace=False)
+    told = voices.add(new, canonical, measures, replace=True)
+    assert {
+        "transcript": told.transcript and told.transcript.text,
+        "language": told.language,
+        "consent": told.consent.statement,
+    }[field] == changes[field]
+
+
+def test_a_bare_files_name_is_taken(voices: VoiceLibrary, store: FolderStore, human_wav: bytes) -> None:
+    """An upload doesn't shadow an older deployment's voice; replaced on request, nothing of it is left."""
+    store.put("voices/anna.wav", human_wav, content_type="audio/wav")
+
+    with pytest.raises(VoiceExists):
+        add(voices)
+    voice = add(voices, replace=True)
+
+    assert [info.key for info in store.list()] == sorted(
+        [keys.voice_audio("anna", voice.audio.sha256), keys.voice_record("anna")]
+    )
+
+
+def test_the_same_audio_keeps_its_words(voices: VoiceLibrary) -> None:
+    """Replacing the consent of a voice is no reason to listen again."""
+    voice = voices.with_transcript(add(voices), "the words", "whisper")
+    canonical, measures = check_and_make_canonical(wav(tone(2.0)))
+
+    told = voices.add(NewVoice("anna", "signed", "en", None), canonical, measures, replace=True)
+
+    assert told.transcript == voice.transcript
+
+
+def test_a_voice_replaced_since_it_was_read_is_read_again(voices: VoiceLibrary) -> None:
+    """A job that waited finds the new audio, not an error."""
+    old = add(voices)
+    new = add(voices, seconds=3.0, replace=True)
+
+    voice, path = voices.with_audio(old)
+
+    assert (voice, path.name) == (new, f"anna.{new.audio.sha256}.wav")
+
+
+def test_two_replacements_at_once_leave_the_named_audio(voices: VoiceLibrary, store: FolderStore) -> None:
+    """One brings back the audio that the other is about to remove."""
+    old = add(voices)
+    add(voices, seconds=3.0, replace=True)
+
+    back = add(voices, replace=True)
+
+    assert back.audio == old.audio
+    assert voices.with_audio(back)[1].exists()
+    assert len([info for info in store.list() if info.key.endswith(".wav")]) == 1
+
+
+def test_a_damaged_record_is_one_voices_problem(voices: VoiceLibrary, store: FolderStore) -> None:
+    """The others are listed; it is named with what to do, and can be replaced or deleted."""
+    add(voices, "ben")
+    store.put(keys.voice_record("anna"), b"{not json", content_type="application/json")
+
+    page, _ = voices.page(limit=10, after="")
+    assert [(one.voice, isinstance(one, Listed) and one.problem is not None) for one in page] == [
+        ("anna", True),
+        ("ben", False),
+    ]
+    with pytest.raises(RecordDamaged, match="upload it again"):
+        voices.get("anna")
+    assert add(voices, "anna", replace=True).voice == "anna"
+    assert voices.get("anna").voice == "anna"
+
+
+def test_a_huge_bare_file_is_refused_unread(voices: VoiceLibrary, store: FolderStore) -> None:
+    """Its size is asked for first."""
+    store.put("voices/huge.wav", bytes(11_000_000), content_type="audio/wav")
+
+    with pytest.raises(InvalidAudio, match=r"11\.0 MB"):
+        voices.get("huge")
+
+
+def test_voices_on_this_disk_are_limited(voices: VoiceLibrary, tmp_path: Path) -> None:
+    """The least recently used go."""
+    for number in range(300):
+        path = tmp_path / "scratch" / f"{number:064}.wav"
+        path.write_bytes(b"")
+        os.utime(path, (number, number))
+
+    voices.with_audio(add(voices))
+
+    kept = sorted(path.name for path in (tmp_path / "scratch").glob("*.wav"))
+    assert len(kept) == 257
+    assert f"{0:064}.wav" not in kept

@@ -1,0 +1,126 @@
+"""The documents say what the code does, name what exists, and link to what is there."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from cloning import keys
+from docs.generate import API, README, ROOT, api, filled
+from docs.replies import MEANINGS, SOMETIMES, fields_of
+from tests.unit.docs.test_readme import readme_examples
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "benchmarks" / "README.md"])
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+MAKE = re.compile(r"(?:`|^ {4}|&& |; )(?:[A-Z_]+=\S+ )*make ([a-z]+)", re.MULTILINE)
+FILE = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.\w+)(?:::(\w+))?`")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings as GitHub turns them into anchors."""
+    headings = HEADING.findall(page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_generated_tables_of_the_readme_are_fresh() -> None:
+    """Settings, error codes, limits and checkpoints are the code's; `make fix` writes them."""
+    text = README.read_text(encoding="utf-8")
+
+    assert text == filled(text)
+
+
+def test_the_api_page_is_fresh() -> None:
+    """Its fields, bounds and codes are the code's; `make fix` writes it."""
+    assert API.read_text(encoding="utf-8") == api()
+
+
+def test_a_place_without_a_part_is_a_mistake() -> None:
+    """A marker that is misspelled or lost must not pass as fresh."""
+    text = README.read_text(encoding="utf-8")
+
+    with pytest.raises(ValueError, match="generated parts"):
+        filled(text.replace("generated:errors", "generated:erors").replace("end:errors", "end:erors"))
+
+
+def test_every_field_of_a_reply_has_a_meaning() -> None:
+    """The API page explains the fields of the README's replies (which are the worker's), none more and none less."""
+    for example in readme_examples():
+        if example.name != "failure":
+            assert fields_of(example.reply) == set(MEANINGS[example.name]), example.name
+    assert set(SOMETIMES) <= set(MEANINGS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_between_documents_resolve(page: Path) -> None:
+    """To a file or folder of this repository, and to a heading that is there."""
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        target, _, anchor = link.partition("#")
+        if "://" in link:
+            continue
+        path = (page.parent / target).resolve() if target else page
+        assert path.exists(), link
+        assert not anchor or anchor in anchors(path), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_make_verb_that_a_document_names_exists(page: Path) -> None:
+    """A command that a reader can't run is no proof."""
+    verbs = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+    assert set(MAKE.findall(page.read_text(encoding="utf-8"))) <= verbs
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_file_and_test_that_a_document_names_exists(page: Path) -> None:
+    """A claim is shown by something that is there. Other projects' files and the files of a run are known by their folder."""
+    elsewhere = ("f5_tts/", "out/", "voices/", "jobs/", "results/", "checkpoints/", "infer/")
+    for path, test in FILE.findall(page.read_text(encoding="utf-8")):
+        if path.startswith(elsewhere):
+            continue
+        assert (ROOT / path).exists(), path
+        assert not test or f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), test
+
+
+def test_the_readme_names_the_verbs_of_a_first_visit() -> None:
+    """The search for verbs finds those that every reader needs."""
+    assert {"demo", "test", "setup", "image"} <= set(MAKE.findall(README.read_text(encoding="utf-8")))
+
+
+PACKAGES = sorted(
+    path.parent
+    for top in ("worker", "storage", "cloning", "engines", "model_cache", "local")
+    for path in (ROOT / top).rglob("__init__.py")
+)
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=named)
+def test_a_package_names_its_modules(package: Path) -> None:
+    """Whoever looks for a job finds its file: each module has a line in the docstring of its package."""
+    lines = (ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or "").splitlines()
+    mapped = [line.split()[0] for line in lines if line.startswith("    ")]
+    modules = [path.stem for path in package.glob("*.py") if path.name != "__init__.py"]
+    packages = [f"{path.parent.name}/" for path in package.glob("*/__init__.py")]
+
+    assert sorted(mapped) == sorted(modules + packages)
+
+
+def test_the_architecture_page_names_every_package() -> None:
+    """The page is where a reader begins."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+    assert [named(package) for package in PACKAGES if f"`{named(package)}/`" not in page] == []
+
+
+def test_the_architecture_page_draws_the_buckets_layout() -> None:
+    """Line for line as cloning/keys.py, the only module that spells a key."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    layout = [line for line in (keys.__doc__ or "").splitlines() if line.startswith("    ")]
+
+    assert layout
+    assert [line for line in layout if line not in page.splitlines()] == []

@@ -1,0 +1,99 @@
+"""The README's requests are run, and its replies have the shape of the real ones."""
+
+import json
+import re
+from base64 import b64encode
+from typing import Any, NamedTuple
+
+import pytest
+
+from cloning.jobs.claim import Claim
+from cloning.service import Call, Service
+from docs.generate import README
+from handler import answer
+from tests.conftest import with_settings
+
+EXAMPLE = re.compile(r"<!-- example: (\w+)(?:, as (\w+))? -->\n```json\n(.*?)\n```", re.DOTALL)
+OLDER = re.compile(r"<!-- older requests -->\n```json\n(.*?)\n```", re.DOTALL)
+
+
+class Example(NamedTuple):
+    """A request of the README and the reply that it shows."""
+
+    name: str
+    request: dict[str, Any]
+    reply: dict[str, Any]
+
+
+def readme_examples() -> list[Example]:
+    """In the README's order; "as generate" borrows the reply of that name."""
+    examples: list[Example] = []
+    for name, like, body in EXAMPLE.findall(README.read_text(encoding="utf-8")):
+        request, end = json.JSONDecoder().raw_decode(body)
+        borrowed = next((one.reply for one in examples if one.name == like), None)
+        examples.append(Example(name, request, json.loads(body[end:]) if borrowed is None else borrowed))
+    return examples
+
+
+def sendable(request: dict[str, Any], human_wav: bytes) -> dict[str, Any]:
+    """The request with a whole recording where the README shows the beginning of one."""
+    audio = b64encode(human_wav).decode()
+    return {name: audio if name in ("audio", "voice_file") else value for name, value in request.items()}
+
+
+def shape(value: object) -> object:
+    """Names and types; of a list its first entry, of a number that it is one."""
+    if isinstance(value, dict):
+        return {name: shape(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [shape(one) for one in value[:1]]
+    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
+
+
+@pytest.fixture
+def told(service: Service, human_wav: bytes) -> list[tuple[Example, dict[str, Any]]]:
+    """Each example with what the worker really answers to it; job story-2 is in another worker's hands."""
+    running = service.jobs.claim("story-2", "0" * 64, seed=1)
+    assert isinstance(running, Claim)
+    running.start(total=3)
+    return [
+        (one, answer(service, sendable(one.request, human_wav), Call(f"runpod-{number}")))
+        for number, one in enumerate(readme_examples())
+    ]
+
+
+def test_every_action_has_an_example(told: list[tuple[Example, dict[str, Any]]]) -> None:
+    """And one shows a failure."""
+    shown = {one.request.get("action", "generate") for one, _ in told if one.name != "failure"}
+
+    assert shown == {"health", "upload", "generate", "status", "result", "voices", "cancel", "delete", "expire"}
+    assert [one.name for one, _ in told].count("failure") == 1
+
+
+def test_documented_replies_have_the_real_ones_shape(told: list[tuple[Example, dict[str, Any]]]) -> None:
+    """Every field by name and type, at every depth, none more and none less."""
+    for example, reply in told:
+        assert shape(reply) == shape(example.reply), example.name
+
+
+def test_what_the_readme_says_of_states_is_so(told: list[tuple[Example, dict[str, Any]]]) -> None:
+    """The words that callers compare are the real ones, and the failure is real to the letter."""
+    for example, reply in told:
+        if example.name == "failure":
+            assert reply == example.reply
+        else:
+            assert reply.get("status") == example.reply.get("status"), example.name
+            assert reply.get("cancel_requested") == example.reply.get("cancel_requested")
+
+
+def test_older_clients_requests_work_without_consent(service: Service, human_wav: bytes) -> None:
+    """All of the README's, in its order, where REQUIRE_CONSENT is false; the first would be refused where it is true."""
+    requests = json.loads(OLDER.findall(README.read_text(encoding="utf-8"))[0])
+    patient = with_settings(service, require_consent=False)
+
+    refused = answer(service, sendable(requests[0], human_wav), Call("job-0"))
+    replies = [answer(patient, sendable(request, human_wav), Call("job-of-the-line-above")) for request in requests]
+
+    assert refused["code"] == "CONSENT_REQUIRED"
+    assert [reply.get("status") for reply in replies] == ["STORED", "COMPLETED", "COMPLETED", "COMPLETED", None]
+    assert [one["voice"] for one in replies[-1]["voices"]] == ["x"]

@@ -1,0 +1,286 @@
+"""Jobs beside each other on one GPU: whose chunk comes when, and what is done outside of the GPU's thread."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloning.clock import Part, untold
+from cloning.errors import CheckpointUnusable, GpuOutOfMemory, ServiceError
+from cloning.ports import Clock, Engine, F5Parameters, Reference, Utterance, Value, go_on
+from cloning.ports.turns import Piece, Span, covered
+from cloning.service import Call, Service
+from engines.device.lazy import Lazy
+from engines.device.owner import SingleOwner
+from engines.device.scheduler import Batcher, Bounds
+from storage.folder_store import FolderStore
+from tests.fakes import Always, EchoTranscriber, ManualClock, ToneEngine
+from tests.unit.cloning.generate.test_attempt import TEXT, act, service_upload
+from tests.unit.engines.device.test_lazy import anything
+
+PATIENCE_S = 60
+
+
+@pytest.fixture
+def turns(service: Service) -> Batcher:
+    return Batcher(service.clock, Bounds(chunks=1, seconds=22.0))
+
+
+@pytest.fixture
+def threaded(service: Service, human_wav: bytes, turns: Batcher) -> Service:
+    """The service with a real thread for its GPU, and the voice anna."""
+    service_upload(service, human_wav, transcript="Some call me nature.")
+    return replace(service, gpu=SingleOwner(), turns=turns)
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as one:
+        yield one
+
+
+def wait_until(is_true: Callable[[], bool]) -> None:
+    waited = threading.Event()
+    for _ in range(PATIENCE_S * 1000):
+        if is_true():
+            return
+        waited.wait(0.001)
+    pytest.fail("it never came")
+
+
+def test_a_short_job_sent_behind_a_long_one_ends_first(
+    threaded: Service, turns: Batcher, engine: ToneEngine, pool: ThreadPoolExecutor
+) -> None:
+    """Its chunk goes between the long one's, which go on afterwards; the speech of both is what each is alone."""
+    alone = {
+        text: act(threaded, Call(f"alone-{len(text)}"), text=text, voice="anna", seed=1)
+        for text in (TEXT, "A short one.")
+    }
+    engine.history.clear()
+    answered = threading.Event()
+
+    def behind(text: str) -> None:
+        if text in TEXT and not answered.is_set():  # the long one's chunk ends when the short job waits for its turn
+            wait_until(lambda: answered.is_set() or len({ticket.line for ticket in turns._waiting}) == 2)
+
+    engine.before_speaking = behind
+    long_one = pool.submit(act, threaded, Call("long"), text=TEXT, voice="anna", seed=1)
+    wait_until(lambda: bool(turns._waiting))
+    short = act(threaded, Call("short"), text="A short one.", voice="anna", seed=1)
+    is_long_done = threaded.jobs.get("long").status.is_final
+    answered.set()
+
+    spoken = [text for text, _, _ in engine.history] if long_one.result(PATIENCE_S) else []
+    assert not is_long_done
+    assert spoken.index("A short one.") <= 2
+    assert short["audio"]["sha256"] == alone["A short one."]["audio"]["sha256"]
+    assert long_one.result()["audio"]["sha256"] == alone[TEXT]["audio"]["sha256"]
+
+
+def test_between_chunks_the_bucket_is_not_asked_from_the_gpus_thread(
+    threaded: Service, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Progress, chunks and leases are written elsewhere; the GPU's own thread writes once, that the job has begun."""
+    writers: list[tuple[str, str]] = []
+    replace_, put = store.replace, store.put
+
+    def replacing(key: str, body: bytes, **named: Any) -> str:
+        writers.append((threading.current_thread().name, key))
+        return replace_(key, body, **named)
+
+    def putting(key: str, body: bytes, **named: Any) -> str:
+        writers.append((threading.current_thread().name, key))
+        return put(key, body, **named)
+
+    monkeypatch.setattr(store, "replace", replacing)
+    monkeypatch.setattr(store, "put", putting)
+    act(threaded, Call("j"), text=TEXT, voice="anna")
+
+    assert len(writers) > 10
+    assert [key for thread, key in writers if thread.startswith("gpu")] == ["jobs/j/job.json"]
+
+
+def test_weights_stay_between_the_chunks_of_a_job(threaded: Service, engine: ToneEngine) -> None:
+    """With LOW_VRAM they leave after the job, and not after each piece of its work."""
+    events: list[str] = []
+    engine.before_speaking = lambda _: events.append("chunk")
+    owner = SingleOwner(unload=lambda: events.append("unload"), unload_after_s=0)
+
+    reply = act(replace(threaded, gpu=owner), Call("j"), text=TEXT, voice="anna")
+    owner.run(lambda: None)  # behind what followed the job
+
+    assert events[: len(reply["manifest"]["chunks"]) + 1] == ["chunk"] * len(reply["manifest"]["chunks"]) + ["unload"]
+
+
+class Watched(Batcher):
+    """Calls `look` whenever an asker looks for its turn, in that one's thread."""
+
+    def __init__(self, clock: Clock, look: Callable[[], None]) -> None:
+        super().__init__(clock, Bounds(chunks=1, seconds=22.0))
+        self._look = look
+
+    def do(
+        self,
+        pieces: Sequence[Piece[Value]],
+        *,
+        turn: Callable[[Callable[[], None]], None],
+        check: Callable[[], None] = go_on,
+        tell: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
+        spent: Callable[[Span], None] = lambda _: None,
+    ) -> list[Value]:
+        def looked() -> None:
+            self._look()
+            check()
+
+        return super().do(pieces, turn=turn, check=looked, tell=tell, spent=spent)
+
+
+def test_two_jobs_with_two_checkpoints_load_each_once(threaded: Service, pool: ThreadPoolExecutor) -> None:
+    """The second's load waits while the first is busy with its progress, between its load and its first chunk."""
+    loads: list[str] = []
+    looks: list[int] = []
+    second: list[Future[dict[str, Any]]] = []
+
+    def load(name: str, _: str | None) -> Engine:
+        loads.append(name)
+        return ToneEngine()
+
+    engines = Lazy[Engine](lambda name, device, _: load(name, device), check=anything, describe=lambda _: {})
+    service = replace(
+        threaded, engines=engines, turns=Watched(threaded.clock, lambda: looks.append(threading.get_ident()))
+    )
+
+    def progress(_: dict[str, Any]) -> None:
+        if not second:
+            mine = threading.get_ident()
+            second.append(pool.submit(act, service, Call("b"), text=TEXT, voice="anna", checkpoint="other"))
+            wait_until(lambda: len([who for who in looks if who != mine]) > 1 or len(loads) > 1)
+
+    act(service, Call("a", progress), text=TEXT, voice="anna", checkpoint="one")
+    second[0].result(PATIENCE_S)
+
+    assert loads == ["one", "other"]
+
+
+def test_a_job_whose_first_engine_can_not_be_used_is_not_in_its_own_way(threaded: Service, engine: ToneEngine) -> None:
+    """It lets go of the first's weights before it asks for the second's: for the time of a switch it would wait in vain here."""
+    looks: list[int] = []
+
+    def load(name: str, _: str | None) -> Engine:
+        if name != "XTTS_v2":
+            raise CheckpointUnusable("no such file")
+        return engine
+
+    engines = Lazy[Engine](lambda name, device, _: load(name, device), check=anything, describe=lambda _: {})
+
+    def look() -> None:
+        looks.append(1)
+        assert len(looks) < 20
+
+    service = replace(threaded, engines=engines, turns=Watched(threaded.clock, look))
+    reply = act(service, Call("j"), text="A short one.", voice="anna", fallback=["xtts"], language="en")
+
+    assert reply["engine_fallback"]
+
+
+def test_one_speech_is_of_one_checkpoint(threaded: Service) -> None:
+    """Its engine came back from other files: the job is handed back, and its next delivery speaks with the new ones alone."""
+    loads: list[ToneEngine] = []
+
+    def load(_: str, __: str | None) -> Engine:
+        loads.append(ToneEngine(unload if not loads else lambda _: None))
+        loads[-1].facts = replace(loads[-1].facts, checkpoint_sha256=str(len(loads)) * 64)
+        return loads[-1]
+
+    def unload(_: str) -> None:
+        object.__setattr__(engines, "_held", None)
+
+    engines = Lazy[Engine](lambda name, device, _: load(name, device), check=anything, describe=lambda _: {})
+    service = replace(threaded, engines=engines)
+
+    with pytest.raises(ServiceError, match="replaced while the job was spoken") as caught:
+        act(service, Call("j"), text=TEXT, voice="anna")
+    again = act(service, Call("j"), text=TEXT, voice="anna")
+
+    assert caught.value.retryable
+    assert (again["manifest"]["chunks_reused"], again["manifest"]["checkpoint_sha256"]) == (0, "2" * 64)
+
+
+def test_queue_and_inference_are_told_apart(threaded: Service, clock: ManualClock, engine: ToneEngine) -> None:
+    """The seconds of this job's own turns are `infer`; waiting for others is `queue`."""
+    engine.before_speaking = lambda _: clock.advance(3.0)
+
+    reply = act(threaded, Call("j"), text=TEXT, voice="anna")
+
+    assert reply["timings"]["infer"] == 3.0 * len(reply["manifest"]["chunks"])
+    assert reply["timings"]["queue"] == 0.0
+
+
+def test_telling_the_bucket_is_not_waiting_for_the_gpu(threaded: Service, clock: ManualClock) -> None:
+    """A job that is alone never waits: its progress takes its time, beside its next chunk (`infer`) or besides (`keep`)."""
+    told: list[int] = []
+
+    def progress(_: dict[str, Any]) -> None:
+        told.append(1)
+        clock.advance(0.5)
+
+    timings = act(threaded, Call("j", progress), text=TEXT, voice="anna")["timings"]
+
+    assert len(told) > 1
+    assert timings["queue"] == 0.0
+    assert timings["infer"] + timings["keep"] == 0.5 * (len(told) - 1)  # the first is told before the first chunk
+
+
+def test_a_turn_that_failed_for_all_is_the_jobs_own(threaded: Service, clock: ManualClock) -> None:
+    """The model worked for it, though in vain: `infer`, once for all of its chunks, and not `queue`."""
+    turns = Batcher(clock, Bounds(chunks=3, seconds=66.0))
+    spans: list[Span] = []
+
+    def together(_: Sequence[Utterance]) -> list[float]:
+        clock.advance(8.0)
+        raise GpuOutOfMemory("too much")
+
+    one = Utterance(Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0), "text", 0, F5Parameters())
+    pieces = [Piece("here", 5.0, lambda: clock.advance(2.0), one, together, company=3) for _ in range(3)]
+    turns.do(pieces, turn=threaded.gpu.run, spent=spans.append)
+
+    assert sorted(end - begin for begin, end in spans) == [2.0, 2.0, 2.0, 8.0]
+
+
+@pytest.mark.parametrize(
+    ("spans", "seconds"),
+    [([], 0.0), ([(1.0, 3.0), (5.0, 6.0)], 3.0), ([(5.0, 9.0), (1.0, 7.0), (2.0, 3.0)], 8.0)],
+)
+def test_seconds_that_overlap_count_once(spans: list[Span], seconds: float) -> None:
+    """One job's chunk may be in another's turn while the job tells of the one before."""
+    assert covered(spans) == seconds
+
+
+def test_the_checkpoints_files_come_while_the_voice_is_heard(service: Service, human_wav: bytes) -> None:
+    """They are asked for before the words are known, and before the engine is."""
+    events: list[str] = []
+
+    class Watched(Always[ToneEngine]):
+        def prepared(self, name: str) -> AbstractContextManager[None]:
+            events.append(f"prepare {name}")
+            return nullcontext()
+
+        def get(self, name: str, *, device: str | None = None, part: Part = untold) -> ToneEngine:
+            events.append("get")
+            return super().get(name, device=device)
+
+    class Hearing(Always[EchoTranscriber]):
+        def get(self, name: str, *, device: str | None = None, part: Part = untold) -> EchoTranscriber:
+            events.append("hear")
+            return super().get(name, device=device)
+
+    service_upload(service, human_wav)
+    watched = replace(service, engines=Watched(ToneEngine()), transcribers=Hearing(EchoTranscriber()))
+    act(watched, Call("j"), text="Hello there.", voice="anna")
+
+    assert events[:3] == [f"prepare {service.settings.checkpoint}", "hear", "get"]

@@ -1,0 +1,307 @@
+"""Repairs: only the bytes that are kept are written, proved, and named at the end; a source is never touched."""
+
+import errno
+import json
+import os
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from cloning.errors import CheckpointUnusable
+from engines.tiny import TINY_ARCH
+from model_cache.formats.safetensors_file import TensorInfo, encode_header
+from model_cache.layouts.f5_tensors import expected_keys
+from model_cache.layouts.inspection import inspect
+from model_cache.layouts.repair import rename_private, repair
+from storage.bulk import sha256_of
+from tests.layouts import names
+from tests.machines import kill, python
+
+VOCABULARY = 30
+SHAPES = expected_keys(TINY_ARCH, VOCABULARY)
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+@pytest.fixture(scope="module")
+def weights() -> Arrays:
+    rng = np.random.default_rng(0)
+    return {name: rng.standard_normal(shape, np.float32) for name, shape in SHAPES.items()}
+
+
+def under(prefix: str, weights: Arrays) -> Arrays:
+    return {f"{prefix}{name}": array for name, array in weights.items()}
+
+
+def sparse(path: Path, layout: dict[str, tuple[int, ...]]) -> Path:
+    """A safetensors file of that content, all zeros, that takes no room on the disk."""
+    tensors, position = {}, 0
+    for name, shape in layout.items():
+        size = 4 * int(np.prod(shape))
+        tensors[name] = TensorInfo("F32", shape, position, position + size)
+        position += size
+    start = encode_header(tensors, {})
+    with path.open("wb") as file:
+        file.write(start)
+        file.truncate(len(start) + position)
+    return path
+
+
+def test_a_large_file_is_inspected_by_its_header(tmp_path: Path) -> None:
+    """Of more than 5 GB, which nobody could read in time or keep in memory, next to nothing is read."""
+    base = expected_keys({"dim": 2048, "depth": 22, "heads": 32, "ff_mult": 2, "text_dim": 512, "conv_layers": 4}, 2545)
+    path = sparse(tmp_path / "model.safetensors", {f"ema.{name}": shape for name, shape in base.items()})
+
+    tracemalloc.start()
+    found = inspect(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert found.bytes > 5e9
+    assert (found.verdict, found.tensors) == ("repairable", 364)
+    assert peak < 5e6
+    assert path.stat().st_blocks * 512 < 1 << 20
+
+
+def test_a_ready_file_of_any_size_is_left_alone(tmp_path: Path) -> None:
+    """The copy of 5.2 GiB that changes nothing isn't made: no byte is written, nothing appears."""
+    base = expected_keys({"dim": 2048, "depth": 22, "heads": 32, "ff_mult": 2, "text_dim": 512, "conv_layers": 4}, 2545)
+    path = sparse(tmp_path / "model.safetensors", {f"ema_model.{name}": shape for name, shape in base.items()})
+
+    done = repair(path, tmp_path / "out.safetensors")
+
+    assert (done.how, done.bytes_written) == ("nothing", 0)
+    assert names(tmp_path) == ["model.safetensors"]
+    assert path.stat().st_blocks * 512 < 1 << 20
+
+
+def test_only_the_kept_bytes_are_written(tmp_path: Path, weights: Arrays) -> None:
+    """Half of the file is online weights: the repaired one is half as large, and memory doesn't grow with it."""
+    path = tmp_path / "model.safetensors"
+    save_file(under("ema.ema_model.", weights) | under("ema.online_model.", weights), path)
+    kept = sum(array.nbytes for array in weights.values())
+
+    tracemalloc.start()
+    done = repair(path, tmp_path / "out.safetensors")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert done.how == "compacting-copy"
+    assert kept < done.bytes_written < kept + 16_384
+    assert peak < 30e6
+
+
+def test_a_private_file_gets_its_names_in_place(tmp_path: Path, weights: Arrays) -> None:
+    """Where names suffice only the header of the caller's own file is written, and the tensors stay where they are."""
+    path = tmp_path / "model.safetensors"
+    save_file(under("ema.", weights), path)
+    size, file = path.stat().st_size, path.stat().st_ino
+
+    rename_private(path, inspect(path))
+
+    assert (path.stat().st_size, path.stat().st_ino) == (size, file)
+    assert inspect(path).verdict == "ready"
+    assert {name: array.tobytes() for name, array in load_file(path).items()} == {
+        name: array.tobytes() for name, array in weights.items()
+    }
+
+
+def test_names_that_do_not_suffice_leave_a_private_file_alone(tmp_path: Path, weights: Arrays) -> None:
+    """A file that must lose tensors is not renamed, and a ready one neither: whoever asks for it is told of the mistake."""
+    for name, content in {"a": under("ema.", weights) | {"update": np.zeros(1, np.float32)}, "b": weights}.items():
+        path = tmp_path / f"{name}.safetensors"
+        save_file(content, path)
+        before = path.read_bytes()
+
+        with pytest.raises(ValueError, match=r"not what .* needs"):
+            rename_private(path, inspect(path))
+        assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["out.pt", "out", "out.safetensors.bak"])
+def test_the_name_must_be_one_that_the_loader_reads(name: str, tmp_path: Path, weights: Arrays) -> None:
+    """f5_tts goes by the ending."""
+    save_file(under("ema.", weights), tmp_path / "model.safetensors")
+
+    with pytest.raises(ValueError, match=r"must end in \.safetensors"):
+        repair(tmp_path / "model.safetensors", tmp_path / name)
+
+
+def test_nothing_is_overwritten(tmp_path: Path, weights: Arrays) -> None:
+    """Neither another file nor the source itself."""
+    path = tmp_path / "model.safetensors"
+    save_file(under("ema.", weights), path)
+    before = path.read_bytes()
+
+    with pytest.raises(FileExistsError, match="exists already"):
+        repair(path, path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_changed_since_is_not_repaired(tmp_path: Path, weights: Arrays) -> None:
+    """What was inspected is what is repaired."""
+    path = tmp_path / "model.safetensors"
+    save_file(under("ema.", weights), path)
+    found = inspect(path)
+    save_file(under("ema.ema_model.", weights), path)
+
+    with pytest.raises(CheckpointUnusable, match="changed since it was inspected"):
+        repair(path, tmp_path / "out.safetensors", inspection=found)
+
+
+def test_what_is_written_wrongly_is_found(tmp_path: Path, weights: Arrays, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that flips a bit: the comparison finds it, and nothing is left."""
+    path = tmp_path / "model.safetensors"
+    save_file(under("ema.", weights), path)
+
+    def flipping(reader: int, writer: int, size: int, source: int, target: int) -> int:
+        data = bytearray(os.pread(reader, size, source))
+        data[len(data) // 2] ^= 1
+        return os.pwrite(writer, data, target)
+
+    monkeypatch.setattr(os, "copy_file_range", flipping)
+
+    with pytest.raises(CheckpointUnusable, match="differs from its source"):
+        repair(path, tmp_path / "out.safetensors")
+    assert names(tmp_path) == ["model.safetensors"]
+
+
+@pytest.mark.parametrize("error", ["EXDEV", "ENOSYS", "EOPNOTSUPP"])
+def test_without_the_kernels_copy_the_bytes_are_the_same(
+    error: str, tmp_path: Path, weights: Arrays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another disk, an old kernel, an odd file system: read and written instead."""
+    path = tmp_path / "model.safetensors"
+    save_file(under("ema.", weights) | {"update": np.zeros(1, np.float32)}, path)
+    with_kernel = repair(path, tmp_path / "a.safetensors")
+
+    def refusing(*_: object) -> int:
+        raise OSError(getattr(errno, error), "no")
+
+    monkeypatch.setattr(os, "copy_file_range", refusing)
+
+    assert repair(path, tmp_path / "b.safetensors") == with_kernel
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, weights: Arrays, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is the system's, and the half-written file is gone."""
+    path = tmp_path / "model.safetensors"
+    save_file(under("ema.", weights), path)
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "copy_file_range", full)
+
+    with pytest.raises(OSError, match="No space left"):
+        repair(path, tmp_path / "out.safetensors")
+    assert names(tmp_path) == ["model.safetensors"]
+
+
+def test_progress_counts_the_bytes(tmp_path: Path, weights: Arrays) -> None:
+    """Told as they are done, they come to all bytes of all tensors."""
+    path = tmp_path / "model.safetensors"
+    save_file(under("ema.", weights), path)
+    told: list[int] = []
+
+    repair(path, tmp_path / "out.safetensors", progress=told.append)
+
+    assert sum(told) == sum(array.nbytes for array in weights.values())
+    assert min(told) > 0
+
+
+def test_a_file_made_meanwhile_is_not_overwritten(tmp_path: Path, weights: Arrays) -> None:
+    """Somebody makes OUT while it is being repaired: theirs stays, and nothing else."""
+    path, out = tmp_path / "model.safetensors", tmp_path / "out.safetensors"
+    save_file(under("ema.", weights), path)
+
+    with pytest.raises(FileExistsError, match="made in the meantime"):
+        repair(path, out, progress=lambda *_: out.write_text("theirs"))  # type: ignore[arg-type]
+
+    assert out.read_text() == "theirs"
+    assert names(tmp_path) == ["model.safetensors", "out.safetensors"]
+
+
+def test_a_killed_repair_is_cleared_away_by_the_next(tmp_path: Path, weights: Arrays) -> None:
+    """SIGKILL leaves half a file in a hidden folder; the next repair there removes it, and none that is still at work."""
+    path = tmp_path / "model.safetensors"
+    save_file(under("ema.", weights), path)
+    script = (
+        "import sys, time\nfrom pathlib import Path\nfrom model_cache.layouts.repair import repair\n"
+        "def hang(*_):\n    print('half', flush=True)\n    time.sleep(600)\n"
+        "repair(Path(sys.argv[1]), Path(sys.argv[2]), progress=hang)\n"
+    )
+    dead, alive = (python(script, path, tmp_path / f"{name}.safetensors") for name in ("dead", "alive"))
+    for process in (dead, alive):
+        assert process.stdout is not None
+        assert process.stdout.readline() == "half\n"
+    assert len(list(tmp_path.glob(".repair-*"))) == 2
+    kill(dead)
+
+    repair(path, tmp_path / "out.safetensors")
+
+    assert [each.name for each in tmp_path.glob(".repair-*/*")] == ["alive.safetensors"]
+    kill(alive)
+
+
+def test_without_hard_links_the_file_appears_too(
+    tmp_path: Path, weights: Arrays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some network volumes have none."""
+    save_file(under("ema.", weights), tmp_path / "model.safetensors")
+
+    def refusing(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links")
+
+    monkeypatch.setattr(os, "link", refusing)
+    repair(tmp_path / "model.safetensors", tmp_path / "out.safetensors")
+
+    assert names(tmp_path) == ["model.safetensors", "out.safetensors"]
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_the_digest_is_the_files_if_it_is_asked_for(tmp_path: Path, weights: Arrays, *, durable: bool) -> None:
+    """It costs more than the copy, so nobody pays for it unasked."""
+    path = tmp_path / "model.safetensors"
+    save_file(under("ema.", weights), path)
+
+    told = repair(path, tmp_path / "a.safetensors", digest=True, durable=durable)
+    untold = repair(path, tmp_path / "b.safetensors", durable=durable)
+
+    assert told.sha256 == sha256_of(tmp_path / "a.safetensors") == sha256_of(tmp_path / "b.safetensors")
+    assert untold.sha256 is None
+
+
+def test_the_json_says_what_is_promised(tmp_path: Path, weights: Arrays) -> None:
+    """One object with these keys, nothing else, and no place of a tensor."""
+    save_file(under("ema.", weights), tmp_path / "model.safetensors")
+
+    told = json.loads(inspect(tmp_path / "model.safetensors").to_json())
+
+    assert list(told) == [
+        "verdict",
+        "layout",
+        "architecture",
+        "tensors",
+        "bytes",
+        "changes",
+        "drops",
+        "lossless",
+        "reason",
+    ]
+    assert told["architecture"] == {
+        "family": "f5-tts",
+        "backbone": "DiT",
+        "dim": 64,
+        "depth": 2,
+        "heads": 2,
+        "text_dim": 64,
+        "vocabulary": VOCABULARY,
+        "dtype": "F32",
+        "config": "unknown",
+    }
+    assert told["changes"] == [f"{len(SHAPES)} weights lose 'ema.', which f5_tts doesn't strip"]
+    assert (told["drops"], told["lossless"]) == ([], True)

@@ -1,0 +1,66 @@
+"""Locks among processes, beside forked children that hold copies of every descriptor."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from storage.locks import locked
+
+
+def is_free(path: Path) -> bool:
+    try:
+        with locked(path, wait=False):
+            return True
+    except BlockingIOError:
+        return False
+
+
+def test_one_at_a_time_has_the_lock(tmp_path: Path) -> None:
+    """Who doesn't wait is told; at the end of the block, also by an exception, the next one may."""
+    path = tmp_path / "lock"
+
+    def break_down() -> None:
+        with locked(path):
+            assert not is_free(path)
+            raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError, match="in the middle"):
+        break_down()
+    assert is_free(path)
+
+
+def test_a_child_that_lives_on_does_not_keep_the_lock(tmp_path: Path) -> None:
+    """It holds the file open, and the lock is the open file's."""
+    reader, writer = os.pipe()
+    with locked(tmp_path / "lock"):
+        child = os.fork()
+        if child == 0:
+            os.close(writer)
+            os.read(reader, 1)
+            os._exit(0)
+
+    free = is_free(tmp_path / "lock")
+    os.close(writer)
+    os.close(reader)
+    os.waitpid(child, 0)
+
+    assert free
+
+
+def test_a_child_that_leaves_the_block_does_not_free_its_parents_lock(tmp_path: Path) -> None:
+    """As one does by an exception."""
+    lock = locked(tmp_path / "lock")
+    lock.__enter__()
+    child = os.fork()
+    if child == 0:
+        try:
+            lock.__exit__(None, None, None)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+
+    free = is_free(tmp_path / "lock")
+    lock.__exit__(None, None, None)
+
+    assert (free, is_free(tmp_path / "lock")) == (False, True)

@@ -1,0 +1,284 @@
+"""What a worker must have before it takes jobs, and what it says if it hasn't."""
+
+import errno
+import os
+import sys
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cloning.errors import StorageMisconfigured, StorageUnavailable
+from cloning.jobs.conditional_writes import Conditions
+from cloning.names import EngineName
+from cloning.settings import Settings
+from cloning.versions import versions
+from storage.folder_store import FolderStore
+from tests.conftest import ROOT
+from worker import fitness
+from worker.fitness import (
+    Unfit,
+    bytes_needed,
+    checks,
+    cuda_of_torch,
+    disk_has_room,
+    gpu_is_usable,
+    store_is_writable,
+    versions_are_known,
+)
+
+
+def driver(count: int = 1, newest: int = 13000, status: int = 0) -> Any:
+    """As much of libcuda as is asked."""
+
+    def fill(pointer: Any, value: int) -> int:
+        pointer._obj.value = value
+        return 0
+
+    return lambda _: SimpleNamespace(
+        cuInit=lambda _: status,
+        cuDeviceGetCount=lambda pointer: fill(pointer, count),
+        cuDriverGetVersion=lambda pointer: fill(pointer, newest),
+    )
+
+
+def no_driver(_: str) -> Any:
+    raise OSError("libcuda.so.1: cannot open shared object file")
+
+
+def test_a_bare_machine_is_fit(settings: Settings, store: FolderStore) -> None:
+    """With the defaults nothing is asked for that isn't there; nothing is left behind, no model code is imported."""
+    for check in checks(settings, store, Conditions(store, lambda: "w1").probe):
+        check()
+
+    assert list(store.list()) == []
+
+
+def test_the_checks_have_names_that_runpod_reports(settings: Settings, store: FolderStore) -> None:
+    """The cheapest first."""
+    names = [check.__name__ for check in checks(settings, store, Conditions(store, lambda: "w1").probe)]
+
+    assert names == ["check_versions", "check_gpu", "check_disk", "check_store", "check_models"]
+
+
+@pytest.mark.parametrize(
+    ("device", "load", "torch_cuda", "says"),
+    [
+        ("cuda", no_driver, "13.0", "no NVIDIA driver"),
+        ("cuda:1", driver(count=1), "13.0", "finds 1 GPU"),
+        ("cuda", driver(status=100), "13.0", "finds 0 GPU"),
+        ("cuda", driver(status=802), "13.0", "CUDA error 802"),
+        ("auto", driver(status=999), "13.0", "CUDA error 999"),
+        ("cuda", driver(newest=12080), "13.0", "knows up to 12.8"),
+        ("auto", driver(newest=12080), "13.0", "built for CUDA 13.0"),
+        ("cuda", driver(), None, "built for CUDA None"),
+    ],
+    ids=[
+        "no-driver",
+        "no-second-gpu",
+        "no-device",
+        "not-ready",
+        "auto-broken",
+        "old-driver",
+        "auto-old-driver",
+        "torch-without-cuda",
+    ],
+)
+def test_a_gpu_that_is_wanted_and_can_not_be_used_is_told(
+    device: str, load: Any, torch_cuda: str | None, says: str
+) -> None:
+    """With what to do, in the 256 characters that RunPod shows; a broken GPU is no reason to speak on the CPU in silence."""
+    with pytest.raises(Unfit, match=says) as failure:
+        gpu_is_usable(device, torch_cuda=torch_cuda, load=load)
+
+    assert len(f"Unfit: {failure.value}") <= 256
+    assert "set DEVICE=cpu" in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("device", "load"),
+    [
+        ("cuda", driver()),
+        ("cuda:1", driver(count=2)),
+        ("cuda", driver(newest=13020)),
+        ("auto", no_driver),
+        ("auto", driver(status=100)),
+        ("cpu", no_driver),
+    ],
+    ids=["there", "second", "newer-driver", "auto-no-driver", "auto-no-device", "cpu"],
+)
+def test_a_gpu_that_is_there_or_not_wanted_is_fine(device: str, load: Any) -> None:
+    """`auto` is content with a machine that has none."""
+    gpu_is_usable(device, torch_cuda="13.0", load=load)
+
+
+def test_torchs_cuda_is_read_without_importing_torch() -> None:
+    """Its own file says it; torch says the same."""
+    import torch
+
+    assert cuda_of_torch() == torch.version.cuda
+
+
+def test_the_versions_that_we_lean_on_are_the_pinned_ones() -> None:
+    """fitness.EXACT and pyproject.toml can't part."""
+    pinned = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needs = {need.split(";")[0].strip() for need in pinned["dependencies"]}
+
+    assert {f"{name}=={version}" for name, version in fitness.EXACT.items()} <= needs
+
+
+@pytest.mark.parametrize(
+    ("changes", "python", "says"),
+    [
+        ({"torch": None, "vocos": None}, (3, 11), "torch, vocos not installed"),
+        ({"runpod": "1.13.0"}, (3, 11), "runpod 1.13.0 is installed and 1.12.0"),
+        ({}, (3, 13), "Python 3.13"),
+    ],
+)
+def test_an_unknown_version_is_told(changes: dict[str, str | None], python: tuple[int, int], says: str) -> None:
+    """Before a job meets what has changed."""
+    versions_are_known(versions(), sys.version_info[:2])
+    with pytest.raises(Unfit, match=says):
+        versions_are_known({**versions(), **changes}, python)
+
+
+def test_an_image_without_the_extra_is_fit(
+    settings: Settings, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """XTTS is an extra: who built the image without it, and doesn't ask for it, has a worker that starts."""
+    monkeypatch.setattr(fitness, "versions", lambda: {**versions(), "coqui-tts": None})
+
+    for check in checks(settings, store, Conditions(store, lambda: "w1").probe):
+        check()
+
+
+@pytest.mark.parametrize("chosen", [{"engine": "xtts"}, {"fallback": ("xtts",)}], ids=str)
+def test_a_deployment_that_names_xtts_without_the_extra_is_told_how_to_get_it(
+    chosen: dict[str, Any], store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At its start, not with its first job; in the 256 characters that RunPod shows."""
+    monkeypatch.setattr(fitness, "versions", lambda: {**versions(), "coqui-tts": None})
+    check_versions = checks(Settings(xtts_license_accepted=True, **chosen), store, lambda: None)[0]
+
+    with pytest.raises(Unfit, match=r"coqui-tts.*requirements-xtts\.txt.*XTTS=1") as failure:
+        check_versions()
+    assert len(f"Unfit: {failure.value}") <= 256
+
+
+def test_a_disk_without_room_is_told(tmp_path: Path) -> None:
+    """With what to do."""
+    with pytest.raises(Unfit, match="larger disk"):
+        disk_has_room(tmp_path, 10**18)
+
+    disk_has_room(tmp_path, 0)
+
+
+@pytest.mark.parametrize(("engine", "file"), [("f5", "model.safetensors"), ("xtts", "model.pth")])
+def test_what_is_there_needs_no_room(engine: EngineName, file: str, settings: Settings) -> None:
+    """A worker that needs to bring nothing starts on a full disk; what the other engine needs still counts."""
+    chosen = settings.model_copy(update={"engine": engine, "fallback": tuple({"f5", "xtts"} - {engine})})
+    both = bytes_needed(chosen)
+    copy = settings.model_cache_dir / "any" / ("0" * 64)
+    copy.mkdir(parents=True)
+    (copy / file).touch()
+
+    assert bytes_needed(chosen.model_copy(update={"fallback": ()})) == 0
+    assert bytes_needed(chosen) == both - fitness.MODEL_CACHE_BYTES[engine]
+
+
+def test_every_engine_that_may_speak_needs_room(settings: Settings, tmp_path: Path) -> None:
+    """Of a folder its own size counts, of a name, whose files are elsewhere, a full-size checkpoint's; of a fallback as well."""
+    (tmp_path / "mine" / "vocoder").mkdir(parents=True)
+    (tmp_path / "mine" / "vocoder" / "weights.bin").write_bytes(b"0" * 1000)
+    small = settings.model_copy(update={"checkpoint": str(tmp_path / "mine")})
+
+    assert bytes_needed(settings) == fitness.MODEL_CACHE_BYTES["f5"]
+    assert bytes_needed(small) == 2000
+    assert bytes_needed(small.model_copy(update={"fallback": ("xtts",)})) == 2000 + fitness.MODEL_CACHE_BYTES["xtts"]
+    assert bytes_needed(small.model_copy(update={"engine": "xtts"})) == fitness.MODEL_CACHE_BYTES["xtts"]
+
+
+def test_a_cache_that_can_not_be_written_is_told(tmp_path: Path) -> None:
+    """By the setting's name, without this machine's paths."""
+    (tmp_path / "file").touch()
+    with pytest.raises(Unfit, match="MODEL_CACHE_DIR 'models' can't be written") as failure:
+        disk_has_room(tmp_path / "file" / "models", 0)
+
+    assert str(tmp_path) not in str(failure.value)
+
+
+def test_a_volume_of_roots_is_told_with_its_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On RunPod nobody chooses how a volume is mounted: the user is named, and what to do; in the 256 characters that RunPod shows."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)  # these tests may run as root, whom no mode stops
+    with pytest.raises(Unfit, match=rf"\(Permission denied\).*user {os.getuid()}\b.*chmod 1777") as failure:
+        disk_has_room(tmp_path / "models", 0)
+
+    assert len(f"Unfit: {failure.value}") <= 256
+
+
+def test_a_cache_folder_that_takes_no_file_is_told() -> None:
+    """A volume may be there and mounted read-only: here, a folder in which not even root may make a file."""
+    with pytest.raises(Unfit, match=r"MODEL_CACHE_DIR .*can't be written.*or set another"):
+        disk_has_room(Path("/proc/self"), 0)
+
+
+def test_a_store_that_can_not_be_written_is_told(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the store's own words; being let in is not enough."""
+
+    def refuse(*_: object, **__: object) -> str:
+        raise StorageMisconfigured("the bucket refuses to be written (AccessDenied): allow s3:PutObject")
+
+    monkeypatch.setattr(store, "create", refuse)
+    with pytest.raises(Unfit, match=r"STORAGE_MISCONFIGURED: .*allow s3:PutObject"):
+        store_is_writable(store, Conditions(store, lambda: "w1").probe, sleep=never)
+
+
+def never(_: float) -> None:
+    pytest.fail("nothing that lasts should be waited for")
+
+
+def test_a_store_that_does_not_let_us_in_is_told(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is written, and at once: somebody must act."""
+
+    def closed() -> None:
+        raise StorageMisconfigured("the store refuses us")
+
+    monkeypatch.setattr(store, "check", closed)
+    with pytest.raises(Unfit, match="STORAGE_MISCONFIGURED"):
+        store_is_writable(store, lambda: pytest.fail("nothing should be written"), sleep=never)
+
+
+def test_an_outage_that_passes_costs_no_worker(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RunPod takes endpoints back whose workers keep failing their checks: who starts in an outage waits a minute first."""
+    check, failures, slept = store.check, iter(range(3)), list[float]()
+
+    def away() -> None:
+        if next(failures, None) is not None:
+            raise StorageUnavailable("the bucket does not answer")
+        check()
+
+    monkeypatch.setattr(store, "check", away)
+    store_is_writable(store, Conditions(store, lambda: "w1").probe, sleep=slept.append)
+
+    assert len(slept) == 3
+    assert list(store.list()) == []
+
+
+def test_an_outage_that_lasts_is_told(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a minute, well within the seven that RunPod gives a worker to start."""
+    slept: list[float] = []
+
+    def away() -> None:
+        raise StorageUnavailable("the bucket does not answer")
+
+    monkeypatch.setattr(store, "check", away)
+    with pytest.raises(Unfit, match="STORAGE_UNAVAILABLE"):
+        store_is_writable(store, lambda: pytest.fail("nothing should be written"), sleep=slept.append)
+
+    assert 50 <= sum(slept) <= 70
