@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import MIB, Meter, rss_mib
+from cloning.clock import SystemClock
 from cloning.errors import GpuOutOfMemory
 from cloning.ports import F5Parameters, Reference, Samples
-from engines.device.owner import SingleOwner
+from engines.device.gpu_thread import GpuThread
 from engines.device.placement import free_memory, gpu_memory
+from engines.device.scheduler import Bounds
 from engines.f5.engine import F5Engine
 
 _JOBS = 16
@@ -61,13 +63,13 @@ def _away(engine: F5Engine, meter: Meter, reference: Reference, cycles: int) -> 
 
 
 def _together(engine: F5Engine, reference: Reference) -> dict[str, Any]:
-    owner = SingleOwner()
+    gpu = GpuThread(SystemClock(), Bounds(chunks=1, seconds=1.0))
     other = replace(
         reference, text=f"{reference.text} And more.", sha256="another"
     )  # a second voice, as the engine knows them
 
     def job(number: int) -> Samples:
-        return owner.run(lambda: _speak(engine, other if number % 2 else reference, number))
+        return gpu.run(lambda: _speak(engine, other if number % 2 else reference, number))
 
     begun = time.perf_counter()
     alone = [job(number) for number in range(_JOBS)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.machine import Meter, say
-from cloning.ports.turns import Span, covered
+from cloning.ports.gpu import Span, covered
 
 FEW, MANY = 8, 16  # what differs between them is steps alone: text, tables and vocoder cancel out
 _ROUNDS = 3

@@ -84,7 +84,6 @@ def crowd(official: F5Engine, fast: F5Engine, voice: Reference, nfe: int, rounds
     return {
         "nfe": nfe,
         "utterances": CROWD,
-        "company": fast.company,
         "reference_s": round(voice.duration, 3),
         "frames": condition(fast, utterances[0]).frames,
         "seconds": seconds,

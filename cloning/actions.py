@@ -94,7 +94,7 @@ def _with_words(service: Service, voice: Voice, call: Call) -> Voice:
         return transcribed(service, voice, before_step=call.check_stopped, stopped=call.stopped)[0]
 
     try:
-        return service.on_gpu(words, stopped=call.stopped)
+        return service.gpu.run(words, stopped=call.stopped)
     except ServiceError as error:
         message = (
             f"{error.message} (the voice {voice.voice!r} is stored, without a transcript: the same upload tries again, "

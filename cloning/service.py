@@ -11,8 +11,8 @@ from cloning.errors import Internal, Interrupted, ServiceError, WorkerUnfit
 from cloning.failures import failure_of
 from cloning.jobs.conditional_writes import Conditions
 from cloning.jobs.store import JobStore
-from cloning.ports import Clock, Engine, GpuOwner, Models, ObjectStore, Transcriber, Value
-from cloning.ports.turns import Turns
+from cloning.ports import Clock, Engine, Models, ObjectStore, Transcriber
+from cloning.ports.gpu import Gpu
 from cloning.settings import Settings
 from cloning.voices.library import VoiceLibrary
 
@@ -58,8 +58,7 @@ class Service:
     jobs: JobStore
     engines: Models[Engine]
     transcribers: Models[Transcriber]
-    gpu: GpuOwner
-    turns: Turns
+    gpu: Gpu
     fetch_url: Callable[[str, threading.Event], bytes]
     clock: Clock
     new_id: Callable[[], str]
@@ -68,20 +67,6 @@ class Service:
     gpu_memory: Callable[[], dict[str, int] | None] = field(default=lambda: None)
     aside: Callable[[Callable[[], None]], None] = field(default=lambda work: work())
     latch: Latch = field(default_factory=Latch)
-
-    def on_gpu(self, work: Callable[[], Value], *, stopped: threading.Event | None = None) -> Value:
-        """The work's result, from the GPU's one thread. Raises what the work raises, Interrupted, and WorkerUnfit ever after one."""
-
-        def turn() -> Value:
-            self.latch.check()
-            try:
-                return work()
-            except WorkerUnfit as failure:
-                self.latch.close(failure)
-                raise
-
-        self.latch.check()
-        return self.gpu.run(turn, stopped=stopped)
 
     def failure(self, error: BaseException) -> ServiceError:
         """What the caller is told of an exception; the log has the traceback of what is not one of ours."""

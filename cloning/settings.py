@@ -161,7 +161,7 @@ class Settings(BaseSettings):
         examples=[4],
         ge=1,
         le=MOST_CHUNKS,
-        description="Most chunks, of one job or several, that are made at once, where `SAMPLER` is `fast` (in force, `auto` included); each needs its own memory. Unset: 2 on a CPU of two cores, else 1. In half precision company changes rounding: one seed gives the same bytes with 1 only.",
+        description="Most chunks, of one job or several, that are made at once, where `SAMPLER` is `fast` (in force, `auto` included); each needs its own memory. Unset: 1. In half precision batching changes rounding: one seed gives the same bytes with 1 only.",
     )
     batch_wait_ms: float = Field(
         0.0,

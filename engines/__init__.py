@@ -8,7 +8,6 @@ Models on devices: the only package that imports torch, f5_tts or transformers, 
     whisper    transcription
     alphabets  which characters reach a model
     lru        an LRU cache
-    abreast    two utterances at once on two cores
     tiny       a small F5-TTS checkpoint with random weights
     tiny_xtts  the same for XTTS
 """

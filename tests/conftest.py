@@ -12,12 +12,13 @@ import pytest
 from cloning.jobs.conditional_writes import Conditions
 from cloning.jobs.store import JobStore
 from cloning.ports import ObjectStore
-from cloning.service import Service
+from cloning.service import Latch, Service
 from cloning.settings import Settings
 from cloning.voices.library import VoiceLibrary
-from engines.device.scheduler import Batcher, Bounds
+from engines.device.gpu_thread import GpuThread
+from engines.device.scheduler import Bounds
 from storage.folder_store import FolderStore
-from tests.fakes import Always, EchoTranscriber, Inline, InlineDecoder, ManualClock, ToneEngine
+from tests.fakes import Always, EchoTranscriber, InlineDecoder, ManualClock, ToneEngine
 
 ROOT = Path(__file__).parent.parent
 SPOKEN = "Some call me nature, others call me mother nature."
@@ -86,7 +87,7 @@ def make_service(
     worker: str = "w1",
 ) -> Service:
     """A whole service around a stand-in engine, with ids and seeds that count."""
-    ids = itertools.count(1)
+    ids, latch = itertools.count(1), Latch()
     scratch = tmp_path / "scratch"
     scratch.mkdir(exist_ok=True)
     return Service(
@@ -98,8 +99,8 @@ def make_service(
         jobs=JobStore(store, clock, worker=worker, new_id=lambda: f"id{next(ids)}", lease_s=settings.lease_s),
         engines=Always(engine),
         transcribers=Always(transcriber),
-        gpu=Inline(),
-        turns=Batcher(clock, Bounds(chunks=1, seconds=1.0)),
+        gpu=GpuThread(clock, Bounds(chunks=1, seconds=1.0), latch=latch),
+        latch=latch,
         fetch_url=lambda url, _: pytest.fail(f"nothing should be fetched: {url}"),
         clock=clock,
         new_id=lambda: f"id{next(ids)}",

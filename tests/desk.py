@@ -9,11 +9,11 @@ from threading import Event
 from typing import Any
 
 from cloning.clock import SystemClock
-from cloning.errors import GpuOutOfMemory
-from cloning.ports import Clock, F5Parameters, Reference, Samples, Utterance
-from cloning.ports.turns import Piece
-from engines.device.owner import SingleOwner
-from engines.device.scheduler import Batcher, Bounds
+from cloning.errors import GpuOutOfMemory, Interrupted
+from cloning.ports import Clock, F5Parameters, Reference, Samples, Utterance, go_on
+from cloning.ports.gpu import GpuTask
+from engines.device.gpu_thread import GpuThread
+from engines.device.scheduler import Bounds, QueuedTask
 from tests.fakes import ToneEngine
 
 REFERENCE = Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0)
@@ -30,8 +30,6 @@ class Recorder(ToneEngine):
         self.most = most
         self.failure = failure or GpuOutOfMemory("too much", device="cpu")
         self.batches: list[list[str]] = []
-
-    company = 16
 
     def speak_many(self, utterances: Sequence[Utterance]) -> list[Samples | Exception]:
         self.batches.append([one.text for one in utterances])
@@ -57,27 +55,37 @@ class Recorder(ToneEngine):
 
 
 class Desk:
-    """A batcher whose GPU is held until all askers are in the queue."""
+    """A GPU thread that is busy until all jobs are in the queue."""
 
     def __init__(self, bounds: Bounds = WIDE, clock: Clock | None = None, **more: Any) -> None:
-        self.gpu = SingleOwner()
-        self.batcher = Batcher(clock or SystemClock(), bounds, **more)
+        self.gpu = GpuThread(clock or SystemClock(), bounds, **more)
         self._pool = ThreadPoolExecutor(32)
         self._free = Event()
         self._pool.submit(self.gpu.run, self._free.wait)
+        wait_until(lambda: self.gpu._is_working and not self.waiting)
 
     def do(
-        self, pieces: Sequence[Piece[Samples]], *, stopped: Event | None = None, using: str | None = None, **more: Any
+        self,
+        pieces: Sequence[GpuTask[Samples]],
+        *,
+        stopped: Event | None = None,
+        check: Callable[[], None] = go_on,
+        using: str | None = None,
+        **more: Any,
     ) -> list[Samples]:
         """As a job does it: in this thread."""
-        with self.batcher.using(using) if using else nullcontext():
-            return self.batcher.do(pieces, turn=lambda work: self.gpu.run(work, stopped=stopped), **more)
+        with self.gpu.using(using) if using else nullcontext():
+            return self.gpu.run_tasks(pieces, check=checking(stopped, check), **more)
 
-    def ask(self, waiting: int, *pieces: Piece[Samples], **more: Any) -> "Future[list[Samples]]":
+    @property
+    def waiting(self) -> list[QueuedTask[Any]]:
+        return self.gpu._scheduler.waiting
+
+    def ask(self, waiting: int, *pieces: GpuTask[Samples], **more: Any) -> "Future[list[Samples]]":
         """Ask in a thread of its own, and see that so many pieces wait now."""
         future = self._pool.submit(self.do, pieces, **more)
         deadline = time.monotonic() + 10
-        while len(self.batcher._waiting) != waiting and not future.done():
+        while len(self.waiting) != waiting and not future.done():
             assert time.monotonic() < deadline
             time.sleep(0.001)
         return future
@@ -90,13 +98,24 @@ class Desk:
         self._pool.shutdown()
 
 
+def checking(stopped: Event | None, check: Callable[[], None]) -> Callable[[], None]:
+    """What a job asks while it waits: is it still wanted?"""
+
+    def ask() -> None:
+        if stopped is not None and stopped.is_set():
+            raise Interrupted("the job was stopped while it waited for the GPU")
+        check()
+
+    return ask
+
+
 def utterance(text: str, seed: int = 0, **parameters: float) -> Utterance:
     return Utterance(REFERENCE, text, seed, F5Parameters(**parameters))  # type: ignore[arg-type]  # real fields
 
 
-def piece(speaker: Recorder, what: str | Utterance, seconds: float = 5.0, *, weights: str = "here") -> Piece[Samples]:
+def piece(speaker: Recorder, what: str | Utterance, seconds: float = 5.0, *, weights: str = "here") -> GpuTask[Samples]:
     one = utterance(what) if isinstance(what, str) else what
-    return Piece(weights, seconds, lambda: speaker.alone(one), one, speaker.speak_many, company=16)
+    return GpuTask(weights, seconds, lambda: speaker.alone(one), one, speaker.speak_many, batch_size=16)
 
 
 def ask_all(desk: Desk, speaker: Recorder, chunks: Sequence[tuple[str, float]]) -> list[Samples]:

@@ -150,13 +150,3 @@ class InlineDecoder:
 def _refuse_stopped(stopped: Event | None) -> None:
     if stopped is not None and stopped.is_set():
         raise Interrupted("the job was stopped")
-
-
-class Inline:
-    """A `GpuOwner` that is the calling thread."""
-
-    def run(self, work: Callable[[], Value], *, stopped: Event | None = None) -> Value:
-        return work()
-
-    def hold(self) -> AbstractContextManager[None]:
-        return nullcontext()

@@ -21,15 +21,15 @@ from cloning.planning.alphabet import Alphabet
 from cloning.planning.f5 import WINDOW_S
 from cloning.planning.xtts import LANGUAGES
 from cloning.ports import Clock, Engine, ObjectStore, Transcriber
-from cloning.service import Service
-from cloning.settings import MOST_CHUNKS, Settings
+from cloning.service import Latch, Service
+from cloning.settings import Settings
 from cloning.voices.library import VoiceLibrary
 from engines.alphabets import f5_knows, vocabulary_at
+from engines.device.gpu_thread import GpuThread
 from engines.device.lazy import Lazy
-from engines.device.owner import SingleOwner
 from engines.device.placement import free_memory, gpu_memory
 from engines.device.prefetch import Early
-from engines.device.scheduler import Batcher, Bounds
+from engines.device.scheduler import Bounds
 from engines.f5.engine import F5Engine, F5Files
 from engines.f5.vocoder import vocoder_config
 from engines.imports.f5 import importing_f5
@@ -56,7 +56,7 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
     max_audio_bytes = int(settings.max_audio_mb * 1e6)
     engines, transcribers, unload = make_models(settings, store)
     decoder = ChildDecoder(clock)
-    gpu = SingleOwner(unload=unload, unload_after_s=settings.idle_s)
+    latch = Latch()
     return Service(
         settings=settings,
         store=store,
@@ -66,8 +66,15 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
         jobs=JobStore(store, clock, worker=worker, new_id=new_id, lease_s=settings.lease_s, conditions=conditions),
         engines=engines,
         transcribers=transcribers,
-        gpu=gpu,
-        turns=Batcher(clock, make_bounds(settings), free_memory, gpu.expect_elsewhere),
+        gpu=GpuThread(
+            clock,
+            make_bounds(settings),
+            latch=latch,
+            free=free_memory,
+            unload=unload,
+            unload_after_s=settings.idle_s,
+        ),
+        latch=latch,
         fetch_url=lambda url, stopped: fetch_url(
             url, max_bytes=max_audio_bytes, timeout_s=settings.download_timeout_s, stopped=stopped
         ),
@@ -81,8 +88,8 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
 
 
 def make_bounds(settings: Settings) -> Bounds:
-    """The most that is made at once: so many chunks as the setting says (unset: as the engine likes), of the length that texts are cut to."""
-    chunks = settings.batch_chunks or MOST_CHUNKS
+    """The most that is made at once: as many chunks as the setting says, of the length that texts are cut to."""
+    chunks = settings.batch_chunks or 1
     return Bounds(chunks, chunks * WINDOW_S, settings.batch_wait_ms / 1000)
 
 

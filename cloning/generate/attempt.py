@@ -37,7 +37,7 @@ from cloning.jobs.store import Busy, Finished
 from cloning.names import EngineName
 from cloning.planning.f5 import SAMPLE_RATE, Plan
 from cloning.ports import Reference, Samples, Value
-from cloning.ports.turns import Piece
+from cloning.ports.gpu import GpuTask
 from cloning.requests.models import Generate
 from cloning.service import Call, Service
 from cloning.versions import versions
@@ -189,7 +189,7 @@ class Generation:
             self._call.check_stopped(self._claim.job.job_id)
             return work()
 
-        return self._service.on_gpu(owned, stopped=self._call.stopped)
+        return self._service.gpu.run(owned, stopped=self._call.stopped)
 
     def _transcribe(self) -> None:
         with self._watch.timing("transcript"):
@@ -241,14 +241,14 @@ class Generation:
                 return Speaker(self._service, one.checkpoint, device, self._before_step, **told, part=part)
 
             used.close()  # of the one before
-            used.enter_context(self._service.turns.using(weights))
-            return self._asker.do("load", [Piece(weights, 0.0, loaded)])[0]
+            used.enter_context(self._service.gpu.using(weights))
+            return self._asker.do("load", [GpuTask(weights, 0.0, loaded)])[0]
 
         return first_usable(
             self._candidates,
             load,
             failed=self._failed_engines,
-            forget=lambda: self._service.on_gpu(lambda: self._service.engines.unload(forget=True)),
+            forget=lambda: self._service.gpu.run(lambda: self._service.engines.unload(forget=True)),
             job=job_id,
         )
 

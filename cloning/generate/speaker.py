@@ -25,7 +25,7 @@ from cloning.ports import (
     Value,
     go_on,
 )
-from cloning.ports.turns import Piece
+from cloning.ports.gpu import GpuTask
 from cloning.service import Service
 
 log = logging.getLogger(__name__)
@@ -83,23 +83,22 @@ class Speaker:
         self.alphabet = engine.alphabet(language)  # and nothing that would keep the engine: it may have to go meanwhile
         self.frugal: set[int] = set()
         self._can_be_frugal = engine.can_be_frugal
-        self._company = 1
-        if isinstance(engine, SpeaksMany) and engine.facts.sampler == "fast":
-            self._company = service.settings.batch_chunks or engine.company
+        can_batch = isinstance(engine, SpeaksMany) and engine.facts.sampler == "fast"
+        self._batch_size = (service.settings.batch_chunks or 1) if can_batch else 1
 
-    def piece(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> Piece[Samples]:
+    def piece(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> GpuTask[Samples]:
         """The chunk as work for the GPU's thread; others may be solved with it where the engine gains by that."""
         utterance, values = None, values_of(chunk, parameters)
-        if self._company > 1 and isinstance(values, F5Parameters):
+        if self._batch_size > 1 and isinstance(values, F5Parameters):
             utterance = Utterance(reference, chunk.text, chunk.seed, values, self._before_step)
-        return Piece(
+        return GpuTask(
             weights=(self._checkpoint, self._device),
             seconds=reference.duration + chunk.seconds,
             run=lambda: self.speak(reference, chunk, parameters),
             utterance=utterance,
-            together=self._speak_many if utterance else None,
-            kin=self.facts,
-            company=self._company,
+            run_batch=self._speak_many if utterance else None,
+            batch_key=self.facts,
+            batch_size=self._batch_size,
         )
 
     def speak(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> Samples:
@@ -184,7 +183,7 @@ def on_some_device(
         tell(failure, job)
         reason = f"{failure.code}: {failure.message}"
     if models is None:
-        service.on_gpu(lambda: service.engines.unload(forget=True))
+        service.gpu.run(lambda: service.engines.unload(forget=True))
     else:
         models.unload(forget=True)
     return speak(_FALLBACK), reason

@@ -10,7 +10,7 @@ from cloning.generate.synthesis import checked, cross_fade
 from cloning.jobs.record import Job
 from cloning.planning.f5 import Chunk, Plan
 from cloning.ports import Parameters, Reference, Samples, Value
-from cloning.ports.turns import Piece, Span, covered
+from cloning.ports.gpu import GpuTask, Span, covered
 from cloning.service import Call, Service
 
 
@@ -36,13 +36,13 @@ class Asker:
     def do(
         self,
         phase: str,
-        pieces: Sequence[Piece[Value]],
+        pieces: Sequence[GpuTask[Value]],
         tell: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
     ) -> list[Value]:
         """
         What the pieces make. The time of their own turns is the phase's, what telling takes besides is `keep`, the rest `queue`.
 
-        Raises as `Turns.do`.
+        Raises as `Gpu.run_tasks`.
         """
         monotonic = self.watch.now
         begun, own, told = monotonic(), list[Span](), list[Span]()
@@ -55,13 +55,7 @@ class Asker:
                 told.append((since, monotonic()))
 
         try:
-            return self.service.turns.do(
-                pieces,
-                turn=lambda work: self.service.on_gpu(work, stopped=self.call.stopped),
-                check=self.check,
-                tell=timed,
-                spent=own.append,
-            )
+            return self.service.gpu.run_tasks(pieces, check=self.check, deliver=timed, spent=own.append)
         finally:
             busy = covered(own + told)
             self.watch.add(phase, covered(own))

@@ -3,7 +3,7 @@ What the service asks of the world. Here: an engine, a transcriber, a clock.
 
     store    a bucket
     listing  a walk through a bucket's listing that always ends
-    turns    turns on the GPU
+    gpu      the one GPU thread and its queue
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from threading import Event
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -169,14 +168,11 @@ class Engine(Protocol):
 
 @runtime_checkable
 class SpeaksMany(Protocol):
-    """An engine that makes several utterances at once, best `company` of them: over 1 only where that changes no bit of them."""
-
-    @property
-    def company(self) -> int: ...
+    """An engine that can make several utterances at once."""
 
     def speak_many(self, utterances: Sequence[Utterance]) -> list[Samples | Exception]:
         """
-        What `Engine.speak` gives or raises for each, in order. Raises what fails all.
+        Return for each what `Engine.speak` gives or raises, in order. Raises what fails all.
 
         Who shares the call changes no samples in float32; in half precision they are equal but for rounding.
         """
@@ -244,13 +240,3 @@ class Models(Protocol[Model_co]):
 
     def loaded(self) -> dict[str, object] | None:
         """What is loaded now, for `health`; None before the first use."""
-
-
-class GpuOwner(Protocol):
-    """The one thread that may use the models."""
-
-    def run(self, work: Callable[[], Value], *, stopped: Event | None = None) -> Value:
-        """Wait for the turn, do the work, give its result or raise its exception; Interrupted if stopped before the turn."""
-
-    def hold(self) -> AbstractContextManager[None]:
-        """Within the block more work is to come: the models stay on the device between its turns."""

@@ -1,299 +1,153 @@
 """
-The GPU's work in turns: pieces of several jobs, the most urgent first, and some of them together. No torch here.
+Which tasks the GPU does next: the most urgent one, and those that can be batched with it. No threads and no torch here.
 
-Who has work puts its pieces into the queue. A thread beside the askers' asks the GPU's owner for one turn after another, each in the
-name of whose piece is the most urgent; the turn does what is most urgent by then, whoever brought it. So jobs take turns piece by
-piece, whoever is done goes on at once, and whoever tells a bucket about a piece doesn't keep the GPU: its next one is made meanwhile.
-
-Urgent is what should be done first: a job is owed its next piece within that piece's own length, counted from its last one. A short
-piece overtakes long ones, and no long one waits for ever. Pieces for weights that are not the last ones used are due SWITCH_S later,
-and not done before while somebody is `using` the last ones, who may be busy elsewhere: jobs with different checkpoints don't fetch
-each other's weights from the GPU at every chunk. With the most urgent go those that share its weights and its solver's steps, and are
-not much longer, up to a number of pieces and of seconds, which bounds the memory. What fails together is tried again piece by
-piece, with all that helps against a failure of the device; after too little memory batches are half as large.
+A job is owed its next task within that task's own length, counted from its last one. So a short task overtakes long ones, and no
+long one waits for ever. A task that needs other weights than the last ones used is due `SWITCH_S` later, and not done before that
+while a job is `using` the last ones: jobs with different checkpoints don't move each other's weights off the GPU at every chunk.
+A batch is bounded in tasks and in seconds, which bounds its memory; tasks much longer than its first stay out of it.
 """
 
-import gc
-import logging
-import threading
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from collections.abc import Hashable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
 
-from cloning.errors import WorkerUnfit
-from cloning.ports import Clock, go_on
-from cloning.ports.turns import Piece, Span
-from engines.device.batch import Again, Line, Ticket, outcomes_of
-
-log = logging.getLogger(__name__)
+from cloning.ports import Clock, Utterance
+from cloning.ports.gpu import GpuTask, Span
 
 Value = TypeVar("Value")
 SWITCH_S = 30.0
-_LOOK_S = 0.2
 _MUCH_LONGER = 1.5
-# Turns that an asker may not have come for when its next piece begins. One may just have ended; with more, what is told of a job (and
-# kept for who takes it over) would fall behind, and a cancel be seen late.
+# Turns whose results a job may not have fetched when its next task begins. With more, its progress and its stored chunks would fall
+# behind, and a cancel be seen late.
 _MOST_AHEAD = 1
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """The most that goes together, and how long a piece may wait for company; the longest is never kept out."""
+    """The most that a batch may hold, and how long a task may wait for others to join it. A single task always fits."""
 
     chunks: int
     seconds: float
     wait_s: float = 0.0
 
 
-class Batcher:
+@dataclass(eq=False)
+class JobTurns:
     """
-    The queue. Any thread may ask but the GPU's, which does the work. `free` gives back what the device keeps for later.
+    A job's place in the queue.
 
-    `expect_elsewhere` raises in the GPU's thread.
+    `since`: when its last task was done, or its first one came. `unfetched`: turns whose results it has not fetched. After a
+    failure its other tasks are not wanted.
     """
 
-    def __init__(
-        self,
-        clock: Clock,
-        bounds: Bounds,
-        free: Callable[[], None] = go_on,
-        expect_elsewhere: Callable[[], None] = go_on,
-    ) -> None:
+    since: float
+    unfetched: int = 0
+    has_failed: bool = False
+
+
+@dataclass(eq=False)
+class QueuedTask(Generic[Value]):
+    """A task that waits, is in a turn, or is done (then `outcome` is). `alone`: it is not to be batched again."""
+
+    task: GpuTask[Value]
+    job: JobTurns
+    came: float
+    alone: bool = False
+    spans: list[Span] = field(default_factory=list)
+    outcome: "Future[Value]" = field(default_factory=Future)
+
+    def end(self, outcome: Value | BaseException) -> None:
+        """Set the result, or the failure."""
+        if isinstance(outcome, BaseException):
+            self.outcome.set_exception(outcome)
+        else:
+            self.outcome.set_result(outcome)
+
+    @property
+    def is_done(self) -> bool:
+        return self.outcome.done()
+
+    @property
+    def has_succeeded(self) -> bool:
+        return self.is_done and self.outcome.exception() is None
+
+    @property
+    def is_single(self) -> bool:
+        return self.alone or self.task.run_batch is None or self.task.utterance is None
+
+    def joins(self, other: "QueuedTask[Any]") -> bool:
+        """Whether both can be solved in the same steps."""
+        if self.is_single or other.is_single:
+            return False
+        return _batch_key(self.task) == _batch_key(other.task)
+
+
+def _batch_key(task: GpuTask[Any]) -> tuple[Hashable, ...]:
+    return task.weights, task.batch_key, _steps(task.utterance)
+
+
+def _steps(utterance: Utterance | None) -> tuple[float, ...] | None:
+    if utterance is None:
+        return None
+    asked = utterance.parameters
+    return asked.nfe_step, asked.cfg_strength, asked.sway_sampling_coef
+
+
+class Scheduler:
+    """The queue of tasks. Not safe between threads: whoever owns it holds a lock."""
+
+    def __init__(self, clock: Clock, bounds: Bounds) -> None:
         self._clock = clock
         self._bounds = bounds
-        self._free = free
-        self._expect_elsewhere = expect_elsewhere
-        self._waiting: list[Ticket[Any]] = []  # in the order of each line
-        self._changed = threading.Condition()
-        self._is_asking = False  # the thread asks for turns
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="turns")
-        self._weights: Hashable = None
-        self._users = Counter[Hashable]()
+        self.waiting: list[QueuedTask[Any]] = []  # of each job in its order
+        self.weights: Hashable = None  # the last ones used
+        self.users = Counter[Hashable]()
 
-    @contextmanager
-    def using(self, weights: Hashable) -> Iterator[None]:
-        """See `cloning.ports.turns.Turns`."""
-        with self._changed:
-            self._users[weights] += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._users -= Counter([weights])  # which forgets those that nobody uses
-                self._changed.notify_all()
+    def bound(self, chunks: int) -> None:
+        """Batches hold at most so many tasks from now on."""
+        self._bounds = replace(self._bounds, chunks=chunks)
 
-    def do(
-        self,
-        pieces: Sequence[Piece[Value]],
-        *,
-        turn: Callable[[Callable[[], None]], None],
-        check: Callable[[], None] = go_on,
-        tell: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
-        spent: Callable[[Span], None] = lambda _: None,
-    ) -> list[Value]:
-        """
-        What each piece makes, in order. See `cloning.ports.turns.Turns`.
-
-        Raises what the first piece to fail raised, and what `turn`, `check` and `tell` raise; nothing of these pieces is in the
-        queue or in a turn then, and what is finished has been told. Raises AssertionError in the GPU's own thread, which would wait
-        for itself.
-        """
-        self._expect_elsewhere()
-        now = self._clock.monotonic()
-        line = Line(now, turn)
-        tickets = [Ticket(piece, line, now) for piece in pieces]
-        with self._changed:
-            self._waiting += tickets
-            self._changed.notify_all()
-        untold = dict(enumerate(tickets))
-        try:
-            while untold:
-                done = self._fetch(untold, line)
-                self._see_to_turns()
-                if done:
-                    _tell(done, tell)
-                else:
-                    check()
-                    self._wait(line)
-        except BaseException:
-            self._leave(tickets)
-            finished = {index: ticket for index, ticket in untold.items() if ticket.is_good}
-            with suppress(Exception):  # what was raised first counts
-                _tell(finished, tell)
-            raise
-        finally:
-            for span in {span for ticket in tickets for span in ticket.spans}:
-                spent(span)
-        return [ticket.result() for ticket in tickets]
-
-    def _wait(self, line: Line) -> None:
-        """Until one of ours is done, or nobody asks for turns that are to be had; or it is time for `check`."""
-        with self._changed:
-            self._changed.wait_for(lambda: line.unfetched > 0 or self._is_idle(), _LOOK_S)
-
-    def _see_to_turns(self) -> None:
-        """Somebody asks for turns while there are any to be had."""
-        with self._changed:
-            if self._is_idle():
-                self._thread.submit(self._go_ahead)
-                self._is_asking = True
-
-    def _is_idle(self) -> bool:
-        return not self._is_asking and bool(self._most_urgent())
-
-    def _go_ahead(self) -> None:
-        """Turn after turn, in a thread beside the askers'."""
-        while line := self._next_line():
-            try:
-                line.turn(self._turn)
-            except BaseException as error:  # noqa: BLE001 - it is the asker's, and raised there
-                self._fail(line, error)
-
-    def _next_line(self) -> Line | None:
-        """In whose name the next turn is. None: there is nothing to do, and from this very moment another may begin."""
-        with self._changed:
-            batch = self._most_urgent()
-            self._is_asking = bool(batch)
-            self._changed.notify_all()
-            return batch[0].line if batch else None
-
-    def _fail(self, line: Line, error: BaseException) -> None:
-        """What waits in that line comes to this."""
-        with self._changed:
-            for ticket in self._waiting:
-                if ticket.line is line:
-                    ticket.end(error)
-            self._waiting = [ticket for ticket in self._waiting if ticket.waits]
-            line.unfetched += 1
-            self._changed.notify_all()
-
-    def _fetch(self, untold: dict[int, Ticket[Value]], line: Line) -> dict[int, Ticket[Value]]:
-        """Those that are done, out of the untold ones; the line's next piece may begin."""
-        with self._changed:
-            line.unfetched = 0
-            self._changed.notify_all()
-            return {index: untold.pop(index) for index in list(untold) if untold[index].is_done}
-
-    def _leave(self, tickets: Sequence[Ticket[Any]]) -> None:
-        """What waits is withdrawn; what is in a turn ends first, for it works for the asker."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._are_gone(tickets))
-
-    def _are_gone(self, tickets: Sequence[Ticket[Any]]) -> bool:
-        for ticket in tickets:
-            if ticket.waits:
-                self._waiting.remove(ticket)
-                ticket.end(_WITHDRAWN)
-                self._changed.notify_all()  # a turn may be waiting for its company
-        return all(ticket.is_done for ticket in tickets)
-
-    def _turn(self) -> None:
-        """In the GPU's thread: do what is most urgent. Raises WorkerUnfit alone; every other outcome is its asker's."""
-        batch = self._take()
-        if not batch:
-            return
-        begun = self._clock.monotonic()
-        outcomes = self._with_room(batch, outcomes_of(batch))
-        self._settle(batch, outcomes, begun)
-        for outcome in outcomes:
-            if isinstance(outcome, WorkerUnfit):
-                raise WorkerUnfit(outcome.message, **outcome.details)
-
-    def _with_room(self, batch: Sequence[Ticket[Any]], outcomes: list[object]) -> list[object]:
-        """The outcomes; if some are to be tried again, what the batch held on the device is let go first."""
-        again = [one for one in outcomes if isinstance(one, Again)]
-        if not again:
-            return outcomes
-        if any(one.of_memory for one in again):
-            with self._changed:
-                self._bounds = replace(self._bounds, chunks=max(1, len(batch) // 2))
-            log.warning("batch.bounded", extra={"chunks": self._bounds.chunks})
-        gc.collect()  # an exception and the frames that it went through hold each other, and those the tensors
-        try:
-            self._free()
-        except Exception as error:  # noqa: BLE001 - nothing can be tried on such a device, and nobody may wait for ever
-            return [error if isinstance(one, Again) else one for one in outcomes]
-        return outcomes
-
-    def _take(self) -> list[Ticket[Any]]:
-        """The next batch, out of the queue; waits for company if that is allowed and the batch isn't full."""
-        with self._changed:
-            batch = self._most_urgent()
-            while batch and not self._is_full(batch):
-                left = batch[0].came + self._bounds.wait_s - self._clock.monotonic()
-                if left <= 0:
-                    break
-                self._changed.wait(left)
-                batch = self._most_urgent()  # some have come, and some have gone
-            for ticket in batch:
-                ticket.waits = False
-                self._weights = ticket.piece.weights
-            self._waiting = [ticket for ticket in self._waiting if ticket.waits]
-            return batch
-
-    def _settle(self, batch: Sequence[Ticket[Any]], outcomes: Sequence[object], begun: float) -> None:
-        """To each its outcome; who has none (its batch failed) goes back to the head of the queue, to be tried alone."""
-        again = []
-        with self._changed:
-            now = self._clock.monotonic()
-            for ticket, outcome in zip(batch, outcomes, strict=True):
-                ticket.spans.append((begun, now))
-                if isinstance(outcome, Again):
-                    ticket.waits = ticket.alone = True
-                    again.append(ticket)
-                else:
-                    ticket.line.since = now
-                    ticket.line.has_failed |= isinstance(outcome, BaseException)
-                    ticket.end(outcome)
-            for line in {ticket.line for ticket in batch}:
-                line.unfetched += 1
-            self._waiting = again + self._waiting
-            self._changed.notify_all()
-
-    def _is_full(self, batch: Sequence[Ticket[Any]]) -> bool:
-        has_all_seconds = sum(one.piece.seconds for one in batch) >= self._bounds.seconds
-        return batch[0].is_alone or len(batch) >= self._most(batch[0]) or has_all_seconds
-
-    def _most(self, ticket: Ticket[Any]) -> int:
-        return min(self._bounds.chunks, ticket.piece.company)
-
-    def _most_urgent(self) -> list[Ticket[Any]]:
+    def next_batch(self) -> list[QueuedTask[Any]]:
+        """The most urgent task with those that go with it; empty if nothing may begin now."""
         queue = self._by_urgency()
         batch = queue[:1]
-        for ticket in queue[1:]:
+        for queued in queue[1:]:
             if len(batch) >= self._most(batch[0]):
                 break
-            seconds = ticket.piece.seconds
-            fits = sum(one.piece.seconds for one in batch) + seconds <= self._bounds.seconds
-            if fits and ticket.goes_with(batch[0]) and seconds <= batch[0].piece.seconds * _MUCH_LONGER:
-                batch.append(ticket)
+            seconds = queued.task.seconds
+            fits = sum(one.task.seconds for one in batch) + seconds <= self._bounds.seconds
+            if fits and queued.joins(batch[0]) and seconds <= batch[0].task.seconds * _MUCH_LONGER:
+                batch.append(queued)
         return batch
 
-    def _by_urgency(self) -> list[Ticket[Any]]:
-        """Those that wait and may begin: not those far ahead of their asker, nor what would drive out weights in use too early."""
+    def seconds_to_wait(self, batch: Sequence[QueuedTask[Any]]) -> float:
+        """How long the batch may still wait for others to join it."""
+        is_full = sum(one.task.seconds for one in batch) >= self._bounds.seconds
+        if batch[0].is_single or len(batch) >= self._most(batch[0]) or is_full:
+            return 0.0
+        return max(0.0, batch[0].came + self._bounds.wait_s - self._clock.monotonic())
+
+    def begin(self, batch: Sequence[QueuedTask[Any]]) -> None:
+        """The batch has its turn: out of the queue."""
+        self.waiting = [queued for queued in self.waiting if queued not in batch]
+        if batch[0].task.weights is not None:
+            self.weights = batch[0].task.weights
+
+    def _most(self, first: QueuedTask[Any]) -> int:
+        return min(self._bounds.chunks, first.task.batch_size)
+
+    def _by_urgency(self) -> list[QueuedTask[Any]]:
+        """The tasks that may begin: not those far ahead of their job, nor what would move weights in use too early."""
         now = self._clock.monotonic()
-        are_used = self._weights in self._users
-        due: dict[Ticket[Any], float] = {}
-        owed: dict[Line, float] = {}
-        for ticket in self._waiting:
-            owed[ticket.line] = owed.get(ticket.line, ticket.line.since) + ticket.piece.seconds
-            is_other = self._weights is not None and ticket.piece.weights != self._weights
-            is_early = is_other and are_used and now < ticket.line.since + SWITCH_S
-            if is_early or ticket.line.unfetched > _MOST_AHEAD or ticket.line.has_failed:
-                continue
-            due[ticket] = owed[ticket.line] + (SWITCH_S if is_other else 0.0)
-        return sorted(due, key=lambda ticket: due[ticket])
-
-
-_WITHDRAWN = RuntimeError("a piece of work was withdrawn")
-
-
-def _tell(done: "dict[int, Ticket[Value]]", tell: Callable[[Sequence[tuple[int, Value]]], None]) -> None:
-    """They are told, and then the first failure among them is raised."""
-    if good := [(index, ticket.result()) for index, ticket in done.items() if ticket.is_good]:
-        tell(good)
-    for ticket in done.values():
-        ticket.result()
+        due: dict[QueuedTask[Any], float] = {}
+        owed: dict[JobTurns, float] = {}
+        for queued in self.waiting:
+            job, weights = queued.job, queued.task.weights
+            owed[job] = owed.get(job, job.since) + queued.task.seconds
+            is_switch = None not in (weights, self.weights) and weights != self.weights
+            is_early = is_switch and self.weights in self.users and now < job.since + SWITCH_S
+            if not is_early and not job.has_failed and job.unfetched <= _MOST_AHEAD:
+                due[queued] = owed[job] + (SWITCH_S if is_switch else 0.0)
+        return sorted(due, key=lambda queued: due[queued])

@@ -110,11 +110,6 @@ class F5Engine:
             return cls(f5, model, vocoder, device, facts, fast, files.languages)
 
     @property
-    def company(self) -> int:
-        """How many utterances are best spoken at once."""
-        return self._fast.company if self._fast else 1
-
-    @property
     def worth_parking(self) -> bool:
         """Whether the weights have another memory to go to."""
         return self._weights.worth_parking

@@ -13,7 +13,6 @@ import numpy as np
 
 from cloning.errors import CheckpointUnusable
 from cloning.ports import Samples, Utterance
-from engines.abreast import Abreast, lanes
 from engines.f5.solver import Condition, Guidance, Sampler, supports
 from engines.lru import Recent
 
@@ -74,12 +73,6 @@ class FastPath:
         self._vocoder = vocoder
         self._sampler = Sampler(model)
         self._voices: Recent[_Voice] = Recent(_MOST_VOICES)
-        self._abreast = Abreast(1 if self._sampler.is_half else lanes(str(next(model.parameters()).device)))
-
-    @property
-    def company(self) -> int:
-        """How many utterances are best spoken at once. More than one only where company changes nothing, rounding included."""
-        return self._abreast.lanes
 
     def forget(self) -> None:
         """Lets go of everything on the device."""
@@ -99,15 +92,13 @@ class FastPath:
         voices = [self._voice(*one) for one in zip(utterances, references, strict=True)]
         conditions = [self._condition(*one) for one in zip(utterances, references, voices, strict=True)]
 
-        def speak(members: Sequence[int]) -> None:
+        packs = _by_guidance(utterances) if self._sampler.is_half else [[one] for one in range(len(utterances))]
+        for members in packs:
             guidance = _guidance(utterances[members[0]])
             mels = self._sampler.solve([conditions[one] for one in members], guidance, is_frugal=is_frugal)
             for one, mel in zip(members, mels, strict=True):
                 heard = references[one].audio.shape[-1] // HOP
                 spoken[one] = mel if isinstance(mel, Exception) else self._wave(mel[heard:], voices[one])
-
-        packs = _by_guidance(utterances) if self._sampler.is_half else [[one] for one in range(len(utterances))]
-        self._abreast.each(speak, packs)
         return [spoken[one] for one in range(len(utterances))]
 
     def _voice(self, utterance: Utterance, reference: Prepared) -> _Voice:

@@ -8,7 +8,6 @@ import time
 import weakref
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,14 +20,14 @@ from cloning.clock import SystemClock
 from cloning.ports import Samples, Utterance
 from cloning.service import Call, Service
 from cloning.settings import Settings
-from engines.abreast import lanes
-from engines.device.owner import SingleOwner
+from engines.device.gpu_thread import GpuThread
 from engines.f5.engine import F5Engine
 from engines.f5.fast import FastPath
 from handler import answer, make_handler
 from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.catalog import Checkpoint
 from tests.conftest import SPOKEN, examples
+from tests.desk import wait_until
 from worker.assembly import build
 from worker.shutdown import Stopping
 
@@ -158,22 +157,12 @@ def test_unloading_asked_for_while_a_job_speaks_waits_for_it(
 
     monkeypatch.setattr(engine, "speak", speak)
     replies: dict[str, Any] = {}
-    unloading = threading.Event()
 
     def unload() -> None:
         service.engines.unload()
         order.append("unloaded")
 
-    executor = cast("SingleOwner", service.gpu)._executor
-    submit = executor.submit
-
-    def submitted(turn: Callable[..., Any], work: Callable[[], Any]) -> "Future[Any]":
-        future = submit(turn, work)
-        if work is unload:
-            unloading.set()
-        return future
-
-    monkeypatch.setattr(executor, "submit", submitted)
+    gpu = cast("GpuThread", service.gpu)
 
     def ask(job: str) -> None:
         replies[job] = generate(service, job)
@@ -182,7 +171,7 @@ def test_unloading_asked_for_while_a_job_speaks_waits_for_it(
     threads[0].start()
     assert speaking.wait(60)
     threads[1].start()
-    assert unloading.wait(60)
+    wait_until(lambda: bool(gpu._scheduler.waiting))
     threads.append(threading.Thread(target=ask, args=("second",)))
     threads[2].start()
     assert order == []
@@ -231,7 +220,7 @@ def test_sixteen_jobs_at_once_equal_sixteen_one_by_one(
         return await asyncio.gather(*(handler({"id": f"together-{n}", "input": raw}) for n, raw in enumerate(inputs)))
 
     together = asyncio.run(all_at_once())
-    assert max(sizes) == lanes("cpu") if not batch else max(sizes) > 2
+    assert max(sizes) == 1 if not batch else max(sizes) > 2
     official = world(sampler="official")
     alone = [answer(official, raw, Call(f"alone-{n}")) for n, raw in enumerate(inputs)]
 

@@ -32,6 +32,8 @@ from cloning.ports import F5Parameters
 from cloning.requests.fields import Limits
 from cloning.requests.models import parse
 from cloning.service import Call, Service
+from engines.device.gpu_thread import GpuThread
+from engines.device.scheduler import Bounds
 from storage.folder_store import FolderStore
 from tests.conftest import SPOKEN, with_settings
 from tests.fakes import EchoTranscriber, ManualClock, ToneEngine
@@ -204,15 +206,18 @@ def test_the_wait_for_the_gpu_is_told_as_such(service: Service, anna: str, clock
     """To hear and to speak: `queue` has the seconds, and no more than were waited."""
     waits: list[float] = []
 
-    class Busy:
-        def run(self, work: Any, **_: object) -> Any:
+    class Busy(GpuThread):
+        def run(self, work: Any, **more: Any) -> Any:
             clock.advance(5.0)
             waits.append(5.0)
-            return work()
+            return super().run(work, **more)
 
-        hold = nullcontext
+        def run_tasks(self, tasks: Any, **more: Any) -> Any:
+            clock.advance(5.0)
+            waits.append(5.0)
+            return super().run_tasks(tasks, **more)
 
-    reply = act(replace(service, gpu=Busy()), text="Hello there.", voice=anna)
+    reply = act(replace(service, gpu=Busy(clock, Bounds(chunks=1, seconds=1.0))), text="Hello there.", voice=anna)
 
     assert 5.0 <= reply["timings"]["queue"] <= sum(waits)
 
@@ -377,12 +382,10 @@ def test_a_cancel_before_the_turn_loads_no_model(service: Service, anna: str, en
     """A job that waits for the GPU is cancelled before it costs anything."""
     waited: list[str] = []
 
-    class CancelledMeanwhile:
-        def run(self, work: Any, **_: object) -> Any:
+    class CancelledMeanwhile(GpuThread):
+        def run_tasks(self, tasks: Any, **more: Any) -> Any:
             waited.append(service.jobs.cancel("j").status)
-            return work()
-
-        hold = nullcontext
+            return super().run_tasks(tasks, **more)
 
     class MustNotLoad:
         def check(self, name: str, **_: object) -> None: ...
@@ -395,7 +398,7 @@ def test_a_cancel_before_the_turn_loads_no_model(service: Service, anna: str, en
             pytest.fail("a cancelled job loaded a model")
 
     act(service, text="Hello.", voice=anna)  # makes the transcript
-    waiting = replace(service, gpu=CancelledMeanwhile(), engines=MustNotLoad())  # type: ignore[arg-type]  # stand-ins
+    waiting = replace(service, gpu=CancelledMeanwhile(service.clock, Bounds(1, 1.0)), engines=MustNotLoad())  # type: ignore[arg-type]  # stand-ins
 
     with pytest.raises(JobCancelled):
         act(waiting, Call("j"), text="Hello.", voice=anna)

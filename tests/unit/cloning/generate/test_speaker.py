@@ -18,8 +18,9 @@ from cloning.planning.f5 import Chunk
 from cloning.ports import Engine, F5Parameters, Parameters, Reference, Samples, Transcriber, Utterance, go_on
 from cloning.service import Call, Service
 from engines.device.errors import translated
+from engines.device.gpu_thread import GpuThread
 from engines.device.lazy import Lazy
-from engines.device.scheduler import Batcher, Bounds
+from engines.device.scheduler import Bounds
 from handler import answer
 from storage.folder_store import FolderStore
 from tests.conftest import make_service, with_settings
@@ -64,8 +65,6 @@ CHUNK = Chunk(0, "Hello there.", 1, 1.0, None, 2.0)
 
 class Gathering(FailingEngine):
     """Solves several at once, as the fast path does; `failures` meet calls for several and for one alike."""
-
-    company = 3
 
     def __init__(self, failures: list[Exception | None], device: str) -> None:
         super().__init__(failures, device)
@@ -159,7 +158,10 @@ def test_what_fails_together_is_made_one_by_one(world: World, failure: Callable[
     plain = world.generate("plain")
     world.kind = Gathering
     world.service.engines.unload(forget=True)
-    world.service = replace(world.service, turns=Batcher(world.service.clock, Bounds(chunks=3, seconds=66.0)))
+    world.service = replace(
+        with_settings(world.service, batch_chunks=3),
+        gpu=GpuThread(world.service.clock, Bounds(chunks=3, seconds=66.0), latch=world.service.latch),
+    )
     world.failures += [failure(), failure()]
 
     helped = world.generate("helped")
@@ -171,21 +173,15 @@ def test_what_fails_together_is_made_one_by_one(world: World, failure: Callable[
     assert (len(engine.calls) >= engine.batches[0], helped["manifest"]["chunks_frugal"]) == (failure is oom, 0)
 
 
-@pytest.mark.parametrize(("setting", "advice", "expected"), [(None, 2, 2), (None, 1, 1), (4, 2, 4), (1, 2, 1)], ids=str)
-def test_the_engine_says_how_many_are_best_and_the_setting_has_the_last_word(
-    world: World, setting: int | None, advice: int, expected: int
-) -> None:
-    """Where it says one, or the setting does, a chunk is nobody's company."""
+@pytest.mark.parametrize(("setting", "expected"), [(None, 1), (4, 4), (1, 1)], ids=str)
+def test_the_setting_says_how_many_go_together(world: World, setting: int | None, expected: int) -> None:
+    """Unset, a chunk has its turn alone."""
     world.kind = Gathering
     service = with_settings(world.service, batch_chunks=setting)
-    service.on_gpu(lambda: service.engines.get(service.settings.checkpoint))
-    engine = world.engines[0]
-    assert isinstance(engine, Gathering)
-    engine.company = advice
 
     piece = Speaker(service, service.settings.checkpoint, None).piece(REFERENCE, CHUNK, F5Parameters())
 
-    assert (piece.company, piece.utterance is None) == (expected, expected == 1)
+    assert (piece.batch_size, piece.utterance is None) == (expected, expected == 1)
 
 
 def test_a_speaker_holds_no_model(world: World) -> None:
@@ -210,7 +206,7 @@ def test_a_batch_is_of_one_checkpoints_files(world: World) -> None:
     pieces = [one.piece(REFERENCE, CHUNK, F5Parameters()) for one in (newer, older)]
 
     with pytest.raises(Interrupted, match="replaced"):
-        Batcher(world.service.clock, Bounds(chunks=2, seconds=44.0)).do(pieces, turn=lambda work: work())
+        GpuThread(world.service.clock, Bounds(chunks=2, seconds=44.0)).run_tasks(pieces)
 
     assert len(world.engines[1].history) == 1
 
@@ -218,7 +214,10 @@ def test_a_batch_is_of_one_checkpoints_files(world: World) -> None:
 def test_a_fatal_failure_of_a_batch_makes_the_worker_unfit(world: World) -> None:
     """The latch is closed whoever's turn it was, and nothing is tried again."""
     world.kind = Gathering
-    world.service = replace(world.service, turns=Batcher(world.service.clock, Bounds(chunks=3, seconds=66.0)))
+    world.service = replace(
+        with_settings(world.service, batch_chunks=3),
+        gpu=GpuThread(world.service.clock, Bounds(chunks=3, seconds=66.0), latch=world.service.latch),
+    )
     world.failures += [fatal()]
 
     first, second = world.generate("first"), world.generate("second")

@@ -12,7 +12,7 @@ import pytest
 
 from cloning.errors import GpuOutOfMemory, Interrupted, InvalidText
 from cloning.ports import Samples, Utterance
-from cloning.ports.turns import Piece, Span
+from cloning.ports.gpu import GpuTask, Span
 from engines.device.scheduler import Bounds
 from tests.desk import Desk, Recorder, piece, utterance, wait_until
 
@@ -35,7 +35,7 @@ def test_the_gpu_goes_on_while_an_asker_tells() -> None:
     told: list[bool] = []
     desk.open()
 
-    desk.do(pieces, tell=lambda _: told.append(begun.wait(10)))
+    desk.do(pieces, deliver=lambda _: told.append(begun.wait(10)))
     desk.close()
 
     assert all(told)
@@ -48,10 +48,10 @@ def test_the_gpu_goes_on_for_two_turns_at_most() -> None:
 
     def tell(done: Sequence[tuple[int, Samples]]) -> None:
         if not ahead:
-            wait_until(lambda: not desk.batcher._is_asking)  # nothing more is begun
+            wait_until(lambda: not desk.gpu._is_working)  # nothing more is begun
             ahead.append(len(speaker.batches) - len(done))
 
-    desk.do([piece(speaker, str(n)) for n in range(9)], tell=tell)
+    desk.do([piece(speaker, str(n)) for n in range(9)], deliver=tell)
     desk.close()
 
     assert ahead in ([1], [2])
@@ -65,11 +65,11 @@ def test_what_is_finished_when_its_asker_gives_up_is_told() -> None:
 
     def tell(done: Sequence[tuple[int, Samples]]) -> None:
         told.extend(index for index, _ in done)
-        wait_until(lambda: len(speaker.batches) > 1 and not desk.batcher._is_asking)
+        wait_until(lambda: len(speaker.batches) > 1 and not desk.gpu._is_working)
         raise Interrupted("enough")
 
     with pytest.raises(Interrupted):
-        desk.do([piece(speaker, str(n)) for n in range(9)], tell=tell)
+        desk.do([piece(speaker, str(n)) for n in range(9)], deliver=tell)
     desk.close()
 
     assert told == list(range(len(speaker.batches)))
@@ -84,7 +84,7 @@ def test_what_is_finished_beside_a_failure_is_told(desk: Desk) -> None:
     with pytest.raises(InvalidText):
         desk.do(
             [piece(speaker, "good"), piece(speaker, "bad")],
-            tell=lambda done: told.extend(index for index, _ in done),
+            deliver=lambda done: told.extend(index for index, _ in done),
         )
 
     assert speaker.batches == [["good", "bad"]]
@@ -105,7 +105,7 @@ def test_who_leads_and_gives_up_does_not_wait_for_anothers_chunk() -> None:
             raise Interrupted("enough")
 
     mine = desk.ask(1, piece(speaker, "mine"), check=check)
-    other = desk.ask(2, Piece("here", 1.0, wait))
+    other = desk.ask(2, GpuTask("here", 1.0, wait))
     desk.open()
 
     with pytest.raises(Interrupted):
@@ -177,14 +177,14 @@ def test_each_chunk_is_told_as_soon_as_it_is_there() -> None:
     with pytest.raises(GpuOutOfMemory):
         desk.do(
             [piece(speaker, text) for text in ("one", "two", "three", "bad", "five")],
-            tell=lambda done: told.append([index for index, _ in done]),
+            deliver=lambda done: told.append([index for index, _ in done]),
             spent=spans.append,
         )
     desk.close()
 
     assert sorted(index for done in told for index in done) == [0, 1, 2]
     assert len(spans) == 3
-    assert desk.batcher._waiting == []
+    assert desk.waiting == []
 
 
 def test_many_askers_are_all_answered() -> None:

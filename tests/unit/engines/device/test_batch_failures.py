@@ -10,7 +10,7 @@ import pytest
 
 from cloning.errors import DeviceMismatch, GpuOutOfMemory, WorkerUnfit
 from cloning.ports import Samples, Utterance
-from cloning.ports.turns import Piece
+from cloning.ports.gpu import GpuTask
 from tests.desk import WIDE, Desk, Recorder, piece, utterance
 
 
@@ -54,7 +54,7 @@ def test_what_a_failed_batch_held_is_gone_before_its_pieces_are_tried() -> None:
         seen.append(held[0]())
         return np.ones(1, np.float32)
 
-    desk.do([Piece("here", 5.0, alone, utterance("text"), together, company=2) for _ in range(2)])
+    desk.do([GpuTask("here", 5.0, alone, utterance("text"), together, batch_size=2) for _ in range(2)])
     desk.close()
 
     assert seen == ["free", None, None]
@@ -86,7 +86,7 @@ def test_an_engine_that_answers_too_few_is_asked_one_by_one() -> None:
     def together(utterances: Sequence[Utterance]) -> list[Samples | Exception]:
         return speaker.speak_many(utterances)[1:]
 
-    work = desk._pool.submit(desk.do, [replace(piece(speaker, text), together=together) for text in ("one", "two")])
+    work = desk._pool.submit(desk.do, [replace(piece(speaker, text), run_batch=together) for text in ("one", "two")])
 
     assert len(work.result(timeout=10)) == 2
     assert speaker.batches == [["one", "two"], ["one"], ["two"]]

@@ -1,6 +1,6 @@
 """The queue of pieces: who goes together, how many, and who waits for company."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -11,7 +11,7 @@ import pytest
 
 from cloning.errors import Interrupted
 from cloning.ports import F5Parameters, Samples
-from cloning.ports.turns import Piece
+from cloning.ports.gpu import GpuTask, Span
 from engines.device.scheduler import Bounds
 from tests.desk import REFERENCE, Desk, Recorder, ask_all, piece, utterance
 from tests.fakes import ToneEngine
@@ -56,7 +56,7 @@ def test_a_piece_says_how_many_go_with_it(desk: Desk) -> None:
     speaker = Recorder()
 
     desk.open()
-    desk.do([replace(piece(speaker, text), company=2) for text in ("a", "b", "c")])
+    desk.do([replace(piece(speaker, text), batch_size=2) for text in ("a", "b", "c")])
 
     assert speaker.batches == [["a", "b"], ["c"]]
 
@@ -75,7 +75,7 @@ def test_weights_are_not_mixed(desk: Desk) -> None:
 def test_pieces_of_two_kinds_are_not_mixed(desk: Desk) -> None:
     """One name and one device, but other files behind them: who goes first must not answer for the other."""
     speaker = Recorder()
-    pieces = [replace(piece(speaker, kind), kin=kind) for kind in ("old", "new", "new")]
+    pieces = [replace(piece(speaker, kind), batch_key=kind) for kind in ("old", "new", "new")]
 
     desk.open()
     desk.do(pieces)
@@ -85,18 +85,14 @@ def test_pieces_of_two_kinds_are_not_mixed(desk: Desk) -> None:
 
 def test_what_can_not_be_gathered_goes_alone(desk: Desk) -> None:
     """A load, or a chunk of an engine that speaks one by one: each has a turn of its own."""
-    turns: list[int] = []
-    pieces: list[Piece[Samples]] = [Piece("here", 5.0, lambda: np.ones(1, np.float32)) for _ in range(3)]
+    pieces: list[GpuTask[Samples]] = [GpuTask("here", 5.0, lambda: np.ones(1, np.float32)) for _ in range(3)]
 
+    spans: list[Span] = []
     desk.open()
 
-    def turn(work: Callable[[], None]) -> None:
-        turns.append(1)
-        desk.gpu.run(work)
+    waves = desk.gpu.run_tasks(pieces, spent=spans.append)
 
-    waves = desk.batcher.do(pieces, turn=turn)
-
-    assert (len(waves), len(turns)) == (3, 3)
+    assert (len(waves), len(spans)) == (3, 3)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +134,7 @@ def test_nobody_waits_for_company_that_has_gone() -> None:
         if given_up.is_set():
             raise Interrupted("enough")
 
-    leads = desk.ask(1, Piece("here", 30.0, lambda: speaker.alone(utterance("leads"))))
+    leads = desk.ask(1, GpuTask("here", 30.0, lambda: speaker.alone(utterance("leads"))))
     gone = desk.ask(2, piece(speaker, "gone"), check=check)
     desk.open()
     given_up.set()

@@ -11,11 +11,11 @@ from worker.assembly import make_bounds
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        (Settings(), Bounds(64, 64 * WINDOW_S, 0.0)),
+        (Settings(), Bounds(1, WINDOW_S, 0.0)),
         (Settings(batch_chunks=4, batch_wait_ms=250), Bounds(4, 4 * WINDOW_S, 0.25)),
     ],
     ids=["as it comes", "set"],
 )
 def test_the_settings_bound_a_batch(settings: Settings, expected: Bounds) -> None:
-    """So many chunks (unset: as the engine likes), each as long as texts are cut to, and seconds of waiting."""
+    """So many chunks (unset: one), each as long as texts are cut to, and seconds of waiting."""
     assert make_bounds(settings) == expected

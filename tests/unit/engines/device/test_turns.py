@@ -13,29 +13,30 @@ import pytest
 from cloning.clock import Part, untold
 from cloning.errors import CheckpointUnusable, GpuOutOfMemory, ServiceError
 from cloning.ports import Clock, Engine, F5Parameters, Reference, Utterance, Value, go_on
-from cloning.ports.turns import Piece, Span, covered
+from cloning.ports.gpu import GpuTask, Span, covered
 from cloning.service import Call, Service
+from engines.device.gpu_thread import GpuThread
 from engines.device.lazy import Lazy
-from engines.device.owner import SingleOwner
-from engines.device.scheduler import Batcher, Bounds
+from engines.device.scheduler import Bounds
 from storage.folder_store import FolderStore
 from tests.fakes import Always, EchoTranscriber, ManualClock, ToneEngine
 from tests.unit.cloning.generate.test_attempt import TEXT, act, service_upload
 from tests.unit.engines.device.test_lazy import anything
 
 PATIENCE_S = 60
+WIDE = Bounds(chunks=1, seconds=22.0)
 
 
 @pytest.fixture
-def turns(service: Service) -> Batcher:
-    return Batcher(service.clock, Bounds(chunks=1, seconds=22.0))
+def turns(service: Service) -> GpuThread:
+    return GpuThread(service.clock, WIDE)
 
 
 @pytest.fixture
-def threaded(service: Service, human_wav: bytes, turns: Batcher) -> Service:
+def threaded(service: Service, human_wav: bytes, turns: GpuThread) -> Service:
     """The service with a real thread for its GPU, and the voice anna."""
     service_upload(service, human_wav, transcript="Some call me nature.")
-    return replace(service, gpu=SingleOwner(), turns=turns)
+    return replace(service, gpu=turns)
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def wait_until(is_true: Callable[[], bool]) -> None:
 
 
 def test_a_short_job_sent_behind_a_long_one_ends_first(
-    threaded: Service, turns: Batcher, engine: ToneEngine, pool: ThreadPoolExecutor
+    threaded: Service, turns: GpuThread, engine: ToneEngine, pool: ThreadPoolExecutor
 ) -> None:
     """Its chunk goes between the long one's, which go on afterwards; the speech of both is what each is alone."""
     alone = {
@@ -66,11 +67,11 @@ def test_a_short_job_sent_behind_a_long_one_ends_first(
 
     def behind(text: str) -> None:
         if text in TEXT and not answered.is_set():  # the long one's chunk ends when the short job waits for its turn
-            wait_until(lambda: answered.is_set() or len({ticket.line for ticket in turns._waiting}) == 2)
+            wait_until(lambda: answered.is_set() or len({queued.job for queued in turns._scheduler.waiting}) == 2)
 
     engine.before_speaking = behind
     long_one = pool.submit(act, threaded, Call("long"), text=TEXT, voice="anna", seed=1)
-    wait_until(lambda: bool(turns._waiting))
+    wait_until(lambda: bool(turns._scheduler.waiting))
     short = act(threaded, Call("short"), text="A short one.", voice="anna", seed=1)
     is_long_done = threaded.jobs.get("long").status.is_final
     answered.set()
@@ -109,35 +110,34 @@ def test_weights_stay_between_the_chunks_of_a_job(threaded: Service, engine: Ton
     """With LOW_VRAM they leave after the job, and not after each piece of its work."""
     events: list[str] = []
     engine.before_speaking = lambda _: events.append("chunk")
-    owner = SingleOwner(unload=lambda: events.append("unload"), unload_after_s=0)
+    gpu = GpuThread(threaded.clock, WIDE, unload=lambda: events.append("unload"), unload_after_s=0)
 
-    reply = act(replace(threaded, gpu=owner), Call("j"), text=TEXT, voice="anna")
-    owner.run(lambda: None)  # behind what followed the job
+    reply = act(replace(threaded, gpu=gpu), Call("j"), text=TEXT, voice="anna")
+    gpu.run(lambda: None)  # behind what followed the job
 
     assert events[: len(reply["manifest"]["chunks"]) + 1] == ["chunk"] * len(reply["manifest"]["chunks"]) + ["unload"]
 
 
-class Watched(Batcher):
+class Watched(GpuThread):
     """Calls `look` whenever an asker looks for its turn, in that one's thread."""
 
     def __init__(self, clock: Clock, look: Callable[[], None]) -> None:
-        super().__init__(clock, Bounds(chunks=1, seconds=22.0))
+        super().__init__(clock, WIDE)
         self._look = look
 
-    def do(
+    def run_tasks(
         self,
-        pieces: Sequence[Piece[Value]],
+        tasks: Sequence[GpuTask[Value]],
         *,
-        turn: Callable[[Callable[[], None]], None],
         check: Callable[[], None] = go_on,
-        tell: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
+        deliver: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
         spent: Callable[[Span], None] = lambda _: None,
     ) -> list[Value]:
         def looked() -> None:
             self._look()
             check()
 
-        return super().do(pieces, turn=turn, check=looked, tell=tell, spent=spent)
+        return super().run_tasks(tasks, check=looked, deliver=deliver, spent=spent)
 
 
 def test_two_jobs_with_two_checkpoints_load_each_once(threaded: Service, pool: ThreadPoolExecutor) -> None:
@@ -152,7 +152,7 @@ def test_two_jobs_with_two_checkpoints_load_each_once(threaded: Service, pool: T
 
     engines = Lazy[Engine](lambda name, device, _: load(name, device), check=anything, describe=lambda _: {})
     service = replace(
-        threaded, engines=engines, turns=Watched(threaded.clock, lambda: looks.append(threading.get_ident()))
+        threaded, engines=engines, gpu=Watched(threaded.clock, lambda: looks.append(threading.get_ident()))
     )
 
     def progress(_: dict[str, Any]) -> None:
@@ -182,7 +182,7 @@ def test_a_job_whose_first_engine_can_not_be_used_is_not_in_its_own_way(threaded
         looks.append(1)
         assert len(looks) < 20
 
-    service = replace(threaded, engines=engines, turns=Watched(threaded.clock, look))
+    service = replace(threaded, engines=engines, gpu=Watched(threaded.clock, look))
     reply = act(service, Call("j"), text="A short one.", voice="anna", fallback=["xtts"], language="en")
 
     assert reply["engine_fallback"]
@@ -238,7 +238,7 @@ def test_telling_the_bucket_is_not_waiting_for_the_gpu(threaded: Service, clock:
 
 def test_a_turn_that_failed_for_all_is_the_jobs_own(threaded: Service, clock: ManualClock) -> None:
     """The model worked for it, though in vain: `infer`, once for all of its chunks, and not `queue`."""
-    turns = Batcher(clock, Bounds(chunks=3, seconds=66.0))
+    turns = GpuThread(clock, Bounds(chunks=3, seconds=66.0))
     spans: list[Span] = []
 
     def together(_: Sequence[Utterance]) -> list[float]:
@@ -246,8 +246,8 @@ def test_a_turn_that_failed_for_all_is_the_jobs_own(threaded: Service, clock: Ma
         raise GpuOutOfMemory("too much")
 
     one = Utterance(Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0), "text", 0, F5Parameters())
-    pieces = [Piece("here", 5.0, lambda: clock.advance(2.0), one, together, company=3) for _ in range(3)]
-    turns.do(pieces, turn=threaded.gpu.run, spent=spans.append)
+    pieces = [GpuTask("here", 5.0, lambda: clock.advance(2.0), one, together, batch_size=3) for _ in range(3)]
+    turns.run_tasks(pieces, spent=spans.append)
 
     assert sorted(end - begin for begin, end in spans) == [2.0, 2.0, 2.0, 8.0]
 

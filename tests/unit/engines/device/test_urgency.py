@@ -9,7 +9,7 @@ import pytest
 
 from cloning.errors import Interrupted
 from cloning.ports import Samples
-from cloning.ports.turns import Piece
+from cloning.ports.gpu import GpuTask
 from engines.device.scheduler import SWITCH_S, Bounds
 from tests.desk import Desk, Recorder, ask_all, piece, utterance, wait_for_rounds
 from tests.fakes import ManualClock
@@ -35,7 +35,7 @@ def test_a_long_chunk_does_not_wait_for_ever() -> None:
     desk, speaker = Desk(), Recorder()
 
     futures = [desk.ask(1, piece(speaker, "long", 30.0))]
-    desk.batcher._waiting[0].line.since -= 100.0
+    desk.waiting[0].job.since -= 100.0
     futures.append(desk.ask(2, piece(speaker, "short", 6.0)))
     desk.open()
     [future.result(timeout=10) for future in futures]
@@ -49,7 +49,7 @@ def test_two_long_jobs_take_turns() -> None:
     clock = ManualClock()
     desk, speaker = Desk(Bounds(chunks=1, seconds=22.0), clock), Recorder()
 
-    def lasting(text: str) -> Piece[Samples]:
+    def lasting(text: str) -> GpuTask[Samples]:
         def run() -> Samples:
             clock.advance(20.0)
             return speaker.alone(utterance(text))
@@ -102,9 +102,9 @@ def test_jobs_with_other_weights_wait_their_time_and_then_have_their_turn() -> N
 def test_other_weights_are_not_kept_waiting_for_ever() -> None:
     """Beyond SWITCH_S they go first, though the weights in use have work left."""
     desk, speaker = Desk(Bounds(chunks=1, seconds=22.0)), Recorder()
-    desk.batcher._weights = "here"
+    desk.gpu._scheduler.weights = "here"
     other = desk.ask(1, piece(speaker, "other", 5.0, weights="there"))
-    desk.batcher._waiting[0].line.since -= SWITCH_S
+    desk.waiting[0].job.since -= SWITCH_S
     mine = desk.ask(3, *[piece(speaker, f"mine {n}", 20.0) for n in range(2)])
 
     desk.open()
@@ -119,7 +119,7 @@ def test_weights_in_use_stay_while_their_job_is_busy_elsewhere() -> None:
     desk, speaker, rounds = Desk(Bounds(chunks=1, seconds=22.0)), Recorder(), list[int]()
     desk.open()
 
-    with desk.batcher.using("here"):
+    with desk.gpu.using("here"):
         desk.do([piece(speaker, "mine 0", 0.0)])
         other = desk.ask(1, piece(speaker, "other", 0.0, weights="there"), check=lambda: rounds.append(1))
         wait_for_rounds(rounds, other)
@@ -136,7 +136,7 @@ def test_weights_in_use_are_not_waited_for_beyond_the_time_of_a_switch() -> None
     desk, speaker, rounds = Desk(Bounds(chunks=1, seconds=22.0), clock), Recorder(), list[int]()
     desk.open()
 
-    with desk.batcher.using("here"):
+    with desk.gpu.using("here"):
         desk.do([piece(speaker, "mine 0", 0.0)])
         other = desk.ask(1, piece(speaker, "other", weights="there"), check=lambda: rounds.append(1))
         wait_for_rounds(rounds, other)
@@ -150,9 +150,9 @@ def test_weights_in_use_are_not_waited_for_beyond_the_time_of_a_switch() -> None
 def test_who_waits_for_weights_in_use_does_not_keep_their_own_job_waiting() -> None:
     """Due before a long chunk of the weights in use, but not due yet: the long one goes."""
     desk, speaker = Desk(Bounds(chunks=1, seconds=22.0), ManualClock()), Recorder()
-    desk.batcher._weights = "here"
+    desk.gpu._scheduler.weights = "here"
 
-    with desk.batcher.using("here"):
+    with desk.gpu.using("here"):
         other = desk.ask(1, piece(speaker, "other", 0.0, weights="there"))
         mine = desk.ask(2, piece(speaker, "mine", SWITCH_S + 1.0))
         desk.open()
@@ -171,8 +171,8 @@ def test_who_fails_while_it_uses_weights_lets_go_of_them() -> None:
     def fail(_: object) -> None:
         raise Interrupted("enough")
 
-    with pytest.raises(Interrupted), desk.batcher.using("here"):
-        desk.do([piece(speaker, "mine")], tell=fail)
+    with pytest.raises(Interrupted), desk.gpu.using("here"):
+        desk.do([piece(speaker, "mine")], deliver=fail)
 
     assert len(desk.do([piece(speaker, "other", weights="there")])) == 1
     desk.close()
@@ -186,10 +186,10 @@ def test_who_waits_for_weights_in_use_can_be_stopped() -> None:
     def check() -> None:
         raise Interrupted("enough")
 
-    with desk.batcher.using("here"):
+    with desk.gpu.using("here"):
         desk.do([piece(speaker, "mine")])
         with pytest.raises(Interrupted, match="enough"):
             desk.do([piece(speaker, "other", weights="there")], check=check)
     desk.close()
 
-    assert (speaker.batches, desk.batcher._waiting) == ([["mine"]], [])
+    assert (speaker.batches, desk.waiting) == ([["mine"]], [])

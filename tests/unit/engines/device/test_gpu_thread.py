@@ -1,20 +1,23 @@
 """The GPU's one thread: turns in order, and an empty GPU when nobody comes."""
 
-import concurrent.futures
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from cloning.clock import SystemClock
 from cloning.errors import Interrupted
-from cloning.ports.turns import Piece
-from engines.device.owner import SingleOwner, start_timer
-from engines.device.scheduler import Batcher, Bounds
+from cloning.ports.gpu import GpuTask
+from engines.device.gpu_thread import GpuThread
+from engines.device.idle import start_timer
+from engines.device.scheduler import Bounds, JobTurns
 
 PATIENCE_S = 30
+
+
+def gpu_thread(**more: Any) -> GpuThread:
+    return GpuThread(SystemClock(), Bounds(chunks=1, seconds=1.0), **more)
 
 
 class Timers:
@@ -35,11 +38,11 @@ class Timers:
 def test_unloading_at_once_is_part_of_the_turn() -> None:
     """In the GPU's thread, before anybody else's work, also if the work fails."""
     events: list[str] = []
-    owner = SingleOwner(unload=lambda: events.append(threading.current_thread().name), unload_after_s=0)
+    gpu = gpu_thread(unload=lambda: events.append(threading.current_thread().name), unload_after_s=0)
 
-    owner.run(lambda: events.append("work"))
+    gpu.run(lambda: events.append("work"))
     with pytest.raises(ZeroDivisionError):
-        owner.run(lambda: 1 / 0)
+        gpu.run(lambda: 1 / 0)
 
     assert events == ["work", "gpu_0", "gpu_0"]
 
@@ -48,17 +51,17 @@ def test_weights_stay_for_as_long_as_work_comes() -> None:
     """Every turn starts the wait anew; a timer that went off too early does nothing."""
     unloads: list[int] = []
     timers = Timers()
-    owner = SingleOwner(unload=lambda: unloads.append(1), unload_after_s=30, start_timer=timers.start)
+    gpu = gpu_thread(unload=lambda: unloads.append(1), unload_after_s=30, start_timer=timers.start)
 
-    owner.run(lambda: None)
-    owner.run(lambda: None)
+    gpu.run(lambda: None)
+    gpu.run(lambda: None)
     (first_s, first), (_, second) = timers.started
     first()
-    early = owner.run(lambda: len(unloads))
+    early = gpu.run(lambda: len(unloads))
     second()
-    late = owner.run(lambda: len(unloads))
+    late = gpu.run(lambda: len(unloads))
     timers.started[-1][1]()
-    owner.run(lambda: None)
+    gpu.run(lambda: None)
 
     assert (first_s, early, late, len(unloads), timers.cancelled) == (30, 0, 0, 1, 4)
 
@@ -68,15 +71,15 @@ def test_unloading_waits_for_the_work_before_it() -> None:
     events: list[str] = []
     release, running = threading.Event(), threading.Event()
     timers = Timers()
-    owner = SingleOwner(unload=lambda: events.append("unload"), unload_after_s=1, start_timer=timers.start)
+    gpu = gpu_thread(unload=lambda: events.append("unload"), unload_after_s=1, start_timer=timers.start)
 
     def work() -> None:
         running.set()
         assert release.wait(30)
         events.append("work")
 
-    owner.run(lambda: None)
-    thread = threading.Thread(target=owner.run, args=(work,))
+    gpu.run(lambda: None)
+    thread = threading.Thread(target=gpu.run, args=(work,))
     thread.start()
     assert running.wait(30)
     timers.started[0][1]()
@@ -84,7 +87,7 @@ def test_unloading_waits_for_the_work_before_it() -> None:
     release.set()
     thread.join()
     timers.started[-1][1]()
-    owner.run(lambda: None)
+    gpu.run(lambda: None)
 
     assert events == ["work", "unload"]
 
@@ -95,7 +98,7 @@ def test_a_failing_unload_costs_nobody_anything() -> None:
     def fail() -> None:
         raise RuntimeError("CUDA error: unspecified launch failure")
 
-    assert SingleOwner(unload=fail, unload_after_s=0).run(lambda: 7) == 7
+    assert gpu_thread(unload=fail, unload_after_s=0).run(lambda: 7) == 7
 
 
 def test_the_real_timer_goes_off_and_keeps_no_process_alive() -> None:
@@ -123,67 +126,45 @@ def test_a_cancelled_timer_stays_silent() -> None:
 def test_who_is_stopped_while_waiting_never_has_a_turn() -> None:
     """The queue moves on without it."""
     running, release, done = threading.Event(), threading.Event(), []
-    owner = SingleOwner()
+    gpu = gpu_thread()
 
     def work() -> None:
         running.set()
         assert release.wait(30)
 
-    thread = threading.Thread(target=owner.run, args=(work,))
+    thread = threading.Thread(target=gpu.run, args=(work,))
     thread.start()
     assert running.wait(30)
     stopped = threading.Event()
     stopped.set()
 
     with pytest.raises(Interrupted):
-        owner.run(lambda: done.append(1), stopped=stopped)
+        gpu.run(lambda: done.append(1), stopped=stopped)
     release.set()
     thread.join()
 
     assert done == []
 
 
-class Late(ThreadPoolExecutor):
+class Late(GpuThread):
     """Its work ends just after whoever waits for it has given up for the moment, and before that one looks again."""
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        waited = threading.Event()
-
-        class Slow(Future[Any]):
-            def result(self, timeout: float | None = None) -> Any:
-                if timeout is None or waited.is_set():
-                    return super().result(timeout)
-                waited.set()
-                concurrent.futures.wait([self], PATIENCE_S)
-                raise TimeoutError
-
-        future = Slow()
-
-        def work() -> None:
-            assert waited.wait(PATIENCE_S)
-            try:
-                future.set_result(fn(*args, **kwargs))
-            except Exception as error:  # noqa: BLE001 - as an executor does
-                future.set_exception(error)
-
-        super().submit(work)
-        return future
+    def _wait(self, job: JobTurns) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: job.unfetched > 0, PATIENCE_S)
 
 
 @pytest.fixture
-def late() -> Iterator[SingleOwner]:
-    owner = SingleOwner()
-    with Late(1) as executor:
-        owner._executor = executor
-        yield owner
+def late() -> GpuThread:
+    return Late(SystemClock(), Bounds(chunks=1, seconds=1.0))
 
 
-def test_work_that_ends_as_the_wait_for_it_does_has_succeeded(late: SingleOwner) -> None:
-    """The wait's own TimeoutError is nobody's failure."""
+def test_work_that_ends_as_the_wait_for_it_does_has_succeeded(late: GpuThread) -> None:
+    """Nobody waits for it a second time."""
     assert late.run(lambda: 7) == 7
 
 
-def test_a_timeout_of_the_work_is_the_works(late: SingleOwner) -> None:
+def test_a_timeout_of_the_work_is_the_works(late: GpuThread) -> None:
     """It is raised as any other failure is."""
 
     def work() -> None:
@@ -196,13 +177,13 @@ def test_a_timeout_of_the_work_is_the_works(late: SingleOwner) -> None:
 def test_nothing_is_unloaded_while_somebody_has_more_work() -> None:
     """Two hold the models: they leave after the last of them, with UNLOAD_AFTER_S=0 at once."""
     events: list[str] = []
-    owner = SingleOwner(unload=lambda: events.append("unload"), unload_after_s=0)
+    gpu = gpu_thread(unload=lambda: events.append("unload"), unload_after_s=0)
 
-    with owner.hold():
-        with owner.hold():
-            owner.run(lambda: events.append("one"))
-        owner.run(lambda: events.append("two"))
-    owner.run(lambda: events.append("after"))
+    with gpu.hold():
+        with gpu.hold():
+            gpu.run(lambda: events.append("one"))
+        gpu.run(lambda: events.append("two"))
+    gpu.run(lambda: events.append("after"))
 
     assert events == ["one", "two", "unload", "after", "unload"]
 
@@ -210,38 +191,37 @@ def test_nothing_is_unloaded_while_somebody_has_more_work() -> None:
 def test_the_wait_of_idle_weights_begins_when_the_last_lets_go() -> None:
     """Not at a turn in the midst of a job."""
     timers = Timers()
-    owner = SingleOwner(unload_after_s=30, start_timer=timers.start)
+    gpu = gpu_thread(unload_after_s=30, start_timer=timers.start)
 
-    with owner.hold():
-        owner.run(lambda: None)
+    with gpu.hold():
+        gpu.run(lambda: None)
         in_between = len(timers.started)
-    owner.run(lambda: None)
+    gpu.run(lambda: None)
 
     assert (in_between, len(timers.started)) == (0, 2)
 
 
 def test_a_turn_that_asks_for_a_turn_is_a_mistake_and_not_a_deadlock() -> None:
     """It would wait for its own end; the thread goes on with the next work."""
-    owner = SingleOwner()
+    gpu = gpu_thread()
 
-    with pytest.raises(AssertionError, match="wait for itself"):
-        owner.run(lambda: owner.run(lambda: 1))
+    with pytest.raises(AssertionError, match="waits for itself"):
+        gpu.run(lambda: gpu.run(lambda: 1))
 
-    assert owner.run(lambda: 2) == 2
+    assert gpu.run(lambda: 2) == 2
 
 
 @pytest.mark.parametrize("turns_before", [0, 1])
 def test_a_turn_that_brings_pieces_to_the_queue_is_a_mistake_too(turns_before: int) -> None:
     """The queue's turns are on the same thread: nobody would ever do them."""
-    owner = SingleOwner()
-    queue = Batcher(SystemClock(), Bounds(chunks=1, seconds=1.0), expect_elsewhere=owner.expect_elsewhere)
+    gpu = gpu_thread()
 
     def ask() -> list[int]:
-        return queue.do([Piece("weights", 1.0, lambda: 1)], turn=owner.run)
+        return gpu.run_tasks([GpuTask("weights", 1.0, lambda: 1)])
 
     for _ in range(turns_before):
         assert ask() == [1]
-    with pytest.raises(AssertionError, match="wait for itself"):
-        owner.run(ask)
+    with pytest.raises(AssertionError, match="waits for itself"):
+        gpu.run(ask)
 
     assert ask() == [1]
