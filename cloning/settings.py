@@ -1,7 +1,7 @@
 """
 The only reader of the environment.
 
-Every setting has one name, a default that works on a bare machine, and a sentence that becomes its row in the README
+Every setting has one name, a default that works on a bare machine, and a sentence that becomes its row in docs/settings.md
 (docs/generate.py writes the table, `make check` proves it fresh).
 """
 

@@ -1,8 +1,8 @@
 """
 What each field of a reply means; `docs/generate.py` writes it into api.md.
 
-The fields are the real ones: tests/unit/docs/test_docs.py holds these names against the replies in the README, and
-tests/unit/docs/test_readme.py holds those against the worker's.
+The fields are the real ones: tests/unit/docs/test_docs.py holds these names against the replies in docs/api.md, and
+tests/unit/docs/test_examples.py holds those against the worker's.
 """
 
 _VOICE = {

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from cloning import keys
-from docs.generate import API, README, ROOT, api, filled
+from docs.generate import API, FAILURES, PARTS, README, ROOT, failures_page, filled
 from docs.replies import MEANINGS, SOMETIMES, fields_of
-from tests.unit.docs.test_readme import readme_examples
+from tests.unit.docs.test_examples import api_examples
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "benchmarks" / "README.md"])
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -28,29 +28,40 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
-def test_generated_tables_of_the_readme_are_fresh() -> None:
-    """Settings, error codes, limits and checkpoints are the code's; `make fix` writes them."""
-    text = README.read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", PARTS, ids=named)
+def test_generated_parts_are_fresh(page: Path) -> None:
+    """Settings, error codes, limits, fields, bounds and checkpoints are the code's; `make fix` writes them."""
+    text = page.read_text(encoding="utf-8")
 
-    assert text == filled(text)
+    assert text == filled(page)
 
 
-def test_the_api_page_is_fresh() -> None:
-    """Its fields, bounds and codes are the code's; `make fix` writes it."""
-    assert API.read_text(encoding="utf-8") == api()
+def test_the_page_of_failures_is_fresh() -> None:
+    """All of it is the code's; `make fix` writes it."""
+    assert FAILURES.read_text(encoding="utf-8") == failures_page()
 
 
 def test_a_place_without_a_part_is_a_mistake() -> None:
     """A marker that is misspelled or lost must not pass as fresh."""
-    text = README.read_text(encoding="utf-8")
+    text = API.read_text(encoding="utf-8")
 
     with pytest.raises(ValueError, match="generated parts"):
-        filled(text.replace("generated:errors", "generated:erors").replace("end:errors", "end:erors"))
+        filled(API, text.replace("generated:errors", "generated:erors").replace("end:errors", "end:erors"))
+
+
+def test_the_readme_is_a_front_door() -> None:
+    """It stays under 14 kB, shows a generate before line 40, and links to every page behind it."""
+    text = README.read_text(encoding="utf-8")
+    pages = {named(page) for page in (ROOT / "docs").glob("*.md")} | {"docs/decisions/README.md", "CONTRIBUTING.md"}
+
+    assert len(text.encode()) <= 14_000
+    assert '"action": "generate"' in "\n".join(text.splitlines()[:39])
+    assert pages <= {link.partition("#")[0] for link in LINK.findall(text)}
 
 
 def test_every_field_of_a_reply_has_a_meaning() -> None:
-    """The API page explains the fields of the README's replies (which are the worker's), none more and none less."""
-    for example in readme_examples():
+    """The API page explains the fields of its examples' replies (which are the worker's), none more and none less."""
+    for example in api_examples():
         if example.name != "failure":
             assert fields_of(example.reply) == set(MEANINGS[example.name]), example.name
     assert set(SOMETIMES) <= set(MEANINGS)
@@ -124,3 +135,17 @@ def test_the_architecture_page_draws_the_buckets_layout() -> None:
 
     assert layout
     assert [line for line in layout if line not in page.splitlines()] == []
+
+
+def test_the_index_names_every_decision() -> None:
+    """One line each, in order, with the decision's own title."""
+    folder = ROOT / "docs" / "decisions"
+    notes = sorted(folder.glob("0*.md"))
+    lines = [line for line in (folder / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("- ")]
+
+    assert lines == [f"- [{note.stem[:4]}]({note.name}) {_title(note)}" for note in notes]
+
+
+def _title(note: Path) -> str:
+    """What the note's first line says after its number."""
+    return note.read_text(encoding="utf-8").splitlines()[0].split(". ", 1)[1]

@@ -1,4 +1,4 @@
-"""The README's requests are run, and its replies have the shape of the real ones."""
+"""The documents' requests are run, and their replies have the shape of the real ones."""
 
 import json
 import re
@@ -9,34 +9,44 @@ import pytest
 
 from cloning.jobs.claim import Claim
 from cloning.service import Call, Service
-from docs.generate import README
+from docs.generate import API, README
 from handler import answer
 from tests.conftest import with_settings
 
 EXAMPLE = re.compile(r"<!-- example: (\w+)(?:, as (\w+))? -->\n```json\n(.*?)\n```", re.DOTALL)
+EXCERPT = re.compile(r"<!-- excerpt: (\w+) -->\n```json\n(.*?)\n```", re.DOTALL)
 OLDER = re.compile(r"<!-- older requests -->\n```json\n(.*?)\n```", re.DOTALL)
 
 
 class Example(NamedTuple):
-    """A request of the README and the reply that it shows."""
+    """A request of a document and the reply that it shows."""
 
     name: str
     request: dict[str, Any]
     reply: dict[str, Any]
 
 
-def readme_examples() -> list[Example]:
-    """In the README's order; "as generate" borrows the reply of that name."""
+def api_examples() -> list[Example]:
+    """In the API page's order; "as generate" borrows the reply of that name."""
     examples: list[Example] = []
-    for name, like, body in EXAMPLE.findall(README.read_text(encoding="utf-8")):
+    for name, like, body in EXAMPLE.findall(API.read_text(encoding="utf-8")):
         request, end = json.JSONDecoder().raw_decode(body)
         borrowed = next((one.reply for one in examples if one.name == like), None)
         examples.append(Example(name, request, json.loads(body[end:]) if borrowed is None else borrowed))
     return examples
 
 
+def readme_excerpts() -> list[Example]:
+    """The README's first requests; of each reply it shows some fields."""
+    excerpts: list[Example] = []
+    for name, body in EXCERPT.findall(README.read_text(encoding="utf-8")):
+        request, end = json.JSONDecoder().raw_decode(body)
+        excerpts.append(Example(name, request, json.loads(body[end:])))
+    return excerpts
+
+
 def sendable(request: dict[str, Any], human_wav: bytes) -> dict[str, Any]:
-    """The request with a whole recording where the README shows the beginning of one."""
+    """The request with a whole recording where the document shows the beginning of one."""
     audio = b64encode(human_wav).decode()
     return {name: audio if name in ("audio", "voice_file") else value for name, value in request.items()}
 
@@ -58,7 +68,7 @@ def told(service: Service, human_wav: bytes) -> list[tuple[Example, dict[str, An
     running.start(total=3)
     return [
         (one, answer(service, sendable(one.request, human_wav), Call(f"runpod-{number}")))
-        for number, one in enumerate(readme_examples())
+        for number, one in enumerate(api_examples())
     ]
 
 
@@ -76,7 +86,7 @@ def test_documented_replies_have_the_real_ones_shape(told: list[tuple[Example, d
         assert shape(reply) == shape(example.reply), example.name
 
 
-def test_what_the_readme_says_of_states_is_so(told: list[tuple[Example, dict[str, Any]]]) -> None:
+def test_what_the_examples_say_of_states_is_so(told: list[tuple[Example, dict[str, Any]]]) -> None:
     """The words that callers compare are the real ones, and the failure is real to the letter."""
     for example, reply in told:
         if example.name == "failure":
@@ -87,8 +97,8 @@ def test_what_the_readme_says_of_states_is_so(told: list[tuple[Example, dict[str
 
 
 def test_older_clients_requests_work_without_consent(service: Service, human_wav: bytes) -> None:
-    """All of the README's, in its order, where REQUIRE_CONSENT is false; the first would be refused where it is true."""
-    requests = json.loads(OLDER.findall(README.read_text(encoding="utf-8"))[0])
+    """All of the API page's, in its order, where REQUIRE_CONSENT is false; the first would be refused where it is true."""
+    requests = json.loads(OLDER.findall(API.read_text(encoding="utf-8"))[0])
     patient = with_settings(service, require_consent=False)
 
     refused = answer(service, sendable(requests[0], human_wav), Call("job-0"))
@@ -97,3 +107,16 @@ def test_older_clients_requests_work_without_consent(service: Service, human_wav
     assert refused["code"] == "CONSENT_REQUIRED"
     assert [reply.get("status") for reply in replies] == ["STORED", "COMPLETED", "COMPLETED", "COMPLETED", None]
     assert [one["voice"] for one in replies[-1]["voices"]] == ["x"]
+
+
+def test_the_readmes_first_requests_are_answered_as_it_shows(service: Service, human_wav: bytes) -> None:
+    """An upload and a generate, six fields of each reply; every field that is shown is real by name, type and state."""
+    excerpts = readme_excerpts()
+
+    replies = [answer(service, sendable(one.request, human_wav), Call(one.name)) for one in excerpts]
+
+    assert [one.name for one in excerpts] == ["upload", "generate"]
+    for excerpt, reply in zip(excerpts, replies, strict=True):
+        assert len(excerpt.reply) == 6
+        assert {name: shape(reply.get(name)) for name in excerpt.reply} == shape(excerpt.reply), excerpt.name
+        assert reply["status"] == excerpt.reply["status"]
