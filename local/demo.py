@@ -2,11 +2,10 @@
 The whole worker on one's own machine: `make demo`.
 
 The unchanged runpod.Endpoint client talks to a local queue; the real worker loop serves it in a process of its own. Uploads a
-voice, generates speech with it, follows the status, fetches the result; leaves speech.wav and report.md in the output folder.
+voice, generates speech with it, follows the status, fetches the result. Leaves speech.wav, and report.md with every request and reply.
 """
 
 import argparse
-import json
 import shutil
 import time
 import urllib.request
@@ -22,6 +21,7 @@ from cloning.clock import SystemClock
 from cloning.ports import Clock
 from engines.tiny import make_checkpoint
 from local.job import FINAL, Rules
+from local.story import Exchange, Step, Story, outcome_of, report_of
 from local.whisper import make_whisper
 from local.worker import WorkerProcess, local_endpoint
 
@@ -32,6 +32,7 @@ TEXT = (
     "the same samples tomorrow, on another machine of the same kind, whatever ran before. If this worker had died half-way, "
     "another one would have taken the job over."
 )
+JOB = "demo-1"
 HUB = "https://huggingface.co"
 _PATIENCE_S = 1800.0  # without news of a job: 3 GB of weights may have to come over a slow line first
 
@@ -72,82 +73,82 @@ def hub_answers() -> bool:
 
 class Demo:
     """
-    One run; `say` is where a person reads along.
+    One run; `story` is what a person reads along.
 
     Raises SystemExit, with where the worker's log is, if a job fails, if the worker ends before a job does, or if no news of one
     come for `patience_s` seconds.
     """
 
     def __init__(
-        self, client: Any, worker: WorkerProcess, *, clock: Clock | None = None, patience_s: float = _PATIENCE_S
+        self,
+        client: Any,
+        worker: WorkerProcess,
+        *,
+        story: Story | None = None,
+        clock: Clock | None = None,
+        patience_s: float = _PATIENCE_S,
     ) -> None:
         self._client = client
         self._worker = worker
         self._clock = clock or SystemClock()
         self._patience_s = patience_s
         self._news_at = self._clock.monotonic()
-        self.replies: dict[str, dict[str, Any]] = {}
+        self.story = story or Story(clock=self._clock)
 
-    def ask(self, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Send one job and wait for its reply."""
-        job = self._send(request)
-        for _ in self._looks(job, every_s=0.2):
-            pass
-        return self.show(name, request, job.output(), job.status())
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Send one job, tell of it and wait for its reply."""
+        with self.story.step(request["action"]) as step:
+            job = self._send(request)
+            for _ in self._looks(job, every_s=0.2):
+                pass
+            return self._answered(request, job, step)
 
-    def show(self, name: str, request: Mapping[str, Any], reply: Any, status: str) -> dict[str, Any]:
-        """Print a reply, long values cut, and keep it for the report."""
-        say(f"\n== {name}  ({status})")
-        say(f"   request: {json.dumps(_short(dict(request)))}")
-        say(json.dumps(_short(reply), indent=2))
-        if status != "COMPLETED" or not isinstance(reply, dict):
-            raise self._given_up(f"{name} ended as {status}")
-        self.replies[name] = reply
-        return reply
+    def speak(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a generate, and ask for its status until it ends."""
+        with self.story.step(request["action"]) as step:
+            job = self._send(request)
+            self.follow(job, step)
+            return self._answered(request, job, step)
 
     def run(self, nfe_step: int) -> dict[str, Any]:
         """Every action once; `status` is asked while the generate runs."""
-        voice = files("f5_tts").joinpath("infer/examples/basic/basic_ref_en.wav").read_bytes()
-        self.ask("health", {"action": "health"})
-        self.ask(
-            "upload",
-            {
-                "action": "upload",
-                "voice": "nature",
-                "audio": b64encode(voice).decode(),
-                "consent": True,
-                "language": "en",
-            },
+        recording = files("f5_tts").joinpath("infer/examples/basic/basic_ref_en.wav").read_bytes()
+        audio = b64encode(recording).decode()
+        self.ask({"action": "health"})
+        self.ask({"action": "upload", "voice": "nature", "audio": audio, "consent": True, "language": "en"})
+        self.speak(
+            {"action": "generate", "text": TEXT, "voice": "nature", "seed": 7, "nfe_step": nfe_step, "job_id": JOB}
         )
-        speak = {
-            "action": "generate",
-            "text": TEXT,
-            "voice": "nature",
-            "seed": 7,
-            "nfe_step": nfe_step,
-            "job_id": "demo-1",
-        }
-        job = self._send(speak)
-        self.follow(job)
-        self.show("generate", speak, job.output(), job.status())
-        result = self.ask("result", {"action": "result", "job_id": "demo-1"})
-        self.ask("voices", {"action": "voices"})
+        result = self.ask({"action": "result", "job_id": JOB})
+        self.ask({"action": "voices"})
         return result
 
-    def follow(self, job: Any) -> None:
+    def follow(self, job: Any, step: Step) -> None:
         """Ask for the job's status beside it, until it ends."""
-        seen = ""
+        request = {"action": "status", "job_id": JOB}
+        seen = None
         for _ in self._looks(job, every_s=0.5):
-            asked = self._client.run({"input": {"action": "status", "job_id": "demo-1"}})
+            asked = self._client.run({"input": request})
             for _ in self._looks(asked, every_s=0.1):
                 pass
             reply = asked.output()
-            told = f"{reply.get('status')} {reply.get('progress')}" if reply else ""
-            if told and told != seen and "JOB_NOT_FOUND" not in str(reply):
-                self.replies["status"] = reply
-                say(f"   status: {told}")
+            if not isinstance(reply, dict) or "progress" not in reply:
+                continue  # the worker has not taken the job yet
+            if (told := (reply["status"], reply["progress"]["done"], reply["progress"]["total"])) != seen:
+                step.moved(*told)
+                self.story.exchanges.append(Exchange("status", request, reply))
                 seen = told
                 self._news_at = self._clock.monotonic()
+
+    def _answered(self, request: Mapping[str, Any], job: Any, step: Step) -> dict[str, Any]:
+        """The job's reply, kept for the report."""
+        name, reply, status = request["action"], job.output(), job.status()
+        if status != "COMPLETED" or not isinstance(reply, dict):
+            state = job.rp_client.get(endpoint=f"{job.endpoint_id}/status/{job.job_id}")  # Job drops the error
+            raise self._given_up(f"{name} ended as {status}: {state.get('error')}")
+        step.outcome = outcome_of(name, reply)
+        self.story.exchanges.append(Exchange(name, request, reply))
+        return reply
 
     def _send(self, request: Mapping[str, Any]) -> Any:
         self._news_at = self._clock.monotonic()
@@ -167,36 +168,6 @@ class Demo:
         return SystemExit(f"{why}; the worker's log is in {self._worker.log}")
 
 
-def say(line: str) -> None:
-    """Standard output belongs to the caller: here that is the person who runs the demo."""
-    print(line, flush=True)
-
-
-def _short(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _short(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_short(one) for one in value]
-    longest = 100
-    return f"{value[:60]}... ({len(value)} characters)" if isinstance(value, str) and len(value) > longest else value
-
-
-def write_report(out: Path, models: Models, result: dict[str, Any], seconds: float) -> None:
-    """report.md: what spoke, where its time went."""
-    manifest, timings = result["manifest"], result["timings"]
-    lines = [
-        "# Demo report", "",
-        f"- {models.why}",
-        f"- checkpoint `{manifest['checkpoint']}` ({manifest['checkpoint_note']}), licence {manifest['checkpoint_license']}",
-        f"- engine {manifest['engine']} on {manifest['device']}, {manifest['dtype']}, sampler {manifest['sampler']}",
-        f"- voice `{manifest['voice']}`, transcript by {manifest['transcript_by']}",
-        f"- {result['duration']:.2f} s of speech in {len(manifest['chunks'])} chunks, seed {manifest['seed']}, sha256 `{result['audio']['sha256']}`",
-        f"- the whole demo took {seconds:.1f} s", "", "| phase | seconds |", "|---|---|",
-        *[f"| {phase} | {spent:.2f} |" for phase, spent in timings.items()], "",
-    ]  # fmt: skip
-    (out / "report.md").write_text("\n".join(lines), encoding="utf-8")
-
-
 def run_demo(out: Path, *, small: bool) -> Path:
     """Everything; returns the speech's path."""
     begun = time.monotonic()
@@ -204,7 +175,9 @@ def run_demo(out: Path, *, small: bool) -> Path:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     models = choose_models(cache, small=small)
-    say(models.why)
+    story = Story()
+    story.say("RunPod's client and worker loop on this machine, with a folder as the bucket", style="bold")
+    story.say(models.why)
     worker_settings = {
         "DATA_DIR": str(out / "bucket"),
         "MODEL_CACHE_DIR": str(cache / "models"),
@@ -216,12 +189,11 @@ def run_demo(out: Path, *, small: bool) -> Path:
         local_endpoint(rules=Rules(execution_timeout_s=_PATIENCE_S)) as endpoint,
         endpoint.worker(ROOT / "handler.py", log=out / "worker.log", cwd=ROOT, extra=worker_settings) as worker,
     ):
-        result = Demo(endpoint.client(), worker).run(models.nfe_step)
-    speech = out / "speech.wav"
+        result = Demo(endpoint.client(), worker, story=story).run(models.nfe_step)
+    speech, report = out / "speech.wav", out / "report.md"
     shutil.copy(unquote(urlparse(result["audio_url"]).path), speech)
-    write_report(out, models, result, time.monotonic() - begun)
-    say(f"\n{models.why}")
-    say(f"speech: {speech}\nreport: {out / 'report.md'}")
+    report.write_text(report_of(story.exchanges, models.why, time.monotonic() - begun), encoding="utf-8")
+    story.ended(result, models.why, speech, report)
     return speech
 
 

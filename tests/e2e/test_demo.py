@@ -1,15 +1,24 @@
-"""The demo beside a worker that will not answer."""
+"""The demo: its story, and what it does beside a worker that will not answer."""
 
+import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from local.demo import Demo
+from local.demo import TEXT, Demo
+from local.story import Story, report_of
 from local.worker import LocalEndpoint, WorkerProcess, local_endpoint
 from tests.fakes import ManualClock
+from tests.unit.docs.test_examples import api_examples
 
 HEALTH = {"action": "health"}
+ECHO = """import json, runpod
+replies = json.load(open("replies.json"))
+runpod.serverless.start({"handler": lambda job: replies[job["input"]["action"]]})
+"""
 IDLE = "import time\ntime.sleep(600)"
 
 
@@ -32,12 +41,12 @@ def endpoint() -> Iterator[LocalEndpoint]:
 
 
 def worker(endpoint: LocalEndpoint, folder: Path, script: str) -> WorkerProcess:
-    """A process that takes no job."""
+    """A process that runs the script."""
     (folder / "worker.py").write_text(script, "utf-8")
     return endpoint.worker(folder / "worker.py", log=folder / "worker.log", cwd=folder)
 
 
-@pytest.mark.parametrize("way", ["ask", "follow"])
+@pytest.mark.parametrize("way", ["ask", "speak"])
 def test_a_worker_that_ends_ends_the_demo(endpoint: LocalEndpoint, tmp_path: Path, way: str) -> None:
     """Instead of asking for ever after a job that stays in the queue: the message says where the worker's log is."""
     client = endpoint.client()
@@ -46,7 +55,7 @@ def test_a_worker_that_ends_ends_the_demo(endpoint: LocalEndpoint, tmp_path: Pat
         demo = Demo(client, dead)
 
         with pytest.raises(SystemExit, match=r"exit status 3.*worker\.log"):
-            demo.ask("health", HEALTH) if way == "ask" else demo.follow(client.run({"input": HEALTH}))
+            demo.ask(HEALTH) if way == "ask" else demo.speak(HEALTH)
 
 
 def test_a_worker_that_tells_nothing_ends_the_demo(endpoint: LocalEndpoint, tmp_path: Path) -> None:
@@ -56,7 +65,7 @@ def test_a_worker_that_tells_nothing_ends_the_demo(endpoint: LocalEndpoint, tmp_
         demo = Demo(endpoint.client(), idle, clock=clock, patience_s=5.0)
 
         with pytest.raises(SystemExit, match=r"no news of job .* for 5 s.*worker\.log"):
-            demo.ask("health", HEALTH)
+            demo.ask(HEALTH)
     assert clock.monotonic() == pytest.approx(ManualClock().monotonic() + 5.0, abs=0.3)
 
 
@@ -66,4 +75,32 @@ def test_a_worker_that_ends_while_its_job_waits_ends_the_demo(endpoint: LocalEnd
         demo = Demo(endpoint.client(), doomed, clock=Deadly(doomed))
 
         with pytest.raises(SystemExit, match="exit status -9"):
-            demo.ask("health", HEALTH)
+            demo.ask(HEALTH)
+
+
+def test_the_demo_tells_its_story_in_a_screenful(endpoint: LocalEndpoint, tmp_path: Path) -> None:
+    """In a pipe at most 40 plain lines, with each step's seconds; whole requests and replies are in the report."""
+    replies = {one.name: one.reply for one in api_examples()}
+    (tmp_path / "replies.json").write_text(json.dumps(replies), "utf-8")
+    told = io.StringIO()
+    story = Story(Console(file=told))
+
+    with worker(endpoint, tmp_path, ECHO) as real:
+        result = Demo(endpoint.client(), real, story=story).run(nfe_step=8)
+    story.ended(result, "a small checkpoint speaks", tmp_path / "speech.wav", tmp_path / "report.md")
+    lines, report = told.getvalue().splitlines(), report_of(story.exchanges, "a small checkpoint speaks", 1.0)
+
+    steps = [line.split()[0] for line in lines if " s  " in line]
+    assert steps == ["health", "upload", "generate", "result", "voices"]
+    assert len(lines) <= 40
+    assert "\x1b" not in told.getvalue()
+    assert json.dumps(TEXT) in report
+    assert all(json.dumps(replies[name], indent=1) in report for name in steps)
+
+
+def test_a_job_that_fails_ends_the_demo_with_its_failure(endpoint: LocalEndpoint, tmp_path: Path) -> None:
+    """The message has the code, and where the worker's log is."""
+    (tmp_path / "replies.json").write_text(json.dumps({"health": {"error": "INTERNAL: a bug"}}), "utf-8")
+
+    with worker(endpoint, tmp_path, ECHO) as real, pytest.raises(SystemExit, match=r"FAILED.*INTERNAL.*worker\.log"):
+        Demo(endpoint.client(), real, story=Story(Console(file=io.StringIO()))).ask(HEALTH)

@@ -1,0 +1,65 @@
+"""What a person reads along in the demo."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from local.story import Exchange, Story, report_of
+from tests.fakes import ManualClock
+from tests.unit.docs.test_examples import api_examples
+
+
+def told(*, terminal: bool) -> str:
+    """A step of two seconds, half-way done."""
+    screen, clock = io.StringIO(), ManualClock()
+    story = Story(Console(file=screen, force_terminal=terminal, width=200), clock)
+
+    with story.step("generate") as step:
+        clock.sleep(2)
+        step.moved("IN_PROGRESS", 1, 2)
+        step.outcome = "5.42 s of speech"
+
+    return screen.getvalue()
+
+
+def test_a_pipe_gets_plain_lines() -> None:
+    """A line for the status, and one for the step with its seconds."""
+    assert told(terminal=False).splitlines() == [
+        "             IN_PROGRESS, 1 of 2 chunks",
+        "generate     2.0 s  5.42 s of speech",
+    ]
+
+
+def test_a_terminal_gets_colours_and_a_bar() -> None:
+    """The status is drawn beside the bar, which goes when the step ends; the step's line stays."""
+    screen = told(terminal=True)
+
+    assert "━" in screen
+    assert "IN_PROGRESS, 1 of 2 chunks" in screen
+    assert "generate     2.0 s  5.42 s of speech" in screen.rsplit("\x1b[2K", 1)[1]
+
+
+def test_a_step_that_fails_has_no_line() -> None:
+    """Its exception says what happened."""
+    screen = io.StringIO()
+
+    with pytest.raises(SystemExit), Story(Console(file=screen), ManualClock()).step("health"):
+        raise SystemExit
+
+    assert screen.getvalue() == ""
+
+
+def test_the_report_cuts_recordings_alone() -> None:
+    """A recording in base64 is too long to read; everything else is whole."""
+    reply = next(one.reply for one in api_examples() if one.name == "generate")
+    exchanges = [
+        Exchange("upload", {"audio": "U" * 100_000}, {}),
+        Exchange("result", {"text": "word " * 300}, reply),
+    ]
+
+    report = report_of(exchanges, "a small checkpoint speaks", 1.0)
+
+    assert "U" * 61 not in report
+    assert "100000 characters" in report
+    assert "word " * 300 in report
