@@ -1,7 +1,7 @@
 """
 What can go wrong while a job runs, row by row: `docs/generate.py` writes the table, tests/faults/test_troubles.py makes each happen.
 
-What is told is not written here: it is what cloning/failures.py makes of the exception.
+The reply is not written here: cloning/failures.py makes it of the exception.
 """
 
 import errno
@@ -45,7 +45,7 @@ class Fault:
     record: str | None = None
 
     def told(self) -> ServiceError | None:
-        """The failure as the caller is told of it."""
+        """The failure that the caller gets."""
         if self.raised is None:
             return None
         failure = failure_of(self.raised()) or Internal("the service failed")
@@ -60,7 +60,7 @@ class Fault:
             code = f"`{failure.code}`" + (f"; {self.caller}" if self.caller else "")
             retryable, refresh = (_yes(value) for value in (failure.retryable, failure.refresh_worker))
         is_kept = failure is None or failure.retryable
-        record = self.record or ("INTERRUPTED" if is_kept else "FAILED for ever")
+        record = self.record or ("INTERRUPTED" if is_kept else "FAILED for good")
         coming = "is answered from the record" if record == "COMPLETED" else "goes on"
         return self.happens, code, retryable, refresh, record, coming if is_kept else "`JOB_FAILED`"
 

@@ -48,17 +48,17 @@ def failures_page() -> str:
         "# When something goes wrong\n\n"
         "Generated from docs/failures.py and cloning/failures.py by `python -m docs.generate`; don't edit.\n"
         "`tests/faults/test_troubles.py` makes each row happen.\n\n"
-        "A job fails for ever only for what its request, voice, text or checkpoint is. Anything else gives it back: its lease ends,\n"
-        "its finished chunks stay, `status` calls it INTERRUPTED and says why, and whoever is given it next goes on. The rows are of a\n"
+        "A job fails for good only because of its own request, voice, text or checkpoint. Anything else gives it back: its lease ends,\n"
+        "its finished chunks stay, `status` calls it INTERRUPTED and says why, and the worker of its next delivery goes on. The rows are about a\n"
         "job that a worker had claimed; what fails before that leaves no job at all.\n\n"
         "RunPod delivers a job again by itself only if nothing was posted for it. A failure that was posted ends RunPod's job, retryable\n"
-        "or not: send the same request with the same `job_id` again, or use RunPod's `/retry`. There is no limit to that, but for bugs:\n"
-        f"a job whose attempts met {MOST_INCIDENTS} bugs is FAILED, since by then the job is likely to bring them about. `refresh_worker` asks RunPod to\n"
-        "replace the worker, where this one won't get better; the SDK takes the key out of the reply.\n\n"
+        "or not: send the same request with the same `job_id` again, or use RunPod's `/retry`. There is no limit to that, except for bugs:\n"
+        f"a job whose attempts met {MOST_INCIDENTS} bugs is FAILED, since by then the job is likely to cause them. `refresh_worker` asks RunPod to\n"
+        "replace a worker that won't recover; the SDK takes the key out of the reply.\n\n"
     )
     columns = (
         "what happens",
-        "the caller is told",
+        "the caller gets",
         "retryable",
         "refresh_worker",
         "the job's record",
@@ -103,15 +103,15 @@ def fresh() -> dict[Path, str]:
 
 def stale() -> list[str]:
     """For every document that differs, the lines that do."""
-    told: list[str] = []
+    lines: list[str] = []
     for path, text in fresh().items():
         there = path.read_text(encoding="utf-8") if path.exists() else ""
         if there != text:
             name = str(path.relative_to(ROOT))
-            told += difflib.unified_diff(
+            lines += difflib.unified_diff(
                 there.splitlines(), text.splitlines(), name, f"{name} (fresh)", n=0, lineterm=""
             )
-    return told
+    return lines
 
 
 def main() -> None:
@@ -119,8 +119,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m docs.generate", description="Write the generated documents.")
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if something is stale")
     if parser.parse_args().check:
-        if told := stale():
-            sys.exit("\n".join([*told, "the generated documents are stale: run `make fix`"]))
+        if lines := stale():
+            sys.exit("\n".join([*lines, "the generated documents are stale: run `make fix`"]))
         return
     for path, text in fresh().items():
         path.write_text(text, encoding="utf-8")

@@ -9,62 +9,62 @@ _VOICE = {
     "voice": "the voice's name",
     "duration": "seconds of the stored recording, clipped and trimmed",
     "sample_rate": "Hz of the stored recording",
-    "clipped": "whether speech was cut off: beyond 12 s, or at an edge, so much quieter than the rest that F5-TTS's clipping takes it for silence",
+    "clipped": "whether speech was cut off: beyond 12 s, or at an edge where it is so quiet that F5-TTS's clipping takes it for silence",
     "gain_db": "by how many dB a quiet recording was raised before anything was cut; 0 for one of usual level, which is stored as it is",
     "sha256": "digest of the stored WAV",
     "language": "the upload's `language`, or null",
     "transcript": "what is said in the stored recording; null until it is made, at the first generate",
-    "transcript_by": "the recogniser that heard it, or `caller`; null without a transcript",
-    "consent.given": "what the upload said; null for an older deployment's voice, whose speaker nobody asked",
+    "transcript_by": "the recogniser that made it, or `caller`; null without a transcript",
+    "consent.given": "what the upload said; null for an older deployment's voice, whose speaker was not asked",
     "consent.statement": "the sentence that was sent as `consent`, or null",
     "consent.recorded_at": "when",
-    "measured": "of the recording as it came: `duration` (s), `sample_rate` (Hz), `peak_dbfs`, `rms_dbfs`, "
+    "measured": "of the uploaded recording: `duration` (s), `sample_rate` (Hz), `peak_dbfs`, `rms_dbfs`, "
     "`clipped_share` (samples at full scale), `silent_share` (20 ms frames), `snr_db`",
     "adopted": "whether the voice came as a bare file of an older deployment",
     "created_at": "when",
 }
 _STATUS = {
     "job_id": "the job's id",
-    "status": "`IN_QUEUE` (taken, not yet speaking), `IN_PROGRESS`, `COMPLETED`, `FAILED`, `CANCELLED`, or `INTERRUPTED`: unfinished, and nobody "
-    "works on it; the next delivery takes it over (RunPod's own after a worker's death; yours after a failure or RunPod's `/cancel`)",
+    "status": "`IN_QUEUE` (taken, not yet speaking), `IN_PROGRESS`, `COMPLETED`, `FAILED`, `CANCELLED`, or `INTERRUPTED`: unfinished, and no worker "
+    "has it; the next delivery takes it over (RunPod's own if the worker died; yours after a failure or RunPod's `/cancel`)",
     "progress.done": "chunks that are spoken",
     "progress.total": "chunks in all; 0 until they are planned",
     "attempt": "how many workers have taken the job, this one included",
     "attempts[].number": "of the attempt; the last 20 are kept",
     "attempts[].worker": "which worker took the job",
     "attempts[].claimed_at": "when",
-    "attempts[].ended_at": "when that attempt ended, or until when a lost worker was believed; null while it runs",
-    "attempts[].outcome": "`COMPLETED`, `CANCELLED`, a failure's code, or `LOST`: the worker fell silent; null while it runs",
+    "attempts[].ended_at": "when that attempt ended, or when a lost worker's lease lapsed; null while it runs",
+    "attempts[].outcome": "`COMPLETED`, `CANCELLED`, a failure's code, or `LOST`: the worker stopped renewing its lease; null while it runs",
     "attempts[].chunks_made": "chunks that it spoke; null while it runs, and of a lost one",
     "attempts[].chunks_reused": "chunks that it took over from an earlier attempt; null likewise",
-    "attempts[].seconds": "how long it took; null likewise (the record in the bucket has them by phase)",
-    "cancel_requested": "whether somebody asked the worker to stop",
+    "attempts[].seconds": "how long it took; null likewise (the record in the bucket has the seconds of each phase)",
+    "cancel_requested": "whether the worker was asked to stop",
     "created_at": "when a worker first took it",
-    "started_at": "when speaking began, the voice transcribed and the GPU ours; null before",
+    "started_at": "when speaking began, after the transcript and the wait for the GPU; null before",
     "finished_at": "when it ended, or null",
 }
 _SPOKEN = {
-    "engine_requested": "who was asked to speak: the request's `engine`, else the deployment's",
-    "engine_used": "who spoke",
-    "engine_fallback": "whether another engine than the one asked for spoke",
+    "engine_requested": "the engine that was asked for: the request's `engine`, else the deployment's",
+    "engine_used": "the engine that spoke",
+    "engine_fallback": "whether another engine spoke than the one that was asked for",
     "fallback_reason": "why: each engine that could not speak, with the code and message of its failure; null without a fallback",
     "profile_requested": "the profile that was asked for, else `balanced`",
     "profile_applied": "what it means to the engine that spoke, by that engine's own name for it",
-    "license_notice": "under which terms the speech was made: for whoever uses it",
+    "license_notice": "the terms under which the speech may be used",
     "device_requested": "what `DEVICE` names",
-    "device_used": "what spoke: `cpu`, `cuda`",
+    "device_used": "where the model ran: `cpu` or `cuda`",
     "device_fallback": "whether the CPU spoke because the GPU could not, and the request's `device_fallback` allowed it",
-    "device_fallback_reason": "then the failure's code and words; else null",
+    "device_fallback_reason": "then the failure's code and message; else null",
     "unspoken": "the text's characters that the checkpoint doesn't know in any form (itself, composed, lower case, compatible), each once; "
     "a gap stands in their place",
-    "warnings": "what else may be heard, each with `code` and `message`: `TAGS` (the text holds SSML or a tag in square brackets, which means nothing here yet), `LANGUAGE` (the voice's is none of the checkpoint's, and the request "
+    "warnings": "what else may be audible, each with `code` and `message`: `TAGS` (the text holds SSML or a tag in square brackets, which means nothing here yet), `LANGUAGE` (the voice's is none of the checkpoint's, and the request "
     "names none), `TRANSCRIPT` (the checkpoint can't read all of the voice's), `PACE` (F5-TTS goes by bytes, and this text has far more or "
     "fewer of them for what it says than the voice's transcript: another script, or numbers)",
 }
 _RESULT = {
     "job_id": "the job's id",
     "status": "`COMPLETED`",
-    "audio_url": "a URL that reads the audio until `audio.expires_at`, as long as it is in the bucket: that is not looked at, HTTP 404 says that it has been removed; null for delivery `inline`",
+    "audio_url": "a URL that reads the audio until `audio.expires_at`, as long as the bucket has it (this is not checked; HTTP 404 means that it was removed); null for delivery `inline`",
     "duration": "seconds of speech",
     **_SPOKEN,
     "audio.key": "the audio's key in the bucket",
@@ -72,11 +72,11 @@ _RESULT = {
     "audio.sample_rate": "Hz",
     "audio.bytes": "size of the file",
     "audio.sha256": "digest of the file",
-    "audio.expires_at": "until when `audio_url` works (a folder's `file://` URL never ends), at the most until the bucket's session token expires; absent for delivery `inline`. Where nobody told the worker when the token does (setting `AWS_CREDENTIAL_EXPIRATION`), `audio.expires_note` says so",
+    "audio.expires_at": "until when `audio_url` works (a folder's `file://` URL never ends), at most until the bucket's session token expires; absent for delivery `inline`. If the worker doesn't know when the token expires (setting `AWS_CREDENTIAL_EXPIRATION`), `audio.expires_note` says so",
     **{f"manifest.{name}": f"as `{name}` of the reply" for name in _SPOKEN},
-    "manifest.engine": "what spoke",
+    "manifest.engine": "the engine that spoke",
     "manifest.device": "on which device, with the GPU's name",
-    "manifest.dtype": "in which precision; in another than `float32`, samples hang in their rounding on who was solved with them (setting `BATCH_CHUNKS`)",
+    "manifest.dtype": "in which precision; in any but `float32`, the other chunks of a batch change the samples' rounding (setting `BATCH_CHUNKS`)",
     "manifest.sampler": "`official`: the engine's own code decides; `fast`: the worker's solver, with F5-TTS's arithmetic (setting `SAMPLER`)",
     "manifest.checkpoint": "with which weights",
     "manifest.checkpoint_sha256": "digest of the file that was loaded",
@@ -85,9 +85,9 @@ _RESULT = {
     "manifest.vocoder": "with which vocoder or decoder",
     "manifest.voice": "the voice's name",
     "manifest.voice_sha256": "digest of the reference audio",
-    "manifest.transcript_by": "who transcribed the reference; null if nobody had to (XTTS)",
-    "manifest.transcript_device_fallback_reason": "if in this attempt the CPU transcribed it because the GPU could not, and the request's `device_fallback` allowed it: the failure's code and words; else null",
-    "manifest.language": "in which language XTTS spoke: the request's, else the voice's; null of F5-TTS, which is given none",
+    "manifest.transcript_by": "who transcribed the reference; null if it was not needed (XTTS)",
+    "manifest.transcript_device_fallback_reason": "if in this attempt the CPU transcribed it because the GPU could not, and the request's `device_fallback` allowed it: the failure's code and message; else null",
+    "manifest.language": "in which language XTTS spoke: the request's, else the voice's; null for F5-TTS, which takes none",
     "manifest.seed": "the job's seed, sent or drawn",
     "manifest.parameters": "every value that shaped the sound, as applied to the whole job",
     "manifest.chunks[].seed": "the chunk's own seed, derived from the job's",
@@ -100,16 +100,16 @@ _RESULT = {
     "manifest.versions": "of the worker and of the packages that shape the sound",
     "timings.queue": "seconds of waiting for a turn on the GPU",
     "timings.voice": "reading the voice from the bucket",
-    "timings.transcript": "hearing the reference, the recogniser's loading included; 0 if that was done before",
-    "timings.load": "bringing and loading the checkpoint; about 0 on a warm worker",
+    "timings.transcript": "transcribing the reference, including the load of the recogniser; 0 if that was done before",
+    "timings.load": "fetching and loading the checkpoint; about 0 on a warm worker",
     "timings.load_import": "of that: importing torch and f5-tts (or coqui-tts); 0 where that was done before",
-    "timings.load_fetch": "of that, beside the import: waiting for the files of checkpoint and vocoder; the checkpoint's are fetched from the request's beginning",
-    "timings.load_weights": "of that: the weights onto the device",
-    "timings.infer": "the model, chunk by chunk; a turn that was shared with other jobs, or failed and was repeated, is counted whole",
-    "timings.keep": "telling the bucket of finished chunks and keeping them, while the model did nothing for this job",
+    "timings.load_fetch": "of that, beside the import: waiting for the files of checkpoint and vocoder; the checkpoint's are fetched from the start of the request",
+    "timings.load_weights": "of that: moving the weights to the device",
+    "timings.infer": "running the model, chunk by chunk; a turn that was shared with other jobs, or failed and was repeated, counts in full",
+    "timings.keep": "storing finished chunks and progress while the model did nothing for this job",
     "timings.encode": "writing the audio file",
     "timings.upload": "sending audio and manifest to the bucket",
-    "timings.total": "from the request to the upload's end",
+    "timings.total": "from the request to the end of the upload",
 }
 
 MEANINGS: dict[str, dict[str, str]] = {
@@ -119,13 +119,13 @@ MEANINGS: dict[str, dict[str, str]] = {
     "result": _RESULT,
     "voices": {
         **{f"voices[].{name}": meaning for name, meaning in _VOICE.items()},
-        "voices[].adopted": "as in `upload`; an entry of only `voice` and `adopted: false` is a bare file that nobody has used yet",
+        "voices[].adopted": "as in `upload`; an entry of only `voice` and `adopted: false` is a bare file that has not been used yet",
         "count": "voices in this reply",
         "next_cursor": "send it as `cursor` for the next page; null at the end",
     },
     "delete": {"deleted.voice": "what was removed; `deleted.job_id` for a job"},
     "expire": {
-        "removed.jobs": "jobs that went, or would go",
+        "removed.jobs": "jobs that were removed, or would be",
         "removed.chunks": "chunks",
         "removed.results": "audio files and manifests",
         "dry_run": "whether it was only counted",
@@ -133,20 +133,20 @@ MEANINGS: dict[str, dict[str, str]] = {
     },
     "cancel": _STATUS,
     "health": {
-        "status": "`ok`, or `degraded` if the bucket does not answer or was forgotten, the worker is unfit, or there are `problems`",
-        "problems": "models that the settings name and that can't be, each with `code`, `message`, `retryable` and `details` (`setting` names "
-        "it); looked at without a download or a load",
+        "status": "`ok`, or `degraded` if the bucket does not answer or is not set, the worker is unfit, or there are `problems`",
+        "problems": "models that the settings name and that can't be loaded, each with `code`, `message`, `retryable` and `details` (`setting` names "
+        "it); checked without a download or a load",
         "unfit": "null, or the failure after which this worker refuses to generate: `code`, `message`, `retryable`, `details`",
         "store.kind": "`S3Store`, or `FolderStore` without a bucket",
         "store.reachable": "whether it answered just now",
         "store.problem": "null, or with `code`, `message`, `retryable` and `details` why it does not answer, or that `S3_BUCKET` is not set on RunPod",
         "store.conditional_writes": "`honoured`, `ignored` (the later writer wins; results stay right, a job may be done twice), or "
         "`unknown` until the worker has tried",
-        "engine": "null before the first generate; then the loaded model, of whichever engine: its name, seconds of loading, as in a manifest "
-        "what it is, `loaded_on` (a device, or `host memory` while it is off the GPU), `gpu_bytes` and `host_bytes` of its weights",
+        "engine": "null before the first generate; then the loaded model of either engine: its name, seconds of loading, what it is as in a "
+        "manifest, `loaded_on` (a device, or `host memory` while it is off the GPU), `gpu_bytes` and `host_bytes` of its weights",
         "transcriber": "null, or the loaded recogniser, with the same three of its memory",
         "gpu": "null where no GPU is in use; else `allocated_bytes` (in tensors) and `reserved_bytes` (set aside by torch)",
-        "default_engine": "what `ENGINE` names: who speaks unless a request names another",
+        "default_engine": "what `ENGINE` names: the engine that speaks unless a request names another",
         "fallback": "what `FALLBACK` names",
         "checkpoint": "the default engine's: what `CHECKPOINT` or `XTTS_CHECKPOINT` names",
         "asr_model": "what `ASR_MODEL` names",
@@ -155,7 +155,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "versions": "of the worker and of the packages that shape the sound",
     },
 }
-# Told once, as a whole: their own names say enough, or they are open.
+# Described once, as a whole: their own names say enough, or they are open.
 WHOLE = (
     "warnings",
     "manifest.warnings",
@@ -168,7 +168,7 @@ WHOLE = (
 # Not in every reply.
 SOMETIMES = {
     "upload": {
-        "warnings": "what the owner of the file should know of it, each with `code` and `message`, such as a dead channel; absent if there is nothing"
+        "warnings": "what may be wrong with the file, such as a dead channel, each with `code` and `message`; absent if there is nothing"
     },
     "generate": {"audio.base64": "the audio itself, for delivery `inline` and `both`"},
     "result": {"audio.base64": "the audio itself, for delivery `inline` and `both`"},

@@ -153,8 +153,8 @@ def profiles_table() -> str:
 
 def _profile(engine: EngineName, profile: ProfileName) -> str:
     usual, own = asdict(PROFILES[engine][BALANCED]), asdict(PROFILES[engine][profile])
-    told = {name: value for name, value in own.items() if profile == BALANCED or value != usual[name]}
-    values = ", ".join(f"{name} {_code(value)}" for name, value in told.items() if value is not None)
+    shown = {name: value for name, value in own.items() if profile == BALANCED or value != usual[name]}
+    values = ", ".join(f"{name} {_code(value)}" for name, value in shown.items() if value is not None)
     return f"`{profile}`: {values}"
 
 
@@ -176,8 +176,10 @@ def _reply(name: str) -> str:
     twin = next(other for other, meanings in MEANINGS.items() if meanings is MEANINGS[name])
     if twin != name:
         return f"Replies as [`{twin}`](#{twin}) does.\n"
-    told = {**MEANINGS[name], **SOMETIMES.get(name, {})}
-    return "Reply:\n\n" + table(("field", "meaning"), [(f"`{field}`", _sentence(what)) for field, what in told.items()])
+    fields = {**MEANINGS[name], **SOMETIMES.get(name, {})}
+    return "Reply:\n\n" + table(
+        ("field", "meaning"), [(f"`{field}`", _sentence(what)) for field, what in fields.items()]
+    )
 
 
 def _sentence(text: str) -> str:
