@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from cloning import keys
-from docs.generate import API, FAILURES, PARTS, README, ROOT, failures_page, filled
+from docs.generate import API, FAILURES, PARTS, README, failures_page, filled
 from docs.replies import MEANINGS, SOMETIMES, fields_of
+from docs.tables import ROOT
 from tests.unit.docs.test_examples import api_examples
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "benchmarks" / "README.md"])
