@@ -14,14 +14,14 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cloning.errors import ServiceError, StorageMisconfigured, StorageUnavailable
+from cloning.errors import ServiceError, StorageMisconfigured
 from cloning.object_keys import check_key, content_type, is_key
 from cloning.ports import DigestMismatch, NoSuchObject, ObjectInfo, Progress, StoredObject, UrlLife
 from cloning.settings import Settings
 from storage import mirror as transfer
 from storage.resumable import Arrival, PartWriter, resumable
 from storage.s3_connection import credentials_end, s3_client
-from storage.s3_errors import FOREIGN, RACED, REFUSED, BrokenBody, OtherVersion, code_of, translating
+from storage.s3_errors import FOREIGN, RACED, REFUSED, UNTOLD, BrokenBody, OtherVersion, code_of, translating
 from storage.s3_listing import Lister
 from storage.s3_replies import age_s, etag_of, is_proved
 
@@ -83,13 +83,8 @@ class S3Store:
 
     def head(self, key: str) -> ObjectInfo:
         target = self._target(key)
-        try:
-            with translating("head", key):
-                reply = self._client.head_object(**target)
-        except (NoSuchObject, StorageUnavailable) as error:
-            if isinstance(error, NoSuchObject) or error.details.get("s3_code") == "400":
-                self.check()  # the reply to a HEAD has no body to say that the bucket is missing, or the token expired
-            raise
+        with translating("head", key):
+            reply = self._head(target)
         return ObjectInfo(key, reply["ContentLength"], etag_of(reply), reply["LastModified"])
 
     def create(self, key: str, body: bytes, *, content_type: str) -> str:
@@ -137,7 +132,7 @@ class S3Store:
                 subscribers: Any = [ProgressCallbackInvoker(progress)] if progress else None
                 extra = {"ContentType": content_type}
                 manager.upload(str(path), target["Bucket"], target["Key"], extra, subscribers).result()
-            reply = self._client.head_object(**target)  # some stores confirm what they lost or keep the framing in it
+            reply = self._head(target)  # some stores confirm what they lost or keep the framing in it
         if reply["ContentLength"] != size:
             raise DigestMismatch(f"{key}: the store holds {reply['ContentLength']} bytes of {size}")
         return etag_of(reply)
@@ -197,6 +192,22 @@ class S3Store:
             raise BrokenBody
         return dict(page)
 
+    def _head(self, target: dict[str, Any]) -> Any:
+        """
+        What is known of an object.
+
+        The reply to a refused HEAD has no body to say that the object or its bucket is missing, or the token expired, or that it was
+        a gateway who answered: a GET, whose body is left unread, tells.
+        """
+        try:
+            return self._client.head_object(**target)
+        except FOREIGN as error:
+            if code_of(error) not in UNTOLD:
+                raise
+        reply = self._client.get_object(**target)
+        reply["Body"].close()
+        return reply
+
     def _read(self, target: dict[str, Any]) -> StoredObject:
         reply = self._client.get_object(**target)
         chunks: list[bytes] = []
@@ -208,7 +219,7 @@ class S3Store:
     def _receive(self, target: dict[str, Any], arrival: Arrival, progress: Progress | None) -> str:
         """Fill the file, a large one by several parts at a time, all of one version; returns the sha256."""
         # The first part comes with the reply that tells the size, unless parts are there already.
-        reply: Any = self._client.head_object(**target) if arrival.is_begun else self._client.get_object(**target)
+        reply: Any = self._head(target) if arrival.is_begun else self._client.get_object(**target)
         size, version = reply["ContentLength"], etag_of(reply)
         opened = {0: reply["Body"]} if "Body" in reply else {}
 

@@ -42,6 +42,17 @@ FOREIGN = {
     "plain text": Fault(200, content=b"OK", headers=(("Content-Type", "text/plain"),)),
     "an error in a 200": Fault(200, code="InternalError", headers=(("Content-Type", "application/xml"),)),
 }
+# What a gateway says in the store's place while it knows no way to it, or takes us for somebody else.
+FOREIGN_REFUSALS = {
+    "a 404 in text": Fault(404, content=b"404 page not found\n", headers=(("Content-Type", "text/plain"),)),
+    "a 404 in JSON": Fault(404, content=b'{"message":"no Route"}', headers=(("Content-Type", "application/json"),)),
+    "a 404 in a page": Fault(404, content=PAGE, headers=HTML),
+    "an empty 404": Fault(404, content=b""),
+    "a 404 of S3's form": Fault(404, "NotFound"),
+    "a 403 in a page": Fault(403, content=PAGE, headers=HTML),
+    "a 401 in JSON": Fault(401, content=b'{"message":"Unauthorized"}', headers=(("Content-Type", "application/json"),)),
+    "a 400 in a page": Fault(400, content=PAGE, headers=HTML),
+}
 UNAVAILABLE = {
     "500": Fault(500, "InternalError"),
     "503": Fault(503, "SlowDown"),
@@ -121,6 +132,31 @@ def test_what_may_pass_is_unavailable(bench: Bench, name: str, fault: str) -> No
 
     assert failed.value.retryable
     assert failed.value.details["operation"] == name
+
+
+@pytest.mark.parametrize("fault", FOREIGN_REFUSALS)
+@pytest.mark.parametrize("name", CALLS)
+def test_a_refusal_that_is_not_the_stores_may_pass(bench: Bench, name: str, fault: str) -> None:
+    """Neither a missing object, nor a lost race, nor a deletion that was done: the store itself was never asked."""
+    bench.faults.choose = lambda _: FOREIGN_REFUSALS[fault]
+
+    with pytest.raises(StorageUnavailable, match="answers in its place") as failed:
+        bench.run(name, bench.store())
+
+    assert failed.value.details == {"s3_code": "ForeignReply", "operation": name}
+
+
+@pytest.mark.parametrize("fault", ["a 404 in text", "an empty 404", "a 403 in a page", "a 401 in JSON"])
+@pytest.mark.parametrize("name", ["get", "head", "list", "check", "put", "delete", "download", "upload"])
+def test_a_foreign_refusal_is_asked_again(bench: Bench, name: str, fault: str) -> None:
+    """A gateway that knows no way for a moment costs a request and no more."""
+    left = [FOREIGN_REFUSALS[fault]]
+    bench.faults.choose = lambda _: left.pop() if left else None
+
+    found = bench.run(name, bench.store(attempts=3, reply_s=30))
+
+    assert not left
+    assert name != "head" or found == next(iter(bench.store().list("x")))
 
 
 @pytest.mark.parametrize("fault", MISCONFIGURED)
