@@ -20,10 +20,11 @@ from cloning.ports import DigestMismatch, NoSuchObject, ObjectInfo, Progress, St
 from cloning.settings import Settings
 from storage import mirror as transfer
 from storage.resumable import Arrival, PartWriter, resumable
+from storage.s3_bodies import pour, read_object
 from storage.s3_connection import credentials_end, s3_client
 from storage.s3_errors import FOREIGN, RACED, REFUSED, UNTOLD, BrokenBody, OtherVersion, code_of, translating
 from storage.s3_listing import Lister
-from storage.s3_replies import age_s, etag_of, is_proved
+from storage.s3_replies import etag_of
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -76,10 +77,10 @@ class S3Store:
     def identity(self) -> str:
         return f"{self._client.meta.endpoint_url}/{self._bucket}/{self._prefix}"
 
-    def get(self, key: str) -> StoredObject:
+    def get(self, key: str, *, most: int | None = None) -> StoredObject:
         target = self._target(key)
         with translating("get", key):
-            return self._again(lambda: self._read(target), "BrokenBody")
+            return self._again(lambda: read_object(self._client.get_object(**target), key, most), "BrokenBody")
 
     def head(self, key: str) -> ObjectInfo:
         target = self._target(key)
@@ -208,14 +209,6 @@ class S3Store:
         reply["Body"].close()
         return reply
 
-    def _read(self, target: dict[str, Any]) -> StoredObject:
-        reply = self._client.get_object(**target)
-        chunks: list[bytes] = []
-        with closing(reply["Body"]) as stream:
-            _pour(stream, reply["ContentLength"], chunks.append)
-        body = b"".join(chunks)
-        return StoredObject(body, etag_of(reply), age_s(reply), is_proved=is_proved(body, reply))
-
     def _receive(self, target: dict[str, Any], arrival: Arrival, progress: Progress | None) -> str:
         """Fill the file, a large one by several parts at a time, all of one version; returns the sha256."""
         # The first part comes with the reply that tells the size, unless parts are there already.
@@ -227,7 +220,7 @@ class S3Store:
             part.restart()
             body = opened.pop(start, None) or self._open_part(target, reply.get("ETag"), start, length, size)
             with closing(body):
-                _pour(body, length, part.write)
+                pour(body, length, part.write)
 
         def fill(part_bytes: int) -> str:
             return arrival.fill(
@@ -264,20 +257,6 @@ class S3Store:
 
 class _NoRanges(Exception):
     """The store sends the whole object, whichever part it is asked for."""
-
-
-def _pour(body: "StreamingBody", length: int, write: Callable[[bytes], object]) -> None:
-    """Exactly `length` bytes from a reply, or BrokenBody; a reply that took too long stays what it is."""
-    try:
-        while length and (chunk := body.read(min(length, MIB))):
-            write(chunk)
-            length -= len(chunk)
-    except FOREIGN as error:
-        if code_of(error) == "ReadTimeoutError":
-            raise
-        raise BrokenBody from error
-    if length:
-        raise BrokenBody
 
 
 def upload_to_s3(file_path: str, object_name: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from cloning.errors import StorageMisconfigured, StorageUnavailable
-from cloning.ports import AlreadyExists, Changed, NoSuchObject
+from cloning.ports import AlreadyExists, Changed, NoSuchObject, TooLarge
 from s3_utils import S3Store, s3_client
 from tests.contract.conftest import keys_of
 from tests.servers import Fault, Faults, Request, Server, spoiling
@@ -236,6 +236,14 @@ def test_a_reply_without_a_size_is_no_object(bench: Bench, length: str) -> None:
 
     with pytest.raises(StorageUnavailable):
         bench.store().get("x")
+
+
+def test_a_body_that_is_not_wanted_is_not_waited_for(bench: Bench) -> None:
+    """The head tells the size: not a byte of the body is read."""
+    bench.faults.choose = lambda _: Fault(drip="body")
+
+    with pytest.raises(TooLarge):
+        bench.store().get("x", most=999_999)
 
 
 def test_a_record_that_was_shortened_on_the_way_is_not_proved(bench: Bench, s3_store: S3Store) -> None:

@@ -72,7 +72,7 @@ def test_what_a_store_says_is_missing_stays(form: str) -> None:
 @pytest.mark.parametrize("status", [409, 412, 413, 416, 429, 500, 502, 503, 507])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_clear_status_stays_without_the_body(form: str, status: int) -> None:
-    """botocore would stumble over some bodies, or take a word of theirs for S3's code."""
+    """A body could trip botocore up, or hold a word that it takes for S3's code."""
     response = judged("GetObject", status, FORMS[form])
 
     assert (response["status_code"], response["body"]) == (status, b"")
