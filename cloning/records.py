@@ -127,11 +127,13 @@ def read_record(store: ObjectStore, key: str, model: type[R], name: str) -> tupl
     first = _read(store, key, model, name)
     if not isinstance(first, _Failed):
         return first
+    is_listed = _is_listed(
+        store, key, first
+    )  # between the reads: whoever mends the record meanwhile is seen by the second
     again = _read(store, key, model, name)
     if not isinstance(again, _Failed):
         return again
-    is_certain = first == again and again.is_proved and _is_listed(store, key, again)
-    return Unreadable(again.reason, again.etag, is_certain)
+    return Unreadable(again.reason, again.etag, is_listed and first == again and again.is_proved)
 
 
 def _read(store: ObjectStore, key: str, model: type[R], name: str) -> tuple[R, StoredObject] | _Failed:
