@@ -14,16 +14,17 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cloning.errors import ServiceError, StorageMisconfigured, StorageUnavailable
+from cloning.errors import ServiceError, StorageMisconfigured
 from cloning.object_keys import check_key, content_type, is_key
 from cloning.ports import DigestMismatch, NoSuchObject, ObjectInfo, Progress, StoredObject, UrlLife
 from cloning.settings import Settings
 from storage import mirror as transfer
 from storage.resumable import Arrival, PartWriter, resumable
+from storage.s3_bodies import pour, read_object
 from storage.s3_connection import credentials_end, s3_client
-from storage.s3_errors import FOREIGN, RACED, REFUSED, BrokenBody, OtherVersion, code_of, translating
+from storage.s3_errors import FOREIGN, RACED, REFUSED, UNTOLD, BrokenBody, OtherVersion, code_of, translating
 from storage.s3_listing import Lister
-from storage.s3_replies import age_s, etag_of, is_proved
+from storage.s3_replies import etag_of
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -76,20 +77,15 @@ class S3Store:
     def identity(self) -> str:
         return f"{self._client.meta.endpoint_url}/{self._bucket}/{self._prefix}"
 
-    def get(self, key: str) -> StoredObject:
+    def get(self, key: str, *, most: int | None = None) -> StoredObject:
         target = self._target(key)
         with translating("get", key):
-            return self._again(lambda: self._read(target), "BrokenBody")
+            return self._again(lambda: read_object(self._client.get_object(**target), key, most), "BrokenBody")
 
     def head(self, key: str) -> ObjectInfo:
         target = self._target(key)
-        try:
-            with translating("head", key):
-                reply = self._client.head_object(**target)
-        except (NoSuchObject, StorageUnavailable) as error:
-            if isinstance(error, NoSuchObject) or error.details.get("s3_code") == "400":
-                self.check()  # the reply to a HEAD has no body to say that the bucket is missing, or the token expired
-            raise
+        with translating("head", key):
+            reply = self._head(target)
         return ObjectInfo(key, reply["ContentLength"], etag_of(reply), reply["LastModified"])
 
     def create(self, key: str, body: bytes, *, content_type: str) -> str:
@@ -137,7 +133,7 @@ class S3Store:
                 subscribers: Any = [ProgressCallbackInvoker(progress)] if progress else None
                 extra = {"ContentType": content_type}
                 manager.upload(str(path), target["Bucket"], target["Key"], extra, subscribers).result()
-            reply = self._client.head_object(**target)  # some stores confirm what they lost or keep the framing in it
+            reply = self._head(target)  # some stores confirm what they lost or keep the framing in it
         if reply["ContentLength"] != size:
             raise DigestMismatch(f"{key}: the store holds {reply['ContentLength']} bytes of {size}")
         return etag_of(reply)
@@ -197,18 +193,26 @@ class S3Store:
             raise BrokenBody
         return dict(page)
 
-    def _read(self, target: dict[str, Any]) -> StoredObject:
+    def _head(self, target: dict[str, Any]) -> Any:
+        """
+        What is known of an object.
+
+        The reply to a refused HEAD has no body to say that the object or its bucket is missing, or the token expired, or that it was
+        a gateway who answered: a GET, whose body is left unread, tells.
+        """
+        try:
+            return self._client.head_object(**target)
+        except FOREIGN as error:
+            if code_of(error) not in UNTOLD:
+                raise
         reply = self._client.get_object(**target)
-        chunks: list[bytes] = []
-        with closing(reply["Body"]) as stream:
-            _pour(stream, reply["ContentLength"], chunks.append)
-        body = b"".join(chunks)
-        return StoredObject(body, etag_of(reply), age_s(reply), is_proved=is_proved(body, reply))
+        reply["Body"].close()
+        return reply
 
     def _receive(self, target: dict[str, Any], arrival: Arrival, progress: Progress | None) -> str:
         """Fill the file, a large one by several parts at a time, all of one version; returns the sha256."""
         # The first part comes with the reply that tells the size, unless parts are there already.
-        reply: Any = self._client.head_object(**target) if arrival.is_begun else self._client.get_object(**target)
+        reply: Any = self._head(target) if arrival.is_begun else self._client.get_object(**target)
         size, version = reply["ContentLength"], etag_of(reply)
         opened = {0: reply["Body"]} if "Body" in reply else {}
 
@@ -216,7 +220,7 @@ class S3Store:
             part.restart()
             body = opened.pop(start, None) or self._open_part(target, reply.get("ETag"), start, length, size)
             with closing(body):
-                _pour(body, length, part.write)
+                pour(body, length, part.write)
 
         def fill(part_bytes: int) -> str:
             return arrival.fill(
@@ -253,20 +257,6 @@ class S3Store:
 
 class _NoRanges(Exception):
     """The store sends the whole object, whichever part it is asked for."""
-
-
-def _pour(body: "StreamingBody", length: int, write: Callable[[bytes], object]) -> None:
-    """Exactly `length` bytes from a reply, or BrokenBody; a reply that took too long stays what it is."""
-    try:
-        while length and (chunk := body.read(min(length, MIB))):
-            write(chunk)
-            length -= len(chunk)
-    except FOREIGN as error:
-        if code_of(error) == "ReadTimeoutError":
-            raise
-        raise BrokenBody from error
-    if length:
-        raise BrokenBody
 
 
 def upload_to_s3(file_path: str, object_name: str) -> str | None:

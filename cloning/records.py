@@ -2,7 +2,7 @@
 Stored JSON records: what they have in common, and how one is read.
 
 Nothing in the bucket is believed: other programs, operators and half-broken stores write there too. A record is typed and
-bounded, says whose it is, and is read twice before it is called damaged.
+bounded, says whose it is, and is read twice, and proved to be what is stored, before it is called damaged.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from cloning.errors import RecordDamaged, StorageUnavailable
-from cloning.ports import ObjectStore, StoredObject
+from cloning.ports import ObjectStore, StoredObject, TooLarge
 
 CONTENT_TYPE = "application/json"
 # A long text's manifest has some hundred kB.
@@ -94,11 +94,27 @@ R = TypeVar("R", bound=KeyedRecord)
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A stored record that can't be used: why, and its version; `is_certain` if two reads in a row found the same."""
+    """
+    A stored record that can't be used: why, and its version.
+
+    `is_certain` if two reads in a row found the same, and the store proves that this is what it holds. Where it proves nothing (the
+    etags of encrypted objects are no digests) the record may be whole, and something on the way in the store's place answers.
+    """
 
     reason: str
     etag: str
     is_certain: bool
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """One read that brought no record. `size` is told where the body was too large to be read."""
+
+    reason: str
+    etag: str
+    size: int
+    body: bytes | None
+    is_proved: bool
 
 
 def read_record(store: ObjectStore, key: str, model: type[R], name: str) -> tuple[R, StoredObject] | Unreadable:
@@ -108,19 +124,37 @@ def read_record(store: ObjectStore, key: str, model: type[R], name: str) -> tupl
     A body that can't be used is fetched once more: a store or a proxy that answers with half an object, or with another one,
     seldom does so twice.
     """
-    stored = store.get(key)
+    first = _read(store, key, model, name)
+    if not isinstance(first, _Failed):
+        return first
+    is_listed = _is_listed(
+        store, key, first
+    )  # between the reads: whoever mends the record meanwhile is seen by the second
+    again = _read(store, key, model, name)
+    if not isinstance(again, _Failed):
+        return again
+    return Unreadable(again.reason, again.etag, is_listed and first == again and again.is_proved)
+
+
+def _read(store: ObjectStore, key: str, model: type[R], name: str) -> tuple[R, StoredObject] | _Failed:
+    try:
+        stored = store.get(key, most=MOST_BYTES)
+    except TooLarge as large:  # the listing proves its size
+        return _Failed(f"it has {large.size / 1e6:.1f} MB", large.etag, large.size, None, is_proved=True)
     found = _parsed(stored.body, model, name)
-    if not isinstance(found, str):
-        return found, stored
-    again = store.get(key)
-    found = _parsed(again.body, model, name)
-    if not isinstance(found, str):
-        return found, again
-    return Unreadable(found, again.etag, (stored.etag, stored.body) == (again.etag, again.body))
+    if isinstance(found, str):
+        return _Failed(found, stored.etag, len(stored.body), stored.body, stored.is_proved)
+    return found, stored
+
+
+def _is_listed(store: ObjectStore, key: str, failed: _Failed) -> bool:
+    """Whether the store's listing tells of an object of that size and version: no other service's reply looks like one."""
+    listed = next(iter(store.list(key)), None)
+    return listed is not None and (listed.key, listed.size, listed.etag) == (key, failed.size, failed.etag)
 
 
 def load_record(store: ObjectStore, key: str, model: type[R], name: str) -> tuple[R, StoredObject]:
-    """As `read_record`. Raises RecordDamaged, or StorageUnavailable if two reads of a damaged one differ."""
+    """As `read_record`. Raises RecordDamaged, or StorageUnavailable if that it is damaged is not certain."""
     found = read_record(store, key, model, name)
     if isinstance(found, Unreadable):
         raise unusable(found, model, name)
@@ -131,7 +165,11 @@ def unusable(found: Unreadable, model: type[KeyedRecord], name: str) -> RecordDa
     """What to tell of such a record."""
     whose = {model.named_by: name}
     if not found.is_certain:
-        return StorageUnavailable(f"the record of {model.kind} {name!r} arrived damaged; try again", **whose)
+        return StorageUnavailable(
+            f"the record of {model.kind} {name!r} may be damaged, or arrived so ({found.reason}): try again, and if it lasts see "
+            "what the bucket holds, and what answers between it and this worker",
+            **whose,
+        )
     return damaged(model, name, found.reason)
 
 
@@ -143,8 +181,6 @@ def damaged(model: type[KeyedRecord], name: str, reason: str) -> RecordDamaged:
 
 def _parsed(body: bytes, model: type[R], name: str) -> R | str:
     """The record, or what is wrong with it."""
-    if len(body) > MOST_BYTES:
-        return f"it has {len(body) / 1e6:.1f} MB"
     try:
         record = model.model_validate_json(body)
     except ValidationError as error:

@@ -211,7 +211,8 @@ class Settings(BaseSettings):
         description="From SIGTERM to the process's end, in seconds: a job that is not done 3 s before is handed back for another worker to go on with.",
     )
     log_level: LogLevel = Field(
-        "INFO", description="Least level that is logged. Text, audio, URLs and keys never are at INFO."
+        "INFO",
+        description="Least level that is logged. Text, audio, URLs and keys never are at INFO; DEBUG tells the words of exceptions too.",
     )
 
     tmpdir: FolderThatIsThere | None = Field(

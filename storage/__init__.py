@@ -4,6 +4,7 @@ and no job.
 
     folder_store   an object store on a folder
     s3_connection  the client of an S3 bucket
+    s3_bodies      bodies of replies, whole and no longer than wanted
     s3_deadline    one deadline for a whole reply
     s3_errors      what S3's failures mean
     s3_replies     refuses redirects, and replies that no store gives

@@ -30,6 +30,7 @@ from cloning.ports import (
     ObjectInfo,
     Progress,
     StoredObject,
+    TooLarge,
     UrlLife,
 )
 from storage.bulk import copy, sha256_of
@@ -53,9 +54,12 @@ class FolderStore:
     def identity(self) -> str:
         return str(self._root)
 
-    def get(self, key: str) -> StoredObject:
+    def get(self, key: str, *, most: int | None = None) -> StoredObject:
         with self._reading("get", key) as file, _translating("get"):
-            return StoredObject(file.read(), _etag(os.fstat(file.fileno())))
+            status = os.fstat(file.fileno())
+            if most is not None and status.st_size > most:
+                raise TooLarge(key, status.st_size, _etag(status))
+            return StoredObject(file.read(), _etag(status))
 
     def head(self, key: str) -> ObjectInfo:
         with self._reading("head", key) as file:

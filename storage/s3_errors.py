@@ -16,10 +16,12 @@ from cloning.errors import ServiceError, StorageMisconfigured, StorageUnavailabl
 from cloning.ports import AlreadyExists, Changed, NoSuchObject
 from storage.s3_replies import FOREIGN_REPLY
 
-ABSENT = ("NoSuchKey", "404")
+ABSENT = ("NoSuchKey",)  # never the bare status: a gateway that knows no way to the store says 404 too
 RACED = ("PreconditionFailed", "412", "ConditionalRequestConflict", "OtherVersion")
 # By number where the reply has no body that says more, as the reply to a HEAD.
 REFUSED = ("AccessDenied", "403", "Forbidden")
+UNTOLD = ("400", "401", "403", "404", "405")
+"""Refusals that may be a gateway's, or mean several things, where no body says which."""
 _NEEDED = {
     "list": "s3:ListBucket",
     "check": "s3:ListBucket",

@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
+from xml.etree import ElementTree as ET
 
 from cloning.errors import StorageMisconfigured, StorageUnavailable
 
 FOREIGN_REPLY = "ForeignReply"
-_MOST_PROVED_BYTES = 1 << 20
+_MOST_PROVED_BYTES = 16 << 20
 _SUCCESS = 2  # hundreds
 _NO_CONTENT = 204
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -30,6 +31,12 @@ _ELEMENTS = {
     "CreateMultipartUpload": re.compile(rb"<(\w+:)?UploadId\b"),
     "CompleteMultipartUpload": re.compile(rb"<(\w+:)?(CompleteMultipartUploadResult|ETag)\b"),
 }
+_REFUSALS = range(400, 500)
+_NOT_FOUND = 404
+# Whoever says these means the same: later, shorter, or a condition that failed.
+_CLEAR_REFUSALS = (408, 409, 411, 412, 413, 414, 416, 429)
+_CODE = re.compile(r"[A-Za-z][\w.]*", re.ASCII)
+_BODILESS = ("HeadObject", "HeadBucket")
 _ROOT = re.compile(rb"\s*(<[?!][^>]*>\s*)*<(?P<name>[\w:.-]+)")
 _INNER_NAMES = (".local", ".internal", ".lan", ".localhost", ".svc", ".home", ".corp")
 _LONGEST_HOST = 80  # RunPod shows 256 characters of a failed check
@@ -123,12 +130,41 @@ def _is_public(host: str) -> bool:
 
 def refuse_foreign(operation_model: Any, response_dict: dict[str, Any], **_: object) -> None:
     """A handler of botocore's `before-parse`: make a reply that is not a store's an error that is retried."""
-    if response_dict["status_code"] // 100 != _SUCCESS or _is_of_store(operation_model.name, response_dict):
-        return
-    body = response_dict["body"]
-    if hasattr(body, "close"):
-        body.close()
-    response_dict.update(status_code=500, body=f"<Error><Code>{FOREIGN_REPLY}</Code></Error>".encode())
+    status, operation = response_dict["status_code"], operation_model.name
+    if status // 100 == _SUCCESS:
+        is_foreign = not _is_of_store(operation, response_dict)
+    else:
+        is_foreign = operation not in _BODILESS and _is_foreign_failure(status, response_dict)
+    if is_foreign:
+        body = response_dict["body"]
+        if hasattr(body, "close"):
+            body.close()
+        response_dict.update(status_code=500, body=f"<Error><Code>{FOREIGN_REPLY}</Code></Error>".encode())
+
+
+def _is_foreign_failure(status: int, response: dict[str, Any]) -> bool:
+    """
+    Whether a gateway refuses in the store's place. A body that is no error of S3's is taken away: the status says what is left.
+
+    Every store tells what is missing in S3's XML. A 403 without a body is believed: some stores send no more.
+    """
+    body = response["body"] if isinstance(response["body"], bytes) else b""
+    code = _code_of(body)
+    if not code:
+        response["body"] = b""
+    if status == _NOT_FOUND:
+        return not code.startswith("NoSuch")
+    return status in _REFUSALS and status not in _CLEAR_REFUSALS and bool(body.strip()) and not code
+
+
+def _code_of(body: bytes) -> str:
+    """The code of an error in S3's own form; '' if the body is none."""
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - botocore parses the same bytes in the same way
+    except (ET.ParseError, ValueError, LookupError):  # the last two: of an encoding that nobody knows
+        return ""
+    code = (root.findtext("Code") or "").strip() if root.tag == "Error" else ""
+    return code if _CODE.fullmatch(code) else ""
 
 
 def _is_of_store(operation: str, response: Mapping[str, Any]) -> bool:
@@ -189,5 +225,12 @@ def age_s(reply: Any) -> float | None:
 
 
 def is_proved(body: bytes, reply: Any) -> bool:
-    """Whether the etag is the body's MD5, as of most objects that were sent in one piece. Not tried for large ones."""
-    return len(body) <= _MOST_PROVED_BYTES and hashlib.md5(body, usedforsecurity=False).hexdigest() == etag_of(reply)
+    """
+    Whether the etag is the body's MD5, as of most objects that were sent in one piece. Not tried for large ones.
+
+    A weak etag proves nothing: web servers and frameworks make such ones of the bodies that they send.
+    """
+    etag = str(reply.get("ETag", ""))
+    if len(body) > _MOST_PROVED_BYTES or etag.startswith("W/"):
+        return False
+    return hashlib.md5(body, usedforsecurity=False).hexdigest() == etag.strip('"')

@@ -22,6 +22,7 @@ from cloning.ports import (
     ObjectInfo,
     Progress,
     StoredObject,
+    TooLarge,
     UrlLife,
 )
 
@@ -89,8 +90,14 @@ class MemoryStore:
     def identity(self) -> str:
         return f"memory:{id(self.bucket)}"
 
-    def get(self, key: str) -> StoredObject:
-        return self._call(lambda: self._found(key))
+    def get(self, key: str, *, most: int | None = None) -> StoredObject:
+        def found() -> StoredObject:
+            there = self._found(key)
+            if most is not None and len(there.body) > most:
+                raise TooLarge(key, len(there.body), there.etag)
+            return there
+
+        return self._call(found)
 
     def head(self, key: str) -> ObjectInfo:
         return self._call(lambda: self._info(key))
@@ -176,5 +183,5 @@ def _quietly(effect: Callable[[], object]) -> None:
     """The effect without its answer."""
     try:
         effect()
-    except (AlreadyExists, Changed, NoSuchObject):
+    except (AlreadyExists, Changed, NoSuchObject, TooLarge):
         return

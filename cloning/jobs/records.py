@@ -12,8 +12,8 @@ from cloning import keys
 from cloning.errors import JobNotFound
 from cloning.jobs.conditional_writes import Conditions
 from cloning.jobs.record import LONGEST_LEASE_S, Job, Lease
-from cloning.ports import Changed, Clock, NoSuchObject, ObjectStore, StoredObject
-from cloning.records import CONTENT_TYPE, damaged, load_record
+from cloning.ports import Changed, Clock, NoSuchObject, ObjectStore, StoredObject, TooLarge
+from cloning.records import CONTENT_TYPE, MOST_BYTES, damaged, load_record
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,9 @@ class JobRecords:
     def etag(self, job_id: str) -> str | None:
         """The etag of the record as it is now, readable or not; None if there is none."""
         try:
-            return self._store.get(keys.job_record(job_id)).etag
+            return self._store.get(keys.job_record(job_id), most=MOST_BYTES).etag
+        except TooLarge as record:
+            return record.etag
         except NoSuchObject:
             return None
 

@@ -28,6 +28,7 @@ from cloning.ports.store import (
     ObjectStore,
     Progress,
     StoredObject,
+    TooLarge,
     UrlLife,
 )
 
@@ -40,6 +41,7 @@ __all__ = [  # of the other module; all that is defined here is public too
     "ObjectStore",
     "Progress",
     "StoredObject",
+    "TooLarge",
     "UrlLife",
 ]
 Value = TypeVar("Value")

@@ -27,6 +27,14 @@ class Changed(Exception):
     """`replace` found another version than the one that was read; nothing was written."""
 
 
+class TooLarge(Exception):
+    """`get` found more bytes than the caller takes, by the size that the store tells; none was read."""
+
+    def __init__(self, key: str, size: int, etag: str) -> None:
+        super().__init__(key)
+        self.size, self.etag = size, etag
+
+
 class DigestMismatch(Exception):
     """Bytes that arrived are not the bytes that were promised (size or sha256)."""
 
@@ -74,8 +82,8 @@ class ObjectStore(Protocol):
     def identity(self) -> str:
         """Tells this bucket (or the prefix of one) from all others; holds no secret."""
 
-    def get(self, key: str) -> StoredObject:
-        """The object's bytes and version. Raises NoSuchObject."""
+    def get(self, key: str, *, most: int | None = None) -> StoredObject:
+        """The object's bytes and version. Raises NoSuchObject, and TooLarge if it has more bytes than `most`."""
 
     def head(self, key: str) -> ObjectInfo:
         """What is known of the object without its bytes. Raises NoSuchObject."""

@@ -22,8 +22,8 @@ from tests.servers import Fault, Server, rclone, spoiling
 class AgelessStore(S3Store):
     """A bucket without the server's clock: its users live by a clock that the test moves."""
 
-    def get(self, key: str) -> StoredObject:
-        return replace(super().get(key), age_s=None)
+    def get(self, key: str, *, most: int | None = None) -> StoredObject:
+        return replace(super().get(key, most=most), age_s=None)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloning.object_keys import is_key
-from cloning.ports import AlreadyExists, Changed, DigestMismatch, NoSuchObject, ObjectStore
+from cloning.ports import AlreadyExists, Changed, DigestMismatch, NoSuchObject, ObjectStore, TooLarge
 from tests.contract.conftest import keys_of
 
 TEXT = "text/plain; charset=utf-8"
@@ -40,6 +40,17 @@ def test_what_was_put_comes_back(any_store: ObjectStore, body: bytes) -> None:
     assert (head.key, head.size, head.etag) == ("a/b.bin", len(body), etag)
     assert (listed.key, listed.size, listed.etag) == ("a/b.bin", len(body), etag)
     assert head.modified.utcoffset() == listed.modified.utcoffset() == timedelta(0)
+
+
+def test_more_bytes_than_the_caller_takes_are_not_read(any_store: ObjectStore) -> None:
+    """The caller learns size and version; exactly as many as it takes come."""
+    etag = any_store.put("x", b"12345", content_type=BYTES)
+
+    with pytest.raises(TooLarge) as refused:
+        any_store.get("x", most=4)
+
+    assert (refused.value.size, refused.value.etag) == (5, etag)
+    assert any_store.get("x", most=5) == any_store.get("x")
 
 
 def test_a_key_is_created_once(any_store: ObjectStore) -> None:

@@ -243,7 +243,10 @@ def test_a_code_has_one_row() -> None:
     ("operation", "code", "expected"),
     [
         ("get", "NoSuchKey", NoSuchObject),
-        ("head", "404", NoSuchObject),
+        ("head", "NoSuchKey", NoSuchObject),
+        ("head", "404", StorageUnavailable),
+        ("get", "404", StorageUnavailable),
+        ("replace", "404", StorageUnavailable),
         ("download", "NoSuchKey", NoSuchObject),
         ("download", "PreconditionFailed", StorageUnavailable),
         ("replace", "NoSuchKey", Changed),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from cloning.errors import StorageMisconfigured, StorageUnavailable
-from cloning.ports import AlreadyExists, Changed, NoSuchObject
+from cloning.ports import AlreadyExists, Changed, NoSuchObject, TooLarge
 from s3_utils import S3Store, s3_client
 from tests.contract.conftest import keys_of
 from tests.servers import Fault, Faults, Request, Server, spoiling
@@ -41,6 +41,17 @@ FOREIGN = {
     "another service's JSON": Fault(200, content=b'{"status": "ok"}', headers=(("Content-Type", "application/json"),)),
     "plain text": Fault(200, content=b"OK", headers=(("Content-Type", "text/plain"),)),
     "an error in a 200": Fault(200, code="InternalError", headers=(("Content-Type", "application/xml"),)),
+}
+# What a gateway says in the store's place while it knows no way to it, or takes us for somebody else.
+FOREIGN_REFUSALS = {
+    "a 404 in text": Fault(404, content=b"404 page not found\n", headers=(("Content-Type", "text/plain"),)),
+    "a 404 in JSON": Fault(404, content=b'{"message":"no Route"}', headers=(("Content-Type", "application/json"),)),
+    "a 404 in a page": Fault(404, content=PAGE, headers=HTML),
+    "an empty 404": Fault(404, content=b""),
+    "a 404 of S3's form": Fault(404, "NotFound"),
+    "a 403 in a page": Fault(403, content=PAGE, headers=HTML),
+    "a 401 in JSON": Fault(401, content=b'{"message":"Unauthorized"}', headers=(("Content-Type", "application/json"),)),
+    "a 400 in a page": Fault(400, content=PAGE, headers=HTML),
 }
 UNAVAILABLE = {
     "500": Fault(500, "InternalError"),
@@ -123,6 +134,31 @@ def test_what_may_pass_is_unavailable(bench: Bench, name: str, fault: str) -> No
     assert failed.value.details["operation"] == name
 
 
+@pytest.mark.parametrize("fault", FOREIGN_REFUSALS)
+@pytest.mark.parametrize("name", CALLS)
+def test_a_refusal_that_is_not_the_stores_may_pass(bench: Bench, name: str, fault: str) -> None:
+    """Neither a missing object, nor a lost race, nor a deletion that was done: the store itself was never asked."""
+    bench.faults.choose = lambda _: FOREIGN_REFUSALS[fault]
+
+    with pytest.raises(StorageUnavailable, match="answers in its place") as failed:
+        bench.run(name, bench.store())
+
+    assert failed.value.details == {"s3_code": "ForeignReply", "operation": name}
+
+
+@pytest.mark.parametrize("fault", ["a 404 in text", "an empty 404", "a 403 in a page", "a 401 in JSON"])
+@pytest.mark.parametrize("name", ["get", "head", "list", "check", "put", "delete", "download", "upload"])
+def test_a_foreign_refusal_is_asked_again(bench: Bench, name: str, fault: str) -> None:
+    """A gateway that knows no way for a moment costs a request and no more."""
+    left = [FOREIGN_REFUSALS[fault]]
+    bench.faults.choose = lambda _: left.pop() if left else None
+
+    found = bench.run(name, bench.store(attempts=3, reply_s=30))
+
+    assert not left
+    assert name != "head" or found == next(iter(bench.store().list("x")))
+
+
 @pytest.mark.parametrize("fault", MISCONFIGURED)
 @pytest.mark.parametrize("name", CALLS)
 def test_what_somebody_must_mend_is_misconfigured(bench: Bench, name: str, fault: str) -> None:
@@ -200,6 +236,14 @@ def test_a_reply_without_a_size_is_no_object(bench: Bench, length: str) -> None:
 
     with pytest.raises(StorageUnavailable):
         bench.store().get("x")
+
+
+def test_a_body_that_is_not_wanted_is_not_waited_for(bench: Bench) -> None:
+    """The head tells the size: not a byte of the body is read."""
+    bench.faults.choose = lambda _: Fault(drip="body")
+
+    with pytest.raises(TooLarge):
+        bench.store().get("x", most=999_999)
 
 
 def test_a_record_that_was_shortened_on_the_way_is_not_proved(bench: Bench, s3_store: S3Store) -> None:

@@ -53,8 +53,8 @@ class FlakyStore(FolderStore):
             raise Killed
         raise StorageUnavailable("the bucket does not answer")
 
-    def get(self, key: str) -> StoredObject:
-        return self._counted(lambda: super(FlakyStore, self).get(key))  # type: ignore[no-any-return]
+    def get(self, key: str, *, most: int | None = None) -> StoredObject:
+        return self._counted(lambda: super(FlakyStore, self).get(key, most=most))  # type: ignore[no-any-return]
 
     def head(self, key: str) -> ObjectInfo:
         return self._counted(lambda: super(FlakyStore, self).head(key))  # type: ignore[no-any-return]

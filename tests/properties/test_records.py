@@ -43,9 +43,9 @@ class Recording(MemoryStore):
         super().__init__(bucket)
         self.touched: list[str] = []
 
-    def get(self, key: str) -> StoredObject:
+    def get(self, key: str, *, most: int | None = None) -> StoredObject:
         self.touched.append(key)
-        return super().get(key)
+        return super().get(key, most=most)
 
     def head(self, key: str) -> ObjectInfo:
         self.touched.append(key)

@@ -42,7 +42,7 @@ def test_a_bug_gives_an_incident_id_and_nothing_else(
 ) -> None:
     """The log has the traceback under that id; the reply has no path, host or key."""
 
-    def broken(key: str) -> None:
+    def broken(key: str, **_: object) -> None:
         raise RuntimeError(f"/opt/secret/{key} on host gpu-7")
 
     monkeypatch.setattr(store, "get", broken)

@@ -1,6 +1,7 @@
 """A stored record is read twice before it is called damaged, and says whose it is."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,9 @@ class Garbling(FolderStore):
         self.garbled: list[bytes] = []
         self.reads = 0
 
-    def get(self, key: str) -> StoredObject:
+    def get(self, key: str, *, most: int | None = None) -> StoredObject:
         self.reads += 1
-        stored = super().get(key)
+        stored = super().get(key, most=most)
         return StoredObject(self.garbled.pop(0), stored.etag) if self.garbled else stored
 
 
@@ -89,6 +90,28 @@ def test_two_reads_that_differ_are_no_reason_to_delete(
         add(voices, seconds=3.0, replace=True)
 
     assert store.get(keys.voice_record("anna")).body == before
+
+
+@pytest.mark.parametrize("doubt", ["not proved", "another size", "another version"])
+def test_what_the_store_does_not_prove_is_no_reason_to_delete(
+    voices: VoiceLibrary, store: Garbling, monkeypatch: pytest.MonkeyPatch, doubt: str
+) -> None:
+    """Twice the same, and yet it may be another service that answers: the call may work later, and a replacement waits."""
+    add(voices)
+    key = keys.voice_record("anna")
+    store.put(key, b"{}", content_type="application/json")
+    true = store.get(key)
+    told = {
+        "not proved": replace(true, is_proved=False),
+        "another size": replace(true, body=b'{"status":"maintenance"}'),
+        "another version": replace(true, etag="2a-abcdef"),
+    }[doubt]
+    monkeypatch.setattr(store, "get", lambda *_, **__: told)
+
+    with pytest.raises(StorageUnavailable, match="may be damaged"):
+        voices.get("anna")
+    with pytest.raises(StorageUnavailable, match="may be damaged"):
+        add(voices, seconds=3.0, replace=True)
 
 
 def test_a_number_that_no_reply_can_carry_is_damage(voices: VoiceLibrary, store: Garbling) -> None:

@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cloning.errors import InvalidText, ServiceError, StorageUnavailable
 from cloning.generate.chunk_store import decode_chunk, encode_chunk
 from cloning.service import Call, Service
 from storage.folder_store import FolderStore
+from tests.bombs import BOMBS
 from tests.fakes import ToneEngine
 from tests.unit.cloning.generate.test_attempt import TEXT, act, anna  # noqa: F401 - a fixture
 
@@ -181,10 +184,67 @@ def test_a_store_that_takes_no_chunk_costs_no_job(service: Service, store: Folde
 
 
 def test_chunks_are_kept_without_loss() -> None:
-    """Bit for bit, beyond full scale too; what was cut or changed is noticed."""
-    wave = np.random.default_rng(1).standard_normal(5000).astype(np.float32) * 3
-    body = encode_chunk(wave, 24_000)
+    """Bit for bit, beyond full scale too."""
+    for count in (1, 5000):
+        wave = np.random.default_rng(1).standard_normal(count).astype(np.float32) * 3
 
-    assert np.array_equal(decode_chunk(body), wave)  # type: ignore[arg-type]  # not None
-    assert decode_chunk(body[:-8]) is None
-    assert decode_chunk(b"no wav") is None
+        assert np.array_equal(decode_chunk(encode_chunk(wave, 24_000)), wave)  # type: ignore[arg-type]  # not None
+
+
+# What `encode_chunk` wrote of the samples 0, 1, 2, 3, 4 in the first workers.
+STORED = bytes.fromhex(
+    "52494646b200000057415645666d74201000000003000100c05d00000077010004002000666163740400000005000000"
+    "4c4953544e000000494e464f49434d544200000038646562393036363865613361363834356435633034343534373938"
+    "63636236333832396138386666383237383932663264633131633830386261616337616600005045414b100000000100"
+    "0000fef00b6b00008040040000006461746114000000000000000000803f000000400000404000008040"
+)
+
+
+def test_a_chunk_of_an_older_worker_is_read() -> None:
+    """Byte for byte what is stored today."""
+    wave = decode_chunk(STORED)
+
+    assert wave is not None
+    assert wave.tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("cut", range(len(STORED)))
+def test_a_chunk_that_was_cut_is_made_again(cut: int) -> None:
+    """Anywhere; or longer than it says."""
+    assert decode_chunk(STORED[:cut]) is None
+    assert decode_chunk(STORED[:cut] + STORED[cut + 1 :]) is None
+    assert decode_chunk(STORED + STORED[: cut + 1]) is None
+
+
+@given(st.integers(0, len(STORED) - 1), st.integers(1, 255))
+def test_a_changed_byte_brings_no_other_samples(at: int, change: int) -> None:
+    """Nothing, or (where the byte tells nothing of the samples) the same."""
+    body = bytearray(STORED)
+    body[at] ^= change
+
+    wave = decode_chunk(bytes(body))
+
+    assert wave is None or wave.tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("make", BOMBS.values(), ids=BOMBS)
+def test_a_foreign_file_is_no_chunk(make: Callable[[], bytes], capfd: pytest.CaptureFixture[str]) -> None:
+    """Whatever length it claims, in whatever format; and no library says a word about it."""
+    assert decode_chunk(make()) is None
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_foreign_file_in_a_chunks_place_costs_its_making(
+    service: Service, engine: ToneEngine, store: FolderStore, interrupted: Callable[..., int]
+) -> None:
+    """The next attempt ends the job; what is far too large is not even fetched."""
+    total = interrupted()
+    small, large = [info.key for info in store.list("jobs/j/chunks/")]
+    store.put(small, BOMBS["flac 2^36 samples"](), content_type="audio/wav")
+    with (store._root / large).open("r+b") as file:
+        file.truncate(10**12)
+
+    reply = act(service, Call("j"), **SPEAK)
+
+    assert (reply["status"], len(engine.history), reply["manifest"]["chunks_reused"]) == ("COMPLETED", total, 0)

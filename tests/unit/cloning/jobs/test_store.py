@@ -416,8 +416,8 @@ class AgeingStore(FolderStore):
         self._written[key] = self._clock.monotonic()
         return etag
 
-    def get(self, key: str) -> StoredObject:
-        return replace(super().get(key), age_s=self._clock.monotonic() - self._written[key])
+    def get(self, key: str, *, most: int | None = None) -> StoredObject:
+        return replace(super().get(key, most=most), age_s=self._clock.monotonic() - self._written[key])
 
 
 class SkewedClock(ManualClock):

@@ -32,7 +32,7 @@ class Untouched(FolderStore):
     def head(self, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN201 - it never returns
         pytest.fail(f"asked for {key}")
 
-    def get(self, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN201 - it never returns
+    def get(self, key: str, *, most: int | None = None):  # type: ignore[no-untyped-def]  # noqa: ANN201 - it never returns
         pytest.fail(f"asked for {key}")
 
 
