@@ -30,6 +30,7 @@ from cloning.names import public_name
 from cloning.ports import Clock
 from cloning.replies import Reply
 from cloning.requests.fields import Limits
+from cloning.requests.misplaced import OTHER_BUCKET
 from cloning.requests.models import parse
 from cloning.requests.problems import of_settings
 from cloning.sdk_variables import tidy_environment
@@ -49,7 +50,6 @@ Job = Mapping[str, Any]
 _RESERVED = ("error", "refresh_worker")
 _LONGEST_FAILURE = 20_000
 _INVALID = "settings are invalid, nothing was started: "
-_OTHER_BUCKET = "s3Config is not used: voices, jobs and results lie in the endpoint's own bucket (its settings name it); leave it out"
 
 
 def answer(service: Service, raw: object, call: Call) -> Reply:
@@ -127,7 +127,7 @@ def make_handler(
         if not stopping.admits(job):
             raise asyncio.CancelledError
         if job.get("s3Config"):
-            return failure_reply(InvalidRequest(_OTHER_BUCKET, field="s3Config"))
+            return failure_reply(InvalidRequest(OTHER_BUCKET, field="s3Config"))
         progress = Progress(lambda update: send_progress(job, update), service.clock)
         call = Call(str(job.get("id") or service.new_id()), progress, threading.Event())
         try:
