@@ -242,9 +242,10 @@ def test_a_process_that_cant_decode_at_all_is_a_bug_with_a_traceback(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A broken installation is an incident in the log, not a caller's bad audio."""
-    broken = tmp_path / "audio_decoder_child.py"
-    broken.write_text((ROOT / "audio_decoder_child.py").read_text())  # and nothing of what it imports
-    monkeypatch.setattr("audio_decoder_process._CHILD", broken)
+    (tmp_path / "worker").mkdir()
+    for name in ("__init__.py", "audio_decoder_child.py"):  # and nothing of what it imports
+        (tmp_path / "worker" / name).write_text((ROOT / "worker" / name).read_text())
+    monkeypatch.setattr("worker.audio_decoder_process._ROOT", tmp_path)
 
     with pytest.raises(RuntimeError, match="No module named"):
         decoder().canonical(GOOD)
