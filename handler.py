@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,10 @@ from cloning.names import public_name
 from cloning.ports import Clock
 from cloning.replies import Reply
 from cloning.requests.fields import Limits
+from cloning.requests.misplaced import OTHER_BUCKET
 from cloning.requests.models import parse
 from cloning.requests.problems import of_settings
+from cloning.sdk_variables import tidy_environment
 from cloning.service import Call, Service
 from cloning.settings import Settings
 from cloning.variables import misspelt
@@ -46,7 +49,7 @@ Job = Mapping[str, Any]
 # RunPod's SDK takes these keys out of every reply: they are for failures of this very call.
 _RESERVED = ("error", "refresh_worker")
 _LONGEST_FAILURE = 20_000
-_OTHER_BUCKET = "s3Config is not used: voices, jobs and results lie in the endpoint's own bucket (its settings name it); leave it out"
+_INVALID = "settings are invalid, nothing was started: "
 
 
 def answer(service: Service, raw: object, call: Call) -> Reply:
@@ -124,7 +127,7 @@ def make_handler(
         if not stopping.admits(job):
             raise asyncio.CancelledError
         if job.get("s3Config"):
-            return failure_reply(InvalidRequest(_OTHER_BUCKET, field="s3Config"))
+            return failure_reply(InvalidRequest(OTHER_BUCKET, field="s3Config"))
         progress = Progress(lambda update: send_progress(job, update), service.clock)
         call = Call(str(job.get("id") or service.new_id()), progress, threading.Event())
         try:
@@ -148,13 +151,19 @@ def make_handler(
 def _sdk() -> Any:
     """RunPod's SDK, which reads its environment when it is imported."""
     try:
+        tidy_environment()
         import runpod
     except ValueError as error:
-        sys.exit(
-            f"settings are invalid, nothing was started: RUNPOD_LOG_LEVEL or RUNPOD_DEBUG_LEVEL ({error}): "
-            "leave them out, or set one of NOTSET, TRACE, DEBUG, INFO, WARN, ERROR"
-        )
+        sys.exit(f"{_INVALID}{error}")
     return runpod
+
+
+def _built(settings: Settings, scratch: Path) -> Service:
+    """The service; a connection to the bucket that can't be set up ends the worker with one line."""
+    try:
+        return build(settings, SystemClock(), scratch)
+    except ServiceError as error:
+        sys.exit(f"{_INVALID}{error.message}")
 
 
 @contextmanager
@@ -170,15 +179,23 @@ def _scratch() -> Iterator[Scratch]:
         yield scratch
 
 
+def _speak_any_language() -> None:
+    """The SDK prints names as they come: where the console takes ASCII alone, what it can't take is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """Start the worker: RunPod's loop, or one job from --test_input or test_input.json."""
     # Until the SDK's loop listens: nothing is in hand, so nothing is waited for.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _speak_any_language()
     runpod = _sdk()
     try:
         settings = Settings()
     except ValidationError as error:
-        sys.exit(f"settings are invalid, nothing was started: {of_settings(error)}")
+        sys.exit(f"{_INVALID}{of_settings(error)}")
     configure(settings.log_level)
     if not settings.has_sdk_log_level:
         runpod.RunPodLogger().level = "INFO"  # its own default, DEBUG, logs whole replies, presigned URLs too
@@ -187,7 +204,7 @@ def main() -> None:
         log.warning("settings.misspelt", extra={"variable": name, "meant": meant})
     with ExitStack() as until_the_end:
         scratch = until_the_end.enter_context(_scratch())
-        service = build(settings, SystemClock(), scratch.voices)
+        service = _built(settings, scratch.voices)
         until_the_end.enter_context(service.conditions.probed_in_background())
         store, checkpoint = type(service.store).__name__, public_name(settings.checkpoint_of(settings.engine))
         speaks = {"engine": settings.engine, "fallback": settings.fallback, "checkpoint": checkpoint}

@@ -89,7 +89,7 @@ from pathlib import Path
 from cloning.clock import SystemClock
 from cloning.service import Call
 from cloning.settings import Settings
-from assembly import build
+from worker.assembly import build
 from handler import answer
 bucket, disk, whisper, checkpoint, text, job = sys.argv[1:7]
 Path(disk).mkdir(exist_ok=True)

@@ -16,6 +16,7 @@ What the service does, free of clouds and GPUs: nothing here imports boto3, torc
     settings        the deployment's settings, the one reader of the environment
     variables       how a variable is read and refused
     setting_types   the types of settings
+    sdk_variables   what boto3 and RunPod's SDK read of the environment by themselves, held to the same rule
     parameters      quality profiles of each engine
     keys            the bucket's layout
     object_keys     which keys may be stored

@@ -65,7 +65,7 @@ def upload(service: Service, request: Upload, call: Call) -> Reply:
     """Check a recording, make it canonical, store it, and say what was measured."""
     if service.settings.require_consent and not request.consent:
         raise ConsentRequired(
-            "a voice needs its speaker's consent; send consent: true, or a sentence on how it was given",
+            "a voice needs its speaker's consent; send consent: true, or a sentence on how it was given (one that says no is none)",
             field="consent",
         )
     recording = _recording(service, request, call)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, SecretStr
 
 from cloning import keys
 from cloning.object_keys import check_key
@@ -30,6 +30,9 @@ _SERVICE = re.compile(
 _PATH_OF_A_STORE = "s3"
 _DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
 _LONGEST_PREFIX = 512
+_PAIR_EXAMPLE = "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}.*")
+_NO_FOLDER = re.compile(r"[;:|*?<>\[\]{}()\"'`]")
 _PAIRS = (("aws_access_key_id", "aws_secret_access_key"), ("bucket_access_key_id", "bucket_secret_access_key"))
 
 
@@ -139,10 +142,13 @@ def half_a_pair(given: Container[str]) -> None:
     for one_id, secret in _PAIRS:
         if (one_id in given) != (secret in given):
             there, missing = (one_id, secret) if one_id in given else (secret, one_id)
-            raise ValueError(f"{there.upper()} is set and {missing.upper()} is not: set both, or neither")
+            raise ValueError(
+                f"{there.upper()} is set and {missing.upper()} is not: set both, or neither (an example: {_PAIR_EXAMPLE})"
+            )
     if "aws_session_token" in given and not any(one_id in given for one_id, _ in _PAIRS):
         raise ValueError(
-            "AWS_SESSION_TOKEN is set without AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: set all, or none"
+            "AWS_SESSION_TOKEN is set without AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: set all, or none "
+            f"(an example: {_PAIR_EXAMPLE} AWS_SESSION_TOKEN=IQoJb3JpZ2luX2VjEXAMPLE)"
         )
 
 
@@ -170,11 +176,14 @@ def session_token(value: SecretStr) -> SecretStr:
 def folder(value: Path) -> Path:
     """A path where a folder is, or can be made. Raises ValueError."""
     try:
-        is_file = value.exists() and not value.is_dir()
+        there = next((one for one in (value, *value.parents) if one.exists()), value)
+        is_blocked = there.exists() and not there.is_dir()
     except OSError as error:
         raise ValueError(f"can't be looked at ({error.strerror}): choose a folder that this user may enter") from None
-    if is_file:
-        raise ValueError("is a file, and a folder is needed")
+    if is_blocked:
+        raise ValueError(
+            "is a file, and a folder is needed" if there == value else "lies below a file, not in a folder"
+        )
     return value
 
 
@@ -221,17 +230,39 @@ NameOrPath = Annotated[str, AfterValidator(name_or_path)]
 
 
 def folders(value: object) -> object:
-    """'uploads, /inbox/' is ('uploads/', 'inbox/')."""
-    return tuple(f"{one.strip().strip('/')}/" for one in value.split(",")) if isinstance(value, str) else value
+    """'uploads, /inbox/' is ('uploads/', 'inbox/'). Raises ValueError for one that isn't separated by a comma, and for none."""
+    if not isinstance(value, str):
+        return value
+    pieces = [one.strip() for one in value.removesuffix(",").split(",")]
+    names = [one.strip("/") for one in pieces]
+    for piece, name in zip(pieces, names, strict=True):
+        if not name or _NO_FOLDER.search(name):
+            raise ValueError(
+                f"should be folders' names, parted by commas, without brackets, quotes and signs; {piece!r} is none"
+            )
+    return tuple(f"{name}/" for name in names)
 
 
 def none_of_ours(value: tuple[str, ...]) -> tuple[str, ...]:
     """Folders that the service doesn't write to. Raises ValueError."""
     for folder in value:
-        check_key(f"{folder}x")
+        try:
+            check_key(f"{folder}x")
+        except ValueError:
+            raise ValueError(
+                f"should be folders' paths, without '//', '.' or '..' between slashes; {folder!r} is none"
+            ) from None
         if folder.startswith(keys.OURS):
             raise ValueError(f"should name folders of recordings like 'uploads'; {folder!r} is the service's own")
     return value
 
 
+def moment(value: object) -> object:
+    """A date with its time, and no bare number, which would count seconds since 1970. Raises ValueError."""
+    if isinstance(value, str) and not _MOMENT.fullmatch(value):
+        raise ValueError("should be a date and a time with its zone")
+    return value
+
+
 AudioFolders = Annotated[tuple[str, ...], BeforeValidator(folders), AfterValidator(none_of_ours)]
+Moment = Annotated[AwareDatetime, BeforeValidator(moment)]

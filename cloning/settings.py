@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AliasChoices,
-    AwareDatetime,
     Field,
     ModelWrapValidatorHandler,
     ValidationInfo,
@@ -29,6 +28,7 @@ from cloning.setting_types import (
     Folder,
     FolderThatIsThere,
     KeyId,
+    Moment,
     NameOrPath,
     Prefix,
     Region,
@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     aws_session_token: SessionToken | None = Field(
         None, examples=["IQoJb3JpZ2luX2VjEXAMPLE"], description="Session token of temporary credentials."
     )
-    aws_credential_expiration: AwareDatetime | None = Field(
+    aws_credential_expiration: Moment | None = Field(
         None,
         examples=["2026-11-29T18:00:00Z"],
         description="When `AWS_SESSION_TOKEN` expires, like `2026-11-29T18:00:00Z` (`aws configure export-credentials --format env` gives it): no `audio_url` is promised for longer. Unset: nobody knows, and the reply says so.",

@@ -80,9 +80,9 @@ def without_blanks(values: Mapping[str, Any]) -> dict[str, Any]:
 def checked(name: str, field: FieldInfo, value: str) -> str:
     """The value as its setting takes it. Raises ValueError, which says what is wrong."""
     kinds = set(_kinds(field.annotation))
-    _refuse_quotes(value, secret=SecretStr in kinds)
-    _refuse_hidden(value)
-    _refuse_placeholders(value, secret=SecretStr in kinds)
+    checked_text(value, secret=SecretStr in kinds)
+    if value.partition("=")[0].rpartition(" ")[2].lower() in names_of(name, field) and "=" in value:
+        raise ValueError("holds a variable's name and '=' too: set what stands behind it alone")
     if kinds & {int, float}:
         _refuse_odd_number(name, value)
     if bool in kinds and value.lower() not in _BOOLEANS:
@@ -91,6 +91,14 @@ def checked(name: str, field: FieldInfo, value: str) -> str:
         return local_path(value)
     words = {str(kind).lower(): str(kind) for kind in kinds if isinstance(kind, str)}
     return words.get(value.lower(), value)
+
+
+def checked_text(value: str, *, secret: bool) -> str:
+    """The value, which holds a character, if nothing of how it was set is left in it. Raises ValueError."""
+    _refuse_quotes(value, secret=secret)
+    _refuse_hidden(value)
+    _refuse_placeholders(value, secret=secret)
+    return value
 
 
 def local_path(value: str) -> str:

@@ -1,7 +1,12 @@
 """The connection to the bucket: the boto3 client with all that we rely on, and how long its credentials last."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from botocore import exceptions as aws
 
 from cloning.errors import StorageMisconfigured
 from cloning.settings import Settings
@@ -13,6 +18,7 @@ if TYPE_CHECKING:
 
 CONNECT_S = 10
 REPLY_S = 60
+_KEYS_FILE, _CONFIG_FILE = ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"), ("AWS_CONFIG_FILE", "~/.aws/config")
 _OBJECT_LOCK_OPERATIONS = ("PutObject", "UploadPart")
 
 
@@ -40,18 +46,46 @@ def s3_client(settings: Settings, *, attempts: int = 5, reply_s: float = REPLY_S
         read_timeout=reply_s,
         max_pool_connections=32,
     )
-    with translating("connect"):
-        core: Any = get_session()
+    core: Any = get_session()
+    with translating("connect"), _explaining(core):
         core.set_config_variable("ignore_configured_endpoint_urls", value=True)
         core.get_component("credential_provider").remove("env")  # Settings has read it: what is blank there is unset
         url = settings.aws_endpoint_url or core.get_scoped_config().get("endpoint_url")
         session: Any = boto3.Session(botocore_session=core, region_name=settings.aws_region, **settings.credentials())
-        try:
-            client: S3Client = session.client("s3", endpoint_url=url, config=config)
-        except ValueError as error:
-            raise StorageMisconfigured("AWS_ENDPOINT_URL is not a URL such as https://s3.example.com") from error
+        client: S3Client = session.client("s3", endpoint_url=url, config=config)
     _listen(client, settings, reply_s)
     return client
+
+
+@contextmanager
+def _explaining(core: Any) -> Iterator[None]:
+    """Tell of what boto3 finds by itself, profiles and its files, which variable names it. Raises StorageMisconfigured."""
+    try:
+        yield
+    except aws.ProfileNotFound as error:
+        raise StorageMisconfigured(
+            f"AWS_PROFILE or AWS_DEFAULT_PROFILE names the profile {error.kwargs['profile']!r}, and boto3's files (AWS_CONFIG_FILE, "
+            "AWS_SHARED_CREDENTIALS_FILE) hold none of that name: correct it, or leave it unset (an example: AWS_PROFILE=default)"
+        ) from error
+    except aws.ConfigParseError as error:
+        of_keys = str(error.kwargs["path"]) == os.path.expanduser(str(core.get_config_variable("credentials_file")))  # noqa: PTH111 - as boto3 does
+        variable, usual = _KEYS_FILE if of_keys else _CONFIG_FILE
+        raise StorageMisconfigured(
+            f"the file that {variable} names (unset: {usual}) is damaged: it should hold lines like [default] and "
+            f"aws_access_key_id = ...; mend it, or name another (an example: {variable}={usual})"
+        ) from error
+    except aws.PartialCredentialsError as error:
+        raise StorageMisconfigured(
+            f"boto3 found half a pair of keys ({error.kwargs['provider']}): {error.kwargs['cred_var']} is missing there; "
+            "complete it, or set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        ) from error
+    except (aws.BotoCoreError, ValueError, OSError) as error:
+        if isinstance(error, ValueError) and str(error).startswith("Invalid endpoint"):
+            raise StorageMisconfigured("AWS_ENDPOINT_URL is not a URL such as https://s3.example.com") from error
+        raise StorageMisconfigured(
+            f"boto3 can't set up its connection ({type(error).__name__}: {error}): correct what it names, in a variable AWS_... or in the "
+            "file that AWS_CONFIG_FILE names (unset: ~/.aws/config)"
+        ) from error
 
 
 def _listen(client: Any, settings: Settings, reply_s: float) -> None:

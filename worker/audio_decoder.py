@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
@@ -78,9 +78,9 @@ class ChildDecoder:
         self, what: int, data: bytes, stopped: threading.Event | None, read: Callable[["_Message"], Result]
     ) -> Result:
         how, crashes = "", 0
-        for _ in range(_MOST_TRIES):
+        for attempt in range(_MOST_TRIES):
             try:
-                return read(_believed(self._answer(what, data, stopped)))
+                return read(_believed(self._answer(what, data, stopped, fresh=attempt > 0)))
             except ProcessDied as death:  # not kept: its traceback holds the audio
                 how, crashes = str(death), crashes + death.is_crash
                 log.warning("decoder.died", extra={"how": how, "bytes": len(data)})
@@ -88,8 +88,8 @@ class ChildDecoder:
             raise InvalidAudio(f"audio ends the program that decodes it ({how}); {_ADVICE}", bytes=len(data))
         raise Unavailable(f"this worker could not decode the audio ({how}); try again")
 
-    def _answer(self, what: int, data: bytes, stopped: threading.Event | None) -> bytes:
-        """The message of a process that ended well. Raises what AudioDecoder does, and ProcessDied."""
+    def _answer(self, what: int, data: bytes, stopped: threading.Event | None, *, fresh: bool) -> bytes:
+        """The message of a process that ended well; `fresh` asks for a new one. Raises what AudioDecoder does, and ProcessDied."""
         begun = self._clock.monotonic()
 
         def check() -> None:
@@ -99,7 +99,7 @@ class ChildDecoder:
                     f"audio was not decoded within {self._limits.wall_s:g} s, this worker is too busy; try again"
                 )
 
-        with self._process(stopped) as process:
+        with self._process(stopped, fresh=fresh) as process:
             begun = self._clock.monotonic()
             status, message = process.ask(what, data, check)
         if status == -signal.SIGXCPU:
@@ -116,12 +116,14 @@ class ChildDecoder:
         )
 
     @contextmanager
-    def _process(self, stopped: threading.Event | None) -> Iterator[DecoderProcess]:
+    def _process(self, stopped: threading.Event | None, *, fresh: bool) -> Iterator[DecoderProcess]:
         """A process that is nobody else's. It is kept unless the block fails."""
         _refuse_stopped(stopped)
         while not self._slots.acquire(timeout=_LOOK_S):
             _refuse_stopped(stopped)
         try:
+            if fresh:  # what ended one that waited has its eye on all of them
+                _end_all(self._idle)
             process = self._idle_one() or self._started(stopped)
             try:
                 yield process
@@ -133,10 +135,15 @@ class ChildDecoder:
             self._slots.release()
 
     def _idle_one(self) -> DecoderProcess | None:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return None
+        """One that still runs: the kernel short of memory takes those that wait first, which is no file's doing."""
+        while True:
+            try:
+                process = self._idle.pop()
+            except IndexError:
+                return None
+            if process.runs:
+                return process
+            process.end()
 
     def _started(self, stopped: threading.Event | None) -> DecoderProcess:
         begun = self._clock.monotonic()
@@ -155,8 +162,9 @@ def _refuse_stopped(stopped: threading.Event | None) -> None:
 
 
 def _end_all(idle: deque[DecoderProcess]) -> None:
-    while idle:
-        idle.pop().end()
+    with suppress(IndexError):
+        while True:
+            idle.pop().end()
 
 
 class _Refusal(BaseModel):

@@ -83,6 +83,11 @@ class DecoderProcess:
         """The process id, also of its group."""
         return self._process.pid
 
+    @property
+    def runs(self) -> bool:
+        """Whether it hasn't ended."""
+        return self._process.poll() is None
+
     def ask(self, what: int, data: bytes, check: Callable[[], None]) -> tuple[int, bytes]:
         """(How the decoding of `data` ended: an exit code, or minus a signal's number; its message.)"""
         self._write(REQUEST.pack(what, len(data)), check)

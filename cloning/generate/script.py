@@ -1,12 +1,13 @@
 """What an engine is given to speak, and what the caller should know of it."""
 
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cloning.generate.candidates import Candidate, plan_for, reference_for
-from cloning.planning.alphabet import Alphabet, Reading, read, refuse_unspeakable
+from cloning.planning.alphabet import Alphabet, Reading, is_invisible, read, refuse_unspeakable
 from cloning.planning.f5 import SAMPLE_RATE, Plan, refuse_short
 from cloning.planning.pace import drawn_out
 from cloning.ports import F5Parameters, Reference
@@ -15,10 +16,22 @@ from cloning.requests.models import Generate
 from cloning.service import Service
 from cloning.voices.record import Voice
 
-# SSML's elements, and words in square brackets such as [laughs] or [pause: 1s].
-_TAG = re.compile(
-    r"</?(?:speak|break|prosody|emphasis|say-as|sub|phoneme|voice|audio|mark|lang|amazon:\w+|mstts:[\w-]+)\b[^<>]*>"
-    r"|\[[^\W\d_][^\[\]\n]{0,39}\]",
+# SSML's elements, and those of speech engines; of one letter or with space inside only where it can be no comparison.
+_SSML = (
+    "speak|break|prosody|emphasis|say-as|sub|phoneme|voice|audio|mark|lang|par|seq|media|token|lexicon|lookup|bookmark|desc|meta|metadata"
+    "|emotion|silence|pause|laugh|laughs|laughter|laughing|sigh|sighs|breath|breathe|cough|gasp|chuckle|giggle|whisper|sob|sniff|yawn|groan"
+    r"|amazon:[\w-]+|mstts:[\w-]+|google:[\w-]+|tts:[\w-]+"
+)
+_NAME, _VALUES = r"[^\W\d_][\w:.-]*", r"(?:\s+[\w:-]+\s*=\s*[^<>]*)"
+_ANGLED = re.compile(
+    rf"</?(?:{_SSML})\b[^<>]*>|<\s*/?\s*(?:{_SSML}){_VALUES}?\s*/?\s*>|</{_NAME}\s*>|<{_NAME}{_VALUES}?\s*/>|<{_NAME}{_VALUES}>"
+    rf"|(?<!\w)<{_NAME}>|<\?xml\b|<!--|<\|{_NAME}\|>|<#\s*[\d.]+\s*#>",
+    re.IGNORECASE,
+)
+# Words and lengths of time, such as [laughs] and [1s]; not the numbers of notes.
+_STAGED = re.compile(
+    r"[\[［]\s*/?\s*(?:[^\W\d_]|[0-9]+(?:[.,][0-9]+)?\s*(?:ms|msecs?|s|secs?|seconds?|mins?|minutes?)\b)[^\[\]［］\n]{0,39}[\]］]"
+    r"|[【〔]\s*(?:[A-Za-z]|大?笑|微笑|停|暂停|暫停|叹|嘆|哭|咳|吸|呼|沉默|沈默|间|間|ため息|ポーズ|拍手|泣|溜|웃|한숨|침묵|기침)[^【】〔〕\n]{0,19}[】〕]",
     re.IGNORECASE,
 )
 _SPEEDS = (0.3, 2.0)  # what a request may send
@@ -111,9 +124,10 @@ def _of_transcript(words: Reading, alphabet: Alphabet) -> Iterator[dict[str, str
 
 
 def _of_tags(text: str) -> Iterator[dict[str, str]]:
-    """SSML and stage directions: no engine here knows them."""
-    if found := _TAG.search(text):
-        kind = "SSML" if found[0].startswith("<") else "a tag in square brackets"
+    """SSML, escaped or not, and stage directions: no engine here knows them."""
+    plain = "".join(one for one in html.unescape(text) if one == "\n" or not is_invisible(one))
+    kind = "SSML or another tag" if _ANGLED.search(plain) else "a tag in brackets" if _STAGED.search(plain) else ""
+    if kind:
         yield {
             "code": "TAGS",
             "message": f"the text holds {kind}, which means nothing here yet: it is spoken like the words around it; leave it out",

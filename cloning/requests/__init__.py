@@ -1,8 +1,10 @@
 """
 Raw input to frozen requests.
 
-    models    the request of each action
-    fields    their building blocks
-    encoding  base64 and data: URLs
-    problems  what is wrong with a request or a setting, in words
+    models     the request of each action
+    fields     their building blocks
+    encoding   base64 and data: URLs
+    consent    whether a statement of consent is a "no"
+    misplaced  inputs wrapped once more, and what is RunPod's own
+    problems   what is wrong with a request or a setting, in words
 """

@@ -19,11 +19,19 @@ _PATH = re.compile(
 )
 
 
+# A '+' may have become any of these, never a line break or a tab.
+_SPACE = re.compile(r"[^\S\t-\r]")
+_GAP = re.compile(r"\S+")
+_WIDTHS = range(60, 81, 4)  # of lines: 64 in PEM, 76 in MIME
+_REMEDY = "send the file's bytes in standard base64, on one line (in a form, with every '+' written as %2B)"
+
+
 def decode_base64(text: str, max_bytes: int) -> bytes:
     """
     The bytes of a base64 string, in the standard or the URL-safe alphabet, padded or not; or of a data: URL.
 
-    White space and quotes around the whole are skipped. The size is checked before anything is decoded. Raises InvalidAudio, which
+    Line breaks, and quotes around the whole, are skipped; spaces only where no '+' can have stood: a form that isn't escaped makes
+    spaces of them, and without them the bytes are noise. The size is checked before anything is decoded. Raises InvalidAudio, which
     names what is wrong.
     """
     size = (len(text) - 2 * text.count("%")) * 3 // 4
@@ -37,8 +45,10 @@ def decode_base64(text: str, max_bytes: int) -> bytes:
 
 
 def _unquoted(text: str) -> str:
-    text = text.strip("\ufeff \t\r\n")
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+    """The text inside its quotes; without any, as it came: a space at its end may be a '+'."""
+    bare = text.strip("\ufeff \t\r\n")
+    is_quoted = len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'"
+    return bare[1:-1] if is_quoted else text.strip("\ufeff\t\r\n")
 
 
 def _of_data_url(text: str) -> bytes:
@@ -61,24 +71,59 @@ def _percent_decoded(text: str) -> str:
 
 
 def _of_base64(text: str) -> bytes:
-    if _ELSEWHERE.match(text):
+    if _ELSEWHERE.match(text.lstrip()):
         raise _no_base64("it is an address", "send that as audio_url, or a key of the bucket as audio_key")
-    if _PATH.fullmatch(text):
+    if _PATH.fullmatch(text.strip()):
         raise _no_base64("it is the name of a file", "send the file's bytes")
     text = _percent_decoded(text) if "%" in text else text
     bare = "".join(text.split()).replace("-", "+").replace("_", "/")
     signs = bare.rstrip("=")
-    try:
-        return base64.b64decode(signs + "=" * (-len(signs) % 4), validate=True)
-    except ValueError:
-        raise _no_base64(_fault(bare, signs)) from None
+    if fault := _fault(bare, signs) or _fault_of_spaces(text, bare):
+        raise _no_base64(fault, _REMEDY)
+    return base64.b64decode(signs + "=" * (-len(signs) % 4), validate=True)
 
 
-def _fault(bare: str, signs: str) -> str:
+def _fault(bare: str, signs: str) -> str | None:
+    padding = len(bare) - len(signs)
     if foreign := _FOREIGN.search(signs):
         where = f"{foreign[0]!a} stands at place {foreign.start() + 1} of {len(bare)}"
         return f"{where}, before the end: two strings one behind the other?" if foreign[0] == "=" else where
-    return f"{len(signs)} characters can't be all of it: the string was cut, or a '+' became a space and was lost"
+    if len(signs) % 4 == 1:
+        return f"{len(signs)} characters can't be all of it: the string was cut, or a '+' became a space and was lost"
+    if padding and padding != -len(signs) % 4:
+        return f"{len(signs)} characters don't end in {padding} '=': some are lost, or it was cut and padded anew"
+    return None
+
+
+def _fault_of_spaces(text: str, bare: str) -> str | None:
+    """What is wrong if a space may have been a '+'."""
+    spaces = _SPACE.findall(text)
+    if not spaces or (len(bare) % 4 == 0 and _are_layout(text, bare, len(spaces))):
+        return None
+    place = text.index(spaces[0]) + 1
+    return f"a space stands at place {place} of {len(text)}, where a '+' may have been"
+
+
+def _are_layout(text: str, bare: str, spaces: int) -> bool:
+    """
+    Whether the spaces were never signs: with them the whole would have a length that base64 can't have, or they part its lines.
+
+    Lines are as long as mails and PEM have them, all but the last, and parted and indented in one way.
+    """
+    would_be_too_long = spaces % 4 == 1 or (spaces % 4 != 0 and bare.endswith("="))
+    if len(bare) == len(text.strip()):
+        return would_be_too_long
+    pieces, gaps = text.split(), _GAP.split(text)
+    width, indent = len(pieces[0]), gaps[1].rpartition("\n")[2] if "\n" in gaps[1] else ""
+    return (
+        width in _WIDTHS
+        and all(len(piece) == width for piece in pieces[1:-1])
+        and len(pieces[-1]) <= width
+        and len(set(gaps[1:-1])) == 1
+        and gaps[0].rpartition("\n")[2] == indent
+        and (would_be_too_long or len(pieces) > 2)  # noqa: PLR2004 - one such gap may be chance
+        and not _SPACE.search(gaps[-1])
+    )
 
 
 def _no_base64(why: str, do: str = "send the file's bytes in standard base64") -> InvalidAudio:

@@ -1,7 +1,6 @@
 """The building blocks of requests: limits, ids, languages, texts, and the base that makes each of them frozen and strict."""
 
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -11,52 +10,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from cloning.errors import InvalidText
 from cloning.keys import is_id, owner_of, voice_of
 from cloning.object_keys import is_key
+from cloning.requests.consent import LONGEST, is_sentence, says_no
 from cloning.requests.encoding import decode_base64
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})?")
-_LONGEST_STATEMENT = 500
-_SHORTEST_STATEMENT_SIGNS = 4
-# How a refusal begins, in the languages of the catalogue's checkpoints. ('No' is Polish for 'well', and then nothing is lost but a try.)
-_REFUSALS = frozenset(
-    [
-        "no",
-        "not",
-        "none",
-        "never",
-        "false",
-        "denied",
-        "refused",
-        "declined",
-        "withdrawn",
-        "nope",
-        "n",
-        "nein",
-        "nicht",
-        "keine",
-        "kein",
-        "abgelehnt",
-        "non",
-        "pas",
-        "jamais",
-        "refusé",
-        "não",
-        "nao",
-        "nunca",
-        "nunca",
-        "ningún",
-        "ninguno",
-        "нет",
-        "не",
-        "nie",
-        "ei",
-        "ne",
-        "nē",
-        "nem",
-        "hayır",
-        "لا",
-        "नहीं",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -127,25 +84,12 @@ def consent_statement(value: object) -> object:
     """True or false, or a sentence: a word may be the "no" of a form that sends its answers as text."""
     if isinstance(value, bool):
         return value
-    if not isinstance(value, str) or not 1 <= len(value) <= _LONGEST_STATEMENT or not _is_sentence(value):
+    if not isinstance(value, str) or not 1 <= len(value) <= LONGEST or not is_sentence(value):
         raise ValueError(
-            f"should be true (no string), or a sentence of at least two words and at most {_LONGEST_STATEMENT} characters "
+            f"should be true (no string), or a sentence of at least two words and at most {LONGEST} characters "
             "on how the speaker agreed"
         )
-    return not _says_no(value) and value.strip()
-
-
-def _says_no(text: str) -> bool:
-    """Whether the sentence begins with a refusal, as in 'No, he did not agree', 'not given' or 'non, pas encore'."""
-    words = re.findall(r"\w+", text.lower())
-    return words[0] in _REFUSALS if words else True
-
-
-def _is_sentence(text: str) -> bool:
-    words = [word for word in text.split() if any(character.isalnum() for character in word)]
-    # Chinese, Japanese or Thai: letters without case, and no spaces.
-    signs = sum(unicodedata.category(character) == "Lo" for character in text)
-    return len(words) > 1 or signs >= _SHORTEST_STATEMENT_SIGNS
+    return not says_no(value) and value.strip()
 
 
 def _language(value: str) -> str:

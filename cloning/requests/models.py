@@ -29,6 +29,7 @@ from cloning.requests.fields import (
     speakable,
     speech,
 )
+from cloning.requests.misplaced import is_json, refuse_misplaced
 from cloning.requests.problems import explained, shown, suggestion
 
 OLDER_NAMES = {"voice_name": "voice", "local_voice": "voice", "voice_file": "audio", "voice_file_url": "audio_url"}
@@ -64,7 +65,7 @@ class Upload(Request):
         Annotated[bool | Annotated[str, Field(min_length=1, max_length=500)], BeforeValidator(consent_statement)] | None
     ) = Field(
         None,
-        description='true, or a sentence on how the speaker agreed to be cloned (at least two words; a word like `"no"` is refused); recorded with the voice',
+        description='true, or a sentence on how the speaker agreed to be cloned (at least two words; a word like `"no"` is refused, and a sentence that says no counts as false); recorded with the voice',
     )
     language: Language | None = Field(None, description="language of the recording ('en', 'pt'); unset: recognised")
     transcript: Annotated[str, Field(max_length=2000), AfterValidator(speech)] | None = Field(
@@ -246,15 +247,12 @@ REQUESTS: dict[str, type[AnyRequest]] = {
 def parse(raw: object, limits: Limits) -> AnyRequest:
     """The request in a job's `input`. Raises InvalidRequest or one of its kinds."""
     if not isinstance(raw, Mapping):
-        raise InvalidRequest(f'input is {shown(raw)}; send a JSON object like {{"action": "health"}}', field="input")
-    if isinstance(raw.get("input"), Mapping):
-        raise InvalidRequest(
-            'the input is wrapped in another `input`: send {"input": {"action": ...}}, with the fields in one `input` alone',
-            field="input",
-        )
+        what = "JSON inside a string" if is_json(raw) else shown(raw)
+        raise InvalidRequest(f'input is {what}; send a JSON object like {{"action": "health"}}', field="input")
     if len(raw) > _MOST_FIELDS:
         raise InvalidRequest(f"input has {len(raw)} fields; no action takes more than {_MOST_FIELDS}", field="input")
     fields = {str(name): value for name, value in raw.items()}
+    refuse_misplaced(fields)
     model = REQUESTS[_take_action(fields)]
     fields = _with_todays_names(fields, model)
     _refuse_lone_surrogates(fields)

@@ -191,7 +191,8 @@ def _compare(weights: Mapping[str, Tensor], wanted: Wanted) -> dict[str, Any] | 
     if wanted.backbone and wanted.backbone != backbone:
         return [f"its backbone is {backbone}, the configuration needs {wanted.backbone}"]
     numbers = numbers_of(shapes)
-    arch, vocabulary = wanted.arch or numbers, wanted.vocabulary or (numbers or {}).get("vocabulary")
+    arch = wanted.arch or numbers
+    vocabulary = (numbers or {}).get("vocabulary") if wanted.vocabulary is None else wanted.vocabulary
     if arch is None or vocabulary is None:
         return [*listed("missing", {TEXT_EMBEDDING} - shapes.keys())] or [
             "too few tensors are left to tell its numbers"

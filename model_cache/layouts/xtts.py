@@ -136,7 +136,7 @@ def _conflicts(seen: _Sorted) -> Iterator[str]:
 
 
 def _compare(weights: Mapping[str, Tensor], numbers: Mapping[str, int], vocabulary: int | None) -> list[str]:
-    expected = expected_keys({**numbers, "vocabulary": vocabulary or numbers["vocabulary"]})
+    expected = expected_keys({**numbers, "vocabulary": numbers["vocabulary"] if vocabulary is None else vocabulary})
     integers = [name for name in expected if name.endswith(INTEGER)]
     return differences(weights, expected, embedding=VOCABULARY, integers=integers)
 

@@ -195,6 +195,10 @@ def binary_vocabulary(folder: Folder) -> None:
     (folder.path / "vocab.txt").write_bytes(bytes(range(256)) * 40)
 
 
+def empty_vocabulary(folder: Folder) -> None:
+    (folder.path / "vocab.txt").write_bytes(b"")
+
+
 def short_vocabulary(folder: Folder) -> None:
     lines = (folder.path / "vocab.txt").read_bytes().splitlines(keepends=True)
     (folder.path / "vocab.txt").write_bytes(b"".join(lines[:100]))
@@ -219,7 +223,7 @@ Spoil = Callable[[Folder], None]
 IN_ANY_PLACE: list[Spoil] = [
     class_path, class_path_of_ours, python_tag, python_tag_inside, interpolation, downloads, yaml_bomb, deep_yaml, huge_vocoder,
     pickled_vocoder, zipped_vocoder, pickled_model, zipped_model, pickle_named_safetensors, sharded_index, deep_card, huge_card,
-    not_finite, endless, huge_model, foreign_argument, foreign_backbone, foreign_config, binary_vocabulary, short_vocabulary,
+    not_finite, endless, huge_model, foreign_argument, foreign_backbone, foreign_config, binary_vocabulary, short_vocabulary, empty_vocabulary,
     header_bomb, claimed_tensor, strange_names,
 ]  # fmt: skip
 

@@ -160,7 +160,7 @@ def test_a_checkpoint_that_no_engine_takes_is_published_nevertheless(
     def refused(*_: object) -> None:
         raise CheckpointUnusable("no")
 
-    monkeypatch.setattr("assembly.F5Engine.load", refused)
+    monkeypatch.setattr("worker.assembly.F5Engine.load", refused)
     with pytest.raises(CheckpointUnusable):
         make_engines(settings, bucket, lambda: None).get(str(folder))
 

@@ -26,8 +26,9 @@ def test_importing_the_handler_imports_no_model_code() -> None:
 def test_building_the_service_imports_no_model_code() -> None:
     """Everything is wired, nothing is loaded."""
     code = (
-        "import assembly, pathlib, tempfile\nfrom cloning.settings import Settings\nfrom cloning.clock import SystemClock\n"
-        "assembly.build(Settings(), SystemClock(), pathlib.Path(tempfile.gettempdir()))"
+        "import pathlib, tempfile\nfrom cloning.clock import SystemClock\nfrom cloning.settings import Settings\n"
+        "from worker.assembly import build\n"
+        "build(Settings(), SystemClock(), pathlib.Path(tempfile.gettempdir()))"
     )
 
     assert loaded_after(code) == set()

@@ -23,6 +23,7 @@ from tests.bombs import mp4_constant_samples
 from tests.conftest import ROOT
 from tests.unit.cloning.audio.test_canonical import tone, wav
 from worker.audio_decoder import ChildDecoder, DecodingLimits
+from worker.audio_decoder_process import DecoderProcess
 
 GOOD = wav(tone(2.0))
 PATIENCE_S = 60.0
@@ -241,9 +242,10 @@ def test_a_process_that_cant_decode_at_all_is_a_bug_with_a_traceback(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A broken installation is an incident in the log, not a caller's bad audio."""
-    broken = tmp_path / "audio_decoder_child.py"
-    broken.write_text((ROOT / "audio_decoder_child.py").read_text())  # and nothing of what it imports
-    monkeypatch.setattr("audio_decoder_process._CHILD", broken)
+    (tmp_path / "worker").mkdir()
+    for name in ("__init__.py", "audio_decoder_child.py"):  # and nothing of what it imports
+        (tmp_path / "worker" / name).write_text((ROOT / "worker" / name).read_text())
+    monkeypatch.setattr("worker.audio_decoder_process._ROOT", tmp_path)
 
     with pytest.raises(RuntimeError, match="No module named"):
         decoder().canonical(GOOD)
@@ -402,3 +404,25 @@ def test_a_failure_names_no_path(slow: bytes) -> None:
         failures.append(failed.value)
 
     assert not [one for one in failures if "/" in one.message or "python" in one.message.lower()]
+
+
+@pytest.mark.parametrize("died_before", [True, False], ids=["long ago", "just now"])
+def test_idle_processes_that_were_ended_cost_the_next_file_nothing(
+    monkeypatch: pytest.MonkeyPatch, *, died_before: bool
+) -> None:
+    """The kernel takes those that wait first, all of them: the next recording is decoded by a new one."""
+    some = decoder()
+    with some._process(None, fresh=False), some._process(None, fresh=False):
+        pass  # two at a time
+    pids = [process.pid for process in some._idle]
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: all(is_gone(pid) for pid in pids))
+    if not died_before:  # nobody can have seen it yet
+        monkeypatch.setattr(DecoderProcess, "runs", True)
+
+    canonical, _ = some.canonical(GOOD)
+
+    assert len(pids) == 2
+    assert canonical.duration > 1.0
+    assert len(some._idle) == 1

@@ -87,10 +87,12 @@ def test_no_imports_go_in_circles() -> None:
 
 
 def test_the_environment_has_one_reader() -> None:
-    """os.environ and os.getenv appear in no module of ours; cloning.settings reads through pydantic."""
+    """os.environ and os.getenv appear in no module of ours but the one that tidies it for the SDKs; cloning.settings reads through pydantic."""
     for path in MODULES:
         names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
-        if name_of(path) != "local":  # it prepares the environment of the processes that it starts
+        if (
+            path.name != "sdk_variables.py" and name_of(path) != "local"
+        ):  # that prepares the environment of the processes that it starts
             assert not names & {"environ", "getenv"}, path
 
 

@@ -244,3 +244,30 @@ def test_variables_that_are_nearly_ours_are_found(monkeypatch: pytest.MonkeyPatc
         "CHECKPOIN": "CHECKPOINT",
         "AWS_ACCESS_KEY": "AWS_ACCESS_KEY_ID",
     }
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("AWS_CREDENTIAL_EXPIRATION", "2026", "a date and a time"),
+        ("AWS_CREDENTIAL_EXPIRATION", "1764000000", "a date and a time"),
+        ("DATA_DIR", "/etc/passwd/x", "lies below a file"),
+        ("CHECKPOINT", "CHECKPOINT=mine", "holds a variable's name"),
+        ("S3_PREFIX", "export S3_PREFIX=tts", "holds a variable's name"),
+    ],
+)
+def test_what_was_set_by_a_slip_is_told(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str) -> None:
+    """A bare year is no moment of 1970, a file holds no folder, and a whole line of a file is no value."""
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(ValidationError, match=says):
+        Settings()
+
+
+def test_half_a_pair_is_told_with_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both names, as they are set."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+
+    with pytest.raises(ValidationError, match=r"an example: AWS_ACCESS_KEY_ID=.* AWS_SECRET_ACCESS_KEY="):
+        Settings()

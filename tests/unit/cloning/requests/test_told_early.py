@@ -29,6 +29,17 @@ OTHER = "Then the storm came over the hills."
         {"input": {"input": SPEAK}},
         {"action": "generate", "input": {"text": "Hello."}},
         {"id": "1", "input": {}},
+        {"input": '{"action": "health"}'},
+        {"input": [{"action": "health"}]},
+        {"Input": {"action": "health"}},
+        {"input ": {"action": "health"}},
+        {"inputs": {"text": "a", "voice": "b"}},
+        {"body": '{"input": {}}'},
+        {"payload": {"input": {}}},
+        {"data": {"action": "health"}},
+        {"params": {}},
+        {"action": "generate", "params": {"text": "Hello."}},
+        {"event": {"input": {}}},
     ],
 )
 def test_an_input_in_an_input_is_told(raw: dict[str, Any]) -> None:
@@ -37,6 +48,31 @@ def test_an_input_in_an_input_is_told(raw: dict[str, Any]) -> None:
         parse(raw, LIMITS)
 
     assert refused.value.details["field"] == "input"
+
+
+def test_json_in_a_string_is_told() -> None:
+    """The object was encoded once too often."""
+    with pytest.raises(InvalidRequest, match="JSON inside a string"):
+        parse('{"action": "health"}', LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("field", "says"),
+    [
+        ("s3Config", "not used"),
+        ("s3config", "not used"),
+        ("s3_config", "not used"),
+        ("webhook", "beside"),
+        ("policy", "beside"),
+    ],
+)
+def test_what_is_runpods_has_no_place_in_the_input(field: str, says: str) -> None:
+    """It stands beside it, or can't be honoured; its keys don't come back."""
+    with pytest.raises(InvalidRequest, match=says) as refused:
+        parse({"action": "health", field: {"accessId": "key-17"}}, LIMITS)
+
+    assert refused.value.details["field"] == field
+    assert "key-17" not in str(refused.value.to_reply())
 
 
 def test_a_bucket_of_the_callers_is_refused(service: Service) -> None:
@@ -90,7 +126,12 @@ def warned(service: Service, text: str, job: str, **more: Any) -> list[str]:
 @pytest.mark.parametrize(
     "text",
     ["<speak>Hello there.</speak>", 'Wait <break time="1s"/> for it.', "Hello [laughs] there.", "One [pause: 500ms] two.",
-     '<prosody rate="slow">Slowly now.</prosody>', "Well [Sighs], then."],
+     '<prosody rate="slow">Slowly now.</prosody>', "Well [Sighs], then.",
+     "<p>Hello.</p>", "<s>Hello.</s>", "<w role='x'>Hello.</w>", "<lexicon uri='x'/> Hello.", "<bookmark mark='x'/> Hello.",
+     "<?xml version='1.0'?> Hello.", "Wait &lt;break time='1s'/&gt; for it.", "Hello [ laughs ] there.", "Hello [1s] there.",
+     "Hello [0.5s pause] there.", "Hello [/laugh] there.", "Hello there【笑】", "Hello ［笑］ there.", "Hello <laugh> there.",
+     "Hello <sigh> there.", "Hello < break /> there.", "Hello <|laugh|> there.", "Hello <#0.5#> there.", "Hello [\u200blaughs].",
+     "<mstts:express-as style='x'>Hello.", "<emotion name='happy'>Hello.", "<silence 1s> Hello.", "<!-- x --> Hello there, my friends."],
 )  # fmt: skip
 def test_tags_are_told(service: Service, human_wav: bytes, text: str) -> None:
     """They mean nothing yet, and are heard as words."""
@@ -100,7 +141,20 @@ def test_tags_are_told(service: Service, human_wav: bytes, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["If a < b and b > c, then stop.", "See note [12] below.", "An array a[0] holds it.", "I <3 you all."]
+    "text",
+    [
+        "If a < b and b > c, then stop.",
+        "See note [12] below.",
+        "An array a[0] holds it.",
+        "I <3 you all.",
+        "Where a<b and c>d, stop.",
+        "See [1, 2] and [3-5].",
+        "If p < s and s > w, stop.",
+        "Write to <bob@example.com> now.",
+        "It is 3 > 2 & 1 < 2.",
+        "i<n>j",
+        "In [2019] it was so.",
+    ],
 )
 def test_signs_that_are_no_tags_are_left_alone(service: Service, human_wav: bytes, text: str) -> None:
     """Comparisons, numbered notes and hearts."""
