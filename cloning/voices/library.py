@@ -16,7 +16,7 @@ from threading import Event
 from cloning import keys
 from cloning.audio.canonical import Canonical, Measures
 from cloning.audio.decoder import AudioDecoder
-from cloning.errors import InvalidAudio, StorageUnavailable, VoiceNotFound
+from cloning.errors import InvalidAudio, StorageMisconfigured, StorageUnavailable, VoiceNotFound
 from cloning.ports import Changed, Clock, DigestMismatch, NoSuchObject, ObjectInfo, ObjectStore
 from cloning.ports.listing import behind
 from cloning.records import MOST_BYTES, Unreadable, read_record, unusable
@@ -116,21 +116,30 @@ class VoiceLibrary:
         )
 
     def page(self, *, limit: int, after: str) -> tuple[list[Voice | Listed], str | None]:
-        """Up to `limit` voices behind the key `after`, and the cursor of the next page; None at the end."""
+        """
+        Up to `limit` voices behind the key `after`, and the cursor of the next page; None at the end.
+
+        A record that the bucket refuses (archived, under another key) is an entry with a problem. Raises StorageMisconfigured if it
+        refuses every record of a whole library.
+        """
         voices: list[Voice | Listed] = []
         found = self._found(after)
         last = after
+        refused: list[StorageMisconfigured] = []
         while batch := list(islice(found, limit - len(voices))):
             last = batch[-1].key
-            voices += [entry for entry in self._readers.map(self._entry, batch) if entry is not None]
-        return voices, last if next(found, None) else None
+            voices += [entry for entry in self._readers.map(lambda info: self._entry(info, refused), batch) if entry]
+        is_last = next(found, None) is None
+        if len(refused) > 1 and len(refused) == len(voices) and is_last and not after:
+            raise refused[0]
+        return voices, None if is_last else last
 
     def _found(self, after: str) -> Iterator[ObjectInfo]:
         listed = behind(after, self._store.list(keys.VOICES, after=after))
         return (info for info in listed if keys.voice_of(info.key))
 
-    def _entry(self, info: ObjectInfo) -> Voice | Listed | None:
-        """A bare file is listed by its name until it has a record, and then by the record alone."""
+    def _entry(self, info: ObjectInfo, refused: list[StorageMisconfigured]) -> Voice | Listed | None:
+        """A bare file is listed by its name until it has a record, and then by the record alone. Adds to `refused`."""
         name, is_bare = keys.voice_of(info.key) or ("", False)
         if info.size > MOST_BYTES and not is_bare:  # not even fetched
             return Listed(
@@ -140,6 +149,11 @@ class VoiceLibrary:
             found = read_record(self._store, keys.voice_record(name), Voice, name)
         except NoSuchObject:
             return Listed(name) if is_bare else None
+        except StorageMisconfigured as error:
+            if is_bare:  # a record is there, and has an entry of its own
+                return None
+            refused.append(error)
+            return Listed(name, error.message)
         if is_bare:
             return None
         return Listed(name, unusable(found, Voice, name).message) if isinstance(found, Unreadable) else found[0]
