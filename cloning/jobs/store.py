@@ -148,18 +148,17 @@ class JobStore:
             return
         results = self.owned_results(job_id)
         try:
-            self.records.delete(job_id, ended)
+            self.records.delete(job_id, ended if isinstance(ended, str) else ended.etag)
         except Changed:  # what was listed may be the other job's
-            raise Conflict(
-                f"job {job_id!r} is not the one any more that this call was to remove; send the call again if this one should go too",
-                job_id=job_id,
-            ) from None
+            if isinstance(ended, str):
+                raise Conflict(f"the record of job {job_id!r} was mended a moment ago", job_id=job_id) from None
+            return  # the ended job is gone: another call was faster, and its id is in use again
         if self._remove_orphans(job_id) is None:
             self._remove(results)
 
-    def _ended(self, job_id: str, before: datetime | None) -> str:
+    def _ended(self, job_id: str, before: datetime | None) -> Version | str:
         """
-        See that nobody finishes the job any more; returns the etag of its record.
+        See that nobody finishes the job any more; returns its record, or the etag of one that nobody can read.
 
         Raises Conflict if a worker has it or it is too young, JobNotFound if there is none.
         """
@@ -167,12 +166,10 @@ class JobStore:
             if (found := self._removable(job_id)) is None:
                 continue
             self._refuse_young(job_id, before)
-            if isinstance(found, str):
+            if isinstance(found, str) or found.job.status.is_final:
                 return found
-            if found.job.status.is_final:
-                return found.etag
             with suppress(Changed):
-                return self.records.replace(found, _cancelled(found.job, self.clock.now())).etag
+                return self.records.replace(found, _cancelled(found.job, self.clock.now()))
         raise changing(job_id)
 
     def _removable(self, job_id: str) -> Version | str | None:
