@@ -3,7 +3,7 @@ What nobody needs any more goes: old jobs with their results, chunks of ended jo
 
 Records first, then what they name (JobStore.delete), so that no record ever names what is gone. A job that runs is left alone,
 however old; so is a voice, and a job that was written to since it was listed. What the bucket refuses to give or to remove (an
-archived object, a disabled key) is skipped, and the round goes on. Lifecycle rules of the bucket can do most of this too:
+archived object, a disabled key), or never gives, is skipped, and the round goes on. Lifecycle rules of the bucket can do most of this too:
 docs/operations.md.
 """
 
@@ -15,7 +15,14 @@ from datetime import datetime
 from itertools import groupby
 
 from cloning import keys
-from cloning.errors import Conflict, JobNotFound, RecordDamaged, StorageMisconfigured
+from cloning.errors import (
+    Conflict,
+    JobNotFound,
+    RecordDamaged,
+    ServiceError,
+    StorageMisconfigured,
+    StorageUnavailable,
+)
 from cloning.jobs.record import Job, JobStatus
 from cloning.jobs.store import JobStore
 from cloning.ports import ObjectInfo, ObjectStore
@@ -23,13 +30,15 @@ from cloning.ports.listing import behind
 
 log = logging.getLogger(__name__)
 
+MOST_AWAY = 3
+
 
 @dataclass
 class Removed:
     """
     How many of each went (or would go). `next_cursor` is where to go on; None at the end.
 
-    `skipped` are the jobs of which the bucket refused something.
+    `skipped` are the jobs of which the bucket refused something, or never gave it.
     """
 
     jobs: int = 0
@@ -57,29 +66,31 @@ class Housekeeping:
         """
         Look at up to `limit` jobs and results behind the key `after`.
 
-        Raises StorageMisconfigured if that is the whole bucket, and it refused all that was asked of it, for several jobs.
+        Raises StorageMisconfigured or StorageUnavailable if that is the whole bucket, and it failed whatever was asked of it, for
+        several jobs; and StorageUnavailable once it is away for several in a row.
         """
         last = after
-        refused: StorageMisconfigured | None = None
+        failed: list[ServiceError | None] = []
         for number, (job_id, owned) in enumerate(self._found(after)):
             if number == limit:
                 self.removed.next_cursor = last
                 break
             last = owned[-1].key
             tidy = self._tidy_results if last.startswith(keys.RESULTS) else self._tidy_job
-            refused = self._unless_refused(tidy, job_id, owned) or refused
+            failed.append(self._failure(tidy, job_id, owned))
+            _raise_if_away(failed[-MOST_AWAY:])
         is_whole = not after and self.removed.next_cursor is None
-        if refused and is_whole and len(self.removed.skipped) > 1 and self.removed.is_nothing:
-            raise refused
+        if is_whole and len(self.removed.skipped) > 1 and self.removed.is_nothing:
+            raise next(error for error in failed if error)
         return self.removed
 
-    def _unless_refused(
+    def _failure(
         self, tidy: Callable[[str, list[ObjectInfo]], None], job_id: str, owned: list[ObjectInfo]
-    ) -> StorageMisconfigured | None:
-        """Tidy the job; returns the bucket's refusal, which is hardly that of the next job."""
+    ) -> ServiceError | None:
+        """Tidy the job; returns what the bucket has against it, which is hardly what it has against the next."""
         try:
             tidy(job_id, owned)
-        except StorageMisconfigured as error:
+        except (StorageMisconfigured, StorageUnavailable) as error:
             self.removed.skipped.add(job_id)
             log.warning("expire.skipped", extra={"job": job_id, "code": error.code})
             return error
@@ -144,6 +155,13 @@ class Housekeeping:
             if not self.dry_run:
                 self.store.delete(info.key)
             setattr(self.removed, kind, getattr(self.removed, kind) + 1)
+
+
+def _raise_if_away(last: list[ServiceError | None]) -> None:
+    """One object that a store never gives is that object's trouble; several in a row are the store's."""
+    away = [error for error in last if isinstance(error, StorageUnavailable)]
+    if len(away) == MOST_AWAY:
+        raise away[0]
 
 
 def _named_by(job: Job) -> set[str] | None:

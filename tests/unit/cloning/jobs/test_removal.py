@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from cloning import keys
-from cloning.errors import Conflict, StorageMisconfigured
+from cloning.errors import Conflict, ServiceError, StorageMisconfigured, StorageUnavailable
 from cloning.jobs.claim import Claim
 from cloning.jobs.conditional_writes import Conditions
 from cloning.jobs.housekeeping import Housekeeping, Removed
@@ -31,11 +31,14 @@ class Store(MemoryStore):
         super().__init__(bucket, before_call=before_call)
         self._begun_at = begun_at
         self.refused: set[str] = set()
+        self.times_refused = 0
+        self.refusal: type[ServiceError] = StorageMisconfigured
         self.after_delete: Callable[[str], None] = lambda _: None
 
     def get(self, key: str) -> StoredObject:
         if key in self.refused:
-            raise StorageMisconfigured("the bucket refuses the object")
+            self.times_refused += 1
+            raise self.refusal("the bucket refuses the object")
         return super().get(key)
 
     def delete(self, key: str) -> None:
@@ -198,14 +201,18 @@ def test_an_old_look_creates_no_record_over_another() -> None:
     assert world.is_whole("a")
 
 
-def test_what_the_bucket_refuses_is_skipped_and_counted() -> None:
-    """An archived record, in each round again: the others go all the same."""
+REFUSALS = pytest.mark.parametrize("refusal", [StorageMisconfigured, StorageUnavailable])
+
+
+@REFUSALS
+def test_what_the_bucket_refuses_is_skipped_and_counted(refusal: type[ServiceError]) -> None:
+    """An archived record, or one that never comes, in each round again: the others go all the same."""
     world = World()
     for job_id in ("a", "b", "c"):
         world.done(job_id)
     world.clock.advance(40 * DAY_S)
     store, jobs = world.machine("w")
-    store.refused = {keys.job_record("b")}
+    store.refused, store.refusal = {keys.job_record("b")}, refusal
 
     first, second = world.expire(store, jobs), world.expire(store, jobs)
 
@@ -214,14 +221,31 @@ def test_what_the_bucket_refuses_is_skipped_and_counted() -> None:
     assert world.is_whole("b")
 
 
-def test_a_bucket_that_refuses_every_job_is_an_error() -> None:
+@REFUSALS
+def test_a_bucket_that_refuses_every_job_is_an_error(refusal: type[ServiceError]) -> None:
     """Somebody must act; nothing would ever go."""
     world = World()
     for job_id in ("a", "b"):
         world.done(job_id)
     world.clock.advance(40 * DAY_S)
     store, jobs = world.machine("w")
-    store.refused = {keys.job_record("a"), keys.job_record("b")}
+    store.refused, store.refusal = {keys.job_record("a"), keys.job_record("b")}, refusal
 
-    with pytest.raises(StorageMisconfigured, match="refuses"):
+    with pytest.raises(refusal, match="refuses"):
         world.expire(store, jobs)
+
+
+def test_a_round_ends_once_the_bucket_is_away() -> None:
+    """Each further job would be waited for in vain."""
+    world = World()
+    ids = [f"job-{number}" for number in range(9)]
+    for job_id in ids:
+        world.done(job_id)
+    world.clock.advance(40 * DAY_S)
+    store, jobs = world.machine("w")
+    store.refused, store.refusal = {keys.job_record(job_id) for job_id in ids[2:]}, StorageUnavailable
+
+    with pytest.raises(StorageUnavailable):
+        world.expire(store, jobs)
+
+    assert store.times_refused == 3
