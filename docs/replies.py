@@ -128,7 +128,7 @@ MEANINGS: dict[str, dict[str, str]] = {
     "expire": {
         "removed.jobs": "jobs that went, or would go",
         "removed.chunks": "chunks",
-        "removed.results": "audio files and manifests; `skipped` beside `removed` counts the jobs of which the bucket refused something, if "
+        "removed.results": "audio files and manifests; `skipped` beside `removed` counts the jobs of which the bucket refused or never gave something, if "
         "there are any: they stay",
         "dry_run": "whether it was only counted",
         "next_cursor": "send it as `cursor` to go on; null at the end",
