@@ -183,7 +183,8 @@ def expire(service: Service, request: Expire) -> Reply:
     housekeeping = Housekeeping(service.store, service.jobs, before, request.dry_run)
     removed = housekeeping.run(limit=request.limit, after=request.cursor or "")
     counts = {"jobs": removed.jobs, "chunks": removed.chunks, "results": removed.results}
-    return {"removed": counts, "dry_run": request.dry_run, "next_cursor": removed.next_cursor}
+    skipped = {"skipped": len(removed.skipped)} if removed.skipped else {}
+    return {"removed": counts, **skipped, "dry_run": request.dry_run, "next_cursor": removed.next_cursor}
 
 
 def cancel(service: Service, request: Cancel) -> Reply:

@@ -265,6 +265,7 @@ class RecordDamaged(ServiceError):
     """A voice's or job's record in the bucket can't be read."""
 
     code = "RECORD_DAMAGED"
+    keeps_job = True
 
 
 class CheckpointUnusable(ServiceError):

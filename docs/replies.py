@@ -119,7 +119,8 @@ MEANINGS: dict[str, dict[str, str]] = {
     "result": _RESULT,
     "voices": {
         **{f"voices[].{name}": meaning for name, meaning in _VOICE.items()},
-        "voices[].adopted": "as in `upload`; an entry of only `voice` and `adopted: false` is a bare file that has not been used yet",
+        "voices[].adopted": "as in `upload`; an entry of only `voice` and `adopted: false` is a bare file that has not been used yet; with "
+        "`problem` it is a record that can't be used, and says why",
         "count": "voices in this reply",
         "next_cursor": "send it as `cursor` for the next page; null at the end",
     },
@@ -127,7 +128,8 @@ MEANINGS: dict[str, dict[str, str]] = {
     "expire": {
         "removed.jobs": "jobs that were removed, or would be",
         "removed.chunks": "chunks",
-        "removed.results": "audio files and manifests",
+        "removed.results": "audio files and manifests; `skipped` beside `removed` counts the jobs that stay because the bucket refused an object of theirs or "
+        "never gave it",
         "dry_run": "whether it was only counted",
         "next_cursor": "send it as `cursor` to go on; null at the end",
     },

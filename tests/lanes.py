@@ -1,7 +1,8 @@
 """Threads that stop before each call of a store, so that a test decides who goes on: any interleaving, the same each time."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 
@@ -30,9 +31,24 @@ class Lane:
     @classmethod
     def stop_here(cls) -> None:
         """Wait for the next `go_on`. Raises Killed."""
-        lane: Lane | None = getattr(cls._here, "lane", None)
-        if lane is not None:
+        lane = cls.here()
+        if lane is not None and not getattr(cls._here, "in_one_step", False):
             lane._wait()
+
+    @classmethod
+    def here(cls) -> "Lane | None":
+        """The lane whose thread this is."""
+        return getattr(cls._here, "lane", None)
+
+    @classmethod
+    @contextmanager
+    def in_one_step(cls) -> Iterator[None]:
+        """What the block does belongs to the step before it: nobody else comes between."""
+        cls._here.in_one_step = True
+        try:
+            yield
+        finally:
+            cls._here.in_one_step = False
 
     def go_on(self) -> None:
         """Let the lane make one step. Raises what its work has raised."""

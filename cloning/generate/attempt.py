@@ -13,7 +13,7 @@ from typing import Any
 from cloning.audio.canonical import encode_pcm16, to_pcm16
 from cloning.audio.clipping import Pcm16, remove_long_silences
 from cloning.clock import Stopwatch
-from cloning.errors import Interrupted, JobNotFound, ServiceError, StorageUnavailable
+from cloning.errors import Interrupted, JobNotFound, ServiceError
 from cloning.failures import of_claimed_job
 from cloning.generate.candidates import (
     Candidate,
@@ -32,7 +32,7 @@ from cloning.generate.speaking import Asker, Task, chunk_by_chunk
 from cloning.generate.transcribe import transcribed
 from cloning.jobs.claim import Claim, Heartbeat, JobGone, LeaseLost
 from cloning.jobs.record import Effort, Job
-from cloning.jobs.results import ResultWriter
+from cloning.jobs.results import MAY_PASS, ResultWriter
 from cloning.jobs.store import Busy, Finished
 from cloning.names import EngineName
 from cloning.planning.f5 import SAMPLE_RATE, Plan
@@ -219,7 +219,7 @@ class Generation:
             candidate, speaker = self._loaded(used, device, reference.language, total)
             script = self._script(candidate, reference, speaker)
             if len(script.plan.chunks) != total:
-                with suppress(StorageUnavailable):  # as every report: the next one tells it too
+                with suppress(*MAY_PASS):  # as every report: the next one tells it too
                     self._claim.report(0, len(script.plan.chunks))
             choice = Choice(candidate, speaker.facts, dict(self._failed_engines))
             task = Task(self._claim.job, script.reference, candidate.parameters, script.plan)
@@ -265,7 +265,7 @@ class Generation:
         self._before_step()
         if done:  # the start said 0
             # The heartbeat tries again; the job's end will tell if the store stays away.
-            with suppress(StorageUnavailable):
+            with suppress(*MAY_PASS):
                 self._claim.report(done, total)
         self._claim.check_cancelled()
         self._call.send_progress({"job_id": self._claim.job.job_id, "done": done, "total": total})

@@ -5,6 +5,7 @@ A claim may write only while its owner stands in the record. Once one of its thr
 or no record at all, the claim has no version left to write over: every later write raises LeaseLost.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -14,6 +15,8 @@ from cloning.errors import JobCancelled, JobNotFound, ServiceError, StorageUnava
 from cloning.jobs.record import Effort, Failure, Job, JobStatus, Progress
 from cloning.jobs.records import JobRecords, Version
 from cloning.ports import Changed
+
+log = logging.getLogger(__name__)
 
 # Writers of one record are few; more tries than this mean a store whose versions never match.
 MOST_TRIES = 20
@@ -190,8 +193,9 @@ class Heartbeat:
                 self._claim.renew()
             except LeaseLost:
                 return
-            except ServiceError:
-                continue  # the lease lasts two more beats; the worker's own writes will tell if the store stays away
+            except Exception as error:  # noqa: BLE001 - no descriptors, no memory: whatever it is, the next beat may succeed
+                # The lease lasts two more beats; the worker's own writes will tell if the store stays away.
+                log.warning("lease.not_renewed", extra={"job": self._claim.job.job_id, "kind": type(error).__name__})
 
 
 def changing(name: str) -> StorageUnavailable:

@@ -2,31 +2,54 @@
 What nobody needs any more goes: old jobs with their results, chunks of ended jobs, and what no record names.
 
 Records first, then what they name (JobStore.delete), so that no record ever names what is gone. A job that runs is left alone,
-however old; so is a voice. Lifecycle rules of the bucket can do most of this too: docs/operations.md.
+however old; so is a voice, and a job that was written to since it was listed. What the bucket refuses to give or to remove (an
+archived object, a disabled key), or never gives, is skipped, and the round goes on. Lifecycle rules of the bucket can do most of this too:
+docs/operations.md.
 """
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 
 from cloning import keys
-from cloning.errors import Conflict, JobNotFound, RecordDamaged
+from cloning.errors import (
+    Conflict,
+    JobNotFound,
+    RecordDamaged,
+    ServiceError,
+    StorageMisconfigured,
+    StorageUnavailable,
+)
 from cloning.jobs.record import Job, JobStatus
 from cloning.jobs.store import JobStore
 from cloning.ports import ObjectInfo, ObjectStore
 from cloning.ports.listing import behind
 
+log = logging.getLogger(__name__)
+
+MOST_AWAY = 3
+
 
 @dataclass
 class Removed:
-    """How many of each went (or would go). `next_cursor` is where to go on; None at the end."""
+    """
+    How many of each went (or would go). `next_cursor` is where to go on; None at the end.
+
+    `skipped` are the jobs of which the bucket refused something, or never gave it.
+    """
 
     jobs: int = 0
     chunks: int = 0
     results: int = 0
+    skipped: set[str] = field(default_factory=set)
     next_cursor: str | None = None
+
+    @property
+    def is_nothing(self) -> bool:
+        return not (self.jobs or self.chunks or self.results)
 
 
 @dataclass
@@ -40,18 +63,38 @@ class Housekeeping:
     removed: Removed = field(default_factory=Removed)
 
     def run(self, *, limit: int, after: str) -> Removed:
-        """Look at up to `limit` jobs and results behind the key `after`."""
+        """
+        Look at up to `limit` jobs and results behind the key `after`.
+
+        Raises StorageMisconfigured or StorageUnavailable if that is the whole bucket, and it failed whatever was asked of it, for
+        several jobs; and StorageUnavailable once it is away for several in a row.
+        """
         last = after
+        failed: list[ServiceError | None] = []
         for number, (job_id, owned) in enumerate(self._found(after)):
             if number == limit:
                 self.removed.next_cursor = last
                 break
             last = owned[-1].key
-            if last.startswith(keys.RESULTS):
-                self._tidy_results(job_id, owned)
-            else:
-                self._tidy_job(job_id, owned)
+            tidy = self._tidy_results if last.startswith(keys.RESULTS) else self._tidy_job
+            failed.append(self._failure(tidy, job_id, owned))
+            _raise_if_away(failed[-MOST_AWAY:])
+        is_whole = not after and self.removed.next_cursor is None
+        if is_whole and len(self.removed.skipped) > 1 and self.removed.is_nothing:
+            raise next(error for error in failed if error)
         return self.removed
+
+    def _failure(
+        self, tidy: Callable[[str, list[ObjectInfo]], None], job_id: str, owned: list[ObjectInfo]
+    ) -> ServiceError | None:
+        """Tidy the job; returns what the bucket has against it, which is hardly what it has against the next."""
+        try:
+            tidy(job_id, owned)
+        except (StorageMisconfigured, StorageUnavailable) as error:
+            self.removed.skipped.add(job_id)
+            log.warning("expire.skipped", extra={"job": job_id, "code": error.code})
+            return error
+        return None
 
     def _found(self, after: str) -> Iterator[tuple[str, list[ObjectInfo]]]:
         """(job, its objects) for all jobs, then for all results; what is not ours has no owner, and is left alone."""
@@ -74,12 +117,12 @@ class Housekeeping:
             self._remove(chunks, "chunks")
 
     def _remove_job(self, job_id: str, chunks: list[ObjectInfo]) -> None:
-        with suppress(Conflict, JobNotFound):  # it runs, or somebody else was faster
+        with suppress(Conflict, JobNotFound):  # it runs, is old no more, or somebody else was faster
             results = len(self.jobs.owned_results(job_id))
             if self.dry_run:
-                self.jobs.refuse_running(job_id)
+                self.jobs.refuse_running(job_id, before=self.before)
             else:
-                self.jobs.delete(job_id)
+                self.jobs.delete(job_id, before=self.before)
             self.removed.jobs += 1
             self.removed.chunks += len(chunks)
             self.removed.results += results
@@ -112,6 +155,13 @@ class Housekeeping:
             if not self.dry_run:
                 self.store.delete(info.key)
             setattr(self.removed, kind, getattr(self.removed, kind) + 1)
+
+
+def _raise_if_away(last: list[ServiceError | None]) -> None:
+    """One object that a store never gives is that object's trouble; several in a row are the store's."""
+    away = [error for error in last if isinstance(error, StorageUnavailable)]
+    if len(away) == MOST_AWAY:
+        raise away[0]
 
 
 def _named_by(job: Job) -> set[str] | None:

@@ -18,6 +18,8 @@ from cloning.records import Count, Details, Digest, JsonObject, KeyedRecord, Lab
 # A job that fails again and again must not outgrow its record.
 _MOST_ATTEMPTS = 20
 _MOST_ATTEMPTS_READ = 1000
+# As high as a Count goes: a record that was tampered with is still taken over.
+_HIGHEST_ATTEMPT = 10**9
 # LEASE_S is at most an hour.
 LONGEST_LEASE_S = 2 * 86_400.0
 
@@ -172,7 +174,7 @@ class Job(KeyedRecord):
 
     def taken_over(self, worker: str, now: datetime) -> Self:
         """The job at its next attempt; the last one is lost if it never told its end."""
-        number = self.attempt + 1
+        number = min(self.attempt + 1, _HIGHEST_ATTEMPT)
         attempts = (*self.accounted().attempts, Attempt(number=number, worker=worker, claimed_at=now))[-_MOST_ATTEMPTS:]
         return self.model_copy(update={"attempt": number, "attempts": attempts, "failure": None})
 

@@ -6,13 +6,13 @@ time, or while another owner stood in it.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cloning import keys
 from cloning.errors import JobNotFound
 from cloning.jobs.conditional_writes import Conditions
 from cloning.jobs.record import LONGEST_LEASE_S, Job, Lease
-from cloning.ports import Changed, Clock, NoSuchObject, ObjectStore, StoredObject, TooLarge
+from cloning.ports import AlreadyExists, Changed, Clock, NoSuchObject, ObjectStore, StoredObject, TooLarge
 from cloning.records import CONTENT_TYPE, MOST_BYTES, damaged, load_record
 
 
@@ -45,14 +45,20 @@ class JobRecords:
         try:
             job, stored = load_record(self._store, keys.job_record(job_id), Job, job_id)
         except NoSuchObject:
-            raise JobNotFound(f"no job {job_id!r}; a job is known once a worker has taken it", job_id=job_id) from None
+            raise _unknown(job_id) from None
         job = self._by_our_clock(job, stored)
         if not job.status.is_final and job.lease.until > self.clock.now() + timedelta(seconds=LONGEST_LEASE_S):
             raise damaged(Job, job_id, "its lease ends in days, and no worker takes one for more than an hour")
         return Version(job, stored.etag)
 
     def create(self, job: Job) -> Version:
-        """Write the first record of a job. Raises AlreadyExists."""
+        """
+        Write the first record of a job. Raises AlreadyExists.
+
+        Where the store may ignore the condition, it is looked once more: the caller's own look may be minutes old.
+        """
+        if not self.are_guarded and self.etag(job.job_id) is not None:
+            raise AlreadyExists(job.job_id)
         etag = self._store.create(keys.job_record(job.job_id), job.body(), content_type=CONTENT_TYPE)
         return Version(job, etag)
 
@@ -70,9 +76,22 @@ class JobRecords:
         key = keys.job_record(job.job_id)
         return Version(job, self._store.replace(key, stored.body(), etag=was.etag, content_type=CONTENT_TYPE))
 
-    def delete(self, job_id: str) -> None:
-        """Remove the record, if there is one."""
+    def delete(self, job_id: str, etag: str) -> None:
+        """
+        Remove the record, if it is still this very version, or gone. Raises Changed.
+
+        A bucket has no conditional delete: between the look and the removal lies this one step.
+        """
+        if self.etag(job_id) not in (etag, None):
+            raise Changed
         self._store.delete(keys.job_record(job_id))
+
+    def written_at(self, job_id: str) -> datetime:
+        """When the record was last written, by the store's clock. Raises JobNotFound."""
+        try:
+            return self._store.head(keys.job_record(job_id)).modified
+        except NoSuchObject:
+            raise _unknown(job_id) from None
 
     def etag(self, job_id: str) -> str | None:
         """The etag of the record as it is now, readable or not; None if there is none."""
@@ -100,3 +119,7 @@ class JobRecords:
             return job
         until = self.clock.now() + timedelta(seconds=job.lease.seconds - stored.age_s)
         return job.model_copy(update={"lease": job.lease.model_copy(update={"until": until})})
+
+
+def _unknown(job_id: str) -> JobNotFound:
+    return JobNotFound(f"no job {job_id!r}; a job is known once a worker has taken it", job_id=job_id)

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 PAUSE_S = 1.0
 # A refusal or a damaged reply too: stores under repair give one now and then.
-_MAY_PASS = (StorageUnavailable, StorageMisconfigured, RecordDamaged)
+MAY_PASS = (StorageUnavailable, StorageMisconfigured, RecordDamaged)
 
 
 class ResultWriter:
@@ -111,7 +111,7 @@ class ResultWriter:
         while True:
             try:
                 return step()
-            except _MAY_PASS:
+            except MAY_PASS:
                 if self._jobs.clock.monotonic() - begun >= self._jobs.lease_s:
                     raise
             if not self._claim.is_sure:

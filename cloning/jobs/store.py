@@ -128,41 +128,67 @@ class JobStore:
         except JobNotFound:
             return None
 
-    def delete(self, job_id: str) -> None:
+    def delete(self, job_id: str, *, before: datetime | None = None) -> None:
         """
         Remove a finished (or abandoned) job, its result and its chunks. Raises JobNotFound, Conflict.
 
+        `before`: only if nothing has been written to its record since; else Conflict.
+
         The order is what keeps a job that is made again under the same id meanwhile: an abandoned job is ended first, so that no
-        worker finishes it any more; then its results are listed, then the record goes, then the objects. No two claims share the
-        name of a result: what was listed before the record went is never named by a later record. What a worker that was thought
-        dead still writes it removes itself, once it sees that its job is gone. Asked again after a reply that was lost, it
-        removes what is left.
+        worker finishes it any more; then its results are listed, then that very version of the record goes, then the objects. No
+        two claims share the name of a result: what was listed before the record went is never named by a later record. What a
+        worker that was thought dead still writes it removes itself, once it sees that its job is gone. Asked again after a reply
+        that was lost, it removes what is left.
         """
         try:
-            self._end(job_id)
+            ended = self._ended(job_id, before)
         except JobNotFound:
             if not self._remove_orphans(job_id):
                 raise
             return
         results = self.owned_results(job_id)
-        self.records.delete(job_id)
+        try:
+            self.records.delete(job_id, ended if isinstance(ended, str) else ended.etag)
+        except Changed:  # what was listed may be the other job's
+            if isinstance(ended, str):
+                raise Conflict(f"the record of job {job_id!r} was mended a moment ago", job_id=job_id) from None
+            return  # the ended job is gone: another call was faster, and its id is in use again
         if self._remove_orphans(job_id) is None:
             self._remove(results)
 
-    def _end(self, job_id: str) -> None:
-        """See that nobody finishes the job any more. Raises Conflict if a worker has it, JobNotFound if there is none."""
+    def _ended(self, job_id: str, before: datetime | None) -> Version | str:
+        """
+        See that nobody finishes the job any more; returns its record, or the etag of one that nobody can read.
+
+        Raises Conflict if a worker has it or it is too young, JobNotFound if there is none.
+        """
         for _ in range(MOST_TRIES):
-            try:
-                found = self.records.load(job_id)
-            except RecordDamaged:  # what nobody can read may go
-                return
-            self._refuse_running(found.job)
-            if found.job.status.is_final:
-                return
+            if (found := self._removable(job_id)) is None:
+                continue
+            self._refuse_young(job_id, before)
+            if isinstance(found, str) or found.job.status.is_final:
+                return found
             with suppress(Changed):
-                self.records.replace(found, _cancelled(found.job, self.clock.now()))
-                return
+                return self.records.replace(found, _cancelled(found.job, self.clock.now()))
         raise changing(job_id)
+
+    def _removable(self, job_id: str) -> Version | str | None:
+        """The record if no worker has the job, or the etag of one that nobody can read; None if it changes: look again."""
+        try:
+            found = self.records.load(job_id)
+        except RecordDamaged:
+            etag = self.records.etag(job_id)
+            with suppress(RecordDamaged):
+                self.records.load(job_id)
+                return None
+            return etag
+        self._refuse_running(found.job)
+        return found
+
+    def _refuse_young(self, job_id: str, before: datetime | None) -> None:
+        """Raises Conflict if the record was written to since `before`. Whatever was read of it earlier is older still."""
+        if before is not None and self.records.written_at(job_id) >= before:
+            raise Conflict(f"job {job_id!r} was changed a moment ago, and is no longer old", job_id=job_id)
 
     def _remove_orphans(self, job_id: str) -> int | None:
         """
@@ -185,10 +211,11 @@ class JobStore:
         near = [info.key for info in self._store.list(keys.result_prefix(job_id))]
         return [key for key in near if keys.is_result_of(job_id, key)]
 
-    def refuse_running(self, job_id: str) -> None:
-        """Raises Conflict if a worker has the job, JobNotFound if there is none."""
+    def refuse_running(self, job_id: str, *, before: datetime) -> None:
+        """Raises Conflict if a worker has the job or wrote to it since `before`, JobNotFound if there is none."""
         with suppress(RecordDamaged):  # what nobody can read may go
             self._refuse_running(self.get(job_id))
+        self._refuse_young(job_id, before)
 
     def _refuse_running(self, job: Job) -> None:
         if not job.status.is_final and not job.is_interrupted(self.clock.now()):

@@ -6,7 +6,7 @@ whoever loses the race to write it takes the other's.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
@@ -16,7 +16,7 @@ from threading import Event
 from cloning import keys
 from cloning.audio.canonical import Canonical, Measures
 from cloning.audio.decoder import AudioDecoder
-from cloning.errors import InvalidAudio, StorageUnavailable, VoiceNotFound
+from cloning.errors import InvalidAudio, ServiceError, StorageMisconfigured, StorageUnavailable, VoiceNotFound
 from cloning.ports import Changed, Clock, DigestMismatch, NoSuchObject, ObjectInfo, ObjectStore
 from cloning.ports.listing import behind
 from cloning.records import MOST_BYTES, Unreadable, read_record, unusable
@@ -26,6 +26,8 @@ from cloning.voices.records import MOST_TRIES, VoiceRecords, audio_key
 
 # Records of a page that are read at the same time; the bucket's client has twice as many connections.
 _READERS = 16
+# More records of one page that don't come mean that the bucket is away.
+_MOST_AWAY = 2
 
 
 class VoiceLibrary:
@@ -116,21 +118,30 @@ class VoiceLibrary:
         )
 
     def page(self, *, limit: int, after: str) -> tuple[list[Voice | Listed], str | None]:
-        """Up to `limit` voices behind the key `after`, and the cursor of the next page; None at the end."""
+        """
+        Up to `limit` voices behind the key `after`, and the cursor of the next page; None at the end.
+
+        A record that the bucket refuses (archived, under another key) or never gives is an entry with a problem. Raises what the
+        bucket raises if it is not a matter of single records.
+        """
         voices: list[Voice | Listed] = []
         found = self._found(after)
         last = after
+        failed: list[ServiceError] = []
         while batch := list(islice(found, limit - len(voices))):
             last = batch[-1].key
-            voices += [entry for entry in self._readers.map(self._entry, batch) if entry is not None]
-        return voices, last if next(found, None) else None
+            voices += [entry for entry in self._readers.map(lambda info: self._entry(info, failed), batch) if entry]
+        is_last = next(found, None) is None
+        if _fails_as_a_whole(failed, voices, is_whole=is_last and not after):
+            raise failed[0]
+        return voices, None if is_last else last
 
     def _found(self, after: str) -> Iterator[ObjectInfo]:
         listed = behind(after, self._store.list(keys.VOICES, after=after))
         return (info for info in listed if keys.voice_of(info.key))
 
-    def _entry(self, info: ObjectInfo) -> Voice | Listed | None:
-        """A bare file is listed by its name until it has a record, and then by the record alone."""
+    def _entry(self, info: ObjectInfo, failed: list[ServiceError]) -> Voice | Listed | None:
+        """A bare file is listed by its name until it has a record, and then by the record alone. Adds to `failed`."""
         name, is_bare = keys.voice_of(info.key) or ("", False)
         if info.size > MOST_BYTES and not is_bare:  # not even fetched
             return Listed(
@@ -140,6 +151,11 @@ class VoiceLibrary:
             found = read_record(self._store, keys.voice_record(name), Voice, name)
         except NoSuchObject:
             return Listed(name) if is_bare else None
+        except (StorageMisconfigured, StorageUnavailable) as error:
+            if is_bare:  # a record is there, and has an entry of its own
+                return None
+            failed.append(error)
+            return Listed(name, error.message)
         if is_bare:
             return None
         return Listed(name, unusable(found, Voice, name).message) if isinstance(found, Unreadable) else found[0]
@@ -170,6 +186,13 @@ class VoiceLibrary:
             created_at=now,
             adopted=new.adopted,
         )
+
+
+def _fails_as_a_whole(failed: list[ServiceError], listed: Sequence[object], *, is_whole: bool) -> bool:
+    """Whether the bucket, and not one record or another, is the trouble of a page; `is_whole`: it is the whole library."""
+    away = [error for error in failed if isinstance(error, StorageUnavailable)]
+    every = is_whole and len(failed) == len(listed)
+    return len(away) > _MOST_AWAY or (every and (len(failed) > 1 or bool(away)))
 
 
 def read_audio(store: ObjectStore, key: str, max_bytes: int) -> bytes:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cloning import keys
 from cloning.clock import Part, untold
 from cloning.errors import (
     CheckpointUnusable,
@@ -245,6 +246,39 @@ def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service
     world.store.trouble = trouble
     yield service
     world.store.trouble = nothing
+
+
+@injects("job_damaged")
+def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service]:
+    """From the second chunk on; then somebody mends it."""
+    key = keys.job_record("j")
+    kept: list[bytes] = []
+
+    def damage(_: str) -> None:
+        kept.append(world.store.get(key).body)
+        world.store.put(key, b"[]", content_type="application/json")
+        world.engine.before_speaking = lambda _: None
+
+    world.engine.before_speaking = lambda _: setattr(world.engine, "before_speaking", damage)
+    yield service
+    world.store.put(key, kept[0], content_type="application/json")
+
+
+@injects("voice_damaged")
+def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service]:
+    """It is looked at again because its audio seems to have moved."""
+    key = keys.voice_record("anna")
+    kept = world.store.get(key).body
+
+    def trouble(operation: str, asked: str) -> None:
+        if operation == "download" and asked.startswith("voices/"):
+            world.store.trouble = nothing
+            world.store.put(key, b"[]", content_type="application/json")
+            raise NoSuchObject(asked)
+
+    world.store.trouble = trouble
+    yield service
+    world.store.put(key, kept, content_type="application/json")
 
 
 @injects("away_in_the_middle")

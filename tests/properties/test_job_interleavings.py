@@ -4,15 +4,18 @@ One job id under every interleaving of store calls: workers that generate, their
 Each of them is a lane that stops before each call of the bucket, for as long as the test likes: beyond its lease, beyond another
 worker's end of the job, beyond its deletion and the use of its id for another request. What must hold is checked after each call,
 and once more when every lane has come to its end.
+
+One pair of calls is a single step: the last look at a record and its removal. A bucket has no conditional delete, so a process that
+stands still just there, while the job is deleted by another call, made anew and finished, removes the new one.
 """
 
 import hashlib
 import itertools
 import json
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import timedelta
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal, cast
 
 from hypothesis import settings
@@ -25,8 +28,10 @@ from cloning.generate.chunk_store import removed_at_the_end
 from cloning.jobs.claim import Claim, LeaseLost
 from cloning.jobs.housekeeping import Housekeeping
 from cloning.jobs.record import MOVES, Job, JobStatus
+from cloning.jobs.records import Version
 from cloning.jobs.results import ResultWriter
 from cloning.jobs.store import JobStore
+from cloning.ports import ObjectInfo
 from tests.fakes import ManualClock
 from tests.lanes import Lane, SteppedLock
 from tests.memory_store import Bucket, MemoryStore, Trouble
@@ -35,6 +40,8 @@ JOB, SEED, LEASE_S, LANES = "a", 7, 60.0, 7
 REQUESTS = ("0" * 64, "1" * 64)
 # How many calls somebody makes before others have a turn; mostly all of them.
 CALLS = st.integers(0, 12) | st.just(99)
+# Until a removal has come about.
+FEW_CALLS = st.integers(1, 5) | CALLS
 Ending = Literal["completes", "gives back", "fails"]
 Check = Literal["records", "manifests", "audio", "leftovers"]
 ALL: frozenset[Check] = frozenset({"records", "manifests", "audio", "leftovers"})
@@ -43,6 +50,21 @@ ALL: frozenset[Check] = frozenset({"records", "manifests", "audio", "leftovers"}
 def speech(request: str) -> bytes:
     """What an engine makes of a request with its fixed seed: the same bytes at each attempt, and under each new job."""
     return f"{request}/{SEED}".encode()
+
+
+class Store(MemoryStore):
+    """A machine's way to the bucket: a lane stops before each call. What is listed says when it was written."""
+
+    def __init__(self, bucket: Bucket, written_at: Callable[[str], datetime]) -> None:
+        super().__init__(bucket, before_call=Lane.stop_here)
+        self._written_at = written_at
+
+    def delete(self, key: str) -> None:
+        with Lane.in_one_step() if key == keys.job_record(JOB) else nullcontext():  # with the look before it
+            super().delete(key)
+
+    def _info(self, key: str) -> ObjectInfo:
+        return replace(super()._info(key), modified=self._written_at(key))
 
 
 @dataclass
@@ -77,12 +99,26 @@ class Interleavings(RuleBasedStateMachine):
         self.workers = [self._worker(f"w{n}") for n in range(2)]
         self.running: list[Running] = []
         self.faults: list[str] = []
+        self.begun_at = self.clock.now() - timedelta(seconds=self.clock.monotonic())
+        self.judged: dict[Lane | None, Job] = {}  # the record that each lane has read last
+        self.expiring: dict[Lane | None, datetime] = {}  # before which moment a record is old for that lane
         self.was_calm = True  # nobody died, no call failed, and no two deletes met: nothing may be left to `expire`
 
     def _worker(self, name: str) -> Worker:
-        store = MemoryStore(self.bucket, before_call=Lane.stop_here)
+        store = Store(self.bucket, self._written_at)
         jobs = JobStore(store, self.clock, worker=name, new_id=lambda: str(next(self.ids)), lease_s=LEASE_S)
+        load = jobs.records.load
+
+        def noted(job_id: str) -> Version:
+            found = load(job_id)
+            self.judged[Lane.here()] = found.job
+            return found
+
+        jobs.records.load = noted  # type: ignore[method-assign]
         return Worker(store, jobs)
+
+    def _written_at(self, key: str) -> datetime:
+        return self.begun_at + timedelta(seconds=self.bucket._written[key])
 
     # What happens.
 
@@ -107,12 +143,26 @@ class Interleavings(RuleBasedStateMachine):
         self._begin(one.worker, lambda: beat(one.claim[0]), one.claim, calls)
 
     @precondition(lambda self: len(self.running) < LANES)
-    @rule(worker=st.integers(0, 1), calls=CALLS)
+    @rule(worker=st.integers(0, 1), calls=FEW_CALLS)
     def delete(self, worker: int, calls: int) -> None:
         """A caller removes the job."""
         machine = self.workers[worker]
         self.was_calm &= not any(one.deletes for one in self.running)
         self._begin(machine, lambda: quietly(lambda: machine.jobs.delete(JOB)), [], calls, deletes=True)
+
+    @precondition(lambda self: len(self.running) < LANES)
+    @rule(worker=st.integers(0, 1), calls=FEW_CALLS)
+    def expire(self, worker: int, calls: int) -> None:
+        """What nobody has written to for half a lease is old."""
+        machine, before = self.workers[worker], self.clock.now() - timedelta(seconds=LEASE_S / 2)
+        house = Housekeeping(machine.store, machine.jobs, before, dry_run=False)
+        self.was_calm &= not any(one.deletes for one in self.running)
+
+        def tidy() -> None:
+            self.expiring[Lane.here()] = before
+            quietly(lambda: house.run(limit=100, after=""))
+
+        self._begin(machine, tidy, [], calls, deletes=True)
 
     @precondition(lambda self: len(self.running) < LANES)
     @rule(worker=st.integers(0, 1), calls=CALLS)
@@ -153,13 +203,18 @@ class Interleavings(RuleBasedStateMachine):
         """Everybody is silent for longer than a lease."""
         self.clock.advance(LEASE_S + 1)
 
-    @rule(request=st.sampled_from([*REQUESTS[:1] * 3, *REQUESTS]), deleted=st.booleans())
-    def another_finishes(self, request: str, deleted: bool) -> None:  # noqa: FBT001 - hypothesis gives it by name
-        """Everybody is silent for so long that another worker does the job to its end; its caller may delete it then."""
+    @rule(
+        request=st.sampled_from([*REQUESTS[:1] * 3, *REQUESTS]),
+        deleted=st.sampled_from(["not", "before", "afterwards"]),
+    )
+    def another_finishes(self, request: str, deleted: str) -> None:
+        """Everybody is silent for so long that another worker does the job to its end; its caller may delete the one before, or it."""
         self.leases_lapse()
         worker = self.workers[1]
+        if deleted == "before":
+            self.delete(1, 99)
         self._begin(worker, lambda: self._generate(worker, request, "completes", []), [], 99)
-        if deleted:
+        if deleted == "afterwards":
             self.delete(1, 99)
 
     # What must hold.
@@ -193,7 +248,10 @@ class Interleavings(RuleBasedStateMachine):
 
     def _watch(self, key: str, before: bytes | None, after: bytes | None) -> None:
         """Every write of a record, as it happens."""
-        if key != keys.job_record(JOB) or after is None or "records" not in self.checks:
+        if key != keys.job_record(JOB) or "records" not in self.checks:
+            return
+        if after is None:
+            self._watch_removal(Job.model_validate_json(before or b""))
             return
         new = Job.model_validate_json(after)
         if before is None:
@@ -205,6 +263,16 @@ class Interleavings(RuleBasedStateMachine):
             self.faults.append(f"a job that was {old.status} became {new.status}")
         if (new.request_digest, new.created_at) != (old.request_digest, old.created_at):
             self.faults.append("a job became another one")
+
+    def _watch_removal(self, old: Job) -> None:
+        """A finished job goes only by who has judged that very record, and by age only while it is old."""
+        if old.status is not JobStatus.COMPLETED:
+            return
+        lane = Lane.here()
+        if self.judged.get(lane) != old:
+            self.faults.append("a COMPLETED job went that nobody had meant")
+        if lane in self.expiring and self._written_at(keys.job_record(JOB)) >= self.expiring[lane]:
+            self.faults.append("a job that was completed a moment ago went as an old one")
 
     def _look(self) -> None:
         job = self._stored()

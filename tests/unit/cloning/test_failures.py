@@ -24,6 +24,7 @@ from cloning.errors import (
     InvalidAudio,
     InvalidText,
     JobCancelled,
+    RecordDamaged,
     ServiceError,
     StorageMisconfigured,
     StorageUnavailable,
@@ -216,10 +217,10 @@ def test_a_context_that_was_put_aside_says_nothing() -> None:
 
 @pytest.mark.parametrize("kind", [*kinds()])
 def test_what_may_pass_keeps_a_job_that_had_begun(kind: type[ServiceError]) -> None:
-    """Retryable ones do, and what somebody must mend in bucket or code; nothing else becomes retryable."""
+    """Retryable ones do, and what somebody must mend in bucket, record or code; nothing else becomes retryable."""
     told = of_claimed_job(kind("words"), [])
 
-    assert told.retryable == (kind.retryable or issubclass(kind, StorageMisconfigured | Internal))
+    assert told.retryable == (kind.retryable or issubclass(kind, StorageMisconfigured | RecordDamaged | Internal))
     assert (told.code, told.message, told.refresh_worker) == (kind.code, "words", kind.refresh_worker)
 
 

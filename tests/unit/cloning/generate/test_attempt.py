@@ -19,8 +19,10 @@ from cloning.errors import (
     InvalidRequest,
     InvalidText,
     JobCancelled,
+    RecordDamaged,
     ResultTooLarge,
     ServiceError,
+    StorageMisconfigured,
     StorageUnavailable,
     TranscriptionFailed,
     VoiceNotFound,
@@ -182,17 +184,22 @@ def test_progress_counts_chunks_in_the_record_and_to_runpod(service: Service, an
     assert service.jobs.get("j").progress.model_dump() == {"done": total, "total": total}
 
 
+@pytest.mark.parametrize("refusal", [StorageUnavailable, StorageMisconfigured, RecordDamaged])
 def test_progress_that_the_bucket_does_not_take_costs_nothing(
-    service: Service, store: FolderStore, anna: str, monkeypatch: pytest.MonkeyPatch
+    service: Service,
+    store: FolderStore,
+    anna: str,
+    monkeypatch: pytest.MonkeyPatch,
+    refusal: type[ServiceError],
 ) -> None:
-    """A store that is away for a moment between two chunks: the speech goes on, and its end is told."""
+    """A store that is away or refuses for a moment between two chunks: the speech goes on, and its end is told."""
     replaced = store.replace
     refused: list[bytes] = []
 
     def away_for_a_moment(key: str, body: bytes, *, etag: str, content_type: str) -> str:
         if json.loads(body).get("progress", {}).get("done") and not refused:
             refused.append(body)
-            raise StorageUnavailable("the bucket does not answer")
+            raise refusal("not now")
         return replaced(key, body, etag=etag, content_type=content_type)
 
     monkeypatch.setattr(store, "replace", away_for_a_moment)

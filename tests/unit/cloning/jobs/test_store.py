@@ -1,5 +1,7 @@
 """A job's record: legal moves only, one owner at a time, an end that never changes."""
 
+import errno
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -337,8 +339,19 @@ def test_a_new_attempt_starts_without_the_old_failure(jobs: JobStore, others: Jo
     assert claimed(others).job.failure is None
 
 
-def test_a_heartbeat_outlives_any_trouble_of_the_store(jobs: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One refused renewal is no reason to lose the job."""
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        StorageMisconfigured("the bucket refuses us"),
+        OSError(errno.EMFILE, "Too many open files"),
+        MemoryError(),
+        RuntimeError("can't start new thread"),
+        ValueError("a bug"),
+    ],
+    ids=repr,
+)
+def test_a_heartbeat_outlives_any_trouble(jobs: JobStore, monkeypatch: pytest.MonkeyPatch, trouble: Exception) -> None:
+    """One renewal that fails, of whatever, is no reason to lose the job."""
     claim = claimed(jobs)
     beats: list[int] = []
     enough = threading.Event()
@@ -347,7 +360,7 @@ def test_a_heartbeat_outlives_any_trouble_of_the_store(jobs: JobStore, monkeypat
         beats.append(1)
         if len(beats) > 2:
             enough.set()
-        raise StorageMisconfigured("the bucket refuses us")
+        raise trouble
 
     monkeypatch.setattr(claim, "renew", refused)
     with Heartbeat(claim, 0.03):
@@ -396,6 +409,23 @@ def test_a_job_that_fails_for_ever_keeps_a_small_record(jobs: JobStore) -> None:
     job = jobs.get("j")
 
     assert (job.attempt, len(job.attempts), job.attempts[-1].number) == (50, 20, 50)
+
+
+@pytest.mark.parametrize("attempt", [0, 10**9 - 1, 10**9])
+def test_a_job_is_taken_over_whatever_its_attempts_number(jobs: JobStore, store: FolderStore, attempt: int) -> None:
+    """A record that was tampered with: the job is done, and every record on the way can be read."""
+    claimed(jobs).fail(GpuOutOfMemory("full"))
+    record = json.loads(store.get(keys.job_record("j")).body)
+    record |= {"attempt": attempt, "attempts": [one | {"number": attempt} for one in record["attempts"]]}
+    store.put(keys.job_record("j"), json.dumps(record).encode(), content_type="application/json")
+
+    for _ in range(3):
+        claimed(jobs).fail(GpuOutOfMemory("full"))
+    claim = claimed(jobs)
+    claim.start(1)
+    claim.complete({})
+
+    assert jobs.get("j").status is JobStatus.COMPLETED
 
 
 class AgeingStore(FolderStore):

@@ -9,7 +9,16 @@ import pytest
 
 from cloning import keys
 from cloning.audio.canonical import check_and_make_canonical, encode_pcm16, to_pcm16
-from cloning.errors import InvalidAudio, RecordDamaged, StorageUnavailable, VoiceExists, VoiceNotFound
+from cloning.errors import (
+    InvalidAudio,
+    RecordDamaged,
+    ServiceError,
+    StorageMisconfigured,
+    StorageUnavailable,
+    VoiceExists,
+    VoiceNotFound,
+)
+from cloning.ports import StoredObject
 from cloning.voices.library import VoiceLibrary
 from cloning.voices.record import Listed, NewVoice, Voice
 from storage.folder_store import FolderStore
@@ -240,6 +249,57 @@ def test_a_damaged_record_is_one_voices_problem(voices: VoiceLibrary, store: Fol
         voices.get("anna")
     assert add(voices, "anna", replace=True).voice == "anna"
     assert voices.get("anna").voice == "anna"
+
+
+def refusing(store: FolderStore, names: set[str], patch: pytest.MonkeyPatch, kind: type[ServiceError]) -> None:
+    """The bucket gives the records of these voices to nobody."""
+    get = store.get
+    refused = {keys.voice_record(name) for name in names}
+
+    def refuse(key: str) -> StoredObject:
+        if key in refused:
+            raise kind("the bucket refuses the object")
+        return get(key)
+
+    patch.setattr(store, "get", refuse)
+
+
+@pytest.mark.parametrize("kind", [StorageMisconfigured, StorageUnavailable])
+@pytest.mark.parametrize("limit", [1, 2, 10])
+def test_a_record_that_the_bucket_refuses_is_one_voices_problem(
+    voices: VoiceLibrary, store: FolderStore, monkeypatch: pytest.MonkeyPatch, limit: int, kind: type[ServiceError]
+) -> None:
+    """An archived object, a disabled key, a broken disk of the store: the others are listed, page by page, and it is named once."""
+    for name in ("anna", "ben", "cleo", "dora"):
+        add(voices, name)
+    store.put("voices/ben.wav", b"a bare file", content_type="audio/wav")
+    refusing(store, {"ben", "cleo"}, monkeypatch, kind)
+
+    found: list[Voice | Listed] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page, cursor = voices.page(limit=limit, after=cursor)
+        found += page
+
+    assert [(one.voice, getattr(one, "problem", None)) for one in found] == [
+        ("anna", None),
+        ("ben", "the bucket refuses the object"),
+        ("cleo", "the bucket refuses the object"),
+        ("dora", None),
+    ]
+
+
+@pytest.mark.parametrize("kind", [StorageMisconfigured, StorageUnavailable])
+def test_a_bucket_that_refuses_every_record_is_an_error(
+    voices: VoiceLibrary, store: FolderStore, monkeypatch: pytest.MonkeyPatch, kind: type[ServiceError]
+) -> None:
+    """Then it is no matter of one voice: somebody must act."""
+    add(voices, "anna")
+    add(voices, "ben")
+    refusing(store, {"anna", "ben"}, monkeypatch, kind)
+
+    with pytest.raises(kind, match="refuses"):
+        voices.page(limit=10, after="")
 
 
 def test_a_huge_bare_file_is_refused_unread(voices: VoiceLibrary, store: FolderStore) -> None:

@@ -1,0 +1,251 @@
+"""A job goes only as who removes it has judged it: that very record, and by its age only while it is old."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from cloning import keys
+from cloning.errors import Conflict, ServiceError, StorageMisconfigured, StorageUnavailable
+from cloning.jobs.claim import Claim
+from cloning.jobs.conditional_writes import Conditions
+from cloning.jobs.housekeeping import Housekeeping, Removed
+from cloning.jobs.record import JobStatus
+from cloning.jobs.results import ResultWriter
+from cloning.jobs.store import Finished, JobStore
+from cloning.ports import ObjectInfo, StoredObject
+from tests.fakes import ManualClock
+from tests.lanes import Lane
+from tests.memory_store import Bucket, MemoryStore
+
+DIGEST, LEASE_S = "0" * 64, 60
+DAY_S = 86_400
+
+
+class Store(MemoryStore):
+    """A way to a bucket that tells when an object was written. `refused` are keys that it does not give."""
+
+    def __init__(self, bucket: Bucket, begun_at: datetime, before_call: Callable[[], None] = lambda: None) -> None:
+        super().__init__(bucket, before_call=before_call)
+        self._begun_at = begun_at
+        self.refused: set[str] = set()
+        self.times_refused = 0
+        self.refusal: type[ServiceError] = StorageMisconfigured
+        self.after_delete: Callable[[str], None] = lambda _: None
+
+    def get(self, key: str) -> StoredObject:
+        if key in self.refused:
+            self.times_refused += 1
+            raise self.refusal("the bucket refuses the object")
+        return super().get(key)
+
+    def delete(self, key: str) -> None:
+        super().delete(key)
+        self.after_delete(key)
+
+    def _info(self, key: str) -> ObjectInfo:
+        written = self._begun_at + timedelta(seconds=self.bucket._written[key])
+        return replace(super()._info(key), modified=written)
+
+
+class World:
+    """A bucket and machines that share it."""
+
+    def __init__(self, *, conditional: bool = True) -> None:
+        self.clock = ManualClock()
+        self.bucket = Bucket(conditional=conditional, now=self.clock.monotonic)
+        self._begun_at = self.clock.now() - timedelta(seconds=self.clock.monotonic())
+        self._ids = itertools.count()
+
+    def machine(self, name: str, before_call: Callable[[], None] = lambda: None) -> tuple[Store, JobStore]:
+        store = Store(self.bucket, self._begun_at, before_call)
+        conditions = Conditions(MemoryStore(self.bucket), lambda: f"{name}-{next(self._ids)}")
+        conditions.probe()
+        new_id = lambda: str(next(self._ids))  # noqa: E731
+        return store, JobStore(store, self.clock, worker=name, new_id=new_id, lease_s=LEASE_S, conditions=conditions)
+
+    def abandoned(self, job_id: str) -> None:
+        """A job whose worker fell silent."""
+        claim = self.machine("dead")[1].claim(job_id, DIGEST, 7)
+        assert isinstance(claim, Claim)
+        claim.start(1)
+
+    def done(self, job_id: str) -> None:
+        """The job, sent (again) and done."""
+        store, jobs = self.machine("other")
+        claim = jobs.claim(job_id, DIGEST, 7)
+        assert isinstance(claim, Claim)
+        claim.start(1)
+        writer = ResultWriter(store, jobs, claim, claim.check_held)
+        writer.complete({"audio": writer.save(b"speech", "wav", {}), "manifest": {}})
+
+    def is_whole(self, job_id: str) -> bool:
+        """Whether the job is COMPLETED with its audio and its manifest."""
+        job = self.machine("reader")[1].find(job_id)
+        audio = job.audio if job and job.status is JobStatus.COMPLETED else None
+        return audio is not None and {audio.key, keys.manifest_of(audio.key)} <= self.bucket.objects.keys()
+
+    def expire(self, store: Store, jobs: JobStore, *, days: float = 30, dry_run: bool = False) -> Removed:
+        before = self.clock.now() - timedelta(days=days)
+        return Housekeeping(store, jobs, before, dry_run).run(limit=100, after="")
+
+
+@pytest.mark.parametrize("calls", range(1, 4))
+def test_a_removal_that_stood_still_spares_the_job_made_anew(calls: int) -> None:
+    """Another call removed the job meanwhile, the same request was sent again, and done."""
+    world = World()
+    world.done("a")
+    _, asleep = world.machine("asleep", Lane.stop_here)
+    lane = Lane(lambda: asleep.delete("a"))
+    for _ in range(calls):
+        lane.go_on()
+    world.machine("awake")[1].delete("a")
+    world.done("a")
+    meant_for_the_new_one = calls == 1  # nothing was looked at before
+    while not lane.done:
+        lane.go_on()
+
+    assert world.is_whole("a") != meant_for_the_new_one
+
+
+def test_a_removal_that_stood_still_is_content_if_the_job_is_gone() -> None:
+    """Two calls that remove one job are both told so."""
+    world = World()
+    world.done("a")
+    lane = Lane(lambda: world.machine("asleep", Lane.stop_here)[1].delete("a"))
+    for _ in range(3):
+        lane.go_on()
+
+    world.machine("awake")[1].delete("a")
+    while not lane.done:
+        lane.go_on()
+
+    assert not world.bucket.objects
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_job_that_is_done_while_old_ones_go_stays(dry_run: bool) -> None:  # noqa: FBT001
+    """It was listed when it was old and nobody's; its owner has sent it again since."""
+    world = World()
+    store, jobs = world.machine("w")
+    world.abandoned("a")
+    world.abandoned("b")
+    world.clock.advance(40 * DAY_S)
+    listed = store.list
+
+    def list_and_be_overtaken(prefix: str = "", *, after: str = "") -> object:
+        found = list(listed(prefix, after=after))
+        if prefix == keys.JOBS:
+            world.done("b")
+        return iter(found)
+
+    store.list = list_and_be_overtaken  # type: ignore[method-assign, assignment]
+    removed = world.expire(store, jobs, dry_run=dry_run)
+
+    assert world.is_whole("b")
+    assert removed.jobs == 1
+
+
+@pytest.mark.parametrize("calls", range(1, 6))
+def test_a_job_that_is_done_while_its_age_is_looked_at_stays(calls: int) -> None:
+    """At whichever call the round stands still, until the abandoned job is ended."""
+    world = World()
+    world.abandoned("a")
+    world.clock.advance(40 * DAY_S)
+    store, jobs = world.machine("asleep", Lane.stop_here)
+    removed: list[Removed] = []
+    lane = Lane(lambda: removed.append(world.expire(store, jobs)))
+    for _ in range(calls):
+        lane.go_on()
+
+    world.done("a")
+    while not lane.done:
+        lane.go_on()
+
+    assert world.is_whole("a")
+    assert removed[0].jobs == 0
+
+
+def test_a_record_that_was_mended_meanwhile_stays() -> None:
+    """What nobody could read may go; what somebody has put in its place may not."""
+    world = World()
+    store, jobs = world.machine("w")
+    world.done("a")
+    body = world.bucket.objects[keys.job_record("a")].body
+    world.bucket.write(keys.job_record("a"), b"[]")
+    listed = store.list
+
+    def list_and_be_overtaken(prefix: str = "", *, after: str = "") -> object:
+        world.bucket.write(keys.job_record("a"), body)
+        return listed(prefix, after=after)
+
+    store.list = list_and_be_overtaken  # type: ignore[method-assign, assignment]
+    with pytest.raises(Conflict, match="mended"):
+        jobs.delete("a")
+
+    assert world.is_whole("a")
+
+
+def test_an_old_look_creates_no_record_over_another() -> None:
+    """On a store that ignores conditions: the job was done between the look for it and its claim."""
+    world = World(conditional=False)
+    _, late = world.machine("late")
+    assert late.find("a") is None
+    world.done("a")
+
+    taken = late.claim("a", DIGEST, 7, is_new=True)
+
+    assert isinstance(taken, Finished)
+    assert world.is_whole("a")
+
+
+REFUSALS = pytest.mark.parametrize("refusal", [StorageMisconfigured, StorageUnavailable])
+
+
+@REFUSALS
+def test_what_the_bucket_refuses_is_skipped_and_counted(refusal: type[ServiceError]) -> None:
+    """An archived record, or one that never comes, in each round again: the others go all the same."""
+    world = World()
+    for job_id in ("a", "b", "c"):
+        world.done(job_id)
+    world.clock.advance(40 * DAY_S)
+    store, jobs = world.machine("w")
+    store.refused, store.refusal = {keys.job_record("b")}, refusal
+
+    first, second = world.expire(store, jobs), world.expire(store, jobs)
+
+    assert (first.jobs, first.skipped) == (2, {"b"})
+    assert (second.jobs, second.skipped) == (0, {"b"})
+    assert world.is_whole("b")
+
+
+@REFUSALS
+def test_a_bucket_that_refuses_every_job_is_an_error(refusal: type[ServiceError]) -> None:
+    """Somebody must act; nothing would ever go."""
+    world = World()
+    for job_id in ("a", "b"):
+        world.done(job_id)
+    world.clock.advance(40 * DAY_S)
+    store, jobs = world.machine("w")
+    store.refused, store.refusal = {keys.job_record("a"), keys.job_record("b")}, refusal
+
+    with pytest.raises(refusal, match="refuses"):
+        world.expire(store, jobs)
+
+
+def test_a_round_ends_once_the_bucket_is_away() -> None:
+    """Each further job would be waited for in vain."""
+    world = World()
+    ids = [f"job-{number}" for number in range(9)]
+    for job_id in ids:
+        world.done(job_id)
+    world.clock.advance(40 * DAY_S)
+    store, jobs = world.machine("w")
+    store.refused, store.refusal = {keys.job_record(job_id) for job_id in ids[2:]}, StorageUnavailable
+
+    with pytest.raises(StorageUnavailable):
+        world.expire(store, jobs)
+
+    assert store.times_refused == 3
