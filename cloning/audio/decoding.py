@@ -118,7 +118,9 @@ def _part(piece: Piece, decoded: Decoded) -> Recording:
         warnings.append({"code": "TRACKS", "message": f"the file has {decoded.tracks} audio tracks; the first is used"})
     if decoded.gap > _MISSING_S:
         whole, held = decoded.seconds + decoded.gap, decoded.seconds
-        message = f"by its time codes the recording lasts {whole:.2f} s, of which the file holds {held:.2f} s; they are used"
+        message = (
+            f"by its time codes the recording lasts {whole:.2f} s, of which the file holds {held:.2f} s; they are used"
+        )
         warnings.append({"code": "GAP", "message": message})
     if piece.announced and decoded.seconds - piece.announced > _MISSING_S + piece.slack:
         lengths = f"its header announces {piece.announced:.2f} s and the file holds {decoded.seconds:.2f} s"

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from functools import cache
 
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")
-_SIZES = {1: 192, **{code: 576 << (code - 2) for code in range(2, 6)}, **{code: 256 << (code - 8) for code in range(8, 16)}}
+_SIZES = {
+    1: 192,
+    **{code: 576 << (code - 2) for code in range(2, 6)},
+    **{code: 256 << (code - 8) for code in range(8, 16)},
+}
 _MOST_BYTES = 1 << 20
 
 
@@ -30,11 +34,13 @@ def flac_frames(data: bytes, begin: int) -> Frames | None:
     if not found:
         return None
     is_variable = bool(data[min(at for at, _ in found.values()) + 1] & 1)
-    (step, _), = Counter(size for _, size in found.values()).most_common(1)
+    ((step, _),) = Counter(size for _, size in found.values()).most_common(1)
     begins = {number if is_variable else number * step: (at, size) for number, (at, size) in found.items()}
     # A frame alone, without a neighbour, is chance.
     ends = {start + size for start, (_, size) in begins.items()}
-    sure = {start: one for start, one in begins.items() if start in ends or start + one[1] in begins or len(begins) == 1}
+    sure = {
+        start: one for start, one in begins.items() if start in ends or start + one[1] in begins or len(begins) == 1
+    }
     if not sure:
         return None
     last = max(sure)

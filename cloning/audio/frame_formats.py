@@ -133,7 +133,7 @@ class _Walk:
         self._junk = self._damage = self._zeros = 0
         self._is_cut = False
         self._marks, self._last = Marks(data), begin
-        self._next_of = {needle: -1 for needle in (b"\xff", b"ID3", b"APETAGEX")}
+        self._next_of = dict.fromkeys((b"\xff", b"ID3", b"APETAGEX"), -1)
         self.end = len(data)
         self._follows = name == "amr"  # a frame, directly behind another: nothing else can be here
 

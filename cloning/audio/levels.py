@@ -71,7 +71,10 @@ def _scale(peak: float, *, is_float: bool) -> tuple[float, str]:
         bits = round(np.log2(scale)) + 1
         return scale, f"samples go up to {peak:.0f}: whole numbers stored as float, taken as {bits} bits"
     decibels = 20 * np.log10(peak)
-    return peak, f"peak is {decibels:+.1f} dBFS, beyond full scale; it was scaled down by {decibels:.1f} dB, not cut off"
+    return (
+        peak,
+        f"peak is {decibels:+.1f} dBFS, beyond full scale; it was scaled down by {decibels:.1f} dB, not cut off",
+    )
 
 
 def _without_lone(frames: Frames, peak: float, usual: float, *, is_float: bool) -> tuple[Frames, Warnings]:

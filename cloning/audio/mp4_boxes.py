@@ -70,7 +70,11 @@ def _walked(data: bytes, marks: Marks) -> tuple[list[_Box], str | None, int]:
         kind = box.kind.decode("latin-1")
         size = box.end - box.begin
         if box.kind == b"mdat" and (mark := marks.first(box.body, min(box.end, len(data)))) is not None:
-            return boxes, f"its last part ({kind}) has {size} bytes and {mark - at} of them come before another recording", damage
+            return (
+                boxes,
+                f"its last part ({kind}) has {size} bytes and {mark - at} of them come before another recording",
+                damage,
+            )
         if box.end > len(data):
             return boxes, f"its last part ({kind}) has {size} bytes and {len(data) - at} arrived", damage
         at = box.end

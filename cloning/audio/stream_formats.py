@@ -117,7 +117,14 @@ def _link(data: bytes, pages: list[_Page], links: int, cut: str | None) -> Piece
             # A stream taken from the middle of a broadcast counts from the broadcast's beginning.
             begin = granules[0] if granules and granules[0] > 30 * rate else skip
             held = max(granules[-1] - begin, 0) / rate if granules else 0.0
-            return Piece(whole, held, None, cut, _SLACK / rate, () if of_sound[-1].flags & _END else (_cut("the file's end is not marked", held),))
+            return Piece(
+                whole,
+                held,
+                None,
+                cut,
+                _SLACK / rate,
+                () if of_sound[-1].flags & _END else (_cut("the file's end is not marked", held),),
+            )
     return Piece(whole, None, None, cut)
 
 
