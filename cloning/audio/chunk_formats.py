@@ -52,7 +52,7 @@ class _Sound:
 
     def add(self, begin: int, end: int) -> None:
         self.is_ordinary &= not self.spans
-        self.spans.append((begin, end))
+        self.spans.append((begin, max(begin, end)))
 
     @property
     def held(self) -> int:

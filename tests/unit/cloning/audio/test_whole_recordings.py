@@ -9,6 +9,7 @@ from cloning.audio.canonical import check_and_make_canonical
 from cloning.audio.containers import no_recording
 from cloning.audio.decoding import Recording, decode
 from cloning.errors import InvalidAudio
+from cloning.ports import Samples
 from tests.files import BY_AV, BY_SOUNDFILE, by_av, by_soundfile, recording, speech
 
 EVERY = ("wav", "aiff", "caf", "w64", "flac", "vorbis", "opus", "mp3", "adts", "amr", "m4a", "webm", "matroska")
@@ -224,6 +225,16 @@ def test_a_text_is_told_as_what_it_is(text: bytes, kind: str) -> None:
     assert kind in str(no_recording(text))
 
 
+@pytest.mark.parametrize("name", ["wav", "aiff", "caf", "flac", "vorbis", "m4a", "webm", "adts", "mp3"])
+def test_a_file_of_which_only_a_head_came_is_refused(name: str) -> None:
+    """Wherever in it the bytes end."""
+    data = recording(name, SECONDS)
+
+    for size in range(1, 200):
+        with pytest.raises(InvalidAudio):
+            check_and_make_canonical(data[:size])
+
+
 def test_a_rate_that_is_nonsense_is_told_as_a_rate() -> None:
     """No length is made of it."""
     data = recording("aiff", SECONDS)
@@ -233,14 +244,15 @@ def test_a_rate_that_is_nonsense_is_told_as_a_rate() -> None:
         decode(data[:at] + struct.pack(">HQ", 15372, 1) + data[at + 10 :])
 
 
-def drifting(shape: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def drifting(shape: str) -> Samples:
     count = 144_000
-    return {
+    shapes = {
         "step": np.r_[np.full(count // 2, 0.4), np.full(count // 2, -0.4)],
         "ramp": np.linspace(-0.4, 0.4, count),
         "thump": 0.5 * np.exp(-np.arange(count) / 24_000),
         "slow wave": 0.4 * np.sin(2 * np.pi * 2 * np.arange(count) / 24_000),
-    }[shape]
+    }
+    return np.asarray(shapes[shape], dtype=np.float32)
 
 
 @pytest.mark.parametrize("shape", ["step", "ramp", "thump", "slow wave"])
