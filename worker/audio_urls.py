@@ -14,7 +14,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import urljoin, urlparse
 
-from cloning.audio.containers import text_kind
+from cloning.audio.containers import no_recording
 from cloning.errors import DownloadRefused, Interrupted
 
 _BLOCK = 64 * 1024
@@ -60,7 +60,7 @@ def _refuse_no_file(body: bytes, content_type: str) -> None:
     """A share link leads to a page, an API to its error: both answer as if all was well."""
     if not body:
         raise DownloadRefused("audio_url answered with an empty body; check the link", field="audio_url")
-    if kind := text_kind(body):
+    if kind := no_recording(body):
         sent_as = f" (sent as {content_type})" if content_type else ""
         raise DownloadRefused(
             f"audio_url leads to {kind}{sent_as}, not to a recording; send a direct download link (a share link of a cloud drive opens a "

@@ -12,6 +12,7 @@ import numpy as np
 
 from cloning.audio.clipping import QUIET_DBFS, Pcm16, clip_reference, speech_dbfs
 from cloning.audio.decoding import LONGEST_S, SHORTEST_S, Recording, decode
+from cloning.audio.drift import without_drift
 from cloning.audio.lengths import Warnings
 from cloning.errors import InvalidAudio
 from cloning.ports import Samples
@@ -69,6 +70,7 @@ def check_and_make_canonical(data: bytes) -> tuple[Canonical, Measures]:
     recording = decode(data)
     measures = measure(recording)
     _refuse_unusable(measures)
+    _refuse_drift(recording)
     return make_canonical(recording), measures
 
 
@@ -120,6 +122,16 @@ def _refuse_unusable(measures: Measures) -> None:
             f"{measures.clipped_share:.0%} of the samples are clipped at full scale; record with less gain",
             measured=measured,
         )
+
+
+def _refuse_drift(recording: Recording) -> None:
+    """A zero line that wanders is loud, and no sound."""
+    level = speech_dbfs(without_drift(recording.samples, recording.sample_rate), recording.sample_rate)
+    if level < QUIETEST_DBFS:
+        raise InvalidAudio(
+            f"reference audio is silent or too quiet ({level:.1f} dBFS at its loudest, without an offset that drifts or jumps); "
+            f"send a recording louder than {QUIETEST_DBFS:g} dBFS", loudest_dbfs=round(level, 1),
+        )  # fmt: skip
 
 
 def make_canonical(recording: Recording) -> Canonical:

@@ -1,39 +1,84 @@
 """Recordings in chunks with sizes: WAV (RIFF, RF64, Wave64), AIFF and CAF. The sizes may be wrong, and what then holds the sound."""
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
+from cloning.audio.frame_runs import first_run
 from cloning.audio.lengths import Piece
+from cloning.audio.marks import Marks
+from cloning.audio.wav_formats import RATES, Format, plain_pcm, wav_format
 
 _Order = Literal["little", "big"]
 # Sizes from here on are what programs write that don't know yet: ffffffff, 7fffffff, 7ffff000, 80000000.
 _STREAMED = 0x7FFF0000
 _UNKNOWN_S = 0.1
-_W64_RIFF, _W64_WAVE, _W64_CHUNK = 24, 40, 24
-_EXTENSIBLE = 0xFFFE
-_UNCOMPRESSED = (1, 3, 6, 7)
-_JOINED = {
-    "wav": re.compile(rb"RIF[FX]....WAVE|(RF|BW)64....WAVE|riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb", re.DOTALL),
-    "aiff": re.compile(rb"FORM....AIF[FC]", re.DOTALL),
-    "caf": re.compile(rb"caff\0\x01\0\0desc", re.DOTALL),
-}
+_W64_WAVE, _W64_CHUNK = 40, 24
+# Of sound whose length only a decoder knows so many bytes may be missing, or be too many: less than a frame.
+_FEW_BYTES = 16
+# Chunks ahead of the sound whose size is wrong.
+_MOST_STRAYED = 8
+_TAGS = (b"ID3", b"TAG", b"APE")
+_NAME = re.compile(rb"[A-Za-z_][\w .-]{2}[\w .\0-]")
+_WAV_SOUND, _AIFF_SOUND = re.compile(rb"fmt |data"), re.compile(rb"COMM|SSND")
+_AIFF_SAMPLES = (b"", b"none", b"sowt", b"twos", b"raw ", b"in24", b"in32", b"23ni", b"42ni", b"fl32", b"fl64", b"ulaw", b"alaw")  # fmt: skip
+_CAF_SAMPLES = (b"lpcm", b"ulaw", b"alaw")
+
+_IsChunk = Callable[[int], bool]
 
 
 @dataclass
 class _Sound:
-    """A recording while it is read: the format's chunk, the bytes per second, and where the samples lie."""
+    """
+    A recording while it is read: the format's chunk, the bytes per second, and where the samples lie.
 
-    begin: int
+    `per_s` is 0 where only a decoder knows how long a byte lasts; `told_s` is then how long the header says that the whole lasts.
+    `is_samples`: not compressed, so that another recording among them is found by its looks; `counts_all`: the header counts that one, too.
+    """
+
     head: bytes = b""
     per_s: float = 0.0
+    told_s: float | None = None
+    slack: float = 0.0
     announced: int | None = None
-    spans: list[tuple[int, int]] | None = None
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    is_samples: bool = False
     is_ordinary: bool = True
+    counts_all: bool = False
+    strayed: int = 0
 
     def add(self, begin: int, end: int) -> None:
-        self.spans = [*(self.spans or []), (begin, end)]
+        self.is_ordinary &= not self.spans
+        self.spans.append((begin, max(begin, end)))
+
+    @property
+    def held(self) -> int:
+        return sum(stop - start for start, stop in self.spans)
+
+    def bytes_of(self, data: bytes) -> bytes:
+        return b"".join(data[start:stop] for start, stop in self.spans)
+
+
+class _Others:
+    """Where in a file other recordings begin; each byte is looked at once."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._marks = data, Marks(data)
+        self._run = -1
+
+    def is_at(self, at: int) -> bool:
+        return self._marks.first(at, at + 1) is not None
+
+    def first(self, begin: int, frames_from: int) -> int:
+        """The first from here on, at the latest the end: the size in a header may count it, or be unknown."""
+        end = len(self._data)
+        if self._run < frames_from:
+            self._run, _ = first_run(self._data, frames_from) or (end, "")
+        mark = self._marks.first(begin, end)
+        return min(self._run, end if mark is None else mark)
 
 
 @dataclass(frozen=True)
@@ -45,54 +90,48 @@ class _Chunk:
     size: int
 
 
-def chunked(name: str, data: bytes) -> list[Piece]:
-    """The recordings of a WAV, AIFF or CAF file; each whole, or marked by what its header announces."""
-    pieces, begin = [], 0
-    while begin < len(data):
-        piece, end = _READERS[name](data, begin)
-        pieces += [piece] if piece else []
-        begin = end
-    return pieces
+def chunked(name: str, data: bytes) -> tuple[list[Piece], int]:
+    """The recording that a WAV, AIFF or CAF file begins with, whole or marked by what its header announces; where it ends."""
+    piece, end = _READERS[name](data)
+    return ([piece] if piece else []), end
 
 
-def _read_wav(data: bytes, begin: int) -> tuple[Piece | None, int]:
-    is_w64 = data.startswith(b"riff", begin)
-    order: _Order = "big" if data.startswith(b"RIFX", begin) else "little"
-    sound, ds64 = _Sound(begin, is_ordinary=not is_w64), None
-    at = begin + (_W64_WAVE if is_w64 else 12)
-    while not _JOINED["wav"].match(data, at) and (chunk := _chunk(data, at, order, w64=is_w64)):
+def _read_wav(data: bytes) -> tuple[Piece | None, int]:
+    is_w64 = data.startswith(b"riff")
+    order: _Order = "big" if data.startswith(b"RIFX") else "little"
+    sound, form, ds64, samples = _Sound(is_ordinary=not is_w64), Format(), None, 0
+    others = _Others(data)
+
+    def is_chunk(at: int) -> bool:
+        return _is_chunk(data, at, order, w64=is_w64) and not others.is_at(at)
+
+    at = _W64_WAVE if is_w64 else 12
+    while (chunk := _chunk(data, at, order, w64=is_w64)) and (not sound.spans or is_chunk(at)):
         body, kind = data[chunk.body : chunk.body + min(chunk.size, 64)], chunk.name
         if kind == b"ds64":
             ds64 = int.from_bytes(body[8:16], "little")
-        if kind == b"fmt ":
-            sound.head, sound.per_s = data[chunk.body : chunk.body + chunk.size], _wav_rate(body, order)
+        if kind == b"fmt " and not sound.head:
+            sound.head, form = data[chunk.body : chunk.body + chunk.size], wav_format(body, order)
+            sound.per_s, sound.slack, sound.is_samples = form.per_s, form.block_s, form.is_samples
+            sound.is_ordinary &= not form.width
+        if kind == b"fact":
+            samples = int.from_bytes(body[:4], order)
         if kind == b"data":
             size = ds64 if ds64 is not None and chunk.size == 0xFFFFFFFF else chunk.size  # noqa: PLR2004 - of RF64
-            at = _take(
-                data, "wav", sound, _Chunk(kind, chunk.body, size), lambda at: _is_chunk(data, at, order, w64=is_w64)
-            )
-            continue
-        at = chunk.body + chunk.size + (-(chunk.size) % 8 if is_w64 else chunk.size & 1)
-    end = at if _JOINED["wav"].match(data, at) else len(data)
+            at = _take(data, sound, _Chunk(kind, chunk.body, size), is_chunk, others)
+        elif is_w64:
+            at = chunk.body + chunk.size + -chunk.size % 8
+        else:
+            at = _next(data, chunk, is_chunk, sound, _WAV_SOUND, order)
+    # Some programs count the samples of every channel.
+    sound.told_s = samples / form.rate / form.channels if form.rate and 0 < samples < _STREAMED else None
 
     def rebuilt() -> bytes:
-        fmt = sound.head + b"\0" * (len(sound.head) & 1)
-        pcm = b"".join(data[start:stop] for start, stop in sound.spans or [])
+        fmt, pcm = plain_pcm(sound.head + b"\0" * (len(sound.head) & 1), form, sound.bytes_of(data), order)
         head = b"WAVEfmt " + len(fmt).to_bytes(4, order) + fmt + b"data" + len(pcm).to_bytes(4, order)
         return (b"RIFX" if order == "big" else b"RIFF") + (len(head) + len(pcm)).to_bytes(4, order) + head + pcm
 
-    return _piece(data, sound, end, rebuilt), end
-
-
-def _wav_rate(fmt: bytes, order: _Order) -> float:
-    """Bytes per second; what a header says of compressed sound, what must be of other."""
-    if len(fmt) < 16:  # noqa: PLR2004 - of the format
-        return 0.0
-    tag, channels = (int.from_bytes(fmt[at : at + 2], order) for at in (0, 2))
-    rate, said = (int.from_bytes(fmt[at : at + 4], order) for at in (4, 8))
-    bits = int.from_bytes(fmt[14:16], order)
-    tag = int.from_bytes(fmt[24:26], order) if tag == _EXTENSIBLE else tag
-    return rate * channels * ((bits + 7) // 8) if tag in _UNCOMPRESSED else float(said)
+    return _piece(data, sound, at, rebuilt), min(at, len(data))
 
 
 def _chunk(data: bytes, at: int, order: _Order, *, w64: bool = False) -> _Chunk | None:
@@ -105,136 +144,171 @@ def _chunk(data: bytes, at: int, order: _Order, *, w64: bool = False) -> _Chunk 
 
 
 def _is_chunk(data: bytes, at: int, order: _Order, *, w64: bool = False) -> bool:
-    """Whether here, behind the sound, another chunk begins: a name in letters, a size that fits."""
+    """Whether here another chunk begins: a name in letters, a size that fits."""
     chunk = _chunk(data, at, order, w64=w64)
-    is_name = chunk is not None and re.fullmatch(rb"[A-Za-z][\w ]{2}[\w \0]", chunk.name) is not None
-    return is_name and chunk is not None and chunk.body + chunk.size <= len(data) + 1
+    return chunk is not None and _NAME.fullmatch(chunk.name) is not None and chunk.body + chunk.size <= len(data) + 1
 
 
-def _take(data: bytes, name: str, sound: _Sound, chunk: _Chunk, is_chunk: Callable[[int], bool]) -> int:
+def _next(
+    data: bytes, chunk: _Chunk, is_chunk: _IsChunk, sound: _Sound, wanted: re.Pattern[bytes], order: _Order
+) -> int:
+    """Where the next chunk begins: one may lack the byte that makes it even, and one ahead of the sound have a wrong size."""
+    end = chunk.body + chunk.size
+    ends = (end + (chunk.size & 1), end)
+    # The sound's own chunk may not fit: its size may be any.
+    at = next((at for at in ends if not sound.spans and wanted.match(data, at)), None)
+    at = next((at for at in ends if is_chunk(at)), None) if at is None else at
+    if at is None and sound.spans:
+        return ends[0]
+    sound.is_ordinary &= at == ends[0]
+    if at is not None:
+        return at
+    sound.strayed += 1
+    if sound.strayed > _MOST_STRAYED:
+        return len(data)
+    found = [match.start() for match in islice(wanted.finditer(data, chunk.body), 100)]
+    fits = (at for at in found if is_chunk(at) or (one := _chunk(data, at, order)) is None or one.size >= _STREAMED)
+    return next(fits, min(found, default=len(data)))
+
+
+def _take(data: bytes, sound: _Sound, chunk: _Chunk, is_chunk: _IsChunk, others: _Others) -> int:
     """Note where the samples of a data chunk lie; where to read on."""
     rest = len(data) - chunk.body
-    joined = _JOINED[name].search(data, chunk.body + (chunk.size if 0 < chunk.size < _STREAMED else 0))
-    limit = joined.start() if joined else len(data)
+    limit = others.first(chunk.body, chunk.body if sound.is_samples else chunk.body + min(chunk.size, rest))
     if chunk.size >= _STREAMED or (chunk.size == 0 and rest and not is_chunk(chunk.body)):
         sound.add(chunk.body, limit)
         sound.is_ordinary = False
         return limit
-    sound.announced = (sound.announced or 0) + chunk.size
     end = chunk.body + min(chunk.size, rest)
-    sound.add(chunk.body, end)
-    for after in (end + (chunk.size & 1), end):
-        if (
-            after >= len(data)
-            or is_chunk(after)
-            or after == limit
-            or data[after : after + 3] in (b"ID3", b"TAG", b"APE")
-        ):
-            sound.is_ordinary &= len(sound.spans or []) == 1
-            return min(after, len(data)) if data[after : after + 3] not in (b"ID3", b"TAG", b"APE") else len(data)
-    if limit - end > sound.per_s * _UNKNOWN_S > 0 and data[end:limit].strip(b"\0"):
-        sound.add(end, limit)
+    follows = next((at for at in (end + (chunk.size & 1), end) if _is_end(data, at, limit, is_chunk)), None)
+    sound.counts_all |= limit < end and chunk.size <= rest and follows is not None
+    sound.announced = (sound.announced or 0) + (limit - chunk.body if sound.counts_all else chunk.size)
+    sound.add(chunk.body, min(end, limit))
+    if limit < end:
         sound.is_ordinary = False
+        return limit
+    if follows is not None:
+        return min(follows, len(data))
+    if limit - end > max(sound.per_s * _UNKNOWN_S, _FEW_BYTES) and data[end:limit].strip(b"\0"):
+        sound.add(end, limit)
     return limit
+
+
+def _is_end(data: bytes, at: int, limit: int, is_chunk: _IsChunk) -> bool:
+    return at >= len(data) or at == limit or is_chunk(at) or data.startswith(_TAGS, at)
 
 
 def _piece(data: bytes, sound: _Sound, end: int, rebuilt: Callable[[], bytes]) -> Piece | None:
     if not sound.spans:
         return None
-    held = sum(stop - start for start, stop in sound.spans)
-    is_whole = sound.is_ordinary and sound.begin == 0 and end >= len(data)
-    return Piece(
-        data if is_whole else rebuilt(),
-        held / sound.per_s if sound.per_s else None,
-        sound.announced / sound.per_s if sound.per_s and sound.announced is not None else None,
-    )
+    whole = data[:end] if sound.is_ordinary else rebuilt()
+    held, announced = sound.held, sound.announced
+    if sound.per_s:
+        length = announced / sound.per_s if announced is not None else None
+        return Piece(whole, held / sound.per_s, length, slack=sound.slack)
+    told_s = sound.told_s * held / max(announced or held, 1) if sound.told_s else None
+    missing = (announced if announced is not None else held) - held
+    lengths = f"its header announces {announced} bytes of sound and {held}"
+    cut = f"{lengths} of them are there" if missing > _FEW_BYTES else None
+    more = {"code": "LENGTH", "message": f"{lengths} are there; all of them are used"}
+    return Piece(whole, told_s, None, cut, warnings=(more,) if -missing > _FEW_BYTES else ())
 
 
-def _read_aiff(data: bytes, begin: int) -> tuple[Piece | None, int]:
-    sound, at, offset = _Sound(begin), begin + 12, b"\0" * 8
-    frame = 0.0
-    while not _JOINED["aiff"].match(data, at) and (chunk := _chunk(data, at, "big")):
-        if chunk.name == b"COMM":
+def _read_aiff(data: bytes) -> tuple[Piece | None, int]:
+    sound, at, offset = _Sound(), 12, b"\0" * 8
+    frame = rate = 0.0
+    others = _Others(data)
+
+    def is_chunk(at: int) -> bool:
+        return _is_chunk(data, at, "big") and not others.is_at(at)
+
+    while (chunk := _chunk(data, at, "big")) and (not sound.spans or is_chunk(at)):
+        if chunk.name == b"COMM" and not sound.head:
             sound.head = data[chunk.body : chunk.body + chunk.size]
             frame, rate = _aiff_frame(sound.head)
-            sound.per_s = frame * rate
+            sound.per_s, sound.is_samples = frame * rate, frame > 0
         if chunk.name == b"SSND":
             offset = data[chunk.body : chunk.body + 8]
             size = max(chunk.size - 8, 0) if chunk.size < _STREAMED else chunk.size
-            at = _take(
-                data, "aiff", sound, _Chunk(b"SSND", chunk.body + 8, size), lambda at: _is_chunk(data, at, "big")
-            )
-            continue
-        at = chunk.body + chunk.size + (chunk.size & 1)
-    end = at if _JOINED["aiff"].match(data, at) else len(data)
-    frames = int.from_bytes(sound.head[2:6], "big")
-    held = sum(stop - start for start, stop in sound.spans or [])
-    if frame and sound.spans and 0 < frames < _STREAMED and abs(frames * frame - held) >= frame:
+            at = _take(data, sound, _Chunk(b"SSND", chunk.body + 8, size), is_chunk, others)
+        else:
+            at = _next(data, chunk, is_chunk, sound, _AIFF_SOUND, "big")
+    frames, held = int.from_bytes(sound.head[2:6], "big"), sound.held
+    is_told = 0 < frames < _STREAMED
+    sound.told_s = frames / rate if rate and is_told else None
+    if frame and sound.spans and is_told and not sound.counts_all and abs(frames * frame - held) >= frame:
         # The header counts frames, too, and a decoder goes by that.
         sound.announced, sound.is_ordinary = int(frames * frame), False
-    elif frame and not 0 < frames < _STREAMED:
+    elif frame and not is_told:
         sound.is_ordinary = False
 
     def rebuilt() -> bytes:
         comm = sound.head[:2] + int(held / frame if frame else frames).to_bytes(4, "big") + sound.head[6:]
-        pcm = b"".join(data[start:stop] for start, stop in sound.spans or [])
-        body = data[begin + 8 : begin + 12] + b"COMM" + len(comm).to_bytes(4, "big") + comm + b"\0" * (len(comm) & 1)
+        pcm = sound.bytes_of(data)
+        body = data[8:12] + b"COMM" + len(comm).to_bytes(4, "big") + comm + b"\0" * (len(comm) & 1)
         body += b"SSND" + (len(pcm) + 8).to_bytes(4, "big") + offset + pcm
         return b"FORM" + len(body).to_bytes(4, "big") + body
 
-    return _piece(data, sound, end, rebuilt), end
+    return _piece(data, sound, at, rebuilt), min(at, len(data))
 
 
 def _aiff_frame(comm: bytes) -> tuple[float, float]:
-    """(bytes of one frame of all channels, frames per second)"""
+    """(bytes of one frame of all channels, 0 where that isn't fixed; frames per second, 0 if that is nonsense)"""
     channels, bits = int.from_bytes(comm[:2], "big"), int.from_bytes(comm[6:8], "big")
     exponent, mantissa = int.from_bytes(comm[8:10], "big") & 0x7FFF, int.from_bytes(comm[10:18], "big")
     rate = mantissa * 2.0 ** (exponent - 16383 - 63) if exponent < 16_383 + 32 else 0.0
+    rate = rate if RATES[0] <= rate <= RATES[1] else 0.0
     kind = comm[18:22].lower()
-    size = 34 / 64 if kind == b"ima4" else 1 if kind in (b"ulaw", b"alaw") else (bits + 7) // 8
-    return channels * size, rate
+    if kind == b"ima4":
+        return channels * 34, rate / 64
+    size = 1 if kind in (b"ulaw", b"alaw") else (bits + 7) // 8
+    return channels * size if kind in _AIFF_SAMPLES else 0, rate
 
 
-def _read_caf(data: bytes, begin: int) -> tuple[Piece | None, int]:
-    sound, at = _Sound(begin), begin + 8
-    for chunk in _caf_chunks(data, at):
-        if chunk.name == b"desc":
-            sound.per_s = _caf_rate(data[chunk.body : chunk.body + 32])
-        if chunk.name == b"data":
-            size = chunk.size - 4 if 0 < chunk.size < 1 << 62 else 0xFFFFFFFF
-            _take(data, "caf", sound, _Chunk(b"data", chunk.body + 4, size), lambda at: _is_caf_chunk(data, at))
-            sound.head = data[begin : chunk.body - 8]
-    joined = _JOINED["caf"].search(data, begin + 1)
-    end = joined.start() if joined else len(data)
+def _read_caf(data: bytes) -> tuple[Piece | None, int]:
+    sound, at, rate, tail = _Sound(), 8, 0.0, 0
+    others = _Others(data)
+
+    def is_chunk(at: int) -> bool:
+        return _is_caf_chunk(data, at) and not others.is_at(at)
+
+    while at + 12 <= len(data) and (not sound.spans or is_chunk(at)):
+        name, size = struct.unpack_from(">4sQ", data, at)
+        body = at + 12
+        if name == b"desc":
+            rate, sound.per_s = _caf_rate(data[body : body + 32])
+            sound.is_samples = data[body + 8 : body + 12] in _CAF_SAMPLES
+        if name == b"pakt" and rate:
+            sound.told_s = int.from_bytes(data[body + 8 : body + 16], "big") / rate
+        if name == b"data":
+            sound.head = data[:at]
+            size = size - 4 if 4 <= size < 1 << 62 else 0xFFFFFFFF  # noqa: PLR2004 - its count of edits
+            at = tail = _take(data, sound, _Chunk(name, body + 4, size), is_chunk, others)
+        else:
+            at = body + size
 
     def rebuilt() -> bytes:
-        pcm = b"".join(data[start:stop] for start, stop in sound.spans or [])
-        return sound.head + b"data" + (len(pcm) + 4).to_bytes(8, "big") + b"\0" * 4 + pcm
+        pcm = sound.bytes_of(data)
+        return sound.head + b"data" + (len(pcm) + 4).to_bytes(8, "big") + b"\0" * 4 + pcm + data[tail:at]
 
-    return _piece(data, sound, end, rebuilt), end
-
-
-def _caf_chunks(data: bytes, at: int) -> Iterator[_Chunk]:
-    while at + 12 <= len(data):
-        size = int.from_bytes(data[at + 4 : at + 12], "big")
-        yield _Chunk(data[at : at + 4], at + 12, size)
-        at += 12 + size
+    return _piece(data, sound, at, rebuilt), min(at, len(data))
 
 
 def _is_caf_chunk(data: bytes, at: int) -> bool:
     size = int.from_bytes(data[at + 4 : at + 12], "big")
-    return re.fullmatch(rb"[a-z]{4}", data[at : at + 4]) is not None and at + 12 + size <= len(data)
+    is_name = re.fullmatch(rb"[a-z]{4}", data[at : at + 4]) is not None
+    return is_name and at + 12 + size <= len(data)
 
 
-def _caf_rate(desc: bytes) -> float:
-    import struct
-
+def _caf_rate(desc: bytes) -> tuple[float, float]:
+    """(samples per second, 0 if that is nonsense; bytes per second, 0 where that isn't fixed)"""
     if len(desc) < 32:  # noqa: PLR2004 - of the format
-        return 0.0
+        return 0.0, 0.0
     rate, _, _, size, frames, _, _ = struct.unpack(">d4sIIIII", desc)
-    return float(rate * size / frames) if frames and rate == rate and 0 < rate < 1e6 else 0.0  # noqa: PLR0124, PLR2004 - NaN
+    rate = float(rate) if RATES[0] <= rate <= RATES[1] else 0.0
+    return rate, rate * size / frames if frames else 0.0
 
 
-_READERS: dict[str, Callable[[bytes, int], tuple[Piece | None, int]]] = {
+_READERS: dict[str, Callable[[bytes], tuple[Piece | None, int]]] = {
     "wav": _read_wav, "aiff": _read_aiff, "caf": _read_caf,
 }  # fmt: skip

@@ -3,7 +3,9 @@
 import re
 
 from cloning.audio.frame_formats import has_frames
+from cloning.audio.frame_runs import first_run
 from cloning.audio.lengths import tag_end
+from cloning.audio.marks import first_mark
 from cloning.errors import InvalidAudio
 
 TAKEN = "WAV, FLAC, MP3, OGG, M4A/AAC, WebM, AIFF, CAF or AMR"
@@ -19,17 +21,7 @@ _OURS = (
     (0, rb"OggS\0", "ogg"),
     (0, rb"#!AMR(-WB)?\n", "amr"),
     (0, rb"\x1a\x45\xdf\xa3", "matroska"),
-    (4, rb"ftyp(?!heic|heix|hevc|mif1|msf1|avif|avis)|moov|mdat|wide|free|skip|pnot", "mp4"),
-)
-# Long enough to be found among junk.
-_SURELY = (
-    (rb"RIF[FX]....WAVE(fmt |bext|JUNK|LIST|fact)|(RF|BW)64....WAVEds64", "wav"),
-    (rb"FORM....AIF[FC]", "aiff"),
-    (rb"caff\0\x01\0\0desc", "caf"),
-    (rb"fLaC[\0\x80]\0\0\x22", "flac"),
-    (rb"OggS\0\x02", "ogg"),
-    (rb"\0\0\0.ftyp(M4A|M4B|M4V|mp4|isom|iso\d|3gp|3g2|qt  |dash|avc1)", "mp4"),
-    (rb"\x1a\x45\xdf\xa3.{0,40}?\x42\x82.(webm|matroska)", "matroska"),
+    (0, rb"[\0-\x08]...(ftyp(?!heic|heix|hevc|mif1|msf1|avif|avis)|moov|mdat|wide|free|skip|pnot)", "mp4"),
 )
 _FOREIGN = (
     (4, rb"ftyp", "an image (HEIC or AVIF)"),
@@ -94,6 +86,22 @@ def opened(data: bytes) -> tuple[str, bytes]:
     raise undecodable(data, "it is of no format that we know")
 
 
+def behind(data: bytes, end: int) -> tuple[str, int] | None:
+    """(the container, where it begins) of the next recording behind what ends here; None if nothing there begins like one."""
+    begin = max(_begin(data, end), end)
+    if found := _ours(data, begin):
+        return found, begin
+    mark = first_mark(data, end)
+    run = first_run(data, end, mark[0] if mark else None) or mark
+    return (run[1], run[0]) if run else None
+
+
+def no_recording(data: bytes) -> str | None:
+    """What a text is that came instead of a recording; None for what begins like one, whatever words its tags hold."""
+    begin = _begin(data)
+    return None if begin < len(data) and _ours(data, begin) else text_kind(data[begin:])
+
+
 def undecodable(data: bytes, why: str) -> InvalidAudio:
     """The refusal of a file, with what is taken."""
     return InvalidAudio(f"audio can't be decoded ({len(data)} bytes): {why}; send {TAKEN}", bytes=len(data))
@@ -119,9 +127,9 @@ def _as_text(head: bytes) -> str | None:
     return text if text.strip() and odd * 50 <= len(text) else None
 
 
-def _begin(data: bytes) -> int:
-    """Where what is not a tag and not zero begins."""
-    position, before = 0, -1
+def _begin(data: bytes, position: int = 0) -> int:
+    """Where, from here on, what is not a tag and not zero begins."""
+    before = -1
     while position != before:
         before = position
         position = tag_end(data, position) or position
@@ -142,13 +150,12 @@ def _at(data: bytes, begin: int, table: tuple[tuple[int, bytes, str], ...]) -> s
 
 
 def _later(data: bytes, begin: int) -> tuple[str, int] | None:
-    """Where, behind junk, a container begins; the first of all."""
-    head = data[begin : begin + _LOOKED_THROUGH]
-    found = [(name, match.start() + begin) for magic, name in _SURELY if (match := re.search(magic, head, re.DOTALL))]
-    for match in re.finditer(rb"\xff[\xe0-\xff]", head):
-        if name := next(
-            (one for one in ("mp3", "aac") if has_frames(one, data, begin + match.start(), at_end=False)), None
-        ):
-            found.append((name, begin + match.start()))
-            break
-    return min(found, key=lambda one: one[1], default=None)
+    """Where, behind junk, a container begins; the first of all. A tag that claims to be longer than the file may be of any length."""
+    end = len(data) if data.startswith(b"ID3", begin) else min(begin + _LOOKED_THROUGH, len(data))
+    mark = first_mark(data, begin, end)
+    found = [(mark[1], mark[0])] if mark else []
+    for match in re.finditer(rb"\xff[\xe0-\xff]", data[begin : mark[0] if mark else end]):
+        at = begin + match.start()
+        if name := next((one for one in ("mp3", "aac") if has_frames(one, data, at, at_end=False)), None):
+            return name, at
+    return found[0] if found else None

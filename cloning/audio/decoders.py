@@ -34,6 +34,8 @@ _CODECS = (
 # Packets hold 2.5 ms of sound or more; a file of single samples would take hours.
 _MOST_PACKETS, _MOST_PACKETS_PER_S = 4_000, 2_000
 _MOST_SKIPPED = 200_000
+# Time codes in milliseconds are rounded, and less than this is no word.
+_JUMP_S = 0.1
 _FLOAT_SUBTYPES = ("FLOAT", "DOUBLE")
 
 Frames = NDArray[np.float32]
@@ -46,7 +48,7 @@ class Decoded:
 
     `seconds` is how long the whole is, at most 61 s of which are kept; `is_exact` is False where it may be longer still.
     `announced` is the container's own duration in seconds, `lost` what could not be decoded, in seconds. `is_float`: stored as float.
-    `tracks` of sound are in the file; `is_alone`: nothing but this one is.
+    `tracks` of sound are in the file; `is_alone`: nothing but this one is. `gap`: seconds that the time codes leave out in its middle.
     """
 
     frames: Frames
@@ -58,6 +60,7 @@ class Decoded:
     is_float: bool = False
     tracks: int = 1
     is_alone: bool = True
+    gap: float = 0.0
 
 
 def decoders(container: str) -> Iterator[Any]:
@@ -126,6 +129,8 @@ class _Reader:
         self._lost = 0.0
         self._end: float | None = None
         self._is_exact = True
+        self._next_s: float | None = None
+        self._gap = 0.0
 
     def run(self) -> None:
         import av
@@ -162,8 +167,18 @@ class _Reader:
                 f"at {self._samples / self._rate:.2f} s; export it again as one WAV"
             )
         self._rate = rate
+        self._note_gap(frame, rate)
         self._blocks.append(_floats(frame, channels))
         self._samples += len(self._blocks[-1])
+
+    def _note_gap(self, frame: Any, rate: int) -> None:
+        """Time codes that jump tell what is no longer there."""
+        if frame.pts is None:
+            return
+        begin = _seconds(frame.pts, frame.time_base)
+        if self._next_s is not None and begin - self._next_s > _JUMP_S:
+            self._gap += begin - self._next_s
+        self._next_s = begin + frame.samples / rate
 
     def _refuse_crumbs(self) -> None:
         seconds = self._samples / self._rate if self._rate else 0.0
@@ -196,6 +211,7 @@ class _Reader:
             np.concatenate(self._blocks), self._rate, max(kept, self._end or 0.0), self._is_exact, announced, self._lost,
             is_float=stream.codec_context.codec.canonical_name.startswith(("pcm_f32", "pcm_f64")),
             tracks=len(self._container.streams.audio), is_alone=len(self._container.streams) == 1,
+            gap=self._gap,
         )  # fmt: skip
 
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cloning.audio.chunk_formats import chunked
-from cloning.audio.containers import opened, undecodable
+from cloning.audio.containers import behind, opened, undecodable
 from cloning.audio.decoders import LONGEST_S, SHORTEST_S, Decoded, counted, decoders
 from cloning.audio.frame_formats import framed
 from cloning.audio.lengths import Piece, Warnings
 from cloning.audio.levels import mono
-from cloning.audio.stream_formats import flac, matroska, mp4, ogg
+from cloning.audio.mp4_boxes import mp4
+from cloning.audio.stream_formats import flac, matroska, ogg
 from cloning.errors import InvalidAudio
 from cloning.ports import Samples
 
@@ -51,37 +52,57 @@ def decode(data: bytes) -> Recording:
     """The whole of a recording, mixed to mono, up to a little over 60 s. Raises InvalidAudio."""
     if not data:
         raise InvalidAudio("audio is empty (0 bytes); send a recording of 1 to 60 s")
-    container, data = opened(data)
-    pieces = _pieces(container, data)
-    if not pieces:
-        raise undecodable(data, f"it begins like {container.upper()}, and no sound follows")
+    found = _recordings(data)
+    pieces = [piece for _, piece in found]
     held = [piece.held for piece in pieces if piece.held is not None]
     if len(held) == len(pieces):
         _refuse_too_long(sum(held))
     for piece in pieces:
         if piece.held is not None:
             _refuse_cut(piece.cut, piece.announced, piece.held, 0.0)
-    return _joined(container, data, pieces)
+    return _joined(data, found)
 
 
-def _pieces(container: str, data: bytes) -> list[Piece]:
+def _recordings(data: bytes) -> list[tuple[str, Piece]]:
+    """(container, piece) of every recording in a file: what lies behind the end of one may be another, of any format."""
+    container, rest = opened(data)
+    first, found = container, []
+    for _ in range(_MOST_PIECES):
+        pieces, end = _pieces(container, rest)
+        found += [(container, piece) for piece in pieces]
+        following = behind(rest, max(end, 1))
+        if following is None:
+            break
+        container, begin = following
+        rest = rest[begin:]
+    else:
+        raise InvalidAudio(f"audio is made of over {_MOST_PIECES} files; send one of {SHORTEST_S:g} to {LONGEST_S:g} s")
+    if not found:
+        raise undecodable(data, f"it begins like {first.upper()}, and no sound follows")
+    return found
+
+
+def _pieces(container: str, data: bytes) -> tuple[list[Piece], int]:
+    """The pieces of the recording that this begins with, and where it ends."""
     if container in ("wav", "aiff", "caf"):
         return chunked(container, data)
-    streams: dict[str, Callable[[bytes], list[Piece]]] = {"flac": flac, "ogg": ogg, "mp4": mp4, "matroska": matroska}
+    streams: dict[str, Callable[[bytes], tuple[list[Piece], int]]] = {
+        "flac": flac, "ogg": ogg, "mp4": mp4, "matroska": matroska,
+    }  # fmt: skip
     return streams[container](data) if container in streams else framed(container, data)
 
 
-def _joined(container: str, data: bytes, pieces: list[Piece]) -> Recording:
-    if len(pieces) > _MOST_PIECES:
-        raise InvalidAudio(f"audio is made of {len(pieces)} files; send one of {SHORTEST_S:g} to {LONGEST_S:g} s")
+def _joined(data: bytes, found: list[tuple[str, Piece]]) -> Recording:
+    if len(found) > _MOST_PIECES:
+        raise InvalidAudio(f"audio is made of {len(found)} files; send one of {SHORTEST_S:g} to {LONGEST_S:g} s")
     parts: list[Recording] = []
     seconds = 0.0
-    for found in pieces:
+    for container, one in found:
         # FLAC's frames have no lengths that could be added up without a parser.
-        piece = replace(found, held=counted(container, found.data)) if container == "flac" else found
+        piece = replace(one, held=counted(container, one.data)) if container == "flac" else one
         decoded = _decoded(container, data, piece)
         seconds += decoded.seconds
-        _refuse_too_long(seconds, is_exact=decoded.is_exact and found is pieces[-1])
+        _refuse_too_long(seconds, is_exact=decoded.is_exact and one is found[-1][1])
         parts.append(_part(piece, decoded))
     if not sum(len(part.samples) for part in parts):
         raise undecodable(data, "it holds no sound")
@@ -95,6 +116,12 @@ def _part(piece: Piece, decoded: Decoded) -> Recording:
     warnings = [*piece.warnings, *one.warnings]
     if decoded.tracks > 1:
         warnings.append({"code": "TRACKS", "message": f"the file has {decoded.tracks} audio tracks; the first is used"})
+    if decoded.gap > _MISSING_S:
+        whole, held = decoded.seconds + decoded.gap, decoded.seconds
+        message = (
+            f"by its time codes the recording lasts {whole:.2f} s, of which the file holds {held:.2f} s; they are used"
+        )
+        warnings.append({"code": "GAP", "message": message})
     if piece.announced and decoded.seconds - piece.announced > _MISSING_S + piece.slack:
         lengths = f"its header announces {piece.announced:.2f} s and the file holds {decoded.seconds:.2f} s"
         warnings.append({"code": "LENGTH", "message": f"{lengths}; all of it is used"})

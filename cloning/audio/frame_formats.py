@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from cloning.audio.lengths import Piece, tag_end
+from cloning.audio.marks import Marks
 
 _BITRATES = {
     (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -32,6 +33,11 @@ class Frame:
     rate: int
     channels: int
     kind: int
+
+    @property
+    def stream(self) -> tuple[int, int, int]:
+        """What makes another recording of it where it changes."""
+        return self.rate, self.channels, self.kind & 0x1E
 
 
 Parse = Callable[[bytes, int], Frame | None]
@@ -90,8 +96,8 @@ def has_frames(name: str, data: bytes, at: int, *, at_end: bool = True) -> bool:
     return True
 
 
-def framed(name: str, data: bytes) -> list[Piece]:
-    """The recordings of an MP3, ADTS or AMR file: frames, without what stands between them."""
+def framed(name: str, data: bytes) -> tuple[list[Piece], int]:
+    """The recordings of an MP3, ADTS or AMR file: frames, without what stands between them; and where they end."""
     if name == "amr":
         wide = data.startswith(b"#!AMR-WB")
         parse, begin = (
@@ -102,7 +108,7 @@ def framed(name: str, data: bytes) -> list[Piece]:
         parse, begin = _PARSERS[name], 0
     walk = _Walk(name, data, parse, begin)
     walk.run()
-    return list(walk.pieces())
+    return list(walk.pieces()), walk.end
 
 
 @dataclass
@@ -124,14 +130,17 @@ class _Walk:
     def __init__(self, name: str, data: bytes, parse: Parse, begin: int) -> None:
         self._name, self._data, self._parse, self._at, self._begin = name, data, parse, begin, begin
         self._runs: list[_Run] = []
-        self._junk = self._damage = 0
+        self._junk = self._damage = self._zeros = 0
         self._is_cut = False
+        self._marks, self._last = Marks(data), begin
+        self._next_of = dict.fromkeys((b"\xff", b"ID3", b"APETAGEX"), -1)
+        self.end = len(data)
         self._follows = name == "amr"  # a frame, directly behind another: nothing else can be here
 
     def run(self) -> None:
         """Look at every byte once."""
         tries = 0
-        while self._at < len(self._data) and tries < _MOST_TRIES:
+        while self._at < self.end and tries < _MOST_TRIES:
             frame = self._parse(self._data, self._at)
             if frame is not None and self._follows and self._at + frame.size > len(self._data):
                 break
@@ -139,7 +148,7 @@ class _Walk:
                 self._take(frame)
             else:
                 tries += self._skip()
-        self._is_cut = self._at < len(self._data)
+        self._is_cut |= self._at < self.end
 
     def _skip(self) -> int:
         """Go on behind a tag, or to where a frame or a tag may begin; 1 if what is skipped is no tag."""
@@ -150,19 +159,38 @@ class _Walk:
         if end is not None:
             self._at = end
             return 0
-        after = self._at + 1 if self._follows else self._data.find(b"\xff", self._at + 1)
-        tag = self._next_tag(self._at + 1, after)
-        end = min((one for one in (after, tag) if one >= 0), default=len(self._data))
+        if self._another():
+            return 0
+        after = self._at + 1 if self._follows else self._find(b"\xff", self._at + 1)
+        # A tag may hold what looks like a frame: it is found before its contents are.
+        tag = min(self._find(b"ID3", self._at + 1), self._find(b"APETAGEX", self._at + 1))
+        end = min(after, tag)
+        end = self._marks.first(self._at, end) or end
         self._junk += end - self._at
         if self._runs:
-            self._damage += end - self._at - self._data.count(b"\0", self._at, end)
+            # Zeros behind a recording are nothing; whether they stand behind or in it, the next frame tells.
+            zeros = self._data.count(b"\0", self._at, end)
+            self._zeros += zeros
+            self._damage += end - self._at - zeros
         self._at = end
         return 1
 
-    def _next_tag(self, begin: int, end: int) -> int:
-        """A tag may hold what looks like a frame: it is found before its contents are."""
-        end = len(self._data) if end < 0 else end
-        return min((at for tag in (b"ID3", b"APETAGEX") if (at := self._data.find(tag, begin, end)) >= 0), default=-1)
+    def _another(self) -> bool:
+        """Whether a recording of another kind begins here, or began in the last frame, which is then not whole."""
+        mark = self._marks.first(self._last + 1, self._at + 1) if self._runs else None
+        is_other = any(has_frames(one, self._data, self._at, at_end=False) for one in _PARSERS if one != self._name)
+        if mark is None and not (self._runs and is_other):
+            return False
+        self.end = self._at if mark is None else mark
+        self._is_cut = self._at > self.end
+        return True
+
+    def _find(self, needle: bytes, begin: int) -> int:
+        """Where this comes next, at the latest the end; the bytes on the way are looked at once."""
+        if self._next_of[needle] < begin:
+            found = self._data.find(needle, begin)
+            self._next_of[needle] = found if found >= 0 else len(self._data)
+        return self._next_of[needle]
 
     def _is_sure(self, frame: Frame) -> bool:
         """One frame may be chance: the next must follow, or a tag, or the end."""
@@ -175,9 +203,11 @@ class _Walk:
     def _take(self, frame: Frame) -> None:
         announced = _announced(self._data, self._at, frame) if self._name == "mp3" else None
         run = self._runs[-1] if self._runs else None
-        if run is None or announced is not None or (frame.rate, frame.channels) != (run.first.rate, run.first.channels):
+        if run is None or announced is not None or frame.stream != run.first.stream:
             run = _Run(frame, self._at)
             self._runs.append(run)
+            self._zeros = 0
+        self._damage, self._zeros, self._last = self._damage + self._zeros, 0, self._at
         if announced is not None:
             run.announced, run.head = announced, (self._at, self._at + frame.size)
         else:
@@ -204,8 +234,11 @@ class _Walk:
             )
             yield {"code": "CUT", "message": message}
         if self._damage > _LITTLE:
+            sound = sum(end - begin for begin, end in self._runs[-1].spans)
+            missing = self._damage * held / sound
             message = (
-                f"{self._damage} bytes between the frames can't be read; the {held:.2f} s of the other frames are used"
+                f"{self._damage} bytes between the frames can't be read (about {missing:.2f} s); "
+                f"the {held:.2f} s of the other frames are used"
             )
             yield {"code": "DAMAGE", "message": message}
 
@@ -215,7 +248,7 @@ class _Walk:
         sound = sum(end - begin for begin, end in run.spans)
         has_size = not head or _is_of_size(head, run.first, sound + len(head))
         if len(runs) == 1 and is_right and has_size and not self._junk and self._name != "amr":
-            return self._data if self._data.startswith(b"ID3") else self._data[run.begin :]
+            return self._data[: self.end] if self._data.startswith(b"ID3") else self._data[run.begin : self.end]
         frames = b"".join(self._data[begin:end] for begin, end in run.spans)
         return self._data[: self._begin] + (_of_size(head, run.first, sound + len(head)) if head else b"") + frames
 

@@ -25,14 +25,16 @@ class Piece:
 
 
 def tag_end(data: bytes, at: int) -> int | None:
-    """Where the ID3 or APE tag that begins here ends; None if none does."""
+    """Where the ID3 or APE tag that begins here ends; None if none does, or one that is longer than the file."""
     head = data[at : at + 32]
     if head.startswith(b"ID3") and len(head) >= 10 and all(one < 128 for one in head[6:10]):  # noqa: PLR2004 - of the format
         size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-        return at + 10 + size + (10 if head[5] & 0x10 else 0)
+        end = at + 10 + size + (10 if head[5] & 0x10 else 0)
+        return end if end <= len(data) else None
     if head.startswith(b"TAG") and at + 128 <= len(data):
         return at + 128
     if head.startswith(b"APETAGEX") and len(head) == 32:  # noqa: PLR2004 - of the format
         size = int.from_bytes(head[12:16], "little")
-        return at + (32 + size if head[23] & 0x20 else 32)
+        end = at + (32 + size if head[23] & 0x20 else 32)
+        return end if end <= len(data) else None
     return None

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloning.audio.lengths import Warnings
+from cloning.errors import InvalidAudio
 from cloning.ports import Samples
 
 # An offset this far from zero (-47 dBFS), or this large beside the sound, is taken away. Recordings stay far below 0.001; what is
@@ -21,6 +22,8 @@ _FULL = 1.001
 _OVERSHOOT = 1.5
 # A float file whose peak is beyond this (+24 dB) holds whole numbers of 8, 16, 24 or 32 bits.
 _INTEGERS, _SCALES = 16.0, (2.0**7, 2.0**15, 2.0**23, 2.0**31)
+# A peak so far beyond the level of all but a thousandth of the samples is a fault of single samples, which says nothing of the rest.
+_LONE, _USUAL = 4.0, 99.9
 _WINDOW_S = 0.5
 # Channels of equal loudness that have nothing in common mix to 1 / sqrt(n) of one: less is loss.
 _KEPT, _CANCELLED, _HEARD = 0.85, 0.5, 0.0056
@@ -48,18 +51,39 @@ def mono(frames: Frames, rate: int, *, is_float: bool) -> Mono:
 
 def _scaled(frames: Frames, *, is_float: bool) -> tuple[Frames, Warnings]:
     peak = float(max(frames.max(initial=0.0), -frames.min(initial=0.0)))
-    if peak <= (_FULL if is_float else _OVERSHOOT) or peak > _SCALES[-1]:
+    if peak <= (_FULL if is_float else _OVERSHOOT):
         return frames, ()
-    decibels = 20 * np.log10(peak)
+    usual = float(np.percentile(np.abs(frames), _USUAL))
+    if peak > max(_LONE * usual, _OVERSHOOT):
+        return _without_lone(frames, peak, usual, is_float=is_float)
+    scale, what = _scale(peak, is_float=is_float)
+    return (frames / np.float32(scale)).astype(np.float32), _warning("LEVEL", f"the recording's {what}")
+
+
+def _scale(peak: float, *, is_float: bool) -> tuple[float, str]:
+    """By what samples are divided, and why. Raises InvalidAudio for what is no sound."""
+    if peak > _SCALES[-1] or (peak > _INTEGERS and not is_float):
+        raise InvalidAudio(
+            f"audio is damaged: its samples go up to {peak:.3g} times full scale; send it again, or export it as 16-bit WAV"
+        )
     if peak > _INTEGERS:
         scale = next(one for one in _SCALES if peak <= one)
-        what = f"samples go up to {peak:.0f}: whole numbers stored as float, taken as {round(np.log2(scale)) + 1} bits"
-    else:
-        scale = peak
-        what = (
-            f"its peak is {decibels:+.1f} dBFS, beyond full scale; it was scaled down by {decibels:.1f} dB, not cut off"
-        )
-    return (frames / np.float32(scale)).astype(np.float32), _warning("LEVEL", f"the recording's {what}")
+        bits = round(np.log2(scale)) + 1
+        return scale, f"samples go up to {peak:.0f}: whole numbers stored as float, taken as {bits} bits"
+    decibels = 20 * np.log10(peak)
+    return (
+        peak,
+        f"peak is {decibels:+.1f} dBFS, beyond full scale; it was scaled down by {decibels:.1f} dB, not cut off",
+    )
+
+
+def _without_lone(frames: Frames, peak: float, usual: float, *, is_float: bool) -> tuple[Frames, Warnings]:
+    """Single samples limited to the level that the others may have."""
+    limit = max(1.0, _LONE * usual if usual > _FULL else 1.0)
+    count = int((np.abs(frames) > limit).any(axis=1).sum())
+    limited, scaled = _scaled(np.clip(frames, -limit, limit), is_float=is_float)
+    message = f"{count} single samples go up to {peak:.3g} times full scale; they were limited to {limit:.3g}, the others are as they were"
+    return limited, (*_warning("PEAKS", message), *scaled)
 
 
 def _centred(frames: Frames) -> tuple[Frames, Warnings]:

@@ -1,21 +1,19 @@
-"""Recordings in streams that may follow one another: Ogg, FLAC, MP4 and Matroska; where each begins, and what its head says."""
+"""Recordings in streams: Ogg, FLAC and Matroska; where each ends, and what its head says."""
 
-import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cloning.audio.flac_frames import flac_frames
+from cloning.audio.frame_runs import first_run
 from cloning.audio.lengths import Piece, Warnings
+from cloning.audio.marks import Marks, first_mark
 
-_FLAC = re.compile(rb"fLaC[\0\x80]\0\0\x22", re.DOTALL)
 _OGG_HEAD = 27
 _CONTINUED, _BEGIN, _END = 1, 2, 4
 _NO_GRANULE = 0xFFFFFFFFFFFFFFFF
 _MOST_ELEMENTS = 200_000
 _SLACK = 4096  # samples, of a codec's delay and its last packet
-_BOXES = tuple(
-    b"ftyp styp sidx ssix moov moof mdat free skip wide meta uuid mfra pnot udta pdin emsg prft junk PICT".split()
-)  # fmt: skip
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT, _INFO, _DURATION, _SCALE, _CLUSTER = 0x18538067, 0x1549A966, 0x4489, 0x2AD7B1, 0x1F43B675
 _ENTERED = {_SEGMENT, _INFO}
@@ -27,17 +25,38 @@ _KNOWN = {
 }  # fmt: skip
 
 
-def flac(data: bytes) -> list[Piece]:
-    """FLAC streams one behind the other; each says how many samples it has, or 0."""
-    begins = [match.start() for match in _FLAC.finditer(data)]
-    pieces = []
-    for begin, end in zip(begins, [*begins[1:], len(data)], strict=True):
-        info = data[begin + 8 : begin + 42]
-        rate = int.from_bytes(info[10:13], "big") >> 4
-        total = int.from_bytes(info[13:18], "big") & 0xFFFFFFFFF
-        announced = total / rate if rate and total else None
-        pieces.append(Piece(data[begin:end] if len(begins) > 1 else data, None, announced))
-    return pieces
+def flac(data: bytes) -> tuple[list[Piece], int]:
+    """The FLAC stream that a file begins with, and where it ends; it says how many samples it has, or 0."""
+    begin = _flac_sound(data)
+    mark, _ = first_mark(data, begin) or (len(data), "")
+    end, _ = first_run(data, begin, mark) or (mark, "")
+    info = data[8:42]
+    rate = int.from_bytes(info[10:13], "big") >> 4
+    total = int.from_bytes(info[13:18], "big") & 0xFFFFFFFFF
+    announced = total / rate if rate and total else None
+    warnings = tuple(_flac_told(data[:end], begin, rate)) if rate and not total else ()
+    return [Piece(data[:end], None, announced, warnings=warnings)], end
+
+
+def _flac_sound(data: bytes) -> int:
+    """Where the frames begin, behind the pictures and comments."""
+    at, is_last = 4, False
+    while not is_last and at + 4 <= len(data):
+        is_last, at = bool(data[at] & 0x80), at + 4 + int.from_bytes(data[at + 1 : at + 4], "big")
+    return at if at < len(data) else 42
+
+
+def _flac_told(data: bytes, begin: int, rate: int) -> Iterator[dict[str, str]]:
+    """What the frames say of a stream whose head doesn't say how long it is."""
+    frames = flac_frames(data, begin)
+    if frames is None:
+        return
+    held = frames.samples / rate
+    if frames.missing > rate // 10:
+        lengths = f"its frames are numbered for {held + frames.missing / rate:.2f} s, of which {held:.2f} s can be read"
+        yield {"code": "DAMAGE", "message": f"{lengths} and are used"}
+    if not frames.is_whole:
+        yield _cut("the file ends in the middle of a frame", held)
 
 
 @dataclass(frozen=True)
@@ -50,11 +69,13 @@ class _Page:
     body: bytes
 
 
-def ogg(data: bytes) -> list[Piece]:
-    """Chained Ogg: a link begins with a page that opens a stream, behind pages that didn't."""
+def ogg(data: bytes) -> tuple[list[Piece], int]:
+    """Chained Ogg: a link begins with a page that opens a stream, behind pages that didn't. And where the last ends."""
     links: list[list[_Page]] = []
     was_opening = False
-    for page in _pages(data):
+    pages, end = _pages(data)
+    data = data[:end]
+    for page in pages:
         is_opening = bool(page.flags & _BEGIN)
         if not links or (is_opening and not was_opening):
             links.append([])
@@ -62,20 +83,28 @@ def ogg(data: bytes) -> list[Piece]:
         was_opening = is_opening
     covered = links[-1][-1].end if links else 0
     cut = "the last page is not whole" if data.find(b"OggS", covered) >= 0 else None
-    return [_link(data, pages, len(links), cut if pages is links[-1] else None) for pages in links]
+    return [_link(data, pages, len(links), cut if pages is links[-1] else None) for pages in links], max(covered, end)
 
 
-def _pages(data: bytes) -> Iterator[_Page]:
-    at = data.find(b"OggS")
+def _pages(data: bytes) -> tuple[list[_Page], int]:
+    """The pages up to the file's end or to where another recording begins; and where that is."""
+    pages: list[_Page] = []
+    marks, at = Marks(data), data.find(b"OggS")
     while at >= 0 and at + _OGG_HEAD <= len(data):
-        count = data[at + 26]
+        count, flags = data[at + 26], data[at + 5]
         body = at + _OGG_HEAD + count
         end = body + sum(data[at + _OGG_HEAD : body])
-        if body > len(data) or end > len(data):
-            return
+        # Ogg's own first pages are marks, and may hold FLAC's.
+        mark = None if flags & _BEGIN else marks.first(at + 1, end)
+        if end > len(data) or mark is not None:
+            return pages, len(data) if mark is None else mark
         granule, serial = struct.unpack_from("<QI", data, at + 6)
-        yield _Page(at, end, data[at + 5], granule, serial, data[body : min(end, body + 64)])
+        pages.append(_Page(at, end, flags, granule, serial, data[body : min(end, body + 64)]))
         at = end if data.startswith(b"OggS", end) else data.find(b"OggS", end)
+        mark = marks.first(end, at if at >= 0 else len(data))
+        if mark is not None or at < 0:
+            return pages, end
+    return pages, len(data)
 
 
 def _link(data: bytes, pages: list[_Page], links: int, cut: str | None) -> Piece:
@@ -88,13 +117,19 @@ def _link(data: bytes, pages: list[_Page], links: int, cut: str | None) -> Piece
             # A stream taken from the middle of a broadcast counts from the broadcast's beginning.
             begin = granules[0] if granules and granules[0] > 30 * rate else skip
             held = max(granules[-1] - begin, 0) / rate if granules else 0.0
-            return Piece(whole, held, None, cut, _SLACK / rate, () if of_sound[-1].flags & _END else _open_end(held))
+            return Piece(
+                whole,
+                held,
+                None,
+                cut,
+                _SLACK / rate,
+                () if of_sound[-1].flags & _END else (_cut("the file's end is not marked", held),),
+            )
     return Piece(whole, None, None, cut)
 
 
-def _open_end(held: float) -> Warnings:
-    message = f"the file's end is not marked: it may have been cut; the {held:.2f} s that it holds are used"
-    return ({"code": "CUT", "message": message},)
+def _cut(why: str, held: float) -> dict[str, str]:
+    return {"code": "CUT", "message": f"{why}: it may have been cut; the {held:.2f} s that it holds are used"}
 
 
 def _ogg_rate(packet: bytes) -> tuple[int, int]:
@@ -108,82 +143,49 @@ def _ogg_rate(packet: bytes) -> tuple[int, int]:
     return 0, 0
 
 
-def mp4(data: bytes) -> list[Piece]:
-    """MP4 files one behind the other; one whose last box is longer than the file is cut."""
-    begins, at, cut, has_index, seen, is_open = [0], 0, None, False, False, False
-    while at + 8 <= len(data):
-        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
-        if kind not in _BOXES:
-            break
-        if size == 1:
-            size = int.from_bytes(data[at + 8 : at + 16], "big")
-        size = size or len(data) - at
-        if kind == b"ftyp" and seen:
-            begins.append(at)
-            seen = False
-        seen = seen or kind in (b"moov", b"moof", b"mdat")
-        has_index = has_index or kind == b"moov"
-        is_open = is_open or kind == b"moof"
-        if size < 8:  # noqa: PLR2004 - a box has a head
-            break
-        if at + size > len(data):
-            cut = f"its last part ({kind.decode('latin-1')}) has {size} bytes and {len(data) - at} arrived"
-        at += size
-    if not has_index:
-        return [
-            Piece(
-                data,
-                None,
-                None,
-                cut or "it has no index (moov): the recording was not finished, or did not arrive whole",
-            )
-        ]
-    if is_open and cut is None and 0 < len(data) - at < 8:  # noqa: PLR2004 - a box has a head
-        cut = "the head of its last part is not whole"
-    ends = [*begins[1:], len(data)]
-    return [
-        Piece(data[begin:end], None, None, cut if end == ends[-1] else None, is_open=is_open)
-        for begin, end in zip(begins, ends, strict=True)
-    ]
-
-
 @dataclass
 class _Segment:
-    """What a Matroska segment says: its duration in ticks of `scale` ns, and where it ends by its own account."""
+    """What a Matroska segment says: its duration in ticks of `scale` ns, and whether it is cut."""
 
-    begin: int
     duration: float | None = None
     scale: int = 1_000_000
     cut: str | None = None
 
 
-def matroska(data: bytes) -> list[Piece]:
-    """Matroska or WebM files one behind the other; of unknown sizes, as browsers write them, too."""
-    segments: list[_Segment] = [_Segment(0)]
-    at = 0
+def matroska(data: bytes) -> tuple[list[Piece], int]:
+    """The Matroska or WebM file that this begins with, and where it ends; of unknown sizes, as browsers write them, too."""
+    segment, at, damage = _Segment(), 0, 0
+    marks = Marks(data)
     for _ in range(_MOST_ELEMENTS):
         element = _element(data, at)
-        if element is None:
-            break
+        if element is None or element[0] not in _KNOWN:
+            # Damage, if a cluster follows before another recording does.
+            cluster = data.find(_CLUSTER.to_bytes(4, "big"), at, marks.first(at, len(data)) or len(data))
+            if cluster < 0:
+                break
+            damage, at = damage + cluster - at, cluster
+            continue
         kind, body, size = element
-        if kind not in _KNOWN:
-            break
         if kind == int.from_bytes(_EBML, "big") and at:
-            segments.append(_Segment(at))
-        current = segments[-1]
-        _note(current, kind, data[body : body + (size or 0)] if (size or 99) <= 8 else b"")  # noqa: PLR2004 - a number
+            break
+        _note(segment, kind, data[body : body + (size or 0)] if (size or 99) <= 8 else b"")  # noqa: PLR2004 - a number
         end = len(data) if size is None else body + size
         if end > len(data):
-            current.cut = current.cut or f"a part of {size} bytes has {len(data) - body} of them"
+            segment.cut = segment.cut or f"a part of {size} bytes has {len(data) - body} of them"
+        if kind == _CLUSTER and size is not None and (mark := marks.first(body, end)) is not None:
+            segment.cut = f"a part of {size} bytes has {mark - body} of them, and another recording follows"
+            at = mark
+            break
         at = body if kind in _ENTERED or size is None else end
-    ends = [*(segment.begin for segment in segments[1:]), len(data)]
-    return [
-        Piece(
-            data[segment.begin : end] if len(segments) > 1 else data, None,
-            segment.duration * segment.scale / 1e9 if segment.duration else None, segment.cut,
-        )
-        for segment, end in zip(segments, ends, strict=True)
-    ]  # fmt: skip
+    end = min(at, len(data))
+    announced = segment.duration * segment.scale / 1e9 if segment.duration else None
+    return [Piece(data[:end], None, announced, segment.cut, warnings=_damaged(damage))], end
+
+
+def _damaged(size: int) -> Warnings:
+    if not size:
+        return ()
+    return ({"code": "DAMAGE", "message": f"{size} bytes in the middle of the file can't be read; the rest is used"},)
 
 
 def _note(segment: _Segment, kind: int, value: bytes) -> None:

@@ -44,7 +44,7 @@ def resident_mb(pid: int) -> float:
 NOISY = """
 import sys
 sys.path.insert(0, {root!r})
-from audio_decoder import ChildDecoder, DecodingLimits
+from worker.audio_decoder import ChildDecoder, DecodingLimits
 from cloning.clock import SystemClock
 from cloning.errors import InvalidAudio
 from tests.bombs import BOMBS

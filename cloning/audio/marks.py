@@ -1,0 +1,60 @@
+"""Where a recording begins among other bytes: what stands at its head and is too long for chance."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import islice
+
+# (what stands there, how many bytes of the recording lie before it, the container). Each begins with letters that are found quickly.
+_MARKS = tuple(
+    (re.compile(pattern, re.DOTALL), before, name)
+    for pattern, before, name in (
+        (rb"RIF[FX]....WAVE(?:fmt |bext|JUNK|junk|LIST|fact|iXML|_PMX|PEAK|id3 |ID3 |data|cue |PAD )", 0, "wav"),
+        (rb"RF64....WAVEds64", 0, "wav"),
+        (rb"BW64....WAVE(?:ds64|JUNK)", 0, "wav"),
+        (rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb", 0, "wav"),
+        (rb"FORM....AIF[FC]", 0, "aiff"),
+        (rb"caff\0\x01\0\0desc", 0, "caf"),
+        (rb"fLaC[\0\x80]\0\0\x22", 0, "flac"),
+        (rb"OggS\0\x02", 0, "ogg"),
+        (rb"#!AMR(?:-WB)?\n", 0, "amr"),
+        (rb"ftyp(?<=\0\0\0.ftyp)(?!heic|heix|hevc|mif1|msf1|avif|avis)[\w ]{4}", 4, "mp4"),
+        (rb"moov(?<=\0...moov)....mvhd", 4, "mp4"),
+        (rb"\x1a\x45\xdf\xa3.{0,60}?\x42\x82.(?:webm|matroska)", 0, "matroska"),
+    )
+)
+_BLOCK, _LONGEST = 1 << 20, 80
+_MOST = 200
+
+
+def first_mark(data: bytes, begin: int, end: int | None = None) -> tuple[int, str] | None:
+    """(where, which container) of the first recording whose head begins in this stretch; the bytes before the first are looked at once."""
+    end = len(data) if end is None else end
+    for at in range(begin, end, _BLOCK):
+        stop = min(at + _BLOCK, end)
+        if found := [(where, name) for where, name in _in(data, at, stop) if where < stop]:
+            return min(found)
+    return None
+
+
+def _in(data: bytes, begin: int, stop: int) -> Iterator[tuple[int, str]]:
+    for pattern, before, name in _MARKS:
+        match = pattern.search(data, begin + before, min(stop + before + _LONGEST, len(data)))
+        if match:
+            yield match.start() - before, name
+
+
+class Marks:
+    """Every recording's head in a file, found once; of each kind only so many, for no file is made of more."""
+
+    def __init__(self, data: bytes) -> None:
+        self._at = sorted(
+            match.start() - before
+            for pattern, before, _ in _MARKS
+            for match in islice(pattern.finditer(data, before), _MOST)
+        )
+
+    def first(self, begin: int, end: int) -> int | None:
+        """The first in this stretch."""
+        index = bisect_left(self._at, begin)
+        return self._at[index] if index < len(self._at) and self._at[index] < end else None
