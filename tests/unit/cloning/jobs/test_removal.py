@@ -35,11 +35,11 @@ class Store(MemoryStore):
         self.refusal: type[ServiceError] = StorageMisconfigured
         self.after_delete: Callable[[str], None] = lambda _: None
 
-    def get(self, key: str) -> StoredObject:
+    def get(self, key: str, *, most: int | None = None) -> StoredObject:
         if key in self.refused:
             self.times_refused += 1
             raise self.refusal("the bucket refuses the object")
-        return super().get(key)
+        return super().get(key, most=most)
 
     def delete(self, key: str) -> None:
         super().delete(key)
