@@ -33,10 +33,10 @@ from cloning.requests.fields import Limits
 from cloning.requests.misplaced import OTHER_BUCKET
 from cloning.requests.models import parse
 from cloning.requests.problems import of_settings
-from cloning.sdk_variables import tidy_environment
 from cloning.service import Call, Service
 from cloning.settings import Settings
-from cloning.variables import misspelt
+from cloning.settings.sdk_variables import tidy_environment
+from cloning.settings.variables import misspelt
 from worker.assembly import build
 from worker.fitness import checks
 from worker.logs import configure

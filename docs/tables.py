@@ -44,7 +44,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def settings_table() -> str:
-    """Every variable that a deployment may set, in the order of cloning/settings.py. (RunPod sets its own.)"""
+    """Every variable that a deployment may set, in the order of cloning/settings/deployment.py. (RunPod sets its own.)"""
     return _settings(name for name in Settings.model_fields if not name.startswith("runpod_"))
 
 

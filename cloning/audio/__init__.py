@@ -15,7 +15,6 @@ Recordings: from a file's bytes to mono samples, and from samples to a file.
     mp4_boxes       MP4: boxes, fragments and their indexes
     decoders        libsndfile and FFmpeg
     levels          channels, offset, full scale
-    drift           an offset that wanders, for measuring
     canonical       a recording as it is stored, and speech encoded
     clipping        clips a recording as F5-TTS clips it
 """

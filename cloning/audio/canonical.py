@@ -12,8 +12,8 @@ import numpy as np
 
 from cloning.audio.clipping import QUIET_DBFS, Pcm16, clip_reference, speech_dbfs
 from cloning.audio.decoding import LONGEST_S, SHORTEST_S, Recording, decode
-from cloning.audio.drift import without_drift
 from cloning.audio.lengths import Warnings
+from cloning.audio.levels import without_drift
 from cloning.errors import InvalidAudio
 from cloning.ports import Samples
 

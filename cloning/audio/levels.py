@@ -27,6 +27,9 @@ _LONE, _USUAL = 4.0, 99.9
 _WINDOW_S = 0.5
 # Channels of equal loudness that have nothing in common mix to 1 / sqrt(n) of one: less is loss.
 _KEPT, _CANCELLED, _HEARD = 0.85, 0.5, 0.0056
+# Shorter than a period of what drifts, longer than one of a voice.
+_DRIFT_FRAME_S = 0.02
+_DRIFT_DEGREE = 3
 
 Frames = NDArray[np.float32]
 
@@ -129,3 +132,11 @@ def _loudness(frames: Frames, rate: int) -> NDArray[np.float64]:
 
 def _warning(code: str, message: str) -> Warnings:
     return ({"code": code, "message": message},)
+
+
+def without_drift(samples: Samples, rate: int) -> Samples:
+    """The whole 20 ms frames of it, each without the smooth curve that lies nearest to it."""
+    size = int(rate * _DRIFT_FRAME_S)
+    frames = samples[: len(samples) // size * size].reshape(-1, size).astype(np.float64)
+    curves, _ = np.linalg.qr(np.vander(np.linspace(-1, 1, size), _DRIFT_DEGREE))
+    return np.asarray((frames - frames @ curves @ curves.T).reshape(-1), dtype=np.float32)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cloning.characters import is_invisible
 from cloning.generate.candidates import Candidate, plan_for, reference_for
-from cloning.planning.alphabet import Alphabet, Reading, is_invisible, read, refuse_unspeakable
+from cloning.planning.alphabet import Alphabet, Reading, read, refuse_unspeakable
 from cloning.planning.f5 import SAMPLE_RATE, Plan, refuse_short
 from cloning.planning.pace import drawn_out
 from cloning.ports import F5Parameters, Reference

@@ -11,15 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from unicodedata import category, normalize
 
+from cloning.characters import is_invisible
 from cloning.errors import InvalidText
 
 # A character with the marks that sit on it.
 _CLUSTER = re.compile(r"(?s).[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u3099\u309a]*")
-# What is there to shape other characters and is neither seen nor heard, besides the categories Cf and Cc: joiners, fillers,
-# variation selectors.
-_SHAPERS = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
 # More unknown letters than one in so many, and the text is not one that the checkpoint speaks.
 _ONE_IN = 3
 _MOST_NAMED = 50
@@ -52,11 +48,6 @@ class Reading:
     unspoken: tuple[str, ...]
     letters: int
     lost: int
-
-
-def is_invisible(character: str) -> bool:
-    """Whether nothing of the character would be seen or heard: a soft hyphen, a joiner, a mark of direction."""
-    return category(character) in ("Cf", "Cc") or bool(_SHAPERS.match(character))
 
 
 def read(text: str, alphabet: Alphabet, *, leave_unknown: bool = False) -> Reading:

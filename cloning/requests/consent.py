@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from itertools import pairwise, takewhile
 
-from cloning.planning.alphabet import is_invisible
+from cloning.characters import is_invisible
 
 LONGEST = 500
 _SHORTEST_SIGNS = 4

@@ -1,6 +1,5 @@
 """The building blocks of requests: limits, ids, languages, texts, and the base that makes each of them frozen and strict."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -12,8 +11,6 @@ from cloning.keys import is_id, owner_of, voice_of
 from cloning.object_keys import is_key
 from cloning.requests.consent import LONGEST, is_sentence, says_no
 from cloning.requests.encoding import decode_base64
-
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})?")
 
 
 @dataclass(frozen=True)
@@ -92,14 +89,6 @@ def consent_statement(value: object) -> object:
     return not says_no(value) and value.strip()
 
 
-def _language(value: str) -> str:
-    """'EN' is 'en'. (A region stays as it came: digests of requests hold it.)"""
-    code, dash, region = value.partition("-")
-    if not _LANGUAGE.fullmatch(value):
-        raise ValueError("should be a code of two or three letters ('en', 'pt'), with a region if need be ('pt-BR')")
-    return code.lower() + dash + region
-
-
 def _cursor(names_one: Callable[[str], object]) -> AfterValidator:
     """A key at which a listing of this action can stop; empty: the beginning."""
 
@@ -116,7 +105,6 @@ VoiceId = Annotated[str, BeforeValidator(_voice_id), AfterValidator(_checked_id)
 VoicesCursor = Annotated[str, Field(max_length=1024), _cursor(voice_of)]
 ExpireCursor = Annotated[str, Field(max_length=1024), _cursor(owner_of)]
 NewVoiceId = Annotated[VoiceId, AfterValidator(_new_voice_id)]
-Language = Annotated[str, AfterValidator(_language), Field(json_schema_extra={"pattern": f"^{_LANGUAGE.pattern}$"})]
 
 
 class Request(BaseModel):

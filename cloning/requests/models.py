@@ -13,12 +13,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from cloning.errors import InvalidRequest, UnknownAction
+from cloning.language import Language
 from cloning.names import EngineName
 from cloning.parameters import BALANCED, PROFILES, ProfileName, engines_with, values_of_all
 from cloning.requests.fields import (
     ExpireCursor,
     Id,
-    Language,
     Limits,
     NewVoiceId,
     Request,

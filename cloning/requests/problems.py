@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from cloning.errors import InvalidRequest
 from cloning.settings import Settings
-from cloning.variables import is_secret, names_of
+from cloning.settings.variables import is_secret, names_of
 
 _LONGEST_SHOWN = 60
 _MOST_PROBLEMS = 5

@@ -7,8 +7,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from cloning.audio.canonical import SAMPLE_RATE
 from cloning.keys import is_id
+from cloning.language import Language
 from cloning.records import Digest, KeyedRecord, Label, Moment, Record
-from cloning.requests.fields import Language
 
 _SHORTEST_S, _LONGEST_S = 0.5, 15.0
 _BYTES_PER_S = 2 * SAMPLE_RATE

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from cloning.requests.problems import of_settings
 from cloning.settings import Settings
-from cloning.variables import is_secret, names_of
+from cloning.settings.variables import is_secret, names_of
 
 # By the name that is set: every setting by each of its names.
 VARIABLES = {one.upper(): name for name, field in Settings.model_fields.items() for one in names_of(name, field)}

@@ -5,7 +5,8 @@ from unicodedata import category, normalize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloning.planning.alphabet import is_invisible, read
+from cloning.characters import is_invisible
+from cloning.planning.alphabet import read
 from engines.imports.f5 import import_f5
 from tests.alphabets import stock
 

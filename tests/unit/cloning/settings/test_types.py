@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from cloning.requests.problems import of_settings
 from cloning.settings import Settings
-from cloning.variables import misspelt
+from cloning.settings.variables import misspelt
 
 STORE = "https://s3.example.com"
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cloning.variables import checked_text, local_path, tidied
+from cloning.settings.variables import checked_text, local_path, tidied
 
 _TRUE, _FALSE = frozenset(["true", "1", "yes", "on", "t", "y"]), frozenset(["false", "0", "no", "off", "f", "n"])
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")

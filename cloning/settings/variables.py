@@ -19,7 +19,7 @@ from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
-from cloning.planning.alphabet import is_invisible
+from cloning.characters import is_invisible
 
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 _PLACEHOLDER = re.compile(r"\{\{.*?\}\}")

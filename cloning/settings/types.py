@@ -12,7 +12,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, SecretStr
 
 from cloning import keys
 from cloning.object_keys import check_key
-from cloning.variables import local_path
+from cloning.settings.variables import local_path
 
 _BUCKET = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _BUCKET_OF_AWS = re.compile(r"[a-z0-9][a-z0-9.-]*")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cloning.sdk_variables import tidy_environment
+from cloning.settings.sdk_variables import tidy_environment
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from cloning import keys
 from cloning.names import EngineName
-from cloning.setting_types import (
+from cloning.settings.types import (
     AudioFolders,
     Bucket,
     Device,
@@ -38,14 +38,14 @@ from cloning.setting_types import (
     half_a_pair,
     without_bucket,
 )
-from cloning.variables import Variables, checked, without_blanks
+from cloning.settings.variables import Variables, checked, without_blanks
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 MOST_CHUNKS = 64
 
 
 class Settings(BaseSettings):
-    """What a deployment may choose. Blank variables count as unset; `cloning.variables` says how the others are read."""
+    """What a deployment may choose. Blank variables count as unset; `cloning.settings.variables` says how the others are read."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False, hide_input_in_errors=True

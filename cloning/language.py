@@ -1,0 +1,19 @@
+"""Languages as requests and records name them: 'en', 'pt-BR'."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})?")
+
+
+def _language(value: str) -> str:
+    """'EN' is 'en'. (A region stays as it came: digests of requests hold it.)"""
+    code, dash, region = value.partition("-")
+    if not _LANGUAGE.fullmatch(value):
+        raise ValueError("should be a code of two or three letters ('en', 'pt'), with a region if need be ('pt-BR')")
+    return code.lower() + dash + region
+
+
+Language = Annotated[str, AfterValidator(_language), Field(json_schema_extra={"pattern": f"^{_LANGUAGE.pattern}$"})]
