@@ -6,4 +6,5 @@ A text's way to chunks.
     pace      how long people need for words
     f5        seeds and lengths for F5-TTS
     xtts      the same for XTTS
+    engine_kinds  both engines: their settings, profiles, needs and plans
 """
