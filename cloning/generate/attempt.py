@@ -69,7 +69,7 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     candidates = candidates_of(request, service.settings)
     with watch.timing("voice"):
         voice = service.voices.get(request.voice, stopped=call.stopped)
-    check_candidates(service.engines, candidates, request, of_voice=voice.language)
+    candidates = check_candidates(service.engines, candidates, request, of_voice=voice.language)
     scripts = Scripts(service, request, candidates, voice)
     scripts.refuse_too_large(service.settings.max_reply_mb, job_id)
     seed = service.draw_seed() if request.seed is None else request.seed
@@ -134,8 +134,9 @@ class Generation:
         return self._claim.job
 
     def _speak(self) -> dict[str, Any]:
-        # Its files come beside the voice and its words; only the first engine's, for the others will hardly be asked.
-        with self._service.engines.prepared(self._candidates[0].checkpoint):
+        first = next(one for one in self._candidates if not one.problem)
+        # Its files come beside the voice and its words; not those of the others, which will hardly be asked.
+        with self._service.engines.prefetch(first.found):
             audio = self._reference()
             if self._voice != self._scripts.voice:  # it was heard, or replaced: other words, another plan
                 self._scripts = Scripts(self._service, self._request, self._candidates, self._voice)
@@ -187,6 +188,8 @@ class Generation:
                 self._forget_engines()  # before this one needs the memory
             with self._service.gpu.using((candidate.checkpoint, device)):
                 try:
+                    if candidate.problem:
+                        raise candidate.problem.copied()
                     speaker = self._load(candidate, device)
                 except CheckpointUnusable as error:
                     note_unusable(candidate, error, self._failed_engines, job=self._claim.job.job_id)
@@ -205,7 +208,7 @@ class Generation:
         def load() -> Speaker:
             self._begin()
             part = self._watch.parts_of("load")
-            return Speaker(self._service, candidate.checkpoint, device, self._before_step, **told, part=part)
+            return Speaker(self._service, candidate.found, device, self._before_step, **told, part=part)
 
         return self._asker.do("load", [GpuTask((candidate.checkpoint, device), 0.0, load)])[0]
 

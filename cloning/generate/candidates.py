@@ -7,7 +7,8 @@ name, so that a fallback never drops one; without a fallback only the chosen eng
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from cloning.errors import CheckpointUnusable, InvalidRequest, ServiceError
 from cloning.failures import machine_trouble
@@ -15,7 +16,7 @@ from cloning.names import EngineName, public_name
 from cloning.parameters import BALANCED, ProfileName, engines_with, resolved
 from cloning.planning.engine_kinds import KINDS, EngineKind
 from cloning.planning.f5 import Plan
-from cloning.ports import Engine, EngineFacts, Models, Parameters
+from cloning.ports import EngineFacts, Engines, Parameters
 from cloning.requests.models import Generate
 from cloning.settings import Settings
 
@@ -24,12 +25,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Candidate:
-    """An engine that may speak, with its checkpoint and its values; `profile` is its own of the one that was asked for."""
+    """
+    An engine that may speak, with its checkpoint's name and its values; `profile` is its own of the one that was asked for.
+
+    `found` is the checkpoint once it was checked; or `problem` says why it can't be used, and another engine may speak.
+    """
 
     engine: EngineName
     checkpoint: str
     profile: ProfileName
     parameters: Parameters
+    found: Any = None
+    problem: CheckpointUnusable | None = None
 
     @property
     def kind(self) -> EngineKind:
@@ -137,33 +144,36 @@ def _refuse_contradictions(request: Generate) -> None:
 
 
 def check_candidates(
-    models: Models[Engine], candidates: tuple[Candidate, ...], request: Generate, *, of_voice: str | None
-) -> None:
+    engines: Engines[Any], candidates: tuple[Candidate, ...], request: Generate, *, of_voice: str | None
+) -> tuple[Candidate, ...]:
     """
-    Refuse what can be refused before anything is stored or loaded: of every engine that may speak, not of the first alone.
+    The candidates with their checkpoints; refuse what can be refused before anything is stored or loaded: of every engine that may speak, not of the first alone.
 
     `of_voice` is the voice's language: XTTS speaks it where the request names none; F5-TTS takes the text as it comes, in any voice.
     A checkpoint that can't be used is no refusal while another engine may speak. Raises InvalidRequest or one of its kinds (a
     licence that is not accepted, an unknown name), CheckpointUnusable (also for a name of the deployment's that nobody knows),
     StorageUnavailable.
     """
-    failed: dict[EngineName, ServiceError] = {}
+    checked: list[Candidate] = []
     for candidate in candidates:
         try:
-            models.check(
+            found = engines.check(
                 candidate.checkpoint,
                 engine=candidate.engine,
                 commercial=request.require_commercial,
                 language=request.language or (of_voice if candidate.kind.needs_language else None),
             )
+            checked.append(replace(candidate, found=found))
         except CheckpointUnusable as error:
-            failed[candidate.engine] = error
+            checked.append(replace(candidate, problem=error))
         except InvalidRequest as error:
             if error.details.get("field") != "checkpoint" or candidate.checkpoint == request.checkpoint:
                 raise
             raise _misconfigured(candidate, error) from error
+    failed = {one.engine: one.problem for one in checked if one.problem}
     if len(failed) == len(candidates):
         raise nobody_spoke(failed)
+    return tuple(checked)
 
 
 def _misconfigured(candidate: Candidate, error: InvalidRequest) -> CheckpointUnusable:

@@ -63,7 +63,7 @@ class Scripts:
         self._words = voice.transcript.text if voice.transcript else ""
         self._scripts: dict[str, Script] = {}
         for candidate in candidates:
-            alphabet = service.engines.alphabet(candidate.checkpoint, self.language)
+            alphabet = None if candidate.problem else service.engines.alphabet(candidate.found, self.language)
             if self._words or not candidate.kind.needs_transcript:
                 self._scripts[candidate.engine] = self._script(candidate, alphabet)
             elif alphabet:

@@ -1,6 +1,6 @@
 """An engine that is loaded again when it has been away, and helped when its device fails."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from cloning.clock import Part, untold
 from cloning.errors import Interrupted
@@ -22,7 +22,7 @@ class Speaker:
     def __init__(
         self,
         service: Service,
-        checkpoint: str,
+        checkpoint: Hashable,
         device: str | None,
         before_step: Callable[[], None] = go_on,
         *,
@@ -30,7 +30,7 @@ class Speaker:
         job: str | None = None,
         part: Part = untold,
     ) -> None:
-        """Loads, and tells `part` of what. The text is in `language`; `job` is for the log. Raises what `Models.get` raises."""
+        """Loads the engine of a checkpoint that `Engines.check` found, and tells `part` of what. The text is in `language`; `job` is for the log. Raises what `Engines.get` raises."""
         self._service = service
         self._before_step = before_step
         self._checkpoint = checkpoint

@@ -42,20 +42,21 @@ Speak = Callable[..., dict[str, Any]]
 
 
 class Shelf:
-    """`Models` whose checkpoints fail as told; remembers which were asked for."""
+    """`Engines` whose checkpoints fail as told; remembers which were asked for."""
 
     def __init__(self, failures: Mapping[str, ServiceError]) -> None:
         self._failures = failures
         self.asked: list[str] = []
 
-    def check(self, name: str, **_: object) -> None:
+    def check(self, name: str, **_: object) -> str:
         if isinstance(self._failures.get(name), InvalidRequest):
             raise self._failures[name]
+        return name
 
     def unload(self, *, forget: bool = False) -> None:
         pass
 
-    def prepared(self, name: str) -> AbstractContextManager[None]:
+    def prefetch(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()
 
     def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Engine:
