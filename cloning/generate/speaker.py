@@ -5,8 +5,8 @@ from collections.abc import Callable, Hashable, Sequence
 from cloning.clock import Part, untold
 from cloning.errors import Interrupted
 from cloning.generate.device_recovery import DEVICE_FAILED, LOADING, SPEAKING, Recovery
-from cloning.planning.f5 import Chunk, values_of
-from cloning.ports import Engine, F5Parameters, Parameters, Reference, Samples, SpeaksMany, Utterance, go_on
+from cloning.planning.f5 import Chunk, utterance_of, values_of
+from cloning.ports import Engine, Parameters, Reference, Samples, SpeaksMany, Utterance, go_on
 from cloning.ports.gpu import GpuTask
 from cloning.service import Service
 
@@ -47,9 +47,8 @@ class Speaker:
 
     def piece(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> GpuTask[Samples]:
         """The chunk as work for the GPU's thread; others may be solved with it where the engine gains by that."""
-        utterance, values = None, values_of(chunk, parameters)
-        if self._batch_size > 1 and isinstance(values, F5Parameters):
-            utterance = Utterance(reference, chunk.text, chunk.seed, values, self._before_step)
+        is_batched = self._batch_size > 1
+        utterance = utterance_of(reference, chunk, parameters, self._before_step) if is_batched else None
         return GpuTask(
             weights=(self._checkpoint, self._device),
             seconds=reference.duration + chunk.seconds,

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from cloning.names import EngineName
-from cloning.parameters import ProfileName
 from cloning.planning.f5 import F5, Plan
 from cloning.planning.xtts import XTTS
 from cloning.ports import Parameters
@@ -12,7 +11,9 @@ from cloning.ports import Parameters
 
 class EngineKind(Protocol):
     """
-    One kind of engine: its name, the setting that names its checkpoint, its profiles, what it needs, and how it plans a text.
+    One kind of engine: its name, the setting that names its checkpoint, what it needs, and how it plans a text.
+
+    Its values and profiles stand in cloning.parameters, where requests look them up.
 
     `needs_transcript`: the length of its speech goes by the reference's words, and it is told no language. `needs_language`: it
     must be told the language of the text, and it speaks only its own.
@@ -23,9 +24,6 @@ class EngineKind(Protocol):
 
     @property
     def setting(self) -> str: ...
-
-    @property
-    def profiles(self) -> Mapping[ProfileName, Parameters]: ...
 
     @property
     def needs_transcript(self) -> bool: ...

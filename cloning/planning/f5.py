@@ -9,14 +9,13 @@ reproduces a text whatever ran before or beside it.
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cloning.errors import InvalidRequest, InvalidText
 from cloning.names import EngineName
-from cloning.parameters import F5_PROFILES, ProfileName
 from cloning.planning.split import split_text
-from cloning.ports import F5Parameters, Parameters
+from cloning.ports import F5Parameters, Parameters, Reference, Utterance
 
 HOP = 256
 SAMPLE_RATE = 24_000
@@ -69,7 +68,6 @@ class _F5:
 
     name: EngineName = "f5"
     setting = "CHECKPOINT"
-    profiles: Mapping[ProfileName, Parameters] = F5_PROFILES
     needs_transcript = True
     needs_language = False
 
@@ -87,6 +85,16 @@ F5 = _F5()
 def values_of(chunk: Chunk, parameters: Parameters) -> Parameters:
     """The job's values for one chunk: with its own share of a fixed duration."""
     return replace(parameters, fix_duration=chunk.fix_duration) if isinstance(parameters, F5Parameters) else parameters
+
+
+def utterance_of(
+    reference: Reference, chunk: Chunk, parameters: Parameters, before_step: Callable[[], None]
+) -> Utterance | None:
+    """The chunk for an engine that speaks several at once; None with another engine's values."""
+    values = values_of(chunk, parameters)
+    if not isinstance(values, F5Parameters):
+        return None
+    return Utterance(reference, chunk.text, chunk.seed, values, before_step)
 
 
 def plan_speech(text: str, *, reference_text: str, reference_s: float, seed: int, parameters: F5Parameters) -> Plan:

@@ -6,13 +6,11 @@ characters of each language it bears at once; the limits are those of coqui-tts'
 `char_limits`), which itself only warns, and then loses the chunk's end.
 """
 
-from collections.abc import Mapping
 from functools import partial
 from string import digits as ascii_digits
 
 from cloning.errors import InvalidRequest, InvalidText
 from cloning.names import EngineName
-from cloning.parameters import XTTS_PROFILES, ProfileName
 from cloning.planning.f5 import Chunk, Plan, chunk_seed
 from cloning.planning.split import split_text
 from cloning.ports import Parameters, XttsParameters
@@ -36,7 +34,6 @@ class _Xtts:
 
     name: EngineName = "xtts"
     setting = "XTTS_CHECKPOINT"
-    profiles: Mapping[ProfileName, Parameters] = XTTS_PROFILES
     needs_transcript = False
     needs_language = True
 
