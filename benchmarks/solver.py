@@ -24,7 +24,7 @@ from engines.tiny import TINY, make_checkpoint
 from model_cache.cache import CheckpointCache
 from model_cache.catalog import find
 from storage.folder_store import FolderStore
-from worker.assembly import f5_files
+from worker.models import f5_files
 
 POOL, CALLS = "official, its thread pool", "official, a call for each"
 ONE_BY_ONE, AT_ONCE = "ours, one by one", "ours, at once"

@@ -1,19 +1,19 @@
 """What the deployment names and no attempt can load: told at the worker's start and in `health`, not at the first generate."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from cloning.errors import CheckpointUnusable, InvalidRequest, ServiceError
-from cloning.names import EngineName
-from cloning.ports import Engine, Models, Transcriber
+from cloning.planning.engine_kinds import KINDS
+from cloning.ports import Engines, Models, Transcriber
 from cloning.settings import Settings
 
 ASR_MODEL = "ASR_MODEL"
-_SETTINGS: Mapping[EngineName, str] = {"f5": "CHECKPOINT", "xtts": "XTTS_CHECKPOINT"}
 
 
 def model_problems(
-    settings: Settings, engines: Models[Engine], transcribers: Models[Transcriber]
+    settings: Settings, engines: Engines[Any], transcribers: Models[Transcriber]
 ) -> dict[str, ServiceError]:
     """
     By the name of the setting, what is wrong with it; nothing is fetched or loaded.
@@ -24,12 +24,12 @@ def model_problems(
     found: dict[str, ServiceError] = {}
     for engine in settings.engines:
         checkpoint = settings.checkpoint_of(engine)
-        _look(found, _SETTINGS[engine], partial(engines.check, checkpoint, engine=engine))
+        _look(found, KINDS[engine].setting, partial(engines.check, checkpoint, engine=engine))
     _look(found, ASR_MODEL, partial(transcribers.check, settings.asr_model))
     return found
 
 
-def _look(found: dict[str, ServiceError], setting: str, check: Callable[[], None]) -> None:
+def _look(found: dict[str, ServiceError], setting: str, check: Callable[[], object]) -> None:
     try:
         check()
     except ServiceError as error:

@@ -11,7 +11,7 @@ from cloning.errors import Internal, Interrupted, ServiceError, WorkerUnfit
 from cloning.failures import failure_of
 from cloning.jobs.conditional_writes import Conditions
 from cloning.jobs.store import JobStore
-from cloning.ports import Clock, Engine, Models, ObjectStore, Transcriber
+from cloning.ports import Clock, Engines, Models, ObjectStore, Transcriber
 from cloning.ports.gpu import Gpu
 from cloning.settings import Settings
 from cloning.voices.library import VoiceLibrary
@@ -56,7 +56,7 @@ class Service:
     decoder: AudioDecoder
     voices: VoiceLibrary
     jobs: JobStore
-    engines: Models[Engine]
+    engines: Engines[Any]
     transcribers: Models[Transcriber]
     gpu: Gpu
     fetch_url: Callable[[str, threading.Event], bytes]

@@ -20,10 +20,9 @@ from typing import Any, cast
 import numpy as np
 
 from cloning.errors import CheckpointUnusable, InvalidRequest, InvalidText, LicenseRefused
-from cloning.planning.alphabet import Alphabet
 from cloning.planning.f5 import chunk_seed
 from cloning.planning.xtts import LANGUAGES
-from cloning.ports import EngineFacts, Parameters, Reference, Samples, XttsParameters, go_on
+from cloning.ports import Alphabet, EngineFacts, Parameters, Reference, Samples, XttsParameters, go_on
 from cloning.process_lock import warnings_kept
 from engines.alphabets import xtts_knows
 from engines.device.errors import failure_of, translated

@@ -176,7 +176,7 @@ def _library() -> Library:
 
 
 def _library_and_cache() -> "tuple[Library, CheckpointCache]":
-    from worker.assembly import make_cache
+    from worker.models import make_cache
 
     settings, store = _settings_and_store()
     return Library(store), make_cache(settings, store, _watch())

@@ -70,15 +70,21 @@ class Library:
         return of_card(card, BUCKET + keys.checkpoint_folder(name).rstrip("/"))
 
     def check(
-        self, name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None
+        self,
+        name: str,
+        *,
+        engine: EngineName = "f5",
+        commercial: bool = False,
+        language: str | None = None,
+        known: Checkpoint | None = None,
     ) -> Checkpoint:
         """
-        The checkpoint; refuse what `find` refuses, weights of another engine, and weights that don't do what is asked for.
+        The checkpoint (`known` if it was found before); refuse what `find` refuses, weights of another engine, and weights that don't do what is asked for.
 
         That is commercial use (LicenseRefused) and a language, if the checkpoint says which ones it speaks (InvalidRequest). Files in
         a folder of this disk are looked at by their headers: a model that is none, or not its vocabulary's, is CheckpointUnusable.
         """
-        checkpoint = self.find(name)
+        checkpoint = known or self.find(name)
         _expect_engine(checkpoint, engine)
         _expect_language(checkpoint, language)
         if commercial and not checkpoint.commercial:

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from cloning.planning.alphabet import Alphabet
+from cloning.ports import Alphabet
 from engines.alphabets import f5_knows, vocabulary_at
 from storage import plain_text
 

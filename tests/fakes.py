@@ -17,8 +17,8 @@ from cloning.audio.decoding import Recording, decode
 from cloning.clock import Part, untold
 from cloning.errors import Interrupted, TranscriptionFailed
 from cloning.names import EngineName
-from cloning.planning.alphabet import Alphabet
-from cloning.ports import EngineFacts, Parameters, Reference, Samples, Transcript, go_on
+from cloning.ports import Alphabet, EngineFacts, Parameters, Reference, Samples, Transcript, go_on
+from engines.device.lazy import Lazy
 
 Value = TypeVar("Value")
 
@@ -109,20 +109,20 @@ class EchoTranscriber:
 
 
 class Always(Generic[Value]):
-    """`Models` that are loaded already, whatever their name."""
+    """`Models`, or `Engines`, that are loaded already, whatever their name."""
 
     def __init__(self, model: Value) -> None:
         self._model = model
 
     def check(
         self, name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None
-    ) -> None:
-        pass
+    ) -> str:
+        return name
 
     def alphabet(self, name: str, language: str | None) -> Alphabet | None:
         return None
 
-    def prepared(self, name: str) -> AbstractContextManager[None]:
+    def prefetch(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()
 
     def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Value:
@@ -133,6 +133,26 @@ class Always(Generic[Value]):
 
     def loaded(self) -> dict[str, object] | None:
         return None
+
+
+class OnDemand(Lazy[Value]):
+    """`Models`, or `Engines` whose checkpoints are mere names, loaded by a function of the test."""
+
+    def __init__(
+        self, load: Callable[[str, str | None], Value], describe: Callable[[Value], dict[str, object]] = lambda _: {}
+    ) -> None:
+        super().__init__(lambda name, device, _: load(name, device), describe=describe)
+
+    def check(
+        self, name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None
+    ) -> str:
+        return name
+
+    def alphabet(self, found: str, language: str | None) -> Alphabet | None:
+        return None
+
+    def prefetch(self, found: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 class InlineDecoder:

@@ -9,7 +9,7 @@ from model_cache.cache import CheckpointCache
 from model_cache.catalog import find
 from storage.folder_store import FolderStore
 from tests.conftest import ROOT
-from worker.assembly import f5_files, xtts_files
+from worker.models import f5_files, xtts_files
 
 
 def load_tiny_engine(checkpoint: Path, folder: Path, sampler: str = "auto") -> F5Engine:

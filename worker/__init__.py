@@ -2,6 +2,7 @@
 The process around the service: it builds the parts, watches over its own health, and ends in time.
 
     assembly               builds and wires every part
+    models                 engines by the names of checkpoints; the recogniser
     fitness                what a worker must have before it takes jobs
     shutdown               SIGTERM: finish jobs, hand back the rest, exit in time
     audio_urls             fetches audio from a caller's URL, never from an inner address

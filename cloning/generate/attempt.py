@@ -7,41 +7,43 @@ before the record says COMPLETED; the record says so before anybody is told.
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from cloning.audio.canonical import encode_pcm16, to_pcm16
-from cloning.audio.clipping import Pcm16, remove_long_silences
+from cloning.audio.canonical import encode_pcm16
 from cloning.clock import Stopwatch
-from cloning.errors import Interrupted, JobNotFound, ServiceError
+from cloning.errors import CheckpointUnusable, Interrupted, JobNotFound, ServiceError
 from cloning.failures import of_claimed_job
 from cloning.generate.candidates import (
     Candidate,
     Choice,
     candidates_of,
     check_candidates,
-    first_usable,
     needs_transcript,
-    reference_for,
+    nobody_spoke,
+    note_unusable,
     told_of_fallback,
 )
 from cloning.generate.chunk_store import removed_at_the_end
-from cloning.generate.script import Script, plan_early, script_of
-from cloning.generate.speaker import DeviceUse, Speaker, on_some_device
+from cloning.generate.device_recovery import CPU_MAY_HELP, DeviceUse, devices_of, log_failure
+from cloning.generate.script import Script, Scripts
+from cloning.generate.speaker import Speaker
 from cloning.generate.speaking import Asker, Task, chunk_by_chunk
+from cloning.generate.spoken import Spoken
+from cloning.generate.synthesis import finished
 from cloning.generate.transcribe import transcribed
 from cloning.jobs.claim import Claim, Heartbeat, JobGone, LeaseLost
 from cloning.jobs.record import Effort, Job
 from cloning.jobs.results import MAY_PASS, ResultWriter
 from cloning.jobs.store import Busy, Finished
 from cloning.names import EngineName
-from cloning.planning.f5 import SAMPLE_RATE, Plan
+from cloning.planning.f5 import SAMPLE_RATE
 from cloning.ports import Reference, Samples, Value
 from cloning.ports.gpu import GpuTask
 from cloning.requests.models import Generate
 from cloning.service import Call, Service
-from cloning.versions import versions
-from cloning.voices.record import Voice
 
 log = logging.getLogger(__name__)
 
@@ -67,8 +69,9 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     candidates = candidates_of(request, service.settings)
     with watch.timing("voice"):
         voice = service.voices.get(request.voice, stopped=call.stopped)
-    check_candidates(service.engines, candidates, request, of_voice=voice.language)
-    plan_early(service, request, candidates, voice, job_id)
+    candidates = check_candidates(service.engines, candidates, request, of_voice=voice.language)
+    scripts = Scripts(service, request, candidates, voice)
+    scripts.refuse_too_large(service.settings.max_reply_mb, job_id)
     seed = service.draw_seed() if request.seed is None else request.seed
     is_new, may_create = known is None, True
     while True:
@@ -80,7 +83,7 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
                 service.clock.sleep(_POLL_S)
             case Claim() as claim:
                 with _lost_to_another(claim), removed_at_the_end(claim, service.store, service.aside):
-                    return Generation(service, request, candidates, call, claim, voice, watch).run()
+                    return Generation(service, request, call, claim, scripts, watch).run()
         is_new = may_create = False  # who deletes the job from here on doesn't want it
 
 
@@ -99,26 +102,20 @@ class Generation:
     """One attempt at a job that this worker has claimed."""
 
     def __init__(
-        self,
-        service: Service,
-        request: Generate,
-        candidates: tuple[Candidate, ...],
-        call: Call,
-        claim: Claim,
-        voice: Voice,
-        watch: Stopwatch,
+        self, service: Service, request: Generate, call: Call, claim: Claim, scripts: Scripts, watch: Stopwatch
     ) -> None:
         self._service = service
         self._request = request
-        self._candidates = candidates
+        self._candidates = scripts.candidates
         self._call = call
         self._claim = claim
-        self._voice = voice
+        self._scripts = scripts
+        self._voice = scripts.voice
         self._watch = watch
         self._asker = Asker(service, call, watch, self._before_step)
         self._results = ResultWriter(service.store, service.jobs, claim, self._before_step)
         self._begun = False
-        self._device: DeviceUse | None = None
+        self._total = 0  # the chunks of the first engine, as far as is known before one is loaded
         self._heard_elsewhere: str | None = None
         self._failed_engines: dict[EngineName, ServiceError] = {}
 
@@ -135,6 +132,115 @@ class Generation:
         finally:
             self._results.remove_unless_named()
         return self._claim.job
+
+    def _speak(self) -> dict[str, Any]:
+        first = next(one for one in self._candidates if not one.problem)
+        # Its files come beside the voice and its words; not those of the others, which will hardly be asked.
+        with self._service.engines.prefetch(first.found):
+            audio = self._reference()
+            if self._voice != self._scripts.voice:  # it was heard, or replaced: other words, another plan
+                self._scripts = Scripts(self._service, self._request, self._candidates, self._voice)
+            self._total = len(self._scripts.of(self._candidates[0]).plan.chunks)
+            with self._service.gpu.hold():
+                spoken = self._infer(audio)
+        return self._store_result(spoken)
+
+    def _reference(self) -> Path:
+        """The audio of `_voice` on this disk, and its words, though the voice may be replaced while it is heard or fetched."""
+        while True:
+            with self._watch.timing("voice"):
+                self._voice, path = self._service.voices.with_audio(self._voice)
+            if self._voice.transcript or not needs_transcript(self._candidates):
+                return path
+            self._on_gpu(self._transcribe)
+
+    def _transcribe(self) -> None:
+        with self._watch.timing("transcript"):
+            self._voice, self._heard_elsewhere = transcribed(
+                self._service,
+                self._voice,
+                device_fallback=self._request.device_fallback,
+                before_step=self._before_step,
+                stopped=self._call.stopped,
+                job=self._claim.job.job_id,
+            )
+
+    def _infer(self, audio: Path) -> Spoken:
+        """The speech, of the first device that does it. Another device speaks the whole text: its noise is another, and so is the voice."""
+        devices = devices_of(self._service, fallback=self._request.device_fallback)
+        reason = None
+        for device in devices:
+            try:
+                return self._infer_on(device, reason, audio)
+            except CPU_MAY_HELP as failure:
+                if device == devices[-1]:
+                    raise
+                log_failure(failure, self._claim.job.job_id)
+                reason = f"{failure.code}: {failure.message}"
+            self._forget_engines()
+        raise AssertionError("the last device's failure is raised")
+
+    def _infer_on(self, device: str | None, reason: str | None, audio: Path) -> Spoken:
+        """The speech, of the first engine whose checkpoint can be used on that device. Raises CheckpointUnusable if none can."""
+        self._failed_engines.clear()
+        for candidate in self._candidates:
+            if self._failed_engines:
+                self._forget_engines()  # before this one needs the memory
+            with self._service.gpu.using((candidate.checkpoint, device)):
+                try:
+                    if candidate.problem:
+                        raise candidate.problem.copied()
+                    speaker = self._load(candidate, device)
+                except CheckpointUnusable as error:
+                    note_unusable(candidate, error, self._failed_engines, job=self._claim.job.job_id)
+                    continue
+                script = self._script(candidate, speaker)
+                samples = self._chunks(candidate, speaker, script, audio)
+            choice = Choice(candidate, speaker.facts, dict(self._failed_engines))
+            used = DeviceUse(self._service.settings.device, speaker.facts.device.split(" ")[0], reason)
+            return Spoken(choice, script, self._voice, samples, used, self._heard_elsewhere)
+        raise nobody_spoke(self._failed_engines)
+
+    def _load(self, candidate: Candidate, device: str | None) -> Speaker:
+        """Raises CheckpointUnusable, and what the device, the hub and the bucket do."""
+        told = {"language": self._scripts.language, "job": self._claim.job.job_id}
+
+        def load() -> Speaker:
+            self._begin()
+            part = self._watch.parts_of("load")
+            return Speaker(self._service, candidate.found, device, self._before_step, **told, part=part)
+
+        return self._asker.do("load", [GpuTask((candidate.checkpoint, device), 0.0, load)])[0]
+
+    def _script(self, candidate: Candidate, speaker: Speaker) -> Script:
+        """What the loaded engine speaks, with the job's seeds. Raises InvalidText, InvalidRequest."""
+        script = self._scripts.read_by(candidate, speaker.alphabet)
+        if len(script.plan.chunks) != self._total:
+            with suppress(*MAY_PASS):  # as every report: the next one tells it too
+                self._claim.report(0, len(script.plan.chunks))
+        return replace(script, plan=script.plan.seeded(self._claim.job.seed))
+
+    def _chunks(self, candidate: Candidate, speaker: Speaker, script: Script, audio: Path) -> Samples:
+        voice = self._voice.audio
+        reference = Reference(audio, script.words, voice.sha256, voice.duration, self._scripts.language)
+        task = Task(self._claim.job, reference, candidate.parameters, script.plan)
+        return chunk_by_chunk(self._asker, speaker, task, self._before_chunk)
+
+    def _store_result(self, spoken: Spoken) -> dict[str, Any]:
+        job, script, audio_format = self._claim.job, spoken.script, self._request.format
+        with self._watch.timing("encode"):
+            pcm = finished(spoken.samples, remove_silence=spoken.choice.candidate.parameters.remove_silence)
+            data = encode_pcm16(pcm, SAMPLE_RATE, audio_format)
+        told = spoken.told(self._request, self._service.settings)
+        manifest = spoken.manifest(job, self._asker.tally, self._service.worker) | told | script.told()
+        with self._watch.timing("upload"):
+            audio = self._results.save(data, audio_format, manifest)
+        timings = self._watch.to_json()
+        log.info("job.spoken", extra={"job": job.job_id, "chunks": len(script.plan.chunks), "timings": timings, **told})
+        duration = round(len(pcm) / SAMPLE_RATE, 4)
+        return {"duration": duration, "audio": audio, **told, **script.told(), "manifest": manifest, "timings": timings}
+
+    # What the steps above use.
 
     def _recorded(self, failure: ServiceError) -> ServiceError:
         job = self._claim.job
@@ -156,30 +262,6 @@ class Generation:
         tally = self._asker.tally
         return Effort(timings=self._watch.to_json(), chunks_made=tally.made, chunks_reused=tally.reused)
 
-    def _speak(self) -> dict[str, Any]:
-        # Its files come beside the voice and its words; only the first engine's, for the others will hardly be asked.
-        with self._service.engines.prepared(self._candidates[0].checkpoint):
-            reference = self._reference()
-            plans = [self._script(one, reference).plan for one in self._candidates]
-            with self._service.gpu.hold():
-                choice, script, samples = self._infer(reference, len(plans[0].chunks))
-        return self._store_result(choice, script, samples)
-
-    def _script(self, candidate: Candidate, reference: Reference, speaker: Speaker | None = None) -> Script:
-        """What that engine is to speak, by what is known of it, or by the loaded engine itself. Raises InvalidText, InvalidRequest."""
-        known_early = self._service.engines.alphabet
-        alphabet = speaker.alphabet if speaker else known_early(candidate.checkpoint, reference.language)
-        return script_of(self._request, candidate, reference, alphabet, seed=self._claim.job.seed)
-
-    def _reference(self) -> Reference:
-        """Audio and words that belong together, though the voice may be replaced while it is heard or fetched."""
-        while True:
-            with self._watch.timing("voice"):
-                self._voice, path = self._service.voices.with_audio(self._voice)
-            if self._voice.transcript or not needs_transcript(self._candidates):
-                return reference_for(self._request, self._candidates, self._voice, path)
-            self._on_gpu(self._transcribe)
-
     def _on_gpu(self, work: Callable[[], Value]) -> Value:
         """The work's result; the wait for the GPU counts as `queue`."""
         begun = self._watch.now()
@@ -191,72 +273,15 @@ class Generation:
 
         return self._service.gpu.run(owned, stopped=self._call.stopped)
 
-    def _transcribe(self) -> None:
-        with self._watch.timing("transcript"):
-            self._voice, self._heard_elsewhere = transcribed(
-                self._service,
-                self._voice,
-                device_fallback=self._request.device_fallback,
-                before_step=self._before_step,
-                stopped=self._call.stopped,
-                job=self._claim.job.job_id,
-            )
+    def _forget_engines(self) -> None:
+        """What a failed attempt has left leaves the memory."""
+        self._service.gpu.run(lambda: self._service.engines.unload(forget=True))
 
-    def _infer(self, reference: Reference, total: int) -> tuple[Choice, Script, Samples]:
-        requested = self._service.settings.device
-        (choice, script, samples), reason = on_some_device(
-            self._service,
-            lambda device: self._spoken(device, reference, total),
-            fallback=self._request.device_fallback,
-            job=self._claim.job.job_id,
-        )
-        self._device = DeviceUse(requested, choice.facts.device.split(" ")[0], reason)
-        return choice, script, samples
-
-    def _spoken(self, device: str | None, reference: Reference, total: int) -> tuple[Choice, Script, Samples]:
-        """`total` is how many chunks the first engine will make, as far as is known before it is loaded."""
-        with ExitStack() as used:
-            candidate, speaker = self._loaded(used, device, reference.language, total)
-            script = self._script(candidate, reference, speaker)
-            if len(script.plan.chunks) != total:
-                with suppress(*MAY_PASS):  # as every report: the next one tells it too
-                    self._claim.report(0, len(script.plan.chunks))
-            choice = Choice(candidate, speaker.facts, dict(self._failed_engines))
-            task = Task(self._claim.job, script.reference, candidate.parameters, script.plan)
-            return choice, script, chunk_by_chunk(self._asker, speaker, task, self._before_chunk)
-
-    def _loaded(
-        self, used: ExitStack, device: str | None, language: str | None, total: int
-    ) -> tuple[Candidate, Speaker]:
-        """The first engine that can be used; its weights are in use until `used` ends."""
-        job_id = self._claim.job.job_id
-
-        def load(one: Candidate) -> Speaker:
-            weights = (one.checkpoint, device)
-
-            def loaded() -> Speaker:
-                self._begin(total)
-                told = {"language": language, "job": job_id}
-                part = self._watch.parts_of("load")
-                return Speaker(self._service, one.checkpoint, device, self._before_step, **told, part=part)
-
-            used.close()  # of the one before
-            used.enter_context(self._service.gpu.using(weights))
-            return self._asker.do("load", [GpuTask(weights, 0.0, loaded)])[0]
-
-        return first_usable(
-            self._candidates,
-            load,
-            failed=self._failed_engines,
-            forget=lambda: self._service.gpu.run(lambda: self._service.engines.unload(forget=True)),
-            job=job_id,
-        )
-
-    def _begin(self, total: int) -> None:
+    def _begin(self) -> None:
         """The GPU is ours for the first time."""
         self._before_step()
         if not self._begun:
-            self._claim.start(total)
+            self._claim.start(self._total)
             self._begun = True
         self._claim.check_cancelled()
 
@@ -275,43 +300,3 @@ class Generation:
         self._call.check_stopped(self._claim.job.job_id)
         self._claim.check_held()
         self._claim.check_cancelled()
-
-    def _store_result(self, choice: Choice, script: Script, samples: Samples) -> dict[str, Any]:
-        job_id, audio_format = self._claim.job.job_id, self._request.format
-        with self._watch.timing("encode"):
-            pcm = _finished(samples, remove_silence=choice.candidate.parameters.remove_silence)
-            data = encode_pcm16(pcm, SAMPLE_RATE, audio_format)
-        told = choice.told(self._request, self._service.settings)
-        told |= self._device.to_json() if self._device else {}
-        manifest = self._manifest(choice, script.plan) | told | script.told()
-        with self._watch.timing("upload"):
-            audio = self._results.save(data, audio_format, manifest)
-        timings = self._watch.to_json()
-        log.info("job.spoken", extra={"job": job_id, "chunks": len(script.plan.chunks), "timings": timings, **told})
-        duration = round(len(pcm) / SAMPLE_RATE, 4)
-        return {"duration": duration, "audio": audio, **told, **script.told(), "manifest": manifest, "timings": timings}
-
-    def _manifest(self, choice: Choice, plan: Plan) -> dict[str, Any]:
-        """What really spoke and with which values: no request is needed to read it."""
-        return {
-            **choice.manifest(plan),
-            "voice": self._voice.voice,
-            "voice_sha256": self._voice.audio.sha256,
-            "transcript_by": self._voice.transcript.made_by if self._voice.transcript else None,
-            "transcript_device_fallback_reason": self._heard_elsewhere,
-            "seed": self._claim.job.seed,
-            "chunks_reused": self._asker.tally.reused,
-            "chunks_frugal": self._asker.tally.frugal,
-            "worker": self._service.worker,
-            "attempt": self._claim.job.attempt,
-            "versions": versions(),
-        }
-
-
-def _finished(samples: Samples, *, remove_silence: bool) -> Pcm16:
-    """As it will be encoded. Raises ArithmeticError if 16 bits hear nothing of it."""
-    pcm = to_pcm16(samples)
-    pcm = remove_long_silences(pcm, SAMPLE_RATE) if remove_silence else pcm
-    if not pcm.any():
-        raise ArithmeticError("the whole speech is silence")
-    return pcm

@@ -6,32 +6,41 @@ name, so that a fallback never drops one; without a fallback only the chosen eng
 """
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from cloning.errors import CheckpointUnusable, InvalidRequest, ServiceError
 from cloning.failures import machine_trouble
 from cloning.names import EngineName, public_name
 from cloning.parameters import BALANCED, ProfileName, engines_with, resolved
-from cloning.planning.f5 import Plan, plan_speech
-from cloning.planning.xtts import plan_xtts, xtts_language
-from cloning.ports import Engine, EngineFacts, F5Parameters, Models, Parameters, Reference, Value
+from cloning.planning.engine_kinds import KINDS, EngineKind
+from cloning.planning.f5 import Plan
+from cloning.ports import EngineFacts, Engines, Parameters
 from cloning.requests.models import Generate
 from cloning.settings import Settings
-from cloning.voices.record import Voice
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """An engine that may speak, with its checkpoint and its values; `profile` is its own of the one that was asked for."""
+    """
+    An engine that may speak, with its checkpoint's name and its values; `profile` is its own of the one that was asked for.
+
+    `found` is the checkpoint once it was checked; or `problem` says why it can't be used, and another engine may speak.
+    """
 
     engine: EngineName
     checkpoint: str
     profile: ProfileName
     parameters: Parameters
+    found: Any = None
+    problem: CheckpointUnusable | None = None
+
+    @property
+    def kind(self) -> EngineKind:
+        return KINDS[self.engine]
 
 
 @dataclass(frozen=True)
@@ -135,77 +144,61 @@ def _refuse_contradictions(request: Generate) -> None:
 
 
 def check_candidates(
-    models: Models[Engine], candidates: tuple[Candidate, ...], request: Generate, *, of_voice: str | None
-) -> None:
+    engines: Engines[Any], candidates: tuple[Candidate, ...], request: Generate, *, of_voice: str | None
+) -> tuple[Candidate, ...]:
     """
-    Refuse what can be refused before anything is stored or loaded: of every engine that may speak, not of the first alone.
+    The candidates with their checkpoints; refuse what can be refused before anything is stored or loaded: of every engine that may speak, not of the first alone.
 
     `of_voice` is the voice's language: XTTS speaks it where the request names none; F5-TTS takes the text as it comes, in any voice.
     A checkpoint that can't be used is no refusal while another engine may speak. Raises InvalidRequest or one of its kinds (a
     licence that is not accepted, an unknown name), CheckpointUnusable (also for a name of the deployment's that nobody knows),
     StorageUnavailable.
     """
-    failed: dict[EngineName, ServiceError] = {}
+    checked: list[Candidate] = []
     for candidate in candidates:
         try:
-            models.check(
+            found = engines.check(
                 candidate.checkpoint,
                 engine=candidate.engine,
                 commercial=request.require_commercial,
-                language=request.language or (of_voice if candidate.engine == "xtts" else None),
+                language=request.language or (of_voice if candidate.kind.needs_language else None),
             )
+            checked.append(replace(candidate, found=found))
         except CheckpointUnusable as error:
-            failed[candidate.engine] = error
+            checked.append(replace(candidate, problem=error))
         except InvalidRequest as error:
             if error.details.get("field") != "checkpoint" or candidate.checkpoint == request.checkpoint:
                 raise
             raise _misconfigured(candidate, error) from error
+    failed = {one.engine: one.problem for one in checked if one.problem}
     if len(failed) == len(candidates):
-        raise _nobody_spoke(failed)
+        raise nobody_spoke(failed)
+    return tuple(checked)
 
 
 def _misconfigured(candidate: Candidate, error: InvalidRequest) -> CheckpointUnusable:
     """The caller didn't name the checkpoint: whoever runs the endpoint did."""
-    setting = "XTTS_CHECKPOINT" if candidate.engine == "xtts" else "CHECKPOINT"
+    setting = candidate.kind.setting
     return CheckpointUnusable(f"this deployment's {setting} can't be used: {error.message}", setting=setting)
 
 
-def first_usable(
-    candidates: tuple[Candidate, ...],
-    load: Callable[[Candidate], Value],
-    *,
-    failed: dict[EngineName, ServiceError],
-    forget: Callable[[], None],
-    job: str,
-) -> tuple[Candidate, Value]:
+def note_unusable(
+    candidate: Candidate, error: CheckpointUnusable, failed: dict[EngineName, ServiceError], *, job: str
+) -> None:
     """
-    The first engine whose checkpoint can be used, loaded. `load` and `forget` take their own turns on the GPU's thread.
+    The candidate's checkpoint can't be used: the next engine may speak. Into `failed` and the log.
 
-    `failed` is filled with the failures of those before, also where this raises. `forget` frees what a failed load has left, before
-    another engine needs the memory. Another failure is no reason to fall back: memory, hub and bucket may be there for the next
-    call, and a licence is a person's to accept. Raises CheckpointUnusable if no engine's checkpoint can be used, and what else
-    `load` raises.
+    Another failure is no reason for another engine: memory, hub and bucket may be there for the next call, and a licence is a
+    person's to accept. Raises the machine's trouble, if that is what is behind this failure.
     """
-    failed.clear()
-    for candidate in candidates:
-        if failed:
-            forget()
-        try:
-            return candidate, load(candidate)
-        except CheckpointUnusable as error:
-            if (trouble := machine_trouble(error)) is not None:  # the machine's, not the checkpoint's
-                raise trouble from error
-            failed[candidate.engine] = error.copied()  # its traceback holds what was loaded so far
-        facts = {
-            "engine": candidate.engine,
-            "checkpoint": public_name(candidate.checkpoint),
-            "code": CheckpointUnusable.code,
-        }
-        log.warning("engine.unusable", extra={"job": job, **facts})
-    raise _nobody_spoke(failed)
+    if (trouble := machine_trouble(error)) is not None:
+        raise trouble from error
+    failed[candidate.engine] = error.copied()  # its traceback holds what was loaded so far
+    facts = {"engine": candidate.engine, "checkpoint": public_name(candidate.checkpoint), "code": error.code}
+    log.warning("engine.unusable", extra={"job": job, **facts})
 
 
-def _nobody_spoke(failed: Mapping[EngineName, ServiceError]) -> CheckpointUnusable:
+def nobody_spoke(failed: Mapping[EngineName, ServiceError]) -> CheckpointUnusable:
     """The first engine's failure, with that of each other one that was asked."""
     errors = list(failed.values())
     others = "".join(f"; {engine} can't speak either: {error.message}" for engine, error in list(failed.items())[1:])
@@ -218,29 +211,14 @@ def _nobody_spoke(failed: Mapping[EngineName, ServiceError]) -> CheckpointUnusab
     return CheckpointUnusable(f"{errors[0].message}{others}", **{**errors[0].details, **details})
 
 
-def reference_for(request: Generate, candidates: tuple[Candidate, ...], voice: Voice, path: Path) -> Reference:
-    """
-    The voice as the engines want it; `path` is its audio on this disk.
-
-    Raises InvalidRequest if an engine that may speak must know the text's language, and it is not one of its own.
-    """
-    language = request.language or voice.language
-    if any(candidate.engine == "xtts" for candidate in candidates):
-        language = xtts_language(request.language, voice.language)
-    words = voice.transcript.text if voice.transcript else ""
-    return Reference(path, words, voice.audio.sha256, voice.audio.duration, language)
-
-
 def needs_transcript(candidates: tuple[Candidate, ...]) -> bool:
     """Whether any engine that may speak must know what is said in the reference."""
-    return any(candidate.engine == "f5" for candidate in candidates)
+    return any(candidate.kind.needs_transcript for candidate in candidates)
 
 
-def plan_for(candidate: Candidate, text: str, reference: Reference, *, seed: int) -> Plan:
-    """The chunks as this engine wants them. Raises InvalidText, InvalidRequest."""
-    parameters = candidate.parameters
-    if isinstance(parameters, F5Parameters):
-        return plan_speech(
-            text, reference_text=reference.text, reference_s=reference.duration, seed=seed, parameters=parameters
-        )
-    return plan_xtts(text, language=reference.language or "", seed=seed, parameters=parameters)
+def text_language(request: Generate, candidates: tuple[Candidate, ...], of_voice: str | None) -> str | None:
+    """The text's language. Raises InvalidRequest if an engine that may speak must know it, and it is not one of its own."""
+    for candidate in candidates:
+        if candidate.kind.needs_language:
+            return candidate.kind.language(request.language, of_voice)
+    return request.language or of_voice

@@ -1,17 +1,16 @@
-"""What an engine is given to speak, and what the caller should know of it."""
+"""What each engine that may speak is given, and what the caller should know of it."""
 
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 from cloning.characters import is_invisible
-from cloning.generate.candidates import Candidate, plan_for, reference_for
-from cloning.planning.alphabet import Alphabet, Reading, read, refuse_unspeakable
+from cloning.generate.candidates import Candidate, text_language
+from cloning.planning.alphabet import Reading, read, refuse_unspeakable
 from cloning.planning.f5 import SAMPLE_RATE, Plan, refuse_short
 from cloning.planning.pace import drawn_out
-from cloning.ports import F5Parameters, Reference
+from cloning.ports import Alphabet, Parameters
 from cloning.replies import refuse_too_large
 from cloning.requests.models import Generate
 from cloning.service import Service
@@ -41,14 +40,17 @@ _SPEEDS = (0.3, 2.0)  # what a request may send
 @dataclass(frozen=True)
 class Script:
     """
-    A text's chunks and the reference, in characters that the engine knows.
+    A text's chunks, and the `words` of the reference, in characters that the engine knows; `text` is what was planned.
 
-    `unspoken` are the characters of the text that it doesn't; `warnings` are what else may be heard, each with a `code` and a
-    `message` without a word of the text.
+    `is_read` says whether the engine's alphabet was known: if not, text and words are as they came. `unspoken` are the characters of
+    the text that the engine doesn't know; `warnings` are what else may be heard, each with a `code` and a `message` without a word
+    of the text.
     """
 
     plan: Plan
-    reference: Reference
+    text: str
+    words: str
+    is_read: bool = False
     unspoken: tuple[str, ...] = ()
     warnings: tuple[dict[str, str], ...] = ()
 
@@ -57,55 +59,80 @@ class Script:
         return {"unspoken": list(self.unspoken), "warnings": list(self.warnings)}
 
 
-def plan_early(
-    service: Service, request: Generate, candidates: tuple[Candidate, ...], voice: Voice, job_id: str
-) -> None:
+class Scripts:
     """
-    Refuse what the plans show to be impossible before a record is made (of a voice without transcript, what can be seen).
+    The script of every engine that may speak `voice`, planned once: all that can be refused is refused here.
 
-    Of every engine that may speak: its needs are met, or the request is refused.
+    Of an engine that needs a transcript there is none until the voice has one: then only the text's characters are looked at. An
+    engine whose alphabet isn't known before it is loaded gets its script from `read_by`.
     """
-    refuse_short(request.fix_duration, voice.audio.duration)
-    reference = reference_for(request, candidates, voice, Path())
-    for candidate in candidates:
-        alphabet = service.engines.alphabet(candidate.checkpoint, reference.language)
-        if alphabet:
-            refuse_unspeakable(read(request.text, alphabet), alphabet)
-        if reference.text or candidate.engine != "f5":
-            plan = script_of(request, candidate, reference, alphabet, seed=0).plan
-            if request.delivery != "url" and request.format == "wav":
-                refuse_too_large(plan.seconds * SAMPLE_RATE * 2, service.settings.max_reply_mb, job_id)
 
+    def __init__(self, service: Service, request: Generate, candidates: tuple[Candidate, ...], voice: Voice) -> None:
+        """Raises InvalidText, InvalidRequest."""
+        refuse_short(request.fix_duration, voice.audio.duration)
+        self.voice = voice
+        self.candidates = candidates
+        self.language = text_language(request, candidates, voice.language)
+        self._request = request
+        self._words = voice.transcript.text if voice.transcript else ""
+        self._scripts: dict[str, Script] = {}
+        for candidate in candidates:
+            alphabet = None if candidate.problem else service.engines.alphabet(candidate.found, self.language)
+            if self._words or not candidate.kind.needs_transcript:
+                self._scripts[candidate.engine] = self._script(candidate, alphabet)
+            elif alphabet:
+                refuse_unspeakable(read(request.text, alphabet), alphabet)
 
-def script_of(
-    request: Generate, candidate: Candidate, reference: Reference, alphabet: Alphabet | None, *, seed: int
-) -> Script:
-    """
-    What the candidate is to speak; of an engine whose alphabet isn't known yet (None) the text as it came.
+    def of(self, candidate: Candidate) -> Script:
+        """What this engine is to speak, by what is known of it so far."""
+        return self._scripts[candidate.engine]
 
-    Raises InvalidText if the alphabet doesn't do for the text, and what `plan_for` raises.
-    """
-    tags = tuple(_of_tags(request.text))
-    if alphabet is None:
-        return Script(plan_for(candidate, request.text, reference, seed=seed), reference, warnings=tags)
-    text = read(request.text, alphabet)
-    refuse_unspeakable(text, alphabet)
-    words = read(reference.text, alphabet, leave_unknown=True)
-    reference = replace(reference, text=words.text)
-    plan = plan_for(candidate, text.text, reference, seed=seed)
-    warnings: tuple[dict[str, str], ...] = tags
-    if isinstance(candidate.parameters, F5Parameters):
-        warnings = (
-            *tags,
-            *_of_language(request, reference, alphabet),
-            *_of_transcript(words, alphabet),
-            *_of_pace(plan, reference, candidate.parameters),
+    def read_by(self, candidate: Candidate, alphabet: Alphabet) -> Script:
+        """What this engine, now that it is loaded and has that alphabet, is to speak. Raises InvalidText, InvalidRequest."""
+        if not self.of(candidate).is_read:
+            self._scripts[candidate.engine] = self._script(candidate, alphabet)
+        return self.of(candidate)
+
+    def refuse_too_large(self, max_mb: float, job_id: str) -> None:
+        """Raises a refusal of a WAV that no reply could carry, of any engine whose plan is known."""
+        if self._request.delivery != "url" and self._request.format == "wav":
+            for script in self._scripts.values():
+                refuse_too_large(script.plan.seconds * SAMPLE_RATE * 2, max_mb, job_id)
+
+    def _script(self, candidate: Candidate, alphabet: Alphabet | None) -> Script:
+        tags = tuple(_of_tags(self._request.text))
+        if alphabet is None:
+            plan = self._plan(candidate, self._request.text, self._words)
+            return Script(plan, self._request.text, self._words, warnings=tags)
+        text = read(self._request.text, alphabet)
+        refuse_unspeakable(text, alphabet)
+        words = read(self._words, alphabet, leave_unknown=True)
+        plan = self._plan(candidate, text.text, words.text)
+        warnings: tuple[dict[str, str], ...] = tags
+        if candidate.kind.needs_transcript:
+            warnings = (
+                *tags,
+                *_of_language(self._request, self.language, alphabet),
+                *_of_transcript(words, alphabet),
+                *_of_pace(plan, words.text, candidate.parameters),
+            )
+        return Script(plan, text.text, words.text, True, text.unspoken, warnings)
+
+    def _plan(self, candidate: Candidate, text: str, words: str) -> Plan:
+        """The plan of that text; the one from before the engine was loaded, if its alphabet has changed nothing."""
+        earlier = self._scripts.get(candidate.engine)
+        if earlier and (earlier.text, earlier.words) == (text, words):
+            return earlier.plan
+        return candidate.kind.plan(
+            text,
+            words=words,
+            reference_s=self.voice.audio.duration,
+            language=self.language,
+            parameters=candidate.parameters,
         )
-    return Script(plan, reference, text.unspoken, warnings)
 
 
-def _of_language(request: Generate, reference: Reference, alphabet: Alphabet) -> Iterator[dict[str, str]]:
-    language = reference.language or ""
+def _of_language(request: Generate, language: str | None, alphabet: Alphabet) -> Iterator[dict[str, str]]:
     if request.language or not language or not alphabet.languages or language.split("-")[0] in alphabet.languages:
         return  # a language that the request names was checked before (model_cache.library)
     yield {
@@ -135,11 +162,11 @@ def _of_tags(text: str) -> Iterator[dict[str, str]]:
         }
 
 
-def _of_pace(plan: Plan, reference: Reference, parameters: F5Parameters) -> Iterator[dict[str, str]]:
+def _of_pace(plan: Plan, words: str, parameters: Parameters) -> Iterator[dict[str, str]]:
     """Of what is really spoken. Chunks that upstream speaks at a speed of its own, whatever is asked, say nothing."""
     paced = [chunk.text for chunk in plan.chunks if chunk.speed == parameters.speed]
-    ratio = drawn_out("".join(paced), reference.text)
-    if ratio is None or parameters.speed != 1.0 or parameters.fix_duration is not None:
+    ratio = drawn_out("".join(paced), words)
+    if ratio is None or parameters.speed != 1.0 or any(chunk.fix_duration is not None for chunk in plan.chunks):
         return
     least, most = _SPEEDS
     yield {

@@ -1,12 +1,13 @@
 """A chunk's own values, its wave proved, and the waves joined to one."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from cloning.planning.f5 import Chunk
-from cloning.ports import F5Parameters, Parameters, Samples
+from cloning.audio.canonical import to_pcm16
+from cloning.audio.clipping import Pcm16, remove_long_silences
+from cloning.planning.f5 import SAMPLE_RATE, Chunk
+from cloning.ports import Samples
 
 
 def checked(chunk: Chunk, wave: Samples) -> Samples:
@@ -14,11 +15,6 @@ def checked(chunk: Chunk, wave: Samples) -> Samples:
     if not (np.isfinite(wave).all() and wave.any()):
         raise ArithmeticError(f"chunk {chunk.index}: the engine made silence, or samples that are not finite")
     return wave
-
-
-def values_of(chunk: Chunk, parameters: Parameters) -> Parameters:
-    """The job's values for one chunk: with its own share of a fixed duration."""
-    return replace(parameters, fix_duration=chunk.fix_duration) if isinstance(parameters, F5Parameters) else parameters
 
 
 def cross_fade(waves: Sequence[Samples], overlap: int) -> Samples:
@@ -37,3 +33,12 @@ def cross_fade(waves: Sequence[Samples], overlap: int) -> Samples:
         joined[end : end - shared + len(wave)] = wave[shared:]
         end += len(wave) - shared
     return joined[:end].astype(np.float32)
+
+
+def finished(samples: Samples, *, remove_silence: bool) -> Pcm16:
+    """As it will be encoded. Raises ArithmeticError if 16 bits hear nothing of it."""
+    pcm = to_pcm16(samples)
+    pcm = remove_long_silences(pcm, SAMPLE_RATE) if remove_silence else pcm
+    if not pcm.any():
+        raise ArithmeticError("the whole speech is silence")
+    return pcm

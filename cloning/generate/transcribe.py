@@ -4,8 +4,8 @@ from collections.abc import Callable
 from threading import Event
 
 from cloning.audio.decoding import Recording
-from cloning.errors import DeviceMismatch, GpuOutOfMemory, TranscriptionFailed
-from cloning.generate.speaker import on_some_device, tell
+from cloning.errors import TranscriptionFailed
+from cloning.generate.device_recovery import CPU_MAY_HELP, DEVICE_FAILED, HEARING, Recovery, devices_of, log_failure
 from cloning.planning.pace import is_plausible
 from cloning.ports import Transcript, go_on
 from cloning.service import Service
@@ -35,13 +35,18 @@ def transcribed(
         return voice, None
     voice, path = service.voices.with_audio(voice)
     recording = service.decoder.recording(path.read_bytes(), stopped=stopped)
-    heard, reason = on_some_device(
-        service,
-        lambda device: _hear(service, recording, voice.language, device, before_step, job),
-        fallback=device_fallback,
-        models=service.transcribers,
-        job=job,
-    )
+    devices = devices_of(service, fallback=device_fallback)
+    reason = None
+    for device in devices:
+        try:
+            heard = _hear(service, recording, voice.language, device, before_step, job)
+            break
+        except CPU_MAY_HELP as failure:
+            if device == devices[-1]:
+                raise
+            log_failure(failure, job)
+            reason = f"{failure.code}: {failure.message}"
+        service.transcribers.unload(forget=True)
     if not is_plausible(heard.text, recording.duration):
         raise TranscriptionFailed(
             f"{len(heard.text)} characters were heard in {recording.duration:.1f} s, which nobody can say; "
@@ -58,20 +63,14 @@ def _hear(
     before_step: Callable[[], None],
     job: str | None,
 ) -> Transcript:
-    """What is said in the recording; a failure of the device is got over once. Raises TranscriptionFailed and what is Unavailable."""
-
-    def attempt() -> Transcript:
-        transcriber = service.transcribers.get(service.settings.asr_model, device=device)
-        samples, rate = recording.samples, recording.sample_rate
-        return transcriber.transcribe(samples, rate, language=language, before_step=before_step)
-
-    try:
-        return attempt()
-    except GpuOutOfMemory as failure:
-        tell(failure, job)
-        make_room = service.engines.unload
-    except DeviceMismatch as failure:
-        tell(failure, job)
-        make_room = service.transcribers.unload
-    make_room(forget=True)
-    return attempt()
+    """What is said in the recording; `device_recovery.HEARING` says what is done about a failing device. Raises TranscriptionFailed and what is Unavailable."""
+    recovery = Recovery(HEARING, job=job)
+    while True:
+        try:
+            transcriber = service.transcribers.get(service.settings.asr_model, device=device)
+            samples, rate = recording.samples, recording.sample_rate
+            return transcriber.transcribe(samples, rate, language=language, before_step=before_step)
+        except DEVICE_FAILED as failure:
+            if (remedy := recovery.next(failure)) is None:
+                raise
+        remedy.apply(service)

@@ -1,9 +1,10 @@
 """
 A text's way to chunks.
 
-    split     text to chunks
-    alphabet  which characters a checkpoint can be given
-    pace      how long people need for words
-    f5        seeds and lengths for F5-TTS
-    xtts      the same for XTTS
+    split         text to chunks
+    alphabet      which characters a checkpoint can be given
+    pace          how long people need for words
+    f5            F5-TTS: what it needs, its chunks and their lengths
+    xtts          the same for XTTS
+    engine_kinds  both by name
 """

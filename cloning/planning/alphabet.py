@@ -7,32 +7,18 @@ sound the same (composed, lower case, compatible); what is left is said to the c
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from unicodedata import category, normalize
 
 from cloning.characters import is_invisible
 from cloning.errors import InvalidText
+from cloning.ports import Alphabet
 
 # A character with the marks that sit on it.
 _CLUSTER = re.compile(r"(?s).[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u3099\u309a]*")
 # More unknown letters than one in so many, and the text is not one that the checkpoint speaks.
 _ONE_IN = 3
 _MOST_NAMED = 50
-
-
-@dataclass(frozen=True)
-class Alphabet:
-    """
-    What a checkpoint can be given.
-
-    `languages` are those that it speaks, as far as it says so; `knows` tells of a text, or of a single character, whether all of it
-    would reach the model.
-    """
-
-    checkpoint: str
-    languages: tuple[str, ...]
-    knows: Callable[[str], bool]
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ reproduces a text whatever ran before or beside it.
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cloning.errors import InvalidRequest, InvalidText
+from cloning.names import EngineName
 from cloning.planning.split import split_text
-from cloning.ports import F5Parameters
+from cloning.ports import F5Parameters, Parameters, Reference, Utterance
 
 HOP = 256
 SAMPLE_RATE = 24_000
@@ -32,7 +33,7 @@ _SHORTEST_SPEECH_S = 0.1
 
 @dataclass(frozen=True)
 class Chunk:
-    """One call of the model. Times in seconds; `fix_duration` counts the reference too, as upstream's does."""
+    """One call of the model. Times in seconds; `fix_duration` counts the reference too, as upstream's does. The plan gives the seed."""
 
     index: int
     text: str
@@ -55,6 +56,45 @@ class Plan:
         """How long the speech will be, silences included."""
         overlap = self.cross_fade_duration * (len(self.chunks) - 1)
         return max(0.0, sum(chunk.seconds for chunk in self.chunks) - overlap)
+
+    def seeded(self, seed: int) -> "Plan":
+        """The same plan with the chunks' own seeds for a job's seed."""
+        chunks = tuple(replace(chunk, seed=chunk_seed(seed, chunk.index)) for chunk in self.chunks)
+        return replace(self, chunks=chunks)
+
+
+class _F5:
+    """An `EngineKind` (cloning.planning.engine_kinds)."""
+
+    name: EngineName = "f5"
+    setting = "CHECKPOINT"
+    needs_transcript = True
+    needs_language = False
+
+    def language(self, asked: str | None, of_voice: str | None) -> str | None:
+        return asked or of_voice
+
+    def plan(self, text: str, *, words: str, reference_s: float, language: str | None, parameters: Parameters) -> Plan:  # noqa: ARG002 - F5-TTS is told no language
+        assert isinstance(parameters, F5Parameters)  # noqa: S101 - candidates_of took them from this kind's profiles
+        return plan_speech(text, reference_text=words, reference_s=reference_s, seed=0, parameters=parameters)
+
+
+F5 = _F5()
+
+
+def values_of(chunk: Chunk, parameters: Parameters) -> Parameters:
+    """The job's values for one chunk: with its own share of a fixed duration."""
+    return replace(parameters, fix_duration=chunk.fix_duration) if isinstance(parameters, F5Parameters) else parameters
+
+
+def utterance_of(
+    reference: Reference, chunk: Chunk, parameters: Parameters, before_step: Callable[[], None]
+) -> Utterance | None:
+    """The chunk for an engine that speaks several at once; None with another engine's values."""
+    values = values_of(chunk, parameters)
+    if not isinstance(values, F5Parameters):
+        return None
+    return Utterance(reference, chunk.text, chunk.seed, values, before_step)
 
 
 def plan_speech(text: str, *, reference_text: str, reference_s: float, seed: int, parameters: F5Parameters) -> Plan:

@@ -10,9 +10,10 @@ from functools import partial
 from string import digits as ascii_digits
 
 from cloning.errors import InvalidRequest, InvalidText
+from cloning.names import EngineName
 from cloning.planning.f5 import Chunk, Plan, chunk_seed
 from cloning.planning.split import split_text
-from cloning.ports import XttsParameters
+from cloning.ports import Parameters, XttsParameters
 
 CHARACTERS = {
     "en": 250, "de": 253, "fr": 273, "es": 239, "it": 213, "pt": 203, "pl": 224, "zh": 82, "ar": 166, "cs": 186, "ru": 182,
@@ -26,6 +27,25 @@ _DIGIT_OF = {"zh": 2, "ja": 2, "ko": 2}
 _WITHOUT_NUMBERS = ("hi",)
 # Nobody speaks a full chunk faster than this, in seconds.
 _QUICKEST_FULL_S = 8.0
+
+
+class _Xtts:
+    """An `EngineKind` (cloning.planning.engine_kinds)."""
+
+    name: EngineName = "xtts"
+    setting = "XTTS_CHECKPOINT"
+    needs_transcript = False
+    needs_language = True
+
+    def language(self, asked: str | None, of_voice: str | None) -> str | None:
+        return xtts_language(asked, of_voice)
+
+    def plan(self, text: str, *, words: str, reference_s: float, language: str | None, parameters: Parameters) -> Plan:  # noqa: ARG002 - XTTS goes by no words
+        assert isinstance(parameters, XttsParameters)  # noqa: S101 - candidates_of took them from this kind's profiles
+        return plan_xtts(text, language=language or "", seed=0, parameters=parameters)
+
+
+XTTS = _Xtts()
 
 
 def xtts_language(asked: str | None, of_voice: str | None) -> str:

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from cloning.clock import Part, untold
 from cloning.names import EngineName
-from cloning.planning.alphabet import Alphabet
 from cloning.ports.store import (
     AlreadyExists,
     Changed,
@@ -46,8 +45,23 @@ __all__ = [  # of the other module; all that is defined here is public too
 ]
 Value = TypeVar("Value")
 Model_co = TypeVar("Model_co", covariant=True)
+Found = TypeVar("Found")
 Samples = NDArray[np.float32]
 """Mono audio, shape [n], nominally within [-1, 1]."""
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """
+    What a checkpoint can be given.
+
+    `languages` are those that it speaks, as far as it says so; `knows` tells of a text, or of a single character, whether all of it
+    would reach the model.
+    """
+
+    checkpoint: str
+    languages: tuple[str, ...]
+    knows: Callable[[str], bool]
 
 
 @dataclass(frozen=True)
@@ -218,27 +232,48 @@ class Clock(Protocol):
 class Models(Protocol[Model_co]):
     """Models by name, loaded at the first `get` and kept. Only the owner of the GPU may call `get` and `unload`."""
 
-    def check(
-        self, name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None
-    ) -> None:
-        """
-        Refuse, before anything costs money, a name that can't be loaded or is not for that engine; and, if asked, weights that
-        don't allow commercial use or don't speak that language.
-
-        Raises InvalidRequest or its LicenseRefused, CheckpointUnusable, StorageUnavailable.
-        """
-
-    def alphabet(self, name: str, language: str | None) -> Alphabet | None:
-        """What of a text in that language reaches the model, as far as that is known without fetching or loading anything."""
-
-    def prepared(self, name: str) -> AbstractContextManager[None]:
-        """Within the block a `get` of that name may come: its files may be brought meanwhile. Raises nothing; any thread may ask."""
+    def check(self, name: str) -> object:
+        """Refuse a name that can't be loaded, before anything is fetched. Raises TranscriptionFailed, CheckpointUnusable."""
 
     def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Model_co:
-        """The model on that device (None: the deployment's). `part` is told of a load. Raises CheckpointUnusable, TranscriptionFailed, Unavailable."""
+        """The model on that device (None: the deployment's). `part` is told of a load. Raises TranscriptionFailed, Unavailable."""
 
     def unload(self, *, forget: bool = False) -> None:
         """The weights leave the device, and with `forget` the process; the next `get` brings them back."""
 
     def loaded(self) -> dict[str, object] | None:
         """What is loaded now, for `health`; None before the first use."""
+
+
+class Engines(Protocol[Found]):
+    """
+    Engines by the checkpoints that `check` has found, loaded at the first `get` and kept.
+
+    A checkpoint is looked up once and handed on; what it is, is the engines' business. Only the owner of the GPU may call `get` and
+    `unload`.
+    """
+
+    def check(
+        self, name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None
+    ) -> Found:
+        """
+        Find the checkpoint of that name; of a loaded engine its own. Refuse, before anything costs money, one that can't be loaded or
+        is not for that engine; and, if asked, weights that don't allow commercial use or don't speak that language.
+
+        Raises InvalidRequest or its LicenseRefused, CheckpointUnusable, StorageUnavailable.
+        """
+
+    def alphabet(self, found: Found, language: str | None) -> Alphabet | None:
+        """What of a text in that language reaches the model, as far as that is known without fetching or loading anything."""
+
+    def prefetch(self, found: Found) -> AbstractContextManager[None]:
+        """Bring the checkpoint's files while the block runs, for a `get` in it. Raises nothing; any thread may ask."""
+
+    def get(self, found: Found, *, device: str | None = None, part: Part = untold) -> Engine:
+        """The engine on that device (None: the deployment's). `part` is told of a load. Raises CheckpointUnusable, Unavailable."""
+
+    def unload(self, *, forget: bool = False) -> None:
+        """As `Models.unload`."""
+
+    def loaded(self) -> dict[str, object] | None:
+        """As `Models.loaded`."""

@@ -2,12 +2,13 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 from typing import Generic, TypeVar
 
+Name = TypeVar("Name", bound=Hashable)
 Value = TypeVar("Value")
 
 
@@ -25,7 +26,7 @@ def _begun(fetch: Callable[[], Value]) -> "Future[Value]":
     return flight
 
 
-class Early(Generic[Value]):
+class Early(Generic[Name, Value]):
     """
     Fetches by name, begun ahead of whoever takes the thing.
 
@@ -33,14 +34,14 @@ class Early(Generic[Value]):
     who had it begun may yet take it, and fetched (or looked at) anew for the next who begins. Any thread may ask.
     """
 
-    def __init__(self, fetch: Callable[[str], Value]) -> None:
+    def __init__(self, fetch: Callable[[Name], Value]) -> None:
         self._fetch = fetch
         self._lock = threading.Lock()
-        self._flights: dict[str, Future[Value]] = {}
-        self._askers = Counter[str]()
+        self._flights: dict[Name, Future[Value]] = {}
+        self._askers = Counter[Name]()
 
     @contextmanager
-    def ahead(self, name: str) -> Iterator[None]:
+    def ahead(self, name: Name) -> Iterator[None]:
         """Within the block the thing is fetched, or looked at anew if it is there, and kept. What the fetch raises is raised by `take`."""
         with self._lock:
             self._askers[name] += 1
@@ -55,7 +56,7 @@ class Early(Generic[Value]):
                 if name not in self._askers:
                     self._flights.pop(name, None)
 
-    def take(self, name: str) -> Value:
+    def take(self, name: Name) -> Value:
         """The thing, to be kept by the caller. Raises what the fetch raises."""
         with self._lock:
             flight = self._flights.pop(name, None)

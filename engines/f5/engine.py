@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from cloning.errors import CheckpointUnusable
-from cloning.planning.alphabet import Alphabet
-from cloning.ports import EngineFacts, F5Parameters, Parameters, Reference, Samples, Utterance, go_on
+from cloning.ports import Alphabet, EngineFacts, F5Parameters, Parameters, Reference, Samples, Utterance, go_on
 from engines.alphabets import f5_knows
 from engines.device.errors import failure_of, translated
 from engines.device.placement import Weights, check_placed, choose_device, device_name

@@ -26,8 +26,7 @@ import soundfile  # noqa: F401 - imported once, for all
 
 import handler
 from cloning.clock import SystemClock
-from cloning.planning.alphabet import Alphabet
-from cloning.ports import EngineFacts, ObjectStore, Parameters, Reference, Samples, go_on
+from cloning.ports import Alphabet, EngineFacts, ObjectStore, Parameters, Reference, Samples, go_on
 from cloning.settings import Settings
 from tests.fakes import Always
 from worker import assembly

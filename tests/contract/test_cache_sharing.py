@@ -325,6 +325,7 @@ def test_a_worker_without_a_hub_speaks_with_the_buckets_vocoder(folder: Path, tm
     (folder / CARD).write_text(json.dumps(card))
     settings = Settings(data_dir=tmp_path / "bucket", model_cache_dir=tmp_path / "models", device="cpu")
 
-    engine = make_engines(settings, store, lambda: None).get(str(folder))
+    engines = make_engines(settings, store, lambda: None)
+    engine = engines.get(engines.check(str(folder)))
 
     assert engine.facts.vocoder == default_vocoder().name

@@ -12,8 +12,8 @@ import pytest
 
 from cloning.audio.canonical import check_and_make_canonical
 from cloning.errors import CheckpointUnusable, Interrupted
-from cloning.generate.synthesis import cross_fade, values_of
-from cloning.planning.f5 import plan_speech
+from cloning.generate.synthesis import cross_fade
+from cloning.planning.f5 import plan_speech, values_of
 from cloning.ports import Engine, F5Parameters, Parameters, Reference, XttsParameters
 from engines.f5.engine import F5Engine, F5Files
 from engines.xtts import XttsEngine

@@ -122,7 +122,7 @@ def test_a_dropped_engine_is_really_gone(world: Callable[..., Service]) -> None:
     """No cycle keeps it: its memory is free before the next one is loaded, without the garbage collector's help."""
     service = world()
     generate(service, "first")
-    engine = service.engines.get(service.settings.checkpoint)
+    engine = service.engines.get(service.engines.check(service.settings.checkpoint))
     assert isinstance(engine, F5Engine)
     watched = weakref.WeakSet([*engine._model.modules(), *engine._vocoder.modules()])
     gone = weakref.ref(engine)
@@ -145,7 +145,7 @@ def test_unloading_asked_for_while_a_job_speaks_waits_for_it(
     expected = generate(service, "alone")["audio"]["sha256"]
     order: list[str] = []
     speaking, go_on = threading.Event(), threading.Event()
-    engine = service.engines.get(service.settings.checkpoint)
+    engine = service.engines.get(service.engines.check(service.settings.checkpoint))
     real = engine.speak
 
     def speak(*arguments: Any, **options: Any) -> Samples:
@@ -254,7 +254,7 @@ def test_an_exception_inside_the_solver_changes_no_later_job(
     """Through the handler: a job dies mid-solve with its text in f5-tts's cache; the next one, of the same length, says its own."""
     service = world()
     expected = generate(service, "before")["audio"]["sha256"]
-    engine = service.engines.get(service.settings.checkpoint)
+    engine = service.engines.get(service.engines.check(service.settings.checkpoint))
     assert isinstance(engine, F5Engine)
 
     def fail(*_: object, **__: object) -> None:

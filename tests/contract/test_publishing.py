@@ -141,7 +141,8 @@ def test_an_engine_is_loaded_before_its_checkpoint_is_published(
     """The wired service speaks while the bucket is slow."""
     settings = Settings(data_dir=tmp_path / "bucket", model_cache_dir=tmp_path / "a", device="cpu")
 
-    engine = make_engines(settings, bucket, lambda: None).get(str(folder))
+    engines = make_engines(settings, bucket, lambda: None)
+    engine = engines.get(engines.check(str(folder)))
 
     assert engine.facts.checkpoint == NAME
     assert bucket.uploads == []
@@ -160,9 +161,10 @@ def test_a_checkpoint_that_no_engine_takes_is_published_nevertheless(
     def refused(*_: object) -> None:
         raise CheckpointUnusable("no")
 
-    monkeypatch.setattr("worker.assembly.F5Engine.load", refused)
+    monkeypatch.setattr("engines.f5.engine.F5Engine.load", refused)
+    engines = make_engines(settings, bucket, lambda: None)
     with pytest.raises(CheckpointUnusable):
-        make_engines(settings, bucket, lambda: None).get(str(folder))
+        engines.get(engines.check(str(folder)))
 
     errands_done()
     assert len(bucket.uploads) == 4

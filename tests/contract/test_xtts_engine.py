@@ -23,7 +23,7 @@ from model_cache.catalog import CARD, find
 from storage.folder_store import FolderStore
 from tests.real import load_tiny_engine, load_tiny_xtts
 from tests.real import tiny_xtts as tiny_checkpoint_of_xtts
-from worker.assembly import xtts_files
+from worker.models import xtts_files
 
 TEXT = "Hello there."
 PLAIN = XttsParameters()

@@ -24,6 +24,30 @@ ALLOWED = {
     "local": {"local", "storage", "cloning"},
     "cloning": {"cloning"},
 }
+# cloning's modules and packages, lowest first. Each imports its own line and those above it; the four wings never each other.
+WINGS = {"requests", "voices", "jobs", "planning"}
+LAYERS: tuple[set[str], ...] = (
+    {
+        "errors",
+        "failures",
+        "names",
+        "clock",
+        "versions",
+        "keys",
+        "object_keys",
+        "language",
+        "characters",
+        "process_lock",
+    },
+    {"settings"},
+    {"ports"},
+    {"parameters", "records", "audio"},
+    WINGS,
+    {"service", "model_problems"},
+    {"replies"},
+    {"generate"},
+    {"actions"},
+)
 # What builds the parts: the worker, what shows everything at work, and the command line of the checkpoints.
 ROOTS = {"handler.py", "local/demo.py", "model_cache/__main__.py"}
 HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
@@ -66,6 +90,32 @@ def test_imports_point_inwards(path: Path) -> None:
     if path.relative_to(ROOT).as_posix() not in ROOTS:
         ours = {module.split(".")[0] for module, _ in imports(path)} & OURS
         assert ours <= ALLOWED[here]
+
+
+CLONING = [
+    path
+    for path in MODULES
+    if name_of(path) == "cloning" and path.relative_to(ROOT).as_posix() != "cloning/__init__.py"
+]
+
+
+@pytest.mark.parametrize("path", CLONING, ids=lambda path: str(path.relative_to(ROOT)))
+def test_clonings_packages_stand_in_layers(path: Path) -> None:
+    """Requests, voices, jobs and planning don't know one another; only generate and actions join them."""
+    level = {name: number for number, names in enumerate(LAYERS) for name in names}
+    here = path.relative_to(ROOT / "cloning").parts[0].removesuffix(".py")
+    others = {name.split(".")[1] for name in imported(path) if name.startswith("cloning.")} & set(level) - {here}
+
+    assert here in level
+    assert [name for name in others if level[name] > level[here]] == []
+    assert here not in WINGS or not others & WINGS
+
+
+def test_no_folder_holds_more_than_17_files() -> None:
+    """A folder fits one glance."""
+    folders = {path.parent for path in MODULES}
+
+    assert [str(folder) for folder in folders if len(list(folder.glob("*.py"))) > 17] == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

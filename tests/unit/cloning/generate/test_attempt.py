@@ -395,10 +395,12 @@ def test_a_cancel_before_the_turn_loads_no_model(service: Service, anna: str, en
             return super().run_tasks(tasks, **more)
 
     class MustNotLoad:
-        def check(self, name: str, **_: object) -> None: ...
+        def check(self, name: str, **_: object) -> str:
+            return name
+
         def loaded(self) -> None: ...
         def alphabet(self, name: str, language: str | None) -> None: ...
-        def prepared(self, name: str) -> AbstractContextManager[None]:
+        def prefetch(self, name: str) -> AbstractContextManager[None]:
             return nullcontext()
 
         def get(self, name: str) -> None:

@@ -2,8 +2,9 @@
 
 import gc
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,12 +18,14 @@ from cloning.errors import (
     LicenseRefused,
     ServiceError,
 )
-from cloning.generate.candidates import Candidate, Choice, candidates_of, check_candidates, first_usable
+from cloning.generate.candidates import Candidate, candidates_of, check_candidates, note_unusable
 from cloning.names import EngineName
 from cloning.parameters import ENGINES, engines_with, names_of, values_of_all
 from cloning.ports import Engine, F5Parameters, XttsParameters
+from cloning.service import Call, Service
 from cloning.settings import Settings
 from tests.fakes import ToneEngine
+from tests.unit.cloning.generate.test_attempt import act, anna  # noqa: F401 - a fixture
 from tests.unit.cloning.test_parameters import generate
 
 SETTINGS = Settings()
@@ -35,28 +38,34 @@ GOOD: dict[str, Any] = {
 NEEDS = {"length_penalty": {"num_beams": 2}}
 
 
+Speak = Callable[..., dict[str, Any]]
+
+
 class Shelf:
-    """`Models` whose checkpoints fail as told; remembers which were asked for."""
+    """`Engines` whose checkpoints fail as told; remembers which were asked for."""
 
     def __init__(self, failures: Mapping[str, ServiceError]) -> None:
         self._failures = failures
         self.asked: list[str] = []
 
-    def check(self, name: str, **_: object) -> None:
+    def check(self, name: str, **_: object) -> str:
         if isinstance(self._failures.get(name), InvalidRequest):
             raise self._failures[name]
+        return name
 
     def unload(self, *, forget: bool = False) -> None:
         pass
 
-    def prepared(self, name: str) -> AbstractContextManager[None]:
+    def prefetch(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()
 
     def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Engine:
         self.asked.append(name)
         if name in self._failures:
             raise self._failures[name]
-        return ToneEngine()
+        engine = ToneEngine()
+        engine.facts = replace(engine.facts, engine="xtts" if name == "XTTS_v2" else "f5")
+        return engine
 
     def loaded(self) -> dict[str, object] | None:
         return None
@@ -64,13 +73,15 @@ class Shelf:
     def alphabet(self, name: str, language: str | None) -> None: ...
 
 
-def chosen(shelf: Shelf, candidates: tuple[Candidate, ...]) -> Choice:
-    """As a generate chooses."""
-    failed: dict[EngineName, ServiceError] = {}
-    candidate, engine = first_usable(
-        candidates, lambda one: shelf.get(one.checkpoint), failed=failed, forget=lambda: None, job="j"
-    )
-    return Choice(candidate, engine.facts, failed)
+@pytest.fixture
+def speak(service: Service, anna: str) -> Speak:  # noqa: F811 - the fixture
+    """Generate with these engines, as job 'j'."""
+
+    def run(shelf: Shelf, **more: object) -> dict[str, Any]:
+        request = {"text": "Hello.", "voice": anna, "language": "en", **more}
+        return act(replace(service, engines=shelf), Call("j"), **request)
+
+    return run
 
 
 def order(**more: object) -> tuple[Candidate, ...]:
@@ -164,26 +175,26 @@ def test_a_speed_beside_a_fixed_duration_is_refused() -> None:
     assert order(fix_duration=9.0, speed=1.0)[0].parameters.speed == 1.0
 
 
-def test_an_unusable_checkpoint_lets_the_next_engine_speak() -> None:
+def test_an_unusable_checkpoint_lets_the_next_engine_speak(speak: Speak) -> None:
     """In the order given, with the reason."""
-    choice = chosen(Shelf({"F5TTS_v1_Base": CheckpointUnusable("broken")}), order(fallback=["xtts"]))
+    told = speak(Shelf({"F5TTS_v1_Base": CheckpointUnusable("broken")}), fallback=["xtts"])
 
-    assert choice.candidate.engine == "xtts"
-    told = choice.told(generate(fallback=["xtts"]), SETTINGS)
+    assert told["engine_used"] == "xtts"
     assert (told["engine_fallback"], told["fallback_reason"]) == (True, "f5: CHECKPOINT_UNUSABLE: broken")
 
 
 @pytest.mark.parametrize("failure", [GpuOutOfMemory("full"), HubUnavailable("away"), LicenseRefused("not accepted")])
-def test_no_other_failure_is_a_reason_to_fall_back(failure: ServiceError) -> None:
+def test_no_other_failure_is_a_reason_to_fall_back(speak: Speak, failure: ServiceError) -> None:
     """What may work with the next call is left to it, and a licence is a person's to accept: nobody else is even loaded."""
     shelf = Shelf({"F5TTS_v1_Base": failure})
+    shelf.check = lambda name, **_: name  # type: ignore[method-assign]  # it shows when it is loaded
 
     with pytest.raises(type(failure)):
-        chosen(shelf, order(fallback=["xtts"]))
-    assert shelf.asked == ["F5TTS_v1_Base"]
+        speak(shelf, fallback=["xtts"])
+    assert set(shelf.asked) == {"F5TTS_v1_Base"}
 
 
-def test_what_failed_is_forgotten_before_the_next_engine_is_tried() -> None:
+def test_what_failed_is_forgotten_before_the_next_engine_is_tried(speak: Speak) -> None:
     """A failure's traceback holds what was loaded so far: the next engine would share the memory with it."""
 
     class Weights:
@@ -192,53 +203,62 @@ def test_what_failed_is_forgotten_before_the_next_engine_is_tried() -> None:
     events: list[str] = []
     alive: weakref.WeakSet[Weights] = weakref.WeakSet()
 
-    def load(one: Candidate) -> str:
-        if one.engine == "xtts":
-            events.append(f"load with {len(alive)} alive")
-            return "loaded"
-        weights = Weights()
-        alive.add(weights)
-        raise CheckpointUnusable("broken", file="model.safetensors") from ValueError(weights)
+    class Loading(Shelf):
+        def unload(self, *, forget: bool = False) -> None:
+            gc.collect()  # as Lazy does: the GPU thread's frames and the failure hold each other
+            events.append("forget")
 
+        def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Engine:
+            if name == "XTTS_v2":
+                events.append(f"load with {len(alive)} alive")
+                return super().get(name)
+            weights = Weights()
+            alive.add(weights)
+            raise CheckpointUnusable("broken", file="model.safetensors") from ValueError(weights)
+
+    speak(Loading({}), fallback=["xtts"])
+
+    assert events[:2] == ["forget", "load with 0 alive"]
+
+
+def test_a_failure_is_kept_without_what_it_holds() -> None:
+    """Its words and details, for the reply; not the frames that hold half a model."""
     failed: dict[EngineName, ServiceError] = {}
-    gc.disable()
-    try:
-        first_usable(order(fallback=["xtts"]), load, failed=failed, forget=lambda: events.append("forget"), job="j")
-    finally:
-        gc.enable()
+    with pytest.raises(CheckpointUnusable) as caught:
+        raise CheckpointUnusable("broken", file="model.safetensors") from ValueError("weights")
+    note_unusable(order()[0], caught.value, failed, job="j")
 
-    assert events == ["forget", "load with 0 alive"]
     kept = failed["f5"]
     assert (kept.message, kept.details, kept.__traceback__, kept.__cause__) == (
         "broken", {"file": "model.safetensors"}, None, None,
     )  # fmt: skip
 
 
-def test_an_engine_that_can_not_be_used_is_logged_with_its_job(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_engine_that_can_not_be_used_is_logged_with_its_job(speak: Speak, caplog: pytest.LogCaptureFixture) -> None:
     """Whoever reads the log finds the job."""
-    chosen(Shelf({"F5TTS_v1_Base": CheckpointUnusable("broken")}), order(fallback=["xtts"]))
+    speak(Shelf({"F5TTS_v1_Base": CheckpointUnusable("broken")}), fallback=["xtts"])
 
     (entry,) = [vars(each) for each in caplog.records if each.message == "engine.unusable"]
     assert (entry["job"], entry["engine"]) == ("j", "f5")
 
 
-def test_without_a_fallback_nobody_else_speaks() -> None:
+def test_without_a_fallback_nobody_else_speaks(speak: Speak) -> None:
     """The failure says who was asked for, and that nobody spoke."""
     shelf = Shelf({"F5TTS_v1_Base": CheckpointUnusable("broken", file="model.safetensors")})
 
     with pytest.raises(CheckpointUnusable, match="broken") as caught:
-        chosen(shelf, order())
+        speak(shelf)
     assert shelf.asked == ["F5TTS_v1_Base"]
     expected = {"engine_requested": "f5", "engine_used": None, "engine_fallback": False, "reasons": {"f5": "broken"}}
     assert caught.value.details == {"file": "model.safetensors", **expected}
 
 
-def test_a_failure_of_all_names_each_reason() -> None:
+def test_a_failure_of_all_names_each_reason(speak: Speak) -> None:
     """Whoever reads it knows what to mend."""
     failures = {"F5TTS_v1_Base": CheckpointUnusable("broken"), "XTTS_v2": CheckpointUnusable("missing")}
 
     with pytest.raises(CheckpointUnusable, match="broken; xtts can't speak either: missing") as caught:
-        chosen(Shelf(failures), order(fallback=["xtts"]))
+        speak(Shelf(failures), fallback=["xtts"])
     assert caught.value.details["reasons"] == {"f5": "broken", "xtts": "missing"}
 
 

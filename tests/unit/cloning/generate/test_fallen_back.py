@@ -19,7 +19,7 @@ SPEAK: dict[str, Any] = {"text": TEXT, "voice": "anna", "seed": 1, "fallback": [
 
 
 class TwoEngines:
-    """`Models` of which F5-TTS's checkpoint can't be used until somebody mends it."""
+    """`Engines` of which F5-TTS's checkpoint can't be used until somebody mends it."""
 
     def __init__(self) -> None:
         self.engines: dict[str, ToneEngine] = {}
@@ -28,11 +28,12 @@ class TwoEngines:
             self.engines[name].facts = replace(self.engines[name].facts, engine=engine)
         self.broken = True
 
-    def check(self, name: str, **_: object) -> None: ...
+    def check(self, name: str, **_: object) -> str:
+        return name
 
     def unload(self, *, forget: bool = False) -> None: ...
 
-    def prepared(self, name: str) -> AbstractContextManager[None]:
+    def prefetch(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()
 
     def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Engine:

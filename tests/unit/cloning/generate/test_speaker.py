@@ -19,13 +19,11 @@ from cloning.ports import Engine, F5Parameters, Parameters, Reference, Samples, 
 from cloning.service import Call, Service
 from engines.device.errors import translated
 from engines.device.gpu_thread import GpuThread
-from engines.device.lazy import Lazy
 from engines.device.scheduler import Bounds
 from handler import answer
 from storage.folder_store import FolderStore
 from tests.conftest import make_service, with_settings
-from tests.fakes import EchoTranscriber, ManualClock, ToneEngine
-from tests.unit.engines.device.test_lazy import anything
+from tests.fakes import EchoTranscriber, ManualClock, OnDemand, ToneEngine
 
 OUT_OF_MEMORY = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8 GiB"
 ASTRAY = "Expected all tensors to be on the same device, but found at least two devices, cpu and cuda:0!"
@@ -93,12 +91,9 @@ class World:
         self.failures: list[Exception | None] = []
         self.load_failures: list[Exception] = []
         self.recogniser_unloads = 0
-        engines = Lazy[Engine](
-            lambda name, device, _: self._load(name, device),
-            check=anything,
-            describe=lambda engine: dict(vars(engine.facts)),
+        self.service = replace(
+            with_settings(service, device="cuda"), engines=OnDemand(self._load, lambda engine: dict(vars(engine.facts)))
         )
-        self.service = replace(with_settings(service, device="cuda"), engines=engines)
         object.__setattr__(service.transcribers, "unload", self._unload)
 
     def _load(self, _: str, device: str | None) -> Engine:
@@ -458,7 +453,7 @@ def test_the_cpu_hears_too_only_where_the_caller_allows_it(world: World, human_w
             raise DeviceUnavailable("DEVICE is 'cuda' and this worker has no usable GPU")
         return EchoTranscriber()
 
-    deaf = Lazy[Transcriber](lambda name, device, _: load(name, device), check=anything, describe=lambda _: {})
+    deaf = OnDemand(load)
     world.service = replace(world.service, transcribers=deaf)
     upload = {"action": "upload", "voice": "bert", "audio": b64encode(human_wav).decode(), "consent": True}
     assert answer(world.service, upload, Call("u2"))["status"] == "STORED"

@@ -9,18 +9,19 @@ import pytest
 
 from cloning.errors import InvalidText
 from cloning.jobs.record import JobStatus
-from cloning.planning.alphabet import Alphabet
-from cloning.ports import F5Parameters
+from cloning.ports import Alphabet, F5Parameters
 from cloning.requests.fields import Limits
 from cloning.requests.models import parse
 from cloning.service import Service
 from cloning.settings import Settings
 from engines.tiny import make_checkpoint
+from model_cache.library import Library
 from storage.folder_store import FolderStore
 from tests.alphabets import stock
 from tests.fakes import Always, ToneEngine
 from tests.unit.cloning.generate.test_attempt import act, service_upload
 from worker.assembly import make_models
+from worker.models import Found
 
 RUSSIAN = "Он сказал, что погода сегодня хорошая."
 
@@ -126,7 +127,7 @@ def test_the_stock_vocabulary_is_known_before_anything_is_fetched(
     """So that a text in an unknown script costs neither a download nor a record. Of others it is known once they are loaded."""
     engines, _, _ = make_models(settings, store)
 
-    alphabet = engines.alphabet(name, None)
+    alphabet = engines.alphabet(Found(name, Library(store).find(name)), None)
 
     assert (alphabet.knows("Olá, São Paulo!") and not alphabet.knows("नमस्ते") if alphabet else None) is known
 
@@ -138,8 +139,9 @@ def test_a_vocabulary_that_can_not_be_read_is_told_where_the_checkpoint_is_neede
     folder = make_checkpoint(tmp_path / "tiny")
     (folder / "vocab.txt").write_bytes("é\n".encode("latin-1"))
     engines, _, _ = make_models(settings, store)
+    found = Found(str(folder), Library(store).find(str(folder)))
 
-    assert engines.alphabet(str(folder), None) is None
+    assert engines.alphabet(found, None) is None
 
 
 def test_what_is_known_to_be_unspeakable_is_refused_before_there_is_a_job(service: Service, anna: str) -> None:

@@ -182,7 +182,7 @@ def test_pace_is_judged_of_what_is_spoken(signs: int, spaces: int) -> None:
 
     def warnings(text: str) -> list[dict[str, str]]:
         plan = plan_speech(text, reference_text=reference.text, reference_s=5.0, seed=1, parameters=parameters)
-        return list(_of_pace(plan, reference, parameters))
+        return list(_of_pace(plan, reference.text, parameters))
 
     plain = warnings(f"{SENTENCE}\n{OTHER}")
     assert warnings(f"{' ' * spaces}{SENTENCE}\n{' ' * spaces}{OTHER}") == plain

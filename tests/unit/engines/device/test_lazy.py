@@ -39,15 +39,10 @@ class ParkableModel(Model):
         self.where = "device"
 
 
-def anything(name: str, **_: object) -> None:
-    """Every name is known."""
-
-
 def lazy(load: Callable[[str, str | None], Model], events: list[str] | None = None) -> Lazy[Model]:
     told = [] if events is None else events
     return Lazy(
         lambda name, device, _: load(name, device),
-        check=anything,
         describe=lambda model: {"kind": type(model).__name__},
         make_room=lambda: told.append("room"),
         free=lambda: told.append("free"),
@@ -114,7 +109,6 @@ def test_forgetting_frees_what_a_failed_attempt_left_in_a_cycle() -> None:
     gone = weakref.ref(attempt)
     models = Lazy(
         lambda name, _device, _part: Model(name),
-        check=anything,
         describe=lambda _: {},
         free=lambda: alive.append(gone() is not None),
     )
@@ -128,19 +122,22 @@ def test_forgetting_frees_what_a_failed_attempt_left_in_a_cycle() -> None:
     assert alive == [False]
 
 
-def test_a_name_is_refused_without_a_load() -> None:
-    """Whoever is asked before anything is stored refuses what a load would, with all that is known of the request."""
-    asked: list[tuple[str, object]] = []
+def test_whoever_forgets_a_model_lets_go_of_what_it_kept() -> None:
+    """Once for each: the next one that is loaded, or `forget`; never for one that comes back."""
+    gone: list[str] = []
+    models = Lazy(
+        lambda name, _device, _part: ParkableModel(name), describe=lambda _: {}, let_go=lambda: gone.append("gone")
+    )
 
-    def unknown(name: str, **known: object) -> None:
-        asked.append((name, known))
-        raise HubUnavailable("nobody knows it")
+    models.get("a")
+    models.unload()
+    models.get("a")
+    parked = list(gone)
+    models.get("b")
+    models.unload(forget=True)
+    models.unload(forget=True)
 
-    models = Lazy(lambda *_: pytest.fail("loaded"), check=unknown, describe=lambda _: {})
-    with pytest.raises(HubUnavailable):
-        models.check("b", engine="xtts", commercial=True, language="pt")
-
-    assert asked == [("b", {"engine": "xtts", "commercial": True, "language": "pt"})]
+    assert (parked, gone) == ([], ["gone", "gone"])
 
 
 def test_on_a_cpu_unloading_forgets() -> None:
@@ -258,7 +255,7 @@ def test_a_load_tells_of_its_parts_and_a_model_that_is_there_has_none() -> None:
         part("weights", 2.0)
         return Model(name)
 
-    models = Lazy(load, check=anything, describe=lambda _: {})
+    models = Lazy(load, describe=lambda _: {})
     models.get("a", part=lambda *one: told.append(one))
     models.get("a", part=lambda *one: told.append(one))
 

@@ -64,14 +64,14 @@ def test_a_failure_is_raised_where_the_thing_is_needed() -> None:
 def test_what_nobody_begun_is_fetched_by_who_needs_it() -> None:
     """In that one's own thread."""
     threads: list[str] = []
-    early = Early(lambda _: threads.append(threading.current_thread().name))
+    early = Early[str, None](lambda _: threads.append(threading.current_thread().name))
 
     early.take("one")
 
     assert threads == [threading.current_thread().name]
 
 
-def wait_for(early: Early[Thing], name: str) -> None:
+def wait_for(early: Early[str, Thing], name: str) -> None:
     wait([early._flights[name]])
 
 

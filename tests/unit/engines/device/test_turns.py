@@ -16,12 +16,10 @@ from cloning.ports import Clock, Engine, F5Parameters, Reference, Utterance, Val
 from cloning.ports.gpu import GpuTask, Span, covered
 from cloning.service import Call, Service
 from engines.device.gpu_thread import GpuThread
-from engines.device.lazy import Lazy
 from engines.device.scheduler import Bounds
 from storage.folder_store import FolderStore
-from tests.fakes import Always, EchoTranscriber, ManualClock, ToneEngine
+from tests.fakes import Always, EchoTranscriber, ManualClock, OnDemand, ToneEngine
 from tests.unit.cloning.generate.test_attempt import TEXT, act, service_upload
-from tests.unit.engines.device.test_lazy import anything
 
 PATIENCE_S = 60
 WIDE = Bounds(chunks=1, seconds=22.0)
@@ -150,7 +148,7 @@ def test_two_jobs_with_two_checkpoints_load_each_once(threaded: Service, pool: T
         loads.append(name)
         return ToneEngine()
 
-    engines = Lazy[Engine](lambda name, device, _: load(name, device), check=anything, describe=lambda _: {})
+    engines = OnDemand(load)
     service = replace(
         threaded, engines=engines, gpu=Watched(threaded.clock, lambda: looks.append(threading.get_ident()))
     )
@@ -176,7 +174,7 @@ def test_a_job_whose_first_engine_can_not_be_used_is_not_in_its_own_way(threaded
             raise CheckpointUnusable("no such file")
         return engine
 
-    engines = Lazy[Engine](lambda name, device, _: load(name, device), check=anything, describe=lambda _: {})
+    engines = OnDemand(load)
 
     def look() -> None:
         looks.append(1)
@@ -200,7 +198,7 @@ def test_one_speech_is_of_one_checkpoint(threaded: Service) -> None:
     def unload(_: str) -> None:
         object.__setattr__(engines, "_held", None)
 
-    engines = Lazy[Engine](lambda name, device, _: load(name, device), check=anything, describe=lambda _: {})
+    engines = OnDemand(load)
     service = replace(threaded, engines=engines)
 
     with pytest.raises(ServiceError, match="replaced while the job was spoken") as caught:
@@ -266,7 +264,7 @@ def test_the_checkpoints_files_come_while_the_voice_is_heard(service: Service, h
     events: list[str] = []
 
     class Watched(Always[ToneEngine]):
-        def prepared(self, name: str) -> AbstractContextManager[None]:
+        def prefetch(self, name: str) -> AbstractContextManager[None]:
             events.append(f"prepare {name}")
             return nullcontext()
 

@@ -1,0 +1,131 @@
+"""Engines by checkpoint: looked up once a generate, and their files kept as long as the engine is."""
+
+import gc
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloning import keys
+from cloning.clock import SystemClock
+from cloning.errors import HubUnavailable
+from cloning.ports import StoredObject
+from cloning.service import Call, Service
+from cloning.settings import Settings
+from handler import answer
+from model_cache.catalog import CARD
+from model_cache.copies.lease import alone
+from model_cache.library import Library
+from storage.folder_store import FolderStore
+from tests.conftest import SPOKEN
+from tests.machines import errands_done
+from worker.assembly import build
+from worker.models import EngineModels
+
+NAME = "mine"
+SPEAK = {"text": "Hello there.", "voice": "anna", "seed": 1, "nfe_step": 4, "checkpoint": NAME}
+
+
+@pytest.fixture
+def service(tiny_checkpoint: Path, human_wav: bytes, tmp_path: Path) -> Service:
+    """A worker, the voice 'anna', and a checkpoint in the bucket."""
+    (tmp_path / "scratch").mkdir()
+    settings = Settings(device="cpu", data_dir=tmp_path / "bucket", model_cache_dir=tmp_path / "models")
+    built = build(settings, SystemClock(), tmp_path / "scratch")
+    for path in sorted(tiny_checkpoint.rglob("*")):
+        if path.is_file():
+            body = path.read_bytes()
+            body = body.replace(b"tiny-random-0", NAME.encode()) if path.name == CARD else body
+            key = keys.checkpoint_folder(NAME) + path.relative_to(tiny_checkpoint).as_posix()
+            built.store.put(key, body, content_type="application/octet-stream")
+    voice = {"action": "upload", "voice": "anna", "audio": b64encode(human_wav).decode(), "consent": True}
+    assert answer(built, voice | {"transcript": SPOKEN}, Call("u"))["status"] == "STORED"
+    return built
+
+
+@pytest.fixture
+def card_gets(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Each GET of the checkpoint's card."""
+    gets: list[str] = []
+    get = FolderStore.get
+
+    def counted(self: FolderStore, key: str) -> StoredObject:
+        if key == keys.checkpoint_card(NAME):
+            gets.append(key)
+        return get(self, key)
+
+    monkeypatch.setattr(FolderStore, "get", counted)
+    return gets
+
+
+def generate(service: Service, job: str) -> dict[str, Any]:
+    reply = answer(service, SPEAK, Call(job))
+    assert reply["status"] == "COMPLETED", reply
+    return reply
+
+
+def test_a_generate_looks_its_checkpoint_up_once_and_a_warm_engine_not_at_all(
+    service: Service, card_gets: list[str]
+) -> None:
+    """The card that was checked is the one that is loaded; of an engine that is there its own."""
+    generate(service, "cold")
+    cold = len(card_gets)
+    generate(service, "warm")
+    warm = len(card_gets) - cold
+
+    assert (cold, warm) == (1, 0)
+
+
+def test_an_engine_that_is_loaded_again_has_its_checkpoint_looked_up_again(
+    service: Service, card_gets: list[str]
+) -> None:
+    """It may have been another one in the bucket for long."""
+    engines = service.engines
+    found = engines.check(NAME)
+    first = engines.get(found).facts
+    engines.unload(forget=True)
+    looked = len(card_gets)
+
+    assert engines.get(found).facts == first
+    assert (looked, len(card_gets)) == (1, 2)
+
+
+def test_the_files_of_an_engine_stay_until_it_goes(service: Service, tmp_path: Path) -> None:
+    """At once, whoever still refers to the engine: no other process may evict them before, every one may after."""
+    engines = service.engines
+    engine = engines.get(engines.check(NAME))
+    errands_done()
+    (folder,) = {path.parent for path in (tmp_path / "models").rglob("model.safetensors")}
+    gc.disable()
+    try:
+        with alone(folder) as evictable:
+            held = not evictable
+        engines.unload(forget=True)
+        with alone(folder) as evictable:
+            gone = evictable
+    finally:
+        gc.enable()
+
+    assert engine.facts.checkpoint == NAME
+    assert (held, gone) == (True, True)
+
+
+def test_a_name_is_refused_without_a_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is asked before anything is stored refuses what a load would, with all that is known of the request."""
+    asked: list[tuple[str, object]] = []
+
+    def unknown(_: Library, name: str, **known: object) -> None:
+        asked.append((name, {key: value for key, value in known.items() if key != "known"}))
+        raise HubUnavailable("nobody knows it")
+
+    monkeypatch.setattr(Library, "check", unknown)
+    monkeypatch.setattr("worker.models.expect_available", lambda **_: None)
+    settings = Settings(data_dir=tmp_path, model_cache_dir=tmp_path / "models")
+    models = EngineModels(settings, FolderStore(tmp_path), lambda: None)
+
+    with pytest.raises(HubUnavailable):
+        models.check("XTTS_v2", engine="xtts", commercial=True, language="pt")
+
+    assert asked == [("XTTS_v2", {"engine": "xtts", "commercial": True, "language": "pt"})]
+    assert models.loaded() is None
