@@ -87,7 +87,7 @@ def sendable(reply: Reply, max_reply_mb: float) -> Reply:
     return reply
 
 
-class Progress:
+class ProgressSender:
     """
     Sends a job's progress to RunPod, spaced out, and keeps the last one clear of the result.
 
@@ -128,7 +128,7 @@ def make_handler(
             raise asyncio.CancelledError
         if job.get("s3Config"):
             return failure_reply(InvalidRequest(OTHER_BUCKET, field="s3Config"))
-        progress = Progress(lambda update: send_progress(job, update), service.clock)
+        progress = ProgressSender(lambda update: send_progress(job, update), service.clock)
         call = Call(str(job.get("id") or service.new_id()), progress, threading.Event())
         try:
             with stopping.holding(call):

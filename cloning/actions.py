@@ -194,7 +194,7 @@ def cancel(service: Service, request: Cancel) -> Reply:
 
 def health(service: Service) -> Reply:
     """Whether the bucket answers, whether the GPU can be trusted, what is loaded where and what can't be. Loads nothing."""
-    store, unfit = _store_health(service), service.latch.failure
+    store, unfit = _store_health(service), service.breaker.failure
     # A bucket that is away would be waited for again.
     problems = model_problems(service.settings, service.engines, service.transcribers) if store["reachable"] else {}
     return {

@@ -5,17 +5,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-Part = Callable[[str, float], None]
-"""Is told of a part of a phase, and of its seconds."""
+Timings = Callable[[str, float], None]
+"""Takes the name of a part of a phase, and its seconds."""
 
 
-def untold(_part: str, _seconds: float) -> None:
-    """Nobody wants to know."""
+def no_timings(_part: str, _seconds: float) -> None:
+    """Discard the timing."""
 
 
 @contextmanager
-def telling(part: Part, name: str) -> Iterator[None]:
-    """Tells of the seconds of a `with` block, also when it raises."""
+def timed(part: Timings, name: str) -> Iterator[None]:
+    """Report the seconds of a `with` block, also when it raises."""
     begun = time.monotonic()
     try:
         yield
@@ -47,7 +47,7 @@ class Stopwatch:
     def add(self, phase: str, seconds: float) -> None:
         self._seconds[phase] += seconds
 
-    def parts_of(self, phase: str) -> Part:
+    def parts_of(self, phase: str) -> Timings:
         """Adds to `<phase>_<part>`."""
         return lambda part, seconds: self.add(f"{phase}_{part}", seconds)
 

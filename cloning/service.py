@@ -19,13 +19,13 @@ from cloning.voices.library import VoiceLibrary
 log = logging.getLogger(__name__)
 
 
-class Latch:
-    """Closed by a fatal failure of the GPU, for the life of the process: nothing that it computes can be trusted any more."""
+class GpuBreaker:
+    """Opened by a fatal failure of the GPU, for the life of the process: nothing that it computes can be trusted any more."""
 
     def __init__(self) -> None:
         self._failure: WorkerUnfit | None = None
 
-    def close(self, failure: WorkerUnfit) -> None:
+    def open(self, failure: WorkerUnfit) -> None:
         """The first failure is the one that counts."""
         if self._failure is None:
             self._failure = failure
@@ -36,7 +36,7 @@ class Latch:
         return self._failure
 
     def check(self) -> None:
-        """Raises WorkerUnfit once it is closed, anew for each caller."""
+        """Raises WorkerUnfit once it is open, anew for each caller."""
         if self._failure is not None:
             raise WorkerUnfit(self._failure.message, **self._failure.details)
 
@@ -47,7 +47,7 @@ class Service:
     The parts of the service.
 
     `fetch_url` brings a public URL's bytes (raises DownloadRefused, and Interrupted once the event is set); `new_id` and `draw_seed` are the only randomness;
-    `gpu_memory` tells the bytes of the GPU that are held (None: no GPU is in use); `aside` does work that no caller waits for.
+    `gpu_memory` tells the bytes of the GPU that are held (None: no GPU is in use); `in_background` does work that no caller waits for.
     """
 
     settings: Settings
@@ -65,8 +65,8 @@ class Service:
     draw_seed: Callable[[], int]
     worker: str
     gpu_memory: Callable[[], dict[str, int] | None] = field(default=lambda: None)
-    aside: Callable[[Callable[[], None]], None] = field(default=lambda work: work())
-    latch: Latch = field(default_factory=Latch)
+    in_background: Callable[[Callable[[], None]], None] = field(default=lambda work: work())
+    breaker: GpuBreaker = field(default_factory=GpuBreaker)
 
     def failure(self, error: BaseException) -> ServiceError:
         """What the caller is told of an exception; the log has the traceback of what is not one of ours."""

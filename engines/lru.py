@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 Value = TypeVar("Value")
 
 
-class Recent(Generic[Value]):
+class LruCache(Generic[Value]):
     """The values of the keys asked for last, `most` of them. Any thread may ask; who asks for what is being made waits for it."""
 
     def __init__(self, most: int) -> None:

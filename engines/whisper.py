@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cloning.errors import ServiceError, TranscriptionFailed
 from cloning.names import public_name
-from cloning.ports import Samples, Transcript, go_on
+from cloning.ports import Samples, Transcript, keep_going
 from engines.device.errors import translated
 from engines.device.placement import Weights, choose_device
 from engines.imports.blank_weights import blank_weights
@@ -106,7 +106,7 @@ class WhisperTranscriber:
         return self._weights.memory()
 
     def transcribe(
-        self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = go_on
+        self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = keep_going
     ) -> Transcript:
         """
         The words of at most 30 s. `before_step` is called before each token but the first, and may raise to stop.

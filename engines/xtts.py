@@ -22,12 +22,12 @@ import numpy as np
 from cloning.errors import CheckpointUnusable, InvalidRequest, InvalidText, LicenseRefused
 from cloning.planning.f5 import chunk_seed
 from cloning.planning.xtts import LANGUAGES
-from cloning.ports import Alphabet, EngineFacts, Parameters, Reference, Samples, XttsParameters, go_on
+from cloning.ports import Alphabet, EngineFacts, Parameters, Reference, Samples, XttsParameters, keep_going
 from cloning.process_lock import warnings_kept
 from engines.alphabets import xtts_knows
 from engines.device.errors import failure_of, translated
 from engines.device.placement import Weights, choose_device, device_name
-from engines.lru import Recent
+from engines.lru import LruCache
 
 CPML = "coqui-public-model-license"
 _CPML_SAYS = "model, fine-tunes and outputs are for non-commercial use only; its text is LICENSE.txt at huggingface.co/coqui/XTTS-v2"
@@ -76,7 +76,7 @@ class XttsEngine:
         self._model = model
         self._device = device
         self._weights = _weights(model, device)
-        self._voices: Recent[tuple[Any, Any]] = Recent(_MOST_VOICES)
+        self._voices: LruCache[tuple[Any, Any]] = LruCache(_MOST_VOICES)
         self.facts = facts
         self._languages = languages
 
@@ -124,7 +124,7 @@ class XttsEngine:
         *,
         seed: int,
         parameters: Parameters,
-        before_step: Callable[[], None] = go_on,
+        before_step: Callable[[], None] = keep_going,
         frugal: bool = False,  # noqa: ARG002 - it can't be
     ) -> Samples:
         """

@@ -28,9 +28,9 @@ from model_cache.catalog import Checkpoint, default_vocoder
 from model_cache.copies import record as records
 from model_cache.copies.disk_errors import not_in_the_way, trouble_explained
 from model_cache.copies.eviction import evict
-from model_cache.copies.lease import Lease
+from model_cache.copies.lease import InUse
 from model_cache.copies.published import Published
-from model_cache.copies.record import Dtype, Origin, Record, digest_of, model_name, vocab_name
+from model_cache.copies.record import CopyRecord, Dtype, Origin, digest_of, model_name, vocab_name
 from model_cache.copies.shelf import Shelf, is_published, mark_published
 from model_cache.hub import FetchHub, drop, hub_fetcher
 from model_cache.layouts.inspection import inspect
@@ -61,7 +61,7 @@ class LocalCheckpoint:
     sha256: str
     came_from: CameFrom
     repaired: bool
-    lease: Lease = field(repr=False, compare=False)
+    lease: InUse = field(repr=False, compare=False)
 
     @property
     def backbone(self) -> str:
@@ -163,7 +163,7 @@ class CheckpointCache:
     def _on_disk(self, checkpoint: Checkpoint, origin: Origin) -> LocalCheckpoint | None:
         for folder, record in self._shelf(checkpoint).copies():
             if record.serves(origin, self._dtype_of(checkpoint)):
-                lease = Lease(folder)
+                lease = InUse(folder)
                 if self._is_usable(folder, record, checkpoint):
                     self._publish(folder, record)
                     return _local(checkpoint, folder, record, "local", lease)
@@ -182,7 +182,7 @@ class CheckpointCache:
                     _log.warning("checkpoint.published_copy_damaged", extra=facts, exc_info=True)
         return None
 
-    def _download(self, checkpoint: Checkpoint, record: Record) -> LocalCheckpoint:
+    def _download(self, checkpoint: Checkpoint, record: CopyRecord) -> LocalCheckpoint:
         shelf = self._shelf(checkpoint)
         self._evict(sum(facts.size for facts in record.files.values()))
         with shelf.incoming(record.digest) as folder:
@@ -234,11 +234,11 @@ class CheckpointCache:
                 drop(path, self._hub_folder)
             raise
 
-    def _publish(self, folder: Path, record: Record, *, again: bool = False) -> None:
+    def _publish(self, folder: Path, record: CopyRecord, *, again: bool = False) -> None:
         """Tell the others, once. If the bucket takes nothing, they fetch for themselves; the next load here tries again."""
         if (is_published(folder, self._published.bucket) and not again) or not os.access(folder.parent, os.W_OK):
             return
-        lease = Lease(folder)  # nobody evicts it meanwhile
+        lease = InUse(folder)  # nobody evicts it meanwhile
 
         def work() -> None:
             try:
@@ -248,7 +248,7 @@ class CheckpointCache:
 
         self._later(work)
 
-    def _tell(self, folder: Path, record: Record, *, again: bool) -> None:
+    def _tell(self, folder: Path, record: CopyRecord, *, again: bool) -> None:
         bucket = self._published.bucket
         try:
             with Shelf(self._folder, record.name).one_publisher():
@@ -260,7 +260,7 @@ class CheckpointCache:
             code = error.code if isinstance(error, ServiceError) else type(error).__name__
             _log.warning("checkpoint.not_published", extra={"checkpoint": record.name, "code": code})
 
-    def _is_usable(self, folder: Path, record: Record, checkpoint: Checkpoint) -> bool:
+    def _is_usable(self, folder: Path, record: CopyRecord, checkpoint: Checkpoint) -> bool:
         """The first time in this process every byte is digested: a disk may change them without a trace."""
         try:
             _expect_loadable(folder, checkpoint)
@@ -299,7 +299,9 @@ def _came_from(checkpoint: Checkpoint) -> CameFrom:
     return "hub" if checkpoint.on_hub else "bucket" if checkpoint.in_bucket else "folder"
 
 
-def _local(checkpoint: Checkpoint, folder: Path, record: Record, came_from: CameFrom, lease: Lease) -> LocalCheckpoint:
+def _local(
+    checkpoint: Checkpoint, folder: Path, record: CopyRecord, came_from: CameFrom, lease: InUse
+) -> LocalCheckpoint:
     return LocalCheckpoint(
         checkpoint=checkpoint,
         model_path=folder / record.main,

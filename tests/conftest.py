@@ -12,7 +12,7 @@ import pytest
 from cloning.jobs.conditional_writes import Conditions
 from cloning.jobs.store import JobStore
 from cloning.ports import ObjectStore
-from cloning.service import Latch, Service
+from cloning.service import GpuBreaker, Service
 from cloning.settings import Settings
 from cloning.voices.library import VoiceLibrary
 from engines.device.gpu_thread import GpuThread
@@ -87,7 +87,7 @@ def make_service(
     worker: str = "w1",
 ) -> Service:
     """A whole service around a stand-in engine, with ids and seeds that count."""
-    ids, latch = itertools.count(1), Latch()
+    ids, breaker = itertools.count(1), GpuBreaker()
     scratch = tmp_path / "scratch"
     scratch.mkdir(exist_ok=True)
     return Service(
@@ -99,8 +99,8 @@ def make_service(
         jobs=JobStore(store, clock, worker=worker, new_id=lambda: f"id{next(ids)}", lease_s=settings.lease_s),
         engines=Always(engine),
         transcribers=Always(transcriber),
-        gpu=GpuThread(clock, Bounds(chunks=1, seconds=1.0), latch=latch),
-        latch=latch,
+        gpu=GpuThread(clock, Bounds(chunks=1, seconds=1.0), breaker=breaker),
+        breaker=breaker,
         fetch_url=lambda url, _: pytest.fail(f"nothing should be fetched: {url}"),
         clock=clock,
         new_id=lambda: f"id{next(ids)}",

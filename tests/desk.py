@@ -10,7 +10,7 @@ from typing import Any
 
 from cloning.clock import SystemClock
 from cloning.errors import GpuOutOfMemory, Interrupted
-from cloning.ports import Clock, F5Parameters, Reference, Samples, Utterance, go_on
+from cloning.ports import Clock, F5Parameters, Reference, Samples, Utterance, keep_going
 from cloning.ports.gpu import GpuTask
 from engines.device.gpu_thread import GpuThread
 from engines.device.scheduler import Bounds, QueuedTask
@@ -69,7 +69,7 @@ class Desk:
         pieces: Sequence[GpuTask[Samples]],
         *,
         stopped: Event | None = None,
-        check: Callable[[], None] = go_on,
+        check: Callable[[], None] = keep_going,
         using: str | None = None,
         **more: Any,
     ) -> list[Samples]:

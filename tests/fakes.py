@@ -14,10 +14,10 @@ import numpy as np
 
 from cloning.audio.canonical import Canonical, Measures, check_and_make_canonical
 from cloning.audio.decoding import Recording, decode
-from cloning.clock import Part, untold
+from cloning.clock import Timings, no_timings
 from cloning.errors import Interrupted, TranscriptionFailed
 from cloning.names import EngineName
-from cloning.ports import Alphabet, EngineFacts, Parameters, Reference, Samples, Transcript, go_on
+from cloning.ports import Alphabet, EngineFacts, Parameters, Reference, Samples, Transcript, keep_going
 from engines.device.lazy import Lazy
 
 Value = TypeVar("Value")
@@ -69,7 +69,7 @@ class ToneEngine:
         *,
         seed: int,
         parameters: Parameters,
-        before_step: Callable[[], None] = go_on,
+        before_step: Callable[[], None] = keep_going,
         frugal: bool = False,
     ) -> Samples:
         self.before_speaking(text)
@@ -96,7 +96,7 @@ class EchoTranscriber:
         self.calls = 0
 
     def transcribe(
-        self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = go_on
+        self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = keep_going
     ) -> Transcript:
         self.calls += 1
         before_step()
@@ -125,7 +125,7 @@ class Always(Generic[Value]):
     def prefetch(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Value:
+    def get(self, name: str, *, device: str | None = None, part: Timings = no_timings) -> Value:
         return self._model
 
     def unload(self, *, forget: bool = False) -> None:

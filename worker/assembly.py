@@ -14,7 +14,7 @@ from cloning.jobs.conditional_writes import Conditions
 from cloning.jobs.store import JobStore
 from cloning.planning.f5 import WINDOW_S
 from cloning.ports import Clock, ObjectStore
-from cloning.service import Latch, Service
+from cloning.service import GpuBreaker, Service
 from cloning.settings import Settings
 from cloning.voices.library import VoiceLibrary
 from engines.device.gpu_thread import GpuThread
@@ -36,7 +36,7 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
     max_audio_bytes = int(settings.max_audio_mb * 1e6)
     engines, transcribers, unload = make_models(settings, store)
     decoder = ChildDecoder(clock)
-    latch = Latch()
+    breaker = GpuBreaker()
     return Service(
         settings=settings,
         store=store,
@@ -49,12 +49,12 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
         gpu=GpuThread(
             clock,
             make_bounds(settings),
-            latch=latch,
+            breaker=breaker,
             free=free_memory,
             unload=unload,
             unload_after_s=settings.idle_s,
         ),
-        latch=latch,
+        breaker=breaker,
         fetch_url=lambda url, stopped: fetch_url(
             url, max_bytes=max_audio_bytes, timeout_s=settings.download_timeout_s, stopped=stopped
         ),
@@ -63,7 +63,7 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
         draw_seed=lambda: secrets.randbelow(2**32),
         worker=worker,
         gpu_memory=gpu_memory,
-        aside=Errands().do,
+        in_background=Errands().do,
     )
 
 

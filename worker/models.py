@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cloning.clock import Part, telling, untold
+from cloning.clock import Timings, no_timings, timed
 from cloning.errors import CheckpointUnusable
 from cloning.names import EngineName
 from cloning.planning.xtts import LANGUAGES
@@ -15,7 +15,7 @@ from cloning.settings import Settings
 from engines.alphabets import f5_knows, vocabulary_at
 from engines.device.lazy import Lazy
 from engines.device.placement import free_memory
-from engines.device.prefetch import Early
+from engines.device.prefetch import Prefetch
 from engines.f5.engine import F5Engine, F5Files
 from engines.f5.vocoder import vocoder_config
 from engines.imports.f5 import importing_f5
@@ -25,7 +25,7 @@ from model_cache.background import Errands, Later, at_once
 from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.catalog import Checkpoint
 from model_cache.copies.eviction import GB
-from model_cache.copies.lease import Lease
+from model_cache.copies.lease import InUse
 from model_cache.library import Library
 from model_cache.progress import Watch, unwatched
 from storage.plain_text import NotText, vocabulary
@@ -63,9 +63,9 @@ class EngineModels:
         self._errands = Errands()
         self._cache = make_cache(settings, store, later=self._errands.add)
         self._library = Library(store)
-        self._early = Early(self._fetch)
+        self._early = Prefetch(self._fetch)
         self._loaded: Found | None = None
-        self._lease: Lease | None = None
+        self._lease: InUse | None = None
         self._lazy = Lazy(self._load, describe=_described, make_room=make_room, free=free_memory, let_go=self._release)
         self.unload = self._lazy.unload
         self.loaded = self._lazy.loaded
@@ -91,7 +91,7 @@ class EngineModels:
     def prefetch(self, found: Found) -> AbstractContextManager[None]:
         return nullcontext() if self._loaded == found else self._early.ahead(found)
 
-    def get(self, found: Found, *, device: str | None = None, part: Part = untold) -> Engine:
+    def get(self, found: Found, *, device: str | None = None, part: Timings = no_timings) -> Engine:
         return self._lazy.get(found, device=device, part=part)
 
     def _fetch(self, found: Found) -> LocalCheckpoint:
@@ -100,9 +100,9 @@ class EngineModels:
         found.is_fresh = False
         return self._cache.local(found.checkpoint)
 
-    def _load(self, found: Found, device: str | None, part: Part) -> Engine:
+    def _load(self, found: Found, device: str | None, part: Timings) -> Engine:
         try:
-            with importing_f5(part) if found.checkpoint.engine == "f5" else nullcontext(), telling(part, "fetch"):
+            with importing_f5(part) if found.checkpoint.engine == "f5" else nullcontext(), timed(part, "fetch"):
                 local = self._early.take(found)
             engine = self._engine(local, device or self._settings.device, part)
         finally:
@@ -112,7 +112,7 @@ class EngineModels:
         log.info("engine.loaded", extra=facts)
         return engine
 
-    def _engine(self, local: LocalCheckpoint, device: str, part: Part) -> Engine:
+    def _engine(self, local: LocalCheckpoint, device: str, part: Timings) -> Engine:
         try:
             return load_engine(self._cache, local, self._settings, device, part)
         except BaseException:
@@ -144,18 +144,18 @@ class Recognisers(Lazy[Transcriber]):
 
 
 def load_engine(
-    cache: CheckpointCache, local: LocalCheckpoint, settings: Settings, device: str, part: Part = untold
+    cache: CheckpointCache, local: LocalCheckpoint, settings: Settings, device: str, part: Timings = no_timings
 ) -> Engine:
     """The engine whose checkpoint it is, loaded; tells its parts. Raises CheckpointUnusable, and what the hub and the device do."""
     if local.checkpoint.engine == "xtts":
-        with telling(part, "import"):
+        with timed(part, "import"):
             import_xtts()
-        with telling(part, "weights"):
+        with timed(part, "weights"):
             return XttsEngine.load(xtts_files(local), device, license_accepted=settings.xtts_license_accepted)
-    with telling(part, "fetch"):
+    with timed(part, "fetch"):
         default = None if settings.vocoder_path or local.vocoder_path else cache.vocoder()
     vocoder = default.vocoder_path if default else settings.vocoder_path
-    with telling(part, "weights"):
+    with timed(part, "weights"):
         return F5Engine.load(f5_files(local, vocoder), device, settings.sampler)
 
 

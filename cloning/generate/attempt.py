@@ -64,7 +64,7 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     known = service.jobs.find(job_id)
     if known is not None and known.status.is_final and known.request_digest == digest:
         return known
-    service.latch.check()
+    service.breaker.check()
     watch = Stopwatch(_PHASES, service.clock.monotonic)
     candidates = candidates_of(request, service.settings)
     with watch.timing("voice"):
@@ -82,7 +82,7 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
             case Busy():
                 service.clock.sleep(_POLL_S)
             case Claim() as claim:
-                with _lost_to_another(claim), removed_at_the_end(claim, service.store, service.aside):
+                with _lost_to_another(claim), removed_at_the_end(claim, service.store, service.in_background):
                     return Generation(service, request, call, claim, scripts, watch).run()
         is_new = may_create = False  # who deletes the job from here on doesn't want it
 
@@ -231,14 +231,21 @@ class Generation:
         with self._watch.timing("encode"):
             pcm = finished(spoken.samples, remove_silence=spoken.choice.candidate.parameters.remove_silence)
             data = encode_pcm16(pcm, SAMPLE_RATE, audio_format)
-        told = spoken.told(self._request, self._service.settings)
-        manifest = spoken.manifest(job, self._asker.tally, self._service.worker) | told | script.told()
+        told = spoken.to_json(self._request, self._service.settings)
+        manifest = spoken.manifest(job, self._asker.tally, self._service.worker) | told | script.to_json()
         with self._watch.timing("upload"):
             audio = self._results.save(data, audio_format, manifest)
         timings = self._watch.to_json()
         log.info("job.spoken", extra={"job": job.job_id, "chunks": len(script.plan.chunks), "timings": timings, **told})
         duration = round(len(pcm) / SAMPLE_RATE, 4)
-        return {"duration": duration, "audio": audio, **told, **script.told(), "manifest": manifest, "timings": timings}
+        return {
+            "duration": duration,
+            "audio": audio,
+            **told,
+            **script.to_json(),
+            "manifest": manifest,
+            "timings": timings,
+        }
 
     # What the steps above use.
 

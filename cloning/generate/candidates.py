@@ -62,7 +62,7 @@ class Choice:
             ],
         }
 
-    def told(self, request: Generate, settings: Settings) -> dict[str, object]:
+    def to_json(self, request: Generate, settings: Settings) -> dict[str, object]:
         """The fields of reply, record, manifest and log that say whose voice is heard, and why."""
         return {
             "engine_requested": request.engine or settings.engine,

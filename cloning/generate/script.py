@@ -54,7 +54,7 @@ class Script:
     unspoken: tuple[str, ...] = ()
     warnings: tuple[dict[str, str], ...] = ()
 
-    def told(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         """For reply, record and manifest; not for the log: it quotes the text."""
         return {"unspoken": list(self.unspoken), "warnings": list(self.warnings)}
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Hashable, Sequence
 
-from cloning.clock import Part, untold
+from cloning.clock import Timings, no_timings
 from cloning.errors import Interrupted
 from cloning.generate.device_recovery import DEVICE_FAILED, LOADING, SPEAKING, Recovery
 from cloning.planning.f5 import Chunk, utterance_of, values_of
-from cloning.ports import Engine, Parameters, Reference, Samples, SpeaksMany, Utterance, go_on
+from cloning.ports import Engine, Parameters, Reference, Samples, SpeaksMany, Utterance, keep_going
 from cloning.ports.gpu import GpuTask
 from cloning.service import Service
 
@@ -24,11 +24,11 @@ class Speaker:
         service: Service,
         checkpoint: Hashable,
         device: str | None,
-        before_step: Callable[[], None] = go_on,
+        before_step: Callable[[], None] = keep_going,
         *,
         language: str | None = None,
         job: str | None = None,
-        part: Part = untold,
+        part: Timings = no_timings,
     ) -> None:
         """Loads the engine of a checkpoint that `Engines.check` found, and tells `part` of what. The text is in `language`; `job` is for the log. Raises what `Engines.get` raises."""
         self._service = service
@@ -93,7 +93,7 @@ class Speaker:
             raise Interrupted("the checkpoint's files were replaced while the job was spoken; deliver it again")
         return engine
 
-    def _load(self, part: Part) -> Engine:
+    def _load(self, part: Timings) -> Engine:
         recovery = Recovery(LOADING, job=self._job)
         while True:
             try:
@@ -103,5 +103,5 @@ class Speaker:
                     raise
             remedy.apply(self._service)
 
-    def _get(self, part: Part = untold) -> Engine:
+    def _get(self, part: Timings = no_timings) -> Engine:
         return self._service.engines.get(self._checkpoint, device=self._device, part=part)

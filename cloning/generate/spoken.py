@@ -26,9 +26,9 @@ class Spoken:
     device: DeviceUse
     heard_elsewhere: str | None
 
-    def told(self, request: Generate, settings: Settings) -> dict[str, Any]:
+    def to_json(self, request: Generate, settings: Settings) -> dict[str, Any]:
         """For reply, record, manifest and log."""
-        return self.choice.told(request, settings) | self.device.to_json()
+        return self.choice.to_json(request, settings) | self.device.to_json()
 
     def manifest(self, job: Job, tally: Tally, worker: str) -> dict[str, Any]:
         """What really spoke and with which values: no request is needed to read it."""

@@ -7,7 +7,7 @@ from cloning.audio.decoding import Recording
 from cloning.errors import TranscriptionFailed
 from cloning.generate.device_recovery import CPU_MAY_HELP, DEVICE_FAILED, HEARING, Recovery, devices_of, log_failure
 from cloning.planning.pace import is_plausible
-from cloning.ports import Transcript, go_on
+from cloning.ports import Transcript, keep_going
 from cloning.service import Service
 from cloning.voices.record import Voice
 
@@ -17,7 +17,7 @@ def transcribed(
     voice: Voice,
     *,
     device_fallback: bool = False,
-    before_step: Callable[[], None] = go_on,
+    before_step: Callable[[], None] = keep_going,
     stopped: Event | None = None,
     job: str | None = None,
 ) -> tuple[Voice, str | None]:

@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from cloning.clock import Part, untold
+from cloning.clock import Timings, no_timings
 from cloning.names import EngineName
 from cloning.ports.store import (
     AlreadyExists,
@@ -136,7 +136,7 @@ class EngineFacts:
     vocoder: str
 
 
-def go_on() -> None:
+def keep_going() -> None:
     """Nothing stops the engine."""
 
 
@@ -148,7 +148,7 @@ class Utterance:
     text: str
     seed: int
     parameters: F5Parameters
-    before_step: Callable[[], None] = go_on
+    before_step: Callable[[], None] = keep_going
 
 
 class Engine(Protocol):
@@ -165,7 +165,7 @@ class Engine(Protocol):
         *,
         seed: int,
         parameters: Parameters,
-        before_step: Callable[[], None] = go_on,
+        before_step: Callable[[], None] = keep_going,
         frugal: bool = False,
     ) -> Samples:
         """
@@ -208,7 +208,7 @@ class Transcriber(Protocol):
     model: str
 
     def transcribe(
-        self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = go_on
+        self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = keep_going
     ) -> Transcript:
         """The words of a recording, asking as `Engine.speak` does. Raises TranscriptionFailed if none are heard, and as `speak` of devices."""
 
@@ -235,7 +235,7 @@ class Models(Protocol[Model_co]):
     def check(self, name: str) -> object:
         """Refuse a name that can't be loaded, before anything is fetched. Raises TranscriptionFailed, CheckpointUnusable."""
 
-    def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Model_co:
+    def get(self, name: str, *, device: str | None = None, part: Timings = no_timings) -> Model_co:
         """The model on that device (None: the deployment's). `part` is told of a load. Raises TranscriptionFailed, Unavailable."""
 
     def unload(self, *, forget: bool = False) -> None:
@@ -269,7 +269,7 @@ class Engines(Protocol[Found]):
     def prefetch(self, found: Found) -> AbstractContextManager[None]:
         """Bring the checkpoint's files while the block runs, for a `get` in it. Raises nothing; any thread may ask."""
 
-    def get(self, found: Found, *, device: str | None = None, part: Part = untold) -> Engine:
+    def get(self, found: Found, *, device: str | None = None, part: Timings = no_timings) -> Engine:
         """The engine on that device (None: the deployment's). `part` is told of a load. Raises CheckpointUnusable, Unavailable."""
 
     def unload(self, *, forget: bool = False) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Generic, Protocol
 
-from cloning.ports import Utterance, Value, go_on
+from cloning.ports import Utterance, Value, keep_going
 
 Span = tuple[float, float]
 """Begin and end, by a monotonic clock in seconds."""
@@ -52,7 +52,7 @@ class Gpu(Protocol):
         self,
         tasks: Sequence[GpuTask[Value]],
         *,
-        check: Callable[[], None] = go_on,
+        check: Callable[[], None] = keep_going,
         deliver: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
         spent: Callable[[Span], None] = lambda _: None,
     ) -> list[Value]:

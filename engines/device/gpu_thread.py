@@ -18,9 +18,9 @@ from threading import Event
 from typing import Any, TypeVar
 
 from cloning.errors import Interrupted, WorkerUnfit
-from cloning.ports import Clock, go_on
+from cloning.ports import Clock, keep_going
 from cloning.ports.gpu import GpuTask, Span
-from cloning.service import Latch
+from cloning.service import GpuBreaker
 from engines.device.batch import RetryAlone, run_batch
 from engines.device.idle import IdleUnloader, Timer, start_timer
 from engines.device.scheduler import Bounds, JobTurns, QueuedTask, Scheduler
@@ -36,7 +36,7 @@ class GpuThread:
     """
     Runs work and tasks in one thread. See `cloning.ports.gpu.Gpu`.
 
-    `latch` is closed by a fatal failure and refuses everything from then on. `free` gives back what the device caches; it is
+    `breaker` is opened by a fatal failure and refuses everything from then on. `free` gives back what the device caches; it is
     called before tasks that failed together are tried again. `unload` takes the models off the device after `unload_after_s`
     idle seconds (0: after each turn, None: never).
     """
@@ -46,14 +46,14 @@ class GpuThread:
         clock: Clock,
         bounds: Bounds,
         *,
-        latch: Latch | None = None,
-        free: Callable[[], None] = go_on,
-        unload: Callable[[], None] = go_on,
+        breaker: GpuBreaker | None = None,
+        free: Callable[[], None] = keep_going,
+        unload: Callable[[], None] = keep_going,
         unload_after_s: float | None = None,
         start_timer: Callable[[float, Callable[[], None]], Timer] = start_timer,
     ) -> None:
         self._clock = clock
-        self._latch = latch or Latch()
+        self._breaker = breaker or GpuBreaker()
         self._free = free
         self._scheduler = Scheduler(clock, bounds)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="gpu")
@@ -87,7 +87,7 @@ class GpuThread:
         self,
         tasks: Sequence[GpuTask[Value]],
         *,
-        check: Callable[[], None] = go_on,
+        check: Callable[[], None] = keep_going,
         deliver: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
         spent: Callable[[Span], None] = lambda _: None,
     ) -> list[Value]:
@@ -116,7 +116,7 @@ class GpuThread:
     def _queue(self, tasks: Sequence[GpuTask[Value]], job: JobTurns) -> list[QueuedTask[Value]]:
         if threading.get_ident() == self._ident:
             raise AssertionError("the GPU thread waits for itself: call the work instead of queueing it")
-        self._latch.check()
+        self._breaker.check()
         queued = [QueuedTask(task, job, job.since) for task in tasks]
         with self._changed:
             self._scheduler.waiting += queued
@@ -184,7 +184,7 @@ class GpuThread:
 
     def _outcomes(self, batch: Sequence[QueuedTask[Any]]) -> list[object]:
         try:
-            self._latch.check()
+            self._breaker.check()
         except WorkerUnfit as failure:
             return [failure] * len(batch)
         outcomes = run_batch(batch)
@@ -192,7 +192,7 @@ class GpuThread:
             outcomes = self._with_room(outcomes)
         for one in outcomes:
             if isinstance(one, WorkerUnfit):
-                self._latch.close(one)
+                self._breaker.open(one)
         return outcomes
 
     def _with_room(self, outcomes: list[object]) -> list[object]:

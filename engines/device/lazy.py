@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
-from cloning.clock import Part, untold
+from cloning.clock import Timings, no_timings
 from cloning.errors import DeviceMismatch
 from cloning.names import public_name
 
@@ -54,7 +54,7 @@ class Lazy(Generic[Model]):
 
     def __init__(
         self,
-        load: Callable[[Any, str | None, Part], Model],
+        load: Callable[[Any, str | None, Timings], Model],
         *,
         describe: Callable[[Model], dict[str, object]],
         make_room: Callable[[], None] = _nothing,
@@ -69,7 +69,7 @@ class Lazy(Generic[Model]):
         self._lock = threading.Lock()
         self._held: _Held[Model] | None = None
 
-    def get(self, name: Hashable, *, device: str | None = None, part: Part = untold) -> Model:
+    def get(self, name: Hashable, *, device: str | None = None, part: Timings = no_timings) -> Model:
         """
         The model of that name, on its device. The one held before is let go first, so that two never share the memory.
 
@@ -113,7 +113,7 @@ class Lazy(Generic[Model]):
             **self._describe(held.model),
         }
 
-    def _present(self, name: Hashable, device: str | None, part: Part) -> Model:
+    def _present(self, name: Hashable, device: str | None, part: Timings) -> Model:
         held = self._held
         if held is not None and (held.name, held.device) == (name, device):
             return self._resumed(held) if held.parked else held.model

@@ -26,7 +26,7 @@ def _begun(fetch: Callable[[], Value]) -> "Future[Value]":
     return flight
 
 
-class Early(Generic[Name, Value]):
+class Prefetch(Generic[Name, Value]):
     """
     Fetches by name, begun ahead of whoever takes the thing.
 

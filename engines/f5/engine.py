@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 
 from cloning.errors import CheckpointUnusable
-from cloning.ports import Alphabet, EngineFacts, F5Parameters, Parameters, Reference, Samples, Utterance, go_on
+from cloning.ports import Alphabet, EngineFacts, F5Parameters, Parameters, Reference, Samples, Utterance, keep_going
 from engines.alphabets import f5_knows
 from engines.device.errors import failure_of, translated
 from engines.device.placement import Weights, check_placed, choose_device, device_name
 from engines.f5.fast import FastPath, Prepared, make_fast
-from engines.f5.official import in_halves
+from engines.f5.official import split_guidance
 from engines.f5.vocoder import HUB_VOCODER, load_vocoder, vocoder_config
 from engines.imports.blank_weights import blank_weights
 from engines.imports.f5 import import_f5
-from engines.lru import Recent
+from engines.lru import LruCache
 from storage.plain_text import MAX_VOCABULARY, NotText, is_plain, read_text
 
 _MOST_REFERENCES = 16
@@ -69,7 +69,7 @@ class F5Engine:
         self._model = model
         self._vocoder = vocoder
         self._device = device
-        self._references: Recent[tuple[Any, str]] = Recent(_MOST_REFERENCES)
+        self._references: LruCache[tuple[Any, str]] = LruCache(_MOST_REFERENCES)
         self._fast = fast
         self._weights = _weights(model, vocoder, device)
         self.facts = facts
@@ -140,7 +140,7 @@ class F5Engine:
         *,
         seed: int,
         parameters: Parameters,
-        before_step: Callable[[], None] = go_on,
+        before_step: Callable[[], None] = keep_going,
         frugal: bool = False,
     ) -> Samples:
         """
@@ -183,7 +183,7 @@ class F5Engine:
 
         audio, reference_text = self._prepared(one.reference)
         parameters = one.parameters
-        halved = in_halves(self._model.transformer) if frugal else nullcontext()
+        halved = split_guidance(self._model.transformer) if frugal else nullcontext()
         with translated(self._device), self._clean_text_cache(), self._asked(one.before_step), halved:
             # The noise is drawn from the global generators by upstream; with one owner of the GPU they are ours alone.
             torch.manual_seed(one.seed)

@@ -14,7 +14,7 @@ import numpy as np
 from cloning.errors import CheckpointUnusable
 from cloning.ports import Samples, Utterance
 from engines.f5.solver import Condition, Guidance, Sampler, supports
-from engines.lru import Recent
+from engines.lru import LruCache
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,7 +72,7 @@ class FastPath:
         self._model = model
         self._vocoder = vocoder
         self._sampler = Sampler(model)
-        self._voices: Recent[_Voice] = Recent(_MOST_VOICES)
+        self._voices: LruCache[_Voice] = LruCache(_MOST_VOICES)
 
     def forget(self) -> None:
         """Lets go of everything on the device."""

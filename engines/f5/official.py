@@ -6,7 +6,7 @@ from typing import Any
 
 
 @contextmanager
-def in_halves(transformer: Any) -> Iterator[None]:
+def split_guidance(transformer: Any) -> Iterator[None]:
     """Within the block a forward with and without text is two forwards, instead of one with twice the batch."""
     import torch
 

@@ -16,9 +16,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cloning.ports import go_on
+from cloning.ports import keep_going
 from engines.f5.packed import Modulation, Pack, Rotation, apply_block
-from engines.lru import Recent
+from engines.lru import LruCache
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +39,7 @@ class Condition:
     tokens: "Tensor"
     frames: int
     seed: int
-    before_step: Callable[[], None] = go_on
+    before_step: Callable[[], None] = keep_going
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ class Sampler:
 
     def __init__(self, model: Any) -> None:
         self._dit = model.transformer
-        self._grids: Recent[list[_Step]] = Recent(_MOST_GRIDS)
-        self._rotations: Recent[Rotation] = Recent(_MOST_ROTATIONS)
+        self._grids: LruCache[list[_Step]] = LruCache(_MOST_GRIDS)
+        self._rotations: LruCache[Rotation] = LruCache(_MOST_ROTATIONS)
 
     @property
     def is_half(self) -> bool:

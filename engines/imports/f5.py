@@ -26,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import ModuleType
 
-from cloning.clock import Part, telling, untold
+from cloning.clock import Timings, no_timings, timed
 from cloning.process_lock import one_import_at_a_time, warnings_kept
 from engines.imports.deferred import deferred
 
@@ -85,7 +85,7 @@ def import_f5() -> ModuleType:
 
 
 @contextmanager
-def importing_f5(part: Part = untold) -> Iterator[None]:
+def importing_f5(part: Timings = no_timings) -> Iterator[None]:
     """
     Within the block the import runs beside it: it computes while a checkpoint is fetched. What it raises `import_f5` raises again.
 
@@ -93,7 +93,7 @@ def importing_f5(part: Part = untold) -> Iterator[None]:
     """
 
     def work() -> None:
-        with telling(part, "import"):
+        with timed(part, "import"):
             import_f5()
 
     with ThreadPoolExecutor(1, thread_name_prefix="import") as beside:

@@ -10,7 +10,7 @@ from pathlib import Path
 from storage.locks import let_go, locked
 
 
-class Lease:
+class InUse:
     """
     Holds a copy's folder on this disk until `release`, the end of this object, or the end of the process.
 

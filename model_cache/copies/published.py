@@ -15,7 +15,7 @@ from cloning.object_keys import content_type
 from cloning.ports import AlreadyExists, Changed, NoSuchObject, ObjectStore
 from model_cache.catalog import CARD
 from model_cache.copies import record as records
-from model_cache.copies.record import FileName, Record
+from model_cache.copies.record import CopyRecord, FileName
 from model_cache.progress import Watch
 from storage.bulk import sha256_of
 
@@ -36,11 +36,11 @@ class Published:
         folders = (info.key.removeprefix(keys.CHECKPOINTS).split("/")[0] for info in self._store.list(keys.CHECKPOINTS))
         return [name for name in dict.fromkeys(folders) if keys.is_id(name)]
 
-    def records(self, name: str) -> Iterator[Record]:
+    def records(self, name: str) -> Iterator[CopyRecord]:
         """What is published of a checkpoint; damaged records are passed over."""
         return (record for _, record in self.found(name) if record)
 
-    def found(self, name: str) -> Iterator[tuple[str, Record | None]]:
+    def found(self, name: str) -> Iterator[tuple[str, CopyRecord | None]]:
         """Each folder of a published copy, and its record: None if it is damaged, or one of another folder."""
         for info in self._store.list(keys.checkpoint_folder(name)):
             if info.key.endswith(f"/{CARD}") and info.key != keys.checkpoint_card(name):
@@ -50,7 +50,7 @@ class Published:
                     continue
                 yield info.key.split("/")[-2], record if record and info.key == key_of(record, CARD) else None
 
-    def download(self, record: Record, folder: Path) -> None:
+    def download(self, record: CopyRecord, folder: Path) -> None:
         """Bring the files, each checked by its sha256; what an earlier attempt brought whole is kept."""
         for name, facts in record.files.items():
             path = folder / name
@@ -59,7 +59,7 @@ class Published:
             with self._watch(f"download {record.name}/{name}", facts.size) as progress:
                 self._store.download(key_of(record, name), path, sha256=facts.sha256, progress=progress)
 
-    def publish(self, folder: Path, record: Record, *, again: bool = False) -> bool:
+    def publish(self, folder: Path, record: CopyRecord, *, again: bool = False) -> bool:
         """
         Make sure that the bucket has the copy; returns whether its files were sent.
 
@@ -80,11 +80,11 @@ class Published:
         self._point_to(wanted)
         return True
 
-    def missing(self, record: Record) -> list[FileName]:
+    def missing(self, record: CopyRecord) -> list[FileName]:
         """The files of a published copy that are not there, or of another size; costs one HEAD a file."""
         return [name for name, facts in record.files.items() if self._size(key_of(record, name)) != facts.size]
 
-    def _stored(self, wanted: Record) -> Record | None:
+    def _stored(self, wanted: CopyRecord) -> CopyRecord | None:
         """The record that names the same files."""
         try:
             stored = records.parse(self._store.get(key_of(wanted, CARD)).body)
@@ -92,7 +92,7 @@ class Published:
             return None
         return stored if stored and (stored.name, stored.files) == (wanted.name, wanted.files) else None
 
-    def _point_to(self, record: Record) -> None:
+    def _point_to(self, record: CopyRecord) -> None:
         key, body, kind = key_of(record, CARD), records.to_bytes(record), content_type(CARD)
         try:
             self._store.create(key, body, content_type=kind)
@@ -112,6 +112,6 @@ class Published:
             return None
 
 
-def key_of(record: Record, name: str) -> str:
+def key_of(record: CopyRecord, name: str) -> str:
     """Where a file of the copy is in the bucket."""
     return keys.checkpoint_file(record.name, record.digest, name.replace("/", "."))

@@ -48,7 +48,7 @@ class FileFacts(BaseModel):
     modified_ns: int = 0
 
 
-class Record(Card):
+class CopyRecord(Card):
     """
     A card with the facts of its files.
 
@@ -62,7 +62,7 @@ class Record(Card):
     files: dict[FileName, FileFacts]
 
     @model_validator(mode="after")
-    def _complete(self) -> "Record":
+    def _complete(self) -> "CopyRecord":
         if self.main not in self.files or self.files.keys() != self.origin.keys():
             raise ValueError("origin and files must name the same files, the model among them")
         return self
@@ -90,10 +90,10 @@ class Record(Card):
         return self.origin == origin and self.dtype in (dtype, "any")
 
 
-def parse(text: bytes) -> Record | None:
+def parse(text: bytes) -> CopyRecord | None:
     """The record in a `checkpoint.json`; None (and a warning in the log) if it isn't one."""
     try:
-        return Record.model_validate_json(text)
+        return CopyRecord.model_validate_json(text)
     except ValidationError as error:
         _log.warning("checkpoint.record_damaged", extra={"problems": error.error_count()})
         return None
@@ -106,9 +106,9 @@ def digest_of(facts: Mapping[FileName, object]) -> str:
 
 def describe(
     checkpoint: Checkpoint, origin: Origin, repair: str, dtype: Precision, files: Mapping[FileName, FileFacts]
-) -> Record:
+) -> CopyRecord:
     """The record of a copy of the checkpoint."""
-    return Record(
+    return CopyRecord(
         name=checkpoint.name,
         config=checkpoint.config,
         architecture=None
@@ -155,18 +155,18 @@ def measure(folder: Path, names: Iterable[FileName], known: Mapping[FileName, st
     }
 
 
-def as_on_disk(record: Record, folder: Path) -> Record:
+def as_on_disk(record: CopyRecord, folder: Path) -> CopyRecord:
     """The record of files that have just been digested in this folder."""
     times = {name: (folder / name).stat().st_mtime_ns for name in record.files}
     return _with_times(record, times)
 
 
-def as_in_bucket(record: Record) -> Record:
+def as_in_bucket(record: CopyRecord) -> CopyRecord:
     """The record without this disk's times."""
     return _with_times(record, dict.fromkeys(record.files, 0))
 
 
-def is_intact(folder: Path, record: Record, *, trust_time: bool) -> bool:
+def is_intact(folder: Path, record: CopyRecord, *, trust_time: bool) -> bool:
     """
     Whether the files are the ones of the record.
 
@@ -182,16 +182,16 @@ def is_same(path: Path, facts: FileFacts, *, trust_time: bool = True) -> bool:
     return (trust_time and path.stat().st_mtime_ns == facts.modified_ns) or sha256_of(path) == facts.sha256
 
 
-def write(folder: Path, record: Record) -> None:
+def write(folder: Path, record: CopyRecord) -> None:
     """Put the record beside its files."""
     (folder / CARD).write_bytes(to_bytes(record))
 
 
-def to_bytes(record: Record) -> bytes:
+def to_bytes(record: CopyRecord) -> bytes:
     """The record as JSON."""
     return record.model_dump_json(indent=2, exclude_none=True).encode("utf-8") + b"\n"
 
 
-def _with_times(record: Record, times: Mapping[FileName, int]) -> Record:
+def _with_times(record: CopyRecord, times: Mapping[FileName, int]) -> CopyRecord:
     files = {name: facts.model_copy(update={"modified_ns": times[name]}) for name, facts in record.files.items()}
     return record.model_copy(update={"files": files})

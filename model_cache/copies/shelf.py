@@ -24,8 +24,8 @@ from cloning.errors import CheckpointUnusable
 from cloning.ports import DigestMismatch, NoSuchObject
 from model_cache.catalog import CARD
 from model_cache.copies import record as records
-from model_cache.copies.lease import Lease
-from model_cache.copies.record import Record
+from model_cache.copies.lease import InUse
+from model_cache.copies.record import CopyRecord
 from storage.atomic import sync, this_machine
 from storage.locks import locked
 from storage.resumable import UNFINISHED
@@ -45,7 +45,7 @@ class Shelf:
         self._lock = root / ".locks" / name  # no checkpoint has such a name
         self._publishing = root / ".locks" / f".publishing-{name}"
 
-    def copies(self) -> Iterator[tuple[Path, Record]]:
+    def copies(self) -> Iterator[tuple[Path, CopyRecord]]:
         """Each copy's folder and record; whether the files are still the record's is for the reader to check."""
         yield from copies_in(self._folder)
 
@@ -98,7 +98,7 @@ class Shelf:
             raise
         shutil.rmtree(folder, ignore_errors=True)
 
-    def place(self, folder: Path, record: Record) -> tuple[Path, Lease]:
+    def place(self, folder: Path, record: CopyRecord) -> tuple[Path, InUse]:
         """
         Give a finished folder its record and its place; returns it, held.
 
@@ -111,7 +111,7 @@ class Shelf:
         for path in folder.rglob("*"):
             sync(path)
         target = self._folder / record.digest
-        lease = Lease(target)
+        lease = InUse(target)
         if _is_whole(target):
             return target, lease
         _forget_marks(target)
@@ -153,7 +153,7 @@ def _alone(lock: Path) -> Iterator[None]:
         yield
 
 
-def copies_in(folder: Path) -> Iterator[tuple[Path, Record]]:
+def copies_in(folder: Path) -> Iterator[tuple[Path, CopyRecord]]:
     """
     The copies in a checkpoint's folder, with their records.
 

@@ -26,7 +26,7 @@ import soundfile  # noqa: F401 - imported once, for all
 
 import handler
 from cloning.clock import SystemClock
-from cloning.ports import Alphabet, EngineFacts, ObjectStore, Parameters, Reference, Samples, go_on
+from cloning.ports import Alphabet, EngineFacts, ObjectStore, Parameters, Reference, Samples, keep_going
 from cloning.settings import Settings
 from tests.fakes import Always
 from worker import assembly
@@ -60,7 +60,7 @@ class LightEngine:
         *,
         seed: int,
         parameters: Parameters,
-        before_step: Callable[[], None] = go_on,
+        before_step: Callable[[], None] = keep_going,
         frugal: bool = False,
     ) -> Samples:
         for _ in range(_STEPS):

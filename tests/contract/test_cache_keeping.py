@@ -17,7 +17,7 @@ from cloning.errors import CheckpointUnusable, StorageUnavailable
 from model_cache.cache import CheckpointCache, LocalCheckpoint
 from model_cache.catalog import BUCKET, CARD, Checkpoint, find
 from model_cache.copies.eviction import copies_in, evict
-from model_cache.copies.lease import Lease, alone
+from model_cache.copies.lease import InUse, alone
 from model_cache.copies.record import Dtype
 from model_cache.copies.shelf import Shelf, staging_prefix
 from model_cache.library import Library
@@ -401,7 +401,7 @@ def test_what_the_cache_did_not_make_is_left_alone(tmp_path: Path) -> None:
 def test_a_childs_end_does_not_free_its_parents_copy(tmp_path: Path) -> None:
     """A forked child shares the lock; what its parent uses must not be evicted when it goes."""
     folder = tmp_path / "copy"
-    lease = Lease(folder)
+    lease = InUse(folder)
     child = os.fork()
     if child == 0:
         lease.release()

@@ -69,10 +69,10 @@ class HeldStore(FolderStore):
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
-        self.go_on = threading.Event()
+        self.keep_going = threading.Event()
 
     def create(self, key: str, body: bytes, *, content_type: str) -> str:
-        assert self.go_on.wait(60)
+        assert self.keep_going.wait(60)
         return super().create(key, body, content_type=content_type)
 
 
@@ -83,7 +83,7 @@ def test_a_process_that_ends_early_leaves_nothing_of_the_trial(tmp_path: Path) -
 
     with conditions.probed_in_background():
         before = conditions.mode
-        store.go_on.set()
+        store.keep_going.set()
 
     assert (before, conditions.mode, keys_of(store)) == ("unknown", "honoured", [])
 

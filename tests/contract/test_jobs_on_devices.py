@@ -280,7 +280,7 @@ def test_an_exception_inside_the_solver_changes_no_later_job(
 def test_what_torch_raises_mid_solve_reaches_the_caller_as_what_it_is(
     world: Callable[..., Service], failure: Exception, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Real engine, real handler, an injected failure that stays: reply, record and latch as designed, then or never again speech."""
+    """Real engine, real handler, an injected failure that stays: reply, record and breaker as designed, then or never again speech."""
     service = world()
     plain = generate(service, "plain")
     from f5_tts.model.modules import FeedForward

@@ -35,11 +35,11 @@ class SlowStore(CountingStore):
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
-        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.begun, self.keep_going = threading.Event(), threading.Event()
 
     def upload(self, key: str, path: Path, *, content_type: str, progress: Progress | None = None) -> str:
         self.begun.set()
-        assert self.go_on.wait(60)
+        assert self.keep_going.wait(60)
         return super().upload(key, path, content_type=content_type, progress=progress)
 
 
@@ -53,7 +53,7 @@ def errands(bucket: SlowStore) -> Iterator[Errands]:
     """Finished with the test."""
     made = Errands()
     yield made
-    bucket.go_on.set()
+    bucket.keep_going.set()
     errands_done()
 
 
@@ -66,7 +66,7 @@ def test_nobody_waits_for_an_upload(folder: Path, bucket: SlowStore, errands: Er
     assert bucket.begun.wait(60)
     local.lease.release()
     assert evict(tmp_path / "a", 0) == []
-    bucket.go_on.set()
+    bucket.keep_going.set()
     errands_done()
 
     assert CheckpointCache(bucket, tmp_path / "b").local(find(str(folder))).came_from == "bucket"
@@ -83,7 +83,7 @@ def test_what_several_want_to_publish_is_sent_once(
 
     errands.begin()
     other.begin()
-    bucket.go_on.set()
+    bucket.keep_going.set()
     errands_done()
 
     assert len(bucket.uploads) == len(set(bucket.uploads)) == 4
@@ -123,13 +123,13 @@ def test_work_that_fails_does_not_stop_what_follows(caplog: pytest.LogCaptureFix
 
 def test_work_that_needs_no_beginning_is_done_beside_its_asker() -> None:
     """At once, and in the order of asking."""
-    errands, go_on, ended, done = Errands(), threading.Event(), threading.Event(), list[int]()
+    errands, keep_going, ended, done = Errands(), threading.Event(), threading.Event(), list[int]()
 
-    errands.do(lambda: done.append(1) if go_on.wait(60) else None)
+    errands.do(lambda: done.append(1) if keep_going.wait(60) else None)
     errands.do(lambda: done.append(2))
     errands.do(ended.set)
     before = list(done)
-    go_on.set()
+    keep_going.set()
 
     assert ended.wait(60)
     assert (before, done) == ([], [1, 2])
@@ -146,7 +146,7 @@ def test_an_engine_is_loaded_before_its_checkpoint_is_published(
 
     assert engine.facts.checkpoint == NAME
     assert bucket.uploads == []
-    bucket.go_on.set()
+    bucket.keep_going.set()
     errands_done()
     assert len(bucket.uploads) == 4
 
@@ -155,7 +155,7 @@ def test_a_checkpoint_that_no_engine_takes_is_published_nevertheless(
     folder: Path, bucket: SlowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is loadable by all that is known of it: the next worker need not repair it again to find out."""
-    bucket.go_on.set()
+    bucket.keep_going.set()
     settings = Settings(data_dir=tmp_path / "bucket", model_cache_dir=tmp_path / "a", device="cpu")
 
     def refused(*_: object) -> None:

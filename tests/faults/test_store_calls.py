@@ -176,7 +176,7 @@ def test_what_goes_wrong_behind_the_end_changes_nothing(
     (tmp_path / "calm").mkdir()
     world = World(tmp_path / "calm", human_wav, transcript=True)
     later: list[Callable[[], None]] = []
-    reply = answer(replace(world.worker(), aside=later.append), SPEAK, Call("j"))
+    reply = answer(replace(world.worker(), in_background=later.append), SPEAK, Call("j"))
     record = world.store.get(keys.job_record("j"))
     kept = [f"{keys.chunk_folder('j')}{n}.wav" for n in range(2)]  # how many it kept itself is chance
 

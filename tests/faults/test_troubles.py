@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from cloning import keys
-from cloning.clock import Part, untold
+from cloning.clock import Timings, no_timings
 from cloning.errors import (
     CheckpointUnusable,
     DeviceUnavailable,
@@ -76,7 +76,7 @@ class Unloadable(Always[ToneEngine]):
         super().__init__(engine)
         self._fail = fail
 
-    def get(self, name: str, *, device: str | None = None, part: Part = untold) -> ToneEngine:
+    def get(self, name: str, *, device: str | None = None, part: Timings = no_timings) -> ToneEngine:
         self._fail()
         return super().get(name, device=device, part=part)
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from cloning.clock import SystemClock
 from cloning.errors import ResultTooLarge
 from cloning.service import Call, Service
-from handler import Progress, answer, make_handler, sendable
+from handler import ProgressSender, answer, make_handler, sendable
 from storage.folder_store import FolderStore
 from tests.conftest import with_settings
 from tests.fakes import ManualClock, ToneEngine
@@ -166,7 +166,7 @@ def test_a_delivery_whose_id_is_no_jobs_id_needs_one_to_generate(
 def test_progress_is_spaced_out_and_clear_of_the_result(clock: ManualClock) -> None:
     """An update that arrives behind the result would leave the job IN_PROGRESS for ever."""
     sent: list[Any] = []
-    progress = Progress(sent.append, clock, every_s=2.0, clear_s=0.5)
+    progress = ProgressSender(sent.append, clock, every_s=2.0, clear_s=0.5)
 
     for _ in range(6):
         progress({"done": len(sent)})

@@ -50,10 +50,10 @@ def card_gets(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     gets: list[str] = []
     get = FolderStore.get
 
-    def counted(self: FolderStore, key: str) -> StoredObject:
+    def counted(self: FolderStore, key: str, *, most: int | None = None) -> StoredObject:
         if key == keys.checkpoint_card(NAME):
             gets.append(key)
-        return get(self, key)
+        return get(self, key, most=most)
 
     monkeypatch.setattr(FolderStore, "get", counted)
     return gets

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cloning.clock import Part, untold
+from cloning.clock import Timings, no_timings
 from cloning.errors import (
     CheckpointUnusable,
     GpuOutOfMemory,
@@ -59,7 +59,7 @@ class Shelf:
     def prefetch(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Engine:
+    def get(self, name: str, *, device: str | None = None, part: Timings = no_timings) -> Engine:
         self.asked.append(name)
         if name in self._failures:
             raise self._failures[name]
@@ -208,7 +208,7 @@ def test_what_failed_is_forgotten_before_the_next_engine_is_tried(speak: Speak) 
             gc.collect()  # as Lazy does: the GPU thread's frames and the failure hold each other
             events.append("forget")
 
-        def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Engine:
+        def get(self, name: str, *, device: str | None = None, part: Timings = no_timings) -> Engine:
             if name == "XTTS_v2":
                 events.append(f"load with {len(alive)} alive")
                 return super().get(name)

@@ -159,7 +159,7 @@ def test_chunks_are_removed_while_nobody_waits(
 ) -> None:
     """The reply does not wait for a slow bucket."""
     later: list[Callable[[], None]] = []
-    patient = replace(service, aside=later.append)
+    patient = replace(service, in_background=later.append)
 
     reply = act(patient, Call("j"), **SPEAK)
     before = len(under(store, "j"))

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from cloning.clock import Part, untold
+from cloning.clock import Timings, no_timings
 from cloning.errors import CheckpointUnusable, GpuOutOfMemory, ServiceError
 from cloning.ports import Engine
 from cloning.service import Call, Service
@@ -36,7 +36,7 @@ class TwoEngines:
     def prefetch(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def get(self, name: str, *, device: str | None = None, part: Part = untold) -> Engine:
+    def get(self, name: str, *, device: str | None = None, part: Timings = no_timings) -> Engine:
         if self.broken and name == "F5TTS_v1_Base":
             raise CheckpointUnusable("broken")
         return self.engines[name]
@@ -132,7 +132,7 @@ def test_a_fallback_that_can_not_be_loaded_does_not_hide_why_it_was_asked(
     """Its failure is the caller's, and so is that of the engine before it."""
     get = models.get
 
-    def full(name: str, *, device: str | None = None, part: Part = untold) -> Engine:
+    def full(name: str, *, device: str | None = None, part: Timings = no_timings) -> Engine:
         return get(name, device=device) if name == "F5TTS_v1_Base" else out_of_memory("")
 
     monkeypatch.setattr(models, "get", full)

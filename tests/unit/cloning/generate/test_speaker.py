@@ -1,4 +1,4 @@
-"""What a device's failure does to a job: the reply, the record, the latch, and the jobs that come after."""
+"""What a device's failure does to a job: the reply, the record, the breaker, and the jobs that come after."""
 
 import gc
 import logging
@@ -15,7 +15,7 @@ import torch
 from cloning.errors import DeviceUnavailable, Interrupted, ServiceError
 from cloning.generate.speaker import Speaker
 from cloning.planning.f5 import Chunk
-from cloning.ports import Engine, F5Parameters, Parameters, Reference, Samples, Transcriber, Utterance, go_on
+from cloning.ports import Engine, F5Parameters, Parameters, Reference, Samples, Transcriber, Utterance, keep_going
 from cloning.service import Call, Service
 from engines.device.errors import translated
 from engines.device.gpu_thread import GpuThread
@@ -47,7 +47,7 @@ class FailingEngine(ToneEngine):
         *,
         seed: int,
         parameters: Parameters,
-        before_step: Callable[[], None] = go_on,
+        before_step: Callable[[], None] = keep_going,
         frugal: bool = False,
     ) -> Samples:
         self.calls.append(frugal)
@@ -155,7 +155,7 @@ def test_what_fails_together_is_made_one_by_one(world: World, failure: Callable[
     world.service.engines.unload(forget=True)
     world.service = replace(
         with_settings(world.service, batch_chunks=3),
-        gpu=GpuThread(world.service.clock, Bounds(chunks=3, seconds=66.0), latch=world.service.latch),
+        gpu=GpuThread(world.service.clock, Bounds(chunks=3, seconds=66.0), breaker=world.service.breaker),
     )
     world.failures += [failure(), failure()]
 
@@ -207,11 +207,11 @@ def test_a_batch_is_of_one_checkpoints_files(world: World) -> None:
 
 
 def test_a_fatal_failure_of_a_batch_makes_the_worker_unfit(world: World) -> None:
-    """The latch is closed whoever's turn it was, and nothing is tried again."""
+    """The breaker opens whoever's turn it was, and nothing is tried again."""
     world.kind = Gathering
     world.service = replace(
         with_settings(world.service, batch_chunks=3),
-        gpu=GpuThread(world.service.clock, Bounds(chunks=3, seconds=66.0), latch=world.service.latch),
+        gpu=GpuThread(world.service.clock, Bounds(chunks=3, seconds=66.0), breaker=world.service.breaker),
     )
     world.failures += [fatal()]
 
@@ -219,7 +219,7 @@ def test_a_fatal_failure_of_a_batch_makes_the_worker_unfit(world: World) -> None
 
     assert [reply["code"] for reply in (first, second)] == ["WORKER_UNFIT"] * 2
     assert world.engines[0].calls == []
-    assert world.service.latch.failure is not None
+    assert world.service.breaker.failure is not None
 
 
 def test_then_it_is_made_frugally_and_the_manifest_says_so(world: World) -> None:

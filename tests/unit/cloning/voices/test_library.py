@@ -256,10 +256,10 @@ def refusing(store: FolderStore, names: set[str], patch: pytest.MonkeyPatch, kin
     get = store.get
     refused = {keys.voice_record(name) for name in names}
 
-    def refuse(key: str) -> StoredObject:
+    def refuse(key: str, *, most: int | None = None) -> StoredObject:
         if key in refused:
             raise kind("the bucket refuses the object")
-        return get(key)
+        return get(key, most=most)
 
     patch.setattr(store, "get", refuse)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cloning.clock import Part
+from cloning.clock import Timings
 from cloning.errors import DeviceMismatch, GpuOutOfMemory, HubUnavailable
 from engines.device.lazy import Lazy
 
@@ -251,7 +251,7 @@ def test_a_load_tells_of_its_parts_and_a_model_that_is_there_has_none() -> None:
     """Whoever makes it load learns what took how long; the next one waits for nothing."""
     told: list[tuple[str, float]] = []
 
-    def load(name: str, _device: str | None, part: Part) -> Model:
+    def load(name: str, _device: str | None, part: Timings) -> Model:
         part("weights", 2.0)
         return Model(name)
 

@@ -7,7 +7,7 @@ from concurrent.futures import wait
 
 import pytest
 
-from engines.device.prefetch import Early
+from engines.device.prefetch import Prefetch
 
 PATIENCE_S = 30
 
@@ -22,12 +22,12 @@ class Slow:
 
     def __init__(self) -> None:
         self.begun: list[str] = []
-        self.go_on = threading.Event()
+        self.keep_going = threading.Event()
         self.failure: Exception | None = None
 
     def __call__(self, name: str) -> Thing:
         self.begun.append(name)
-        assert self.go_on.wait(PATIENCE_S)
+        assert self.keep_going.wait(PATIENCE_S)
         if self.failure:
             raise self.failure
         return Thing(name)
@@ -36,10 +36,10 @@ class Slow:
 def test_what_is_on_its_way_is_not_fetched_again() -> None:
     """Begun twice and taken once: one fetch, and its thing."""
     slow = Slow()
-    early = Early(slow)
+    early = Prefetch(slow)
 
     with early.ahead("one"), early.ahead("one"):
-        threading.Timer(0.01, slow.go_on.set).start()
+        threading.Timer(0.01, slow.keep_going.set).start()
         taken = early.take("one")
 
     assert taken.name == "one"
@@ -50,8 +50,8 @@ def test_a_failure_is_raised_where_the_thing_is_needed() -> None:
     """Not before, and for the next who needs it it is tried again."""
     slow = Slow()
     slow.failure = OSError("no such bucket")
-    early = Early(slow)
-    slow.go_on.set()
+    early = Prefetch(slow)
+    slow.keep_going.set()
 
     with early.ahead("one"), pytest.raises(OSError, match="no such bucket"):
         early.take("one")
@@ -64,22 +64,22 @@ def test_a_failure_is_raised_where_the_thing_is_needed() -> None:
 def test_what_nobody_begun_is_fetched_by_who_needs_it() -> None:
     """In that one's own thread."""
     threads: list[str] = []
-    early = Early[str, None](lambda _: threads.append(threading.current_thread().name))
+    early = Prefetch[str, None](lambda _: threads.append(threading.current_thread().name))
 
     early.take("one")
 
     assert threads == [threading.current_thread().name]
 
 
-def wait_for(early: Early[str, Thing], name: str) -> None:
+def wait_for(early: Prefetch[str, Thing], name: str) -> None:
     wait([early._flights[name]])
 
 
 def test_what_is_there_is_kept_for_who_will_take_it() -> None:
     """A job may wait for the GPU long after its files have come, and others begin to fetch theirs: each is fetched once."""
     slow = Slow()
-    slow.go_on.set()
-    early = Early(slow)
+    slow.keep_going.set()
+    early = Prefetch(slow)
 
     with early.ahead("one"), early.ahead("two"):
         wait_for(early, "one")
@@ -98,7 +98,7 @@ def test_what_was_fetched_for_a_job_that_is_gone_is_let_go() -> None:
         things.append(weakref.ref(thing))
         return thing
 
-    early = Early(fetch)
+    early = Prefetch(fetch)
     with early.ahead("one"):
         wait_for(early, "one")
         with early.ahead("two"):
@@ -114,9 +114,9 @@ def test_what_was_fetched_for_a_job_that_is_gone_is_let_go() -> None:
 def test_what_is_there_is_looked_at_anew_for_the_next_who_begins() -> None:
     """The files behind a name may have been replaced since; an old failure may have passed."""
     slow = Slow()
-    slow.go_on.set()
+    slow.keep_going.set()
     slow.failure = OSError("no such bucket")
-    early = Early(slow)
+    early = Prefetch(slow)
 
     with early.ahead("one"):
         wait_for(early, "one")
@@ -131,11 +131,11 @@ def test_what_is_there_is_looked_at_anew_for_the_next_who_begins() -> None:
 def test_a_fetch_keeps_no_process_alive() -> None:
     """A worker that is told to stop doesn't wait for gigabytes."""
     slow = Slow()
-    early = Early(slow)
+    early = Prefetch(slow)
 
     with early.ahead("one"):
         is_daemon = all(one.daemon for one in threading.enumerate() if one.name == "early")
-        slow.go_on.set()
+        slow.keep_going.set()
         early.take("one")
 
     assert is_daemon

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from cloning.clock import Part, untold
+from cloning.clock import Timings, no_timings
 from cloning.errors import CheckpointUnusable, GpuOutOfMemory, ServiceError
-from cloning.ports import Clock, Engine, F5Parameters, Reference, Utterance, Value, go_on
+from cloning.ports import Clock, Engine, F5Parameters, Reference, Utterance, Value, keep_going
 from cloning.ports.gpu import GpuTask, Span, covered
 from cloning.service import Call, Service
 from engines.device.gpu_thread import GpuThread
@@ -127,7 +127,7 @@ class Watched(GpuThread):
         self,
         tasks: Sequence[GpuTask[Value]],
         *,
-        check: Callable[[], None] = go_on,
+        check: Callable[[], None] = keep_going,
         deliver: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
         spent: Callable[[Span], None] = lambda _: None,
     ) -> list[Value]:
@@ -268,12 +268,12 @@ def test_the_checkpoints_files_come_while_the_voice_is_heard(service: Service, h
             events.append(f"prepare {name}")
             return nullcontext()
 
-        def get(self, name: str, *, device: str | None = None, part: Part = untold) -> ToneEngine:
+        def get(self, name: str, *, device: str | None = None, part: Timings = no_timings) -> ToneEngine:
             events.append("get")
             return super().get(name, device=device)
 
     class Hearing(Always[EchoTranscriber]):
-        def get(self, name: str, *, device: str | None = None, part: Part = untold) -> EchoTranscriber:
+        def get(self, name: str, *, device: str | None = None, part: Timings = no_timings) -> EchoTranscriber:
             events.append("hear")
             return super().get(name, device=device)
 
