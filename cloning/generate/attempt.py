@@ -1,5 +1,5 @@
 """
-One generate, from its claim to its result in the bucket.
+One generate: check, plan, claim, hear; for each device, for each engine: load and speak; store, complete. Read it downward.
 
 The order is the guarantee: everything that can be refused is refused first; the audio and its manifest are in the bucket
 before the record says COMPLETED; the record says so before anybody is told.
@@ -134,8 +134,7 @@ class Generation:
         return self._claim.job
 
     def _speak(self) -> dict[str, Any]:
-        first = next(one for one in self._candidates if not one.problem)
-        # Its files come beside the voice and its words; not those of the others, which will hardly be asked.
+        first = next(one for one in self._candidates if not one.problem)  # the others will hardly be asked
         with self._service.engines.prefetch(first.found):
             audio = self._reference()
             if self._voice != self._scripts.voice:  # it was heard, or replaced: other words, another plan
@@ -188,8 +187,6 @@ class Generation:
                 self._forget_engines()  # before this one needs the memory
             with self._service.gpu.using((candidate.checkpoint, device)):
                 try:
-                    if candidate.problem:
-                        raise candidate.problem.copied()
                     speaker = self._load(candidate, device)
                 except CheckpointUnusable as error:
                     note_unusable(candidate, error, self._failed_engines, job=self._claim.job.job_id)
@@ -203,10 +200,12 @@ class Generation:
 
     def _load(self, candidate: Candidate, device: str | None) -> Speaker:
         """Raises CheckpointUnusable, and what the device, the hub and the bucket do."""
-        told = {"language": self._scripts.language, "job": self._claim.job.job_id}
+        if candidate.problem:
+            raise candidate.problem
 
         def load() -> Speaker:
             self._begin()
+            told = {"language": self._scripts.language, "job": self._claim.job.job_id}
             part = self._watch.parts_of("load")
             return Speaker(self._service, candidate.found, device, self._before_step, **told, part=part)
 
@@ -246,8 +245,6 @@ class Generation:
             "manifest": manifest,
             "timings": timings,
         }
-
-    # What the steps above use.
 
     def _recorded(self, failure: ServiceError) -> ServiceError:
         job = self._claim.job

@@ -1,5 +1,6 @@
 """Who may speak a request, and what is refused before anybody does."""
 
+import errno
 import gc
 import weakref
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ import pytest
 from cloning.clock import Timings, no_timings
 from cloning.errors import (
     CheckpointUnusable,
+    DiskFailed,
     GpuOutOfMemory,
     HubUnavailable,
     InvalidRequest,
@@ -313,3 +315,35 @@ def test_a_deployment_may_allow_a_fallback(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("XTTS_LICENSE_ACCEPTED", "1")
 
     assert Settings().fallback == ("xtts",)
+
+
+class Checked(Shelf):
+    """`Engines` whose first checkpoint can't be used, as its check shows already."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__({})
+        self._cause = cause
+
+    def check(self, name: str, **_: object) -> str:
+        if name == "F5TTS_v1_Base":
+            raise CheckpointUnusable("broken") from self._cause
+        return name
+
+
+def test_a_checkpoint_that_its_check_refuses_lets_the_next_engine_speak(speak: Speak) -> None:
+    """As if it had shown at its load; nobody loads it."""
+    shelf = Checked(ValueError("cut short"))
+
+    told = speak(shelf, fallback=["xtts"])
+
+    assert (told["engine_used"], told["fallback_reason"]) == ("xtts", "f5: CHECKPOINT_UNUSABLE: broken")
+    assert "F5TTS_v1_Base" not in shelf.asked
+
+
+def test_a_disk_that_fails_while_a_checkpoint_is_checked_is_no_reason_to_fall_back(speak: Speak) -> None:
+    """The machine is what failed: the job is given back."""
+    shelf = Checked(OSError(errno.EIO, "no good"))
+
+    with pytest.raises(DiskFailed):
+        speak(shelf, fallback=["xtts"])
+    assert shelf.asked == []
