@@ -29,7 +29,7 @@ from cloning.generate.candidates import (
 from cloning.generate.chunk_store import removed_at_the_end
 from cloning.generate.device_recovery import CPU_MAY_HELP, DeviceUse, devices_of, log_failure
 from cloning.generate.script import Script, Scripts
-from cloning.generate.speaker import Speaker
+from cloning.generate.speaker import Speaker, weights_of
 from cloning.generate.speaking import Asker, Task, chunk_by_chunk
 from cloning.generate.spoken import Spoken
 from cloning.generate.synthesis import finished
@@ -185,7 +185,7 @@ class Generation:
         for candidate in self._candidates:
             if self._failed_engines:
                 self._forget_engines()  # before this one needs the memory
-            with self._service.gpu.using((candidate.checkpoint, device)):
+            with self._service.gpu.using(weights_of(candidate.found, device)):
                 try:
                     speaker = self._load(candidate, device)
                 except CheckpointUnusable as error:
@@ -209,7 +209,7 @@ class Generation:
             part = self._watch.parts_of("load")
             return Speaker(self._service, candidate.found, device, self._before_step, **told, part=part)
 
-        return self._asker.do("load", [GpuTask((candidate.checkpoint, device), 0.0, load)])[0]
+        return self._asker.do("load", [GpuTask(weights_of(candidate.found, device), 0.0, load)])[0]
 
     def _script(self, candidate: Candidate, speaker: Speaker) -> Script:
         """What the loaded engine speaks, with the job's seeds. Raises InvalidText, InvalidRequest."""

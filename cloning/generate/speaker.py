@@ -11,6 +11,11 @@ from cloning.ports.gpu import GpuTask
 from cloning.service import Service
 
 
+def weights_of(found: Hashable, device: str | None) -> Hashable:
+    """The name of a checkpoint's weights on a device, by which the GPU's queue tells a change of weights."""
+    return found, device
+
+
 class Speaker:
     """
     One checkpoint on one device, chunk after chunk, in turns with others: at each one it asks for the engine again.
@@ -50,7 +55,7 @@ class Speaker:
         is_batched = self._batch_size > 1
         utterance = utterance_of(reference, chunk, parameters, self._before_step) if is_batched else None
         return GpuTask(
-            weights=(self._checkpoint, self._device),
+            weights=weights_of(self._checkpoint, self._device),
             seconds=reference.duration + chunk.seconds,
             run=lambda: self.speak(reference, chunk, parameters),
             utterance=utterance,

@@ -2,6 +2,8 @@
 
 import gc
 from base64 import b64encode
+from collections.abc import Hashable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,10 @@ from cloning import keys
 from cloning.clock import SystemClock
 from cloning.errors import HubUnavailable
 from cloning.ports import StoredObject
+from cloning.ports.gpu import GpuTask
 from cloning.service import Call, Service
 from cloning.settings import Settings
+from engines.device.gpu_thread import GpuThread
 from handler import answer
 from model_cache.catalog import CARD
 from model_cache.copies.lease import alone
@@ -75,6 +79,28 @@ def test_a_generate_looks_its_checkpoint_up_once_and_a_warm_engine_not_at_all(
     warm = len(card_gets) - cold
 
     assert (cold, warm) == (1, 0)
+
+
+def test_a_jobs_load_and_its_chunks_are_for_the_same_weights(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the queue takes its first chunk for a change of weights, and lets it wait for itself."""
+    named: list[Hashable] = []
+    using, run_tasks = GpuThread.using, GpuThread.run_tasks
+
+    def noted_use(gpu: GpuThread, weights: Hashable) -> AbstractContextManager[None]:
+        named.append(weights)
+        return using(gpu, weights)
+
+    def noted_tasks(gpu: GpuThread, tasks: Sequence[GpuTask[Any]], **more: Any) -> list[Any]:
+        named.extend(task.weights for task in tasks)
+        return run_tasks(gpu, tasks, **more)
+
+    monkeypatch.setattr(GpuThread, "using", noted_use)
+    monkeypatch.setattr(GpuThread, "run_tasks", noted_tasks)
+    generate(service, "cold")
+    generate(service, "warm")
+
+    assert len(named) >= 6
+    assert len(set(named)) == 1
 
 
 def test_an_engine_that_is_loaded_again_has_its_checkpoint_looked_up_again(
