@@ -81,7 +81,9 @@ class Story:
     def ended(self, result: Mapping[str, Any], why: str, speech: Path, report: Path) -> None:
         """What spoke, where the seconds went, and where the files are."""
         manifest, timings = result["manifest"], result["timings"]
-        spent = ", ".join(f"{phase} {timings[phase]:.1f} s" for phase in ("transcript", "load", "infer", "total"))
+        spent = ", ".join(
+            f"{phase} {timings[phase]:.1f} s" for phase in ("queue", "transcript", "load", "infer", "total")
+        )
         self.say("")
         self.say(f"what spoke:  {weights(manifest)}, on {manifest['device']}", style="bold")
         self.say(f"             {why}", style="bold")

@@ -1,5 +1,5 @@
 """
-The only reader of the environment.
+The deployment's settings, read from the environment.
 
 Every setting has one name, a default that works on a bare machine, and a sentence that becomes its row in docs/settings.md
 (docs/generate.py writes the table, `make check` proves it fresh).
@@ -90,7 +90,7 @@ class Settings(BaseSettings):
         None,
         examples=["https://s3.example.com"],
         validation_alias=AliasChoices("aws_endpoint_url_s3", "aws_endpoint_url", "bucket_endpoint_url"),
-        description="Endpoint of an S3-compatible store that is not AWS; `AWS_ENDPOINT_URL_S3` (it goes first) and `BUCKET_ENDPOINT_URL` work too. The bucket's name in it is taken out.",
+        description="Endpoint of an S3-compatible store that is not AWS; `AWS_ENDPOINT_URL_S3` (it goes first) and `BUCKET_ENDPOINT_URL` work too. A bucket's name inside the URL is removed.",
     )
     data_dir: Folder = Field(
         Path("data"), description="Folder that stands in for the bucket when `S3_BUCKET` is unset."
@@ -118,7 +118,7 @@ class Settings(BaseSettings):
     )
     checkpoint: NameOrPath = Field(
         "F5TTS_v1_Base",
-        description="Checkpoint of the engine `f5` unless a request names another: a name of the catalogue, of a folder in the bucket's `checkpoints/`, or the path of a folder; with a `checkpoint.json` either.",
+        description="Checkpoint of the engine `f5` unless a request names another: a name of the catalogue, of a folder in the bucket's `checkpoints/`, or the path of a folder; such a folder needs a `checkpoint.json`.",
     )
     xtts_checkpoint: NameOrPath = Field(
         "XTTS_v2", description="Checkpoint of the engine `xtts`, named as `CHECKPOINT` is."

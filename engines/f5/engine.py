@@ -1,5 +1,5 @@
 """
-F5-TTS on its official inference path, and on a faster one that makes the same samples (f5_fast.py).
+F5-TTS on its official inference path, and on a faster one that makes the same samples (engines/f5/fast.py).
 
 f5_tts/infer/utils_infer.py does the work: `load_model`, `preprocess_ref_audio_text`, `infer_batch_process`; the vocoder is Vocos's own
 class, made by engines/f5/vocoder.py: upstream's `load_vocoder` calls whatever class a config.yaml names.
