@@ -40,9 +40,8 @@ def endpoint() -> Iterator[LocalEndpoint]:
 
 def test_a_worker_that_fails_a_check_ends_before_any_job(endpoint: LocalEndpoint, tmp_path: Path) -> None:
     """Exit status 1, the reason in the log by the setting's name, and the job stays in the queue for a worker that is fit."""
-    (tmp_path / "file").touch()
     job = endpoint.client().run({"input": {"action": "health"}})
-    settings = {"DATA_DIR": str(tmp_path / "bucket"), "MODEL_CACHE_DIR": str(tmp_path / "file" / "models")}
+    settings = {"DATA_DIR": str(tmp_path / "bucket"), "MODEL_CACHE_DIR": "/proc/models"}
     with endpoint.worker(ROOT / "handler.py", log=tmp_path / "log", cwd=tmp_path, extra=settings) as worker:
         status = worker.wait(60)
         log = worker.log_text()

@@ -69,4 +69,4 @@ def test_a_level_that_the_sdk_does_not_know_is_told_at_the_start(cloud: Cloud, n
 
     assert (code, "Traceback" in log) == (1, False)
     assert name in log
-    assert "VERBOSE" in log
+    assert "verbose" in log
