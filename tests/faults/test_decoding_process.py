@@ -320,7 +320,7 @@ def test_the_process_has_no_secrets_no_files_and_no_models(monkeypatch: pytest.M
     files = [str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()]
     names = {pair.split("=")[0] for pair in variables.split("\0") if pair}
 
-    assert names <= {"PATH", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX"}
+    assert names <= {"PATH", "PYTHONPATH", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX"}
     assert [one for one in files if not one.startswith(("pipe:", os.devnull))] == []
     assert "torch" not in Path(f"/proc/{pid}/maps").read_text()
     assert os.getsid(pid) == pid
@@ -352,7 +352,7 @@ def test_the_processes_end_with_the_decoder() -> None:
 WORKER = """
 import sys, threading
 sys.path.insert(0, {root!r})
-from audio_decoder import ChildDecoder
+from worker.audio_decoder import ChildDecoder
 from cloning.clock import SystemClock
 from tests.bombs import mkv_one_sample_blocks
 from tests.unit.cloning.audio.test_canonical import tone, wav
