@@ -57,13 +57,13 @@ async def _serve(options: argparse.Namespace) -> None:
 def _advice(options: argparse.Namespace, port: int, home: Path) -> str:
     url = f"http://{options.host}:{port}/v2"
     environment = worker_environment(url, options.endpoint_id, "worker-1", home=home, api_key=options.api_key)
-    variables = " \\\n    ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
+    exports = "".join(f"  export {name}={shlex.quote(value)}\n" for name, value in environment.items())
     return (
         f"Endpoint {options.endpoint_id!r} is at {url}\n"
-        f"Start a worker in the project's folder (give each another RUNPOD_POD_ID; add S3_BUCKET or DATA_DIR, CHECKPOINT, ASR_MODEL):\n"
-        f"  env {variables} \\\n    {sys.executable} -u handler.py\n"
-        f"A client sets runpod.api_key = {options.api_key!r} and RUNPOD_ENDPOINT_BASE_URL={shlex.quote(url)}, or asks with curl:\n"
-        f"  curl -X POST {url}/{options.endpoint_id}/runsync -H 'Authorization: Bearer {options.api_key}' "
+        f"A worker needs, in a shell of its own (another RUNPOD_POD_ID each; add S3_BUCKET or DATA_DIR, CHECKPOINT, ASR_MODEL):\n{exports}"
+        f"and then, in the project's folder: {sys.executable} -u handler.py\n"
+        f"A client needs runpod.api_key = {options.api_key!r} and:\n  export RUNPOD_ENDPOINT_BASE_URL={shlex.quote(url)}\n"
+        f"or curl -X POST {url}/{options.endpoint_id}/runsync -H 'Authorization: Bearer {options.api_key}' "
         f'-H \'Content-Type: application/json\' -d \'{{"input": {{"action": "health"}}}}\'\n'
     )
 
