@@ -18,6 +18,10 @@ _SHORTEST_SIGNS = 4
 _LOOKALIKES = str.maketrans("аеорсухіοενιⅼ", "aeopcyxioevil")
 _NEAR = 4  # words between a "not" and what is not
 _ANDS = ("and", "but")
+# "Without consent" is a refusal, "agreed without conditions" is none: these deny only what follows them.
+_WITHOUT = frozenset(
+    ["without", "ohne", "sans", "sin", "sem", "senza", "zonder", "bez", "без", "ilman", "بدون", "دون", "غير"]
+)
 _MARKS = "'’"
 
 # How a refusal begins, and what a form sends that was not filled in.
@@ -83,12 +87,14 @@ _REFUSALS = """
 """
 _NOTS = frozenset(word for negations, _ in _NEGATED for word in negations.split())
 # Chinese, Japanese, Korean and Thai part no words: what is said in one piece.
-_BEGINNINGS = re.compile(r"[不没沒未无無否拒别]|いいえ|いえ|いや|だめ|ダメ|ノー|아니|안|못|싫|거부|거절|ไม่|อย่า")
+_BEGINNINGS = re.compile(
+    r"不(?!可撤|附)|[无無](?!条件|條件|保留)|[没沒未否拒别]|いいえ|いえ|いや|だめ|ダメ|ノー|아니|안(?!녕)|못|싫|거부|거절|ไม่|อย่า"
+)
 _PIECES = re.compile(
     r"[不没沒未無无非拒](?:曾|有|能|会|會|得|被|经|經|获|獲|得到|予|给|給|愿意|願意)*(?:同意|允许|允許|许可|許可|授权|授權|答应|答應|批准|赞成|贊成|接受|愿意|願意)"
-    r"|(?:同意|许可|許可|授权|授權|允许|批准)(?:书|書)?(?:没有|沒有|未|并未|不)"
+    r"|(?:同意|许可|許可|授权|授權|允许|批准)(?:书|書)?(?:没有|沒有|未|并未|不(?!可撤|附))"
     r"|拒绝|拒絕|反对他|否决"
-    r"|(?:同意|承諾|許可|許諾|承認|賛成|納得|了承)[^、。,.!?\s]{0,8}(?:ない|なかった|ません|なし|無し|ず|ぬ)(?!と言)|拒否|断りました|断った|お断り|無断|不可|だめ|ダメ"
+    r"|(?:同意|承諾|許可|許諾|承認|賛成|納得|了承)[^、。,.!?\s]{0,8}(?:ない|なかった|ません|なし|無し|ず|ぬ)(?!と言)|拒否|断りました|断った|お断り|無断|不可(?!撤)|だめ|ダメ"
     r"|(?:동의|허락|승낙|허가|승인|수락)\s?[^,.!?]{0,6}(?:않|안|못|없|거부)|(?:안|못)\s?(?:동의|허락|승낙)|거부|거절|비동의|무단"
     r"|ไม่\S{0,8}(?:ยินยอม|อนุญาต|ตกลง|ยอม)|ปฏิเสธ"
 )  # fmt: skip
@@ -172,8 +178,8 @@ def _is_negated(words: list[str], negations: frozenset[str], agreements: tuple[s
 
 
 def _is_behind(words: list[str], place: int) -> bool:
-    """'Consent not given' and 'सहमति नहीं', but 'agreed: not for ads'."""
-    return place > 0 and not words[place - 1].endswith("ed")
+    """'Consent not given' and 'सहमति नहीं', but 'agreed: not for ads' and 'agreed without conditions'."""
+    return place > 0 and words[place] not in _WITHOUT and not words[place - 1].endswith("ed")
 
 
 _FIRST_WORDS = frozenset(_folded(_plain(word)) for word in _FIRST.split())
