@@ -1,23 +1,34 @@
 """
-What the service asks of the world. Here: an engine, a transcriber, a clock.
+What the service asks of the world.
 
     store    a bucket
     listing  a walk through a bucket's listing that always ends
+    engine   what speaks and what hears, and what they are given
+    runtime  time, and models by name
     gpu      the one GPU thread and its queue
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
-
-import numpy as np
-from numpy.typing import NDArray
-
-from cloning.clock import Timings, no_timings
-from cloning.names import EngineName
+from cloning.ports.engine import (
+    Alphabet,
+    Engine,
+    EngineFacts,
+    F5Parameters,
+    Parameters,
+    Reference,
+    Samples,
+    SpeaksMany,
+    Transcriber,
+    Transcript,
+    Utterance,
+    XttsParameters,
+    keep_going,
+)
+from cloning.ports.runtime import (
+    Clock,
+    Engines,
+    Models,
+    Value,
+)
 from cloning.ports.store import (
     AlreadyExists,
     Changed,
@@ -31,249 +42,32 @@ from cloning.ports.store import (
     UrlLife,
 )
 
-__all__ = [  # of the other module; all that is defined here is public too
+__all__ = [
+    "Alphabet",
     "AlreadyExists",
     "Changed",
+    "Clock",
     "DigestMismatch",
+    "Engine",
+    "EngineFacts",
+    "Engines",
+    "F5Parameters",
+    "Models",
     "NoSuchObject",
     "ObjectInfo",
     "ObjectStore",
+    "Parameters",
     "Progress",
+    "Reference",
+    "Samples",
+    "SpeaksMany",
     "StoredObject",
     "TooLarge",
+    "Transcriber",
+    "Transcript",
     "UrlLife",
+    "Utterance",
+    "Value",
+    "XttsParameters",
+    "keep_going",
 ]
-Value = TypeVar("Value")
-Model_co = TypeVar("Model_co", covariant=True)
-Found = TypeVar("Found")
-Samples = NDArray[np.float32]
-"""Mono audio, shape [n], nominally within [-1, 1]."""
-
-
-@dataclass(frozen=True)
-class Alphabet:
-    """
-    What a checkpoint can be given.
-
-    `languages` are those that it speaks, as far as it says so; `knows` tells of a text, or of a single character, whether all of it
-    would reach the model.
-    """
-
-    checkpoint: str
-    languages: tuple[str, ...]
-    knows: Callable[[str], bool]
-
-
-@dataclass(frozen=True)
-class Reference:
-    """
-    A voice as an engine wants it.
-
-    `path` is a 24 kHz mono PCM16 WAV of at most 12 s, `text` exactly what is said in it ('' if no engine that may speak asks for
-    it), `sha256` the file's digest and `duration` its length in seconds. `language` is that of the text to be spoken ('pt', 'zh'),
-    where it is known.
-    """
-
-    path: Path
-    text: str
-    sha256: str
-    duration: float
-    language: str | None = None
-
-
-@dataclass(frozen=True)
-class F5Parameters:
-    """The values of F5-TTS's own command line that shape the sound, as applied. Times are in seconds."""
-
-    nfe_step: int = 32
-    cfg_strength: float = 2.0
-    sway_sampling_coef: float = -1.0
-    speed: float = 1.0
-    target_rms: float = 0.1
-    cross_fade_duration: float = 0.15
-    fix_duration: float | None = None
-    remove_silence: bool = False
-
-
-@dataclass(frozen=True)
-class XttsParameters:
-    """
-    The values of XTTS's own `inference` and `get_conditioning_latents` that shape the sound, as applied. Times are in seconds.
-
-    The defaults are those of the published model's config.json. `length_penalty` acts with several `num_beams` only. Chunks are
-    joined without a cross-fade, as coqui-tts joins sentences.
-    """
-
-    temperature: float = 0.75
-    top_p: float = 0.85
-    top_k: int = 50
-    repetition_penalty: float = 5.0
-    num_beams: int = 1
-    length_penalty: float = 1.0
-    gpt_cond_chunk_len: int = 4
-    sound_norm_refs: bool = False
-    speed: float = 1.0
-    cross_fade_duration: float = 0.0
-    remove_silence: bool = False
-
-
-Parameters = F5Parameters | XttsParameters
-
-
-@dataclass(frozen=True)
-class EngineFacts:
-    """What really speaks: goes into the reply and the manifest word for word. `license_notice` is for whoever uses the speech."""
-
-    engine: str
-    device: str
-    dtype: str
-    sampler: str
-    checkpoint: str
-    checkpoint_sha256: str
-    checkpoint_license: str
-    checkpoint_note: str
-    license_notice: str
-    vocoder: str
-
-
-def keep_going() -> None:
-    """Nothing stops the engine."""
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """The arguments of one `speak`, for those who gather several."""
-
-    reference: Reference
-    text: str
-    seed: int
-    parameters: F5Parameters
-    before_step: Callable[[], None] = keep_going
-
-
-class Engine(Protocol):
-    """A loaded model. Only the owner of the GPU may call it. `can_be_frugal` says whether `frugal` makes a difference to it."""
-
-    sample_rate: int
-    can_be_frugal: bool
-    facts: EngineFacts
-
-    def speak(
-        self,
-        reference: Reference,
-        text: str,
-        *,
-        seed: int,
-        parameters: Parameters,
-        before_step: Callable[[], None] = keep_going,
-        frugal: bool = False,
-    ) -> Samples:
-        """
-        One chunk of text as float32 samples at `sample_rate`; the same arguments give the same samples.
-
-        `before_step` is called before each step of the model and may raise to stop: the engine is as good as new then. `frugal` is
-        for a second try where memory was short: slower in less memory, the samples equal but for rounding. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit, and TypeError for another engine's parameters.
-        """
-
-    def alphabet(self, language: str | None) -> Alphabet:
-        """What of a text in that language reaches the model. Any thread may ask it."""
-
-    def memory(self) -> dict[str, object]:
-        """For `health`: `loaded_on` which device, `gpu_bytes` and `host_bytes` of its weights. Touches no device."""
-
-
-@runtime_checkable
-class SpeaksMany(Protocol):
-    """An engine that can make several utterances at once."""
-
-    def speak_many(self, utterances: Sequence[Utterance]) -> list[Samples | Exception]:
-        """
-        Return for each what `Engine.speak` gives or raises, in order. Raises what fails all.
-
-        Who shares the call changes no samples in float32; in half precision they are equal but for rounding.
-        """
-
-
-@dataclass(frozen=True)
-class Transcript:
-    """What is said in a recording, and which recogniser heard it."""
-
-    text: str
-    model: str
-
-
-class Transcriber(Protocol):
-    """A loaded speech recogniser. Only the owner of the GPU may call it."""
-
-    model: str
-
-    def transcribe(
-        self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = keep_going
-    ) -> Transcript:
-        """The words of a recording, asking as `Engine.speak` does. Raises TranscriptionFailed if none are heard, and as `speak` of devices."""
-
-    def memory(self) -> dict[str, object]:
-        """As `Engine.memory`."""
-
-
-class Clock(Protocol):
-    """Time, as a parameter."""
-
-    def now(self) -> datetime:
-        """The time of day, in UTC."""
-
-    def monotonic(self) -> float:
-        """Seconds that never run backwards."""
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-
-
-class Models(Protocol[Model_co]):
-    """Models by name, loaded at the first `get` and kept. Only the owner of the GPU may call `get` and `unload`."""
-
-    def check(self, name: str) -> object:
-        """Refuse a name that can't be loaded, before anything is fetched. Raises TranscriptionFailed, CheckpointUnusable."""
-
-    def get(self, name: str, *, device: str | None = None, part: Timings = no_timings) -> Model_co:
-        """The model on that device (None: the deployment's). `part` is told of a load. Raises TranscriptionFailed, Unavailable."""
-
-    def unload(self, *, forget: bool = False) -> None:
-        """The weights leave the device, and with `forget` the process; the next `get` brings them back."""
-
-    def loaded(self) -> dict[str, object] | None:
-        """What is loaded now, for `health`; None before the first use."""
-
-
-class Engines(Protocol[Found]):
-    """
-    Engines by the checkpoints that `check` has found, loaded at the first `get` and kept.
-
-    A checkpoint is looked up once and handed on; what it is, is the engines' business. Only the owner of the GPU may call `get` and
-    `unload`.
-    """
-
-    def check(
-        self, name: str, *, engine: EngineName = "f5", commercial: bool = False, language: str | None = None
-    ) -> Found:
-        """
-        Find the checkpoint of that name; of a loaded engine its own. Refuse, before anything costs money, one that can't be loaded or
-        is not for that engine; and, if asked, weights that don't allow commercial use or don't speak that language.
-
-        Raises InvalidRequest or its LicenseRefused, CheckpointUnusable, StorageUnavailable.
-        """
-
-    def alphabet(self, found: Found, language: str | None) -> Alphabet | None:
-        """What of a text in that language reaches the model, as far as that is known without fetching or loading anything."""
-
-    def prefetch(self, found: Found) -> AbstractContextManager[None]:
-        """Bring the checkpoint's files while the block runs, for a `get` in it. Raises nothing; any thread may ask."""
-
-    def get(self, found: Found, *, device: str | None = None, part: Timings = no_timings) -> Engine:
-        """The engine on that device (None: the deployment's). `part` is told of a load. Raises CheckpointUnusable, Unavailable."""
-
-    def unload(self, *, forget: bool = False) -> None:
-        """As `Models.unload`."""
-
-    def loaded(self) -> dict[str, object] | None:
-        """As `Models.loaded`."""
