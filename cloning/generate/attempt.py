@@ -213,7 +213,7 @@ class Generation:
 
     def _script(self, candidate: Candidate, speaker: Speaker) -> Script:
         """What the loaded engine speaks, with the job's seeds. Raises InvalidText, InvalidRequest."""
-        script = self._scripts.read_by(candidate, speaker.alphabet)
+        script = self._scripts.of_loaded(candidate, speaker.alphabet)
         if len(script.plan.chunks) != self._total:
             with suppress(*MAY_PASS):  # as every report: the next one tells it too
                 self._claim.report(0, len(script.plan.chunks))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from cloning.characters import is_invisible
 from cloning.generate.candidates import Candidate, text_language
-from cloning.planning.alphabet import Reading, read, refuse_unspeakable
+from cloning.planning.alphabet import NormalisedText, normalised, refuse_unspeakable
 from cloning.planning.f5 import SAMPLE_RATE, Plan, refuse_short
-from cloning.planning.pace import drawn_out
+from cloning.planning.pace import slowness
 from cloning.ports import Alphabet, Parameters
 from cloning.replies import refuse_too_large
 from cloning.requests.models import Generate
@@ -42,7 +42,7 @@ class Script:
     """
     A text's chunks, and the `words` of the reference, in characters that the engine knows; `text` is what was planned.
 
-    `is_read` says whether the engine's alphabet was known: if not, text and words are as they came. `unspoken` are the characters of
+    `is_normalised` says whether the engine's alphabet was known: if not, text and words are as they came. `unspoken` are the characters of
     the text that the engine doesn't know; `warnings` are what else may be heard, each with a `code` and a `message` without a word
     of the text.
     """
@@ -50,7 +50,7 @@ class Script:
     plan: Plan
     text: str
     words: str
-    is_read: bool = False
+    is_normalised: bool = False
     unspoken: tuple[str, ...] = ()
     warnings: tuple[dict[str, str], ...] = ()
 
@@ -64,7 +64,7 @@ class Scripts:
     The script of every engine that may speak `voice`, planned once: all that can be refused is refused here.
 
     Of an engine that needs a transcript there is none until the voice has one: then only the text's characters are looked at. An
-    engine whose alphabet isn't known before it is loaded gets its script from `read_by`.
+    engine whose alphabet isn't known before it is loaded gets its script from `of_loaded`.
     """
 
     def __init__(self, service: Service, request: Generate, candidates: tuple[Candidate, ...], voice: Voice) -> None:
@@ -81,15 +81,15 @@ class Scripts:
             if self._words or not candidate.kind.needs_transcript:
                 self._scripts[candidate.engine] = self._script(candidate, alphabet)
             elif alphabet:
-                refuse_unspeakable(read(request.text, alphabet), alphabet)
+                refuse_unspeakable(normalised(request.text, alphabet), alphabet)
 
     def of(self, candidate: Candidate) -> Script:
         """What this engine is to speak, by what is known of it so far."""
         return self._scripts[candidate.engine]
 
-    def read_by(self, candidate: Candidate, alphabet: Alphabet) -> Script:
+    def of_loaded(self, candidate: Candidate, alphabet: Alphabet) -> Script:
         """What this engine, now that it is loaded and has that alphabet, is to speak. Raises InvalidText, InvalidRequest."""
-        if not self.of(candidate).is_read:
+        if not self.of(candidate).is_normalised:
             self._scripts[candidate.engine] = self._script(candidate, alphabet)
         return self.of(candidate)
 
@@ -104,9 +104,9 @@ class Scripts:
         if alphabet is None:
             plan = self._plan(candidate, self._request.text, self._words)
             return Script(plan, self._request.text, self._words, warnings=tags)
-        text = read(self._request.text, alphabet)
+        text = normalised(self._request.text, alphabet)
         refuse_unspeakable(text, alphabet)
-        words = read(self._words, alphabet, leave_unknown=True)
+        words = normalised(self._words, alphabet, leave_unknown=True)
         plan = self._plan(candidate, text.text, words.text)
         warnings: tuple[dict[str, str], ...] = tags
         if candidate.kind.needs_transcript:
@@ -142,7 +142,7 @@ def _of_language(request: Generate, language: str | None, alphabet: Alphabet) ->
     }
 
 
-def _of_transcript(words: Reading, alphabet: Alphabet) -> Iterator[dict[str, str]]:
+def _of_transcript(words: NormalisedText, alphabet: Alphabet) -> Iterator[dict[str, str]]:
     if words.lost:
         yield {
             "code": "TRANSCRIPT",
@@ -165,7 +165,7 @@ def _of_tags(text: str) -> Iterator[dict[str, str]]:
 def _of_pace(plan: Plan, words: str, parameters: Parameters) -> Iterator[dict[str, str]]:
     """Of what is really spoken. Chunks that upstream speaks at a speed of its own, whatever is asked, say nothing."""
     paced = [chunk.text for chunk in plan.chunks if chunk.speed == parameters.speed]
-    ratio = drawn_out("".join(paced), words)
+    ratio = slowness("".join(paced), words)
     if ratio is None or parameters.speed != 1.0 or any(chunk.fix_duration is not None for chunk in plan.chunks):
         return
     least, most = _SPEEDS

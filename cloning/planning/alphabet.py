@@ -22,7 +22,7 @@ _MOST_NAMED = 50
 
 
 @dataclass(frozen=True)
-class Reading:
+class NormalisedText:
     """
     A text as a checkpoint can be given it.
 
@@ -36,7 +36,7 @@ class Reading:
     lost: int
 
 
-def read(text: str, alphabet: Alphabet, *, leave_unknown: bool = False) -> Reading:
+def normalised(text: str, alphabet: Alphabet, *, leave_unknown: bool = False) -> NormalisedText:
     """
     The text in characters that the alphabet knows; a text that it knows stays as it is.
 
@@ -44,7 +44,7 @@ def read(text: str, alphabet: Alphabet, *, leave_unknown: bool = False) -> Readi
     """
     letters = sum(character.isalnum() for character in normalize("NFC", text))
     if alphabet.knows(text):
-        return Reading(text, (), letters, 0)
+        return NormalisedText(text, (), letters, 0)
     kept: list[str] = []
     unspoken: dict[str, int] = {}
     for cluster in _CLUSTER.findall(text):
@@ -58,18 +58,18 @@ def read(text: str, alphabet: Alphabet, *, leave_unknown: bool = False) -> Readi
                 form = character if leave_unknown else "" if category(character).startswith("M") else " "
             kept.append(form)
     lost = sum(times for character, times in unspoken.items() if character.isalnum())
-    return Reading("".join(kept), tuple(unspoken), letters, lost)
+    return NormalisedText("".join(kept), tuple(unspoken), letters, lost)
 
 
-def refuse_unspeakable(reading: Reading, alphabet: Alphabet) -> None:
+def refuse_unspeakable(text: NormalisedText, alphabet: Alphabet) -> None:
     """Raises InvalidText if nothing can be spoken, or so little that the text must be in another script than the checkpoint's."""
-    if any(character.isalnum() for character in reading.text) and reading.lost * _ONE_IN <= reading.letters:
+    if any(character.isalnum() for character in text.text) and text.lost * _ONE_IN <= text.letters:
         return
     speaks = f", which speaks {', '.join(alphabet.languages)}," if alphabet.languages else ""
     raise InvalidText(
-        f"checkpoint {alphabet.checkpoint!r}{speaks} doesn't know {reading.lost} of the text's {reading.letters} letters and digits: "
+        f"checkpoint {alphabet.checkpoint!r}{speaks} doesn't know {text.lost} of the text's {text.letters} letters and digits: "
         "choose a checkpoint of the text's language, or write the text in the checkpoint's script",
-        field="text", checkpoint=alphabet.checkpoint, unspoken=list(reading.unspoken[:_MOST_NAMED]),
+        field="text", checkpoint=alphabet.checkpoint, unspoken=list(text.unspoken[:_MOST_NAMED]),
     )  # fmt: skip
 
 

@@ -103,7 +103,7 @@ def plan_speech(text: str, *, reference_text: str, reference_s: float, seed: int
 
     Raises InvalidText if a word is too long for the model, InvalidRequest if `fix_duration` leaves no time to speak, or too much.
     """
-    spoken = sealed(reference_text)
+    spoken = with_ending(reference_text)
     budget = int(len(spoken.encode()) / reference_s * (WINDOW_S - reference_s) * parameters.speed)
     # Upstream adds one more space behind the budget's arithmetic and before the lengths' (unless '。' ends the text).
     rate = (len(spoken.encode()) + (not spoken.endswith("。"))) / reference_s
@@ -116,7 +116,7 @@ def plan_speech(text: str, *, reference_text: str, reference_s: float, seed: int
     return Plan(chunks, parameters.cross_fade_duration)
 
 
-def sealed(reference_text: str) -> str:
+def with_ending(reference_text: str) -> str:
     """The reference's text with the ending that upstream gives it: '. ' (or '。') parts it from what is to be said."""
     text = reference_text.strip()
     return text if text.endswith("。") else text + (" " if text.endswith(".") else ". ")

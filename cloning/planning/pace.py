@@ -37,7 +37,7 @@ def is_plausible(text: str, seconds: float) -> bool:
     return shortest <= seconds <= longest
 
 
-def drawn_out(text: str, reference_text: str) -> float | None:
+def slowness(text: str, reference_text: str) -> float | None:
     """
     How many times too slow (under 1: too fast) a text comes out whose length goes by the bytes of a reference of another script.
 

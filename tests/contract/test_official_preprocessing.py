@@ -12,7 +12,7 @@ from cloning.audio.canonical import SAMPLE_RATE, make_canonical
 from cloning.audio.clipping import clip_reference
 from cloning.audio.decoding import decode
 from cloning.generate.synthesis import cross_fade
-from cloning.planning.f5 import sealed
+from cloning.planning.f5 import with_ending
 from engines.imports.f5 import import_f5
 from tests.conftest import examples
 from tests.unit.cloning.audio.test_canonical import tone, wav
@@ -129,7 +129,7 @@ def test_reference_texts_end_like_upstreams(text: str, tmp_path: Path) -> None:
 
     Path(made).unlink()
     f5._ref_audio_cache.clear()
-    assert sealed(text) == ending
+    assert with_ending(text) == ending
 
 
 class MelIsTheText:

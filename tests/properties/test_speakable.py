@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloning.characters import is_invisible
-from cloning.planning.alphabet import read
+from cloning.planning.alphabet import normalised
 from engines.imports.f5 import import_f5
 from tests.alphabets import stock
 
@@ -25,11 +25,11 @@ def forms(character: str) -> list[str]:
 @settings(deadline=None)  # the first hanzi loads a dictionary
 def test_every_visible_character_reaches_the_model_or_is_named(text: str) -> None:
     """As itself, composed, in lower case, in its compatible form; or in `unspoken`. Only what nobody would see or hear may go."""
-    reading = read(text, stock())
+    result = normalised(text, stock())
 
     # An accent may have been composed with its letter: it is looked for on its own too.
-    spoken = reading.text + normalize("NFD", reading.text)
-    named = "".join(reading.unspoken) + normalize("NFD", "".join(reading.unspoken))
+    spoken = result.text + normalize("NFD", result.text)
+    named = "".join(result.unspoken) + normalize("NFD", "".join(result.unspoken))
     for character in text:
         reached = any(form and form in spoken for form in forms(character))
         assert character.isspace() or reached or character in named or is_invisible(character)
@@ -39,9 +39,9 @@ def test_every_visible_character_reaches_the_model_or_is_named(text: str) -> Non
 @settings(deadline=None)
 def test_upstream_finds_all_that_is_left(text: str) -> None:
     """Nothing of a reading is looked up in vain, so nothing becomes a space unsaid."""
-    reading = read(text, stock())
+    result = normalised(text, stock())
 
-    (tokens,) = import_f5().convert_char_to_pinyin([" ".join(reading.text.split())])
+    (tokens,) = import_f5().convert_char_to_pinyin([" ".join(result.text.split())])
     assert [token for token in tokens if not stock().knows(token[0]) and len(token) == 1] == []
 
 
@@ -51,15 +51,15 @@ def test_a_text_of_known_characters_is_not_touched(text: str) -> None:
     """Character for character, decomposed ones and odd spaces too."""
     known = "".join(character for character in text if stock().knows(character))
 
-    assert read(known, stock()).text == known
-    assert read(known, stock()).unspoken == ()
+    assert normalised(known, stock()).text == known
+    assert normalised(known, stock()).unspoken == ()
 
 
 @given(text=TEXTS)
 @settings(deadline=None)
-def test_what_was_read_reads_the_same_again(text: str) -> None:
+def test_what_was_normalised_stays_the_same(text: str) -> None:
     """Done twice is done once."""
-    once = read(text, stock())
+    once = normalised(text, stock())
 
-    assert read(once.text, stock()).text == once.text
+    assert normalised(once.text, stock()).text == once.text
     assert all(not category(one).startswith("Z") for one in once.unspoken)

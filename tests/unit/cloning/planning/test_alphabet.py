@@ -3,12 +3,12 @@
 import pytest
 
 from cloning.errors import InvalidText
-from cloning.planning.alphabet import read, refuse_unspeakable
+from cloning.planning.alphabet import normalised, refuse_unspeakable
 from tests.alphabets import stock
 
 
 @pytest.mark.parametrize(
-    ("text", "read_as"),
+    ("text", "expected"),
     [
         ("MILHÕES DE AVÔS", "MILHõES DE AVôS"),
         ("ac\u0327a\u0303o", "ação"),
@@ -20,15 +20,15 @@ from tests.alphabets import stock
         ("as\u2060 is\u00a0it", "as is\u00a0it"),
     ],
 )
-def test_unknown_characters_are_given_in_a_form_that_is_known(text: str, read_as: str) -> None:
+def test_unknown_characters_are_given_in_a_form_that_is_known(text: str, expected: str) -> None:
     """Composed, lower case, compatible; what is neither seen nor heard goes."""
-    reading = read(text, stock())
+    result = normalised(text, stock())
 
-    assert reading.text == read_as
+    assert result.text == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "read_as", "unspoken"),
+    ("text", "expected", "unspoken"),
     [
         ("Well done! 🎉🎉", "Well done!   ", ("🎉",)),
         ("if a < b | c", "if a   b   c", ("<", "|")),
@@ -37,23 +37,23 @@ def test_unknown_characters_are_given_in_a_form_that_is_known(text: str, read_as
         ("the Γ ა function", "the γ   function", ("ა",)),
     ],
 )
-def test_what_is_known_in_no_form_is_named(text: str, read_as: str, unspoken: tuple[str, ...]) -> None:
+def test_what_is_known_in_no_form_is_named(text: str, expected: str, unspoken: tuple[str, ...]) -> None:
     """Each once, in the text's order; a space where it stood."""
-    reading = read(text, stock())
+    result = normalised(text, stock())
 
-    assert (reading.text, reading.unspoken) == (read_as, unspoken)
+    assert (result.text, result.unspoken) == (expected, unspoken)
 
 
 @pytest.mark.parametrize("text", ["नमस्ते दुनिया।", "🎉🎉🎉", "გამარჯობა მსოფლიო, ok", "สวัสดีชาวโลก नमस्ते"])
 def test_a_text_in_another_script_is_refused(text: str) -> None:
     """With the checkpoint, its languages, and how much of the text it doesn't know."""
-    reading = read(text, stock())
+    result = normalised(text, stock())
 
     with pytest.raises(InvalidText, match=r"'F5TTS_v1_Base', which speaks en, zh, doesn't know \d+ of the text's \d+"):
-        refuse_unspeakable(reading, stock())
+        refuse_unspeakable(result, stock())
 
 
 @pytest.mark.parametrize("text", ["Well done! 🎉", "The letter Γ is Greek.", "你好，世界！", "Привет, мир!", "50 %"])
 def test_a_text_with_a_few_unknown_characters_is_taken(text: str) -> None:
     """They are named; the rest is speech."""
-    refuse_unspeakable(read(text, stock()), stock())
+    refuse_unspeakable(normalised(text, stock()), stock())

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloning.errors import InvalidRequest, InvalidText
-from cloning.planning.f5 import LONGEST_CHUNK_S, Plan, chunk_seed, plan_speech, sealed
+from cloning.planning.f5 import LONGEST_CHUNK_S, Plan, chunk_seed, plan_speech, with_ending
 from cloning.ports import F5Parameters
 
 REFERENCE = "Some call me nature, others call me mother nature."
@@ -102,4 +102,4 @@ def test_no_chunk_is_ever_beyond_the_model(text: str, reference_s: float, speed:
 )
 def test_a_reference_text_is_sealed_as_upstream_does(text: str, ending: str) -> None:
     """The ending keeps the reference's words out of the result."""
-    assert sealed(text) == ending
+    assert with_ending(text) == ending

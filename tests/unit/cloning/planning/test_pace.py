@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloning.planning.pace import drawn_out, is_plausible
+from cloning.planning.pace import is_plausible, slowness
 from tests.conftest import SPOKEN
 
 ZH = "对，这就是我，万人敬仰的太乙真人。"
@@ -57,7 +57,7 @@ def test_a_text_of_another_script_than_the_voices_is_noticed(
     text: str, reference: str, low: float, high: float
 ) -> None:
     """Two bytes a letter against one, and digits that are words."""
-    ratio = drawn_out(text, reference)
+    ratio = slowness(text, reference)
 
     assert ratio is not None
     assert low < ratio < high
@@ -78,4 +78,4 @@ def test_a_text_of_another_script_than_the_voices_is_noticed(
 )
 def test_ordinary_pairs_are_not(text: str, reference: str) -> None:
     """No warning where the pace is right, or unknown."""
-    assert drawn_out(text, reference) is None
+    assert slowness(text, reference) is None
