@@ -28,7 +28,7 @@ import numpy as np
 
 from benchmarks.machine import MIB, say
 from benchmarks.report import RESULTS, about, save
-from model_cache.catalog import published
+from model_cache.architectures import published
 from model_cache.layouts.f5_tensors import expected_keys
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -15,11 +15,9 @@ A copy that fails is fetched again. A checkpoint folder's own files are digested
 import errno
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
 from cloning.errors import CheckpointUnusable, ServiceError
 from cloning.ports import DigestMismatch, NoSuchObject, ObjectStore
@@ -30,46 +28,18 @@ from model_cache.copies.disk_errors import not_in_the_way, trouble_explained
 from model_cache.copies.eviction import evict
 from model_cache.copies.lease import InUse
 from model_cache.copies.published import Published
-from model_cache.copies.record import CopyRecord, Dtype, Origin, digest_of, model_name, vocab_name
+from model_cache.copies.record import CopyRecord, Dtype, Origin, digest_of, model_name
 from model_cache.copies.shelf import Shelf, is_published, mark_published
 from model_cache.hub import FetchHub, drop, hub_fetcher
 from model_cache.layouts.inspection import inspect
 from model_cache.layouts.repair import expect_loadable
+from model_cache.local_checkpoint import CameFrom, LocalCheckpoint, local_copy, vocabulary_in
 from model_cache.prepare import Prepared, expect_known, prepare, take
 from model_cache.progress import Watch, unwatched
 from model_cache.sources import Fetched, Sources, sources_of
 from storage.bulk import sha256_of
 
-CameFrom = Literal["local", "bucket", "hub", "folder"]
-
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class LocalCheckpoint:
-    """
-    A checkpoint that f5_tts loads from this disk. `vocab_path` None is f5_tts's own, `vocoder_path` None the hub's Vocos.
-
-    `sha256` is the model file's; `repaired` says that the file is not byte for byte what its source has. The files stay until
-    the `lease` is released, or this object is gone.
-    """
-
-    checkpoint: Checkpoint
-    model_path: Path
-    vocab_path: Path | None
-    vocoder_path: Path | None
-    sha256: str
-    came_from: CameFrom
-    repaired: bool
-    lease: InUse = field(repr=False, compare=False)
-
-    @property
-    def backbone(self) -> str:
-        return self.checkpoint.backbone
-
-    @property
-    def arch(self) -> Mapping[str, Any]:
-        return self.checkpoint.arch
 
 
 class CheckpointCache:
@@ -166,7 +136,7 @@ class CheckpointCache:
                 lease = InUse(folder)
                 if self._is_usable(folder, record, checkpoint):
                     self._publish(folder, record)
-                    return _local(checkpoint, folder, record, "local", lease)
+                    return local_copy(checkpoint, folder, record, "local", lease)
                 lease.release()
         return None
 
@@ -192,7 +162,7 @@ class CheckpointCache:
         self._proved.add(placed)
         with not_in_the_way():
             mark_published(placed, self._published.bucket)
-        return _local(checkpoint, placed, record, "bucket", lease)
+        return local_copy(checkpoint, placed, record, "bucket", lease)
 
     def _from_source(self, checkpoint: Checkpoint, origin: Origin, damaged: set[str]) -> LocalCheckpoint:
         shelf, on_hub = self._shelf(checkpoint), checkpoint.on_hub
@@ -215,12 +185,12 @@ class CheckpointCache:
         for each in fetched.values() if on_hub else ():
             with not_in_the_way():
                 drop(each.path, self._hub_folder)
-        return _local(checkpoint, placed, record, _came_from(checkpoint), lease)
+        return local_copy(checkpoint, placed, record, _came_from(checkpoint), lease)
 
     def _prepare(self, model: Fetched, folder: Path, checkpoint: Checkpoint) -> Prepared:
         with self._dropped_if_damaged(checkpoint, model.path):
             expect_known(checkpoint, model)
-            vocab, dtype = _vocab(folder, checkpoint), self._dtype_of(checkpoint)
+            vocab, dtype = vocabulary_in(folder, checkpoint), self._dtype_of(checkpoint)
             return prepare(model, folder / model_name(checkpoint), checkpoint, vocab, dtype=dtype, watch=self._watch)
 
     @contextmanager
@@ -279,8 +249,8 @@ class CheckpointCache:
                 evict(self._folder, max(self._max_bytes - needed, 0))
 
     def _dtype_of(self, checkpoint: Checkpoint) -> Dtype:
-        """XTTS computes in fp32 on every device: halved weights would be other weights."""
-        return "keep" if checkpoint.engine == "xtts" else self._dtype
+        """What computes in fp32 on every device is kept: halved weights would be other weights."""
+        return self._dtype if checkpoint.family.can_be_halved else "keep"
 
     def _shelf(self, checkpoint: Checkpoint) -> Shelf:
         return Shelf(self._folder, checkpoint.name)
@@ -288,27 +258,8 @@ class CheckpointCache:
 
 def _expect_loadable(folder: Path, checkpoint: Checkpoint) -> None:
     if not checkpoint.is_vocoder:  # whose file f5_tts reads itself; its sha256 is all that is known of it here
-        expect_loadable(folder / model_name(checkpoint), checkpoint, _vocab(folder, checkpoint))
-
-
-def _vocab(folder: Path, checkpoint: Checkpoint) -> Path | None:
-    return folder / vocab_name(checkpoint) if checkpoint.vocab else None
+        expect_loadable(folder / model_name(checkpoint), checkpoint, vocabulary_in(folder, checkpoint))
 
 
 def _came_from(checkpoint: Checkpoint) -> CameFrom:
     return "hub" if checkpoint.on_hub else "bucket" if checkpoint.in_bucket else "folder"
-
-
-def _local(
-    checkpoint: Checkpoint, folder: Path, record: CopyRecord, came_from: CameFrom, lease: InUse
-) -> LocalCheckpoint:
-    return LocalCheckpoint(
-        checkpoint=checkpoint,
-        model_path=folder / record.main,
-        vocab_path=_vocab(folder, checkpoint),
-        vocoder_path=folder / record.vocoder if record.vocoder else None,
-        sha256=record.sha256,
-        came_from=came_from,
-        repaired=bool(record.repair),
-        lease=lease,
-    )

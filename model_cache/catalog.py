@@ -15,18 +15,17 @@ The folder may also lie in the bucket (model_cache.library).
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
-from omegaconf import OmegaConf
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cloning.errors import CheckpointUnusable, InvalidRequest
 from cloning.keys import ID_PATTERN
 from cloning.names import EngineName
 from cloning.object_keys import check_key
-from model_cache.families import ARGUMENTS, XTTS, XTTS_V2, XTTS_V2_ARGS, Backbone, engine_of
+from model_cache.architectures import Architecture, published, read_yaml
+from model_cache.families import Family, family_of
 from storage.plain_text import NotText, decoded
 
 HUB = "hf://"
@@ -64,8 +63,12 @@ class Checkpoint:
     sha256: str | None = None
 
     @property
+    def family(self) -> Family:
+        return family_of(self.backbone)
+
+    @property
     def engine(self) -> EngineName:
-        return engine_of(self.backbone)
+        return self.family.engine
 
     @property
     def on_hub(self) -> bool:
@@ -91,22 +94,6 @@ def _inside(path: str) -> str:
 
 
 InnerPath = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
-
-
-class Architecture(BaseModel):
-    """The model's class and its arguments."""
-
-    model_config = ConfigDict(frozen=True)
-
-    backbone: Backbone = "DiT"
-    arch: dict[str, Any]
-
-    @field_validator("arch")
-    @classmethod
-    def _can_be_built(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        if "backbone" in info.data:  # else that is what is wrong
-            ARGUMENTS[info.data["backbone"]].model_validate(value)
-        return value
 
 
 class Card(BaseModel):
@@ -145,7 +132,7 @@ class Entry(BaseModel):
 
 def entries() -> dict[str, Entry]:
     """The catalogue, by name."""
-    return {name: Entry.model_validate(entry) for name, entry in _read(_CATALOG).items()}
+    return {name: Entry.model_validate(entry) for name, entry in read_yaml(_CATALOG).items()}
 
 
 def configs_by_digest() -> dict[str, tuple[str, str]]:
@@ -279,32 +266,3 @@ def parse_card(text: bytes, whose: str) -> Card:
 
 def _problem(place: tuple[int | str, ...], what: str) -> str:
     return f"{'.'.join(str(part)[:60] for part in place) or 'it'}: {what[:400]}"
-
-
-def _read(path: Path) -> Any:
-    # resolve=False: f5_tts's configurations refer to times and folders of a training run, which are of no use here.
-    return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-
-
-def published(config: str) -> Architecture:
-    """The architecture of XTTS v2, or of one of f5_tts's own configurations, without importing f5_tts (it would import torch)."""
-    if config == XTTS_V2:
-        return Architecture(backbone=XTTS, arch=dict(XTTS_V2_ARGS))
-    folder = f5_folder() / "configs"
-    choices = sorted(path.stem for path in folder.glob("F5TTS_*.yaml"))
-    if config not in choices:
-        raise CheckpointUnusable(
-            f"unknown configuration {config!r}: choose one of {', '.join(choices)}, {XTTS_V2}, or give `architecture`"
-        )
-    model = _read(folder / f"{config}.yaml")["model"]
-    return Architecture(backbone=model["backbone"], arch=model["arch"])
-
-
-def f5_folder() -> Path:
-    """Where the package f5_tts lies. Raises CheckpointUnusable if it is not installed."""
-    spec = find_spec("f5_tts")
-    if spec is None or not spec.submodule_search_locations:
-        raise CheckpointUnusable(
-            "f5_tts is not installed, and its configurations and vocabulary are needed: run `make setup`"
-        )
-    return Path(next(iter(spec.submodule_search_locations)))

@@ -7,9 +7,10 @@ F5-TTS: a DiT whose weights are `model.safetensors`, with a vocab.txt (or f5_tts
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from operator import index
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -21,28 +22,35 @@ from storage.plain_text import MAX_VOCABULARY, read_text
 
 Backbone = Literal["DiT", "Xtts"]
 XTTS: Backbone = "Xtts"
-XTTS_V2 = "XTTS_v2"
-# The `model_args` of XTTS v2's published config.json, as XttsArgs of coqui-tts takes them (read in public copies of the file).
-XTTS_V2_ARGS: Mapping[str, Any] = {
-    "gpt_layers": 30,
-    "gpt_n_model_channels": 1024,
-    "gpt_n_heads": 16,
-    "gpt_max_audio_tokens": 605,
-    "gpt_max_text_tokens": 402,
-    "gpt_max_prompt_tokens": 70,
-    "gpt_num_audio_tokens": 1026,
-    "gpt_start_audio_token": 1024,
-    "gpt_stop_audio_token": 1025,
-    "gpt_code_stride_len": 1024,
-    "gpt_use_perceiver_resampler": True,
-    "decoder_input_dim": 1024,
+
+
+@dataclass(frozen=True)
+class Family:
+    """
+    A family of models: the engine that speaks with it, the class that its weights are for, and the class's arguments.
+
+    `weights` and `vocabulary` are the files' names in a copy: loaders go by them. `cache_bytes` is what a full-size checkpoint takes:
+    as it comes, the same repaired, and room to work. `can_be_halved`: the engine computes in half precision on a GPU.
+    """
+
+    engine: EngineName
+    backbone: Backbone
+    arguments: type[BaseModel]
+    weights: Literal["model.safetensors", "model.pth"]
+    vocabulary: Literal["vocab.txt", "vocab.json"]
+    cache_bytes: int
+    can_be_halved: bool
+
+
+FAMILIES: Mapping[EngineName, Family] = {
+    "f5": Family("f5", "DiT", Dit, "model.safetensors", "vocab.txt", 3_000_000_000, can_be_halved=True),
+    "xtts": Family("xtts", XTTS, XttsArguments, "model.pth", "vocab.json", 4_000_000_000, can_be_halved=False),
 }
-ARGUMENTS: Mapping[Backbone, type[BaseModel]] = {"DiT": Dit, "Xtts": XttsArguments}
 
 
-def engine_of(backbone: str) -> EngineName:
-    """The engine that speaks with such weights."""
-    return "xtts" if backbone == XTTS else "f5"
+def family_of(backbone: str) -> Family:
+    """The family of a class of models; what no family has (a vocoder) goes with F5-TTS."""
+    return next((family for family in FAMILIES.values() if family.backbone == backbone), FAMILIES["f5"])
 
 
 def xtts_vocabulary_size(vocab: Path) -> int:

@@ -14,8 +14,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from model_cache.catalog import CARD, Architecture, Card, Checkpoint
-from model_cache.families import XTTS
+from model_cache.architectures import Architecture
+from model_cache.catalog import CARD, Card, Checkpoint
+from model_cache.families import family_of
 from storage.bulk import sha256_of
 
 Dtype = Literal["keep", "fp16"]
@@ -72,7 +73,7 @@ class CopyRecord(Card):
         """The file that holds the weights."""
         if self.architecture is None:
             return VOCOS_FILES[1]
-        return "model.pth" if self.architecture.backbone == XTTS else "model.safetensors"
+        return family_of(self.architecture.backbone).weights
 
     @property
     def sha256(self) -> str:
@@ -130,14 +131,12 @@ def describe(
 
 def model_name(checkpoint: Checkpoint) -> FileName:
     """How the file with the weights is called in a copy: loaders go by it."""
-    if checkpoint.is_vocoder:
-        return VOCOS_FILES[1]
-    return "model.pth" if checkpoint.engine == "xtts" else "model.safetensors"
+    return VOCOS_FILES[1] if checkpoint.is_vocoder else checkpoint.family.weights
 
 
 def vocab_name(checkpoint: Checkpoint) -> FileName:
     """How the vocabulary is called in a copy."""
-    return "vocab.json" if checkpoint.engine == "xtts" else "vocab.txt"
+    return checkpoint.family.vocabulary
 
 
 def vocoder_folder(checkpoint: Checkpoint) -> str | None:

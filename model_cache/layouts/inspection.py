@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cloning.errors import CheckpointUnusable
-from model_cache.catalog import published
+from model_cache.architectures import published
 from model_cache.families import XTTS
 from model_cache.formats.contents import Contents
 from model_cache.formats.reading import read_contents

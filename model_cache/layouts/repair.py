@@ -13,7 +13,8 @@ from typing import Literal
 
 from cloning.errors import CheckpointUnusable
 from cloning.ports import Progress
-from model_cache.catalog import Checkpoint, f5_folder
+from model_cache.architectures import f5_folder
+from model_cache.catalog import Checkpoint
 from model_cache.families import entries_of
 from model_cache.formats.reading import header_of
 from model_cache.formats.safetensors_file import rename_in_place

@@ -14,13 +14,14 @@ from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_tensors
 
 from cloning.errors import CheckpointUnusable, StorageUnavailable
-from model_cache.cache import CheckpointCache, LocalCheckpoint
+from model_cache.cache import CheckpointCache
 from model_cache.catalog import BUCKET, CARD, Checkpoint, find
 from model_cache.copies.eviction import copies_in, evict
 from model_cache.copies.lease import InUse, alone
 from model_cache.copies.record import Dtype
 from model_cache.copies.shelf import Shelf, staging_prefix
 from model_cache.library import Library
+from model_cache.local_checkpoint import LocalCheckpoint
 from storage.folder_store import FolderStore
 from tests.machines import CountingStore, Hub, files_under, kill, python, retrained, same_weights
 

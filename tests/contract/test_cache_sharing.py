@@ -15,13 +15,14 @@ from safetensors.numpy import load_file, save_file
 from cloning.errors import DiskFull, HubUnavailable
 from cloning.settings import Settings
 from model_cache import cache as cache_module
-from model_cache.cache import CheckpointCache, LocalCheckpoint
+from model_cache.cache import CheckpointCache
 from model_cache.catalog import CARD, Checkpoint, default_vocoder, find
 from model_cache.copies.eviction import copies_in
 from model_cache.copies.published import Published
 from model_cache.copies.record import Dtype
 from model_cache.copies.shelf import Shelf
 from model_cache.library import Library
+from model_cache.local_checkpoint import LocalCheckpoint
 from model_cache.progress import unwatched
 from storage.folder_store import FolderStore
 from tests.machines import CountingStore, Hub

@@ -20,8 +20,9 @@ from safetensors.numpy import load_file, save_file
 from cloning.errors import CheckpointUnusable, StorageMisconfigured
 from cloning.ports import Progress
 from engines.imports.f5 import import_f5
-from model_cache.cache import CheckpointCache, LocalCheckpoint
+from model_cache.cache import CheckpointCache
 from model_cache.catalog import CARD, Checkpoint, find
+from model_cache.local_checkpoint import LocalCheckpoint
 from storage.bulk import sha256_of
 from storage.folder_store import FolderStore
 from tests.conftest import ROOT

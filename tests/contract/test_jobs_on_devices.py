@@ -24,8 +24,9 @@ from engines.device.gpu_thread import GpuThread
 from engines.f5.engine import F5Engine
 from engines.f5.fast import FastPath
 from handler import answer, make_handler
-from model_cache.cache import CheckpointCache, LocalCheckpoint
+from model_cache.cache import CheckpointCache
 from model_cache.catalog import Checkpoint
+from model_cache.local_checkpoint import LocalCheckpoint
 from tests.conftest import SPOKEN, examples
 from tests.desk import wait_until
 from worker.assembly import build

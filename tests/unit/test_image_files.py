@@ -17,8 +17,8 @@ from pydantic.alias_generators import to_camel
 from cloning.service import Call, Service
 from cloning.settings import Settings
 from handler import answer
+from model_cache.architectures import XTTS_V2
 from model_cache.catalog import UNKNOWN, entries
-from model_cache.families import XTTS_V2
 from tests.conftest import ROOT
 
 EXPORT = ["export", "--frozen", "--no-dev", "--no-annotate", "--no-header", "--no-emit-project", "--quiet"]

@@ -7,7 +7,8 @@ import pytest
 
 from engines.imports.f5 import import_f5
 from engines.tiny import TINY_ARCH
-from model_cache.catalog import find, published
+from model_cache.architectures import published
+from model_cache.catalog import find
 from model_cache.formats.contents import Shape
 from model_cache.layouts.f5_tensors import backbone_of, expected_keys, numbers_of
 
