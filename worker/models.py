@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from cloning.clock import Timings, no_timings, timed
@@ -22,29 +23,29 @@ from engines.imports.f5 import importing_f5
 from engines.whisper import WhisperTranscriber, check_asr_model
 from engines.xtts import XttsEngine, XttsFiles, expect_available, import_xtts
 from model_cache.background import Errands, Later, at_once
-from model_cache.cache import CheckpointCache, LocalCheckpoint
+from model_cache.cache import CheckpointCache
 from model_cache.catalog import Checkpoint
 from model_cache.copies.eviction import GB
 from model_cache.copies.lease import InUse
 from model_cache.library import Library
+from model_cache.local_checkpoint import LocalCheckpoint
 from model_cache.progress import Watch, unwatched
 from storage.plain_text import NotText, vocabulary
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(unsafe_hash=True)
+@dataclass(frozen=True)
 class Found:
     """
     A checkpoint that was looked up by `name`, and is the same one as another of that name.
 
-    `is_fresh` until its files were asked for: if they are needed once more, much later, it is looked up again, for the bucket may
-    hold another one by then.
+    `lookup` counts the look-ups of this process; 0 is that of an engine that is loaded.
     """
 
     name: str
     checkpoint: Checkpoint = field(compare=False)
-    is_fresh: bool = field(default=True, compare=False)
+    lookup: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
         return self.name
@@ -63,6 +64,8 @@ class EngineModels:
         self._errands = Errands()
         self._cache = make_cache(settings, store, later=self._errands.add)
         self._library = Library(store)
+        self._lookups = count(1)
+        self._fetched: dict[str, int] = {}  # by name, the last look-up whose files were asked for
         self._early = Prefetch(self._fetch)
         self._loaded: Found | None = None
         self._lease: InUse | None = None
@@ -77,7 +80,7 @@ class EngineModels:
             expect_available(license_accepted=self._settings.xtts_license_accepted)
         found = self._loaded
         if found is None or found.name != name:
-            found = Found(name, self._library.find(name))
+            found = Found(name, self._library.find(name), next(self._lookups))
         self._library.check(name, engine=engine, commercial=commercial, language=language, known=found.checkpoint)
         _check_vocoder(self._settings, found.checkpoint)
         return found
@@ -95,9 +98,10 @@ class EngineModels:
         return self._lazy.get(found, device=device, part=part)
 
     def _fetch(self, found: Found) -> LocalCheckpoint:
-        if not found.is_fresh:
-            found.checkpoint = self._library.find(found.name)
-        found.is_fresh = False
+        """If the files are needed once more, much later, the checkpoint is looked up again: the bucket may hold another one by then."""
+        if found.lookup <= self._fetched.get(found.name, 0):
+            return self._cache.local(self._library.find(found.name))
+        self._fetched[found.name] = found.lookup
         return self._cache.local(found.checkpoint)
 
     def _load(self, found: Found, device: str | None, part: Timings) -> Engine:
@@ -107,7 +111,7 @@ class EngineModels:
             engine = self._engine(local, device or self._settings.device, part)
         finally:
             self._errands.begin()  # what the cache has to publish, now that nobody waits for this disk and processor
-        self._loaded, self._lease = Found(found.name, local.checkpoint, is_fresh=False), local.lease
+        self._loaded, self._lease = Found(found.name, local.checkpoint), local.lease
         facts = {"engine": engine.facts.engine, "checkpoint": engine.facts.checkpoint, "device": engine.facts.device}
         log.info("engine.loaded", extra=facts)
         return engine

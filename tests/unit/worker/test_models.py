@@ -4,6 +4,7 @@ import gc
 from base64 import b64encode
 from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,23 @@ def test_an_engine_that_is_loaded_again_has_its_checkpoint_looked_up_again(
 
     assert engines.get(found).facts == first
     assert (looked, len(card_gets)) == (1, 2)
+
+
+def test_a_found_checkpoint_never_changes(service: Service) -> None:
+    """It names the weights in the GPU's queue: a later look-up is another one, and equal as long as the name is."""
+    engines = service.engines
+    found = engines.check(NAME)
+    seen = found.checkpoint
+    engines.get(found)
+    engines.unload(forget=True)
+    engines.get(found)
+
+    again = engines.check(NAME)
+
+    assert found.checkpoint is seen
+    assert (again, hash(again)) == (found, hash(found))
+    with pytest.raises(FrozenInstanceError):
+        found.checkpoint = again.checkpoint
 
 
 def test_the_files_of_an_engine_stay_until_it_goes(service: Service, tmp_path: Path) -> None:
