@@ -27,6 +27,7 @@ from cloning.clock import SystemClock
 from cloning.errors import Interrupted, InvalidRequest, ResultTooLarge, ServiceError
 from cloning.model_problems import model_problems
 from cloning.names import public_name
+from cloning.planning.engine_kinds import KINDS
 from cloning.ports import Clock
 from cloning.replies import Reply
 from cloning.requests.fields import Limits
@@ -206,7 +207,7 @@ def main() -> None:
         scratch = until_the_end.enter_context(_scratch())
         service = _built(settings, scratch.voices)
         until_the_end.enter_context(service.conditions.probed_in_background())
-        store, checkpoint = type(service.store).__name__, public_name(settings.checkpoint_of(settings.engine))
+        store, checkpoint = type(service.store).__name__, public_name(KINDS[settings.engine].checkpoint(settings))
         speaks = {"engine": settings.engine, "fallback": settings.fallback, "checkpoint": checkpoint}
         log.info("worker.started", extra={"worker": service.worker, "store": store, **speaks})
         if settings.is_bucket_forgotten:

@@ -10,6 +10,7 @@ from cloning.jobs.housekeeping import Housekeeping
 from cloning.keys import is_id
 from cloning.model_problems import model_problems
 from cloning.names import public_name
+from cloning.planning.engine_kinds import KINDS
 from cloning.planning.pace import is_plausible
 from cloning.ports import NoSuchObject
 from cloning.replies import Reply, listed_reply, result_reply, status_reply, voice_reply
@@ -207,7 +208,7 @@ def health(service: Service) -> Reply:
         "gpu": service.gpu_memory(),
         "default_engine": service.settings.engine,
         "fallback": list(service.settings.fallback),
-        "checkpoint": public_name(service.settings.checkpoint_of(service.settings.engine)),
+        "checkpoint": public_name(KINDS[service.settings.engine].checkpoint(service.settings)),
         "asr_model": public_name(service.settings.asr_model),
         "worker": service.worker,
         "python": platform.python_version(),

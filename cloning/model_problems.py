@@ -23,8 +23,8 @@ def model_problems(
     """
     found: dict[str, ServiceError] = {}
     for engine in settings.engines:
-        checkpoint = settings.checkpoint_of(engine)
-        _look(found, KINDS[engine].setting, partial(engines.check, checkpoint, engine=engine))
+        kind = KINDS[engine]
+        _look(found, kind.setting, partial(engines.check, kind.checkpoint(settings), engine=engine))
     _look(found, ASR_MODEL, partial(transcribers.check, settings.asr_model))
     return found
 

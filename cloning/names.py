@@ -1,8 +1,10 @@
-"""Names for callers: the engines; what a setting names, without this machine's paths."""
+"""Names for callers: the engines and their profiles; what a setting names, without this machine's paths."""
 
 from typing import Literal
 
 EngineName = Literal["f5", "xtts"]
+ProfileName = Literal["balanced", "fast", "ultra_quality", "ultra_natural", "expressive"]
+BALANCED: ProfileName = "balanced"
 
 
 def public_name(name: str) -> str:

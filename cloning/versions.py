@@ -3,13 +3,8 @@
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-from cloning.names import EngineName
-
 WORKER_VERSION = "0.1.0"
 _PACKAGES = ("f5-tts", "torch", "torchaudio", "transformers", "vocos", "coqui-tts", "runpod", "soundfile")
-
-# Extras, with the engine that needs each; an image may leave them out.
-OPTIONAL: dict[str, EngineName] = {"coqui-tts": "xtts"}
 
 
 @cache

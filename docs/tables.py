@@ -14,8 +14,8 @@ from cloning.audio import decoding
 from cloning.audio.clipping import _LONGEST_MS
 from cloning.audio.decoders import _MOST_CHANNELS, _RATES
 from cloning.errors import ServiceError
-from cloning.names import EngineName
-from cloning.parameters import BALANCED, BY_INTENT, ENGINES, PROFILES, ProfileName
+from cloning.names import BALANCED, EngineName, ProfileName
+from cloning.parameters import BY_INTENT, ENGINES, PROFILES
 from cloning.planning import f5 as planning
 from cloning.planning.xtts import CHARACTERS
 from cloning.replies import _ROOM_BYTES

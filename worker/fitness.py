@@ -19,9 +19,11 @@ from pathlib import Path
 
 from cloning.errors import ServiceError
 from cloning.names import EngineName, public_name
+from cloning.planning.engine_kinds import KINDS
 from cloning.ports import ObjectStore
 from cloning.settings import Settings
-from cloning.versions import OPTIONAL, versions
+from cloning.versions import versions
+from model_cache.families import FAMILIES
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +33,7 @@ Check = Callable[[], None]
 EXACT = {"f5-tts": "1.1.22", "runpod": "1.12.0"}
 PYTHONS = ((3, 11), (3, 12))
 DRIVER = "libcuda.so.1"
-# A full-size checkpoint as it comes (1.35 GB, 1.87 GB), the same repaired, and room to work.
-MODEL_CACHE_BYTES: Mapping[EngineName, int] = {"f5": 3_000_000_000, "xtts": 4_000_000_000}
-_COPIES: Mapping[EngineName, str] = {"f5": "*/*/model.safetensors", "xtts": "*/*/model.pth"}
+_EXTRAS: Mapping[str, EngineName] = {kind.extra: kind.name for kind in KINDS.values() if kind.extra}
 _NO_DEVICE = 100
 _PAUSES_S = (5.0, 10.0, 15.0, 30.0)
 _TORCH_VERSION = "version.py"
@@ -77,16 +77,16 @@ def versions_are_known(
     installed: Mapping[str, str | None], python: tuple[int, ...], engines: Collection[EngineName] = ()
 ) -> None:
     """Every package is installed that the engines which may speak need, and those whose insides we use are the ones we know."""
-    missing = [name for name, version in installed.items() if version is None and name not in OPTIONAL]
+    missing = [name for name, version in installed.items() if version is None and name not in _EXTRAS]
     if missing:
         raise Unfit(f"{', '.join(missing)} not installed: install requirements.txt, or use the image as it is built")
     if tuple(python) not in PYTHONS:
         raise Unfit(f"Python {python[0]}.{python[1]} is not supported: use 3.11 or 3.12")
-    for name, engine in OPTIONAL.items():
+    for name, engine in _EXTRAS.items():
         if engine in engines and installed.get(name) is None:
             raise Unfit(
-                f"ENGINE or FALLBACK names {engine} and {name} is not installed: install requirements-xtts.txt, "
-                "or build the image with the argument XTTS=1"
+                f"ENGINE or FALLBACK names {engine} and {name} is not installed: install requirements-{engine}.txt, "
+                f"or build the image with the argument {engine.upper()}=1"
             )
     for name, version in EXACT.items():
         if installed.get(name) != version:
@@ -143,14 +143,16 @@ def cuda_of_torch() -> str | None:
 def bytes_needed(settings: Settings) -> int:
     """What the checkpoints of the engines that may speak will take in the model cache; nothing where a copy is there already."""
     cache = settings.model_cache_dir
-    absent = [engine for engine in settings.engines if next(cache.glob(_COPIES[engine]), None) is None]
-    return sum(_checkpoint_bytes(engine, Path(settings.checkpoint_of(engine))) for engine in absent)
+    absent = [
+        engine for engine in settings.engines if next(cache.glob(f"*/*/{FAMILIES[engine].weights}"), None) is None
+    ]
+    return sum(_checkpoint_bytes(engine, Path(KINDS[engine].checkpoint(settings))) for engine in absent)
 
 
 def _checkpoint_bytes(engine: EngineName, folder: Path) -> int:
     """Of a folder twice its size: one copy, one in the making."""
     if not folder.is_dir():
-        return MODEL_CACHE_BYTES[engine]
+        return FAMILIES[engine].cache_bytes
     return 2 * sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from cloning.errors import CheckpointUnusable, InvalidRequest, ServiceError
 from cloning.failures import machine_trouble
-from cloning.names import EngineName, public_name
-from cloning.parameters import BALANCED, ProfileName, engines_with, resolved
+from cloning.names import BALANCED, EngineName, ProfileName, public_name
+from cloning.parameters import engines_with, resolved
 from cloning.planning.engine_kinds import KINDS, EngineKind
 from cloning.planning.f5 import Plan
 from cloning.ports import EngineFacts, Engines, Parameters
@@ -107,14 +107,15 @@ def candidates_of(request: Generate, settings: Settings) -> tuple[Candidate, ...
             field="fallback",
         )
     _refuse_foreign_values(request, order)
-    _refuse_contradictions(request)
+    for engine in order:
+        KINDS[engine].refuse_contradictions(request.values())
     return tuple(_candidate(engine, request, settings) for engine in order)
 
 
 def _candidate(engine: EngineName, request: Generate, settings: Settings) -> Candidate:
     profile, parameters = resolved(engine, request.profile or BALANCED, request.values())
     asked = request.checkpoint if engine == (request.engine or settings.engine) else None
-    return Candidate(engine, asked or settings.checkpoint_of(engine), profile, parameters)
+    return Candidate(engine, asked or KINDS[engine].checkpoint(settings), profile, parameters)
 
 
 def _refuse_foreign_values(request: Generate, order: tuple[EngineName, ...]) -> None:
@@ -128,19 +129,6 @@ def _refuse_foreign_values(request: Generate, order: tuple[EngineName, ...]) -> 
                 f"{name} is a value of the engine {' and '.join(map(repr, known))}; {lacking[0]!r}, which may speak here, hasn't it: "
                 f"leave it out, or {way_out}", field=name, engines=list(known), lacking=lacking,
             )  # fmt: skip
-
-
-def _refuse_contradictions(request: Generate) -> None:
-    if request.fix_duration is not None and request.speed not in (None, 1.0):
-        raise InvalidRequest(
-            f"speed {request.speed:g} would do nothing beside fix_duration, which says how long the speech is: send one of them",
-            field="speed",
-        )
-    if request.length_penalty is not None and (request.num_beams or 1) == 1:
-        raise InvalidRequest(
-            "length_penalty does nothing without beams: send num_beams of 2 or more with it, or leave it out",
-            field="length_penalty",
-        )
 
 
 def check_candidates(

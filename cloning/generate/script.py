@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cloning.characters import is_invisible
 from cloning.generate.candidates import Candidate, text_language
 from cloning.planning.alphabet import NormalisedText, normalised, refuse_unspeakable
-from cloning.planning.f5 import SAMPLE_RATE, Plan, refuse_short
+from cloning.planning.f5 import SAMPLE_RATE, Plan
 from cloning.planning.pace import slowness
 from cloning.ports import Alphabet, Parameters
 from cloning.replies import refuse_too_large
@@ -69,7 +69,8 @@ class Scripts:
 
     def __init__(self, service: Service, request: Generate, candidates: tuple[Candidate, ...], voice: Voice) -> None:
         """Raises InvalidText, InvalidRequest."""
-        refuse_short(request.fix_duration, voice.audio.duration)
+        for candidate in candidates:
+            candidate.kind.refuse_reference(candidate.parameters, voice.audio.duration)
         self.voice = voice
         self.candidates = candidates
         self.language = text_language(request, candidates, voice.language)

@@ -1,20 +1,21 @@
 """What the service knows of each engine before one is loaded: F5 (cloning.planning.f5) and XTTS (cloning.planning.xtts)."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
-from cloning.names import EngineName
+from cloning.names import EngineName, ProfileName
 from cloning.planning.f5 import F5, Plan
 from cloning.planning.xtts import XTTS
 from cloning.ports import Parameters
+from cloning.settings import Settings
 
 
 class EngineKind(Protocol):
     """
-    One kind of engine: its name, the setting that names its checkpoint, what it needs, and how it plans a text.
+    One kind of engine: its name, the setting that names its checkpoint, its profiles, what it needs, and how it plans a text.
 
-    Its values and profiles stand in cloning.parameters, where requests look them up.
-
+    `intents` says for each name of a profile which of its own profiles is meant. `extra` is a package without
+    which it can't speak and which an image may leave out.
     `needs_transcript`: the length of its speech goes by the reference's words, and it is told no language. `needs_language`: it
     must be told the language of the text, and it speaks only its own.
     """
@@ -26,10 +27,28 @@ class EngineKind(Protocol):
     def setting(self) -> str: ...
 
     @property
+    def extra(self) -> str | None: ...
+
+    @property
+    def profiles(self) -> Mapping[ProfileName, Parameters]: ...
+
+    @property
+    def intents(self) -> Mapping[ProfileName, ProfileName]: ...
+
+    @property
     def needs_transcript(self) -> bool: ...
 
     @property
     def needs_language(self) -> bool: ...
+
+    def checkpoint(self, settings: Settings) -> str:
+        """The checkpoint with which it speaks unless a request names another."""
+
+    def refuse_contradictions(self, given: Mapping[str, Any]) -> None:
+        """Raises InvalidRequest if of the values that a request gives one makes another void."""
+
+    def refuse_reference(self, parameters: Parameters, reference_s: float) -> None:
+        """Raises InvalidRequest if the values don't fit a reference of that length, whatever the text."""
 
     def language(self, asked: str | None, of_voice: str | None) -> str | None:
         """The text's language, as the request or else the voice says. Raises InvalidRequest if it must be known and is not."""

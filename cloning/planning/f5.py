@@ -1,5 +1,5 @@
 """
-A text's chunks with their seeds and expected lengths, before a GPU second is spent.
+F5-TTS, as far as it is known before one is loaded; and a text's chunks with their seeds and expected lengths.
 
 F5-TTS solves reference and speech together: a chunk's length in mel frames is the reference's plus the reference's rate of
 speech times the chunk's bytes. The arithmetic is upstream's (`infer_process`, `infer_batch_process` in
@@ -9,13 +9,15 @@ reproduces a text whatever ran before or beside it.
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from cloning.errors import InvalidRequest, InvalidText
-from cloning.names import EngineName
+from cloning.names import EngineName, ProfileName
 from cloning.planning.split import split_text
 from cloning.ports import F5Parameters, Parameters, Reference, Utterance
+from cloning.settings import Settings
 
 HOP = 256
 SAMPLE_RATE = 24_000
@@ -68,8 +70,30 @@ class _F5:
 
     name: EngineName = "f5"
     setting = "CHECKPOINT"
+    extra: str | None = None
+    # Its own defaults; fewer steps; the most that its own page offers; more steps and a looser hold on the text.
+    profiles: Mapping[ProfileName, F5Parameters] = {
+        "balanced": F5Parameters(),
+        "fast": F5Parameters(nfe_step=16),
+        "ultra_quality": F5Parameters(nfe_step=64),
+        "ultra_natural": F5Parameters(nfe_step=48, cfg_strength=1.7),
+    }
+    intents: Mapping[ProfileName, ProfileName] = {**{name: name for name in profiles}, "expressive": "ultra_natural"}
     needs_transcript = True
     needs_language = False
+
+    def checkpoint(self, settings: Settings) -> str:
+        return settings.checkpoint
+
+    def refuse_contradictions(self, given: Mapping[str, Any]) -> None:
+        if "fix_duration" in given and given.get("speed", 1.0) != 1.0:
+            raise InvalidRequest(
+                f"speed {given['speed']:g} would do nothing beside fix_duration, which says how long the speech is: send one of them",
+                field="speed",
+            )
+
+    def refuse_reference(self, parameters: Parameters, reference_s: float) -> None:
+        refuse_short(parameters.fix_duration if isinstance(parameters, F5Parameters) else None, reference_s)
 
     def language(self, asked: str | None, of_voice: str | None) -> str | None:
         return asked or of_voice

@@ -1,19 +1,22 @@
 """
-A text's chunks for XTTS, before a GPU second is spent.
+XTTS, as far as it is known before one is loaded; and a text's chunks for it.
 
 XTTS draws its speech token after token: how long a chunk becomes is known when it is spoken. What is known before is how many
 characters of each language it bears at once; the limits are those of coqui-tts's own tokenizer (TTS/tts/layers/xtts/tokenizer.py,
 `char_limits`), which itself only warns, and then loses the chunk's end.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from string import digits as ascii_digits
+from typing import Any
 
 from cloning.errors import InvalidRequest, InvalidText
-from cloning.names import EngineName
+from cloning.names import EngineName, ProfileName
 from cloning.planning.f5 import Chunk, Plan, chunk_seed
 from cloning.planning.split import split_text
 from cloning.ports import Parameters, XttsParameters
+from cloning.settings import Settings
 
 CHARACTERS = {
     "en": 250, "de": 253, "fr": 273, "es": 239, "it": 213, "pt": 203, "pl": 224, "zh": 82, "ar": 166, "cs": 186, "ru": 182,
@@ -34,8 +37,31 @@ class _Xtts:
 
     name: EngineName = "xtts"
     setting = "XTTS_CHECKPOINT"
+    extra: str | None = "coqui-tts"
+    # The published model's values; steadier, so that it seldom runs on (its time is that of what it says: no value makes it
+    # cheaper); steadier still, the reference brought to one level; livelier, with more mistakes.
+    profiles: Mapping[ProfileName, XttsParameters] = {
+        "balanced": XttsParameters(),
+        "fast": XttsParameters(temperature=0.7),
+        "ultra_quality": XttsParameters(temperature=0.65, top_p=0.8, sound_norm_refs=True),
+        "expressive": XttsParameters(temperature=0.85, top_p=0.92, top_k=80, repetition_penalty=4.0),
+    }
+    intents: Mapping[ProfileName, ProfileName] = {**{name: name for name in profiles}, "ultra_natural": "expressive"}
     needs_transcript = False
     needs_language = True
+
+    def checkpoint(self, settings: Settings) -> str:
+        return settings.xtts_checkpoint
+
+    def refuse_contradictions(self, given: Mapping[str, Any]) -> None:
+        if "length_penalty" in given and given.get("num_beams", 1) == 1:
+            raise InvalidRequest(
+                "length_penalty does nothing without beams: send num_beams of 2 or more with it, or leave it out",
+                field="length_penalty",
+            )
+
+    def refuse_reference(self, parameters: Parameters, reference_s: float) -> None:
+        """Any reference does."""
 
     def language(self, asked: str | None, of_voice: str | None) -> str | None:
         return xtts_language(asked, of_voice)

@@ -14,8 +14,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 from cloning.errors import InvalidRequest, UnknownAction
 from cloning.language import Language
-from cloning.names import EngineName
-from cloning.parameters import BALANCED, PROFILES, ProfileName, engines_with, values_of_all
+from cloning.names import BALANCED, EngineName, ProfileName
+from cloning.parameters import PROFILES, engines_with, values_of_all
 from cloning.requests.fields import (
     ExpireCursor,
     Id,

@@ -305,7 +305,3 @@ class Settings(BaseSettings):
     def engines(self) -> tuple[EngineName, ...]:
         """The engines that may speak unless a request says otherwise, the first one first."""
         return (self.engine, *self.fallback)
-
-    def checkpoint_of(self, engine: EngineName) -> str:
-        """The checkpoint with which that engine speaks unless a request names another."""
-        return self.xtts_checkpoint if engine == "xtts" else self.checkpoint

@@ -6,8 +6,8 @@ from typing import Any, get_args
 import pytest
 
 from cloning.errors import InvalidRequest
-from cloning.names import EngineName
-from cloning.parameters import BALANCED, BY_INTENT, ENGINES, PROFILES, ProfileName, engines_with, names_of, resolved
+from cloning.names import BALANCED, EngineName, ProfileName
+from cloning.parameters import BY_INTENT, ENGINES, PROFILES, engines_with, names_of, resolved
 from cloning.requests.fields import Limits
 from cloning.requests.models import Generate, parse
 

@@ -15,6 +15,7 @@ from cloning.jobs.conditional_writes import Conditions
 from cloning.names import EngineName
 from cloning.settings import Settings
 from cloning.versions import versions
+from model_cache.families import FAMILIES
 from storage.folder_store import FolderStore
 from tests.conftest import ROOT
 from worker import fitness
@@ -185,7 +186,7 @@ def test_what_is_there_needs_no_room(engine: EngineName, file: str, settings: Se
     (copy / file).touch()
 
     assert bytes_needed(chosen.model_copy(update={"fallback": ()})) == 0
-    assert bytes_needed(chosen) == both - fitness.MODEL_CACHE_BYTES[engine]
+    assert bytes_needed(chosen) == both - FAMILIES[engine].cache_bytes
 
 
 def test_every_engine_that_may_speak_needs_room(settings: Settings, tmp_path: Path) -> None:
@@ -194,10 +195,10 @@ def test_every_engine_that_may_speak_needs_room(settings: Settings, tmp_path: Pa
     (tmp_path / "mine" / "vocoder" / "weights.bin").write_bytes(b"0" * 1000)
     small = settings.model_copy(update={"checkpoint": str(tmp_path / "mine")})
 
-    assert bytes_needed(settings) == fitness.MODEL_CACHE_BYTES["f5"]
+    assert bytes_needed(settings) == FAMILIES["f5"].cache_bytes
     assert bytes_needed(small) == 2000
-    assert bytes_needed(small.model_copy(update={"fallback": ("xtts",)})) == 2000 + fitness.MODEL_CACHE_BYTES["xtts"]
-    assert bytes_needed(small.model_copy(update={"engine": "xtts"})) == fitness.MODEL_CACHE_BYTES["xtts"]
+    assert bytes_needed(small.model_copy(update={"fallback": ("xtts",)})) == 2000 + FAMILIES["xtts"].cache_bytes
+    assert bytes_needed(small.model_copy(update={"engine": "xtts"})) == FAMILIES["xtts"].cache_bytes
 
 
 def test_a_cache_that_can_not_be_written_is_told(tmp_path: Path) -> None:
