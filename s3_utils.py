@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,7 +21,7 @@ from cloning.settings import Settings
 from storage import mirror as transfer
 from storage.resumable import Arrival, PartWriter, resumable
 from storage.s3_bodies import pour, read_object
-from storage.s3_connection import credentials_end, s3_client
+from storage.s3_connection import s3_client, url_life
 from storage.s3_errors import FOREIGN, RACED, REFUSED, UNTOLD, BrokenBody, OtherVersion, code_of, translating
 from storage.s3_listing import Lister
 from storage.s3_replies import etag_of
@@ -146,15 +146,7 @@ class S3Store:
 
     def url_life(self, expires_s: int) -> UrlLife:
         with translating("url"):
-            until, is_known = credentials_end(self._client, self._token_until)
-        if until is None:
-            return UrlLife(expires_s, is_certain=is_known)
-        left_s = int((until - datetime.now(UTC)).total_seconds())
-        if left_s <= 0:
-            raise StorageMisconfigured(
-                "the session token for the bucket has expired: set AWS_SESSION_TOKEN and its keys anew"
-            )
-        return UrlLife(min(expires_s, left_s), is_certain=True)
+            return url_life(self._client, expires_s, self._token_until)
 
     def check(self) -> None:
         with translating("check"):

@@ -32,7 +32,8 @@ from benchmarks.side_by_side import failed, tables
 from cloning.errors import ServiceError
 from cloning.ports import F5Parameters, Reference
 from engines.device.placement import choose_device
-from engines.f5.engine import F5Engine, F5Files
+from engines.f5.engine import F5Engine
+from engines.f5.loading import F5Files
 from engines.imports.f5 import import_f5
 from engines.tiny import NOTE, TINY, make_checkpoint
 from model_cache.catalog import find

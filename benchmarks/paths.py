@@ -14,8 +14,9 @@ from typing import Any
 
 from benchmarks.machine import Meter, say
 from cloning.ports import F5Parameters, Reference, Samples, Utterance
-from engines.f5.engine import F5Engine, F5Files
+from engines.f5.engine import F5Engine
 from engines.f5.fast import Prepared
+from engines.f5.loading import F5Files
 from engines.f5.solver import Condition, Guidance, Sampler
 
 SENTENCE = "The river runs past the old mill, and the wheel turns all day long."

@@ -29,7 +29,8 @@ from benchmarks.paths import (
 )
 from benchmarks.profiles import profile_of
 from cloning.ports import F5Parameters, Reference, Utterance
-from engines.f5.engine import F5Engine, F5Files
+from engines.f5.engine import F5Engine
+from engines.f5.loading import F5Files
 from engines.f5.solver import Guidance
 
 ONE_STREAM, NEARNESS = 4.0, 1.0  # the limits

@@ -19,7 +19,8 @@ from cloning.parameters import BY_INTENT, ENGINES, PROFILES
 from cloning.planning import f5 as planning
 from cloning.planning.xtts import CHARACTERS
 from cloning.replies import _ROOM_BYTES
-from cloning.requests.models import NOT_THERE_YET, OLDER_ACTIONS, OLDER_NAMES, AnyRequest, AudioFormat
+from cloning.requests.models import AnyRequest, AudioFormat
+from cloning.requests.older_names import NOT_THERE_YET, OLDER_ACTIONS, OLDER_NAMES
 from cloning.settings import Settings
 from docs.replies import MEANINGS, SOMETIMES
 
@@ -44,7 +45,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def settings_table() -> str:
-    """Every variable that a deployment may set, in the order of cloning/settings/deployment.py. (RunPod sets its own.)"""
+    """Every variable that a deployment may set, in the order of cloning/settings: the bucket's first. (RunPod sets its own.)"""
     return _settings(name for name in Settings.model_fields if not name.startswith("runpod_"))
 
 

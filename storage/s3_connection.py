@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore import exceptions as aws
 
 from cloning.errors import StorageMisconfigured
+from cloning.ports import UrlLife
 from cloning.settings import Settings
 from storage.s3_errors import translating
 from storage.s3_replies import refuse_foreign, refusing_elsewhere
@@ -104,7 +105,20 @@ def _listen(client: Any, settings: Settings, reply_s: float) -> None:
     limit_calls(client, reply_s)
 
 
-def credentials_end(client: Any, token_until: datetime | None) -> tuple[datetime | None, bool]:
+def url_life(client: Any, expires_s: int, token_until: datetime | None) -> UrlLife:
+    """How long a URL that is to live `expires_s` seconds really does. Raises StorageMisconfigured if the session token has expired."""
+    until, is_known = _credentials_end(client, token_until)
+    if until is None:
+        return UrlLife(expires_s, is_certain=is_known)
+    left_s = int((until - datetime.now(UTC)).total_seconds())
+    if left_s <= 0:
+        raise StorageMisconfigured(
+            "the session token for the bucket has expired: set AWS_SESSION_TOKEN and its keys anew"
+        )
+    return UrlLife(min(expires_s, left_s), is_certain=True)
+
+
+def _credentials_end(client: Any, token_until: datetime | None) -> tuple[datetime | None, bool]:
     """
     (when the credentials that sign URLs expire, whether that is known)
 

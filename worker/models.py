@@ -17,7 +17,8 @@ from engines.alphabets import f5_knows, vocabulary_at
 from engines.device.lazy import Lazy
 from engines.device.placement import free_memory
 from engines.device.prefetch import Prefetch
-from engines.f5.engine import F5Engine, F5Files
+from engines.f5.engine import F5Engine
+from engines.f5.loading import F5Files
 from engines.f5.vocoder import vocoder_config
 from engines.imports.f5 import importing_f5
 from engines.whisper import WhisperTranscriber, check_asr_model

@@ -9,7 +9,7 @@ Recordings: from a file's bytes to mono samples, and from samples to a file.
     chunk_formats   WAV, AIFF, CAF: chunks with sizes
     wav_formats     what a WAV's format says of its samples
     frame_formats   MP3, AAC, AMR: frames without an index
-    frame_runs      where such frames begin among samples
+    frame_runs      where such frames, and other recordings, begin among samples
     stream_formats  Ogg, FLAC, Matroska: streams
     flac_frames     FLAC's frames, by their numbers
     mp4_boxes       MP4: boxes, fragments and their indexes

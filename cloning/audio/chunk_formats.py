@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal
 
-from cloning.audio.frame_runs import first_run
+from cloning.audio.frame_runs import Others
 from cloning.audio.lengths import Piece
-from cloning.audio.marks import Marks
 from cloning.audio.wav_formats import RATES, Format, plain_pcm, wav_format
 
 _Order = Literal["little", "big"]
@@ -62,25 +61,6 @@ class _Sound:
         return b"".join(data[start:stop] for start, stop in self.spans)
 
 
-class _Others:
-    """Where in a file other recordings begin; each byte is looked at once."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data, self._marks = data, Marks(data)
-        self._run = -1
-
-    def is_at(self, at: int) -> bool:
-        return self._marks.first(at, at + 1) is not None
-
-    def first(self, begin: int, frames_from: int) -> int:
-        """The first from here on, at the latest the end: the size in a header may count it, or be unknown."""
-        end = len(self._data)
-        if self._run < frames_from:
-            self._run, _ = first_run(self._data, frames_from) or (end, "")
-        mark = self._marks.first(begin, end)
-        return min(self._run, end if mark is None else mark)
-
-
 @dataclass(frozen=True)
 class _Chunk:
     """One chunk: its name, where its contents begin, their size by its head."""
@@ -100,7 +80,7 @@ def _read_wav(data: bytes) -> tuple[Piece | None, int]:
     is_w64 = data.startswith(b"riff")
     order: _Order = "big" if data.startswith(b"RIFX") else "little"
     sound, form, ds64, samples = _Sound(is_ordinary=not is_w64), Format(), None, 0
-    others = _Others(data)
+    others = Others(data)
 
     def is_chunk(at: int) -> bool:
         return _is_chunk(data, at, order, w64=is_w64) and not others.is_at(at)
@@ -171,7 +151,7 @@ def _next(
     return next(fits, min(found, default=len(data)))
 
 
-def _take(data: bytes, sound: _Sound, chunk: _Chunk, is_chunk: _IsChunk, others: _Others) -> int:
+def _take(data: bytes, sound: _Sound, chunk: _Chunk, is_chunk: _IsChunk, others: Others) -> int:
     """Note where the samples of a data chunk lie; where to read on."""
     rest = len(data) - chunk.body
     limit = others.first(chunk.body, chunk.body if sound.is_samples else chunk.body + min(chunk.size, rest))
@@ -217,7 +197,7 @@ def _piece(data: bytes, sound: _Sound, end: int, rebuilt: Callable[[], bytes]) -
 def _read_aiff(data: bytes) -> tuple[Piece | None, int]:
     sound, at, offset = _Sound(), 12, b"\0" * 8
     frame = rate = 0.0
-    others = _Others(data)
+    others = Others(data)
 
     def is_chunk(at: int) -> bool:
         return _is_chunk(data, at, "big") and not others.is_at(at)
@@ -267,7 +247,7 @@ def _aiff_frame(comm: bytes) -> tuple[float, float]:
 
 def _read_caf(data: bytes) -> tuple[Piece | None, int]:
     sound, at, rate, tail = _Sound(), 8, 0.0, 0
-    others = _Others(data)
+    others = Others(data)
 
     def is_chunk(at: int) -> bool:
         return _is_caf_chunk(data, at) and not others.is_at(at)

@@ -1,4 +1,4 @@
-"""Where frames of MP3 or AAC begin among samples: so many in a row that it is no chance, looked for at every byte at once."""
+"""Where frames of MP3 or AAC begin among samples, so many in a row that it is no chance; and other recordings of any kind."""
 
 from functools import cache
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloning.audio.frame_formats import mp3_frame
+from cloning.audio.marks import Marks
 
 _ENOUGH = 8
 _BLOCK = 1 << 20
@@ -71,3 +72,23 @@ def _mp3_sizes() -> NDArray[Any]:
     """Of a frame whose head has these second and third bytes."""
     frames = (mp3_frame(bytes((_SYNC, second, third, 0)), 0) for second in range(256) for third in range(256))
     return np.array([frame.size if frame else 0 for frame in frames], np.int64).reshape(256, 256)
+
+
+class Others:
+    """Where in a file other recordings begin; each byte is looked at once."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._marks = data, Marks(data)
+        self._run = -1
+
+    def is_at(self, at: int) -> bool:
+        """Whether one begins right here."""
+        return self._marks.first(at, at + 1) is not None
+
+    def first(self, begin: int, frames_from: int) -> int:
+        """The first from here on, at the latest the end: the size in a header may count it, or be unknown."""
+        end = len(self._data)
+        if self._run < frames_from:
+            self._run, _ = first_run(self._data, frames_from) or (end, "")
+        mark = self._marks.first(begin, end)
+        return min(self._run, end if mark is None else mark)

@@ -2,7 +2,7 @@
 Raw input -> one frozen request, or InvalidRequest that says which field, which value and what would do.
 
 Past `parse` nothing is a raw dict and nothing is checked twice. `endpoint` is read as the older name of `action`, and the
-field names of older clients as today's (OLDER_NAMES). What older services answered with invented values is refused by name.
+field names of older clients as today's (cloning.requests.older_names).
 """
 
 import hashlib
@@ -30,16 +30,9 @@ from cloning.requests.fields import (
     speech,
 )
 from cloning.requests.misplaced import is_json, refuse_misplaced
+from cloning.requests.older_names import OLDER_ACTIONS, with_todays_names
 from cloning.requests.problems import explained, shown, suggestion
 
-OLDER_NAMES = {"voice_name": "voice", "local_voice": "voice", "voice_file": "audio", "voice_file_url": "audio_url"}
-OLDER_ACTIONS = {"list_voices": "voices"}
-NOT_THERE_YET = {
-    "return_word_timings": "word timings are not there yet, and none are invented",
-    "timing_format": "word timings are not there yet, and none are invented",
-    "text_file": "a voice's transcript is made from its audio; send 'transcript' to set it yourself",
-    "text_file_url": "a voice's transcript is made from its audio; send 'transcript' to set it yourself",
-}
 _MOST_FIELDS = 64
 AudioFormat = Literal["wav", "flac", "mp3", "ogg"]
 Delivery = Literal["url", "inline", "both"]
@@ -254,7 +247,7 @@ def parse(raw: object, limits: Limits) -> AnyRequest:
     fields = {str(name): value for name, value in raw.items()}
     refuse_misplaced(fields)
     model = REQUESTS[_take_action(fields)]
-    fields = _with_todays_names(fields, model)
+    fields = with_todays_names(fields, model.model_fields)
     _refuse_lone_surrogates(fields)
     try:
         return model.model_validate(fields, context=limits)
@@ -286,18 +279,3 @@ def _refuse_lone_surrogates(fields: Mapping[str, object]) -> None:
     for name, value in fields.items():
         if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
             raise InvalidRequest(f"{name} holds half of a character (a lone surrogate); send valid Unicode", field=name)
-
-
-def _with_todays_names(fields: dict[str, object], model: type[Request]) -> dict[str, object]:
-    renamed: dict[str, object] = {}
-    sent: dict[str, str] = {}
-    for name, value in fields.items():
-        if name in NOT_THERE_YET:
-            raise InvalidRequest(f"{name!r} can't be honoured: {NOT_THERE_YET[name]}; leave it out", field=name)
-        today = OLDER_NAMES.get(name, name) if OLDER_NAMES.get(name) in model.model_fields else name
-        if today in renamed:
-            older = [repr(one) for one in (sent[today], name) if one != today]
-            which = f"{older[0]} is an older name" if len(older) == 1 else f"{' and '.join(older)} are older names"
-            raise InvalidRequest(f"{which} of {today!r}; send one of them", field=name)
-        renamed[today], sent[today] = value, name
-    return renamed

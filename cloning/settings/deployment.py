@@ -6,95 +6,34 @@ Every setting has one name, a default that works on a bare machine, and a senten
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import (
-    AliasChoices,
     Field,
-    ModelWrapValidatorHandler,
     ValidationInfo,
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from cloning import keys
 from cloning.names import EngineName
+from cloning.settings.bucket import BucketSettings
 from cloning.settings.types import (
     AudioFolders,
-    Bucket,
     Device,
-    Endpoint,
     Folder,
     FolderThatIsThere,
-    KeyId,
-    Moment,
     NameOrPath,
-    Prefix,
-    Region,
-    SecretKey,
-    SessionToken,
-    at_aws,
-    half_a_pair,
-    without_bucket,
 )
-from cloning.settings.variables import Variables, checked, without_blanks
+from cloning.settings.variables import Variables, checked
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 MOST_CHUNKS = 64
 
 
-class Settings(BaseSettings):
+class Settings(BucketSettings):
     """What a deployment may choose. Blank variables count as unset; `cloning.settings.variables` says how the others are read."""
-
-    model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
-
-    s3_bucket: Bucket | None = Field(
-        None,
-        examples=["my-bucket"],
-        description="Bucket for voices, jobs, results and checkpoints; unset means the folder `DATA_DIR`.",
-    )
-    s3_prefix: Prefix = Field(
-        "",
-        examples=["tts/prod"],
-        description="Folder inside the bucket; everything the worker reads or writes lies under it.",
-    )
-    aws_access_key_id: KeyId | None = Field(
-        None,
-        examples=["AKIAIOSFODNN7EXAMPLE"],
-        validation_alias=AliasChoices("aws_access_key_id", "bucket_access_key_id"),
-        description="Key id; `BUCKET_ACCESS_KEY_ID` works too. Unset: boto3's own search (profile, instance role).",
-    )
-    aws_secret_access_key: SecretKey | None = Field(
-        None,
-        examples=["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"],
-        validation_alias=AliasChoices("aws_secret_access_key", "bucket_secret_access_key"),
-        description="Secret key; `BUCKET_SECRET_ACCESS_KEY` works too.",
-    )
-    aws_session_token: SessionToken | None = Field(
-        None, examples=["IQoJb3JpZ2luX2VjEXAMPLE"], description="Session token of temporary credentials."
-    )
-    aws_credential_expiration: Moment | None = Field(
-        None,
-        examples=["2026-11-29T18:00:00Z"],
-        description="When `AWS_SESSION_TOKEN` expires, like `2026-11-29T18:00:00Z` (`aws configure export-credentials --format env` gives it): no `audio_url` is promised for longer. Unset: nobody knows, and the reply says so.",
-    )
-    aws_region: Region = Field(
-        "us-east-1",
-        validation_alias=AliasChoices("aws_region", "aws_default_region"),
-        description="Region of the bucket; `AWS_DEFAULT_REGION` works too. Cloudflare R2 wants `auto`, RunPod the data centre's id.",
-    )
-    aws_endpoint_url: Endpoint | None = Field(
-        None,
-        examples=["https://s3.example.com"],
-        validation_alias=AliasChoices("aws_endpoint_url_s3", "aws_endpoint_url", "bucket_endpoint_url"),
-        description="Endpoint of an S3-compatible store that is not AWS; `AWS_ENDPOINT_URL_S3` (it goes first) and `BUCKET_ENDPOINT_URL` work too. A bucket's name inside the URL is removed.",
-    )
-    data_dir: Folder = Field(
-        Path("data"), description="Folder that stands in for the bucket when `S3_BUCKET` is unset."
-    )
 
     model_cache_dir: Folder = Field(
         Path("data/models"),
@@ -255,20 +194,10 @@ class Settings(BaseSettings):
         words = value.lower().replace(" ", "").split(",") if isinstance(value, str) else value
         return tuple(word for word in words if word) if isinstance(words, list) else words
 
-    @field_validator("aws_endpoint_url")
-    @classmethod
-    def _without_bucket(cls, value: str | None, info: ValidationInfo) -> str | None:
-        return value and without_bucket(value, info.data.get("s3_bucket"))
-
     @property
     def is_bucket_forgotten(self) -> bool:
         """Whether this worker would keep on its own disk what the endpoint's other workers need: voices, jobs and results."""
         return self.s3_bucket is None and self.runpod_endpoint_id is not None
-
-    def credentials(self) -> dict[str, str]:
-        """The bucket's credentials in the clear, as far as they are set, by boto3's names."""
-        names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-        return {name: secret.get_secret_value() for name in names if (secret := getattr(self, name))}
 
     @property
     def has_sdk_log_level(self) -> bool:
@@ -279,17 +208,6 @@ class Settings(BaseSettings):
     def idle_s(self) -> float | None:
         """Seconds that weights stay on the GPU after the last work; None: for ever."""
         return 0.0 if self.low_vram and self.unload_after_s is None else self.unload_after_s
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _that_fit_together(cls, values: dict[str, Any], handler: ModelWrapValidatorHandler[Self]) -> Self:
-        given = without_blanks(values)
-        settings = handler(given)
-        half_a_pair(given)
-        if settings.s3_bucket and not settings.aws_endpoint_url:
-            region = next((one for one in ("aws_region", "aws_default_region") if one in given), "aws_region")
-            at_aws(settings.s3_bucket, settings.aws_region, region.upper())
-        return settings
 
     @model_validator(mode="after")
     def _engines_that_may_load(self) -> "Settings":

@@ -2,6 +2,7 @@
 F5-TTS.
 
     engine    the official path
+    loading   a checkpoint's files onto a device
     official  guidance in two passes, where memory is short
     fast      the same samples faster
     solver    the ODE solver

@@ -9,44 +9,23 @@ text cache is cleared before and after (an exception inside the solver leaves it
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from cloning.errors import CheckpointUnusable
 from cloning.ports import Alphabet, EngineFacts, F5Parameters, Parameters, Reference, Samples, Utterance, keep_going
 from engines.alphabets import f5_knows
-from engines.device.errors import failure_of, translated
-from engines.device.placement import Weights, check_placed, choose_device, device_name
+from engines.device.errors import translated
+from engines.device.placement import choose_device, device_name
 from engines.f5.fast import FastPath, Prepared, make_fast
+from engines.f5.loading import F5Files, load_model, mel_modules, weights_of
 from engines.f5.official import split_guidance
 from engines.f5.vocoder import HUB_VOCODER, load_vocoder, vocoder_config
-from engines.imports.blank_weights import blank_weights
 from engines.imports.f5 import import_f5
 from engines.lru import LruCache
-from storage.plain_text import MAX_VOCABULARY, NotText, is_plain, read_text
 
 _MOST_REFERENCES = 16
-_HALF_PRECISION = 7  # compute capability from which load_checkpoint chooses fp16
-
-
-@dataclass(frozen=True)
-class F5Files:
-    """A loadable checkpoint on this disk, and what is known of it. No vocoder folder means the hub's."""
-
-    name: str
-    model: Path
-    backbone: str
-    arch: dict[str, Any]
-    vocab: Path | None
-    vocoder: Path | None
-    sha256: str
-    license: str
-    note: str
-    languages: tuple[str, ...] = ()
 
 
 class F5Engine:
@@ -71,7 +50,7 @@ class F5Engine:
         self._device = device
         self._references: LruCache[tuple[Any, str]] = LruCache(_MOST_REFERENCES)
         self._fast = fast
-        self._weights = _weights(model, vocoder, device)
+        self._weights = weights_of(model, vocoder, device)
         self.facts = facts
         self._alphabet = Alphabet(facts.checkpoint, languages, f5_knows(model.vocab_char_map))
 
@@ -88,7 +67,7 @@ class F5Engine:
         with translated(device):
             if files.vocoder:
                 vocoder_config(files.vocoder)  # in a millisecond, before seconds go to the model
-            model = _load_model(f5, files, device)
+            model = load_model(f5, files, device)
             vocoder = load_vocoder(files.vocoder, device)
             # Makes the thread-local text cache exist before any thread could race to make it.
             model.transformer.clear_cache()
@@ -118,7 +97,7 @@ class F5Engine:
         self._model.transformer.clear_cache()
         if self._fast:
             self._fast.forget()
-        _mel_modules().clear()  # f5_tts keeps one per device, and makes it again
+        mel_modules().clear()  # f5_tts keeps one per device, and makes it again
         self._weights.park()
 
     def resume(self) -> None:
@@ -241,72 +220,3 @@ class F5Engine:
             yield
         finally:
             self._model.transformer.clear_cache()
-
-
-def _load_model(f5: Any, files: F5Files, device: str) -> Any:
-    import f5_tts.model
-    from safetensors import SafetensorError
-
-    backbone = getattr(f5_tts.model, files.backbone, None)
-    if backbone is None:
-        raise CheckpointUnusable(
-            f"checkpoint {files.name!r} asks for the backbone {files.backbone!r}, which f5-tts hasn't; its checkpoint.json names it",
-            checkpoint=files.name,
-        )
-    try:
-        with blank_weights(), _plain(files) as vocab:  # its load_state_dict is strict
-            model = f5.load_model(
-                backbone,
-                files.arch,
-                str(files.model),
-                mel_spec_type="vocos",
-                vocab_file=vocab,
-                device=device,
-            )
-        return model.eval()
-    except (RuntimeError, LookupError, TypeError, ValueError, AssertionError, SafetensorError) as error:
-        if failure_of(error, device) is not None:
-            raise
-        raise CheckpointUnusable(
-            f"checkpoint {files.name!r} does not load into its architecture ({type(error).__name__}); inspect the file and its config",
-            checkpoint=files.name,
-        ) from error
-
-
-@contextmanager
-def _plain(files: F5Files) -> Iterator[str]:
-    """The path of the vocabulary as f5_tts reads one, UTF-8 without a byte order mark; '' for its own. Raises CheckpointUnusable."""
-    if files.vocab is None or is_plain(files.vocab):
-        yield str(files.vocab or "")
-        return
-    try:
-        text = read_text(files.vocab, MAX_VOCABULARY)
-    except NotText as error:
-        raise CheckpointUnusable(f"the vocab.txt of checkpoint {files.name!r} can't be read: {error}") from error
-    with TemporaryDirectory(prefix="vocab-") as folder:
-        copy = Path(folder) / "vocab.txt"
-        copy.write_bytes(text.encode())
-        yield str(copy)
-
-
-def _weights(model: Any, vocoder: Any, device: str) -> Weights:
-    """The model, in the dtype that f5_tts's `load_checkpoint` chooses, and the vocoder, which it leaves in fp32."""
-    import torch
-
-    half = (
-        device.startswith("cuda")
-        and torch.cuda.get_device_properties(device).major >= _HALF_PRECISION
-        and not torch.cuda.get_device_name().endswith("[ZLUDA]")
-    )
-    dtypes = {"model": torch.float16 if half else torch.float32, "vocoder": torch.float32}
-    for key, mel in _mel_modules().items():
-        check_placed({"mel": mel}, key.rpartition("_")[2], {})
-    return Weights({"model": model, "vocoder": vocoder}, device, dtypes)
-
-
-def _mel_modules() -> dict[str, Any]:
-    """f5_tts's own mel modules, one per device, by a key that ends in the device; they outlive every model."""
-    from f5_tts.model import modules
-
-    cache: dict[str, Any] = modules.vocos_mel_stft_cache
-    return cache

@@ -15,7 +15,8 @@ from cloning.errors import CheckpointUnusable, Interrupted
 from cloning.generate.synthesis import cross_fade
 from cloning.planning.f5 import plan_speech, values_of
 from cloning.ports import Engine, F5Parameters, Parameters, Reference, XttsParameters
-from engines.f5.engine import F5Engine, F5Files
+from engines.f5.engine import F5Engine
+from engines.f5.loading import F5Files
 from engines.xtts import XttsEngine
 from tests.conftest import SPOKEN
 from tests.fakes import ToneEngine

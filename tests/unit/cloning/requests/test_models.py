@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from cloning.errors import InvalidAudio, InvalidRequest, InvalidText, ServiceError, UnknownAction
 from cloning.requests.fields import Limits
-from cloning.requests.models import NOT_THERE_YET, Delete, Generate, Health, Result, Status, Upload, Voices, parse
+from cloning.requests.models import Delete, Generate, Health, Result, Status, Upload, Voices, parse
+from cloning.requests.older_names import NOT_THERE_YET
 
 LIMITS = Limits(max_text_chars=1000, max_audio_bytes=1000)
 SPEAK: dict[str, Any] = {"text": "Hello.", "voice": "anna"}

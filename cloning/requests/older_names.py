@@ -1,0 +1,30 @@
+"""What older clients send: other names of actions and fields, and fields to which older services answered with invented values."""
+
+from collections.abc import Container, Mapping
+
+from cloning.errors import InvalidRequest
+
+OLDER_NAMES = {"voice_name": "voice", "local_voice": "voice", "voice_file": "audio", "voice_file_url": "audio_url"}
+OLDER_ACTIONS = {"list_voices": "voices"}
+NOT_THERE_YET = {
+    "return_word_timings": "word timings are not there yet, and none are invented",
+    "timing_format": "word timings are not there yet, and none are invented",
+    "text_file": "a voice's transcript is made from its audio; send 'transcript' to set it yourself",
+    "text_file_url": "a voice's transcript is made from its audio; send 'transcript' to set it yourself",
+}
+
+
+def with_todays_names(fields: Mapping[str, object], known: Container[str]) -> dict[str, object]:
+    """The fields by the names that are `known` today. Raises InvalidRequest for one that came twice, or can't be honoured."""
+    renamed: dict[str, object] = {}
+    sent: dict[str, str] = {}
+    for name, value in fields.items():
+        if name in NOT_THERE_YET:
+            raise InvalidRequest(f"{name!r} can't be honoured: {NOT_THERE_YET[name]}; leave it out", field=name)
+        today = OLDER_NAMES.get(name, name) if OLDER_NAMES.get(name) in known else name
+        if today in renamed:
+            older = [repr(one) for one in (sent[today], name) if one != today]
+            which = f"{older[0]} is an older name" if len(older) == 1 else f"{' and '.join(older)} are older names"
+            raise InvalidRequest(f"{which} of {today!r}; send one of them", field=name)
+        renamed[today], sent[today] = value, name
+    return renamed
