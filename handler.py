@@ -54,7 +54,11 @@ _INVALID = "settings are invalid, nothing was started: "
 
 
 def answer(service: Service, raw: object, call: Call) -> Reply:
-    """The reply to one job's input: always a dict that strict JSON takes, within the size limit, never an exception."""
+    """
+    The reply to one job's input: always a dict that strict JSON takes, within the size limit, never an exception.
+
+    A generate's text goes through `parse` and `perform` to cloning.generate.attempt.
+    """
     settings = service.settings
     try:
         request = parse(raw, Limits(settings.max_text_chars, int(settings.max_audio_mb * 1e6)))

@@ -6,7 +6,7 @@ with all else that is known of it (cloning.planning.engine_kinds). A request may
 """
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, get_args
 
 from cloning.names import BALANCED, EngineName, ProfileName
@@ -19,6 +19,19 @@ PROFILES: Mapping[EngineName, Mapping[ProfileName, Parameters]] = {name: kind.pr
 BY_INTENT: Mapping[ProfileName, Mapping[EngineName, ProfileName]] = {
     profile: {name: kind.intents[profile] for name, kind in KINDS.items()} for profile in get_args(ProfileName)
 }
+
+
+@dataclass(frozen=True)
+class EngineWishes:
+    """What a request says of engines, checkpoints and values: everything but the text and the voice. None: the deployment's."""
+
+    engine: EngineName | None
+    fallback: tuple[EngineName, ...] | None
+    checkpoint: str | None
+    profile: ProfileName
+    values: Mapping[str, Any]
+    language: str | None
+    require_commercial: bool
 
 
 def names_of(engine: EngineName) -> tuple[str, ...]:

@@ -6,15 +6,15 @@ before the record says COMPLETED; the record says so before anybody is told.
 """
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cloning.audio.canonical import encode_pcm16
 from cloning.clock import Stopwatch
-from cloning.errors import CheckpointUnusable, Interrupted, JobNotFound, ServiceError
+from cloning.errors import CheckpointUnusable, Interrupted, ServiceError
 from cloning.failures import of_claimed_job
 from cloning.generate.candidates import (
     Candidate,
@@ -34,7 +34,7 @@ from cloning.generate.speaking import Asker, Task, chunk_by_chunk
 from cloning.generate.spoken import Spoken
 from cloning.generate.synthesis import finished
 from cloning.generate.transcribe import transcribed
-from cloning.jobs.claim import Claim, Heartbeat, JobGone, LeaseLost
+from cloning.jobs.claim import Claim, Heartbeat, LeaseLost, lost_to_another
 from cloning.jobs.record import Effort, Job
 from cloning.jobs.results import MAY_PASS, ResultWriter
 from cloning.jobs.store import Busy, Finished
@@ -58,6 +58,8 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     """
     The job's final record, whoever did it: the store's if it was done before, another worker's if that one is at it, else ours.
 
+    The text goes to `Scripts` and comes back as a plan; who may speak is decided without it.
+
     Raises the ServiceError that the caller should see.
     """
     job_id, digest = request.job_id or call.delivery_id, request.digest()
@@ -66,10 +68,10 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
         return known
     service.breaker.check()
     watch = Stopwatch(_PHASES, service.clock.monotonic)
-    candidates = candidates_of(request, service.settings)
+    candidates = candidates_of(request.wishes(), service.settings)
     with watch.timing("voice"):
         voice = service.voices.get(request.voice, stopped=call.stopped)
-    candidates = check_candidates(service.engines, candidates, request, of_voice=voice.language)
+    candidates = check_candidates(service.engines, candidates, request.wishes(), of_voice=voice.language)
     scripts = Scripts(service, request, candidates, voice)
     scripts.refuse_too_large(service.settings.max_reply_mb, job_id)
     seed = service.draw_seed() if request.seed is None else request.seed
@@ -82,20 +84,9 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
             case Busy():
                 service.clock.sleep(_POLL_S)
             case Claim() as claim:
-                with _lost_to_another(claim), removed_at_the_end(claim, service.store, service.in_background):
+                with lost_to_another(claim), removed_at_the_end(claim, service.store, service.in_background):
                     return Generation(service, request, call, claim, scripts, watch).run()
         is_new = may_create = False  # who deletes the job from here on doesn't want it
-
-
-@contextmanager
-def _lost_to_another(claim: Claim) -> Iterator[None]:
-    """The block ends quietly if another worker has taken the job over. Raises JobNotFound if the job was deleted."""
-    try:
-        yield
-    except LeaseLost as lost:
-        if isinstance(lost, JobGone):
-            job_id = claim.job.job_id
-            raise JobNotFound(f"job {job_id!r} was deleted while it was spoken", job_id=job_id) from None
 
 
 class Generation:
@@ -193,7 +184,7 @@ class Generation:
                     continue
                 script = self._script(candidate, speaker)
                 samples = self._chunks(candidate, speaker, script, audio)
-            choice = Choice(candidate, speaker.facts, dict(self._failed_engines))
+            choice = Choice(candidate, speaker.facts, script.plan.language, dict(self._failed_engines))
             used = DeviceUse(self._service.settings.device, speaker.facts.device.split(" ")[0], reason)
             return Spoken(choice, script, self._voice, samples, used, self._heard_elsewhere)
         raise nobody_spoke(self._failed_engines)
@@ -230,7 +221,7 @@ class Generation:
         with self._watch.timing("encode"):
             pcm = finished(spoken.samples, remove_silence=spoken.choice.candidate.parameters.remove_silence)
             data = encode_pcm16(pcm, SAMPLE_RATE, audio_format)
-        told = spoken.to_json(self._request, self._service.settings)
+        told = spoken.to_json(self._request.wishes(), self._service.settings)
         manifest = spoken.manifest(job, self._asker.tally, self._service.worker) | told | script.to_json()
         with self._watch.timing("upload"):
             audio = self._results.save(data, audio_format, manifest)

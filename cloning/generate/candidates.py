@@ -1,5 +1,5 @@
 """
-Who may speak a request, in which order and with which values; and which of them did.
+Who may speak a request, in which order and with which values; and which of them did. None of this sees the text.
 
 One rule for values: whoever may speak must know every value that the request gives. A value that an engine hasn't is refused by
 name, so that a fallback never drops one; without a fallback only the chosen engine must know them.
@@ -12,12 +12,10 @@ from typing import Any
 
 from cloning.errors import CheckpointUnusable, InvalidRequest, ServiceError
 from cloning.failures import machine_trouble
-from cloning.names import BALANCED, EngineName, ProfileName, public_name
-from cloning.parameters import engines_with, resolved
+from cloning.names import EngineName, ProfileName, public_name
+from cloning.parameters import EngineWishes, engines_with, resolved
 from cloning.planning.engine_kinds import KINDS, EngineKind
-from cloning.planning.f5 import Plan
 from cloning.ports import EngineFacts, Engines, Parameters
-from cloning.requests.models import Generate
 from cloning.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -45,31 +43,25 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """Who speaks, and what became of those before. `failed` has the failure of each, in the order of asking."""
+    """Who speaks, told which language, and what became of those before. `failed` has the failure of each, in the order of asking."""
 
     candidate: Candidate
     facts: EngineFacts
+    language: str | None
     failed: Mapping[EngineName, ServiceError]
 
-    def manifest(self, plan: Plan) -> dict[str, object]:
-        """What speaks, with which values, and the chunks that it is given."""
-        return {
-            **vars(self.facts),
-            "language": plan.language,
-            "parameters": asdict(self.candidate.parameters),
-            "chunks": [
-                {"seed": chunk.seed, "bytes": len(chunk.text.encode()), "speed": chunk.speed} for chunk in plan.chunks
-            ],
-        }
+    def manifest(self) -> dict[str, object]:
+        """What speaks, and with which values."""
+        return {**vars(self.facts), "language": self.language, "parameters": asdict(self.candidate.parameters)}
 
-    def to_json(self, request: Generate, settings: Settings) -> dict[str, object]:
+    def to_json(self, wishes: EngineWishes, settings: Settings) -> dict[str, object]:
         """The fields of reply, record, manifest and log that say whose voice is heard, and why."""
         return {
-            "engine_requested": request.engine or settings.engine,
+            "engine_requested": wishes.engine or settings.engine,
             "engine_used": self.facts.engine,
             "engine_fallback": bool(self.failed),
             "fallback_reason": _reason(self.failed),
-            "profile_requested": request.profile or BALANCED,
+            "profile_requested": wishes.profile,
             "profile_applied": self.candidate.profile,
             "license_notice": self.facts.license_notice,
         }
@@ -91,35 +83,35 @@ def _reason(failed: Mapping[EngineName, ServiceError]) -> str | None:
     return "; ".join(f"{engine}: {error.code}: {error.message}" for engine, error in failed.items()) or None
 
 
-def candidates_of(request: Generate, settings: Settings) -> tuple[Candidate, ...]:
+def candidates_of(wishes: EngineWishes, settings: Settings) -> tuple[Candidate, ...]:
     """
     The engines that may speak, the one asked for first.
 
     Raises InvalidRequest for a value that one of them hasn't, for values that contradict each other, and for a fallback that names
     an engine twice: the same engine would only have other weights to offer.
     """
-    first = request.engine or settings.engine
+    first = wishes.engine or settings.engine
     others = [engine for engine in settings.fallback if engine != first]
-    order = (first, *(others if request.fallback is None else request.fallback))
+    order = (first, *(others if wishes.fallback is None else wishes.fallback))
     if len(set(order)) < len(order):
         raise InvalidRequest(
-            f"fallback names other engines than the one that is asked for ({first!r}), each once; got {request.fallback}",
+            f"fallback names other engines than the one that is asked for ({first!r}), each once; got {list(wishes.fallback or ())}",
             field="fallback",
         )
-    _refuse_foreign_values(request, order)
+    _refuse_foreign_values(wishes.values, order)
     for engine in order:
-        KINDS[engine].refuse_contradictions(request.values())
-    return tuple(_candidate(engine, request, settings) for engine in order)
+        KINDS[engine].refuse_contradictions(wishes.values)
+    return tuple(_candidate(engine, wishes, settings) for engine in order)
 
 
-def _candidate(engine: EngineName, request: Generate, settings: Settings) -> Candidate:
-    profile, parameters = resolved(engine, request.profile or BALANCED, request.values())
-    asked = request.checkpoint if engine == (request.engine or settings.engine) else None
+def _candidate(engine: EngineName, wishes: EngineWishes, settings: Settings) -> Candidate:
+    profile, parameters = resolved(engine, wishes.profile, wishes.values)
+    asked = wishes.checkpoint if engine == (wishes.engine or settings.engine) else None
     return Candidate(engine, asked or KINDS[engine].checkpoint(settings), profile, parameters)
 
 
-def _refuse_foreign_values(request: Generate, order: tuple[EngineName, ...]) -> None:
-    for name in request.values():
+def _refuse_foreign_values(given: Mapping[str, Any], order: tuple[EngineName, ...]) -> None:
+    for name in given:
         known = engines_with(name)
         if lacking := [engine for engine in order if engine not in known]:
             way_out = (
@@ -132,7 +124,7 @@ def _refuse_foreign_values(request: Generate, order: tuple[EngineName, ...]) -> 
 
 
 def check_candidates(
-    engines: Engines[Any], candidates: tuple[Candidate, ...], request: Generate, *, of_voice: str | None
+    engines: Engines[Any], candidates: tuple[Candidate, ...], wishes: EngineWishes, *, of_voice: str | None
 ) -> tuple[Candidate, ...]:
     """
     The candidates with their checkpoints; refuse what can be refused before anything is stored or loaded: of every engine that may speak, not of the first alone.
@@ -148,14 +140,14 @@ def check_candidates(
             found = engines.check(
                 candidate.checkpoint,
                 engine=candidate.engine,
-                commercial=request.require_commercial,
-                language=request.language or (of_voice if candidate.kind.needs_language else None),
+                commercial=wishes.require_commercial,
+                language=wishes.language or (of_voice if candidate.kind.needs_language else None),
             )
             checked.append(replace(candidate, found=found))
         except CheckpointUnusable as error:
             checked.append(replace(candidate, problem=error))
         except InvalidRequest as error:
-            if error.details.get("field") != "checkpoint" or candidate.checkpoint == request.checkpoint:
+            if error.details.get("field") != "checkpoint" or candidate.checkpoint == wishes.checkpoint:
                 raise
             raise _misconfigured(candidate, error) from error
     failed = {one.engine: one.problem for one in checked if one.problem}
@@ -204,9 +196,9 @@ def needs_transcript(candidates: tuple[Candidate, ...]) -> bool:
     return any(candidate.kind.needs_transcript for candidate in candidates)
 
 
-def text_language(request: Generate, candidates: tuple[Candidate, ...], of_voice: str | None) -> str | None:
+def text_language(asked: str | None, candidates: tuple[Candidate, ...], of_voice: str | None) -> str | None:
     """The text's language. Raises InvalidRequest if an engine that may speak must know it, and it is not one of its own."""
     for candidate in candidates:
         if candidate.kind.needs_language:
-            return candidate.kind.language(request.language, of_voice)
-    return request.language or of_voice
+            return candidate.kind.language(asked, of_voice)
+    return asked or of_voice

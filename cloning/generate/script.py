@@ -63,6 +63,8 @@ class Scripts:
     """
     The script of every engine that may speak `voice`, planned once: all that can be refused is refused here.
 
+    The text goes through `normalised` (its characters) and the plan of the engine's kind (its chunks); both return it.
+
     Of an engine that needs a transcript there is none until the voice has one: then only the text's characters are looked at. An
     engine whose alphabet isn't known before it is loaded gets its script from `of_loaded`.
     """
@@ -73,7 +75,7 @@ class Scripts:
             candidate.kind.refuse_reference(candidate.parameters, voice.audio.duration)
         self.voice = voice
         self.candidates = candidates
-        self.language = text_language(request, candidates, voice.language)
+        self.language = text_language(request.language, candidates, voice.language)
         self._request = request
         self._words = voice.transcript.text if voice.transcript else ""
         self._scripts: dict[str, Script] = {}

@@ -8,8 +8,8 @@ from cloning.generate.device_recovery import DeviceUse
 from cloning.generate.script import Script
 from cloning.generate.speaking import Tally
 from cloning.jobs.record import Job
+from cloning.parameters import EngineWishes
 from cloning.ports import Samples
-from cloning.requests.models import Generate
 from cloning.settings import Settings
 from cloning.versions import versions
 from cloning.voices.record import Voice
@@ -26,14 +26,15 @@ class Spoken:
     device: DeviceUse
     heard_elsewhere: str | None
 
-    def to_json(self, request: Generate, settings: Settings) -> dict[str, Any]:
+    def to_json(self, wishes: EngineWishes, settings: Settings) -> dict[str, Any]:
         """For reply, record, manifest and log."""
-        return self.choice.to_json(request, settings) | self.device.to_json()
+        return self.choice.to_json(wishes, settings) | self.device.to_json()
 
     def manifest(self, job: Job, tally: Tally, worker: str) -> dict[str, Any]:
         """What really spoke and with which values: no request is needed to read it."""
         return {
-            **self.choice.manifest(self.script.plan),
+            **self.choice.manifest(),
+            "chunks": self.script.plan.to_json(),
             "voice": self.voice.voice,
             "voice_sha256": self.voice.audio.sha256,
             "transcript_by": self.voice.transcript.made_by if self.voice.transcript else None,

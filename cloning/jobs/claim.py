@@ -7,7 +7,8 @@ or no record at all, the claim has no version left to write over: every later wr
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -201,3 +202,14 @@ class Heartbeat:
 def changing(name: str) -> StorageUnavailable:
     """The store lets no write through, or everybody's."""
     return StorageUnavailable(f"the record of {name!r} changes faster than it can be written; try again", record=name)
+
+
+@contextmanager
+def lost_to_another(claim: Claim) -> Iterator[None]:
+    """The block ends quietly if another worker has taken the job over. Raises JobNotFound if the job was deleted."""
+    try:
+        yield
+    except LeaseLost as lost:
+        if isinstance(lost, JobGone):
+            job_id = claim.job.job_id
+            raise JobNotFound(f"job {job_id!r} was deleted while it was spoken", job_id=job_id) from None

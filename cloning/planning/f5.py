@@ -59,6 +59,10 @@ class Plan:
         overlap = self.cross_fade_duration * (len(self.chunks) - 1)
         return max(0.0, sum(chunk.seconds for chunk in self.chunks) - overlap)
 
+    def to_json(self) -> list[dict[str, object]]:
+        """The chunks, for the manifest: without a word of the text."""
+        return [{"seed": chunk.seed, "bytes": len(chunk.text.encode()), "speed": chunk.speed} for chunk in self.chunks]
+
     def seeded(self, seed: int) -> "Plan":
         """The same plan with the chunks' own seeds for a job's seed."""
         chunks = tuple(replace(chunk, seed=chunk_seed(seed, chunk.index)) for chunk in self.chunks)

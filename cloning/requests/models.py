@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from cloning.errors import InvalidRequest, UnknownAction
 from cloning.language import Language
 from cloning.names import BALANCED, EngineName, ProfileName
-from cloning.parameters import PROFILES, engines_with, values_of_all
+from cloning.parameters import PROFILES, EngineWishes, engines_with, values_of_all
 from cloning.requests.fields import (
     ExpireCursor,
     Id,
@@ -30,7 +30,7 @@ from cloning.requests.fields import (
     speech,
 )
 from cloning.requests.misplaced import is_json, refuse_misplaced
-from cloning.requests.older_names import OLDER_ACTIONS, with_todays_names
+from cloning.requests.older_names import OLDER_ACTIONS, todays_names
 from cloning.requests.problems import explained, shown, suggestion
 
 _MOST_FIELDS = 64
@@ -153,6 +153,18 @@ class Generate(Request):
     delivery: Delivery = Field("url", description="url (presigned), inline (base64) or both")
     job_id: Id | None = Field(None, description="your own id, to make the request repeatable; unset: RunPod's job id")
 
+    def wishes(self) -> EngineWishes:
+        """All that decides who speaks, and how: without the text."""
+        return EngineWishes(
+            self.engine,
+            None if self.fallback is None else tuple(self.fallback),
+            self.checkpoint,
+            self.profile or BALANCED,
+            self.values(),
+            self.language,
+            self.require_commercial,
+        )
+
     def values(self) -> dict[str, Any]:
         """The values that shape the sound, as far as the request gives them."""
         return {name: value for name in values_of_all() if (value := getattr(self, name)) is not None}
@@ -235,6 +247,7 @@ AnyRequest = Upload | Generate | Status | Result | Voices | Delete | Expire | Ca
 REQUESTS: dict[str, type[AnyRequest]] = {
     request.action: request for request in (Upload, Generate, Status, Result, Voices, Delete, Expire, Cancel, Health)
 }
+_KNOWN = frozenset(name for request in REQUESTS.values() for name in request.model_fields)
 
 
 def parse(raw: object, limits: Limits) -> AnyRequest:
@@ -245,9 +258,10 @@ def parse(raw: object, limits: Limits) -> AnyRequest:
     if len(raw) > _MOST_FIELDS:
         raise InvalidRequest(f"input has {len(raw)} fields; no action takes more than {_MOST_FIELDS}", field="input")
     fields = {str(name): value for name, value in raw.items()}
-    refuse_misplaced(fields)
+    refuse_misplaced({name: value for name, value in fields.items() if name not in _KNOWN})
     model = REQUESTS[_take_action(fields)]
-    fields = with_todays_names(fields, model.model_fields)
+    names = todays_names(fields.keys(), model.model_fields)
+    fields = {name: fields[sent] for name, sent in names.items()}
     _refuse_lone_surrogates(fields)
     try:
         return model.model_validate(fields, context=limits)

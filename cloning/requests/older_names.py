@@ -1,6 +1,6 @@
 """What older clients send: other names of actions and fields, and fields to which older services answered with invented values."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable
 
 from cloning.errors import InvalidRequest
 
@@ -14,17 +14,16 @@ NOT_THERE_YET = {
 }
 
 
-def with_todays_names(fields: Mapping[str, object], known: Container[str]) -> dict[str, object]:
-    """The fields by the names that are `known` today. Raises InvalidRequest for one that came twice, or can't be honoured."""
-    renamed: dict[str, object] = {}
-    sent: dict[str, str] = {}
-    for name, value in fields.items():
+def todays_names(sent: Iterable[str], known: Container[str]) -> dict[str, str]:
+    """By each name that is `known` today the one that was sent. Raises InvalidRequest for one that came twice, or can't be honoured."""
+    names: dict[str, str] = {}
+    for name in sent:
         if name in NOT_THERE_YET:
             raise InvalidRequest(f"{name!r} can't be honoured: {NOT_THERE_YET[name]}; leave it out", field=name)
         today = OLDER_NAMES.get(name, name) if OLDER_NAMES.get(name) in known else name
-        if today in renamed:
-            older = [repr(one) for one in (sent[today], name) if one != today]
+        if today in names:
+            older = [repr(one) for one in (names[today], name) if one != today]
             which = f"{older[0]} is an older name" if len(older) == 1 else f"{' and '.join(older)} are older names"
             raise InvalidRequest(f"{which} of {today!r}; send one of them", field=name)
-        renamed[today], sent[today] = value, name
-    return renamed
+        names[today] = name
+    return names

@@ -87,7 +87,7 @@ def speak(service: Service, anna: str) -> Speak:  # noqa: F811 - the fixture
 
 
 def order(**more: object) -> tuple[Candidate, ...]:
-    return candidates_of(generate(**more), SETTINGS)
+    return candidates_of(generate(**more).wishes(), SETTINGS)
 
 
 def test_the_table_of_values_is_complete() -> None:
@@ -139,7 +139,7 @@ def test_the_request_goes_before_the_deployment() -> None:
     settings = Settings(engine="xtts", fallback=("f5",), xtts_license_accepted=True)
 
     def engines(**more: object) -> list[str]:
-        return [each.engine for each in candidates_of(generate(**more), settings)]
+        return [each.engine for each in candidates_of(generate(**more).wishes(), settings)]
 
     assert engines() == ["xtts", "f5"]
     assert engines(fallback=[]) == ["xtts"]
@@ -270,7 +270,10 @@ def test_every_engine_that_may_speak_is_checked_first() -> None:
 
     with pytest.raises(LicenseRefused):
         check_candidates(
-            Shelf({"XTTS_v2": LicenseRefused("no")}), candidates_of(request, SETTINGS), request, of_voice=None
+            Shelf({"XTTS_v2": LicenseRefused("no")}),
+            candidates_of(request.wishes(), SETTINGS),
+            request.wishes(),
+            of_voice=None,
         )
 
 
@@ -282,9 +285,11 @@ def test_a_deployments_checkpoint_that_nobody_knows_is_not_the_callers_fault(ask
     request, sent = generate(**asked), generate(**asked, checkpoint="typo")
 
     with pytest.raises(CheckpointUnusable, match=r"deployment's CHECKPOINT.*unknown checkpoint 'typo'") as caught:
-        check_candidates(Shelf({"typo": unknown}), candidates_of(request, typo), request, of_voice="en")
+        check_candidates(
+            Shelf({"typo": unknown}), candidates_of(request.wishes(), typo), request.wishes(), of_voice="en"
+        )
     with pytest.raises(InvalidRequest):
-        check_candidates(Shelf({"typo": unknown}), candidates_of(sent, SETTINGS), sent, of_voice="en")
+        check_candidates(Shelf({"typo": unknown}), candidates_of(sent.wishes(), SETTINGS), sent.wishes(), of_voice="en")
 
     assert (caught.value.details["setting"], "field" in caught.value.details) == ("CHECKPOINT", False)
 
