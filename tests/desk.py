@@ -61,8 +61,13 @@ class Desk:
         self.gpu = GpuThread(clock or SystemClock(), bounds, **more)
         self._pool = ThreadPoolExecutor(32)
         self._free = Event()
-        self._pool.submit(self.gpu.run, self._free.wait)
-        wait_until(lambda: self.gpu._is_working and not self.waiting)
+        self._begun = Event()
+        self._pool.submit(self.gpu.run, self._be_busy)
+        assert self._begun.wait(10)
+
+    def _be_busy(self) -> None:
+        self._begun.set()
+        self._free.wait()
 
     def do(
         self,
@@ -78,7 +83,7 @@ class Desk:
             return self.gpu.run_tasks(pieces, check=checking(stopped, check), **more)
 
     @property
-    def waiting(self) -> list[QueuedTask[Any]]:
+    def waiting(self) -> list[QueuedTask]:
         return self.gpu._scheduler.waiting
 
     def ask(self, waiting: int, *pieces: GpuTask[Samples], **more: Any) -> "Future[list[Samples]]":
@@ -89,6 +94,10 @@ class Desk:
             assert time.monotonic() < deadline
             time.sleep(0.001)
         return future
+
+    def wait_until_idle(self) -> None:
+        """Until nothing else may begin: this task is due last."""
+        self.gpu.run_tasks([GpuTask(None, 1000.0, keep_going)])
 
     def open(self) -> None:
         self._free.set()

@@ -140,8 +140,7 @@ class Generation:
             if self._voice != self._scripts.voice:  # it was heard, or replaced: other words, another plan
                 self._scripts = Scripts(self._service, self._request, self._candidates, self._voice)
             self._total = len(self._scripts.of(self._candidates[0]).plan.chunks)
-            with self._service.gpu.hold():
-                spoken = self._infer(audio)
+            spoken = self._infer(audio)
         return self._store_result(spoken)
 
     def _reference(self) -> Path:

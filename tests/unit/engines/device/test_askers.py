@@ -14,7 +14,7 @@ from cloning.errors import GpuOutOfMemory, Interrupted, InvalidText
 from cloning.ports import Samples, Utterance
 from cloning.ports.gpu import GpuTask, Span
 from engines.device.scheduler import Bounds
-from tests.desk import Desk, Recorder, piece, utterance, wait_until
+from tests.desk import Desk, Recorder, piece, utterance
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_the_gpu_goes_on_for_two_turns_at_most() -> None:
 
     def tell(done: Sequence[tuple[int, Samples]]) -> None:
         if not ahead:
-            wait_until(lambda: not desk.gpu._is_working)  # nothing more is begun
+            desk.wait_until_idle()
             ahead.append(len(speaker.batches) - len(done))
 
     desk.do([piece(speaker, str(n)) for n in range(9)], deliver=tell)
@@ -65,7 +65,8 @@ def test_what_is_finished_when_its_asker_gives_up_is_told() -> None:
 
     def tell(done: Sequence[tuple[int, Samples]]) -> None:
         told.extend(index for index, _ in done)
-        wait_until(lambda: len(speaker.batches) > 1 and not desk.gpu._is_working)
+        desk.wait_until_idle()
+        assert len(speaker.batches) > 1
         raise Interrupted("enough")
 
     with pytest.raises(Interrupted):
