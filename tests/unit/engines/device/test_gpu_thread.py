@@ -248,7 +248,7 @@ def test_a_turn_that_asks_for_a_turn_is_a_mistake_and_not_a_deadlock() -> None:
 
 
 @pytest.mark.parametrize("turns_before", [0, 1])
-def test_a_turn_that_brings_pieces_to_the_queue_is_a_mistake_too(turns_before: int) -> None:
+def test_a_turn_that_brings_tasks_to_the_queue_is_a_mistake_too(turns_before: int) -> None:
     """The queue's turns are on the same thread: nobody would ever do them."""
     gpu = gpu_thread()
 
