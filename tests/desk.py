@@ -1,4 +1,4 @@
-"""A queue of pieces whose GPU is held until everybody has asked, and a speaker that remembers its batches."""
+"""A queue of tasks whose GPU is held until everybody has asked, and a speaker that remembers its batches."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -61,12 +61,17 @@ class Desk:
         self.gpu = GpuThread(clock or SystemClock(), bounds, **more)
         self._pool = ThreadPoolExecutor(32)
         self._free = Event()
-        self._pool.submit(self.gpu.run, self._free.wait)
-        wait_until(lambda: self.gpu._is_working and not self.waiting)
+        self._begun = Event()
+        self._pool.submit(self.gpu.run, self._be_busy)
+        assert self._begun.wait(10)
+
+    def _be_busy(self) -> None:
+        self._begun.set()
+        self._free.wait()
 
     def do(
         self,
-        pieces: Sequence[GpuTask[Samples]],
+        tasks: Sequence[GpuTask[Samples]],
         *,
         stopped: Event | None = None,
         check: Callable[[], None] = keep_going,
@@ -75,20 +80,24 @@ class Desk:
     ) -> list[Samples]:
         """As a job does it: in this thread."""
         with self.gpu.using(using) if using else nullcontext():
-            return self.gpu.run_tasks(pieces, check=checking(stopped, check), **more)
+            return self.gpu.run_tasks(tasks, check=checking(stopped, check), **more)
 
     @property
-    def waiting(self) -> list[QueuedTask[Any]]:
+    def waiting(self) -> list[QueuedTask]:
         return self.gpu._scheduler.waiting
 
-    def ask(self, waiting: int, *pieces: GpuTask[Samples], **more: Any) -> "Future[list[Samples]]":
-        """Ask in a thread of its own, and see that so many pieces wait now."""
-        future = self._pool.submit(self.do, pieces, **more)
+    def ask(self, waiting: int, *tasks: GpuTask[Samples], **more: Any) -> "Future[list[Samples]]":
+        """Ask in a thread of its own, and see that so many tasks wait now."""
+        future = self._pool.submit(self.do, tasks, **more)
         deadline = time.monotonic() + 10
         while len(self.waiting) != waiting and not future.done():
             assert time.monotonic() < deadline
             time.sleep(0.001)
         return future
+
+    def wait_until_idle(self) -> None:
+        """Until nothing else may begin: this task is due last."""
+        self.gpu.run_tasks([GpuTask(None, 1000.0, keep_going)])
 
     def open(self) -> None:
         self._free.set()
@@ -113,14 +122,14 @@ def utterance(text: str, seed: int = 0, **parameters: float) -> Utterance:
     return Utterance(REFERENCE, text, seed, F5Parameters(**parameters))  # type: ignore[arg-type]  # real fields
 
 
-def piece(speaker: Recorder, what: str | Utterance, seconds: float = 5.0, *, weights: str = "here") -> GpuTask[Samples]:
+def task(speaker: Recorder, what: str | Utterance, seconds: float = 5.0, *, weights: str = "here") -> GpuTask[Samples]:
     one = utterance(what) if isinstance(what, str) else what
     return GpuTask(weights, seconds, lambda: speaker.alone(one), one, speaker.speak_many, batch_size=16)
 
 
 def ask_all(desk: Desk, speaker: Recorder, chunks: Sequence[tuple[str, float]]) -> list[Samples]:
     """Every chunk by an asker of its own; the samples in order."""
-    futures = [desk.ask(n + 1, piece(speaker, *chunk)) for n, chunk in enumerate(chunks)]
+    futures = [desk.ask(n + 1, task(speaker, *chunk)) for n, chunk in enumerate(chunks)]
     desk.open()
     return [future.result(timeout=10)[0] for future in futures]
 

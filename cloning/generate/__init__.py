@@ -7,7 +7,8 @@ One generate. Start with `attempt`.
     transcribe       the words of a recording
     speaker          a loaded engine
     device_recovery  what a device's failure leads to, in one table
-    speaking         a job's chunks in turns on the GPU
+    speaking         a plan, chunk by chunk, as one waveform
+    job_tasks        a job's tasks in turns on the GPU, timed by phase
     spoken           a finished speech, and what is told of it
     synthesis        waves checked and joined
     chunk_store      finished chunks, kept for a later attempt

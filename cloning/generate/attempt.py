@@ -28,9 +28,10 @@ from cloning.generate.candidates import (
 )
 from cloning.generate.chunk_store import removed_at_the_end
 from cloning.generate.device_recovery import CPU_MAY_HELP, DeviceUse, devices_of, log_failure
+from cloning.generate.job_tasks import JobTasks
 from cloning.generate.script import Script, Scripts
 from cloning.generate.speaker import Speaker, weights_of
-from cloning.generate.speaking import Asker, Task, chunk_by_chunk
+from cloning.generate.speaking import Speech, Tally, chunk_by_chunk
 from cloning.generate.spoken import Spoken
 from cloning.generate.synthesis import finished
 from cloning.generate.transcribe import transcribed
@@ -103,7 +104,8 @@ class Generation:
         self._scripts = scripts
         self._voice = scripts.voice
         self._watch = watch
-        self._asker = Asker(service, call, watch, self._before_step)
+        self._tasks = JobTasks(service.gpu, watch, self._before_step)
+        self._tally = Tally()
         self._results = ResultWriter(service.store, service.jobs, claim, self._before_step)
         self._begun = False
         self._total = 0  # the chunks of the first engine, as far as is known before one is loaded
@@ -131,8 +133,7 @@ class Generation:
             if self._voice != self._scripts.voice:  # it was heard, or replaced: other words, another plan
                 self._scripts = Scripts(self._service, self._request, self._candidates, self._voice)
             self._total = len(self._scripts.of(self._candidates[0]).plan.chunks)
-            with self._service.gpu.hold():
-                spoken = self._infer(audio)
+            spoken = self._infer(audio)
         return self._store_result(spoken)
 
     def _reference(self) -> Path:
@@ -200,7 +201,7 @@ class Generation:
             part = self._watch.parts_of("load")
             return Speaker(self._service, candidate.found, device, self._before_step, **told, part=part)
 
-        return self._asker.do("load", [GpuTask(weights_of(candidate.found, device), 0.0, load)])[0]
+        return self._tasks.run("load", [GpuTask(weights_of(candidate.found, device), 0.0, load)])[0]
 
     def _script(self, candidate: Candidate, speaker: Speaker) -> Script:
         """What the loaded engine speaks, with the job's seeds. Raises InvalidText, InvalidRequest."""
@@ -213,8 +214,8 @@ class Generation:
     def _chunks(self, candidate: Candidate, speaker: Speaker, script: Script, audio: Path) -> Samples:
         voice = self._voice.audio
         reference = Reference(audio, script.words, voice.sha256, voice.duration, self._scripts.language)
-        task = Task(self._claim.job, reference, candidate.parameters, script.plan)
-        return chunk_by_chunk(self._asker, speaker, task, self._before_chunk)
+        speech = Speech(self._claim.job, reference, candidate.parameters, script.plan)
+        return chunk_by_chunk(speech, speaker, self._tasks, self._service.store, self._tally, self._before_chunk)
 
     def _store_result(self, spoken: Spoken) -> dict[str, Any]:
         job, script, audio_format = self._claim.job, spoken.script, self._request.format
@@ -222,7 +223,7 @@ class Generation:
             pcm = finished(spoken.samples, remove_silence=spoken.choice.candidate.parameters.remove_silence)
             data = encode_pcm16(pcm, SAMPLE_RATE, audio_format)
         told = spoken.to_json(self._request.wishes(), self._service.settings)
-        manifest = spoken.manifest(job, self._asker.tally, self._service.worker) | told | script.to_json()
+        manifest = spoken.manifest(job, self._tally, self._service.worker) | told | script.to_json()
         with self._watch.timing("upload"):
             audio = self._results.save(data, audio_format, manifest)
         timings = self._watch.to_json()
@@ -254,8 +255,8 @@ class Generation:
         return error
 
     def _effort(self) -> Effort:
-        tally = self._asker.tally
-        return Effort(timings=self._watch.to_json(), chunks_made=tally.made, chunks_reused=tally.reused)
+        made, reused = self._tally.made, self._tally.reused
+        return Effort(timings=self._watch.to_json(), chunks_made=made, chunks_reused=reused)
 
     def _on_gpu(self, work: Callable[[], Value]) -> Value:
         """The work's result; the wait for the GPU counts as `queue`."""

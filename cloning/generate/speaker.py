@@ -50,8 +50,8 @@ class Speaker:
         can_batch = isinstance(engine, SpeaksMany) and engine.facts.sampler == "fast"
         self._batch_size = (service.settings.batch_chunks or 1) if can_batch else 1
 
-    def piece(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> GpuTask[Samples]:
-        """The chunk as work for the GPU's thread; others may be solved with it where the engine gains by that."""
+    def task(self, reference: Reference, chunk: Chunk, parameters: Parameters) -> GpuTask[Samples]:
+        """The chunk as a task for the GPU; others may be solved with it where the engine gains by that."""
         is_batched = self._batch_size > 1
         utterance = utterance_of(reference, chunk, parameters, self._before_step) if is_batched else None
         return GpuTask(

@@ -28,9 +28,8 @@ class GpuTask(Generic[Value]):
 
     `weights` names the model that it needs (None: no particular one); `seconds` is the length of reference and speech together (0:
     no speech). `run` does the task alone, with every remedy for a failing device. A task with an `utterance` may be batched:
-    `run_batch` takes its utterance with those of other tasks that have the same weights and `batch_key` (one name may stand for
-    other files by now), at most `batch_size` in all. It returns for each what `run` would have returned (in half precision: but for
-    rounding), or the exception.
+    `run_batch` takes at most `batch_size` utterances of tasks with the same weights and `batch_key` (one name may stand for other
+    files by now). It returns for each what its `run` would have returned (in half precision: but for rounding), or the exception.
     """
 
     weights: Hashable
@@ -57,16 +56,16 @@ class Gpu(Protocol):
         spent: Callable[[Span], None] = lambda _: None,
     ) -> list[Value]:
         """
-        Do a job's tasks, in order; tasks of other jobs may come between them. Returns their results.
+        Do a job's tasks, in order; return their results. Tasks of other jobs may come between them.
 
-        These are called in the asking thread: `check` while it waits (it may raise to give up); `deliver` with the index and result
-        of tasks that are done, while the GPU goes on with the next; at the end `spent` with every turn that the tasks were in, failed
-        ones too. Raises what the first task to fail raised, and what `check` and `deliver` raise; what was finished has been
-        delivered by then, and no task is left in the queue or in a turn.
+        In the asking thread `check` is called while it waits, and may raise to give up; `deliver` gets index and result of tasks that
+        are done, while the GPU goes on; `spent` gets every turn of the tasks at the end, failed ones too. Raises what the first task
+        to fail raised, and what `check` and `deliver` raise: then what was finished is delivered, and no task is left.
         """
 
     def using(self, weights: Hashable) -> AbstractContextManager[None]:
-        """Keep these weights on the device between the tasks of the block, unless other jobs have waited too long for theirs."""
+        """
+        Within the block more work for these weights is to come: nothing is unloaded for being idle.
 
-    def hold(self) -> AbstractContextManager[None]:
-        """Within the block more work is to come: nothing is unloaded for being idle."""
+        Other weights wait, unless their jobs have waited too long.
+        """

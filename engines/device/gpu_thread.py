@@ -1,35 +1,32 @@
 """
 The one thread that may use the models. No torch here.
 
-Jobs queue their tasks; the GPU thread does what the scheduler finds most urgent, whoever brought it. Each job's own thread waits for
-its results, so whoever tells the bucket about a chunk doesn't keep the GPU: the job's next chunk is made meanwhile. A job whose
-caller went away keeps the thread until its task really ends, so nobody overtakes a running kernel; and what torch and f5_tts keep per
-thread stays with that thread.
+Jobs queue their tasks and wait for the results, each in its own thread; so the GPU makes a job's next chunk while the job reports the
+last one. A job that gives up waits until its task in hand has ended: nobody overtakes a running kernel.
 """
 
 import gc
 import logging
-import threading
+import math
+import weakref
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from threading import Event
-from typing import Any, TypeVar
+from dataclasses import replace
+from threading import Condition, Event, Thread, current_thread
+from typing import Any
 
-from cloning.errors import Interrupted, WorkerUnfit
-from cloning.ports import Clock, keep_going
+from cloning.errors import DeviceUnavailable, GpuOutOfMemory, Interrupted, WorkerUnfit
+from cloning.ports import Clock, Value, keep_going
 from cloning.ports.gpu import GpuTask, Span
 from cloning.service import GpuBreaker
-from engines.device.batch import RetryAlone, run_batch
-from engines.device.idle import IdleUnloader, Timer, start_timer
-from engines.device.scheduler import Bounds, JobTurns, QueuedTask, Scheduler
+from engines.device.scheduler import LOOK_S, Bounds, JobTurns, QueuedTask, Scheduler
 
 log = logging.getLogger(__name__)
 
-Value = TypeVar("Value")
-_LOOK_S = 0.2
-_WITHDRAWN = RuntimeError("a task was withdrawn")
+Batch = Sequence[QueuedTask]
+_RETRY = object()
+"""In place of a result: the task failed in company and is tried again alone."""
 
 
 class GpuThread:
@@ -50,18 +47,16 @@ class GpuThread:
         free: Callable[[], None] = keep_going,
         unload: Callable[[], None] = keep_going,
         unload_after_s: float | None = None,
-        start_timer: Callable[[float, Callable[[], None]], Timer] = start_timer,
     ) -> None:
         self._clock = clock
         self._breaker = breaker or GpuBreaker()
         self._free = free
+        self._unload = unload
+        self._unload_after_s = math.inf if unload_after_s is None else unload_after_s
+        self._unload_at = math.inf
         self._scheduler = Scheduler(clock, bounds)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="gpu")
-        self._idle = IdleUnloader(self._thread, unload, unload_after_s, start_timer)
-        self._changed = threading.Condition()
-        self._is_working = False
-        self._ident: int | None = None
-        self.hold = self._idle.hold
+        self._changed = Condition()
+        self._thread: Thread | None = None
 
     @contextmanager
     def using(self, weights: Hashable) -> Iterator[None]:
@@ -72,16 +67,21 @@ class GpuThread:
         finally:
             with self._changed:
                 self._scheduler.users -= Counter([weights])  # which drops those that nobody uses
-                self._wake()
+                self._unload_at = self._clock.monotonic() + self._unload_after_s
+                self._changed.notify_all()
 
     def run(self, work: Callable[[], Value], *, stopped: Event | None = None) -> Value:
-        job = JobTurns(self._clock.monotonic())
-        [queued] = self._queue([GpuTask(None, 0.0, work)], job)
-        while not queued.is_done:
-            if stopped is not None and stopped.is_set() and self._withdraw(queued):
+        begun = Event()
+
+        def begin() -> Value:
+            begun.set()
+            return work()
+
+        def check() -> None:
+            if stopped is not None and stopped.is_set() and not begun.is_set():
                 raise Interrupted("the job was stopped while it waited for the GPU")
-            self._wait(job)
-        return queued.outcome.result()
+
+        return self.run_tasks([GpuTask(None, 0.0, begin)], check=check)[0]
 
     def run_tasks(
         self,
@@ -92,145 +92,166 @@ class GpuThread:
         spent: Callable[[Span], None] = lambda _: None,
     ) -> list[Value]:
         job = JobTurns(self._clock.monotonic())
-        queued = self._queue(tasks, job)
-        missing = dict(enumerate(queued))
+        results: dict[int, Value] = {}
+        self._queue(tasks, job)
         try:
-            while missing:
-                if done := self._fetch(missing, job):
-                    _deliver(done, deliver)
+            while len(results) < len(tasks):
+                if done := self._fetch(job):
+                    deliver(done)
+                    results |= dict(done)
                 else:
                     check()
-                    self._wait(job)
+                    with self._changed:
+                        self._changed.wait_for(lambda: job.unfetched > 0, LOOK_S)
         except BaseException:
-            self._leave(queued)
+            with self._changed:
+                self._changed.notify_all()  # a turn may be waiting for one of them to join
+                self._changed.wait_for(lambda: self._scheduler.withdraw(job))  # what is in a turn ends first
             with suppress(Exception):  # what was raised first counts
-                _deliver({index: one for index, one in missing.items() if one.has_succeeded}, deliver)
+                if job.done:
+                    deliver(job.done)
             raise
         finally:
-            for span in {span for one in queued for span in one.spans}:
+            for span in job.spans:
                 spent(span)
-        return [one.outcome.result() for one in queued]
+        return [results[index] for index in range(len(tasks))]
 
     # In the asking threads.
 
-    def _queue(self, tasks: Sequence[GpuTask[Value]], job: JobTurns) -> list[QueuedTask[Value]]:
-        if threading.get_ident() == self._ident:
+    def _queue(self, tasks: Sequence[GpuTask[Value]], job: JobTurns) -> None:
+        if current_thread() is self._thread:
             raise AssertionError("the GPU thread waits for itself: call the work instead of queueing it")
         self._breaker.check()
-        queued = [QueuedTask(task, job, job.since) for task in tasks]
         with self._changed:
-            self._scheduler.waiting += queued
-            self._wake()
-        return queued
+            if self._thread is None:
+                self._thread = _start(self, self._changed)
+            self._scheduler.waiting += [QueuedTask(task, index, job, job.since) for index, task in enumerate(tasks)]
+            self._changed.notify_all()
 
-    def _wake(self) -> None:
-        """The queue has changed: the thread works again if anything may begin. With the lock held."""
-        self._changed.notify_all()
-        if not self._is_working and self._scheduler.next_batch():
-            self._is_working = True
-            self._thread.submit(self._work)
-
-    def _wait(self, job: JobTurns) -> None:
-        """Until one of the job's tasks has had its turn, or it is time to look around."""
+    def _fetch(self, job: JobTurns) -> list[tuple[int, Any]]:
+        """What was done meanwhile; the job's next task may begin. Raises the job's failure when all before it is fetched."""
         with self._changed:
-            if not self._changed.wait_for(lambda: job.unfetched > 0, _LOOK_S):
-                self._wake()  # for tasks that had to wait for a time, not for an event
-
-    def _fetch(self, missing: dict[int, QueuedTask[Value]], job: JobTurns) -> dict[int, QueuedTask[Value]]:
-        """Take those that are done out of the missing ones; the job's next task may begin."""
-        with self._changed:
-            job.unfetched = 0
-            self._wake()
-            return {index: missing.pop(index) for index in list(missing) if missing[index].is_done}
-
-    def _withdraw(self, queued: QueuedTask[Any]) -> bool:
-        """Take a waiting task out of the queue; False if it is in a turn, or done."""
-        with self._changed:
-            if queued not in self._scheduler.waiting:
-                return False
-            self._scheduler.waiting.remove(queued)
-            queued.end(_WITHDRAWN)
-            self._wake()  # a turn may be waiting for it to join
-            return True
-
-    def _leave(self, tasks: Sequence[QueuedTask[Any]]) -> None:
-        """Withdraw what waits; what is in a turn ends first, for it works for this job."""
-        with self._changed:
-            self._changed.wait_for(lambda: all(self._withdraw(one) or one.is_done for one in tasks))
+            done, job.done, job.unfetched = job.done, [], 0
+            self._changed.notify_all()
+        if job.failure is not None and not done:
+            raise job.failure
+        return done
 
     # In the GPU thread.
 
-    def _work(self) -> None:
-        self._ident = threading.get_ident()
-        while batch := self._take():
-            begun = self._clock.monotonic()
-            with self._idle.turn():
-                outcomes = self._outcomes(batch)
-                ended = self._clock.monotonic()
+    def take(self) -> tuple[Batch, float | None]:
+        """The tasks that begin now; else how long to wait (0: idle models are to leave; None: for any change). With the lock held."""
+        if self._is_unload_due():
+            return [], 0
+        batch, wait_s = self._scheduler.take()
+        is_idle = self._unload_at < math.inf and not self._scheduler.users
+        return batch, LOOK_S if wait_s is None and is_idle else wait_s
+
+    def turn(self, batch: Batch) -> None:
+        """Do the batch. Models that are to leave at once leave before its jobs do anything else."""
+        begun = self._clock.monotonic()
+        outcomes = self._outcomes(batch)
+        ended = self._clock.monotonic()
+        self._unload_at = ended + self._unload_after_s
+        if self._is_unload_due():
+            self.unload()
+        with self._changed:
             self._settle(batch, outcomes, (begun, ended))
 
-    def _take(self) -> list[QueuedTask[Any]]:
-        """The next batch, out of the queue, once it is full or has waited long enough for others. Empty: nothing may begin."""
-        with self._changed:
-            batch = self._scheduler.next_batch()
-            while batch and (left := self._scheduler.seconds_to_wait(batch)):
-                self._changed.wait(left)
-                batch = self._scheduler.next_batch()  # some have come, and some have gone
-            self._is_working = bool(batch)
-            if batch:
-                self._scheduler.begin(batch)
-            self._changed.notify_all()
-            return batch
-
-    def _outcomes(self, batch: Sequence[QueuedTask[Any]]) -> list[object]:
+    def unload(self) -> None:
+        self._unload_at = math.inf
         try:
-            self._breaker.check()
-        except WorkerUnfit as failure:
-            return [failure] * len(batch)
-        outcomes = run_batch(batch)
-        if any(isinstance(one, RetryAlone) for one in outcomes):
-            outcomes = self._with_room(outcomes)
+            self._unload()
+        except Exception as error:  # noqa: BLE001 - the work itself went well; the next one will meet what is wrong
+            log.warning("gpu.not_emptied", extra={"kind": type(error).__name__})
+
+    def _is_unload_due(self) -> bool:
+        return not self._scheduler.users and self._clock.monotonic() >= self._unload_at
+
+    def _outcomes(self, batch: Batch) -> list[object]:
+        """Each task's result or exception, or `_RETRY`."""
+        outcomes = self._run(batch)
+        if any(one is _RETRY for one in outcomes):
+            gc.collect()  # an exception and the frames that it went through hold each other, and those the tensors
+            try:
+                self._free()
+            except Exception as error:  # noqa: BLE001 - nothing can be tried on such a device, and nobody may wait for ever
+                outcomes = [error if one is _RETRY else one for one in outcomes]
         for one in outcomes:
             if isinstance(one, WorkerUnfit):
                 self._breaker.open(one)
         return outcomes
 
-    def _with_room(self, outcomes: list[object]) -> list[object]:
-        """The outcomes; what the batch held on the device is let go before its tasks are tried again."""
-        if any(isinstance(one, RetryAlone) and one.of_memory for one in outcomes):
-            chunks = max(1, len(outcomes) // 2)
-            with self._changed:
-                self._scheduler.bound(chunks)
-            log.warning("batch.bounded", extra={"chunks": chunks})
-        gc.collect()  # an exception and the frames that it went through hold each other, and those the tensors
+    def _run(self, batch: Batch) -> list[object]:
+        """As `_outcomes`; what the failed tasks hold on the device is garbage by then."""
+        task = batch[0].task
+        again: tuple[type, ...] = (GpuOutOfMemory, DeviceUnavailable)
         try:
-            self._free()
-        except Exception as error:  # noqa: BLE001 - nothing can be tried on such a device, and nobody may wait for ever
-            return [error if isinstance(one, RetryAlone) else one for one in outcomes]
-        return outcomes
+            self._breaker.check()
+            if len(batch) == 1 or task.run_batch is None:
+                return [task.run()]
+            outcomes = list(task.run_batch([one.task.utterance for one in batch if one.task.utterance]))
+        except BaseException as error:  # noqa: BLE001 - of one it is its job's; of many, what helps is seen when each is tried alone
+            if len(batch) == 1 or isinstance(error, WorkerUnfit):
+                return [error] * len(batch)
+            log.warning("batch.failed", extra={"pieces": len(batch), "kind": type(error).__name__})
+            outcomes, again = [error] * len(batch), (object,)
+        if len(outcomes) != len(batch):
+            log.warning("batch.miscounted", extra={"pieces": len(batch), "outcomes": len(outcomes)})
+            outcomes, again = [None] * len(batch), (object,)
+        if any(isinstance(one, GpuOutOfMemory) for one in outcomes):
+            chunks = max(1, len(batch) // 2)
+            self._scheduler.bounds = replace(self._scheduler.bounds, chunks=chunks)
+            log.warning("batch.bounded", extra={"chunks": chunks})
+        return [_RETRY if isinstance(one, again) else one for one in outcomes]
 
-    def _settle(self, batch: Sequence[QueuedTask[Any]], outcomes: Sequence[object], span: Span) -> None:
-        """Each task gets its outcome; those to be retried go back to the head of the queue."""
+    def _settle(self, batch: Batch, outcomes: Sequence[object], span: Span) -> None:
+        """Each job gets its tasks' outcomes; those to be tried again go back to the head of the queue, each for a turn alone."""
         again = []
-        with self._changed:
-            for queued, outcome in zip(batch, outcomes, strict=True):
-                queued.spans.append(span)
-                if isinstance(outcome, RetryAlone):
-                    queued.alone = True
-                    again.append(queued)
-                else:
-                    queued.job.since = span[1]
-                    queued.job.has_failed |= isinstance(outcome, BaseException)
-                    queued.end(outcome)
-            for job in {queued.job for queued in batch}:
-                job.unfetched += 1
-            self._scheduler.waiting = again + self._scheduler.waiting
-            self._changed.notify_all()
+        for queued, outcome in zip(batch, outcomes, strict=True):
+            if outcome is _RETRY:
+                again.append(replace(queued, task=replace(queued.task, run_batch=None)))
+                continue
+            queued.job.since = span[1]
+            if isinstance(outcome, BaseException):
+                queued.job.failure = queued.job.failure or outcome
+            else:
+                queued.job.done.append((queued.index, outcome))
+        for job in {queued.job for queued in batch}:
+            job.unfetched += 1
+            job.spans.append(span)
+        self._scheduler.waiting = again + self._scheduler.waiting
+        self._scheduler.in_turn = []
+        self._changed.notify_all()
 
 
-def _deliver(done: dict[int, QueuedTask[Value]], deliver: Callable[[Sequence[tuple[int, Value]]], None]) -> None:
-    """Deliver the results, then raise the first failure among them."""
-    if good := [(index, one.outcome.result()) for index, one in done.items() if one.has_succeeded]:
-        deliver(good)
-    for one in done.values():
-        one.outcome.result()
+def _start(gpu: GpuThread, changed: Condition) -> Thread:
+    """The thread, started. It ends when nobody has the `GpuThread` any more, and with the process, but never within a turn."""
+    found, ended = weakref.ref(gpu), Event()
+
+    def work() -> None:
+        while not ended.is_set() and (one := found()):
+            with changed:
+                batch, wait_s = one.take()
+                if not batch and wait_s != 0:
+                    del one  # it may go while the thread waits
+                    if not ended.is_set():
+                        changed.wait(wait_s)
+                    continue
+            if batch:
+                one.turn(batch)
+            else:
+                one.unload()
+            del one, batch
+
+    def end() -> None:
+        with changed:
+            ended.set()
+            changed.notify_all()
+        if thread is not current_thread():
+            thread.join()  # Python must not go while the thread is inside torch
+
+    thread = Thread(target=work, name="gpu", daemon=True)
+    thread.start()
+    weakref.finalize(gpu, end)
+    return thread

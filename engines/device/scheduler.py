@@ -8,16 +8,15 @@ A batch is bounded in tasks and in seconds, which bounds its memory; tasks much 
 """
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any
 
-from cloning.ports import Clock, Utterance
+from cloning.ports import Clock
 from cloning.ports.gpu import GpuTask, Span
 
-Value = TypeVar("Value")
 SWITCH_S = 30.0
+LOOK_S = 0.2  # for what comes by time, not by an event
 _MUCH_LONGER = 1.5
 # Turns whose results a job may not have fetched when its next task begins. With more, its progress and its stored chunks would fall
 # behind, and a cancel be seen late.
@@ -36,63 +35,36 @@ class Bounds:
 @dataclass(eq=False)
 class JobTurns:
     """
-    A job's place in the queue.
+    A job in the queue and its turns.
 
-    `since`: when its last task was done, or its first one came. `unfetched`: turns whose results it has not fetched. After a
-    failure its other tasks are not wanted.
+    `since`: when its last task was done, or its first one came. `done`: indices and results that it has not fetched, of so many
+    `unfetched` turns. After a failure its other tasks are not wanted.
     """
 
     since: float
+    done: list[tuple[int, Any]] = field(default_factory=list)
+    failure: BaseException | None = None
     unfetched: int = 0
-    has_failed: bool = False
+    spans: list[Span] = field(default_factory=list)
 
 
 @dataclass(eq=False)
-class QueuedTask(Generic[Value]):
-    """A task that waits, is in a turn, or is done (then `outcome` is). `alone`: it is not to be batched again."""
+class QueuedTask:
+    """A job's task that waits for its turn."""
 
-    task: GpuTask[Value]
+    task: GpuTask[Any]
+    index: int
     job: JobTurns
     came: float
-    alone: bool = False
-    spans: list[Span] = field(default_factory=list)
-    outcome: "Future[Value]" = field(default_factory=Future)
-
-    def end(self, outcome: Value | BaseException) -> None:
-        """Set the result, or the failure."""
-        if isinstance(outcome, BaseException):
-            self.outcome.set_exception(outcome)
-        else:
-            self.outcome.set_result(outcome)
 
     @property
-    def is_done(self) -> bool:
-        return self.outcome.done()
-
-    @property
-    def has_succeeded(self) -> bool:
-        return self.is_done and self.outcome.exception() is None
-
-    @property
-    def is_single(self) -> bool:
-        return self.alone or self.task.run_batch is None or self.task.utterance is None
-
-    def joins(self, other: "QueuedTask[Any]") -> bool:
-        """Whether both can be solved in the same steps."""
-        if self.is_single or other.is_single:
-            return False
-        return _batch_key(self.task) == _batch_key(other.task)
-
-
-def _batch_key(task: GpuTask[Any]) -> tuple[Hashable, ...]:
-    return task.weights, task.batch_key, _steps(task.utterance)
-
-
-def _steps(utterance: Utterance | None) -> tuple[float, ...] | None:
-    if utterance is None:
-        return None
-    asked = utterance.parameters
-    return asked.nfe_step, asked.cfg_strength, asked.sway_sampling_coef
+    def batch_key(self) -> Hashable:
+        """Tasks with the same key can be solved in the same steps. None: this one has its turn alone."""
+        task = self.task
+        if task.run_batch is None or task.utterance is None:
+            return None
+        asked = task.utterance.parameters
+        return task.weights, task.batch_key, asked.nfe_step, asked.cfg_strength, asked.sway_sampling_coef
 
 
 class Scheduler:
@@ -100,54 +72,51 @@ class Scheduler:
 
     def __init__(self, clock: Clock, bounds: Bounds) -> None:
         self._clock = clock
-        self._bounds = bounds
-        self.waiting: list[QueuedTask[Any]] = []  # of each job in its order
+        self.bounds = bounds
+        self.waiting: list[QueuedTask] = []  # of each job in its order
+        self.in_turn: list[QueuedTask] = []
         self.weights: Hashable = None  # the last ones used
         self.users = Counter[Hashable]()
 
-    def bound(self, chunks: int) -> None:
-        """Batches hold at most so many tasks from now on."""
-        self._bounds = replace(self._bounds, chunks=chunks)
+    def take(self) -> tuple[list[QueuedTask], float | None]:
+        """
+        The next batch, which has its turn now: the most urgent task and those that go with it.
 
-    def next_batch(self) -> list[QueuedTask[Any]]:
-        """The most urgent task with those that go with it; empty if nothing may begin now."""
+        Empty if nothing may begin; then also the seconds after which to ask again (None: there are no tasks).
+        """
         queue = self._by_urgency()
-        batch = queue[:1]
+        if not queue:
+            return [], LOOK_S if self.waiting else None
+        first, batch, seconds = queue[0], queue[:1], queue[0].task.seconds
+        most = 1 if first.batch_key is None else min(self.bounds.chunks, first.task.batch_size)
         for queued in queue[1:]:
-            if len(batch) >= self._most(batch[0]):
-                break
-            seconds = queued.task.seconds
-            fits = sum(one.task.seconds for one in batch) + seconds <= self._bounds.seconds
-            if fits and queued.joins(batch[0]) and seconds <= batch[0].task.seconds * _MUCH_LONGER:
+            more = queued.task.seconds
+            fits = seconds + more <= self.bounds.seconds and more <= first.task.seconds * _MUCH_LONGER
+            if len(batch) < most and fits and queued.batch_key == first.batch_key:
                 batch.append(queued)
-        return batch
-
-    def seconds_to_wait(self, batch: Sequence[QueuedTask[Any]]) -> float:
-        """How long the batch may still wait for others to join it."""
-        is_full = sum(one.task.seconds for one in batch) >= self._bounds.seconds
-        if batch[0].is_single or len(batch) >= self._most(batch[0]) or is_full:
-            return 0.0
-        return max(0.0, batch[0].came + self._bounds.wait_s - self._clock.monotonic())
-
-    def begin(self, batch: Sequence[QueuedTask[Any]]) -> None:
-        """The batch has its turn: out of the queue."""
+                seconds += more
+        left = first.came + self.bounds.wait_s - self._clock.monotonic()
+        if left > 0 and len(batch) < most and seconds < self.bounds.seconds:
+            return [], min(left, LOOK_S)
         self.waiting = [queued for queued in self.waiting if queued not in batch]
-        if batch[0].task.weights is not None:
-            self.weights = batch[0].task.weights
+        self.in_turn, self.weights = batch, first.task.weights or self.weights
+        return batch, None
 
-    def _most(self, first: QueuedTask[Any]) -> int:
-        return min(self._bounds.chunks, first.task.batch_size)
+    def withdraw(self, job: JobTurns) -> bool:
+        """Take a job's tasks out of the queue; False while one of them is in a turn."""
+        self.waiting = [queued for queued in self.waiting if queued.job is not job]
+        return all(queued.job is not job for queued in self.in_turn)
 
-    def _by_urgency(self) -> list[QueuedTask[Any]]:
+    def _by_urgency(self) -> list[QueuedTask]:
         """The tasks that may begin: not those far ahead of their job, nor what would move weights in use too early."""
         now = self._clock.monotonic()
-        due: dict[QueuedTask[Any], float] = {}
+        due: dict[QueuedTask, float] = {}
         owed: dict[JobTurns, float] = {}
         for queued in self.waiting:
             job, weights = queued.job, queued.task.weights
             owed[job] = owed.get(job, job.since) + queued.task.seconds
             is_switch = None not in (weights, self.weights) and weights != self.weights
             is_early = is_switch and self.weights in self.users and now < job.since + SWITCH_S
-            if not is_early and not job.has_failed and job.unfetched <= _MOST_AHEAD:
+            if not is_early and job.failure is None and job.unfetched <= _MOST_AHEAD:
                 due[queued] = owed[job] + (SWITCH_S if is_switch else 0.0)
         return sorted(due, key=lambda queued: due[queued])

@@ -174,9 +174,9 @@ def test_the_setting_says_how_many_go_together(world: World, setting: int | None
     world.kind = Gathering
     service = with_settings(world.service, batch_chunks=setting)
 
-    piece = Speaker(service, service.settings.checkpoint, None).piece(REFERENCE, CHUNK, F5Parameters())
+    task = Speaker(service, service.settings.checkpoint, None).task(REFERENCE, CHUNK, F5Parameters())
 
-    assert (piece.batch_size, piece.utterance is None) == (expected, expected == 1)
+    assert (task.batch_size, task.utterance is None) == (expected, expected == 1)
 
 
 def test_a_speaker_holds_no_model(world: World) -> None:
@@ -198,10 +198,10 @@ def test_a_batch_is_of_one_checkpoints_files(world: World) -> None:
     world.service.engines.unload(forget=True)
     newer = Speaker(world.service, "one", None)
     world.engines[1].facts = newer.facts = replace(newer.facts, checkpoint_sha256="1" * 64)
-    pieces = [one.piece(REFERENCE, CHUNK, F5Parameters()) for one in (newer, older)]
+    tasks = [one.task(REFERENCE, CHUNK, F5Parameters()) for one in (newer, older)]
 
     with pytest.raises(Interrupted, match="replaced"):
-        GpuThread(world.service.clock, Bounds(chunks=2, seconds=44.0)).run_tasks(pieces)
+        GpuThread(world.service.clock, Bounds(chunks=2, seconds=44.0)).run_tasks(tasks)
 
     assert len(world.engines[1].history) == 1
 

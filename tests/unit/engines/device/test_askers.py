@@ -1,4 +1,4 @@
-"""The queue of pieces, seen by who asks: what is told when, who leads, and what becomes of who gives up."""
+"""The queue of tasks, seen by who asks: what is told when, who leads, and what becomes of who gives up."""
 
 import sys
 import threading
@@ -14,7 +14,7 @@ from cloning.errors import GpuOutOfMemory, Interrupted, InvalidText
 from cloning.ports import Samples, Utterance
 from cloning.ports.gpu import GpuTask, Span
 from engines.device.scheduler import Bounds
-from tests.desk import Desk, Recorder, piece, utterance, wait_until
+from tests.desk import Desk, Recorder, task, utterance
 
 
 @pytest.fixture
@@ -31,11 +31,11 @@ def test_the_gpu_goes_on_while_an_asker_tells() -> None:
         begun.set()
         return speaker.alone(utterance("second"))
 
-    pieces = [piece(speaker, "first"), replace(piece(speaker, "second"), run=second)]
+    tasks = [task(speaker, "first"), replace(task(speaker, "second"), run=second)]
     told: list[bool] = []
     desk.open()
 
-    desk.do(pieces, deliver=lambda _: told.append(begun.wait(10)))
+    desk.do(tasks, deliver=lambda _: told.append(begun.wait(10)))
     desk.close()
 
     assert all(told)
@@ -48,10 +48,10 @@ def test_the_gpu_goes_on_for_two_turns_at_most() -> None:
 
     def tell(done: Sequence[tuple[int, Samples]]) -> None:
         if not ahead:
-            wait_until(lambda: not desk.gpu._is_working)  # nothing more is begun
+            desk.wait_until_idle()
             ahead.append(len(speaker.batches) - len(done))
 
-    desk.do([piece(speaker, str(n)) for n in range(9)], deliver=tell)
+    desk.do([task(speaker, str(n)) for n in range(9)], deliver=tell)
     desk.close()
 
     assert ahead in ([1], [2])
@@ -65,11 +65,12 @@ def test_what_is_finished_when_its_asker_gives_up_is_told() -> None:
 
     def tell(done: Sequence[tuple[int, Samples]]) -> None:
         told.extend(index for index, _ in done)
-        wait_until(lambda: len(speaker.batches) > 1 and not desk.gpu._is_working)
+        desk.wait_until_idle()
+        assert len(speaker.batches) > 1
         raise Interrupted("enough")
 
     with pytest.raises(Interrupted):
-        desk.do([piece(speaker, str(n)) for n in range(9)], deliver=tell)
+        desk.do([task(speaker, str(n)) for n in range(9)], deliver=tell)
     desk.close()
 
     assert told == list(range(len(speaker.batches)))
@@ -83,7 +84,7 @@ def test_what_is_finished_beside_a_failure_is_told(desk: Desk) -> None:
 
     with pytest.raises(InvalidText):
         desk.do(
-            [piece(speaker, "good"), piece(speaker, "bad")],
+            [task(speaker, "good"), task(speaker, "bad")],
             deliver=lambda done: told.extend(index for index, _ in done),
         )
 
@@ -104,7 +105,7 @@ def test_who_leads_and_gives_up_does_not_wait_for_anothers_chunk() -> None:
         if begun.is_set():
             raise Interrupted("enough")
 
-    mine = desk.ask(1, piece(speaker, "mine"), check=check)
+    mine = desk.ask(1, task(speaker, "mine"), check=check)
     other = desk.ask(2, GpuTask("here", 1.0, wait))
     desk.open()
 
@@ -120,8 +121,8 @@ def test_who_leads_and_gives_up_does_not_wait_for_anothers_chunk() -> None:
 def test_who_stops_is_withdrawn_and_the_others_are_spoken(desk: Desk) -> None:
     """An asker that gives up while it waits leaves no chunk behind; whoever else waits leads then."""
     speaker, stopped = Recorder(), Event()
-    gone = desk.ask(1, piece(speaker, "gone"), stopped=stopped)
-    stays = desk.ask(2, piece(speaker, "stays"))
+    gone = desk.ask(1, task(speaker, "gone"), stopped=stopped)
+    stays = desk.ask(2, task(speaker, "stays"))
 
     stopped.set()
     with pytest.raises(Interrupted):
@@ -140,8 +141,8 @@ def test_who_waits_behind_another_asks_whether_it_is_still_wanted(desk: Desk) ->
         if given_up.is_set():
             raise Interrupted("enough")
 
-    leads = desk.ask(1, piece(speaker, "leads"))
-    waits = desk.ask(2, piece(speaker, "waits"), check=check)
+    leads = desk.ask(1, task(speaker, "leads"))
+    waits = desk.ask(2, task(speaker, "waits"), check=check)
     given_up.set()
 
     with pytest.raises(Interrupted, match="enough"):
@@ -160,7 +161,7 @@ def test_an_askers_own_failure_is_its_own(desk: Desk) -> None:
     speaker = Recorder()
     one = utterance("one")
     stopping = Utterance(one.reference, "two", 1, one.parameters, stop)
-    futures = [desk.ask(1, piece(speaker, one)), desk.ask(2, piece(speaker, stopping))]
+    futures = [desk.ask(1, task(speaker, one)), desk.ask(2, task(speaker, stopping))]
     desk.open()
 
     assert len(futures[0].result(timeout=10)) == 1
@@ -176,7 +177,7 @@ def test_each_chunk_is_told_as_soon_as_it_is_there() -> None:
 
     with pytest.raises(GpuOutOfMemory):
         desk.do(
-            [piece(speaker, text) for text in ("one", "two", "three", "bad", "five")],
+            [task(speaker, text) for text in ("one", "two", "three", "bad", "five")],
             deliver=lambda done: told.append([index for index, _ in done]),
             spent=spans.append,
         )
@@ -188,7 +189,7 @@ def test_each_chunk_is_told_as_soon_as_it_is_there() -> None:
 
 
 def test_many_askers_are_all_answered() -> None:
-    """Whoever's turn does whose piece: nobody is forgotten, nothing is spoken twice."""
+    """Whoever's turn does whose task: nobody is forgotten, nothing is spoken twice."""
     desk, speaker = Desk(Bounds(chunks=3, seconds=40.0)), Recorder()
     desk.open()
     interval = sys.getswitchinterval()
@@ -196,8 +197,8 @@ def test_many_askers_are_all_answered() -> None:
     try:
         with ThreadPoolExecutor(16) as pool:
             asked = [[(f"{n}-{m}", 5.0 + (n * m) % 9) for m in range(n % 4 + 1)] for n in range(64)]
-            pieces = [[piece(speaker, *chunk) for chunk in chunks] for chunks in asked]
-            spoken = list(pool.map(desk.do, pieces))
+            tasks = [[task(speaker, *chunk) for chunk in chunks] for chunks in asked]
+            spoken = list(pool.map(desk.do, tasks))
     finally:
         sys.setswitchinterval(interval)
         desk.close()

@@ -1,4 +1,4 @@
-"""The queue of pieces: what fails together is tried alone, what is fatal is everybody's."""
+"""The queue of tasks: what fails together is tried alone, what is fatal is everybody's."""
 
 import weakref
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ import pytest
 from cloning.errors import DeviceMismatch, GpuOutOfMemory, WorkerUnfit
 from cloning.ports import Samples, Utterance
 from cloning.ports.gpu import GpuTask
-from tests.desk import WIDE, Desk, Recorder, piece, utterance
+from tests.desk import WIDE, Desk, Recorder, task, utterance
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_a_batch_that_fails_together_is_tried_one_by_one(desk: Desk, failure: Ex
     """Too little memory for all is enough for each; who fails alone fails alone, and fails first for its asker."""
     speaker = Recorder(most=1, failure=failure)
 
-    futures = [desk.ask(1, piece(speaker, "good")), desk.ask(2, piece(speaker, "bad"))]
+    futures = [desk.ask(1, task(speaker, "good")), desk.ask(2, task(speaker, "bad"))]
     desk.open()
 
     assert len(futures[0].result(timeout=10)) == 1
@@ -38,7 +38,7 @@ class Tensors:
     """What a failed batch had on the device."""
 
 
-def test_what_a_failed_batch_held_is_gone_before_its_pieces_are_tried() -> None:
+def test_what_a_failed_batch_held_is_gone_before_its_tasks_are_tried() -> None:
     """Its frames and its exception hold each other; then what is cached goes back to the device too."""
     held, seen = list["weakref.ref[Tensors]"](), list[object]()
     desk = Desk(WIDE, free=lambda: seen.append("free"))
@@ -68,7 +68,7 @@ def test_a_device_that_can_not_be_emptied_is_everybodys_failure(failure: Excepti
         raise failure
 
     desk, speaker = Desk(WIDE, free=fail), Recorder(most=1)
-    futures = [desk.ask(n + 1, piece(speaker, "text")) for n in range(2)]
+    futures = [desk.ask(n + 1, task(speaker, "text")) for n in range(2)]
     desk.open()
 
     for future in futures:
@@ -86,7 +86,7 @@ def test_an_engine_that_answers_too_few_is_asked_one_by_one() -> None:
     def together(utterances: Sequence[Utterance]) -> list[Samples | Exception]:
         return speaker.speak_many(utterances)[1:]
 
-    work = desk._pool.submit(desk.do, [replace(piece(speaker, text), run_batch=together) for text in ("one", "two")])
+    work = desk._pool.submit(desk.do, [replace(task(speaker, text), run_batch=together) for text in ("one", "two")])
 
     assert len(work.result(timeout=10)) == 2
     assert speaker.batches == [["one", "two"], ["one"], ["two"]]
@@ -98,8 +98,8 @@ def test_too_little_memory_for_a_batch_is_learned_from(desk: Desk, caplog: pytes
     speaker = Recorder(most=2)
     desk.open()
 
-    desk.do([piece(speaker, "text") for _ in range(4)])
-    desk.do([piece(speaker, "text") for _ in range(4)])
+    desk.do([task(speaker, "text") for _ in range(4)])
+    desk.do([task(speaker, "text") for _ in range(4)])
 
     assert [len(batch) for batch in speaker.batches] == [4, 1, 1, 1, 1, 2, 2]
     assert [entry.__dict__["chunks"] for entry in caplog.records if entry.message == "batch.bounded"] == [2]
@@ -110,8 +110,8 @@ def test_another_failure_of_a_batch_bounds_nothing(desk: Desk) -> None:
     speaker = Recorder(most=1, failure=DeviceMismatch("astray"))
     desk.open()
 
-    desk.do([piece(speaker, "text") for _ in range(2)])
-    desk.do([piece(speaker, "text") for _ in range(2)])
+    desk.do([task(speaker, "text") for _ in range(2)])
+    desk.do([task(speaker, "text") for _ in range(2)])
 
     assert [len(batch) for batch in speaker.batches] == [2, 1, 1, 2, 1, 1]
 
@@ -120,7 +120,7 @@ def test_one_of_a_batch_that_has_no_memory_is_tried_alone(desk: Desk) -> None:
     """Its companions have their samples already."""
     speaker = Recorder()
 
-    futures = [desk.ask(1, piece(speaker, "good")), desk.ask(2, piece(speaker, "bad"))]
+    futures = [desk.ask(1, task(speaker, "good")), desk.ask(2, task(speaker, "bad"))]
     desk.open()
 
     assert len(futures[0].result(timeout=10)) == 1
@@ -133,7 +133,7 @@ def test_a_fatal_failure_is_everybodys(desk: Desk) -> None:
     """Whoever was in the batch learns of it, and so does whoever took the turn: nothing is tried again."""
     speaker = Recorder(most=1, failure=WorkerUnfit("illegal access"))
 
-    futures = [desk.ask(1, piece(speaker, "one")), desk.ask(2, piece(speaker, "two"))]
+    futures = [desk.ask(1, task(speaker, "one")), desk.ask(2, task(speaker, "two"))]
     desk.open()
 
     for future in futures:

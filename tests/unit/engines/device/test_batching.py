@@ -1,4 +1,4 @@
-"""The queue of pieces: who goes together, how many, and who waits for company."""
+"""The queue of tasks: who goes together, how many, and who waits for company."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from cloning.errors import Interrupted
 from cloning.ports import F5Parameters, Samples
 from cloning.ports.gpu import GpuTask, Span
 from engines.device.scheduler import Bounds
-from tests.desk import REFERENCE, Desk, Recorder, ask_all, piece, utterance
+from tests.desk import REFERENCE, Desk, Recorder, ask_all, task, utterance
 from tests.fakes import ToneEngine
 
 
@@ -46,17 +46,17 @@ def test_only_those_with_the_same_steps_go_together(desk: Desk) -> None:
     ]
 
     desk.open()
-    desk.do([piece(speaker, chunk) for chunk in chunks])
+    desk.do([task(speaker, chunk) for chunk in chunks])
 
     assert sorted(speaker.batches) == [["a", "b"], ["c"], ["d"], ["e"]]
 
 
-def test_a_piece_says_how_many_go_with_it(desk: Desk) -> None:
+def test_a_task_says_how_many_go_with_it(desk: Desk) -> None:
     """What is best for its engine; the queue's own bound is another."""
     speaker = Recorder()
 
     desk.open()
-    desk.do([replace(piece(speaker, text), batch_size=2) for text in ("a", "b", "c")])
+    desk.do([replace(task(speaker, text), batch_size=2) for text in ("a", "b", "c")])
 
     assert speaker.batches == [["a", "b"], ["c"]]
 
@@ -64,7 +64,7 @@ def test_a_piece_says_how_many_go_with_it(desk: Desk) -> None:
 def test_weights_are_not_mixed(desk: Desk) -> None:
     """A chunk goes to the engine that it was meant for."""
     here, there = Recorder(), Recorder()
-    futures = [desk.ask(1, piece(here, "here")), desk.ask(2, piece(there, "there", weights="there"))]
+    futures = [desk.ask(1, task(here, "here")), desk.ask(2, task(there, "there", weights="there"))]
 
     desk.open()
     [future.result(timeout=10) for future in futures]
@@ -72,25 +72,25 @@ def test_weights_are_not_mixed(desk: Desk) -> None:
     assert (here.batches, there.batches) == ([["here"]], [["there"]])
 
 
-def test_pieces_of_two_kinds_are_not_mixed(desk: Desk) -> None:
+def test_tasks_of_two_kinds_are_not_mixed(desk: Desk) -> None:
     """One name and one device, but other files behind them: who goes first must not answer for the other."""
     speaker = Recorder()
-    pieces = [replace(piece(speaker, kind), batch_key=kind) for kind in ("old", "new", "new")]
+    tasks = [replace(task(speaker, kind), batch_key=kind) for kind in ("old", "new", "new")]
 
     desk.open()
-    desk.do(pieces)
+    desk.do(tasks)
 
     assert speaker.batches == [["old"], ["new", "new"]]
 
 
 def test_what_can_not_be_gathered_goes_alone(desk: Desk) -> None:
     """A load, or a chunk of an engine that speaks one by one: each has a turn of its own."""
-    pieces: list[GpuTask[Samples]] = [GpuTask("here", 5.0, lambda: np.ones(1, np.float32)) for _ in range(3)]
+    tasks: list[GpuTask[Samples]] = [GpuTask("here", 5.0, lambda: np.ones(1, np.float32)) for _ in range(3)]
 
     spans: list[Span] = []
     desk.open()
 
-    waves = desk.gpu.run_tasks(pieces, spent=spans.append)
+    waves = desk.gpu.run_tasks(tasks, spent=spans.append)
 
     assert (len(waves), len(spans)) == (3, 3)
 
@@ -108,7 +108,7 @@ def test_number_and_seconds_of_a_batch_are_bounded(bounds: Bounds, sizes: list[i
     desk, speaker = Desk(bounds), Recorder()
     desk.open()
 
-    desk.do([piece(speaker, str(n)) for n in range(5)])
+    desk.do([task(speaker, str(n)) for n in range(5)])
     desk.close()
 
     assert [len(batch) for batch in speaker.batches] == sizes
@@ -119,7 +119,7 @@ def test_a_chunk_may_wait_for_company() -> None:
     desk, speaker = Desk(Bounds(chunks=2, seconds=1000.0, wait_s=10.0)), Recorder()
     desk.open()
     with ThreadPoolExecutor(2) as pool:
-        futures = [pool.submit(desk.do, [piece(speaker, text)]) for text in ("one", "two")]
+        futures = [pool.submit(desk.do, [task(speaker, text)]) for text in ("one", "two")]
         [future.result(timeout=10) for future in futures]
     desk.close()
 
@@ -135,7 +135,7 @@ def test_nobody_waits_for_company_that_has_gone() -> None:
             raise Interrupted("enough")
 
     leads = desk.ask(1, GpuTask("here", 30.0, lambda: speaker.alone(utterance("leads"))))
-    gone = desk.ask(2, piece(speaker, "gone"), check=check)
+    gone = desk.ask(2, task(speaker, "gone"), check=check)
     desk.open()
     given_up.set()
 

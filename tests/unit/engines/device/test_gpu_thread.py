@@ -1,5 +1,7 @@
 """The GPU's one thread: turns in order, and an empty GPU when nobody comes."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -8,31 +10,16 @@ import pytest
 
 from cloning.clock import SystemClock
 from cloning.errors import Interrupted
+from cloning.ports import Clock
 from cloning.ports.gpu import GpuTask
 from engines.device.gpu_thread import GpuThread
-from engines.device.idle import start_timer
-from engines.device.scheduler import Bounds, JobTurns
-
-PATIENCE_S = 30
-
-
-def gpu_thread(**more: Any) -> GpuThread:
-    return GpuThread(SystemClock(), Bounds(chunks=1, seconds=1.0), **more)
+from engines.device.scheduler import Bounds
+from tests.desk import wait_until
+from tests.fakes import ManualClock
 
 
-class Timers:
-    """Timers that go off when the test says so."""
-
-    def __init__(self) -> None:
-        self.started: list[tuple[float, Callable[[], None]]] = []
-        self.cancelled = 0
-
-    def start(self, seconds: float, act: Callable[[], None]) -> "Timers":
-        self.started.append((seconds, act))
-        return self
-
-    def cancel(self) -> None:
-        self.cancelled += 1
+def gpu_thread(clock: Clock | None = None, **more: Any) -> GpuThread:
+    return GpuThread(clock or SystemClock(), Bounds(chunks=1, seconds=1.0), **more)
 
 
 def test_unloading_at_once_is_part_of_the_turn() -> None:
@@ -44,34 +31,33 @@ def test_unloading_at_once_is_part_of_the_turn() -> None:
     with pytest.raises(ZeroDivisionError):
         gpu.run(lambda: 1 / 0)
 
-    assert events == ["work", "gpu_0", "gpu_0"]
+    assert events == ["work", "gpu", "gpu"]
 
 
 def test_weights_stay_for_as_long_as_work_comes() -> None:
-    """Every turn starts the wait anew; a timer that went off too early does nothing."""
+    """Every turn starts the wait anew; when it is over they leave once."""
     unloads: list[int] = []
-    timers = Timers()
-    gpu = gpu_thread(unload=lambda: unloads.append(1), unload_after_s=30, start_timer=timers.start)
+    clock = ManualClock()
+    gpu = gpu_thread(clock, unload=lambda: unloads.append(1), unload_after_s=30)
 
     gpu.run(lambda: None)
-    gpu.run(lambda: None)
-    (first_s, first), (_, second) = timers.started
-    first()
+    clock.advance(20)
     early = gpu.run(lambda: len(unloads))
-    second()
+    clock.advance(20)
     late = gpu.run(lambda: len(unloads))
-    timers.started[-1][1]()
+    clock.advance(30)
+    wait_until(lambda: bool(unloads))
     gpu.run(lambda: None)
 
-    assert (first_s, early, late, len(unloads), timers.cancelled) == (30, 0, 0, 1, 4)
+    assert (early, late, len(unloads)) == (0, 0, 1)
 
 
 def test_unloading_waits_for_the_work_before_it() -> None:
-    """The timer's question is asked in the GPU's thread: nothing leaves under a running job."""
+    """Nothing leaves under a running job, and the wait begins when that ends."""
     events: list[str] = []
     release, running = threading.Event(), threading.Event()
-    timers = Timers()
-    gpu = gpu_thread(unload=lambda: events.append("unload"), unload_after_s=1, start_timer=timers.start)
+    clock = ManualClock()
+    gpu = gpu_thread(clock, unload=lambda: events.append("unload"), unload_after_s=1)
 
     def work() -> None:
         running.set()
@@ -82,12 +68,12 @@ def test_unloading_waits_for_the_work_before_it() -> None:
     thread = threading.Thread(target=gpu.run, args=(work,))
     thread.start()
     assert running.wait(30)
-    timers.started[0][1]()
+    clock.advance(1)
     assert events == []
     release.set()
     thread.join()
-    timers.started[-1][1]()
-    gpu.run(lambda: None)
+    clock.advance(1)
+    wait_until(lambda: len(events) == 2)
 
     assert events == ["work", "unload"]
 
@@ -101,26 +87,66 @@ def test_a_failing_unload_costs_nobody_anything() -> None:
     assert gpu_thread(unload=fail, unload_after_s=0).run(lambda: 7) == 7
 
 
-def test_the_real_timer_goes_off_and_keeps_no_process_alive() -> None:
+def test_the_real_clock_ends_the_wait_and_the_thread_keeps_no_process_alive() -> None:
     """A daemon thread."""
-    rung = threading.Event()
-    timer = start_timer(0.001, rung.set)
+    unloaded = threading.Event()
+    gpu = gpu_thread(unload=unloaded.set, unload_after_s=0.001)
 
-    assert rung.wait(30)
-    assert isinstance(timer, threading.Timer)
-    assert timer.daemon
+    thread = gpu.run(threading.current_thread)
+
+    assert unloaded.wait(30)
+    assert thread.daemon
 
 
-def test_a_cancelled_timer_stays_silent() -> None:
-    """What is cancelled before its time never happens."""
-    rung = threading.Event()
-    timer = start_timer(3600, rung.set)
+def test_the_thread_ends_with_its_gpu() -> None:
+    """Who lets go of the `GpuThread` lets go of the thread."""
+    gpu = gpu_thread()
+    thread = gpu.run(threading.current_thread)
 
-    timer.cancel()
-    assert isinstance(timer, threading.Timer)
-    timer.join()
+    del gpu
+    thread.join(30)
 
-    assert not rung.is_set()
+    assert not thread.is_alive()
+
+
+def test_the_process_ends_at_once_but_never_within_a_turn() -> None:
+    """The thread waits for work, or for the end of what it does on the device."""
+    ending = """
+import threading, time
+from cloning.clock import SystemClock
+from engines.device.gpu_thread import Bounds, GpuThread
+
+def unload():
+    unloading.set()
+    time.sleep(0.5)
+    print("unloaded", flush=True)
+
+unloading = threading.Event()
+idle = GpuThread(SystemClock(), Bounds(1, 1.0), unload=unload, unload_after_s=3600.0)
+busy = GpuThread(SystemClock(), Bounds(1, 1.0), unload=unload, unload_after_s=0.01)
+idle.run(lambda: None)
+busy.run(lambda: None)
+unloading.wait()
+"""
+
+    done = subprocess.run([sys.executable, "-c", ending], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "unloaded\n", "")
+
+
+def test_weights_that_are_used_again_before_their_time_stay() -> None:
+    """Held, or at work: that they were idle before counts no more."""
+    unloaded = threading.Event()
+    clock = ManualClock()
+    gpu = gpu_thread(clock, unload=unloaded.set, unload_after_s=30)
+
+    gpu.run(lambda: None)
+    with gpu.using("weights"):
+        clock.advance(3600)
+        gpu.run(lambda: None)
+        gpu.run(lambda: None)
+
+        assert not unloaded.is_set()
 
 
 def test_who_is_stopped_while_waiting_never_has_a_turn() -> None:
@@ -146,32 +172,35 @@ def test_who_is_stopped_while_waiting_never_has_a_turn() -> None:
     assert done == []
 
 
-class Late(GpuThread):
-    """Its work ends just after whoever waits for it has given up for the moment, and before that one looks again."""
+def late(work: Callable[[], int]) -> int:
+    """The work's result; it ends just after whoever waits for it has looked in vain, and before that one waits again."""
+    looked = threading.Event()
+    gpu = gpu_thread()
 
-    def _wait(self, job: JobTurns) -> None:
-        with self._changed:
-            assert self._changed.wait_for(lambda: job.unfetched > 0, PATIENCE_S)
+    def run() -> int:
+        assert looked.wait(30)
+        return work()
+
+    def check() -> None:
+        looked.set()
+        gpu.run_tasks([GpuTask(None, 2.0, lambda: None)])  # behind it
+
+    return gpu.run_tasks([GpuTask(None, 1.0, run)], check=check)[0]
 
 
-@pytest.fixture
-def late() -> GpuThread:
-    return Late(SystemClock(), Bounds(chunks=1, seconds=1.0))
-
-
-def test_work_that_ends_as_the_wait_for_it_does_has_succeeded(late: GpuThread) -> None:
+def test_work_that_ends_as_the_wait_for_it_does_has_succeeded() -> None:
     """Nobody waits for it a second time."""
-    assert late.run(lambda: 7) == 7
+    assert late(lambda: 7) == 7
 
 
-def test_a_timeout_of_the_work_is_the_works(late: GpuThread) -> None:
+def test_a_timeout_of_the_work_is_the_works() -> None:
     """It is raised as any other failure is."""
 
-    def work() -> None:
+    def work() -> int:
         raise TimeoutError("the bucket")
 
     with pytest.raises(TimeoutError, match="the bucket"):
-        late.run(work)
+        late(work)
 
 
 def test_nothing_is_unloaded_while_somebody_has_more_work() -> None:
@@ -179,8 +208,8 @@ def test_nothing_is_unloaded_while_somebody_has_more_work() -> None:
     events: list[str] = []
     gpu = gpu_thread(unload=lambda: events.append("unload"), unload_after_s=0)
 
-    with gpu.hold():
-        with gpu.hold():
+    with gpu.using("weights"):
+        with gpu.using("weights"):
             gpu.run(lambda: events.append("one"))
         gpu.run(lambda: events.append("two"))
     gpu.run(lambda: events.append("after"))
@@ -190,15 +219,22 @@ def test_nothing_is_unloaded_while_somebody_has_more_work() -> None:
 
 def test_the_wait_of_idle_weights_begins_when_the_last_lets_go() -> None:
     """Not at a turn in the midst of a job."""
-    timers = Timers()
-    gpu = gpu_thread(unload_after_s=30, start_timer=timers.start)
+    unloads: list[int] = []
+    clock = ManualClock()
+    gpu = gpu_thread(clock, unload=lambda: unloads.append(1), unload_after_s=30)
 
-    with gpu.hold():
+    with gpu.using("weights"):
         gpu.run(lambda: None)
-        in_between = len(timers.started)
-    gpu.run(lambda: None)
+        clock.advance(40)
+        in_between = gpu.run(lambda: len(unloads))
+        clock.advance(40)
+    after = gpu.run(lambda: len(unloads))
+    with gpu.using("weights"):
+        clock.advance(40)
+    clock.advance(30)
+    wait_until(lambda: bool(unloads))
 
-    assert (in_between, len(timers.started)) == (0, 2)
+    assert (in_between, after, len(unloads)) == (0, 0, 1)
 
 
 def test_a_turn_that_asks_for_a_turn_is_a_mistake_and_not_a_deadlock() -> None:
@@ -212,7 +248,7 @@ def test_a_turn_that_asks_for_a_turn_is_a_mistake_and_not_a_deadlock() -> None:
 
 
 @pytest.mark.parametrize("turns_before", [0, 1])
-def test_a_turn_that_brings_pieces_to_the_queue_is_a_mistake_too(turns_before: int) -> None:
+def test_a_turn_that_brings_tasks_to_the_queue_is_a_mistake_too(turns_before: int) -> None:
     """The queue's turns are on the same thread: nobody would ever do them."""
     gpu = gpu_thread()
 

@@ -105,7 +105,7 @@ def test_between_chunks_the_bucket_is_not_asked_from_the_gpus_thread(
 
 
 def test_weights_stay_between_the_chunks_of_a_job(threaded: Service, engine: ToneEngine) -> None:
-    """With LOW_VRAM they leave after the job, and not after each piece of its work."""
+    """With LOW_VRAM they leave after the job, and not after each task of its work."""
     events: list[str] = []
     engine.before_speaking = lambda _: events.append("chunk")
     gpu = GpuThread(threaded.clock, WIDE, unload=lambda: events.append("unload"), unload_after_s=0)
@@ -244,8 +244,8 @@ def test_a_turn_that_failed_for_all_is_the_jobs_own(threaded: Service, clock: Ma
         raise GpuOutOfMemory("too much")
 
     one = Utterance(Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0), "text", 0, F5Parameters())
-    pieces = [GpuTask("here", 5.0, lambda: clock.advance(2.0), one, together, batch_size=3) for _ in range(3)]
-    turns.run_tasks(pieces, spent=spans.append)
+    tasks = [GpuTask("here", 5.0, lambda: clock.advance(2.0), one, together, batch_size=3) for _ in range(3)]
+    turns.run_tasks(tasks, spent=spans.append)
 
     assert sorted(end - begin for begin, end in spans) == [2.0, 2.0, 2.0, 8.0]
 

@@ -1,4 +1,4 @@
-"""The queue of pieces: who goes first, and how long weights in use are left on the device."""
+"""The queue of tasks: who goes first, and how long weights in use are left on the device."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -11,7 +11,7 @@ from cloning.errors import Interrupted
 from cloning.ports import Samples
 from cloning.ports.gpu import GpuTask
 from engines.device.scheduler import SWITCH_S, Bounds
-from tests.desk import Desk, Recorder, ask_all, piece, utterance, wait_for_rounds
+from tests.desk import Desk, Recorder, ask_all, task, utterance, wait_for_rounds
 from tests.fakes import ManualClock
 
 
@@ -34,9 +34,9 @@ def test_a_long_chunk_does_not_wait_for_ever() -> None:
     """What came long ago is due before what is short and new: here the first is 100 s old."""
     desk, speaker = Desk(), Recorder()
 
-    futures = [desk.ask(1, piece(speaker, "long", 30.0))]
+    futures = [desk.ask(1, task(speaker, "long", 30.0))]
     desk.waiting[0].job.since -= 100.0
-    futures.append(desk.ask(2, piece(speaker, "short", 6.0)))
+    futures.append(desk.ask(2, task(speaker, "short", 6.0)))
     desk.open()
     [future.result(timeout=10) for future in futures]
     desk.close()
@@ -54,7 +54,7 @@ def test_two_long_jobs_take_turns() -> None:
             clock.advance(20.0)
             return speaker.alone(utterance(text))
 
-        return replace(piece(speaker, text, 20.0), run=run)
+        return replace(task(speaker, text, 20.0), run=run)
 
     first = desk.ask(2, lasting("first 0"), lasting("first 1"))
     second = desk.ask(4, lasting("second 0"), lasting("second 1"))
@@ -69,10 +69,10 @@ def test_a_short_job_goes_between_the_chunks_of_a_long_one() -> None:
     """Sent when the long one had been in hand for long already: it waits for the chunk in hand, and for no other."""
     desk, speaker = Desk(Bounds(chunks=1, seconds=22.0)), Recorder()
     late: list[Future[list[Samples]]] = []
-    long_one = [piece(speaker, str(n), 20.0) for n in range(5)]
+    long_one = [task(speaker, str(n), 20.0) for n in range(5)]
 
     def second() -> Samples:
-        late.append(desk.ask(4, piece(speaker, "short", 6.0)))
+        late.append(desk.ask(4, task(speaker, "short", 6.0)))
         return speaker.alone(utterance("1"))
 
     long_one[1] = replace(long_one[1], run=second)
@@ -87,9 +87,9 @@ def test_a_short_job_goes_between_the_chunks_of_a_long_one() -> None:
 def test_jobs_with_other_weights_wait_their_time_and_then_have_their_turn() -> None:
     """The weights that were used last go on; SWITCH_S later those of the other job are due, and go on in their turn."""
     desk, speaker = Desk(Bounds(chunks=1, seconds=22.0)), Recorder()
-    desk.ask(1, piece(speaker, "first", 1.0))
-    mine = desk.ask(4, *[piece(speaker, f"mine {n}", 20.0) for n in range(3)], using="here")
-    other = desk.ask(6, *[piece(speaker, f"other {n}", 5.0, weights="there") for n in range(2)], using="there")
+    desk.ask(1, task(speaker, "first", 1.0))
+    mine = desk.ask(4, *[task(speaker, f"mine {n}", 20.0) for n in range(3)], using="here")
+    other = desk.ask(6, *[task(speaker, f"other {n}", 5.0, weights="there") for n in range(2)], using="there")
     assert SWITCH_S + 5.0 > 20.0
 
     desk.open()
@@ -103,9 +103,9 @@ def test_other_weights_are_not_kept_waiting_for_ever() -> None:
     """Beyond SWITCH_S they go first, though the weights in use have work left."""
     desk, speaker = Desk(Bounds(chunks=1, seconds=22.0)), Recorder()
     desk.gpu._scheduler.weights = "here"
-    other = desk.ask(1, piece(speaker, "other", 5.0, weights="there"))
+    other = desk.ask(1, task(speaker, "other", 5.0, weights="there"))
     desk.waiting[0].job.since -= SWITCH_S
-    mine = desk.ask(3, *[piece(speaker, f"mine {n}", 20.0) for n in range(2)])
+    mine = desk.ask(3, *[task(speaker, f"mine {n}", 20.0) for n in range(2)])
 
     desk.open()
     [future.result(timeout=10) for future in (mine, other)]
@@ -115,15 +115,15 @@ def test_other_weights_are_not_kept_waiting_for_ever() -> None:
 
 
 def test_weights_in_use_stay_while_their_job_is_busy_elsewhere() -> None:
-    """Between its load and its chunks a job has no piece in the queue; another's load waits, and each is loaded once."""
+    """Between its load and its chunks a job has no task in the queue; another's load waits, and each is loaded once."""
     desk, speaker, rounds = Desk(Bounds(chunks=1, seconds=22.0)), Recorder(), list[int]()
     desk.open()
 
     with desk.gpu.using("here"):
-        desk.do([piece(speaker, "mine 0", 0.0)])
-        other = desk.ask(1, piece(speaker, "other", 0.0, weights="there"), check=lambda: rounds.append(1))
+        desk.do([task(speaker, "mine 0", 0.0)])
+        other = desk.ask(1, task(speaker, "other", 0.0, weights="there"), check=lambda: rounds.append(1))
         wait_for_rounds(rounds, other)
-        desk.do([piece(speaker, "mine 1")])
+        desk.do([task(speaker, "mine 1")])
     other.result(timeout=10)
     desk.close()
 
@@ -137,8 +137,8 @@ def test_weights_in_use_are_not_waited_for_beyond_the_time_of_a_switch() -> None
     desk.open()
 
     with desk.gpu.using("here"):
-        desk.do([piece(speaker, "mine 0", 0.0)])
-        other = desk.ask(1, piece(speaker, "other", weights="there"), check=lambda: rounds.append(1))
+        desk.do([task(speaker, "mine 0", 0.0)])
+        other = desk.ask(1, task(speaker, "other", weights="there"), check=lambda: rounds.append(1))
         wait_for_rounds(rounds, other)
         clock.advance(SWITCH_S)
         other.result(timeout=10)
@@ -153,8 +153,8 @@ def test_who_waits_for_weights_in_use_does_not_keep_their_own_job_waiting() -> N
     desk.gpu._scheduler.weights = "here"
 
     with desk.gpu.using("here"):
-        other = desk.ask(1, piece(speaker, "other", 0.0, weights="there"))
-        mine = desk.ask(2, piece(speaker, "mine", SWITCH_S + 1.0))
+        other = desk.ask(1, task(speaker, "other", 0.0, weights="there"))
+        mine = desk.ask(2, task(speaker, "mine", SWITCH_S + 1.0))
         desk.open()
         mine.result(timeout=10)
     other.result(timeout=10)
@@ -172,9 +172,9 @@ def test_who_fails_while_it_uses_weights_lets_go_of_them() -> None:
         raise Interrupted("enough")
 
     with pytest.raises(Interrupted), desk.gpu.using("here"):
-        desk.do([piece(speaker, "mine")], deliver=fail)
+        desk.do([task(speaker, "mine")], deliver=fail)
 
-    assert len(desk.do([piece(speaker, "other", weights="there")])) == 1
+    assert len(desk.do([task(speaker, "other", weights="there")])) == 1
     desk.close()
 
 
@@ -187,9 +187,9 @@ def test_who_waits_for_weights_in_use_can_be_stopped() -> None:
         raise Interrupted("enough")
 
     with desk.gpu.using("here"):
-        desk.do([piece(speaker, "mine")])
+        desk.do([task(speaker, "mine")])
         with pytest.raises(Interrupted, match="enough"):
-            desk.do([piece(speaker, "other", weights="there")], check=check)
+            desk.do([task(speaker, "other", weights="there")], check=check)
     desk.close()
 
     assert (speaker.batches, desk.waiting) == ([["mine"]], [])

@@ -1,0 +1,46 @@
+"""A job's tasks in the GPU's queue, and what their time is counted as."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cloning.clock import Stopwatch
+from cloning.ports import Value
+from cloning.ports.gpu import Gpu, GpuTask, Span, covered
+
+
+@dataclass(frozen=True)
+class JobTasks:
+    """Takes a job's tasks to the GPU. `check` may raise to give up while others have their turns."""
+
+    gpu: Gpu
+    watch: Stopwatch
+    check: Callable[[], None]
+
+    def run(
+        self,
+        phase: str,
+        tasks: Sequence[GpuTask[Value]],
+        deliver: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
+    ) -> list[Value]:
+        """
+        The results. The time of the tasks' own turns is the phase's, what delivering takes besides is `keep`, the rest `queue`.
+
+        Raises as `Gpu.run_tasks`.
+        """
+        monotonic = self.watch.now
+        begun, own, delivering = monotonic(), list[Span](), list[Span]()
+
+        def timed(done: Sequence[tuple[int, Value]]) -> None:
+            since = monotonic()
+            try:
+                deliver(done)
+            finally:
+                delivering.append((since, monotonic()))
+
+        try:
+            return self.gpu.run_tasks(tasks, check=self.check, deliver=timed, spent=own.append)
+        finally:
+            busy = covered(own + delivering)
+            self.watch.add(phase, covered(own))
+            self.watch.add("keep", busy - covered(own))
+            self.watch.add("queue", max(0.0, monotonic() - begun - busy))
