@@ -53,7 +53,7 @@ def test_the_whole_ema_object_of_a_real_size() -> None:
     assert len(shapes) == 730
     assert (found.verdict, found.layout, found.lossless) == ("repairable", "ema-object", False)
     assert found.kept.keys() == under("ema_model.", base).keys() | SCALARS.keys()
-    assert found.drops == ("364 tensors: the online weights, which nobody speaks with under 'ema.online_model.'",)
+    assert found.drops == ("364 tensors: the online weights (never used for speech) under 'ema.online_model.'",)
     assert found.architecture["heads"] == 16
 
 

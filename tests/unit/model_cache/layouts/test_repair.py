@@ -116,7 +116,7 @@ def test_names_that_do_not_suffice_leave_a_private_file_alone(tmp_path: Path, we
         save_file(content, path)
         before = path.read_bytes()
 
-        with pytest.raises(ValueError, match=r"not what .* needs"):
+        with pytest.raises(ValueError, match=r"don't make .* loadable"):
             rename_private(path, inspect(path))
         assert path.read_bytes() == before
 
