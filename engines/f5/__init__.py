@@ -1,10 +1,10 @@
 """
 F5-TTS.
 
-    engine    the official path
+    engine    the loaded model
     official  guidance in two passes, where memory is short
     fast      the same samples faster
     solver    the ODE solver
     packed    several utterances end to end
-    vocoder   Vocos, from a config that is data
+    vocoder   Vocos, from a config that is read as data
 """

@@ -120,7 +120,7 @@ def test_a_voice_is_heard_as_the_official_function_hears_it(
 
     monkeypatch.setattr(import_xtts(), "load_audio", read)
     for normed in (False, True):
-        ours = xtts._heard(reference, XttsParameters(sound_norm_refs=normed))
+        ours = xtts._conditioning(reference, XttsParameters(sound_norm_refs=normed))
         theirs = xtts._model.get_conditioning_latents(
             reference.path, max_ref_length=30, gpt_cond_len=30, gpt_cond_chunk_len=4, sound_norm_refs=normed
         )
@@ -177,7 +177,7 @@ def test_speech_without_an_end_is_refused(
 
     monkeypatch.setattr(xtts._model, "inference", counted)
 
-    with pytest.raises(InvalidText, match="came to no end"):
+    with pytest.raises(InvalidText, match="did not reach the end"):
         xtts.speak(reference, TEXT, seed=1, parameters=PLAIN)
     assert len(draws) == 3
 

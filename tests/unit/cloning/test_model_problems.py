@@ -82,8 +82,8 @@ CASES += [
         ("{here}/nowhere", "there is no such folder"),
         ("{here}/empty", "no config.json"),
         ("{here}/file", "there is no such folder"),
-        ("openai/whisper large", "no name of the hub"),
-        ("a/b/c", "no name of the hub"),
+        ("openai/whisper large", "not a name on the hub"),
+        ("a/b/c", "not a name on the hub"),
         ("~/whisper", "there is no such folder"),
     )
 ]
