@@ -1,4 +1,4 @@
-"""Where frames of MP3 or AAC begin among samples: so many in a row that it is no chance, looked for at every byte at once."""
+"""Search for frames of MP3 or AAC among samples: so many in a row that it is no coincidence, vectorised over all bytes."""
 
 from functools import cache
 from typing import Any
@@ -18,7 +18,7 @@ Whole = NDArray[np.int64]
 
 
 def first_run(data: bytes, begin: int, end: int | None = None) -> tuple[int, str] | None:
-    """(where, 'mp3' or 'aac') of the first of many frames in a row that begins in this stretch."""
+    """Find the first long run of frames that begins in this stretch: (where, 'mp3' or 'aac')."""
     end = len(data) if end is None else end
     every = np.frombuffer(data, np.uint8)
     for at in range(begin, end, _BLOCK):
@@ -38,7 +38,7 @@ def _first(data: bytes, every: Bytes, starts: Whole, name: str) -> int | None:
         sizes, found = _heads(every, here, name)
         goes_on = (sizes > 0) & (found == kinds)
         starts, first, kinds, here = starts[goes_on], first[goes_on], kinds[goes_on], (here + sizes)[goes_on]
-    # What repeats itself from frame to frame is a tone, whose samples look like this.
+    # A run that repeats from frame to frame is a tone: its samples can look like frames.
     return next(
         (
             at
@@ -50,7 +50,7 @@ def _first(data: bytes, every: Bytes, starts: Whole, name: str) -> int | None:
 
 
 def _heads(every: Bytes, at: Whole, name: str) -> tuple[Whole, Whole]:
-    """(bytes of the frame that begins at each place, 0 where none does; what must not change from one to the next)"""
+    """For each place: the bytes of the frame that begins there, or 0; and the values that are constant within a run."""
     inside = at + _ADTS_HEAD <= len(every)
     at = np.where(inside, at, 0)
     head = [every[np.minimum(at + more, len(every) - 1)].astype(np.int64) for more in range(6)]
@@ -68,6 +68,6 @@ def _heads(every: Bytes, at: Whole, name: str) -> tuple[Whole, Whole]:
 
 @cache
 def _mp3_sizes() -> NDArray[Any]:
-    """Of a frame whose head has these second and third bytes."""
+    """The sizes of frames by the second and third bytes of their heads."""
     frames = (mp3_frame(bytes((_SYNC, second, third, 0)), 0) for second in range(256) for third in range(256))
     return np.array([frame.size if frame else 0 for frame in frames], np.int64).reshape(256, 256)
