@@ -226,7 +226,7 @@ def test_a_word_is_no_statement_of_consent(consent: object) -> None:
     error = refused({"action": "upload", "voice": "anna", "audio": ABC, "consent": consent})
 
     assert error.details["field"] == "consent"
-    assert "true (no string), or a sentence" in error.message
+    assert "true (not a string), or a sentence" in error.message
     assert error.details["problems"] == [error.message]
 
 
