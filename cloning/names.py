@@ -1,4 +1,4 @@
-"""Names for callers: the engines; what a setting names, without this machine's paths."""
+"""Names for callers: the engines; models without this machine's paths."""
 
 from typing import Literal
 
@@ -6,6 +6,6 @@ EngineName = Literal["f5", "xtts"]
 
 
 def public_name(name: str) -> str:
-    """A catalogue's or hub's name as it is; of a folder only the last part."""
+    """A name of the catalogue or the hub unchanged; only the last part of a folder's path."""
     is_folder = name.count("/") > 1 or name.startswith(("/", ".", "~"))
     return name.rstrip("/").rsplit("/", 1)[-1] if is_folder else name

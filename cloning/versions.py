@@ -1,4 +1,4 @@
-"""Versions of what speaks, read without importing it."""
+"""The versions of the worker and of packages that shape the sound, read without importing them."""
 
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -8,13 +8,13 @@ from cloning.names import EngineName
 WORKER_VERSION = "0.1.0"
 _PACKAGES = ("f5-tts", "torch", "torchaudio", "transformers", "vocos", "coqui-tts", "runpod", "soundfile")
 
-# Extras, with the engine that needs each; an image may leave them out.
+# Optional packages, with the engine that needs each; an image may leave them out.
 OPTIONAL: dict[str, EngineName] = {"coqui-tts": "xtts"}
 
 
 @cache
 def versions() -> dict[str, str | None]:
-    """Of the worker and of the packages that shape the sound; None for one that is not installed."""
+    """The versions by name; None for a package that is not installed."""
     return {"worker": WORKER_VERSION, **{package: _version(package) for package in _PACKAGES}}
 
 
