@@ -209,7 +209,7 @@ def test_stdout_and_log_hold_no_text(
 
 
 def test_nothing_loads_before_the_licence_is_accepted() -> None:
-    """Whatever the files are."""
+    """With any files."""
     files = XttsFiles("any", Path("nowhere"), {}, Path("nowhere"), "0", "MIT", "")
 
     with pytest.raises(LicenseRefused, match="XTTS_LICENSE_ACCEPTED=1"):
@@ -217,7 +217,7 @@ def test_nothing_loads_before_the_licence_is_accepted() -> None:
 
 
 def test_the_facts_carry_the_licence() -> None:
-    """The Coqui Public Model License binds whoever uses the speech: the notice says so."""
+    """The Coqui Public Model License binds every user of the speech: the notice says so."""
     from engines.xtts import _notice
 
     files = XttsFiles("XTTS_v2", Path(), {}, Path(), "0", find("XTTS_v2").license, "a note")

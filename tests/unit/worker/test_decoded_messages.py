@@ -106,7 +106,7 @@ def test_half_a_sample_is_none() -> None:
 
 
 def test_a_refusal_is_raised_with_its_details() -> None:
-    """As InvalidAudio and nothing else, whatever the process would like it to be."""
+    """Only as InvalidAudio, with any message of the process."""
     with pytest.raises(InvalidAudio, match="too loud") as refused:
         _parsed(message({"refused": {"message": "too loud", "details": {"peak": 1.5}}}))
 

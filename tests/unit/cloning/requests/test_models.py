@@ -320,7 +320,7 @@ FIELDS = st.sampled_from(
 
 @given(raw=JSON | st.dictionaries(FIELDS, JSON, max_size=6))
 def test_no_input_breaks_the_parser(raw: object) -> None:
-    """Whatever JSON comes in, the outcome is a request or a ServiceError."""
+    """Any JSON gives a request or a ServiceError."""
     with suppress(ServiceError):
         parse(raw, LIMITS)
 

@@ -46,7 +46,7 @@ def told(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
     ],
 )
 def test_what_is_no_buckets_name_is_refused(value: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And where the rest of it belongs is told."""
+    """And the message says where the rest of it belongs."""
     problem = told(monkeypatch, S3_BUCKET=value)
 
     assert problem.startswith("S3_BUCKET ")

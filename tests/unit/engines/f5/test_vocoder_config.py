@@ -68,7 +68,7 @@ def refusal(folder: Path, text: str | bytes) -> str:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 def test_the_published_vocoder_is_taken(folder: Path, encoding: str, ends: str) -> None:
-    """In block and flow style, in whatever encoding an editor saved it."""
+    """In block and flow style, in any encoding of an editor."""
     for flow in (True, False):
         text = yaml.safe_dump(PUBLISHED, default_flow_style=flow).replace("\n", ends)
 

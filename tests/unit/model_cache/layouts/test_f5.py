@@ -127,7 +127,7 @@ def test_integers_are_not_weights() -> None:
 
 
 def test_another_vocabulary_is_named() -> None:
-    """A text embedding of another size tells which vocab.txt is missing."""
+    """A text embedding of another size shows which vocab.txt is missing."""
     found = verdict({**EXPECTED, TEXT_EMBEDDING: (301, 64)})
 
     assert found.verdict == "refused"

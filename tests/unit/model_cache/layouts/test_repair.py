@@ -202,7 +202,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, weights: Arrays, monkeypatch
 
 
 def test_progress_counts_the_bytes(tmp_path: Path, weights: Arrays) -> None:
-    """Told as they are done, they come to all bytes of all tensors."""
+    """The reported bytes add up to all bytes of all tensors."""
     path = tmp_path / "model.safetensors"
     save_file(under("ema.", weights), path)
     told: list[int] = []
