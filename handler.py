@@ -2,7 +2,7 @@
 The RunPod boundary: answers jobs, turns errors into replies, starts the worker.
 
 The handler is async and the work runs in threads, so that `status` is answered while a `generate` runs; one thread owns the GPU.
-Importing this module imports no model code: models load inside `generate`, or where an upload asks for its transcript at once.
+Importing this module imports no model code: models load inside `generate`, or in an `upload` that asks for its transcript at once.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ from worker.shutdown import LateJobs, Stopping
 log = logging.getLogger("handler")
 
 Job = Mapping[str, Any]
-# RunPod's SDK takes these keys out of every reply: they are for failures of this very call.
+# RunPod's SDK removes these keys from every reply: they report failures of the call itself.
 _RESERVED = ("error", "refresh_worker")
 _LONGEST_FAILURE = 20_000
 _INVALID = "settings are invalid, nothing was started: "
@@ -55,7 +55,7 @@ _INVALID = "settings are invalid, nothing was started: "
 
 def answer(service: Service, raw: object, call: Call) -> Reply:
     """
-    The reply to one job's input: always a dict that strict JSON takes, within the size limit, never an exception.
+    Answer one job's input: always with a dict that strict JSON takes, within the size limit, never with an exception.
 
     A generate's text goes through `parse` and `perform` to cloning.generate.attempt.
     """
@@ -63,14 +63,14 @@ def answer(service: Service, raw: object, call: Call) -> Reply:
     try:
         request = parse(raw, Limits(settings.max_text_chars, int(settings.max_audio_mb * 1e6)))
         return sendable(perform(service, request, call), settings.max_reply_mb)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the SDK would tell the caller the traceback, or die untold
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the SDK would send the traceback to the caller, or die silently
         failure = service.failure(error)
         log.info("request.failed", extra={"delivery": call.delivery_id, "code": failure.code})
         return failure_reply(failure)
 
 
 def failure_reply(error: ServiceError) -> Reply:
-    """A failure as a reply, cut short if a caller's own words made it long."""
+    """Turn a failure into a reply, cut short if the caller's own input made it long."""
     reply = error.to_reply()
     if len(json.dumps(reply, default=str)) > _LONGEST_FAILURE:
         message = f"{error.message[:500]}... (cut)"
@@ -79,7 +79,7 @@ def failure_reply(error: ServiceError) -> Reply:
 
 
 def sendable(reply: Reply, max_reply_mb: float) -> Reply:
-    """The reply, proved to be what the SDK can post: it drops what JSON refuses, and what is too large, without a word."""
+    """Check that the SDK can post the reply: it silently drops what JSON refuses, and what is too large."""
     size = len(json.dumps(reply, allow_nan=False))
     if not reply or any(key in reply for key in _RESERVED):
         raise AssertionError(f"a reply is empty or uses a reserved key: {sorted(reply)}")
@@ -94,9 +94,9 @@ def sendable(reply: Reply, max_reply_mb: float) -> Reply:
 
 class ProgressSender:
     """
-    Sends a job's progress to RunPod, spaced out, and keeps the last one clear of the result.
+    Sends a job's progress to RunPod at intervals, and keeps the result well after the last update.
 
-    The SDK posts each update from a new thread: one that is sent right before the result may arrive behind it, and the job
+    The SDK posts each update from a new thread: one that is sent right before the result may arrive after it, and the job
     would stay IN_PROGRESS for ever (runpod-python#250).
     """
 
@@ -110,21 +110,21 @@ class ProgressSender:
         self._sent_at: float | None = None
 
     def __call__(self, update: dict[str, Any]) -> None:
-        """Send, unless the last one went out too short a time ago."""
+        """Send the update, unless the last one was sent too recently."""
         now = self._clock.monotonic()
         if self._sent_at is None or now - self._sent_at >= self._every_s:
             self._sent_at = now
             self._send(update)
 
     def seconds_to_wait(self) -> float:
-        """How long a result must still be held back."""
+        """How long to hold a result back."""
         return 0.0 if self._sent_at is None else max(0.0, self._sent_at + self._clear_s - self._clock.monotonic())
 
 
 def make_handler(
     service: Service, send_progress: Callable[[Job, dict[str, Any]], None], stopping: Stopping
 ) -> Callable[[Job], Coroutine[Any, Any, Reply]]:
-    """The function that RunPod's SDK calls with each job. CancelledError means: post nothing, the job will be delivered again."""
+    """Make the function that RunPod's SDK calls with each job. CancelledError means: post nothing, the job will be delivered again."""
     # Twice as many threads as jobs: a cancelled job keeps its thread until its chunk ends, and must not hold up the next.
     pool = ThreadPoolExecutor(service.settings.worker_concurrency * 2, thread_name_prefix="job")
 
@@ -143,7 +143,7 @@ def make_handler(
             # The thread can't be stopped from here: it sees the flag between two solver steps and keeps the GPU until then.
             call.stopped.set()
             raise
-        except Exception as error:  # noqa: BLE001 - no thread could be started; the SDK would tell the caller the traceback
+        except Exception as error:  # noqa: BLE001 - no thread could be started; the SDK would send the traceback to the caller
             call.stopped.set()  # the work may still be in the pool's queue
             return failure_reply(service.failure(error))
         if stopping.handing_back and reply.get("code") == Interrupted.code:
@@ -154,7 +154,7 @@ def make_handler(
 
 
 def _sdk() -> Any:
-    """RunPod's SDK, which reads its environment when it is imported."""
+    """Import RunPod's SDK, which reads its environment at import."""
     try:
         tidy_environment()
         import runpod
@@ -164,7 +164,7 @@ def _sdk() -> Any:
 
 
 def _built(settings: Settings, scratch: Path) -> Service:
-    """The service; a connection to the bucket that can't be set up ends the worker with one line."""
+    """Build the service; exit with one line if the connection to the bucket can't be set up."""
     try:
         return build(settings, SystemClock(), scratch)
     except ServiceError as error:
@@ -185,7 +185,7 @@ def _scratch() -> Iterator[Scratch]:
 
 
 def _speak_any_language() -> None:
-    """The SDK prints names as they come: where the console takes ASCII alone, what it can't take is escaped."""
+    """Escape characters that the console can't print: the SDK prints any name, and some consoles take only ASCII."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -193,7 +193,7 @@ def _speak_any_language() -> None:
 
 def main() -> None:
     """Start the worker: RunPod's loop, or one job from --test_input or test_input.json."""
-    # Until the SDK's loop listens: nothing is in hand, so nothing is waited for.
+    # Until the SDK's loop handles the signal: no job is running, so nothing is waited for.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     _speak_any_language()
     runpod = _sdk()
@@ -204,7 +204,7 @@ def main() -> None:
     configure(settings.log_level)
     if not settings.has_sdk_log_level:
         runpod.RunPodLogger().level = "INFO"  # its own default, DEBUG, logs whole replies, presigned URLs too
-    tempfile.tempdir = str(settings.tmpdir) if settings.tmpdir else None  # else Python takes another without a word
+    tempfile.tempdir = str(settings.tmpdir) if settings.tmpdir else None  # else Python silently takes another
     for name, meant in misspelt(Settings).items():
         log.warning("settings.misspelt", extra={"variable": name, "meant": meant})
     with ExitStack() as until_the_end:

@@ -1,8 +1,8 @@
 """
-The bucket. boto3 is imported when a client is built (`s3_connection`), or a file is sent.
+The bucket. boto3 is imported only when a client is built (`s3_connection`) or a file is sent.
 
-`S3Store` is the `ObjectStore` of the worker. The four functions at the end are those that older deployments import; they are
-configured by the environment (`cloning.settings`), need `S3_BUCKET`, log one event when they fail and never raise.
+`S3Store` is the worker's `ObjectStore`. Older deployments import the four functions at the end; these are configured by the
+environment (`cloning.settings`), need `S3_BUCKET`, log one event when they fail and never raise.
 """
 
 import logging
@@ -39,10 +39,10 @@ _PAUSES_S = (0.1, 0.4, 1.6)
 
 class S3Store:
     """
-    An `ObjectStore` on a bucket. Safe between threads.
+    An `ObjectStore` on a bucket. Thread-safe.
 
-    boto3 repeats a request whose reply was lost, so `create` and `replace` may find their own first try there and raise
-    AlreadyExists or Changed; a caller that reads what is stored sees that it won. Stores that ignore If-Match and
+    boto3 retries a request whose reply was lost, so `create` and `replace` may meet the result of their own first try and raise
+    AlreadyExists or Changed; a caller that reads the stored object sees that it won. Stores that ignore If-Match and
     If-None-Match (some that are not AWS do) let the last writer win.
     """
 
@@ -65,7 +65,7 @@ class S3Store:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "S3Store":
-        """The bucket that the settings name. Raises StorageMisconfigured if they name none, or make no sense."""
+        """Open the bucket of the settings. Raises StorageMisconfigured if they name none, or are wrong."""
         if not settings.s3_bucket:
             raise StorageMisconfigured("no bucket is configured; set S3_BUCKET")
         client = s3_client(settings)
@@ -110,7 +110,7 @@ class S3Store:
                     yield ObjectInfo(key, entry["Size"], etag_of(entry), entry["LastModified"])
 
     def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> str:
-        """As the port says; a large object in several parts at a time, and after a failure only the parts that lack."""
+        """Download as the port says; a large object in parallel parts, and after a failure only the missing parts."""
         target = self._target(key)
         with translating("download", key), resumable(path) as arrival:
             digest = self._again(lambda: self._receive(target, arrival, progress), *RACED)
@@ -133,7 +133,7 @@ class S3Store:
                 subscribers: Any = [ProgressCallbackInvoker(progress)] if progress else None
                 extra = {"ContentType": content_type}
                 manager.upload(str(path), target["Bucket"], target["Key"], extra, subscribers).result()
-            reply = self._head(target)  # some stores confirm what they lost or keep the framing in it
+            reply = self._head(target)  # some stores confirm an upload that they lost, or store its framing too
         if reply["ContentLength"] != size:
             raise DigestMismatch(f"{key}: the store holds {reply['ContentLength']} bytes of {size}")
         return etag_of(reply)
@@ -158,7 +158,7 @@ class S3Store:
 
     def _write(self, operation: str, key: str, body: bytes, content_type: str, **condition: str) -> str:
         request: Any = {**self._target(key), "Body": body, "ContentType": content_type, **condition}
-        # Some stores refuse now and then what they allow. A store that has never let us write has no such credit.
+        # Some stores sporadically refuse what they allow: retried, but only if an earlier write succeeded.
         passing = REFUSED if self._has_written else ()
         with translating(operation, key):
             reply = self._again(lambda: self._client.put_object(**request), "ConditionalRequestConflict", *passing)
@@ -166,7 +166,7 @@ class S3Store:
         return etag_of(reply)
 
     def _again(self, attempt: Callable[[], T], *codes: str) -> T:
-        """The attempt's result; failures of these codes are met with a pause and another attempt, three times."""
+        """Run the attempt; after a failure with one of these codes pause and try again, up to three times."""
         for pause_s in _PAUSES_S:
             try:
                 return attempt()
@@ -187,10 +187,10 @@ class S3Store:
 
     def _head(self, target: dict[str, Any]) -> Any:
         """
-        What is known of an object.
+        Ask for an object's facts.
 
-        The reply to a refused HEAD has no body to say that the object or its bucket is missing, or the token expired, or that it was
-        a gateway who answered: a GET, whose body is left unread, tells.
+        The reply to a refused HEAD has no body, so it doesn't show whether the object or its bucket is missing, the token expired
+        or a gateway answered. The reply to a GET does; its body is left unread.
         """
         try:
             return self._client.head_object(**target)
@@ -202,8 +202,8 @@ class S3Store:
         return reply
 
     def _receive(self, target: dict[str, Any], arrival: Arrival, progress: Progress | None) -> str:
-        """Fill the file, a large one by several parts at a time, all of one version; returns the sha256."""
-        # The first part comes with the reply that tells the size, unless parts are there already.
+        """Fill the file, a large one in parallel parts, all of one version; return the sha256."""
+        # The reply with the size includes the first part, unless parts are there already.
         reply: Any = self._head(target) if arrival.is_begun else self._client.get_object(**target)
         size, version = reply["ContentLength"], etag_of(reply)
         opened = {0: reply["Body"]} if "Body" in reply else {}
@@ -226,7 +226,7 @@ class S3Store:
 
         with closing(reply.get("Body") or BytesIO()):
             try:
-                # Parts of an object without a version could be of several: it is read in one stream, and never continued.
+                # Parts of an object without a version could mix versions: it is read in one stream, and never resumed.
                 return fill(self._part_bytes if version else max(size, 1))
             except _NoRanges:
                 return fill(max(size, 1))
@@ -234,7 +234,7 @@ class S3Store:
     def _open_part(
         self, target: dict[str, Any], version: str | None, start: int, length: int, size: int
     ) -> "StreamingBody":
-        """The body of a part; whatever the status says (rclone has 200 for a part), the range and the version decide."""
+        """Open the body of a part. The range and the version decide, not the status (rclone sends 200 for a part)."""
         request = target | ({"IfMatch": version} if version else {})
         if length < size:
             request["Range"] = f"bytes={start}-{start + length - 1}"
@@ -248,11 +248,11 @@ class S3Store:
 
 
 class _NoRanges(Exception):
-    """The store sends the whole object, whichever part it is asked for."""
+    """The store ignores ranges and sends the whole object."""
 
 
 def upload_to_s3(file_path: str, object_name: str) -> str | None:
-    """Send a file to the bucket; returns a presigned URL of it, or None."""
+    """Upload a file to the bucket; return a presigned URL of it, or None."""
     with _logged("s3_upload_failed"):
         settings = Settings()
         store = S3Store.from_settings(settings)
@@ -262,7 +262,7 @@ def upload_to_s3(file_path: str, object_name: str) -> str | None:
 
 
 def download_from_s3(object_name: str, file_path: str) -> str | None:
-    """Bring an object to a file, atomically; returns `file_path`, or None."""
+    """Download an object to a file, atomically; return `file_path`, or None."""
     with _logged("s3_download_failed"):
         S3Store.from_settings(Settings()).download(object_name, Path(file_path))
         return file_path
@@ -270,7 +270,7 @@ def download_from_s3(object_name: str, file_path: str) -> str | None:
 
 
 def sync_models_from_s3(local_models_dir: str, s3_models_prefix: str = "models/") -> bool:
-    """Bring every object under the prefix to the folder, unless that version is there already. Deletes nothing."""
+    """Download every object under the prefix to the folder, unless that version is there already. Deletes nothing."""
     with _logged("s3_sync_failed"):
         transfer.pull_tree(S3Store.from_settings(Settings()), Path(local_models_dir), s3_models_prefix)
         return True
@@ -278,7 +278,7 @@ def sync_models_from_s3(local_models_dir: str, s3_models_prefix: str = "models/"
 
 
 def upload_models_to_s3(local_models_dir: str, s3_models_prefix: str = "models/") -> bool:
-    """Send every file of the folder to the prefix, unless that version is there already. Deletes nothing."""
+    """Upload every file of the folder to the prefix, unless that version is there already. Deletes nothing."""
     with _logged("s3_models_upload_failed"):
         transfer.push_tree(S3Store.from_settings(Settings()), Path(local_models_dir), s3_models_prefix)
         return True
@@ -287,7 +287,7 @@ def upload_models_to_s3(local_models_dir: str, s3_models_prefix: str = "models/"
 
 @contextmanager
 def _logged(event: str) -> Iterator[None]:
-    """Any failure that can be expected, as one log event and no exception; no traceback, because those name hosts and keys."""
+    """Log an expected failure as one event instead of raising it; without a traceback, because those name hosts and keys."""
     try:
         yield
     except ServiceError as error:

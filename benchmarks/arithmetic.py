@@ -1,9 +1,9 @@
 """
-What the solver computes and what the card could: multiply-adds of the DiT from its numbers, and the rate of plain products.
+The solver's arithmetic against the card's: multiply-adds of the DiT from its numbers, and the rate of plain products.
 
-Counted is what hangs on the noise and so is done at each step, in both halves of guidance: linear layers, attention, and the
-convolutions before the blocks. Once per utterance (text embeddings, mel, vocoder) or once per number of steps (time embeddings,
-modulations) is left out, and so is everything that only adds or scales: the achieved rate is never flattered.
+Counted is the work that depends on the noise and so is done at each step, in both halves of guidance: linear layers, attention, and
+the convolutions before the blocks. Work per utterance (text embeddings, mel, vocoder) or per number of steps (time embeddings,
+modulations) is left out, and so is everything that only adds or scales, so the achieved rate is never overstated.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ _FLOP_OF_A_BURST = {"cuda": 5e13, "cpu": 1e9}
 
 def multiply_adds(arch: Mapping[str, Any], frames: int, *, halves: int = 2) -> int:
     """
-    Of one step for one utterance of so many frames (reference and speech together).
+    The multiply-adds of one step for one utterance of so many frames (reference and speech together).
 
     `arch` is a DiT's as f5_tts configures it (dim, depth, heads, ff_mult, text_dim); `halves` is 1 without guidance.
     """
@@ -45,7 +45,7 @@ def products(device: str, arch: Mapping[str, Any], rows: list[int]) -> list[Prod
 
 
 def burst(product: Product, device: str, dtype: Any) -> tuple[Callable[[], object], float]:
-    """The same product several times over, on random numbers, and the floating-point operations of all."""
+    """A function that repeats one product on random numbers, and the floating-point operations of all repeats."""
     import torch
 
     rows, inner, columns = product

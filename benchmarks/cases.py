@@ -1,8 +1,8 @@
 """
-The official path, case by case: one chunk of a fixed duration, its solver and its vocoder told apart.
+The official path, case by case: one chunk of a fixed duration, with separate times for its solver and its vocoder.
 
-They are told apart by wrappers around `CFM.sample` and `Vocos.decode`, which wait for the device before and after each; what they
-run is unchanged.
+Wrappers around `CFM.sample` and `Vocos.decode` wait for the device before and after each call; the calls themselves are
+unchanged.
 """
 
 import statistics

@@ -1,14 +1,13 @@
 """
-What it costs to make a checkpoint loadable: `python -m benchmarks.checkpoints`.
+The cost of making a checkpoint loadable: `python -m benchmarks.checkpoints`.
 
 A full-size F5TTS_v1_Base (1.35 GB, 364 tensors, keys under `ema.`), and the same with a second copy of the weights and two
 scalars (2.7 GB, 730 keys), of random numbers. Side by side, interleaved, medians: `cp`, and `cp` with an fsync; renaming in
-place on a private file, with its inspection and without; repair by renaming and the compacting copy, on the disk at the end or
-not waited for (`unsynced`), with a sha256 or without; and what people do today, load_file + rename + save_file. All repairs
-compare each kept tensor bit for bit. Each step is a process of its own, whose peak memory is the kernel's figure (that of a `cp`
-is not among them); the clock runs inside, without imports. Then the inspection of a 5 GB training .pt, which is a file with
-holes: only its pickle and directory are there. `--depth 2` is a quick try. What the lines are against:
-docs/decisions/0013-durable-against-durable.md.
+place on a private file, with its inspection and without; repair by renaming and the compacting copy, synced to the disk or
+not (`unsynced`), with a sha256 or without; and the usual way, load_file + rename + save_file. All repairs compare each kept
+tensor bit for bit. Each step is a separate process; the kernel reports its peak memory (except for `cp`); the clock runs
+inside, without imports. Then the inspection of a 5 GB training .pt, a sparse file that holds only its pickle and directory.
+`--depth 2` is a quick try. docs/decisions/0013-durable-against-durable.md explains the limits.
 """
 
 import argparse
@@ -145,7 +144,7 @@ def steps(folder: Path, single: Path, double: Path, rounds: int) -> dict[str, An
     order = random.Random(0)  # noqa: S311 - the order of the rounds
     for number in range(rounds + 1):
         for name in order.sample(list(STEPS), len(STEPS)):
-            os.sync()  # one step doesn't pay for what another left to be written
+            os.sync()  # so that no step waits for another's writes
             found = measured(
                 STEPS[name], double if name.startswith(DOUBLED) else single, folder / "out" / "model.safetensors"
             )
@@ -185,7 +184,7 @@ def inspected(folder: Path, shapes: dict[str, tuple[int, ...]], rounds: int) -> 
 
 
 def verdicts(found: dict[str, Any], inspection: dict[str, Any]) -> dict[str, bool]:
-    """Whether each limit holds in this run; those of a durable copy against a `cp` that isn't are told too."""
+    """Whether each limit holds in this run, including those of a durable copy against a plain `cp`."""
     times = {PLAIN: "times_cp", DURABLE: "times_cp_and_fsync"}
     held = {f"{name} <= {limit} x {what}": found[name][times[what]] <= limit for name, what, limit in LIMITS}
     held |= {f"{name} <= {MOST_MIB} MiB": found[name]["peak_mib"] <= MOST_MIB for name, _, _ in LIMITS}

@@ -1,14 +1,15 @@
 """
-A cold generate, phase by phase, beside the plain way: `python -m benchmarks.cold_start`.
+A cold generate, phase by phase, compared with the plain way: `python -m benchmarks.cold_start`.
 
-The bucket (a folder) holds a full-size F5TTS_v1_Base of 1.35 GB whose keys lie under `ema.`, and a voice without a transcript. Each
+The bucket (a folder) holds a full-size F5TTS_v1_Base of 1.35 GB with its keys under `ema.`, and a voice without a transcript. Each
 kind is a fresh process, interleaved, with an empty disk: the *plain* way (import f5_tts, copy the file from the bucket, load + rename
 + save, load_model, transcribe, infer); the *first* worker ever, which repairs, publishes and transcribes; a *later* worker, which
-finds what the first one left in the bucket; and one on the later one's *disk*, as a mounted volume or baked weights give it. What is compared is the time from the process's start to its answer without the solver's, which hangs on text and device. What a worker
-publishes after its answer is not in it; the next one starts when that is done.
+finds what the first one left in the bucket; and one on the later one's *disk*, like a mounted volume or baked weights. Compared is the
+time from the process's start to its answer without the solver's, which depends on text and device. Publishing after the answer is not
+included; the next process starts when it is done.
 
-The plain way is written from the recipe that this project started with, at its best: no trainer's packages to import (they are not
-installed), a copy that checks nothing. `--arch tiny` is a quick try.
+The plain way follows this project's original recipe, at its best: no trainer's packages to import (they are not installed), a copy
+that checks nothing. `--arch tiny` is a quick try.
 """
 
 import argparse
@@ -124,7 +125,7 @@ def prepare(folder: Path, arch: str) -> tuple[Path, Path]:
 
 
 def fill_bucket(bucket: Path, made: Path, scratch: Path) -> str:
-    """A bucket that no worker has seen: the checkpoint as it was published elsewhere, and a voice. Gives the checkpoint's name."""
+    """Fill a new bucket with the checkpoint as published elsewhere, and a voice; return the checkpoint's name."""
     from cloning.clock import SystemClock
     from cloning.service import Call
     from cloning.settings import Settings
@@ -147,7 +148,7 @@ def fill_bucket(bucket: Path, made: Path, scratch: Path) -> str:
 
 def cold(code: str, *arguments: object) -> dict[str, Any]:
     """One fresh process: its seconds until it answers, without the solver's, and by phase."""
-    os.sync()  # nobody pays for what another one wrote
+    os.sync()  # so that no process waits for another's writes
     begun = time.monotonic()
     command = [sys.executable, "-c", code, *map(str, arguments)]
     with tempfile.TemporaryFile("w+") as errors:
@@ -163,7 +164,7 @@ def cold(code: str, *arguments: object) -> dict[str, Any]:
 
 
 def one_round(folder: Path, made: Path, whisper: Path, number: int) -> dict[str, dict[str, Any]]:
-    """Every kind once; the bucket is new too."""
+    """Run every kind once, on a new bucket."""
     room = folder / str(number)
     room.mkdir()
     found = {"plain": cold(PLAIN, made, room / "plain", whisper, recording(), TEXT)}

@@ -1,8 +1,8 @@
 """
 Sixteen utterances at once: the official path one by one and in upstream's threads, ours in packs. Seconds, memory, arithmetic.
 
-The solver alone and plain matrix products take part in the same rounds, so that a share of the card's rate compares what was
-measured side by side.
+The solver alone and plain matrix products are in the same rounds, so that a share of the card's rate compares simultaneous
+measurements.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ WINDOW_S = 22.0  # reference and speech of the longest chunk
 ONE_BY_ONE, THREADS = "official, one by one", "official, thread pool"
 
 Memory = dict[str, int] | None
-"""MiB in tensors (`allocated_mib`) and set aside by torch, above what was there before; None on a CPU."""
+"""MiB in tensors (`allocated_mib`) and reserved by torch, above the amounts before; None on a CPU."""
 Work = Mapping[str, Callable[[], object]]
 
 

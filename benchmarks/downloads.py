@@ -1,10 +1,10 @@
 """
-One large object from an S3 server on this machine, beside what people use instead: `python -m benchmarks.downloads`.
+One large object from an S3 server on this machine, compared with other clients: `python -m benchmarks.downloads`.
 
-Rounds are interleaved and each client runs in a process of its own, so that memory and CPU can be told apart; the seconds are of
-the transfer with the client's start taken off where it is Python. Ours also checks the sha256 while the parts arrive, which no
-other does. Server and client share this machine's processors, so only the ratios travel. Programs that are not installed are
-named as missing. `--bin DIR` adds a folder of programs (s5cmd, aws, localbucket).
+Rounds are interleaved and each client runs in a separate process, so that memory and CPU are measured for each; the seconds are
+those of the transfer, without the client's start if it is Python. Only ours also checks the sha256 while the parts arrive. Server
+and client share this machine's processors, so only the ratios are meaningful elsewhere. Programs that are not installed are listed
+as missing. `--bin DIR` adds a folder of programs (s5cmd, aws, localbucket).
 """
 
 import argparse
@@ -57,7 +57,7 @@ print(time.monotonic() - begun)
 
 
 class Client:
-    """A way to fetch the object: a command line, and whether it tells its own seconds."""
+    """A way to fetch the object: a command line, and whether it reports its own seconds."""
 
     def __init__(self, name: str, command: list[str] | None, *, tells: bool = False) -> None:
         self.name = name
@@ -85,7 +85,7 @@ class Client:
 
 @contextmanager
 def server(kind: str, folder: Path, programs: str) -> Iterator[str]:
-    """A running server on a folder whose subfolders are buckets; gives its address."""
+    """Run a server on a folder whose subfolders are buckets; yield its address."""
     port = _free_port()
     address = f"127.0.0.1:{port}"
     if kind == "rclone":
@@ -211,7 +211,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.downloads", description=__doc__)
     parser.add_argument("--mib", type=int, default=1024, help="size of the object (default 1024)")
     parser.add_argument("--rounds", type=int, default=5, help="measured rounds (default 5)")
-    parser.add_argument("--folder", type=Path, help="where the files lie (default: the system's temporary folder)")
+    parser.add_argument("--folder", type=Path, help="folder for the files (default: the system's temporary folder)")
     parser.add_argument("--bin", type=Path, help="a folder with s5cmd, aws and localbucket")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the report")
     arguments = parser.parse_args()

@@ -1,5 +1,5 @@
 """
-F5-TTS on one machine: seconds by phase, real-time factor, memory of the official path, and ours beside it. Nothing is fetched.
+F5-TTS on one machine: seconds by phase, real-time factor and memory of the official path, compared with ours. Nothing is fetched.
 
 `python -m benchmarks.gpu` makes a full-size F5TTS_v1_Base and its Vocos with random weights, repairs the file as the worker
 does, loads it through `engines.f5.engine.F5Engine` (fp16 on a GPU) and speaks. Random weights take as long as trained ones: the
@@ -42,7 +42,7 @@ from model_cache.progress import unwatched
 from model_cache.sources import Fetched
 
 ARCHITECTURES = {"full": "F5TTS_v1_Base", "tiny": TINY}
-SPOKEN = "Some call me nature, others call me mother nature."  # in the sample that f5-tts brings
+SPOKEN = "Some call me nature, others call me mother nature."  # in the sample in f5-tts's package
 MEASURED = ["cases", "devices", "samplers"]
 WARM_UP_S = 3.0
 CALM = 0.25
@@ -52,7 +52,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """The whole report. Raises ServiceError if the device isn't there or the checkpoint can't be made or loaded."""
     seconds: dict[str, float] = {}
     with _phase("import_torch", seconds):
-        import torch  # noqa: F401 - only to tell its seconds from f5_tts's
+        import torch  # noqa: F401 - only to separate its seconds from f5_tts's
     device = choose_device(options.device)
     with _phase("import_f5", seconds):
         import_f5()
@@ -135,7 +135,7 @@ def _random_checkpoint(folder: Path, arch: str) -> F5Files:
         arch=dict(made.arch),
         vocab=vocab,
         vocoder=Path(made.vocoder or ""),
-        sha256="",  # nobody asks which random numbers these are
+        sha256="",  # not needed for random numbers
         license=made.license,
         note=made.note,
     )
@@ -145,8 +145,8 @@ def _calmed(checkpoint: Path) -> Path:
     """
     The same folder with smaller queries and keys.
 
-    Attention of random weights that is sharp in each of 22 blocks makes any rounding a third of the mel, on either path alike: no
-    distance would tell them apart. Trained attention is not like that.
+    Random attention that is sharp in each of 22 blocks amplifies any rounding to a third of the mel, on either path: distances
+    would then be meaningless. Trained attention is not like that.
     """
     from safetensors.torch import load_file, save_file
 
@@ -243,7 +243,7 @@ def main() -> int:
     """The command line. Exit status 2 if there is nothing to measure with, 1 if the devices or a part of the samplers failed."""
     options = _options()
     try:
-        with redirect_stdout(sys.stderr):  # whatever a library prints
+        with redirect_stdout(sys.stderr):  # catches the output of libraries
             measured = measure(options)
             report = json.dumps(measured, indent=2, allow_nan=False)
     except ServiceError as error:

@@ -1,10 +1,10 @@
 """
-What imports cost, in CPU seconds: everything that a generate with a warm checkpoint loads, beside torch and torchaudio alone.
+The cost of imports in CPU seconds: everything that a generate with a warm checkpoint loads, compared with torch and torchaudio alone.
 
 `python -m benchmarks.imports` speaks once with the small checkpoint to learn which modules that loads; then fresh interpreters
-import exactly those, f5_tts as the worker imports it, interleaved with the others. Medians; the bare interpreter's cost is taken
-off. `plain f5_tts` is its inference module as it is, but for its trainer, whose packages are not installed. What is imported to
-hear (transformers, with torch) stands beside transformers' Whisper as it is.
+import exactly those, f5_tts as the worker imports it, interleaved with the others. The figures are medians without the bare
+interpreter's cost. `plain f5_tts` is its unmodified inference module, except for its trainer, whose packages are not installed. The
+worker's import for transcription (transformers, with torch) is compared with transformers' unmodified Whisper.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """
-What the worker itself costs, beside the libraries it stands on: `python -m benchmarks.overhead`.
+The worker's own cost, compared with the libraries below it: `python -m benchmarks.overhead`.
 
-Seconds are medians of interleaved rounds in one run, on this machine; only the ratios travel. The checkpoint is the small one
-of random weights: the time outside of engine and store is ours, whatever speaks.
+Seconds are medians of interleaved rounds in one run, on this machine; only the ratios are meaningful elsewhere. The checkpoint is
+the small one of random weights: the time outside of engine and store is ours, for any checkpoint.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Where a figure comes from, and the file that it is kept in."""
+"""The origin of a figure, and the file that keeps it."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def about(folder: Path) -> dict[str, Any]:
 
 
 def save(report: dict[str, Any], folder: Path, name: str, rows: Rows) -> None:
-    """The report as a file of that name and today's date, and on stdout; for who watches, these rows of it and its limits on stderr."""
+    """Write the report to a file of that name and today's date, and to stdout; write these rows and the limits to stderr."""
     text = json.dumps(report, indent=2)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}-{report['at'][:10]}.json").write_text(text + "\n", encoding="utf-8")

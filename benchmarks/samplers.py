@@ -1,8 +1,8 @@
 """
-Ours beside the official path on one device: parity, one stream, packs, profile. A part of `python -m benchmarks.gpu`.
+Our path compared with the official one on one device: parity, one stream, packs, profile. A part of `python -m benchmarks.gpu`.
 
-What is compared is measured in the same rounds, one after the other, with the device synchronised around each; figures are
-medians, and slowest less fastest. A part that fails says so in its place and the others go on: a GPU's time is short.
+Compared cases are measured in the same rounds, one after the other, with the device synchronised around each; figures are
+medians, and slowest less fastest. A failed part reports its error and the others go on, because a GPU's time is short.
 """
 
 import sys
@@ -57,7 +57,7 @@ def attempted(name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What the work gives, or `failed` and how."""
     try:
         return work()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other parts are still worth their time
+    except Exception as error:  # noqa: BLE001 - the other parts are still worth their time
         traceback.print_exc(file=sys.stderr)
         say(f"{name} failed")
         return {"failed": f"{type(error).__name__}: {error}"[:500]}

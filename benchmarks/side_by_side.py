@@ -1,4 +1,4 @@
-"""The samplers' figures as tables, for who watches: both paths side by side, then the limits."""
+"""The samplers' figures as tables for the terminal: both paths side by side, then the limits."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,10 +1,10 @@
 """
-The solver: ours beside the official path, with the small checkpoint on the CPU. Interleaved, medians and spread.
+The solver: ours compared with the official path, with the small checkpoint on the CPU. Interleaved, medians and spread.
 
 `python -m benchmarks.solver` measures one stream (NFE 32 and 16), 16 one-chunk utterances at once with references of several
-lengths (the official path by one call, which has its own thread pool, and by a call for each, as requests come; ours one by one, and
-all in one call, which speaks as many at once as it likes), and how far each path in half precision is from float32's mel. `--arch
-F5TTS_v1_Base` takes the full size, which wants minutes on a CPU.
+lengths (the official path by one call, which has its own thread pool, and by a call for each, as requests arrive; ours one by one,
+and all in one call, which chooses its own batches), and how far each path in half precision is from float32's mel. `--arch
+F5TTS_v1_Base` uses the full size, which takes minutes on a CPU.
 """
 
 import argparse

@@ -11,7 +11,7 @@ from cloning.settings import Settings
 from handler import answer
 from worker.assembly import build
 
-SPOKEN = "Some call me nature, others call me mother nature."  # in the recording that f5-tts brings
+SPOKEN = "Some call me nature, others call me mother nature."  # in the recording in f5-tts's package
 TEXT = "Hello there, how are you today?"
 NFE = 8
 

@@ -1,28 +1,28 @@
 """
 What the service does, free of clouds and GPUs: nothing here imports boto3, torch, f5_tts or runpod.
 
-    actions         what each action does
+    actions         one function per action
     generate/       one generate, from its claim to its result
     replies         the shapes of the replies
-    service         the parts that the actions are given
+    service         the parts that the actions use
     requests/       raw input to checked requests
     voices/         the voice library
     jobs/           job records, claims, results
     planning/       text to chunks, seeds and lengths
     audio/          recordings decoded, measured, clipped, encoded
-    ports/          what is asked of stores, engines and the process
+    ports/          the interfaces of stores, engines and the process
     settings/       the deployment's settings, the one reader of the environment
     errors          the tree of errors
-    failures        what any exception means to the caller
+    failures        which error of ours an exception becomes
     parameters      quality profiles of each engine
     keys            the bucket's layout
     object_keys     which keys may be stored
-    records         stored JSON, checked
-    model_problems  models that the settings name and nobody can load
+    records         stored JSON, validated
+    model_problems  models in the settings that can't be loaded
     names           names without paths
-    language        languages as requests and records name them
-    characters      what a character is to those who read it
-    versions        versions of what speaks
-    clock           time and stopwatch
-    process_lock    one lock for what changes the whole process
+    language        codes of languages
+    characters      invisible characters
+    versions        versions of the worker and its packages
+    clock           clock and stopwatch
+    process_lock    one lock for changes to the whole process
 """

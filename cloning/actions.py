@@ -1,4 +1,4 @@
-"""The actions: what each request does, one short function each."""
+"""The actions, one short function per request."""
 
 import platform
 from datetime import timedelta
@@ -34,8 +34,8 @@ from cloning.voices.library import read_audio
 from cloning.voices.record import NewVoice, Voice
 
 NOT_SHARED = (
-    "S3_BUCKET is not set: voices, jobs and results lie on this worker's own disk, no other worker of the endpoint has them, "
-    "and they go with it; set S3_BUCKET"
+    "S3_BUCKET is not set: voices, jobs and results are on this worker's own disk, no other worker of the endpoint has them, "
+    "and they are lost with it; set S3_BUCKET"
 )
 
 
@@ -63,7 +63,7 @@ def perform(service: Service, request: AnyRequest, call: Call) -> Reply:  # noqa
 
 
 def upload(service: Service, request: Upload, call: Call) -> Reply:
-    """Check a recording, make it canonical, store it, and say what was measured."""
+    """Check a recording, make it canonical, store it, and report its measures."""
     if service.settings.require_consent and not request.consent:
         raise ConsentRequired(
             "a voice needs its speaker's consent; send consent: true, or a sentence on how it was given (one that says no is none)",
@@ -89,7 +89,7 @@ def upload(service: Service, request: Upload, call: Call) -> Reply:
 
 
 def _with_words(service: Service, voice: Voice, call: Call) -> Voice:
-    """The voice, transcribed. A failure says that the voice is stored all the same, and which upload can change it."""
+    """Return the voice with a transcript. A failure says that the voice is stored anyway, and which upload can change it."""
 
     def words() -> Voice:
         return transcribed(service, voice, before_step=call.check_stopped, stopped=call.stopped)[0]
@@ -122,7 +122,7 @@ def _recording(service: Service, request: Upload, call: Call) -> bytes:
 
 
 def _refuse_other_folders(service: Service, key: str) -> None:
-    """The same answer for every key outside, without a look: what else is in the bucket is nobody's business."""
+    """Refuse a key outside the allowed folders without asking the bucket, so that the reply reveals nothing of its contents."""
     folders = service.settings.audio_key_prefixes
     if not key.startswith(folders):
         raise InvalidRequest(
@@ -143,12 +143,12 @@ def generate(service: Service, request: Generate, call: Call) -> Reply:
 
 
 def status(service: Service, request: Status) -> Reply:
-    """How the job stands, from the bucket."""
+    """Report the job's state, from the bucket."""
     return status_reply(service.jobs.get(request.job_id), service.clock.now())
 
 
 def result(service: Service, request: Result) -> Reply:
-    """What the job made, from the bucket, with a fresh URL."""
+    """Return the job's result, from the bucket, with a new URL."""
     _refuse_useless_url(service, request.delivery)
     return result_reply(service, service.jobs.get(request.job_id), request.delivery)
 
@@ -163,7 +163,7 @@ def _refuse_useless_url(service: Service, delivery: Delivery) -> None:
 
 
 def voices(service: Service, request: Voices) -> Reply:
-    """One page of the library. A bare file that nobody used yet has a name and nothing else."""
+    """List one page of the library. A bare file that was never used has only a name."""
     page, cursor = service.voices.page(limit=request.limit, after=request.cursor or "")
     entries = [listed_reply(one) for one in page]
     return {"voices": entries, "count": len(entries), "next_cursor": cursor}
@@ -179,7 +179,7 @@ def delete(service: Service, request: Delete) -> Reply:
 
 
 def expire(service: Service, request: Expire) -> Reply:
-    """One round of housekeeping."""
+    """Run one round of housekeeping."""
     before = service.clock.now() - timedelta(days=request.older_than_days)
     housekeeping = Housekeeping(service.store, service.jobs, before, request.dry_run)
     removed = housekeeping.run(limit=request.limit, after=request.cursor or "")
@@ -194,9 +194,9 @@ def cancel(service: Service, request: Cancel) -> Reply:
 
 
 def health(service: Service) -> Reply:
-    """Whether the bucket answers, whether the GPU can be trusted, what is loaded where and what can't be. Loads nothing."""
+    """Report whether the bucket answers, whether the GPU works, what is loaded where, and what can't be. Loads nothing."""
     store, unfit = _store_health(service), service.breaker.failure
-    # A bucket that is away would be waited for again.
+    # A bucket that doesn't answer would be waited for again.
     problems = model_problems(service.settings, service.engines, service.transcribers) if store["reachable"] else {}
     return {
         "status": "degraded" if store["problem"] or unfit or problems else "ok",

@@ -1,4 +1,4 @@
-"""The machine's clock, behind the port `cloning.ports.Clock`."""
+"""The machine's clock, an implementation of the port `cloning.ports.Clock`; and stopwatches."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 Timings = Callable[[str, float], None]
-"""Takes the name of a part of a phase, and its seconds."""
+"""Receives the name of a part of a phase, and its seconds."""
 
 
 def no_timings(_part: str, _seconds: float) -> None:
@@ -15,7 +15,7 @@ def no_timings(_part: str, _seconds: float) -> None:
 
 @contextmanager
 def timed(part: Timings, name: str) -> Iterator[None]:
-    """Report the seconds of a `with` block, also when it raises."""
+    """Report the seconds of a `with` block, even if it raises."""
     begun = time.monotonic()
     try:
         yield
@@ -48,12 +48,12 @@ class Stopwatch:
         self._seconds[phase] += seconds
 
     def parts_of(self, phase: str) -> Timings:
-        """Adds to `<phase>_<part>`."""
+        """Return a function that adds seconds to `<phase>_<part>`."""
         return lambda part, seconds: self.add(f"{phase}_{part}", seconds)
 
     @contextmanager
     def timing(self, phase: str) -> Iterator[None]:
-        """Adds the seconds of a `with` block to a phase, also when it raises."""
+        """Add the seconds of a `with` block to a phase, even if it raises."""
         begun = self.now()
         try:
             yield
@@ -61,6 +61,6 @@ class Stopwatch:
             self.add(phase, self.now() - begun)
 
     def to_json(self) -> dict[str, float]:
-        """Every phase, and `total` since the watch was made (what no phase counts is in it too)."""
+        """Return the seconds of every phase, and `total` since the watch was made (including time outside phases)."""
         seconds = {phase: round(value, 4) for phase, value in self._seconds.items()}
         return {**seconds, "total": round(self.now() - self._begun, 4)}

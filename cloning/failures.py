@@ -1,11 +1,11 @@
 """
-What an exception means to the caller, decided in one place.
+The one place that decides which of our errors an exception becomes.
 
-A job fails for ever only for what its request, voice, text or checkpoint is. Trouble of the machine (a full disk, no memory, no
-descriptors) or of the moment (a connection that breaks) gives the job back. What is neither is a bug.
+A job fails for ever only because of its own request, voice, text or checkpoint. A failure of the machine (a full disk, no memory, no
+descriptors) or of the moment (a broken connection) gives the job back. Anything else is a bug.
 
-Libraries wrap the machine's trouble in errors of their own, and an edge of ours may have taken it for a damaged checkpoint. So the
-chain of causes is looked through too, but only for what can't mean anything else.
+Libraries wrap the machine's failures in their own errors, and our own code may have reported them as a damaged checkpoint. So the
+chain of causes is searched too, but only for unmistakable errors.
 """
 
 import errno
@@ -29,7 +29,7 @@ from cloning.errors import (
 )
 
 MOST_INCIDENTS = 3
-"""A job whose every attempt meets a bug fails for ever with the third: by then it is likely that the job brings it about."""
+"""A job whose attempts all meet a bug fails for ever at the third: by then the job itself is the likely cause."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FAILED = {errno.EIO, errno.EROFS, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.EREMOTEIO, errno.EUCLEAN}
@@ -47,26 +47,26 @@ _NETWORK = {
     errno.EHOSTUNREACH,
     errno.EADDRNOTAVAIL,
 }
-# What libraries say instead of passing the operating system's error on. Looked for only in exceptions that hold no caller's words.
+# Libraries' messages that replace the operating system's error. Searched only in exceptions that hold no caller's text.
 _TALKERS = {"RuntimeError", "OSError", "ImportError", "SafetensorError"}
 _SAID = tuple(
     (re.compile(words), code)
     for words, code in (
         ("[Cc]an(?:'t|not) allocate memory|not enough memory|bad_alloc", errno.ENOMEM),
-        # oneDNN, under torch, where memory ends; its kernels stay broken after that.
+        # oneDNN, under torch, out of memory; its kernels stay broken after that.
         ("could not create a (?:primitive|memory)", errno.ENOMEM),
         *((re.escape(os.strerror(code)), code) for code in sorted(_FULL | _FAILED | _EXHAUSTED.keys())),
     )
 )
 _NO_THREAD = "can't start new thread"
 _ENDING = "cannot schedule new futures after"
-_SYSTEM_ERROR = 2  # libsndfile's number for what the operating system refused
-# What these say of the request or the moment holds, whatever was the matter on the way.
+_SYSTEM_ERROR = 2  # libsndfile's number for an error of the operating system
+# These hold for the request or the moment, whatever their causes.
 _FINAL_WORDS = (Conflict, NotFound, InvalidAudio, Interrupted)
 
 
 def failure_of(error: BaseException) -> ServiceError | None:
-    """What the caller is told; the same object if it is one of ours and means what it says, None if it is a bug."""
+    """The error to report to the caller: the same object if it is ours and unambiguous; None for a bug."""
     if isinstance(error, ServiceError):
         is_clear = error.refresh_worker or isinstance(error, _FINAL_WORDS)
         return error if is_clear else machine_trouble(error) or error
@@ -74,16 +74,16 @@ def failure_of(error: BaseException) -> ServiceError | None:
 
 
 def machine_trouble(error: BaseException) -> ServiceError | None:
-    """DiskFull, DiskFailed or WorkerExhausted, if the exception, or one behind it, can mean nothing else."""
+    """DiskFull, DiskFailed or WorkerExhausted, if the exception, or one of its causes, can mean nothing else."""
     return next((failure for one in _chain(error) if (failure := _unmistakable(one)) is not None), None)
 
 
 def of_claimed_job(failure: ServiceError, outcomes: Iterable[str | None]) -> ServiceError:
     """
-    The failure as that of a job that this worker has claimed: retryable, if the job is to be kept for its next delivery.
+    The failure of a job that this worker has claimed: retryable if the job is kept for its next delivery.
 
-    `outcomes` are those of its attempts so far. A bucket that refuses a job that it had let begin is for somebody to mend, and the
-    job waits for that; a bug may be the worker's, until it has come up MOST_INCIDENTS times.
+    `outcomes` are those of its attempts so far. If a bucket refuses a job that it had let begin, an operator must fix the bucket,
+    and the job waits for that; a bug may be the worker's, until it has occurred MOST_INCIDENTS times.
     """
     if isinstance(failure, Internal) and sum(one == Internal.code for one in outcomes) >= MOST_INCIDENTS - 1:
         return failure
@@ -91,7 +91,7 @@ def of_claimed_job(failure: ServiceError, outcomes: Iterable[str | None]) -> Ser
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The exception, and those behind it, each once."""
+    """The exception and its causes, each once."""
     seen: set[int] = set()
     one: BaseException | None = error
     while one is not None and id(one) not in seen:
@@ -116,7 +116,7 @@ def _unmistakable(error: BaseException) -> ServiceError | None:
 
 
 def _of_this_alone(error: BaseException) -> ServiceError | None:
-    """What can be told only of an exception that no edge of ours has explained."""
+    """The error for an exception that our own code has not translated yet."""
     if isinstance(error, RuntimeError):
         if type(error).__name__ == "LibsndfileError" and getattr(error, "code", None) == _SYSTEM_ERROR:
             return _disk_failed("LIBSNDFILE")

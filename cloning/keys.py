@@ -3,18 +3,18 @@ The bucket's layout: the only place where an object key is spelled or parsed.
 
     voices/<voice>/voice.json            the voice's record; it names the audio
     voices/<voice>/<sha256>.wav          canonical reference audio
-    voices/<voice>/<sha256>.<edition>.wav  the same, where it replaced another audio
+    voices/<voice>/<sha256>.<edition>.wav  the same, if it replaced other audio
     voices/<voice>.wav                   a voice of an older deployment, adopted at its first use
     jobs/<job>/job.json                  the job's record
     jobs/<job>/chunks/<n>-<sha256>.wav   finished chunks
     results/<job>.<digest>.<format>      the speech; 16 digits of a digest of it and of the claim that made it
     results/<job>.<digest>.json          its manifest
-    checkpoints/<name>/<digest>/<file>   loadable checkpoints, as workers publish them; the digest is over all files
+    checkpoints/<name>/<digest>/<file>   loadable checkpoints that workers publish; the digest is over all files
     checkpoints/<name>/checkpoint.json   a checkpoint that its owner put there; it names the files beside it
-    uploads/                             recordings that callers may name by `audio_key`; we write none of them
-    probes/<id>                          of a worker's start, gone at once: does the store honour conditional writes?
+    uploads/                             recordings that callers may name by `audio_key`; the service writes none
+    probes/<id>                          written and removed at a worker's start, to test conditional writes
 
-Ids are checked going in and coming out of a listing, so that no id can leave its folder.
+Ids are checked when a key is made and when it comes from a listing, so that no id can leave its folder.
 """
 
 import re
@@ -26,7 +26,7 @@ CHECKPOINTS = "checkpoints/"
 PROBES = "probes/"
 UPLOADS = "uploads/"
 OURS = (VOICES, JOBS, RESULTS, CHECKPOINTS, PROBES)
-"""Everything that the service itself writes lies under one of these."""
+"""The prefixes of everything that the service itself writes."""
 
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _ID = re.compile(ID_PATTERN)
@@ -67,22 +67,22 @@ def _edition(text: str) -> str:
 
 
 def voice_folder(voice: str) -> str:
-    """Everything that a voice owns lies under this prefix."""
+    """The prefix of everything that a voice owns."""
     return f"{VOICES}{_id(voice)}/"
 
 
 def voice_record(voice: str) -> str:
-    """The record whose existence is the voice's."""
+    """The voice's record; the voice exists if it does."""
     return f"{voice_folder(voice)}voice.json"
 
 
 def voice_audio(voice: str, sha256: str, edition: str | None = None) -> str:
-    """Canonical audio, named by its digest and, where it replaced another one, by its edition."""
+    """Canonical audio, named by its digest and, if it replaced other audio, by its edition."""
     return f"{voice_folder(voice)}{_digest(sha256)}{f'.{_edition(edition)}' if edition else ''}.wav"
 
 
 def is_voice_audio(key: str) -> bool:
-    """Whether a key is one of canonical audio, whoever's."""
+    """Whether a key is one of canonical audio, of any voice."""
     return _VOICE_AUDIO.fullmatch(key) is not None
 
 
@@ -93,12 +93,12 @@ def edition_of(key: str) -> str | None:
 
 
 def bare_voice(voice: str) -> str:
-    """Where older deployments kept a voice's only file."""
+    """A voice's only file in older deployments."""
     return f"{VOICES}{_id(voice)}.wav"
 
 
 def voice_of(key: str) -> tuple[str, bool] | None:
-    """(voice, whether it is a bare file) for the key that proves that a voice exists; None for any other key."""
+    """The voice whose record or bare file this key is, and whether it is a bare file; None for any other key."""
     if match := _VOICE_RECORD.fullmatch(key):
         return match[1], False
     if match := _BARE_VOICE.fullmatch(key):
@@ -107,12 +107,12 @@ def voice_of(key: str) -> tuple[str, bool] | None:
 
 
 def job_folder(job: str) -> str:
-    """Everything but the result that a job owns lies under this prefix."""
+    """The prefix of everything that a job owns, except its result."""
     return f"{JOBS}{_id(job)}/"
 
 
 def job_record(job: str) -> str:
-    """The record whose existence is the job's."""
+    """The job's record; the job exists if it does."""
     return f"{job_folder(job)}job.json"
 
 
@@ -123,13 +123,13 @@ def job_of(key: str) -> str | None:
 
 
 def owner_of(key: str) -> str | None:
-    """The job that an object under jobs/ or results/ belongs to; None for what is not of our making."""
+    """The job that an object under jobs/ or results/ belongs to; None for foreign objects."""
     match = _OF_A_JOB.fullmatch(key) or _RESULT.fullmatch(key)
     return match[1] if match else None
 
 
 def chunk_folder(job: str) -> str:
-    """A job's finished chunks lie under this prefix."""
+    """The prefix of a job's finished chunks."""
     return f"{job_folder(job)}chunks/"
 
 
@@ -140,45 +140,45 @@ def chunk(job: str, index: int, sha256: str) -> str:
 
 def result(job: str, sha256: str, extension: str) -> str:
     """
-    The speech that a job made, or its manifest. `sha256` is of the speech and of the claim that made it.
+    A job's speech or manifest. `sha256` is over the speech and the claim that made it.
 
-    So a worker that was thought dead can neither overwrite nor remove what another one has finished.
+    So a worker that was thought dead can neither overwrite nor remove another worker's result.
     """
     return f"{RESULTS}{_id(job)}.{_digest(sha256)[:16]}.{extension}"
 
 
 def manifest_of(audio: str) -> str:
-    """The manifest that belongs to a job's speech."""
+    """The manifest of a job's speech."""
     return f"{audio.rpartition('.')[0]}.json"
 
 
 def result_prefix(job: str) -> str:
-    """Every result of a job starts with this; so may those of a job 'a.b' beside job 'a' (see `is_result_of`)."""
+    """The prefix of a job's results; it may also match those of a job 'a.b' beside job 'a' (see `is_result_of`)."""
     return f"{RESULTS}{_id(job)}."
 
 
 def lies_with_results_of(job: str, key: str) -> bool:
-    """Whether a key lies among this very job's results, whatever digest names it: no other job's results can lie there."""
+    """Whether a key can be a result of this job, with any digest: no other job's results have such keys."""
     return re.fullmatch(rf"{re.escape(result_prefix(job))}[0-9a-f]{{1,64}}\.[a-z0-9]+", key) is not None
 
 
 def is_result_of(job: str, key: str) -> bool:
-    """Whether a key is this very job's result or manifest."""
+    """Whether a key is a result or manifest of exactly this job."""
     return re.fullmatch(rf"{re.escape(result_prefix(job))}[0-9a-f]{{16}}\.[a-z0-9]+", key) is not None
 
 
 def checkpoint_folder(name: str) -> str:
-    """Every published version of a checkpoint lies under this prefix."""
+    """The prefix of a checkpoint's published versions."""
     return f"{CHECKPOINTS}{_id(name)}/"
 
 
 def checkpoint_card(name: str) -> str:
-    """What describes a checkpoint that its owner put into the bucket."""
+    """The card of a checkpoint that its owner put into the bucket."""
     return f"{checkpoint_folder(name)}checkpoint.json"
 
 
 def checkpoint_of(key: str) -> str | None:
-    """The checkpoint whose owner's card this key is, or None."""
+    """The checkpoint whose card this key is, or None."""
     match = _CHECKPOINT_CARD.fullmatch(key)
     return match[1] if match else None
 
@@ -189,5 +189,5 @@ def checkpoint_file(name: str, sha256: str, file: str) -> str:
 
 
 def probe(name: str) -> str:
-    """What a worker writes at its start to learn how the store writes."""
+    """The object with which a worker tests the store's conditional writes at its start."""
     return f"{PROBES}{_id(name)}"

@@ -1,4 +1,4 @@
-"""What the deployment names and no attempt can load: told at the worker's start and in `health`, not at the first generate."""
+"""Models in the settings that no attempt can load: reported at the worker's start and in `health`, before the first generate."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,10 +16,10 @@ def model_problems(
     settings: Settings, engines: Engines[Any], transcribers: Models[Transcriber]
 ) -> dict[str, ServiceError]:
     """
-    By the name of the setting, what is wrong with it; nothing is fetched or loaded.
+    Return the problems by the name of the setting; nothing is fetched or loaded.
 
-    Looked at are the checkpoints and vocoders of the engines that may speak, and the recogniser. What may pass, such as a bucket
-    that does not answer, is no problem here.
+    Checked are the checkpoints and vocoders of the engines that may speak, and the recogniser. A failure that may pass, such as a
+    bucket that does not answer, is not a problem here.
     """
     found: dict[str, ServiceError] = {}
     for engine in settings.engines:

@@ -1,4 +1,4 @@
-"""Names for callers: the engines and their profiles; what a setting names, without this machine's paths."""
+"""Names for callers: the engines and their profiles; models without this machine's paths."""
 
 from typing import Literal
 
@@ -8,6 +8,6 @@ BALANCED: ProfileName = "balanced"
 
 
 def public_name(name: str) -> str:
-    """A catalogue's or hub's name as it is; of a folder only the last part."""
+    """A name of the catalogue or the hub unchanged; only the last part of a folder's path."""
     is_folder = name.count("/") > 1 or name.startswith(("/", ".", "~"))
     return name.rstrip("/").rsplit("/", 1)[-1] if is_folder else name

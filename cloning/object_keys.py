@@ -1,7 +1,7 @@
 """
-Which keys are fit to be stored, and the type of a file by its name: the same in every object store.
+The rules for object keys, and media types by name: the same in every object store.
 
-A key must be safe as a path too, because one of the stores is a folder and because trees are mirrored to disk.
+A key must also be safe as a path, because one of the stores is a folder and because trees are mirrored to disk.
 """
 
 import unicodedata
@@ -23,23 +23,23 @@ _CONTENT_TYPES = {
 
 def check_key(key: str) -> str:
     """
-    The key itself, if it may be stored.
+    Return the key if it may be stored.
 
     Raises ValueError for a key that is empty or absolute, has empty, '.' or '..' segments, a backslash, a control character
     or half a surrogate pair, or is longer than S3 (1024 bytes) or a file system (255 bytes a segment) allows.
     """
     segments = key.split("/")
     if any(segment in ("", ".", "..") for segment in segments):
-        raise ValueError(f"{key!r} is no object key: it is empty or absolute, or a segment is empty, '.' or '..'")
+        raise ValueError(f"{key!r} is not an object key: it is empty or absolute, or a segment is empty, '.' or '..'")
     if "\\" in key or any(unicodedata.category(character) in ("Cc", "Cs") for character in key):
-        raise ValueError(f"{key!r} is no object key: it holds a backslash or a control character")
+        raise ValueError(f"{key!r} is not an object key: it holds a backslash or a control character")
     if len(key.encode()) > MAX_KEY_BYTES or any(len(segment.encode()) > MAX_SEGMENT_BYTES for segment in segments):
-        raise ValueError(f"{key!r} is no object key: longer than 1024 bytes, or a segment longer than 255")
+        raise ValueError(f"{key!r} is not an object key: longer than 1024 bytes, or a segment longer than 255")
     return key
 
 
 def is_key(key: str) -> bool:
-    """Whether `check_key` would take it."""
+    """Whether `check_key` accepts the key."""
     try:
         check_key(key)
     except ValueError:
@@ -48,5 +48,5 @@ def is_key(key: str) -> bool:
 
 
 def content_type(key: str) -> str:
-    """The media type by the name's ending; bytes of no particular type for an ending that we don't write."""
+    """The media type by the name's ending; a general one for endings that the service doesn't write."""
     return _CONTENT_TYPES.get(PurePosixPath(key).suffix.lower(), "application/octet-stream")

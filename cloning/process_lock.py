@@ -1,4 +1,4 @@
-"""One lock for what changes the whole process while it runs: warnings.catch_warnings, and imports that patch other modules."""
+"""One lock for code that changes the whole process while it runs: warnings.catch_warnings, and imports that patch other modules."""
 
 import threading
 import warnings
@@ -10,13 +10,13 @@ _lock = threading.RLock()
 
 @contextmanager
 def one_import_at_a_time() -> Iterator[None]:
-    """Wait until no other import that changes the process is running."""
+    """Hold the lock during an import that changes the process."""
     with _lock:
         yield
 
 
 @contextmanager
 def warnings_kept() -> Iterator[None]:
-    """Within the block filters of warnings may be set: afterwards they are as before. No other thread is in such a block."""
+    """Restore the warning filters after the block, which may change them; only one thread at a time is in such a block."""
     with _lock, warnings.catch_warnings():
         yield

@@ -1,8 +1,8 @@
 """
-Stored JSON records: what they have in common, and how one is read.
+Stored JSON records: their common base, and their validated reading.
 
-Nothing in the bucket is believed: other programs, operators and half-broken stores write there too. A record is typed and
-bounded, says whose it is, and is read twice, and proved to be what is stored, before it is called damaged.
+Nothing in the bucket is trusted: other programs, operators and half-broken stores write there too. A record is typed and
+bounded, and names its voice or job. Before it is reported as damaged it is read twice, and proved to be what the bucket holds.
 """
 
 import json
@@ -33,7 +33,7 @@ def _plausible_time(moment: datetime) -> datetime:
 
 
 def _plain(value: dict[str, Any]) -> dict[str, Any]:
-    """The value itself if strict JSON can carry it on. Raises ValueError."""
+    """Return the value if strict JSON can hold it. Raises ValueError."""
     left: list[tuple[Any, int]] = [(value, 0)]
     while left:
         one, depth = left.pop()
@@ -51,7 +51,7 @@ def _cut_message(value: object) -> object:
 
 
 def _cut_details(value: object) -> object:
-    """Details that are too large or no JSON are left out: a failure must always fit into its record."""
+    """Drop details that are too large or not JSON: a failure must always fit into its record."""
     if not isinstance(value, dict):
         return value
     try:
@@ -72,17 +72,17 @@ Details = Annotated[dict[str, Any], BeforeValidator(_cut_details)]
 
 
 class Record(BaseModel):
-    """Frozen and strict; a field that we don't know, from a newer worker, is skipped when read."""
+    """The base of records: frozen and strict; unknown fields, from a newer worker, are skipped when read."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
 
     def body(self) -> bytes:
-        """The record as it is stored."""
+        """The stored bytes of the record."""
         return self.model_dump_json().encode()
 
 
 class KeyedRecord(Record):
-    """A record with a key of its own. `named_by` is the field that holds its name, `advice` what to do about a damaged one."""
+    """A record with its own key. `named_by` is the field that holds its name, `advice` what to do about a damaged one."""
 
     kind: ClassVar[str]
     named_by: ClassVar[str]
@@ -95,10 +95,10 @@ R = TypeVar("R", bound=KeyedRecord)
 @dataclass(frozen=True)
 class Unreadable:
     """
-    A stored record that can't be used: why, and its version.
+    A stored record that can't be used: the reason, and its version.
 
-    `is_certain` if two reads in a row found the same, and the store proves that this is what it holds. Where it proves nothing (the
-    etags of encrypted objects are no digests) the record may be whole, and something on the way in the store's place answers.
+    `is_certain` means that two reads in a row found the same, and that the store proves that it holds this. Without that proof
+    (the etags of encrypted objects are not digests) the record may be intact, and something else may answer in the store's place.
     """
 
     reason: str
@@ -108,7 +108,7 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class _Failed:
-    """One read that brought no record. `size` is told where the body was too large to be read."""
+    """A read without a usable record. `body` is None if it was too large to read; `size` is known even then."""
 
     reason: str
     etag: str
@@ -119,17 +119,17 @@ class _Failed:
 
 def read_record(store: ObjectStore, key: str, model: type[R], name: str) -> tuple[R, StoredObject] | Unreadable:
     """
-    The record of `name`, with the object that holds it. Raises what `store.get` raises, NoSuchObject among it.
+    Read the record of `name`, with the object that holds it. Raises what `store.get` raises, including NoSuchObject.
 
-    A body that can't be used is fetched once more: a store or a proxy that answers with half an object, or with another one,
-    seldom does so twice.
+    An unusable body is fetched once more: a store or a proxy that answers with half an object, or with another one, seldom does so
+    twice.
     """
     first = _read(store, key, model, name)
     if not isinstance(first, _Failed):
         return first
     is_listed = _is_listed(
         store, key, first
-    )  # between the reads: whoever mends the record meanwhile is seen by the second
+    )  # between the reads, so that the second one sees a record that was repaired meanwhile
     again = _read(store, key, model, name)
     if not isinstance(again, _Failed):
         return again
@@ -148,13 +148,13 @@ def _read(store: ObjectStore, key: str, model: type[R], name: str) -> tuple[R, S
 
 
 def _is_listed(store: ObjectStore, key: str, failed: _Failed) -> bool:
-    """Whether the store's listing tells of an object of that size and version: no other service's reply looks like one."""
+    """Whether the store's listing shows an object of that size and version: no other service's reply looks like one."""
     listed = next(iter(store.list(key)), None)
     return listed is not None and (listed.key, listed.size, listed.etag) == (key, failed.size, failed.etag)
 
 
 def load_record(store: ObjectStore, key: str, model: type[R], name: str) -> tuple[R, StoredObject]:
-    """As `read_record`. Raises RecordDamaged, or StorageUnavailable if that it is damaged is not certain."""
+    """Read a record like `read_record`. Raises RecordDamaged, or StorageUnavailable if the damage is not certain."""
     found = read_record(store, key, model, name)
     if isinstance(found, Unreadable):
         raise unusable(found, model, name)
@@ -162,37 +162,37 @@ def load_record(store: ObjectStore, key: str, model: type[R], name: str) -> tupl
 
 
 def unusable(found: Unreadable, model: type[KeyedRecord], name: str) -> RecordDamaged | StorageUnavailable:
-    """What to tell of such a record."""
-    whose = {model.named_by: name}
+    """The error for an unusable record."""
+    details = {model.named_by: name}
     if not found.is_certain:
         return StorageUnavailable(
-            f"the record of {model.kind} {name!r} may be damaged, or arrived so ({found.reason}): try again, and if it lasts see "
+            f"the record of {model.kind} {name!r} may be damaged, or arrived so ({found.reason}): try again, and if it lasts check "
             "what the bucket holds, and what answers between it and this worker",
-            **whose,
+            **details,
         )
     return damaged(model, name, found.reason)
 
 
 def damaged(model: type[KeyedRecord], name: str, reason: str) -> RecordDamaged:
-    """The record of `name` can't be used."""
+    """The error for a damaged record of `name`."""
     message = f"the record of {model.kind} {name!r} can't be read ({reason}); {model.advice}"
     return RecordDamaged(message, **{model.named_by: name})
 
 
 def _parsed(body: bytes, model: type[R], name: str) -> R | str:
-    """The record, or what is wrong with it."""
+    """The record, or the reason why it is unusable."""
     try:
         record = model.model_validate_json(body)
     except ValidationError as error:
         return reason_of(error)
-    told = getattr(record, model.named_by)
-    if told != name:
-        return f"it says that it is {model.kind} {told!r}: a {model.kind} can't be copied or renamed by its folder"
+    own_name = getattr(record, model.named_by)
+    if own_name != name:
+        return f"it says that it is {model.kind} {own_name!r}: a {model.kind} can't be copied or renamed by its folder"
     return record
 
 
 def reason_of(error: ValidationError) -> str:
-    """The first problem, without the value that is wrong."""
+    """The first problem, without the invalid value."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     rule = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input ")

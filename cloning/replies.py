@@ -1,4 +1,4 @@
-"""The shapes of the replies. None uses the top-level keys `error` and `refresh_worker`, which RunPod's SDK takes away."""
+"""The shapes of the replies. None uses the top-level keys `error` and `refresh_worker`, which RunPod's SDK removes."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -16,18 +16,18 @@ from cloning.voices.record import Listed, Voice
 Reply = dict[str, Any]
 _UNKNOWN_END = (
     "the URL ends before expires_at if the session token that signed it does, and the worker does not know when that is: "
-    "AWS_CREDENTIAL_EXPIRATION tells it"
+    "set AWS_CREDENTIAL_EXPIRATION"
 )
-# What a reply holds besides inline audio is far below this.
+# The rest of a reply, besides inline audio, is far below this.
 _ROOM_BYTES = 50_000
-# A record's result goes into the reply as it is, but for what the reply itself says.
+# A record's result goes into the reply unchanged, except for the reply's own fields.
 _NOT_FROM_A_RECORD = {"job_id", "status", "audio_url", "audio", "error", "refresh_worker"}
 _AUDIO_NOT_FROM_A_RECORD = {"base64", "expires_at"}
 
 
 def voice_reply(voice: Voice) -> Reply:
-    """A voice's record as callers see it; `warnings` only where there are some."""
-    told = [one.model_dump() for one in voice.warnings]
+    """A voice's record as callers see it; `warnings` only if there are some."""
+    warnings = [one.model_dump() for one in voice.warnings]
     return {
         "voice": voice.voice,
         "duration": voice.audio.duration,
@@ -42,18 +42,18 @@ def voice_reply(voice: Voice) -> Reply:
         "measured": voice.measured,
         "adopted": voice.adopted,
         "created_at": when(voice.created_at),
-    } | ({"warnings": told} if told else {})
+    } | ({"warnings": warnings} if warnings else {})
 
 
 def listed_reply(entry: Voice | Listed) -> Reply:
-    """A voice in a page; of a bare file or a damaged record only what is known."""
+    """A voice in a page; for a bare file or a damaged record only the known fields."""
     if isinstance(entry, Voice):
         return voice_reply(entry)
     return {"voice": entry.voice, "adopted": False} | ({"problem": entry.problem} if entry.problem else {})
 
 
 def status_reply(job: Job, now: datetime) -> Reply:
-    """How a job stands. A failure of the job is `failure`: the status call itself did not fail."""
+    """A job's state. A failure of the job is in `failure`, because the status call itself did not fail."""
     reply: Reply = {
         "job_id": job.job_id,
         "status": "INTERRUPTED" if job.is_interrupted(now) else job.status.value,
@@ -86,18 +86,18 @@ def _attempt(attempt: Attempt) -> Reply:
 
 def result_reply(service: Service, job: Job, delivery: Delivery) -> Reply:
     """
-    What a finished job made.
+    A finished job's result.
 
     Raises JobNotFinished, JobFailed, JobCancelled, ResultTooLarge, RecordDamaged, and NotFound if the audio is gone.
 
-    (A URL is signed without a look: who follows it learns that as soon, and each look is one more request.)
+    (A URL is signed without checking that the audio exists: following it shows that as soon, and a check is one more request.)
     """
     if job.status is not JobStatus.COMPLETED:
         raise _no_result(job, service.clock.now())
     made = _made_by(job)
-    told = {name: value for name, value in (job.result or {}).items() if name not in _NOT_FROM_A_RECORD}
+    stored = {name: value for name, value in (job.result or {}).items() if name not in _NOT_FROM_A_RECORD}
     audio = {name: value for name, value in made.items() if name not in _AUDIO_NOT_FROM_A_RECORD}
-    reply: Reply = {"job_id": job.job_id, "status": job.status.value, "audio_url": None, **told, "audio": audio}
+    reply: Reply = {"job_id": job.job_id, "status": job.status.value, "audio_url": None, **stored, "audio": audio}
     if delivery in ("url", "both"):
         life = service.store.url_life(service.settings.url_expires_s)
         reply["audio_url"] = service.store.url(audio["key"], expires_s=life.seconds)
@@ -111,7 +111,7 @@ def result_reply(service: Service, job: Job, delivery: Delivery) -> Reply:
 
 
 def _made_by(job: Job) -> dict[str, Any]:
-    """What the record of a completed job tells of its audio. Raises RecordDamaged if it doesn't tell enough."""
+    """The audio's fields in the record of a completed job. Raises RecordDamaged if some are missing."""
     audio = job.audio
     if job.result is None or audio is None or None in (audio.sha256, audio.bytes):
         raise damaged(Job, job.job_id, "it is COMPLETED and does not say with which audio")
@@ -119,13 +119,13 @@ def _made_by(job: Job) -> dict[str, Any]:
 
 
 def _audio_of(service: Service, job_id: str, audio: dict[str, Any]) -> bytes:
-    """The bytes of the speech, proved; an object of another size is not even fetched."""
+    """The bytes of the speech, verified; an object of another size is not even fetched."""
     try:
         size = service.store.head(audio["key"]).size
         body = service.store.get(audio["key"]).body if size == audio["bytes"] else b""
     except NoSuchObject:
         raise NotFound(
-            f"job {job_id!r} is done, but its audio is no longer in the bucket; delete the job and generate anew",
+            f"job {job_id!r} is done, but its audio is no longer in the bucket; delete the job and generate again",
             job_id=job_id,
         ) from None
     if hashlib.sha256(body).hexdigest() != audio["sha256"]:
@@ -134,7 +134,7 @@ def _audio_of(service: Service, job_id: str, audio: dict[str, Any]) -> bytes:
 
 
 def refuse_too_large(audio_bytes: float, max_reply_mb: float, job_id: str) -> None:
-    """Raises ResultTooLarge if audio of this size, in base64, would not fit into a reply."""
+    """Raise ResultTooLarge if audio of this size, in base64, would not fit into a reply."""
     limit = int((max_reply_mb * 1e6 - _ROOM_BYTES) * 3 / 4)
     if audio_bytes > limit:
         raise ResultTooLarge(
@@ -159,16 +159,16 @@ def _no_result(job: Job, now: datetime) -> JobFailed | JobCancelled | JobNotFini
 
 
 def _abandoned(job: Job, chunks: str) -> JobNotFinished:
-    """RunPod brings a dead worker's job again; one that it calls cancelled, timed out or failed it never does."""
+    """The error for an interrupted job; RunPod redelivers a dead worker's job, but not a cancelled, timed-out or failed one."""
     why = f" since {job.failure.code}" if job.failure else ""
-    told = {"failure": job.failure.model_dump(mode="json")} if job.failure else {}
+    failure = {"failure": job.failure.model_dump(mode="json")} if job.failure else {}
     return JobNotFinished(
-        f"job {job.job_id!r} is INTERRUPTED {chunks} and nobody works on it{why}: if RunPod calls it IN_QUEUE or IN_PROGRESS it comes "
+        f"job {job.job_id!r} is INTERRUPTED {chunks} and no worker has it{why}: if RunPod calls it IN_QUEUE or IN_PROGRESS it goes "
         "to another worker; else send the generate again with the same job_id to go on, or cancel it",
-        job_id=job.job_id, status="INTERRUPTED", **told,
+        job_id=job.job_id, status="INTERRUPTED", **failure,
     )  # fmt: skip
 
 
 def when(moment: datetime | None) -> str | None:
-    """ISO 8601 in UTC."""
+    """Format a time as ISO 8601 in UTC."""
     return moment.isoformat().replace("+00:00", "Z") if moment else None

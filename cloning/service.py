@@ -1,4 +1,4 @@
-"""What the actions are given: every part of the service, built in one place (assembly.build)."""
+"""The service that the actions use: all of its parts, built in one place (assembly.build)."""
 
 import logging
 import threading
@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 
 
 class GpuBreaker:
-    """Opened by a fatal failure of the GPU, for the life of the process: nothing that it computes can be trusted any more."""
+    """A circuit breaker, opened by a fatal failure of the GPU for the life of the process: its results can't be trusted any more."""
 
     def __init__(self) -> None:
         self._failure: WorkerUnfit | None = None
 
     def open(self, failure: WorkerUnfit) -> None:
-        """The first failure is the one that counts."""
+        """Open the breaker; only the first failure counts."""
         if self._failure is None:
             self._failure = failure
             log.error("worker.unfit", extra=failure.details)
@@ -36,7 +36,7 @@ class GpuBreaker:
         return self._failure
 
     def check(self) -> None:
-        """Raises WorkerUnfit once it is open, anew for each caller."""
+        """Raise a new WorkerUnfit if the breaker is open."""
         if self._failure is not None:
             raise WorkerUnfit(self._failure.message, **self._failure.details)
 
@@ -46,8 +46,9 @@ class Service:
     """
     The parts of the service.
 
-    `fetch_url` brings a public URL's bytes (raises DownloadRefused, and Interrupted once the event is set); `new_id` and `draw_seed` are the only randomness;
-    `gpu_memory` tells the bytes of the GPU that are held (None: no GPU is in use); `in_background` does work that no caller waits for.
+    `fetch_url` fetches a public URL (raises DownloadRefused, and Interrupted once the event is set); `new_id` and `draw_seed` are
+    the only randomness; `gpu_memory` returns the GPU's memory in use (None: no GPU is in use); `in_background` does work that no
+    caller waits for.
     """
 
     settings: Settings
@@ -69,7 +70,7 @@ class Service:
     breaker: GpuBreaker = field(default_factory=GpuBreaker)
 
     def failure(self, error: BaseException) -> ServiceError:
-        """What the caller is told of an exception; the log has the traceback of what is not one of ours."""
+        """The error to report for an exception; an exception that is not ours is logged with its traceback."""
         failure = failure_of(error)
         if failure is None:
             return self.incident(error)
@@ -78,7 +79,7 @@ class Service:
         return failure
 
     def incident(self, error: BaseException) -> Internal:
-        """Log a bug with its traceback and give the caller an id to quote, and nothing else."""
+        """Log a bug with its traceback; the caller gets only an id to quote."""
         incident = self.new_id()
         log.error("incident", extra={"incident": incident}, exc_info=error)
         return Internal(f"the service failed; quote incident {incident}", incident=incident)
@@ -87,9 +88,9 @@ class Service:
 @dataclass(frozen=True)
 class Call:
     """
-    One delivery of a request by RunPod: where progress goes, and whether to stop.
+    One delivery of a request by RunPod: where to send progress, and whether to stop.
 
-    `delivery_id` is RunPod's id. It names the job too, if the request is a generate without a `job_id` of its own.
+    `delivery_id` is RunPod's id. It also names the job if the request is a generate without a `job_id`.
     """
 
     delivery_id: str
@@ -97,7 +98,9 @@ class Call:
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def check_stopped(self, job_id: str | None = None) -> None:
-        """Raises Interrupted once RunPod has stopped the delivery. The job is named where there is one."""
+        """Raise Interrupted once RunPod has stopped the delivery. The error names the job, if there is one."""
         if self.stopped.is_set():
-            whose = {"job_id": job_id} if job_id else {}
-            raise Interrupted("RunPod stopped the job (cancelled, or out of time); deliver it again to go on", **whose)
+            details = {"job_id": job_id} if job_id else {}
+            raise Interrupted(
+                "RunPod stopped the job (cancelled, or out of time); deliver it again to go on", **details
+            )

@@ -1,4 +1,4 @@
-"""Versions of what speaks, read without importing it."""
+"""The versions of the worker and of packages that shape the sound, read without importing them."""
 
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -9,7 +9,7 @@ _PACKAGES = ("f5-tts", "torch", "torchaudio", "transformers", "vocos", "coqui-tt
 
 @cache
 def versions() -> dict[str, str | None]:
-    """Of the worker and of the packages that shape the sound; None for one that is not installed."""
+    """The versions by name; None for a package that is not installed."""
     return {"worker": WORKER_VERSION, **{package: _version(package) for package in _PACKAGES}}
 
 

@@ -85,7 +85,7 @@ PARTS: dict[Path, dict[str, Callable[[], str]]] = {
 
 def filled(page: Path, text: str | None = None) -> str:
     """
-    `text`, or what the page holds, with every generated part written anew.
+    Rewrite every generated part of `text`, or of the page.
 
     Raises ValueError if a part has no place, or a place no part.
     """

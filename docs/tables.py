@@ -137,7 +137,7 @@ def checkpoints_table() -> str:
 
 
 def _pinned(entry: Mapping[str, Any]) -> str:
-    """What of the source is fixed; without it a checkpoint is whatever its owner has on the hub on that day."""
+    """The pinned part of a source; without it a checkpoint is the file that its owner has on the hub on that day."""
     fixed = ["revision"] if "@" in entry["source"] else []
     fixed += ["sha256"] if entry.get("sha256") else []
     return " and ".join(fixed) or "no"

@@ -1,9 +1,10 @@
 """
-Which characters reach a model, by its vocabulary. No torch here.
+The characters that a model knows, by its vocabulary. No torch here.
 
-F5-TTS looks a text up token by token, behind `convert_char_to_pinyin` (f5_tts/model/utils.py): hanzi as syllables, some signs as others.
-What it doesn't find it takes for a space. A hanzi counts by the reading that it has alone; one of 700 phrases has another that is unknown (docs/decisions/0021).
-XTTS's tokenizer writes a text out in the language's words first, and has a token for what it doesn't know.
+F5-TTS looks a text up token by token, after `convert_char_to_pinyin` (f5_tts/model/utils.py) has turned hanzi into syllables and
+some signs into others. It replaces unknown tokens by a space. A hanzi is judged by its reading on its own; in one of 700 phrases it
+has another reading, which is unknown (docs/decisions/0021). XTTS's tokenizer first writes numbers and signs out as words of the
+language, and has a token for the unknown.
 """
 
 from collections.abc import Callable, Collection
@@ -18,7 +19,7 @@ _UNKNOWN = "[UNK]"
 
 
 def vocabulary_at(vocab: str | None) -> Path | None:
-    """An F5-TTS checkpoint's vocabulary if it is on this disk; None names the one that f5-tts brings. f5-tts is not imported."""
+    """An F5-TTS checkpoint's vocabulary if it is on this disk; None means f5-tts's own. f5-tts is not imported."""
     if vocab is None:
         package = find_spec("f5_tts")
         folders = package.submodule_search_locations if package else None
@@ -27,7 +28,7 @@ def vocabulary_at(vocab: str | None) -> Path | None:
 
 
 def f5_knows(vocabulary: Collection[str]) -> Callable[[str], bool]:
-    """Whether F5-TTS finds every character of a text in this vocabulary; spaces need not be there."""
+    """A test whether F5-TTS finds every character of a text in this vocabulary; spaces need not be in it."""
 
     @cache
     def is_known(character: str) -> bool:
@@ -45,18 +46,18 @@ def _tokens(character: str) -> list[str]:
 
 
 def xtts_knows(tokenizer: Any, language: str) -> Callable[[str], bool]:
-    """Whether this tokenizer of coqui-tts's has tokens for all of a text in that language."""
+    """A test whether this tokenizer of coqui-tts has tokens for all of a text in that language."""
     unknown = tokenizer.tokenizer.token_to_id(_UNKNOWN)
 
     def is_known(text: str) -> bool:
         try:
             return unknown not in tokenizer.encode(text, lang=language)
         except (NotImplementedError, ArithmeticError, LookupError, ValueError):
-            return True  # a number that can't be written out: refused where it is to be spoken
+            return True  # a number that can't be written out: refused when it would be spoken
 
     @cache
     def is_known_somewhere(character: str) -> bool:
-        """A sign may be known beside a number alone: `$5`, `5€`."""
+        """Whether a character is known alone or beside a number, as in `$5` and `5€`."""
         return any(is_known(text) for text in (character, f"{character}5", f"5{character}"))
 
     return lambda text: is_known_somewhere(text) if len(text) == 1 else is_known(text)

@@ -1,4 +1,4 @@
-"""A small cache: the least recently asked for goes first. No torch here."""
+"""A small LRU cache. No torch here."""
 
 import threading
 from collections import OrderedDict
@@ -9,7 +9,7 @@ Value = TypeVar("Value")
 
 
 class LruCache(Generic[Value]):
-    """The values of the keys asked for last, `most` of them. Any thread may ask; who asks for what is being made waits for it."""
+    """An LRU cache of at most `most` values. Thread-safe: a value is made once, while other callers wait."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -20,7 +20,7 @@ class LruCache(Generic[Value]):
         return len(self._values)
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """What is kept under the key; made and kept if nothing is."""
+        """Return the key's value; make and keep it if it is missing."""
         with self._lock:
             if key not in self._values:
                 self._values[key] = make()
@@ -30,6 +30,6 @@ class LruCache(Generic[Value]):
             return self._values[key]
 
     def clear(self) -> None:
-        """Lets go of all."""
+        """Drop all values."""
         with self._lock:
             self._values.clear()

@@ -1,9 +1,9 @@
 """
-A small checkpoint for machines that can't reach a real one: the official classes, the real vocabulary, random weights.
+A small checkpoint for machines that can't download a real one: the official classes, the real vocabulary, random weights.
 
-`python -m engines.tiny OUT` makes it in seconds. It walks every step that a real checkpoint walks, and what it speaks is
-noise. Its tensors lie under `ema.`, as some published files have them, so that the repair is walked too: f5_tts's own loader
-refuses the file as it is. `--arch F5TTS_v1_Base` makes the full size (1.35 GB) for measurements.
+`python -m engines.tiny OUT` makes it in seconds. It goes through every step of a real checkpoint, and speaks noise. Its tensors
+are under `ema.`, as in some published files, so that the repair is used too: f5_tts's own loader refuses the file as it is.
+`--arch F5TTS_v1_Base` makes the full size (1.35 GB) for measurements.
 """
 
 import argparse
@@ -45,10 +45,10 @@ _FULL_VOCODER = {"dim": 512, "intermediate_dim": 1536, "num_layers": 8}  # chara
 
 def make_checkpoint(out: Path, *, arch: str = TINY, seed: int = 0) -> Path:
     """
-    Write the folder `out` (checkpoint.json, model.safetensors, vocab.txt, vocoder/), whole or not at all; returns it.
+    Write the folder `out` (checkpoint.json, model.safetensors, vocab.txt, vocoder/) atomically and return it.
 
     `arch` is "tiny" or a configuration of f5_tts with a DiT, such as "F5TTS_v1_Base". The same seed gives the same bytes; a
-    folder that already holds this checkpoint is left alone. Raises ValueError for an unknown `arch`, FileExistsError if
+    folder that already holds this checkpoint is left unchanged. Raises ValueError for an unknown `arch`, FileExistsError if
     `out` holds something else.
     """
     record = _record(arch, seed)
@@ -70,7 +70,7 @@ def _expect_same(out: Path, record: dict[str, Any]) -> None:
     there = out / "checkpoint.json"
     if not there.is_file() or json.loads(there.read_text("utf-8")) != record:
         raise FileExistsError(
-            f"{out} holds something else than the checkpoint {record['name']}: remove it or choose another folder"
+            f"{out} holds something other than the checkpoint {record['name']}: remove it or choose another folder"
         )
 
 
@@ -138,10 +138,10 @@ def _weights(arch: dict[str, Any], vocab: Path) -> "dict[str, Tensor]":
 
 def make_lively(module: "nn.Module", gains: dict[str, float]) -> None:
     """
-    Draw the matrices whose name a pattern of `gains` matches anew, with that gain over the square root of their inputs.
+    Redraw the matrices whose names match a pattern of `gains`, with that gain over the square root of their inputs.
 
-    DiT zero-initialises its gates and its output, so that fresh weights give back the noise that they started from; and fresh
-    attention looks everywhere alike, so that no text is heard. What is spoken should depend on every input.
+    DiT zero-initialises its gates and its output, so fresh weights return the noise that they started from; and fresh attention is
+    uniform, so the text has no effect. The speech should depend on every input.
     """
     from torch.nn import init
 
@@ -170,16 +170,16 @@ def _write_vocoder(folder: Path, size: dict[str, int]) -> None:
 
 
 def _part(name: str, **arguments: object) -> dict[str, object]:
-    """A class of vocos and its arguments, as `Vocos.from_hparams` reads them."""
+    """Describe a class of vocos and its arguments, as `Vocos.from_hparams` reads them."""
     return {"class_path": f"vocos.{name}", "init_args": arguments}
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m engines.tiny", description="Make a checkpoint folder with random weights."
     )
-    parser.add_argument("out", type=Path, help="folder to make; left alone if it holds this checkpoint already")
+    parser.add_argument("out", type=Path, help="folder to make; left unchanged if it holds this checkpoint already")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes (default 0)")
     parser.add_argument(
         "--arch", default=TINY, help="'tiny' (default) or a configuration of f5_tts, such as F5TTS_v1_Base"

@@ -1,9 +1,9 @@
 """
-A small XTTS checkpoint for tests and machines that can't reach a real one: the official class, random weights (92 MB).
+A small XTTS checkpoint for tests and machines that can't download a real one: the official class, random weights (92 MB).
 
-Every part has its real form; the speech model is small, the decoder and the speaker encoder have the size that coqui-tts gives
-them. What it speaks is a second of noise. Its weights lie in the file as the official ones do, beside a pickled configuration that the
-official loader would rewrite in place, so that the preparation is walked too. `python -m engines.tiny_xtts OUT` makes it.
+Every part has its real form; the speech model is small, the decoder and the speaker encoder have coqui-tts's fixed size. It speaks
+a second of noise. Its file has the official layout: weights beside a pickled configuration that the official loader would rewrite
+in place, so that the preparation is used too. `python -m engines.tiny_xtts OUT` makes it.
 """
 
 import argparse
@@ -34,14 +34,14 @@ TINY_ARGS: dict[str, Any] = {
 }
 LANGUAGES = ("ar", "cs", "de", "en", "es", "fr", "hi", "hu", "it", "ja", "ko", "nl", "pl", "pt", "ru", "tr", "zh")
 _STOP_BIAS = 3.0  # it ends after some ten tokens, half a second
-_GAIN = 0.25  # what is drawn depends on what was read
+_GAIN = 0.25  # so that the drawn tokens depend on the text
 
 
 def make_xtts_checkpoint(out: Path, *, seed: int = 0) -> Path:
     """
-    Write the folder `out` (checkpoint.json, model.pth, vocab.json), whole or not at all; returns it. Needs coqui-tts.
+    Write the folder `out` (checkpoint.json, model.pth, vocab.json) atomically and return it. Needs coqui-tts.
 
-    The same seed gives the same weights; a folder with a checkpoint.json is left alone.
+    The same seed gives the same weights; a folder with a checkpoint.json is left unchanged.
     """
     if (out / "checkpoint.json").is_file():
         return out
@@ -110,11 +110,11 @@ def vocabulary() -> dict[str, Any]:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m engines.tiny_xtts", description="Make an XTTS checkpoint folder with random weights."
     )
-    parser.add_argument("out", type=Path, help="folder to make; left alone if it holds a checkpoint already")
+    parser.add_argument("out", type=Path, help="folder to make; left unchanged if it holds a checkpoint already")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same weights (default 0)")
     arguments = parser.parse_args()
     make_xtts_checkpoint(arguments.out, seed=arguments.seed)

@@ -1,8 +1,8 @@
 """
-Whisper, to hear what is said in reference audio.
+Whisper, which transcribes reference audio.
 
-The pipeline is the one that F5-TTS builds (`initialize_asr_pipeline` in f5_tts/infer/utils_infer.py), but of any name or
-folder, and given samples instead of a path: transformers would start an ffmpeg program, or torchcodec, to read a file.
+The pipeline is the one that F5-TTS builds (`initialize_asr_pipeline` in f5_tts/infer/utils_infer.py), but for any name or
+folder, and it gets samples instead of a path: transformers would start an ffmpeg program, or torchcodec, to read a file.
 """
 
 import json
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _RATE = 16_000
-# 12 s of speech are some 60 tokens, in the densest scripts under 200. Where it hears no speech Whisper may repeat itself to its
-# own limit, which takes minutes on a CPU.
+# 12 s of speech are some 60 tokens, in the densest scripts under 200. Without speech Whisper may repeat itself up to its own
+# limit, which takes minutes on a CPU.
 _MOST_TOKENS = 224
 
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
 _MAX_CONFIG = 1_000_000  # bytes
-# Keys with which a config.json makes transformers load something else than the folder's weights into its own classes.
+# Keys with which a config.json makes transformers load anything but the folder's weights into its own classes.
 _FOREIGN = {"auto_map", "custom_pipelines", "quantization_config", "attn_implementation", "_attn_implementation"}
 _FOREIGN |= {"experts_implementation", "kernel_config", "base_model_name_or_path"}
 _HARMLESS: tuple[object, ...] = (None, {}, "eager", "sdpa", "flash_attention_2")
@@ -44,7 +44,7 @@ _Layers = Annotated[int, Field(ge=1, le=128)]
 
 
 class WhisperNumbers(BaseModel):
-    """The numbers of a config.json that memory depends on, within ten times what is known to exist; absent ones have defaults."""
+    """The numbers of a config.json that decide on memory, bounded by ten times the largest known ones; absent ones have defaults."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -72,7 +72,7 @@ class WhisperTranscriber:
 
     @classmethod
     def load(cls, model: str, device: str) -> "WhisperTranscriber":
-        """From a hub name or a transformers folder. Raises TranscriptionFailed, HubUnavailable, what `F5Engine.load` says of devices."""
+        """Load a hub name or a transformers folder. Raises TranscriptionFailed, HubUnavailable, and `F5Engine.load`'s device errors."""
         transformers = import_transformers()
         import torch
 
@@ -82,7 +82,7 @@ class WhisperTranscriber:
         try:
             mels = _expect_whisper(transformers, model).num_mel_bins
             with translated(device), blank_weights(meta_only=True):
-                # Never code from the model's folder: without a word transformers asks for it on stdin.
+                # Never code from the model's folder: unless refused, transformers asks on stdin whether to run it.
                 loaded = transformers.pipeline(
                     "automatic-speech-recognition",
                     model=model,
@@ -102,24 +102,24 @@ class WhisperTranscriber:
         return cls(loaded, public_name(model), Weights({"model": loaded.model}, device, {"model": dtype}))
 
     def memory(self) -> dict[str, object]:
-        """Where the weights are and what they take."""
+        """The weights' places and sizes."""
         return self._weights.memory()
 
     def transcribe(
         self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = keep_going
     ) -> Transcript:
         """
-        The words of at most 30 s. `before_step` is called before each token but the first, and may raise to stop.
+        Transcribe at most 30 s. `before_step` is called before each token but the first, and may raise to stop.
 
-        Raises TranscriptionFailed if none are heard or the language is unknown, GpuOutOfMemory, DeviceMismatch, WorkerUnfit.
+        Raises TranscriptionFailed if there are no words or the language is unknown, GpuOutOfMemory, DeviceMismatch, WorkerUnfit.
         """
         import soxr
 
-        options = self._options(language) | {"stopping_criteria": [_asking(before_step)]}
-        heard = soxr.resample(samples, sample_rate, _RATE) if sample_rate != _RATE else samples
+        options = self._options(language) | {"stopping_criteria": [_stepping(before_step)]}
+        audio = soxr.resample(samples, sample_rate, _RATE) if sample_rate != _RATE else samples
         with translated(self._weights.device):
-            told = self._pipeline({"raw": heard, "sampling_rate": _RATE}, generate_kwargs=options)
-        spoken = told["text"].strip()
+            result = self._pipeline({"raw": audio, "sampling_rate": _RATE}, generate_kwargs=options)
+        spoken = result["text"].strip()
         if not any(character.isalnum() for character in spoken):
             raise TranscriptionFailed(
                 "no words were heard in the reference audio; upload the voice with replace: true and its transcript, or another recording"
@@ -127,7 +127,7 @@ class WhisperTranscriber:
         return Transcript(spoken, self.model)
 
     def _options(self, language: str | None) -> dict[str, Any]:
-        """An English-only Whisper refuses to be told its task and language. Raises TranscriptionFailed for one that it doesn't know."""
+        """The options of `generate`; an English-only Whisper takes no task or language. Raises TranscriptionFailed for an unknown one."""
         options: dict[str, Any] = {"max_new_tokens": _MOST_TOKENS}
         config = self._pipeline.model.generation_config
         if not getattr(config, "is_multilingual", True):
@@ -143,21 +143,21 @@ class WhisperTranscriber:
 
 def check_asr_model(model: str) -> None:
     """
-    Refuse a name that no attempt can load: a folder that is not there or holds no Whisper, and what is no name of the hub.
+    Refuse a name that can't be loaded: a folder that is missing or holds no Whisper, or an impossible name on the hub.
 
-    Reads at most the folder's config.json, and asks no hub. Raises TranscriptionFailed.
+    Reads at most the folder's config.json, and doesn't ask the hub. Raises TranscriptionFailed.
     """
     folder = Path(model)
     if folder.is_dir():
         if strange := [path.name for path in folder.iterdir() if not (path.is_file() or path.is_dir())]:
-            raise _unusable(model, f"{strange[0][:80]!r} in its folder is no file")
+            raise _unusable(model, f"{strange[0][:80]!r} in its folder is not a file")
         _numbers(model, _config_in(folder))
     elif public_name(model) != model or not _HUB_NAME.fullmatch(model):
-        raise _unusable(model, "there is no such folder, and it is no name of the hub (owner/name)")
+        raise _unusable(model, "there is no such folder, and it is not a name on the hub (owner/name)")
 
 
 def _expect_whisper(transformers: Any, model: str) -> WhisperNumbers:
-    """What the model's config.json says is looked at before anything is made of it. Raises TranscriptionFailed, and what the hub raises."""
+    """Check the model's config.json before anything is built from it. Raises TranscriptionFailed, and what the hub raises."""
     if Path(model).is_dir():
         check_asr_model(model)
         return _numbers(model, _config_in(Path(model)))
@@ -183,7 +183,7 @@ def _numbers(model: str, config: Any) -> WhisperNumbers:
 
 
 def _failure(model: str, error: Exception) -> ServiceError | None:
-    """What a failed load means; None if it is of the machine."""
+    """The error for a failed load; None if the machine failed."""
     if is_hub_trouble(error):
         what = f"the speech recogniser {public_name(model)!r} (ASR_MODEL)"
         return hub_failure(error, what, TranscriptionFailed, asr_model=public_name(model))
@@ -194,13 +194,13 @@ def _failure(model: str, error: Exception) -> ServiceError | None:
 
 def _unusable(model: str, why: str) -> TranscriptionFailed:
     return TranscriptionFailed(
-        f"the speech recogniser {public_name(model)!r} can't be loaded: {why}. Set ASR_MODEL to a name of the hub or a folder of "
+        f"the speech recogniser {public_name(model)!r} can't be loaded: {why}. Set ASR_MODEL to the hub name or the folder of "
         "a Whisper; or upload the voice with replace: true and its transcript", asr_model=public_name(model),
     )  # fmt: skip
 
 
-def _asking(before_step: Callable[[], None]) -> Callable[..., "Tensor"]:
-    """A stopping criterion of transformers, which is called behind each token; it stops by raising alone."""
+def _stepping(before_step: Callable[[], None]) -> Callable[..., "Tensor"]:
+    """A stopping criterion of transformers, called after each token; it stops only by raising."""
     import torch
 
     def go_on_with_all(tokens: "Tensor", *_: object, **__: object) -> "Tensor":
@@ -211,6 +211,6 @@ def _asking(before_step: Callable[[], None]) -> Callable[..., "Tensor"]:
 
 
 def _quieten(logging: Any) -> None:
-    """No progress bars and no advice in a worker's log; errors come as exceptions."""
+    """Keep progress bars and advice out of a worker's log; errors are raised."""
     logging.set_verbosity_error()
     logging.disable_progress_bar()

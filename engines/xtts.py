@@ -2,9 +2,9 @@
 XTTS v2 on coqui-tts's official inference path.
 
 TTS/tts/models/xtts.py does the work: `Xtts.load_checkpoint`, strictly, `get_speaker_embedding`, `get_gpt_cond_latents` and `inference`.
-What surrounds them here: nothing is loaded before somebody has accepted the weights' licence; every value is passed, for
+This module adds: nothing is loaded before the deployment has accepted the weights' licence; every value is passed, because
 `inference` ignores the model's own configuration; the noise is seeded per chunk; what is derived from a voice is kept; a chunk
-that the model could not end is drawn again, and then refused: coqui-tts would hand out speech that is cut off.
+that the model could not end is drawn again, and then refused, because coqui-tts would return speech that is cut off.
 """
 
 import logging
@@ -32,7 +32,7 @@ from engines.lru import LruCache
 CPML = "coqui-public-model-license"
 _CPML_SAYS = "model, fine-tunes and outputs are for non-commercial use only; its text is LICENSE.txt at huggingface.co/coqui/XTTS-v2"
 _MOST_VOICES = 16
-_RATE = 22_050  # of what is heard of a voice
+_RATE = 22_050  # of the reference audio
 _REFERENCE_S = 30  # all of it: no reference here is longer than 12 s
 _LEVEL = 0.75  # coqui-tts's own, for `sound_norm_refs`
 _DRAWS = 3
@@ -40,7 +40,7 @@ _DRAWS = 3
 
 @dataclass(frozen=True)
 class XttsFiles:
-    """A loadable checkpoint on this disk, and what is known of it; `args` are those of coqui-tts's XttsArgs."""
+    """A loadable checkpoint on this disk, and its facts; `args` are those of coqui-tts's XttsArgs."""
 
     name: str
     model: Path
@@ -53,7 +53,7 @@ class XttsFiles:
 
 
 def expect_available(*, license_accepted: bool) -> None:
-    """Raises InvalidRequest if coqui-tts is not installed, LicenseRefused if nobody has accepted the licence. Imports nothing."""
+    """Raise InvalidRequest if coqui-tts is not installed, LicenseRefused if the licence is not accepted. Imports nothing."""
     if find_spec("TTS") is None:
         raise InvalidRequest(
             "the engine 'xtts' is not installed in this deployment: send engine 'f5' without a fallback to 'xtts', or deploy an image "
@@ -70,7 +70,7 @@ class XttsEngine:
     """A loaded XTTS v2 model on one device. Only the owner of the GPU may use it."""
 
     sample_rate = 24_000
-    can_be_frugal = False  # token after token: there is no smaller way
+    can_be_frugal = False  # it works token by token, and can't use less memory
 
     def __init__(self, model: Any, device: str, facts: EngineFacts, languages: tuple[str, ...] = LANGUAGES) -> None:
         self._model = model
@@ -82,7 +82,7 @@ class XttsEngine:
 
     @classmethod
     def load(cls, files: XttsFiles, device: str, *, license_accepted: bool) -> "XttsEngine":
-        """Load onto the device, in fp32 as coqui-tts does. Raises LicenseRefused, InvalidRequest, CheckpointUnusable, and what of the device."""
+        """Load onto the device, in fp32 as coqui-tts does. Raises LicenseRefused, InvalidRequest, CheckpointUnusable, and device errors."""
         expect_available(license_accepted=license_accepted)
         device = choose_device(device)
         xtts = import_xtts()
@@ -104,17 +104,17 @@ class XttsEngine:
 
     @property
     def worth_parking(self) -> bool:
-        """Whether the weights have another memory to go to."""
+        """Whether the weights can move to another memory."""
         return self._weights.worth_parking
 
     def park(self) -> None:
-        """The weights leave the device, and so does what was computed on it; `resume` brings them back."""
+        """Move the weights off the device, and drop what was computed on it; `resume` moves them back."""
         self._voices.clear()
-        self._model.gpt.gpt_inference.cached_prefix_emb = None  # of the last piece that was spoken; no module's own
+        self._model.gpt.gpt_inference.cached_prefix_emb = None  # of the last piece; no module holds it
         self._weights.park()
 
     def resume(self) -> None:
-        """The weights are on the device again, all of them. Raises DeviceMismatch, GpuOutOfMemory, WorkerUnfit."""
+        """Move all weights back to the device. Raises DeviceMismatch, GpuOutOfMemory, WorkerUnfit."""
         self._weights.resume()
 
     def speak(
@@ -125,12 +125,12 @@ class XttsEngine:
         seed: int,
         parameters: Parameters,
         before_step: Callable[[], None] = keep_going,
-        frugal: bool = False,  # noqa: ARG002 - it can't be
+        frugal: bool = False,  # noqa: ARG002 - XTTS can't be frugal
     ) -> Samples:
         """
-        One chunk as float32 samples at 24 kHz, shape [n].
+        Speak one chunk: float32 samples at 24 kHz, shape [n].
 
-        Raises InvalidText if the model can't read a number of the text, can't take it at once or doesn't come to its end,
+        Raises InvalidText if the model can't read a number of the text, can't take the text at once or doesn't reach its end,
         GpuOutOfMemory, DeviceMismatch, WorkerUnfit, and what `before_step` raises.
         """
         if not isinstance(parameters, XttsParameters) or not reference.language:
@@ -145,26 +145,26 @@ class XttsEngine:
                 if wave is not None:
                     return wave
         raise InvalidText(
-            f"XTTS came to no end of a piece of {len(text)} characters, {_DRAWS} times: send another seed, a lower temperature, or "
+            f"XTTS did not reach the end of a piece of {len(text)} characters, {_DRAWS} times: send another seed, a lower temperature, or "
             "other words", field="text", length=len(text),
         )  # fmt: skip
 
     def alphabet(self, language: str | None) -> Alphabet:
-        """What its tokenizer has tokens for."""
+        """The characters that its tokenizer has tokens for."""
         knows = xtts_knows(self._model.tokenizer, language or self._languages[0])
         return Alphabet(self.facts.checkpoint, self._languages, knows)
 
     def memory(self) -> dict[str, object]:
-        """Where the weights are and what they take."""
+        """The weights' places and sizes."""
         return self._weights.memory()
 
     def _draw(
         self, text: str, language: str, voice: tuple[Any, Any], seed: int, parameters: XttsParameters
     ) -> Samples | None:
-        """The samples; None if the model used up all tokens that it has for a piece, so that the end is missing."""
+        """The samples; None if the model used up its tokens for a piece, so that the end is missing."""
         import torch
 
-        # The tokens are drawn from the global generators; with one owner of the GPU they are ours alone.
+        # The tokens are drawn from the global generators, which only the GPU's one owner uses.
         torch.manual_seed(seed)
         made = self._model.inference(
             text,
@@ -180,14 +180,14 @@ class XttsEngine:
             speed=parameters.speed,
             enable_text_splitting=False,
         )
-        # `speed` stretches the tokens' latents, one for each, before they become sound.
+        # `speed` stretches the tokens' latents, one per token, before they become sound.
         most = int(self._model.gpt.max_gen_mel_tokens / parameters.speed)
         if made["gpt_latents"].shape[1] >= most:
             return None
         return np.asarray(made["wav"], dtype=np.float32).reshape(-1)
 
     def _expect_to_fit(self, text: str, language: str) -> None:
-        """coqui-tts would only assert it; numbers are written out first, so characters tell too little."""
+        """Refuse a text with too many tokens, which coqui-tts only asserts; numbers are written out first, so count tokens."""
         most = self._model.args.gpt_max_text_tokens
         try:
             tokens = len(self._model.tokenizer.encode(text.strip().lower(), lang=language))
@@ -196,7 +196,7 @@ class XttsEngine:
             ArithmeticError,
             LookupError,
             ValueError,
-        ) as error:  # num2words knows not every number
+        ) as error:  # num2words can't write out every number
             raise InvalidText(
                 f"XTTS can't write out a number of the text in {language!r}: write it as words", field="text"
             ) from error
@@ -207,12 +207,12 @@ class XttsEngine:
             )  # fmt: skip
 
     def _voice(self, reference: Reference, parameters: XttsParameters) -> tuple[Any, Any]:
-        """(latents for the speech model, embedding for the decoder) of a reference, kept per voice and values."""
+        """The reference's latents for the speech model and embedding for the decoder, kept per voice and parameters."""
         key = (reference.sha256, parameters.gpt_cond_chunk_len, parameters.sound_norm_refs)
-        return self._voices.get(key, lambda: self._heard(reference, parameters))
+        return self._voices.get(key, lambda: self._conditioning(reference, parameters))
 
-    def _heard(self, reference: Reference, parameters: XttsParameters) -> tuple[Any, Any]:
-        """As the model's `get_conditioning_latents`, which would read the file with an ffmpeg's libraries."""
+    def _conditioning(self, reference: Reference, parameters: XttsParameters) -> tuple[Any, Any]:
+        """Compute what the model's `get_conditioning_latents` does; that would read the file with ffmpeg's libraries."""
         import soundfile
         import torch
         from torchaudio.functional import resample
@@ -230,7 +230,7 @@ class XttsEngine:
 
     @contextmanager
     def _asked(self, before_step: Callable[[], None]) -> Iterator[None]:
-        """The speech model is evaluated once a token."""
+        """Call `before_step` before each token within the block."""
         hook = self._model.gpt.gpt_inference.register_forward_pre_hook(lambda *_: before_step())
         try:
             yield
@@ -239,7 +239,7 @@ class XttsEngine:
 
 
 def _weights(model: Any, device: str) -> Weights:
-    """The model in fp32, in which coqui-tts loads it. Its speech model has two names for most parts, and keeps them together."""
+    """The model in fp32, as coqui-tts loads it; the two names that its speech model has for most parts stay aliases."""
     import torch
 
     return Weights({"model": model}, device, {"model": torch.float32})
@@ -251,12 +251,12 @@ def _notice(files: XttsFiles) -> str:
 
 
 def import_xtts() -> ModuleType:
-    """`TTS.tts.models.xtts`, imported at the first call (10 s and more on two cores) and quiet: what is wrong comes as an exception."""
+    """Import `TTS.tts.models.xtts` at the first call (10 s and more on two cores) and silence it: errors are raised anyway."""
     with warnings_kept():
-        warnings.simplefilter("ignore")  # other people's, while their files are first compiled
+        warnings.simplefilter("ignore")  # libraries' warnings, while their files are first compiled
         from TTS.tts.models import xtts
 
-    for name in ("TTS", "transformers"):  # the one logs pieces of the text that it speaks, as warnings
+    for name in ("TTS", "transformers"):  # TTS logs pieces of the spoken text, as warnings
         logging.getLogger(name).setLevel(logging.ERROR)
     return cast("ModuleType", xtts)
 
@@ -265,7 +265,7 @@ def _load_model(xtts: Any, files: XttsFiles, device: str) -> Any:
     try:
         config = xtts.XttsConfig(model_args=xtts.XttsArgs(**files.args))
         model = xtts.Xtts(config)
-        # Never strict=False: another layout would leave the weights as they were drawn.
+        # Never strict=False: with another layout the weights would stay random.
         model.load_checkpoint(
             config,
             checkpoint_path=str(files.model),
@@ -276,7 +276,7 @@ def _load_model(xtts: Any, files: XttsFiles, device: str) -> Any:
         )
     except Exception as error:
         if failure_of(error, device) or isinstance(error, MemoryError) or getattr(error, "errno", None):
-            raise  # the machine's trouble, not the file's
+            raise  # a failure of the machine, not of the file
         raise CheckpointUnusable(
             f"checkpoint {files.name!r} does not load into XTTS ({type(error).__name__}); inspect the file, its vocab.json and its card",
             checkpoint=files.name,

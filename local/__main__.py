@@ -1,4 +1,4 @@
-"""`python -m local --port 8000`: RunPod's queue here, until Ctrl-C. Says on stderr what clients and workers need."""
+"""Serve RunPod's queue locally until Ctrl-C: `python -m local --port 8000`. Prints what clients and workers need on stderr."""
 
 import argparse
 import asyncio
@@ -36,7 +36,7 @@ def _options() -> argparse.ArgumentParser:
         "--poll-s", type=float, default=5.0, help="how long a worker's request for jobs is held, in seconds"
     )
     parser.add_argument(
-        "--redeliver-after-s", type=float, help="give a silent worker's job to another one after so many seconds"
+        "--redeliver-after-s", type=float, help="give a silent worker's job to another worker after so many seconds"
     )
     return parser
 
@@ -60,7 +60,7 @@ def _advice(options: argparse.Namespace, port: int, home: Path) -> str:
     exports = "".join(f"  export {name}={shlex.quote(value)}\n" for name, value in environment.items())
     return (
         f"Endpoint {options.endpoint_id!r} is at {url}\n"
-        f"A worker needs, in a shell of its own (another RUNPOD_POD_ID each; add S3_BUCKET or DATA_DIR, CHECKPOINT, ASR_MODEL):\n{exports}"
+        f"A worker needs, in its own shell (each worker another RUNPOD_POD_ID; add S3_BUCKET or DATA_DIR, CHECKPOINT, ASR_MODEL):\n{exports}"
         f"and then, in the project's folder: {sys.executable} -u handler.py\n"
         f"A client needs runpod.api_key = {options.api_key!r} and:\n  export RUNPOD_ENDPOINT_BASE_URL={shlex.quote(url)}\n"
         f"or curl -X POST {url}/{options.endpoint_id}/runsync -H 'Authorization: Bearer {options.api_key}' "

@@ -1,4 +1,4 @@
-"""One job of the local queue: its states, its times, how a request becomes one and what `/status` says of it."""
+"""One job of the local queue: its states and times, its creation from a request, and its `/status` reply."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class JobState(StrEnum):
-    """RunPod's own words."""
+    """RunPod's names of the states."""
 
     IN_QUEUE = "IN_QUEUE"
     IN_PROGRESS = "IN_PROGRESS"
@@ -25,7 +25,7 @@ class BadRequest(ValueError):
 
 
 class UnknownJob(LookupError):
-    """No job of that id: never submitted, its time to live is over, or its result is no longer kept."""
+    """No job has that id: never submitted, its time to live is over, or its result is no longer kept."""
 
 
 class NotRetryable(Exception):
@@ -35,9 +35,9 @@ class NotRetryable(Exception):
 @dataclass(frozen=True)
 class Rules:
     """
-    How long things last, in seconds. The defaults are RunPod's documented ones; its minima are not enforced.
+    The queue's time limits, in seconds. The defaults are RunPod's documented ones; its minima are not enforced.
 
-    `redeliver_after_s`: a running job whose worker has been silent for so long goes back to the head of the queue. None
+    `redeliver_after_s`: a running job whose worker has been silent for that long goes back to the head of the queue. None
     means never; RunPod promises automatic retries but documents no time.
     """
 
@@ -52,10 +52,10 @@ class Rules:
 @dataclass
 class Job:
     """
-    One request and all that happened to it. Times are the queue's clock, in seconds.
+    One request and its history. Times are in seconds of the queue's clock.
 
-    `reply` holds the keys `output` and `error` as the worker sent them. `deliveries` counts the times that a worker
-    took the job, `results` the final results that arrived (also the ignored ones), `refused` those that the server turned away.
+    `reply` holds the keys `output` and `error` as the worker sent them. `deliveries` counts how often a worker took the job,
+    `results` the final results that arrived (also the ignored ones), `refused` those that the server refused.
     """
 
     id: str
@@ -77,12 +77,12 @@ class Job:
 
     @property
     def final(self) -> bool:
-        """Whether nothing but a retry can change the job."""
+        """Whether only a retry can change the job."""
         return self.state in FINAL
 
     @property
     def gone_at(self) -> float:
-        """When the job is forgotten: its time to live until it is final, its result's retention from then on."""
+        """When the job is forgotten: after its time to live or, once final, after its result's retention."""
         return self.submitted_at + self.ttl_s if self.finished_at is None else self.finished_at + self.retention_s
 
     def status(self) -> dict[str, object]:
@@ -101,7 +101,7 @@ def job_of(
     request: Mapping[str, object], *, job_id: str, now: float, rules: Rules, ttl_s: float | None, retention_s: float
 ) -> Job:
     """
-    The job that a client's request asks for. `ttl_s` goes before `policy.ttl`, which goes before the rules.
+    Make a job from a client's request. `ttl_s` overrides `policy.ttl`, which overrides the rules.
 
     Raises BadRequest if `input` is missing or the policy's times are not positive numbers of ms.
     """
@@ -118,7 +118,7 @@ def job_of(
     )
 
 
-# Ten years: beyond that, arithmetic with times fails.
+# Ten years: arithmetic with longer times fails.
 _LONGEST_MS = 10 * 366 * 86_400_000
 
 
@@ -131,7 +131,7 @@ def _first(*values: float | None) -> float:
 
 
 def _policy(request: Mapping[str, object], name: str) -> float | None:
-    """A duration of the request's policy, ms in, seconds out. Raises BadRequest."""
+    """Read a duration of the request's policy, given in ms, in seconds. Raises BadRequest."""
     policy = request.get("policy") or {}
     if not isinstance(policy, Mapping):
         raise BadRequest(f"policy must be an object, got {type(policy).__name__}")

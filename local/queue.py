@@ -7,8 +7,8 @@ RunPod's queue as a state machine: no HTTP, no threads, time and ids as paramete
                  |<--- retry, from FAILED and TIMED_OUT only
     cancel: from IN_QUEUE and IN_PROGRESS -> CANCELLED
 
-As on RunPod, a job is delivered at least once. The first final result counts; progress and results behind it are
-counted and ignored. Where RunPod's documents are silent the docstring says what was chosen.
+As on RunPod, a job is delivered at least once. The first final result counts; later progress and results are counted and
+ignored. Where RunPod's documents are silent, the docstrings state the choice made here.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from local.job import RETRYABLE, BadRequest, Job, JobState, NotRetryable, Rules,
 
 @dataclass
 class Worker:
-    """A worker: when it was last heard of, what its pings said, how often it asked to be stopped."""
+    """A worker: when it last made a request, what its pings reported, and how often it asked to be stopped."""
 
     last_seen: float
     pings: int = 0
@@ -34,8 +34,7 @@ class Queue:
     """
     One endpoint's jobs and workers. Not thread-safe: one thread calls the methods; others may read `jobs`, `workers`.
 
-    `clock` gives seconds that never run backwards; `new_id` gives ids that are unique for ever. Methods that name a job
-    raise UnknownJob.
+    `clock` returns monotonic seconds; `new_id` returns ids that are never reused. Methods that take a job's id raise UnknownJob.
     """
 
     def __init__(self, *, clock: Callable[[], float], new_id: Callable[[], str], rules: Rules | None = None) -> None:
@@ -46,7 +45,7 @@ class Queue:
         self._clock = clock
         self._new_id = new_id
 
-    # What clients do.
+    # Clients' calls.
 
     def submit(
         self, request: Mapping[str, object], *, sync: bool = False, keep_s: float = 0.0, ttl_s: float | None = None
@@ -54,8 +53,8 @@ class Queue:
         """
         Put a request at the end of the queue; all its top-level keys reach the worker.
 
-        `sync` marks a `/runsync` job, whose result is kept for a minute, or `keep_s` if that is longer. `ttl_s` goes
-        before `policy.ttl`. Raises BadRequest.
+        `sync` marks a `/runsync` job, whose result is kept for a minute, or `keep_s` if that is longer. `ttl_s` overrides
+        `policy.ttl`. Raises BadRequest.
         """
         self._sweep()
         kept_s = max(self.rules.sync_retention_s, keep_s) if sync else self.rules.retention_s
@@ -66,7 +65,7 @@ class Queue:
         return job
 
     def job(self, job_id: str) -> Job:
-        """The job as it stands now."""
+        """The job in its current state."""
         self._sweep()
         if job_id not in self.jobs:
             raise UnknownJob(
@@ -81,14 +80,14 @@ class Queue:
         return parts
 
     def cancel(self, job_id: str) -> Job:
-        """Stop a job that waits or runs; a finished one stays as it is."""
+        """Stop a waiting or running job; a finished one stays unchanged."""
         job = self.job(job_id)
         if not job.final:
             self._leave(job, JobState.CANCELLED)
         return job
 
     def retry(self, job_id: str) -> Job:
-        """Queue a job again under its id, without its previous output; its times start anew. Raises NotRetryable."""
+        """Queue a job again under its id, without its previous output; its times restart. Raises NotRetryable."""
         job = self.job(job_id)
         if job.state not in RETRYABLE:
             raise NotRetryable(f"job {job_id!r} is {job.state.value}; only FAILED and TIMED_OUT jobs can be retried")
@@ -99,7 +98,7 @@ class Queue:
         return job
 
     def purge(self) -> int:
-        """Cancel every job that waits and say how many; running jobs go on. RunPod says only that they are removed."""
+        """Cancel every waiting job and return how many; running jobs go on. RunPod says only that they are removed."""
         self._sweep()
         waiting = list(self._waiting)
         for job_id in waiting:
@@ -121,58 +120,58 @@ class Queue:
         }
         return {"jobs": jobs, "workers": {"idle": len(alive - busy), "running": len(alive & busy)}}
 
-    # What workers do.
+    # Workers' calls.
 
     def take(self, worker: str, count: int = 1) -> list[dict[str, object]]:
-        """At most `count` jobs for a worker, oldest first, each as a handler receives it. Raises BadRequest below 1."""
+        """Deliver at most `count` jobs to a worker, oldest first, each as a handler receives it. Raises BadRequest below 1."""
         if count < 1:
             raise BadRequest(f"batch_size must be at least 1, got {count}")
         self._sweep()
-        self._hear(worker)
+        self._seen(worker)
         taken, self._waiting = self._waiting[:count], self._waiting[count:]
         return [self._deliver(self.jobs[job_id], worker) for job_id in taken]
 
     def report(self, job_id: str, worker: str, body: Mapping[str, object]) -> None:
-        """What a worker posts to job-done: progress, or the final result."""
+        """Accept a post to job-done: progress, or the final result."""
         job = self.job(job_id)
-        heard = self._hear(worker)
+        sender = self._seen(worker)
         reply = {key: body[key] for key in ("output", "error") if key in body}
         if body.get("status") == JobState.IN_PROGRESS:
             if job.state is JobState.IN_PROGRESS:
                 job.reply = reply
             return
         job.results += 1
-        heard.stop_requests += bool(body.get("stopPod"))
+        sender.stop_requests += bool(body.get("stopPod"))
         if not job.final:
             self._leave(job, JobState.FAILED if body.get("error") else JobState.COMPLETED, stop=False)
             job.worker, job.reply = worker, reply
 
     def refuse(self, job_id: str, worker: str) -> None:
-        """Note that a worker's message about this job was turned away: too large, or not JSON. The SDK drops it."""
-        self._hear(worker)
+        """Count a worker's refused message about this job: too large, or not JSON. The SDK drops it."""
+        self._seen(worker)
         self.job(job_id).refused += 1
 
     def add_part(self, job_id: str, worker: str, part: object) -> None:
-        """What a worker posts to job-stream; ignored once the job is final."""
+        """Accept a post to job-stream; ignored once the job is final."""
         job = self.job(job_id)
-        self._hear(worker)
+        self._seen(worker)
         if not job.final:
             job.stream.append(part)
 
     def take_stops(self, worker: str) -> list[str]:
-        """The jobs that this worker must stop; each is told once."""
+        """Return the jobs that this worker must stop, each once."""
         self._sweep()
-        heard = self._hear(worker)
-        stops, heard.stops = heard.stops, []
+        asker = self._seen(worker)
+        stops, asker.stops = asker.stops, []
         return stops
 
     def ping(self, worker: str, jobs: Iterable[str] = (), *, unhealthy: str | None = None) -> None:
-        """A sign of life, with the jobs that the worker says it holds, or the fitness check that it failed."""
-        heard = self._hear(worker)
-        heard.pings += 1
-        heard.reported_jobs, heard.unhealthy = tuple(jobs), unhealthy
+        """Note a sign of life, with the jobs that the worker reports, or the fitness check that it failed."""
+        sender = self._seen(worker)
+        sender.pings += 1
+        sender.reported_jobs, sender.unhealthy = tuple(jobs), unhealthy
 
-    # How jobs move.
+    # Changes of state.
 
     def _deliver(self, job: Job, worker: str) -> dict[str, object]:
         job.state, job.worker, job.started_at = JobState.IN_PROGRESS, worker, self._clock()
@@ -215,10 +214,10 @@ class Queue:
             job.reply = {}
             self._queue(job, at=0)
 
-    def _hear(self, worker: str) -> Worker:
-        heard = self.workers.setdefault(worker, Worker(last_seen=self._clock()))
-        heard.last_seen = self._clock()
-        return heard
+    def _seen(self, worker: str) -> Worker:
+        found = self.workers.setdefault(worker, Worker(last_seen=self._clock()))
+        found.last_seen = self._clock()
+        return found
 
     def _alive(self, worker: Worker) -> bool:
         return worker.unhealthy is None and self._silent_s(worker) < self.rules.worker_gone_after_s

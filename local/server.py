@@ -6,8 +6,8 @@ clients  POST run?ttl=ms, runsync?wait=ms, cancel/{id}, retry/{id}, purge-queue
 workers  GET job-take/{worker}, job-take-batch/{worker}?batch_size=n, job-stop/{worker}, ping/{worker}
          POST job-done/{worker}/{id}, job-stream/{worker}/{id}
 
-All under /v2/{endpoint}/. A request or result over its limit is answered 400 with RunPod's own words, and the result is
-lost, as there. So is a result that is not JSON (a NaN): RunPod's answer to that is not documented.
+All under /v2/{endpoint}/. A request or result over its limit is answered with status 400 and RunPod's own message, and the
+result is lost, as on RunPod. So is a result that is not JSON (a NaN): RunPod's answer to that is not documented.
 """
 
 import asyncio
@@ -30,21 +30,21 @@ _MIB = 2**20
 _POLL_STEP_S = 0.02
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _MOST_DIGITS = 12
-_BODY_CAP_BYTES = 256 * _MIB  # what the server reads at all, so that the limits below are answered and not reset
+_BODY_CAP_BYTES = 256 * _MIB  # the server reads this much, so that it can answer bodies over the limits below
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Largest bodies, in bytes. A job's result has the limit of the route that submitted it, as its request had."""
+    """Largest bodies, in bytes. A job's result has the same limit as its request: that of the route that submitted it."""
 
     run: int = 10 * _MIB
     runsync: int = 20 * _MIB
     stream_part: int = 1 * _MIB
 
     def of_result(self, job: Job) -> int:
-        """What a worker may post as this job's result."""
+        """The limit of this job's result."""
         return self.runsync if job.id.startswith("sync-") else self.run
 
 
@@ -54,8 +54,8 @@ class Api:
 
     `poll_s` is how long a worker's request for jobs or stop signals is held open, in seconds; an idle worker needs that
     long to end after SIGTERM. With `api_key`, callers send it as `Authorization: Bearer <key>` or, as the SDK's worker
-    does, bare. A request for another host than `hosts` is refused (None: any): a web page may point a name of its own at this
-    machine (DNS rebinding).
+    does, bare. Requests for a host that is not in `hosts` are refused (None: any host), because a web page may point its own
+    name at this machine (DNS rebinding).
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Api:
         self._hosts = hosts
 
     def application(self) -> web.Application:
-        """The routes as an application of aiohttp."""
+        """Return the routes as an aiohttp application."""
         app = web.Application(middlewares=[self._guard], client_max_size=_BODY_CAP_BYTES)
         routes: list[tuple[str, str, Handler]] = [
             ("POST", "run", self._run),
@@ -101,7 +101,7 @@ class Api:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if self._hosts is not None and _host(request) not in self._hosts:
-            return _failure(421, f"this endpoint answers to {', '.join(sorted(self._hosts))} alone")
+            return _failure(421, f"this endpoint answers only to {', '.join(sorted(self._hosts))}")
         if not self._admits(request.headers.get("Authorization", "")):
             return _failure(401, "the Authorization header does not hold this endpoint's key")
         if request.match_info.get("endpoint", self._endpoint_id) != self._endpoint_id:
@@ -207,7 +207,7 @@ class Api:
 
 @asynccontextmanager
 async def serving(app: web.Application, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
-    """Serve until the block ends; gives the port, a free one for 0. Raises OSError if the port is taken."""
+    """Serve until the block ends; yield the port, a free one for 0. Raises OSError if the port is taken."""
     # A held request ends with its caller: a dead worker must not take a job.
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
     await runner.setup()
@@ -219,16 +219,16 @@ async def serving(app: web.Application, *, host: str = "127.0.0.1", port: int = 
 
 
 async def _wait_for(ask: Callable[[], T], *, seconds: float) -> T:
-    """Ask until the answer is not empty or the time is over, then give the last answer."""
+    """Ask until the answer is not empty or the time is over; return the last answer."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
-    while not (answer := ask()) and loop.time() < end:  # noqa: ASYNC110 - redelivery is due by the clock alone
+    while not (answer := ask()) and loop.time() < end:  # noqa: ASYNC110 - redelivery depends only on the clock
         await asyncio.sleep(_POLL_STEP_S)
     return answer
 
 
 def _parse(body: bytes, *, limit: int) -> dict[str, object]:
-    """A JSON object of at most `limit` bytes, strictly: NaN and infinities are no JSON. Raises BadRequest."""
+    """Parse a JSON object of at most `limit` bytes, strictly: NaN and infinities are not JSON. Raises BadRequest."""
     if len(body) > limit:
         raise BadRequest(f"exceeded max body size of {limit / _MIB:g}MiB")
     try:
@@ -253,7 +253,7 @@ def _no_constant(name: str) -> object:
 
 
 def _number(request: web.Request, name: str) -> float | None:
-    """A positive number of the query, None if it is absent. Raises BadRequest."""
+    """Read a positive number from the query; None if it is absent. Raises BadRequest."""
     text = request.query.get(name)
     if text is None:
         return None

@@ -3,7 +3,7 @@ A real Whisper for machines without a model hub.
 
 `python -m local.whisper OUT` writes whisper-base (multilingual, MIT, 145 MB) as a transformers folder. The weights come from
 two packages of the dependency group `demo` (Systran's CTranslate2 conversion of OpenAI's model, split in two); nothing is
-downloaded here. The worker's own default is whisper-large-v3-turbo from the hub; this one serves the demo and the tests.
+downloaded here. The worker's own default is whisper-large-v3-turbo from the hub; this one is for the demo and the tests.
 
 The CTranslate2 binary (little-endian): u32 format version, the model's kind, u32 revision, u32 count; per variable its name,
 u8 rank, u32 sizes, u8 type, u32 bytes and the bytes; u32 count of aliases, each two names. A name is a u16 length, the final
@@ -64,9 +64,9 @@ Arrays = dict[str, NDArray[Any]]
 
 def make_whisper(out: Path) -> Path:
     """
-    Write the folder `out`, which appears whole or not at all; returns it. If it is there already, nothing is done.
+    Write the folder `out` atomically and return it; do nothing if it exists already.
 
-    Raises ModuleNotFoundError if the packages are not installed, ValueError if their content is not the known one.
+    Raises ModuleNotFoundError if the packages are not installed, ValueError if their content is unexpected.
     """
     if _is_complete(out):
         return out
@@ -265,7 +265,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m local.whisper", description="Write whisper-base as a transformers folder."
     )
-    parser.add_argument("out", type=Path, help="folder to make; left alone if it is there")
+    parser.add_argument("out", type=Path, help="folder to make; left unchanged if it exists")
     make_whisper(parser.parse_args().out)
 
 

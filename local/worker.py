@@ -1,10 +1,10 @@
 """
-Workers for the local endpoint: the environment that the unchanged SDK needs, the process, and the endpoint around them.
+Workers for the local endpoint: the environment that the unchanged SDK needs, the process, and the endpoint itself.
 
     with local_endpoint() as endpoint, endpoint.worker(Path("handler.py"), log=Path("worker.log")):
         print(endpoint.client().run_sync({"action": "health"}))
 
-The SDK reads its URLs when it is imported, so a worker is always a process of its own.
+The SDK reads its URLs when it is imported, so a worker is always its own process.
 """
 
 import asyncio
@@ -33,11 +33,11 @@ def worker_environment(
     base_url: str, endpoint_id: str, worker_id: str, *, home: Path, api_key: str = "local"
 ) -> dict[str, str]:
     """
-    The variables that lead runpod's worker loop to a local endpoint; `base_url` ends in /v2.
+    The variables that point runpod's worker loop at a local endpoint; `base_url` ends in /v2.
 
-    The SDK fills in `$ID` and `$RUNPOD_POD_ID`, and adds `&name=value` to the query, which must therefore be there.
-    `home` should be an empty folder: a key in ~/.runpod/config.toml would win over `api_key`. Without a key the SDK can't
-    ping, nor with an interval under a second.
+    The SDK fills in `$ID` and `$RUNPOD_POD_ID`, and adds `&name=value` to the query, which must therefore exist. `home` should
+    be an empty folder: a key in ~/.runpod/config.toml would override `api_key`. Without a key, or with an interval under a
+    second, the SDK can't ping.
     """
     root, query = f"{base_url}/{endpoint_id}", "?gpu=local"
     return {
@@ -48,7 +48,7 @@ def worker_environment(
         "RUNPOD_PING_INTERVAL": "1000",
         "RUNPOD_AI_API_KEY": api_key,
         "RUNPOD_POD_ID": worker_id,
-        "RUNPOD_ENDPOINT_ID": "",  # by it a worker knows that it is on RunPod itself; a client's shell may have it
+        "RUNPOD_ENDPOINT_ID": "",  # shows a worker that it is on RunPod itself; a client's shell may set it
         "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
         "RUNPOD_SKIP_GPU_CHECK": "true",
         "RUNPOD_LOG_LEVEL": "INFO",
@@ -58,9 +58,9 @@ def worker_environment(
 
 class WorkerProcess:
     """
-    `python -u <script>` in a session of its own; it starts at once, and leaving the block kills it if it still runs.
+    `python -u <script>` in its own session; it starts at once, and leaving the block kills it if it still runs.
 
-    `environment` is all that the process sees. Both its outputs go to the end of the file `log`.
+    `environment` is the whole environment of the process. Both its outputs are appended to the file `log`.
     """
 
     def __init__(
@@ -85,24 +85,24 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """The process id, also of its session and process group."""
+        """The process id, also the id of its session and process group."""
         return self._process.pid
 
     @property
     def returncode(self) -> int | None:
-        """The exit status, minus the signal's number if one ended it, None while it runs."""
+        """The exit status, minus the signal's number if a signal ended it, None while it runs."""
         return self._process.poll()
 
     def log_text(self) -> str:
-        """All that the worker has written so far."""
+        """The worker's output so far."""
         return self.log.read_text("utf-8", errors="replace")
 
     def terminate(self) -> None:
-        """SIGTERM to the worker, as RunPod does when it scales down: it finishes its jobs, then exits 0."""
+        """Send SIGTERM to the worker, as RunPod does when it scales down: it finishes its jobs, then exits 0."""
         self._process.terminate()
 
     def kill(self) -> None:
-        """SIGKILL to the worker and its ping process, which would otherwise go on telling that the worker lives."""
+        """Send SIGKILL to the worker and its ping process, which would otherwise go on reporting it as alive."""
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -110,15 +110,15 @@ class WorkerProcess:
         self._process.wait()
 
     def pause(self) -> None:
-        """SIGSTOP to the worker and its ping process: a machine that stands still."""
+        """Send SIGSTOP to the worker and its ping process, like a machine that hangs."""
         os.killpg(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """SIGCONT after `pause`: they go on where they were, and know nothing of the time between."""
+        """Send SIGCONT after `pause`: both go on, unaware of the pause."""
         os.killpg(self.pid, signal.SIGCONT)
 
     def wait(self, timeout_s: float) -> int:
-        """The exit status. Raises subprocess.TimeoutExpired after `timeout_s` seconds."""
+        """Wait for the exit status. Raises subprocess.TimeoutExpired after `timeout_s` seconds."""
         return self._process.wait(timeout_s)
 
     def __enter__(self) -> Self:
@@ -127,14 +127,15 @@ class WorkerProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Also after its own end: one that died hard leaves its ping process behind.
+        # Also after its own end: a worker that was killed leaves its ping process running.
         self.kill()
 
 
 class LocalEndpoint:
     """
-    A served queue. `url` is what RUNPOD_ENDPOINT_BASE_URL would hold; `queue` is for looking, its methods belong to the
-    server's thread (see `Queue`).
+    A served queue. `url` is the value for RUNPOD_ENDPOINT_BASE_URL.
+
+    `queue` may only be read here: its methods belong to the server's thread (see `Queue`).
     """
 
     def __init__(self, *, url: str, endpoint_id: str, api_key: str, queue: Queue, resources: ExitStack) -> None:
@@ -149,7 +150,7 @@ class LocalEndpoint:
         An unchanged `runpod.Endpoint` that talks to this endpoint; its connections are closed with the endpoint.
 
         runpod takes its base URL from the environment once, at import, and copies it into each client. Only this
-        client's copy is set, so nothing else in the process is led astray.
+        client's copy is set, so other clients in the process are not affected.
         """
         import runpod
 
@@ -159,7 +160,7 @@ class LocalEndpoint:
         return client
 
     def environment(self, worker_id: str) -> dict[str, str]:
-        """`worker_environment` for this endpoint, with a fresh home that goes away with the endpoint."""
+        """`worker_environment` for this endpoint, with a new home folder that is removed with the endpoint."""
         home = self._resources.enter_context(
             tempfile.TemporaryDirectory(prefix="worker-home-", ignore_cleanup_errors=True)
         )
@@ -174,7 +175,7 @@ class LocalEndpoint:
         cwd: Path | None = None,
         extra: Mapping[str, str] | None = None,
     ) -> WorkerProcess:
-        """Start a worker of this endpoint: its environment is ours, then the endpoint's variables, then `extra`."""
+        """Start a worker of this endpoint; its environment is ours, overridden by the endpoint's, then by `extra`."""
         environment = {**os.environ, **self.environment(worker_id), **(extra or {})}
         return WorkerProcess(script, environment=environment, log=log, cwd=cwd)
 

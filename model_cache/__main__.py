@@ -1,15 +1,15 @@
 """
 Checkpoints on the command line: `python -m model_cache COMMAND`.
 
-    inspect FILE        what the file is, and what it would take to load it; reads its header alone
-    repair FILE OUT     write a file that f5_tts loads; FILE stays as it is
-    list                every checkpoint that can be named, and the copies on this disk
-    pull NAME           bring a checkpoint to MODEL_CACHE_DIR, loadable
+    inspect FILE        report what the file is and what loading it takes; reads only its header
+    repair FILE OUT     write a file that f5_tts loads; FILE stays unchanged
+    list                list every checkpoint that can be named, and the copies on this disk
+    pull NAME           fetch a checkpoint to MODEL_CACHE_DIR and make it loadable
     push NAME           make sure that the bucket has the loadable copy
     verify              digest every copy on this disk; ask the bucket for each file that it should have
-    evict               remove copies that nobody uses, the least recently used first
+    evict               remove unused copies, the least recently used first
 
-Results go to stdout, as JSON with --json; progress bars to stderr, if a person watches. The bucket and the folder are those of
+Results go to stdout, as JSON with --json; progress bars go to stderr if it is a terminal. The bucket and the folder are those of
 the worker's settings. Exit codes: 0 ready or done, 3 repairable (inspect), 4 refused or damaged, 2 wrong usage, 1 try again.
 """
 
@@ -48,17 +48,17 @@ Report = dict[str, Any]
 
 
 def inspect_command(arguments: argparse.Namespace) -> tuple[int, Report]:
-    """What a file is. Touches neither bucket nor cache."""
+    """Report what a file is. Uses neither the bucket nor the cache."""
     found = _inspected(arguments)
     return VERDICTS[found.verdict], json.loads(found.to_json())
 
 
 def repair_command(arguments: argparse.Namespace) -> tuple[int, Report]:
-    """A loadable file from any that is known; an existing one is never written over."""
+    """Write a loadable file from any known layout; an existing file is never overwritten."""
     source, out = arguments.file, arguments.out
     found = _inspected(arguments)
     if out.exists():
-        raise InvalidRequest(f"{out} is there already: remove it, or choose another name")
+        raise InvalidRequest(f"{out} exists already: remove it, or choose another name")
     if found.verdict == "refused":
         return REFUSED, json.loads(found.to_json())
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def repair_command(arguments: argparse.Namespace) -> tuple[int, Report]:
 
 
 def list_command(_: argparse.Namespace) -> tuple[int, Report]:
-    """The catalogue, the bucket's own, and the copies here."""
+    """List the catalogue, the bucket's own checkpoints, and the copies on this disk."""
     settings, store = _settings_and_store()
     listed = [asdict(each) for each in Library(store).listing()]
     copies = [
@@ -90,7 +90,7 @@ def list_command(_: argparse.Namespace) -> tuple[int, Report]:
 
 
 def pull_command(arguments: argparse.Namespace) -> tuple[int, Report]:
-    """A checkpoint, loadable on this disk."""
+    """Fetch a checkpoint to this disk and make it loadable."""
     library, cache = _library_and_cache()
     found = cache.local(library.find(arguments.name))
     facts = {"came_from": found.came_from, "repaired": found.repaired, "sha256": found.sha256}
@@ -98,21 +98,21 @@ def pull_command(arguments: argparse.Namespace) -> tuple[int, Report]:
 
 
 def push_command(arguments: argparse.Namespace) -> tuple[int, Report]:
-    """A checkpoint, loadable in the bucket."""
+    """Make sure that the bucket has a checkpoint's loadable copy."""
     library, cache = _library_and_cache()
     found, sent = cache.push(library.find(arguments.name))
     return DONE, {"name": found.checkpoint.name, "sha256": found.sha256, "sent": sent}
 
 
 def verify_command(_: argparse.Namespace) -> tuple[int, Report]:
-    """Every byte of the copies here, every size in the bucket."""
+    """Check every byte of the copies on this disk, and every size in the bucket."""
     settings, store = _settings_and_store()
     checked = [*_local_copies(settings.model_cache_dir), *_published_copies(store)]
     return REFUSED if any(each["damaged"] for each in checked) else DONE, {"copies": checked}
 
 
 def evict_command(arguments: argparse.Namespace) -> tuple[int, Report]:
-    """Room on this disk: down to --max-gb (default MODEL_CACHE_MAX_GB); with a name, that checkpoint's copies."""
+    """Free disk space: down to --max-gb (default MODEL_CACHE_MAX_GB); with a name, only that checkpoint's copies."""
     settings = Settings()
     limit = arguments.max_gb if arguments.max_gb is not None else settings.model_cache_max_gb
     if limit is None and not arguments.name:
@@ -120,7 +120,7 @@ def evict_command(arguments: argparse.Namespace) -> tuple[int, Report]:
     if not 0 <= (limit or 0) < math.inf:
         raise InvalidRequest(f"--max-gb is {limit:g}: send a number of GB (10^9 bytes), 0 or more")
     if arguments.name and arguments.name not in {copy.name for copy in copies_in(settings.model_cache_dir)}:
-        _library().find(arguments.name)  # a name that nobody knows is a mistype
+        _library().find(arguments.name)  # an unknown name is a mistake
     bound = 0 if arguments.name and arguments.max_gb is None else int((limit or 0) * GB)
     gone = evict(settings.model_cache_dir, bound, name=arguments.name)
     stay = copies_in(settings.model_cache_dir)
@@ -156,11 +156,11 @@ def _published_copies(store: ObjectStore) -> Iterator[Report]:
 def _inspected(arguments: argparse.Namespace) -> Inspection:
     for path in (arguments.file, arguments.vocab):
         if path and not path.is_file():
-            raise InvalidRequest(f"{path} is no file")
+            raise InvalidRequest(f"{path} is not a file")
     entries = vocabulary_size(arguments.vocab) if arguments.vocab else None
     try:
         return inspect(arguments.file, config=arguments.config, vocabulary=entries)
-    except CheckpointUnusable as error:  # of the words, not of the file
+    except CheckpointUnusable as error:  # an argument is wrong, not the file
         raise InvalidRequest(error.message) from error
 
 
@@ -192,10 +192,10 @@ def _bar(what: str, size: int) -> Iterator[Progress]:
 
     with tqdm(total=size, desc=what, unit="B", unit_scale=True, unit_divisor=1000, leave=False) as bar:
 
-        def told(count: int) -> None:
+        def advance(count: int) -> None:
             bar.update(count)
 
-        yield told
+        yield advance
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -219,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("out", type=Path, metavar="OUT")
             one.add_argument("--dtype", choices=("keep", "fp16"), default="keep")
             one.add_argument(
-                "--digest", action="store_true", help="tell the new file's sha256 (costs more than the copy)"
+                "--digest", action="store_true", help="report the new file's sha256 (takes longer than the copy)"
             )
     command("list", list_command)
     for name, run in (("pull", pull_command), ("push", push_command)):
@@ -232,7 +232,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _lines(report: Report, indent: str = "") -> Iterator[str]:
-    """A report for a person: one fact a line."""
+    """Format a report for a person: one fact per line."""
     for name, value in report.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
             yield f"{indent}{name}:"
@@ -251,7 +251,7 @@ def _short(value: object) -> str:
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command and return its exit code."""
     arguments = _parser().parse_args(words)
     try:
         code, report = arguments.run(arguments)

@@ -60,7 +60,7 @@ def published(config: str) -> Architecture:
 
 
 def f5_folder() -> Path:
-    """Where the package f5_tts lies. Raises CheckpointUnusable if it is not installed."""
+    """The folder of the package f5_tts. Raises CheckpointUnusable if it is not installed."""
     spec = find_spec("f5_tts")
     if spec is None or not spec.submodule_search_locations:
         raise CheckpointUnusable(
@@ -70,6 +70,6 @@ def f5_folder() -> Path:
 
 
 def read_yaml(path: Path) -> Any:
-    """What is in a YAML file."""
-    # resolve=False: f5_tts's configurations refer to times and folders of a training run, which are of no use here.
+    """The contents of a configuration file."""
+    # resolve=False: f5_tts's configurations refer to times and folders of a training run, which don't exist here.
     return OmegaConf.to_container(OmegaConf.load(path), resolve=False)

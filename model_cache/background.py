@@ -1,4 +1,4 @@
-"""Work that no caller waits for: a copy is published while the engine that was loaded from it speaks already."""
+"""Work that no caller waits for: a copy is published while the engine loaded from it already speaks."""
 
 import logging
 import threading
@@ -7,22 +7,22 @@ from collections.abc import Callable
 
 Work = Callable[[], None]
 Later = Callable[[Work], None]
-"""Takes work over: does it at once, or when there is time for it."""
+"""Accepts work and does it at once or later."""
 
 _log = logging.getLogger(__name__)
 
 
 def at_once(work: Work) -> None:
-    """The caller waits."""
+    """Do the work while the caller waits."""
     work()
 
 
 class Errands:
     """
-    Work that is done in the order of its coming, by one thread at a time, when somebody says `begin`.
+    A queue of work, done in order by one thread at a time after `begin`.
 
-    The thread ends with the last work, and the process with the thread. Work that fails is logged: what a killed or failed one
-    left undone must be found by whoever comes next.
+    The thread ends with the last item of work, and the process waits for the thread. Failures are logged; the next user must
+    find what failed or killed work left undone.
     """
 
     def __init__(self) -> None:
@@ -31,23 +31,23 @@ class Errands:
         self._thread: threading.Thread | None = None
 
     def add(self, work: Work) -> None:
-        """A `Later`: for the next `begin`, or the thread that runs."""
+        """Queue the work for the next `begin`, or for the running thread; a `Later`."""
         with self._lock:
             self._waiting.append(work)
 
     def do(self, work: Work) -> None:
-        """A `Later`: from now on, behind what waits already."""
+        """Queue the work and start the thread; a `Later`."""
         self.add(work)
         self.begin()
 
     def begin(self) -> None:
-        """Do what waits, beside the caller."""
+        """Start a thread for the queued work, unless one is running."""
         with self._lock:
             if self._waiting and self._thread is None:
                 thread = threading.Thread(target=self._run, name="errands")
                 try:
                     thread.start()
-                except RuntimeError:  # no more threads to be had: the next one who begins tries again
+                except RuntimeError:  # no more threads are available: the next `begin` tries again
                     _log.exception("errands.not_begun")
                 else:
                     self._thread = thread
@@ -56,7 +56,7 @@ class Errands:
         while work := self._next():
             try:
                 work()
-            except Exception:  # noqa: BLE001 - nobody is there to catch it, and other work waits
+            except Exception:  # noqa: BLE001 - no caller can catch it, and other work is queued
                 _log.exception("errand.failed")
 
     def _next(self) -> Work | None:

@@ -1,13 +1,13 @@
 """
-A checkpoint on this disk, loadable: from the local cache, else the bucket, else the hub or the folder that it comes from.
+Loadable checkpoints on this disk: from the local cache, else the bucket, else the hub or the checkpoint's own folder.
 
-Whoever needs a checkpoint first fetches it, has it repaired on a private copy (a source is never changed), places it on the
-local disk by a rename, and publishes it in the bucket, `checkpoint.json` last (in a worker beside its speaking, see
-model_cache.background). The next worker downloads the repaired one.
+The first worker that needs a checkpoint fetches it, repairs a private copy (a source is never changed), places it on the
+local disk by a rename, and publishes it in the bucket, `checkpoint.json` last (in the background, see model_cache.background).
+The next worker downloads the repaired copy.
 
 What is checked when:
     fetched     header, names and shapes against the architecture; the sha256 of every file is taken (from the bucket: compared)
-    first load  of a process that didn't fetch it: as when fetched, the sha256 of every file included
+    first load  in a process that didn't fetch it: the same, including the sha256 of every file
     each load   the size of every file, header, names and shapes; the sha256 again if a file changed since it was last seen
 A copy that fails is fetched again. A checkpoint folder's own files are digested at each load, so a new file there is noticed.
 """
@@ -46,7 +46,8 @@ class CheckpointCache:
     """
     Checkpoints in `folder`, shared by the threads and processes of this machine, and with other machines through `store`.
 
-    `max_bytes` bounds what the copies here take (None: nothing does); `dtype` 'fp16' halves the weights when they are prepared; `later` says when a copy is published.
+    `max_bytes` bounds the size of all copies in `folder` (None: no bound); `dtype` 'fp16' halves the weights when they are
+    prepared; `later` decides when a copy is published.
     """
 
     def __init__(
@@ -72,14 +73,14 @@ class CheckpointCache:
 
     def local(self, checkpoint: Checkpoint) -> LocalCheckpoint:
         """
-        The checkpoint, loadable; brings it here if it must.
+        Return the checkpoint, loadable; fetch it if necessary.
 
-        Raises CheckpointUnusable if it can't be had or can't be made loadable, or this disk is full or read-only;
+        Raises CheckpointUnusable if it can't be fetched or made loadable, or this disk is full or read-only;
         StorageUnavailable or StorageMisconfigured if the bucket can't be asked for it.
         """
         with trouble_explained():
             origin = self._sources.origin(checkpoint)
-            found = self._on_disk(checkpoint, origin) or self._bring(checkpoint, origin)
+            found = self._on_disk(checkpoint, origin) or self._fetch(checkpoint, origin)
             with not_in_the_way():
                 self._shelf(checkpoint).tidy(digest_of(origin), found.lease.folder.name)
         facts = {
@@ -92,7 +93,7 @@ class CheckpointCache:
         return found
 
     def vocoder(self) -> LocalCheckpoint | None:
-        """f5_tts's default vocoder in `vocoder_path`; None (and a warning in the log) if it can't be had: f5_tts asks the hub then."""
+        """Return f5_tts's default vocoder in `vocoder_path`; None (and a warning in the log) if that fails: f5_tts then asks the hub."""
         try:
             return self.local(default_vocoder())
         except ServiceError as error:
@@ -100,7 +101,7 @@ class CheckpointCache:
             return None
 
     def push(self, checkpoint: Checkpoint) -> tuple[LocalCheckpoint, bool]:
-        """Make sure that the bucket has the loadable copy, and say whether it was sent now. Raises what `local` and the store raise."""
+        """Make sure that the bucket has the loadable copy; return whether it was sent now. Raises what `local` and the store raise."""
         found = self.local(checkpoint)
         folder = found.lease.folder
         record = next(record for path, record in self._shelf(checkpoint).copies() if path == folder)
@@ -108,9 +109,9 @@ class CheckpointCache:
             sent = self._published.publish(folder, record, again=bool(self._published.missing(record)))
         return found, sent
 
-    def _bring(self, checkpoint: Checkpoint, origin: Origin) -> LocalCheckpoint:
+    def _fetch(self, checkpoint: Checkpoint, origin: Origin) -> LocalCheckpoint:
         with self._shelf(checkpoint).one_writer():
-            found = self._on_disk(checkpoint, origin)  # another one was faster
+            found = self._on_disk(checkpoint, origin)  # another writer may have been faster
             if found is None:
                 damaged: set[str] = set()
                 found = self._with_room(
@@ -121,14 +122,14 @@ class CheckpointCache:
         self._evict(0)
         return found
 
-    def _with_room(self, bring: Callable[[], LocalCheckpoint]) -> LocalCheckpoint:
-        """If the disk is full nevertheless (others use it too), all copies that nobody uses go, once, whatever the limit."""
+    def _with_room(self, fetch: Callable[[], LocalCheckpoint]) -> LocalCheckpoint:
+        """If the disk is full even so (others use it too), evict every unused copy, whatever the limit, and retry once."""
         try:
-            return bring()
+            return fetch()
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not evict(self._folder, 0):
                 raise
-        return bring()
+        return fetch()
 
     def _on_disk(self, checkpoint: Checkpoint, origin: Origin) -> LocalCheckpoint | None:
         for folder, record in self._shelf(checkpoint).copies():
@@ -141,7 +142,7 @@ class CheckpointCache:
         return None
 
     def _from_bucket(self, checkpoint: Checkpoint, origin: Origin, damaged: set[str]) -> LocalCheckpoint | None:
-        """`damaged` gets the digest of each published copy that is not what its record says."""
+        """Download a published copy; add to `damaged` the digest of each one that differs from its record."""
         for record in self._published.records(checkpoint.name):
             if record.serves(origin, self._dtype_of(checkpoint)):
                 try:
@@ -195,7 +196,7 @@ class CheckpointCache:
 
     @contextmanager
     def _dropped_if_damaged(self, checkpoint: Checkpoint, path: Path) -> Iterator[None]:
-        """A damaged file goes from the hub's cache, so that the next call fetches it again; a whole one stays, refused or not."""
+        """Drop a damaged file from the hub's cache, so that the next call fetches it again; an intact one stays even if refused."""
         try:
             yield
         except CheckpointUnusable:
@@ -205,24 +206,24 @@ class CheckpointCache:
             raise
 
     def _publish(self, folder: Path, record: CopyRecord, *, again: bool = False) -> None:
-        """Tell the others, once. If the bucket takes nothing, they fetch for themselves; the next load here tries again."""
+        """Publish the copy for other workers, once. If the bucket refuses it, they fetch for themselves; the next load tries again."""
         if (is_published(folder, self._published.bucket) and not again) or not os.access(folder.parent, os.W_OK):
             return
-        lease = InUse(folder)  # nobody evicts it meanwhile
+        lease = InUse(folder)  # prevents eviction meanwhile
 
         def work() -> None:
             try:
-                self._tell(folder, record, again=again)
+                self._publish_now(folder, record, again=again)
             finally:
                 lease.release()
 
         self._later(work)
 
-    def _tell(self, folder: Path, record: CopyRecord, *, again: bool) -> None:
+    def _publish_now(self, folder: Path, record: CopyRecord, *, again: bool) -> None:
         bucket = self._published.bucket
         try:
             with Shelf(self._folder, record.name).one_publisher():
-                if again or not is_published(folder, bucket):  # another worker of this machine was faster
+                if again or not is_published(folder, bucket):  # another worker of this machine may have been faster
                     self._published.publish(folder, record, again=again)
                     with not_in_the_way():
                         mark_published(folder, bucket)
@@ -231,7 +232,7 @@ class CheckpointCache:
             _log.warning("checkpoint.not_published", extra={"checkpoint": record.name, "code": code})
 
     def _is_usable(self, folder: Path, record: CopyRecord, checkpoint: Checkpoint) -> bool:
-        """The first time in this process every byte is digested: a disk may change them without a trace."""
+        """Check the copy, every byte of it the first time in this process: a disk may change bytes without a trace."""
         try:
             _expect_loadable(folder, checkpoint)
             usable = records.is_intact(folder, record, trust_time=folder in self._proved)
@@ -249,7 +250,7 @@ class CheckpointCache:
                 evict(self._folder, max(self._max_bytes - needed, 0))
 
     def _dtype_of(self, checkpoint: Checkpoint) -> Dtype:
-        """What computes in fp32 on every device is kept: halved weights would be other weights."""
+        """Keep the precision of a family that computes in fp32 on every device: halved weights would sound different."""
         return self._dtype if checkpoint.family.can_be_halved else "keep"
 
     def _shelf(self, checkpoint: Checkpoint) -> Shelf:
@@ -257,7 +258,7 @@ class CheckpointCache:
 
 
 def _expect_loadable(folder: Path, checkpoint: Checkpoint) -> None:
-    if not checkpoint.is_vocoder:  # whose file f5_tts reads itself; its sha256 is all that is known of it here
+    if not checkpoint.is_vocoder:  # f5_tts reads a vocoder's file itself; only its sha256 is known here
         expect_loadable(folder / model_name(checkpoint), checkpoint, vocabulary_in(folder, checkpoint))
 
 

@@ -1,15 +1,16 @@
 """
-Which checkpoints exist.
+The catalogue of checkpoints.
 
 A checkpoint is named in catalog.yaml, or it is a folder with a `checkpoint.json`:
 
     {"name": "my-voice", "config": "F5TTS_v1_Base", "model": "model.safetensors", "vocab": "vocab.txt",
      "license": "cc-by-nc-4.0", "commercial": false}
 
-`config` names a configuration of f5_tts, or is XTTS_v2 (a fine-tune of it too; `model` is a .pth then, and `vocab` its vocab.json),
-unless `architecture` gives the class's arguments itself. `vocab` (default: f5_tts's own) and `vocoder` (a folder with config.yaml and pytorch_model.bin; default: the hub's Vocos) lie in the same folder;
-`languages` and `note` are told to callers. `config: unknown` is an answer too: such a checkpoint can be named, not used.
-The folder may also lie in the bucket (model_cache.library).
+`config` names a configuration of f5_tts, or is XTTS_v2 (also for a fine-tune of it; `model` is then a .pth, and `vocab` its
+vocab.json), unless `architecture` gives the class's arguments itself. `vocab` (default: f5_tts's own) and `vocoder` (a folder
+with config.yaml and pytorch_model.bin; default: the hub's Vocos) are in the same folder. `languages` and `note` are shown to
+callers. `config: unknown` is allowed: such a checkpoint can be named, but not used. The folder may also be in the bucket
+(model_cache.library).
 """
 
 import os
@@ -43,10 +44,10 @@ _CATALOG = Path(__file__).with_name("catalog.yaml")
 @dataclass(frozen=True)
 class Checkpoint:
     """
-    A checkpoint, wherever its files are. `source` and `vocab` are a path, an hf:// URL or 'bucket:' and a key; `vocoder` a folder.
+    A checkpoint, on any source. `source` and `vocab` are a path, an hf:// URL or 'bucket:' and a key; `vocoder` is a folder.
 
-    `arch` holds the arguments of the backbone's class; `vocab` None is f5_tts's own, `vocoder` None the hub's Vocos.
-    `sha256` is the source file's, where it is known.
+    `arch` holds the arguments of the backbone's class; `vocab` None means f5_tts's own, `vocoder` None the hub's Vocos.
+    `sha256` is the source file's, if known.
     """
 
     name: str
@@ -89,7 +90,7 @@ class Checkpoint:
 
 def _inside(path: str) -> str:
     if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-        raise ValueError("must lie in the folder of the checkpoint.json")
+        raise ValueError("must be in the folder of the checkpoint.json")
     return check_key(path)
 
 
@@ -97,7 +98,7 @@ InnerPath = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
 
 
 class Card(BaseModel):
-    """The content of a `checkpoint.json`; what it doesn't know it ignores."""
+    """The content of a `checkpoint.json`; unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -115,7 +116,7 @@ class Card(BaseModel):
 
 
 class Entry(BaseModel):
-    """An entry of catalog.yaml. `sha256` is the source file's, where it is known."""
+    """An entry of catalog.yaml. `sha256` is the source file's, if known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -136,7 +137,7 @@ def entries() -> dict[str, Entry]:
 
 
 def configs_by_digest() -> dict[str, tuple[str, str]]:
-    """Of each file whose sha256 the catalogue knows: the entry's name and configuration (not where that is unknown)."""
+    """Map each sha256 in the catalogue to its entry's name and configuration, unless the configuration is unknown."""
     return {
         entry.sha256: (name, entry.config)
         for name, entry in entries().items()
@@ -145,7 +146,7 @@ def configs_by_digest() -> dict[str, tuple[str, str]]:
 
 
 def default_vocoder() -> Checkpoint:
-    """The Vocos that speaks where a checkpoint has none of its own: f5_tts's default."""
+    """The Vocos used where a checkpoint has no vocoder of its own: f5_tts's default."""
     return Checkpoint(
         name="vocos-mel-24khz",
         source="hf://charactr/vocos-mel-24khz/pytorch_model.bin",
@@ -163,7 +164,7 @@ def default_vocoder() -> Checkpoint:
 
 def find(name_or_folder: str) -> Checkpoint:
     """
-    The checkpoint of that name, or in that folder. Only names with a '/' are folders: an id that a caller sends never is.
+    Find the checkpoint of that name, or in that folder. Only names with a '/' are folders, so an id that a caller sends never is.
 
     Raises InvalidRequest for an unknown name, CheckpointUnusable for a folder without a usable `checkpoint.json`, or if the
     configuration is not known.
@@ -182,8 +183,8 @@ def find(name_or_folder: str) -> Checkpoint:
     catalogue = entries()
     if name_or_folder not in catalogue:
         raise InvalidRequest(
-            f"unknown checkpoint {name_or_folder!r}: choose one of {', '.join(catalogue)}, or bring your own: a folder in the "
-            f"bucket's checkpoints/, or set CHECKPOINT to the path of one, with a {CARD}",
+            f"unknown checkpoint {name_or_folder!r}: choose one of {', '.join(catalogue)}, or use your own: put a folder with a "
+            f"{CARD} into the bucket's checkpoints/, or set CHECKPOINT to the path of one",
             field="checkpoint",
             choices=list(catalogue),
         )
@@ -193,7 +194,7 @@ def find(name_or_folder: str) -> Checkpoint:
 
 
 def of_card(card: Card, place: str) -> Checkpoint:
-    """The checkpoint that a card describes; `place` is what its files' names are put behind, with a '/' between."""
+    """The checkpoint that a card describes; `place` and a '/' are the prefix of its files' names."""
     architecture = card.architecture or _architecture(card.name, card.config)
     return Checkpoint(
         name=card.name,
@@ -213,15 +214,15 @@ def of_card(card: Card, place: str) -> Checkpoint:
 def _architecture(name: str, config: str) -> Architecture:
     if config == UNKNOWN:
         raise CheckpointUnusable(
-            f"it is not known which configuration the weights of {name!r} were trained with, v0 or v1; the file can't tell, and the "
-            f"wrong one speaks gibberish: find out, and say it as `config` in a {CARD} of your own",
+            f"it is not known which configuration the weights of {name!r} were trained with, v0 or v1; the file doesn't show it, "
+            f"and the wrong one speaks gibberish: find out, and give it as `config` in a {CARD} of your own",
             checkpoint=name,
         )
     return published(config)
 
 
 def _expect_inside(folder: Path, name: str | None) -> None:
-    """A link may lead to another file of the folder, and of a snapshot in a hub's cache to that repository's files."""
+    """Refuse links out of the folder; a snapshot in a hub's cache may link to that repository's files."""
     root = Path(os.path.realpath(folder))
     root = root.parent.parent if root.parent.name == "snapshots" else root
     if name and not Path(os.path.realpath(folder / name)).is_relative_to(root):
@@ -234,16 +235,16 @@ def _card(folder: Path) -> Card:
     path = folder / CARD
     if folder.is_file():
         raise CheckpointUnusable(
-            f"{folder.name!r} is a file: name the folder that holds it, with a {CARD} that says what it is"
+            f"{folder.name!r} is a file: name the folder that holds it, with a {CARD} that describes it"
         )
     if not folder.is_dir():
         raise CheckpointUnusable(
-            f"there is no checkpoint folder {folder.name!r}: mend the path, or name a checkpoint of the catalogue or the bucket"
+            f"there is no checkpoint folder {folder.name!r}: correct the path, or name a checkpoint of the catalogue or the bucket"
         )
     if not path.is_file():
         raise CheckpointUnusable(
             f"the checkpoint folder {folder.name!r} has no {CARD}: add one with name, config (F5TTS_Base for v0 weights, "
-            "F5TTS_v1_Base for v1: the file can't tell), model, license and commercial; `vocab` if it has its own vocab.txt"
+            "F5TTS_v1_Base for v1: the file doesn't show it), model, license and commercial; `vocab` if it has its own vocab.txt"
         )
     try:
         with path.open("rb") as file:
@@ -253,15 +254,15 @@ def _card(folder: Path) -> Card:
     return parse_card(text, folder.name)
 
 
-def parse_card(text: bytes, whose: str) -> Card:
-    """The card in a `checkpoint.json`, in any encoding that is known. Raises CheckpointUnusable with every field that is wrong."""
+def parse_card(text: bytes, folder: str) -> Card:
+    """Parse a `checkpoint.json` in any known encoding. Raises CheckpointUnusable with every invalid field."""
     try:
         return Card.model_validate_json(decoded(text, MAX_CARD))
     except NotText as error:
-        raise CheckpointUnusable(f"the {CARD} of {whose!r} is not usable: {error}") from error
+        raise CheckpointUnusable(f"the {CARD} of {folder!r} is not usable: {error}") from error
     except ValidationError as error:
         problems = "; ".join(_problem(what["loc"], what["msg"]) for what in error.errors()[:_MOST_PROBLEMS])
-        raise CheckpointUnusable(f"the {CARD} of {whose!r} is not usable: {problems}") from error
+        raise CheckpointUnusable(f"the {CARD} of {folder!r} is not usable: {problems}") from error
 
 
 def _problem(place: tuple[int | str, ...], what: str) -> str:

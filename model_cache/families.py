@@ -1,8 +1,8 @@
 """
-The families of models, and what a checkpoint of each consists of.
+The model families, and the files of a checkpoint of each.
 
-F5-TTS: a DiT whose weights are `model.safetensors`, with a vocab.txt (or f5_tts's own) and a Vocos (or the hub's). XTTS v2: weights as
-`model.pth`, the only format that its loader takes, and a vocab.json, always its own.
+F5-TTS: a DiT with its weights in `model.safetensors`, a vocab.txt (or f5_tts's own) and a Vocos (or the hub's). XTTS v2: weights
+in `model.pth`, the only format that its loader takes, and a vocab.json, always its own.
 """
 
 import json
@@ -54,7 +54,7 @@ def family_of(backbone: str) -> Family:
 
 
 def xtts_vocabulary_size(vocab: Path) -> int:
-    """How many entries XTTS's tokenizer makes of a vocab.json: the highest number in it and one. Raises CheckpointUnusable."""
+    """The number of entries that XTTS's tokenizer reads from a vocab.json: its highest id plus one. Raises CheckpointUnusable."""
     try:
         content = json.loads(read_text(vocab, MAX_VOCABULARY))
         numbers = [*content["model"]["vocab"].values(), *(token["id"] for token in content.get("added_tokens", ()))]
@@ -64,7 +64,7 @@ def xtts_vocabulary_size(vocab: Path) -> int:
 
 
 def entries_of(backbone: str, vocab: Path | None, default: Path) -> int:
-    """The entries of a checkpoint's vocabulary; `default` is f5_tts's own vocab.txt. Raises CheckpointUnusable."""
+    """The number of entries in a checkpoint's vocabulary; `default` is f5_tts's own vocab.txt. Raises CheckpointUnusable."""
     if backbone != XTTS:
         return vocabulary_size(vocab or default)
     if vocab is None:

@@ -1,7 +1,7 @@
 """
-Every checkpoint that can be named: the catalogue's, a folder's, and those that lie in the bucket.
+Every checkpoint that can be named: the catalogue's, a folder's, and the bucket's.
 
-To bring your own, put a folder into the bucket: `checkpoints/<name>/checkpoint.json` (see model_cache.catalog; its `name` is
+To add your own, put a folder into the bucket: `checkpoints/<name>/checkpoint.json` (see model_cache.catalog; its `name` is
 the folder's) with the files that it names beside it. The catalogue's names can't be taken.
 """
 
@@ -21,7 +21,7 @@ from model_cache.sources import existing, sources_of
 
 @dataclass(frozen=True)
 class Listed:
-    """A checkpoint as it is listed, also one that can't be used; `problem` says why."""
+    """An entry of the listing; `problem` says why a checkpoint can't be used."""
 
     name: str
     source: str
@@ -47,7 +47,7 @@ class Library:
 
     def find(self, name: str) -> Checkpoint:
         """
-        The checkpoint of that name, or in the folder of that path.
+        Find the checkpoint of that name, or in the folder of that path.
 
         Raises InvalidRequest for an unknown name, CheckpointUnusable for an unusable card or an unknown configuration, and what
         the store raises.
@@ -61,7 +61,7 @@ class Library:
         try:
             text = self._store.get(keys.checkpoint_card(name)).body
         except NoSuchObject:
-            return find(name)  # which says what there is instead
+            return find(name)  # raises, with the names that exist
         card = parse_card(text, name)
         if card.name != name:
             raise CheckpointUnusable(
@@ -79,10 +79,11 @@ class Library:
         known: Checkpoint | None = None,
     ) -> Checkpoint:
         """
-        The checkpoint (`known` if it was found before); refuse what `find` refuses, weights of another engine, and weights that don't do what is asked for.
+        Return the checkpoint (`known` if it was found before) if it fits the request.
 
-        That is commercial use (LicenseRefused) and a language, if the checkpoint says which ones it speaks (InvalidRequest). Files in
-        a folder of this disk are looked at by their headers: a model that is none, or not its vocabulary's, is CheckpointUnusable.
+        Raises what `find` raises; InvalidRequest for another engine's weights, or a language that the checkpoint doesn't list;
+        LicenseRefused for commercial use that the licence forbids; CheckpointUnusable if the headers of files in a local folder
+        show no model, or one that doesn't fit its vocabulary.
         """
         checkpoint = known or self.find(name)
         _expect_engine(checkpoint, engine)
@@ -101,7 +102,7 @@ class Library:
         return checkpoint
 
     def _expect_loadable(self, checkpoint: Checkpoint) -> None:
-        """Takes milliseconds the first time, and next to nothing while the files stay as they are."""
+        """Inspect the files' headers: milliseconds the first time, almost nothing while the files are unchanged."""
         with trouble_explained():
             files = [existing(Path(source)) for source in sources_of(checkpoint).values()]
             facts = [(path, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
@@ -111,7 +112,7 @@ class Library:
                 self._loadable[checkpoint.source] = seen
 
     def listing(self) -> list[Listed]:
-        """Everything that can be named but folders on this disk, the bucket's last."""
+        """List everything that can be named except folders on this disk, the bucket's last."""
         known = [
             Listed(name, entry.source, entry.config, entry.languages, entry.license, entry.commercial, entry.note)
             for name, entry in self._entries.items()
@@ -130,7 +131,7 @@ class Library:
 def _expect_engine(checkpoint: Checkpoint, engine: EngineName) -> None:
     if checkpoint.engine != engine:
         raise InvalidRequest(
-            f"checkpoint {checkpoint.name!r} is for the engine {checkpoint.engine!r}, and {engine!r} is to speak with it: "
+            f"checkpoint {checkpoint.name!r} is for the engine {checkpoint.engine!r}, not for {engine!r}: "
             f"send engine {checkpoint.engine!r}, or another checkpoint", field="checkpoint", engine=engine,
         )  # fmt: skip
 

@@ -15,10 +15,10 @@ CameFrom = Literal["local", "bucket", "hub", "folder"]
 @dataclass(frozen=True)
 class LocalCheckpoint:
     """
-    A checkpoint that f5_tts loads from this disk. `vocab_path` None is f5_tts's own, `vocoder_path` None the hub's Vocos.
+    A loadable checkpoint on this disk. `vocab_path` None means f5_tts's own, `vocoder_path` None the hub's Vocos.
 
-    `sha256` is the model file's; `repaired` says that the file is not byte for byte what its source has. The files stay until
-    the `lease` is released, or this object is gone.
+    `sha256` is the model file's; `repaired` says that the file differs from its source. The files stay until the `lease` is
+    released or this object is garbage-collected.
     """
 
     checkpoint: Checkpoint

@@ -1,4 +1,4 @@
-"""From a source's file to the one that the engine's loader takes, in the dtype that is wanted."""
+"""Prepare a source's file for the engine's loader, in the wanted dtype."""
 
 import shutil
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from storage.bulk import sha256_of
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was mended, or '', the new file's sha256 if it is known without reading it again, and whom it serves."""
+    """What was repaired (or ''), the new file's sha256 if known without reading it again, and the precision it serves."""
 
     mended: str
     sha256: str | None
@@ -28,11 +28,10 @@ def prepare(
     source: Fetched, out: Path, checkpoint: Checkpoint, vocab: Path | None, *, dtype: Dtype, watch: Watch
 ) -> Prepared:
     """
-    Write `out`, proved to be what the engine's strict loader takes.
+    Write `out`, and prove that the engine's strict loader takes it.
 
-    A private source is renamed in place where names are all that must change; any other source stays as it is. The caller syncs
-    the file. Raises
-    CheckpointUnusable if no known layout fits.
+    A private source is renamed in place where only names must change; any other source stays unchanged. The caller syncs the
+    file. Raises CheckpointUnusable if no known layout fits.
     """
     inspection = inspected(source.path, checkpoint, vocab)
     halvable = any(becomes_half(tensor) for tensor in inspection.kept.values())
@@ -60,7 +59,7 @@ def prepare(
 
 
 def inspected(model: Path, checkpoint: Checkpoint, vocab: Path | None) -> Inspection:
-    """What a source's file takes to be loadable, by its header and its vocabulary alone. Raises CheckpointUnusable if nothing does."""
+    """Find out from the header and the vocabulary what makes the file loadable. Raises CheckpointUnusable if nothing does."""
     inspection = inspect_for(model, wanted_by(checkpoint, vocab), name=model_name(checkpoint))
     if inspection.verdict == "refused":
         raise CheckpointUnusable(
@@ -72,7 +71,7 @@ def inspected(model: Path, checkpoint: Checkpoint, vocab: Path | None) -> Inspec
 
 def expect_known(checkpoint: Checkpoint, source: Fetched) -> None:
     """
-    Raises CheckpointUnusable if a source is not the file that the catalogue knows, or is one that it knows with another configuration.
+    Raise CheckpointUnusable if the file differs from the catalogue's, or the catalogue knows it with another configuration.
 
     v0 and v1 files hold the same names and shapes: with the other's configuration they would speak gibberish.
     """
@@ -88,13 +87,13 @@ def expect_known(checkpoint: Checkpoint, source: Fetched) -> None:
     if config != checkpoint.config:
         raise CheckpointUnusable(
             f"{path.name} is the file that the catalogue knows as {name!r}, with the configuration {config!r}; checkpoint "
-            f"{checkpoint.name!r} says {checkpoint.config!r}, with which it would speak gibberish: mend its card, or name that one",
+            f"{checkpoint.name!r} says {checkpoint.config!r}, with which it would speak gibberish: correct its card, or name that one",
             checkpoint=checkpoint.name,
         )
 
 
 def take(source: Fetched, out: Path) -> None:
-    """Bring a file to `out` as it is: a private one moves, any other is copied."""
+    """Put a file unchanged at `out`: move a private one, copy any other."""
     if source.private:
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(source.path, out)
@@ -103,7 +102,7 @@ def take(source: Fetched, out: Path) -> None:
 
 
 def _moved(source: Fetched, out: Path, inspection: Inspection, precision: Precision) -> Prepared | None:
-    """A private file under its new name, if it is ready or new names make it so; no tensor is read or written."""
+    """Move a private file to its new name, if it is ready or renames make it so; no tensor is read or written."""
     if not source.private:
         return None
     if inspection.verdict != "ready":

@@ -1,4 +1,4 @@
-"""Long work, told to whoever watches."""
+"""Progress reports of long work."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, contextmanager
 from cloning.ports import Progress
 
 Watch = Callable[[str, int], AbstractContextManager[Progress]]
-"""(what is done, how many bytes it has) -> what is told of the bytes as they are done."""
+"""(name of the work, its size in bytes) -> a callback for the bytes done."""
 
 
 @contextmanager
 def unwatched(_what: str, _size: int) -> Iterator[Progress]:
-    """Nobody watches."""
+    """Discard the progress."""
     yield lambda _: None

@@ -1,4 +1,4 @@
-"""Where a checkpoint's files come from: the hub, a folder on this disk, or the bucket as its owner filled it."""
+"""The sources of a checkpoint's files: the hub, a folder on this disk, or a folder that the bucket's owner filled."""
 
 import json
 from contextlib import suppress
@@ -17,9 +17,9 @@ from storage.bulk import sha256_of
 @dataclass(frozen=True)
 class Fetched:
     """
-    A source's file on this disk. A private one may be changed (after `forget`) or moved, any other stays as it is.
+    A source's file on this disk. A private one may be changed (after `forget`) or moved, any other stays unchanged.
 
-    `sha256` is its digest, where it is known.
+    `sha256` is its digest, if known.
     """
 
     path: Path
@@ -27,12 +27,12 @@ class Fetched:
     sha256: str | None = None
 
     def forget(self) -> None:
-        """It is about to change: a next attempt must not take it for what its source has."""
+        """Drop the file's note before it changes, so that the next attempt doesn't take it for the source's."""
         _note_of(self.path).unlink(missing_ok=True)
 
 
 def sources_of(checkpoint: Checkpoint) -> dict[FileName, str]:
-    """Each of the checkpoint's files, and where it is."""
+    """Each of the checkpoint's files and its location."""
     if checkpoint.is_vocoder:
         return {name: f"{checkpoint.vocoder}/{PurePosixPath(name).name}" for name in VOCOS_FILES}
     sources: dict[FileName, str] = {model_name(checkpoint): checkpoint.source}
@@ -45,14 +45,14 @@ def sources_of(checkpoint: Checkpoint) -> dict[FileName, str]:
 
 
 def existing(path: Path) -> Path:
-    """The path, if a file is there. Raises CheckpointUnusable."""
+    """Return the path if it is a file. Raises CheckpointUnusable."""
     if not path.is_file():
         raise _missing(path.name)
     return path
 
 
 class Sources:
-    """The files of checkpoints as they are, before anything is mended."""
+    """The original files of checkpoints, before any repair."""
 
     def __init__(self, store: ObjectStore, fetch_hub: FetchHub, watch: Watch) -> None:
         self._store = store
@@ -60,11 +60,11 @@ class Sources:
         self._watch = watch
 
     def origin(self, checkpoint: Checkpoint) -> Origin:
-        """What a loadable copy must have been made from: a URL of the hub, a version in the bucket, or these very bytes."""
+        """What a loadable copy must have been made from: a hub URL, a version in the bucket, or a digest of the bytes."""
         return {name: self._identity(source) for name, source in sources_of(checkpoint).items()}
 
     def size(self, checkpoint: Checkpoint) -> int:
-        """The bytes of the files, as far as they are known before they are here: the hub's are not."""
+        """The size of the files in bytes, as far as it is known before the download: the hub's is not."""
         found = 0
         for source in sources_of(checkpoint).values():
             if source.startswith(BUCKET):
@@ -75,7 +75,7 @@ class Sources:
 
     def fetch(self, source: str, folder: Path) -> Fetched:
         """
-        The file on this disk, brought to `folder` if it is in the bucket; one that arrived there whole stays.
+        Return the file on this disk; download it to `folder` if it is in the bucket, unless an intact one is already there.
 
         Raises CheckpointUnusable if it is missing.
         """
@@ -84,7 +84,7 @@ class Sources:
         if not source.startswith(BUCKET):
             return Fetched(existing(Path(source)), private=False)
         key = source.removeprefix(BUCKET)
-        path = folder / key  # the whole key: two files of one name in different folders are two files
+        path = folder / key  # the whole key: files of the same name in different folders must not collide
         info = self._head(source)
         digest = _kept(path, info)
         if digest is None:
@@ -111,12 +111,12 @@ class Sources:
 
 
 def _note_of(path: Path) -> Path:
-    """Which version a file in an incoming folder is, written when it is whole."""
+    """The note with the version of a file in an incoming folder, written when the file is complete."""
     return path.with_name(f".{path.name}.whole")
 
 
 def _kept(path: Path, info: ObjectInfo) -> str | None:
-    """The sha256 of a file that an earlier attempt brought; None if it isn't this version, or has changed since."""
+    """The sha256 of a file that an earlier attempt downloaded; None if it is another version, or has changed since."""
     with suppress(OSError, ValueError):  # no note, or one that a crash cut short
         note = json.loads(_note_of(path).read_bytes())
         if info.etag and note["version"] == info.etag and path.stat().st_size == info.size:
@@ -127,5 +127,5 @@ def _kept(path: Path, info: ObjectInfo) -> str | None:
 
 def _missing(name: str) -> CheckpointUnusable:
     return CheckpointUnusable(
-        f"the checkpoint's folder has no file {name}: put it there, or mend the {CARD} that names it"
+        f"the checkpoint's folder has no file {name}: put it there, or correct the {CARD} that names it"
     )

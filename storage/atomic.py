@@ -1,8 +1,8 @@
 """
-How a new file comes to its place: made in a hidden folder beside it, whole when it appears, never over another file.
+Atomic creation of files: made in a hidden folder beside the target, complete when it appears, never over another file.
 
-A killed process leaves its hidden folder; the next one that makes something there clears it away. The folder's lock, which dies
-with its process, tells; on another machine of a shared volume it may not, so a machine clears only what has its own name.
+A killed process leaves its hidden folder; the next process that makes a file there removes it. A free lock on the folder shows
+that its process is dead. Locks may not reach other machines of a shared volume, so a machine removes only folders with its name.
 """
 
 import os
@@ -25,7 +25,7 @@ def this_machine() -> str:
 @contextmanager
 def appearing(out: Path) -> Iterator[Path]:
     """
-    A place beside `out`, on the same disk; what is there at the end becomes `out`, and its folder is synced.
+    Yield a temporary path on the disk of `out`; the file there becomes `out` at the end, and the folder is synced.
 
     Raises FileExistsError if `out` exists by then, OSError.
     """
@@ -37,7 +37,7 @@ def appearing(out: Path) -> Iterator[Path]:
             yield folder / out.name
             _give_name(folder / out.name, out)
         finally:
-            if os.getpid() == owner:  # a forked child that leaves this way takes nothing from its parent
+            if os.getpid() == owner:  # a forked child must not remove its parent's folder
                 shutil.rmtree(folder, ignore_errors=True)
     sync(out.parent)
 
@@ -52,13 +52,13 @@ def sync(path: Path) -> None:
 
 
 def _workplace(parent: Path, stack: ExitStack) -> Path:
-    """A new hidden folder, locked until the stack's end; those of the dead are gone."""
+    """Make a hidden folder, locked until the stack ends; remove those of dead processes."""
     prefix = f".repair-{this_machine()}-"
-    with _locked_if_possible(parent):  # nobody clears away a folder that was made and is not locked yet
+    with _locked_if_possible(parent):  # protects a new folder until it is locked itself
         for old in parent.glob(f"{prefix}*"):
             _clear_if_dead(old)
         folder = Path(mkdtemp(dir=parent, prefix=prefix))
-        stack.enter_context(_locked_if_possible(folder))  # where no lock is to be had nobody clears it away
+        stack.enter_context(_locked_if_possible(folder))  # where locks are not available nothing is removed
     return folder
 
 
@@ -70,13 +70,13 @@ def _clear_if_dead(folder: Path) -> None:
 @contextmanager
 def _locked_if_possible(folder: Path) -> Iterator[None]:
     with ExitStack() as stack:
-        with suppress(OSError):  # no lock is to be had
+        with suppress(OSError):  # locks are not available
             stack.enter_context(locked(folder, flags=os.O_RDONLY))
         yield
 
 
 def _give_name(new: Path, out: Path) -> None:
-    """By a second name for the same file, which never takes another's place as a rename does."""
+    """Name the file by a hard link, which never replaces an existing file as a rename does."""
     try:
         os.link(new, out)
     except FileExistsError:

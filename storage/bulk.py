@@ -1,8 +1,8 @@
 """
-Large files in few large steps.
+Copy and digest large files in few large steps.
 
-Between two steps a thread asks for the interpreter's lock, and another that computes in Python (an import, say) gives it up when it
-must, every 5 ms by default. In steps of 1 MiB, a copy beside an import waits longer than it copies.
+After each step a thread needs the interpreter's lock, and a thread that computes in Python (an import, say) gives it up only
+every 5 ms by default. In steps of 1 MiB, a copy beside an import waits longer than it copies.
 """
 
 import errno
@@ -17,7 +17,7 @@ _NO_KERNEL_COPY = (None, errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.EOPNO
 
 
 def copy(source: BinaryIO, target: BinaryIO) -> None:
-    """All that is left to read in `source`, by the kernel where it can (two files, Linux). Neither may have been read or written by half."""
+    """Copy the rest of `source`, in the kernel where possible (two files, Linux). Neither file may have data in its buffer."""
     try:
         while os.sendfile(target.fileno(), source.fileno(), None, STEP):
             pass

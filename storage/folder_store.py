@@ -1,10 +1,10 @@
 """
 A folder that behaves like a bucket, for a machine without one.
 
-An object is a plain file under its key, so anyone can look inside or drop a voice in. Temporary files and the lock lie in
-the hidden folder `.store`, which is not part of the bucket. What differs from a bucket: `p` and `p/q` can't both be stored
-(Conflict), symbolic links are not listed, and a URL never expires. Needs a local POSIX file system with timestamps of a
-microsecond or finer. Bytes are synced to the disk before they get their name; in a power cut the newest names may be lost.
+An object is a plain file under its key, so anyone can look inside or drop a voice in. Temporary files and the lock are in
+the hidden folder `.store`, which is not part of the bucket. Differences from a bucket: `p` and `p/q` can't both be stored
+(Conflict), symbolic links are not listed, and a URL never expires. It needs a local POSIX file system with timestamps of a
+microsecond or finer. Bytes are synced to the disk before they get their name; a power cut may lose the newest names.
 """
 # ruff: noqa: ARG002 - a folder keeps no media types, and its URLs do not expire
 
@@ -43,7 +43,7 @@ _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR,
 
 
 class FolderStore:
-    """An `ObjectStore` on the folder `root`, which is made when it is first written to. Safe between threads and processes."""
+    """An `ObjectStore` on the folder `root`, created at the first write. Safe for threads and processes."""
 
     def __init__(self, root: Path, *, now_ns: Callable[[], int] = time_ns) -> None:
         self._root = root.absolute()
@@ -129,12 +129,12 @@ class FolderStore:
 
     def _path(self, key: str) -> Path:
         if check_key(key).split("/")[0] == HIDDEN:
-            raise ValueError(f"{key!r} is no object key: {HIDDEN!r} belongs to the folder store itself")
+            raise ValueError(f"{key!r} is not an object key: {HIDDEN!r} belongs to the folder store itself")
         return self._root / key
 
     @contextmanager
     def _reading(self, operation: str, key: str) -> Iterator[BinaryIO]:
-        """The object's file. Objects are never written in place, so that it stays one version however long it is open."""
+        """Open the object's file. Objects are never written in place, so an open file stays one version."""
         path = self._path(key)
         try:
             with _translating(operation):
@@ -146,7 +146,7 @@ class FolderStore:
 
     @contextmanager
     def _staged(self, source: BinaryIO) -> Iterator[Path]:
-        """The bytes in a hidden file, whole and on the disk, which is gone at the end unless it was moved."""
+        """Write the bytes to a hidden file, synced to the disk; it is removed at the end unless it was moved."""
         self._hidden.mkdir(parents=True, exist_ok=True)
         temporary = self._hidden / f"{uuid4().hex}.part"
         try:
@@ -159,11 +159,11 @@ class FolderStore:
             temporary.unlink(missing_ok=True)
 
     def _locked(self) -> AbstractContextManager[int]:
-        """One writer at a time, among all threads and processes; readers never wait."""
+        """Allow one writer at a time among all threads and processes; readers never wait."""
         return locked(self._hidden / "lock")
 
     def _place(self, temporary: Path, target: Path) -> str:
-        """Give the finished file its name, under the lock, and a time later than the version before, whatever the clock says."""
+        """Name the finished file, under the lock, and date it after the previous version, even if the clock went back."""
         if target.is_dir():
             raise _both_object_and_folder()
         try:
@@ -177,7 +177,7 @@ class FolderStore:
         return etag
 
     def _prune(self, folder: Path) -> None:
-        """Remove folders that hold nothing any more, so that their names can be objects."""
+        """Remove empty folders, so that objects can have their names."""
         while folder != self._root:
             try:
                 folder.rmdir()
@@ -199,7 +199,7 @@ class FolderStore:
 
 def _sorted_entries(folder: Path) -> list[tuple[str, os.DirEntry[str]]]:
     """
-    Files by name, folders by name and '/': the order of the full keys, as a bucket lists them ('a-b/x' before 'a/x').
+    Sort files by name and folders by name and '/': the order of the full keys, as in a bucket ('a-b/x' before 'a/x').
 
     Python compares strings by code point, which is the order of their UTF-8 bytes.
     """
@@ -212,7 +212,7 @@ def _sorted_entries(folder: Path) -> list[tuple[str, os.DirEntry[str]]]:
 
 
 def _may_hold(folder: str, prefix: str, after: str) -> bool:
-    """Whether a key under `folder` (which ends in '/') can start with `prefix` and sort behind `after`."""
+    """Whether a key under `folder` (which ends in '/') can start with `prefix` and sort after `after`."""
     wanted = folder.startswith(prefix) or prefix.startswith(folder)
     return wanted and (folder > after or after.startswith(folder))
 
@@ -230,7 +230,7 @@ def _info(key: str, status: os.stat_result) -> ObjectInfo:
 
 
 def _etag(status: os.stat_result) -> str:
-    """A file's version: the time of its writing, which `FolderStore._place` makes unique among the versions of a key."""
+    """A file's version: its modification time, which `FolderStore._place` makes unique among the versions of a key."""
     return f"{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
@@ -242,7 +242,7 @@ def _both_object_and_folder() -> Conflict:
 
 @contextmanager
 def _translating(operation: str) -> Iterator[None]:
-    """An OSError of the store's own disk as what it means to a caller; absence while reading is left to `_reading`."""
+    """Turn an OSError of the store's own disk into the service's error; absence while reading is left to `_reading`."""
     try:
         yield
     except OSError as error:
@@ -251,7 +251,7 @@ def _translating(operation: str) -> Iterator[None]:
         code = errno.errorcode.get(error.errno or 0, "UNKNOWN")
         if error.errno in _REFUSED:
             message = "the folder that DATA_DIR names can't be used: make it a folder that this user may write to"
-            # Not `from error`: a read-only folder is for somebody to mend, not this machine's trouble.
+            # Not `from error`: a read-only folder is a configuration error, not a failure of this machine.
             raise StorageMisconfigured(message, os_code=code, operation=operation) from None
-        message = "the disk under DATA_DIR failed: see whether it is full, then try again"
+        message = "the disk under DATA_DIR failed: check whether it is full, then try again"
         raise StorageUnavailable(message, os_code=code, operation=operation) from error

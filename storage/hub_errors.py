@@ -1,8 +1,8 @@
 """
-What a failure of the model hub means: whether a later call may fare better, or a name must be mended.
+Failures of the model hub: whether a later call may succeed, or a name must be corrected.
 
-The errors of huggingface_hub, transformers and HTTP clients are told apart by their names, so that nothing is imported for it.
-transformers hides them behind an OSError of its own: the whole chain of causes is looked at.
+The errors of huggingface_hub, transformers and HTTP clients are recognised by their class names, so that nothing is imported.
+transformers wraps them in an OSError of its own, so the whole chain of causes is examined.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from cloning.errors import HubUnavailable, ServiceError
 
 _GATED = "its owner must grant access: accept its terms on the hub and set HF_TOKEN"
 _ABSENT = "the hub doesn't have it (a private one needs HF_TOKEN): check the spelling"
-_NO_NAME = "that is no name of the hub: owner/name is"
+_NO_NAME = "that is not a name on the hub: use owner/name"
 _REFUSED = "the hub refuses it: check the name, and HF_TOKEN"
 _LASTING = {
     "GatedRepoError": _GATED,
@@ -21,7 +21,7 @@ _LASTING = {
     "EntryNotFoundError": _ABSENT,
     "HFValidationError": _NO_NAME,
 }
-_NOT_REACHED = "LocalEntryNotFoundError"  # a kind of EntryNotFoundError; its cause says why the hub was not reached
+_NOT_REACHED = "LocalEntryNotFoundError"  # an EntryNotFoundError whose cause says why the hub was not reached
 _PASSING = {
     "OfflineModeIsEnabled",
     "ConnectionError",
@@ -34,7 +34,7 @@ _BY_STATUS = {401: _ABSENT, 403: _REFUSED, 404: _ABSENT, 410: _ABSENT, 451: _REF
 
 
 def lasting_reason(error: BaseException) -> str | None:
-    """Why no later call can fare better, with what to do; None if one may."""
+    """Why no later call can succeed, with what to do; None if one may."""
     for each in _chain(error):
         names = _names(each)
         if names & _PASSING:
@@ -47,15 +47,15 @@ def lasting_reason(error: BaseException) -> str | None:
 
 
 def is_hub_trouble(error: BaseException) -> bool:
-    """Whether it is of the hub or the way to it at all, not of what was fetched."""
+    """Whether the hub or the connection to it failed, not the fetched file."""
     return any(_names(each) & (_PASSING | _LASTING.keys()) or _status(each) for each in _chain(error))
 
 
 def hub_failure(error: BaseException, what: str, lasting: type[ServiceError], **details: object) -> ServiceError:
     """
-    The failure to raise for `what` ("the vocoder x"): a `lasting` one for a name that can't be, else HubUnavailable.
+    The failure to raise for `what` ("the vocoder x"): `lasting` if no later call can succeed, else HubUnavailable.
 
-    `details` are the failure's, as of any ServiceError.
+    `details` become the failure's details, as in any ServiceError.
     """
     if reason := lasting_reason(error):
         return lasting(f"{what} can't be fetched ({type(error).__name__}): {reason}", **details)
@@ -79,6 +79,6 @@ def _names(error: BaseException) -> set[str]:
 
 
 def _status(error: BaseException) -> int | None:
-    """The HTTP status that the error brings, if any."""
+    """The error's HTTP status, if any."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     return status if isinstance(status, int) else None

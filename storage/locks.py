@@ -1,7 +1,7 @@
 """
-Locks of files and folders (flock), among all processes of a machine; their holder's death frees them.
+Locks on files and folders (flock) among all processes of a machine; the end of the holder frees them.
 
-To close a locked file is not enough: a forked child may hold it open. It shares the lock, and must not take it from its parent.
+Closing a locked file is not enough: a forked child may hold it open. The child shares the lock, and must not release its parent's.
 """
 
 import fcntl
@@ -14,9 +14,9 @@ from pathlib import Path
 @contextmanager
 def locked(path: Path, *, flags: int = os.O_RDWR | os.O_CREAT, wait: bool = True) -> Iterator[int]:
     """
-    Alone with a file, or a folder (`flags` os.O_RDONLY); gives its descriptor.
+    Hold an exclusive lock on a file, or on a folder (`flags` os.O_RDONLY); yield its descriptor.
 
-    Raises BlockingIOError if somebody else has it and nobody is to `wait`, OSError if it can't be opened or locked.
+    Raises BlockingIOError if it is locked elsewhere and `wait` is false, OSError if it can't be opened or locked.
     """
     descriptor = os.open(path, flags, 0o666)
     owner = os.getpid()
@@ -32,7 +32,7 @@ def locked(path: Path, *, flags: int = os.O_RDWR | os.O_CREAT, wait: bool = True
 
 
 def let_go(descriptor: int, owner: int) -> None:
-    """Unlock and close, in the process `owner` that locked; elsewhere only close."""
+    """Unlock and close in the process `owner`, which took the lock; in any other process only close."""
     try:
         if os.getpid() == owner:
             fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -1,8 +1,8 @@
 """
-Files on this disk that come from a store or go there: how one arrives whole, and how a tree is mirrored.
+Transfers between a store and this disk: atomic downloads and mirrored trees.
 
-A mirrored folder keeps a ledger of the versions that its files are, because neither size and time (a store has its own
-clock) nor an etag (not always a digest) tells by itself whether two copies are the same.
+A mirrored folder keeps a ledger of its files' versions, because neither size and time (a store has its own clock) nor an
+etag (not always a digest) shows by itself whether two copies are the same.
 """
 
 import json
@@ -22,9 +22,9 @@ LEDGER = ".s3-sync.json"
 @contextmanager
 def arriving(path: Path) -> Iterator[Path]:
     """
-    An empty file beside `path`, to be filled: whole and on the disk it becomes `path`, after any failure it is gone.
+    Yield an empty file beside `path` to fill; once complete and synced it becomes `path`, after any failure it is removed.
 
-    Missing folders are made, an older file at `path` stays until the new one is whole. Trouble with this disk stays an OSError.
+    Missing folders are made; an older file at `path` stays until the new one is complete. Disk errors stay OSErrors.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{uuid4().hex}{UNFINISHED}")
@@ -41,7 +41,7 @@ def arriving(path: Path) -> Iterator[Path]:
 
 def pull_tree(store: ObjectStore, root: Path, folder: str) -> None:
     """
-    Bring every object in the store's `folder` ('' is all of it) to `root`, unless that version is there already. Deletes nothing.
+    Download every object in the store's `folder` ('' is all of it) to `root`, unless that version is there. Deletes nothing.
 
     Raises what the store raises, OSError, or ValueError for a key that a symbolic link would lead out of `root`.
     """
@@ -58,9 +58,9 @@ def pull_tree(store: ObjectStore, root: Path, folder: str) -> None:
 
 def push_tree(store: ObjectStore, root: Path, folder: str) -> None:
     """
-    Send every file of `root` to the store's `folder` ('' is its top), unless that version is there already. Deletes nothing.
+    Upload every file of `root` to the store's `folder` ('' is its top), unless that version is there. Deletes nothing.
 
-    Raises what the store raises, OSError, or ValueError for a name that is no key.
+    Raises what the store raises, OSError, or ValueError for a name that is not a key.
     """
     if not root.is_dir():
         raise NotADirectoryError(root)
@@ -83,14 +83,14 @@ def _prefix(folder: str) -> str:
 
 
 def _version(path: Path, etag: str | None) -> list[object]:
-    """What a file is a copy of, and how to see that it has changed since."""
+    """The etag that a file is a copy of, and the size and time that show a later change."""
     status = path.stat()
     return [etag, status.st_size, status.st_mtime_ns]
 
 
 @contextmanager
 def _ledger(root: Path) -> Iterator[dict[str, object]]:
-    """The ledger of a mirrored folder, kept even if a transfer fails half-way. A damaged one counts as empty."""
+    """Yield the ledger of a mirrored folder; save it even if a transfer fails half-way. A damaged one counts as empty."""
     path = root / LEDGER
     try:
         versions = dict(json.loads(path.read_text()))

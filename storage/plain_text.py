@@ -12,11 +12,11 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class NotText(ValueError):
-    """The bytes are not text in an encoding that is known; the message says what to do."""
+    """The bytes are not text in a known encoding; the message says what to do."""
 
 
 def decoded(data: bytes, most: int) -> str:
-    """The text without its byte order mark; ends of lines stay as they are. Raises NotText, also for more than `most` bytes."""
+    """Decode text without its byte order mark; line ends stay unchanged. Raises NotText, also for more than `most` bytes."""
     if len(data) > most:
         raise NotText(f"it has more than {most} bytes")
     try:
@@ -31,9 +31,9 @@ def decoded(data: bytes, most: int) -> str:
 
 
 def read_text(path: Path, most: int) -> str:
-    """A file's text. Raises NotText (also for more than `most` bytes, and for what is no file), OSError."""
+    """Read a file's text. Raises NotText (also for more than `most` bytes, or if it is not a file), OSError."""
     if path.exists() and not path.is_file():
-        raise NotText("it is no file")
+        raise NotText("it is not a file")
     with path.open("rb") as file:
         return decoded(file.read(most + 1), most)
 
@@ -42,14 +42,14 @@ def vocabulary(path: Path) -> Mapping[str, int]:
     """
     The entries of a vocab.txt and their numbers, as f5_tts's `get_tokenizer` reads a plain UTF-8 file.
 
-    One entry a line. A line's end is one character, whatever system wrote it; f5_tts cuts each line's last character, so it cuts
-    one from a last line that has no end, too. Of equal lines the last one's number counts. Raises NotText, OSError.
+    One entry per line. Any system's line end counts as one character. f5_tts cuts each line's last character, even of a last line
+    without an end. Of equal lines the last one's number counts. Raises NotText, OSError.
     """
     lines = io.StringIO(read_text(path, MAX_VOCABULARY), newline=None)
     return {line[:-1]: number for number, line in enumerate(lines)}
 
 
 def is_plain(path: Path) -> bool:
-    """Whether the file is UTF-8 without a byte order mark: what foreign code reads as it is."""
+    """Whether the file has no byte order mark, so that foreign code can read it as UTF-8."""
     with path.open("rb") as file:
         return not file.read(3).startswith((*_UTF16, codecs.BOM_UTF8))

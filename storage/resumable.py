@@ -1,11 +1,11 @@
 """
-A large file that arrives in parts, and what a broken transfer leaves of it.
+Resumable downloads: a large file arrives in parts that survive a broken transfer.
 
-While PATH is on its way, two files lie beside it whose names begin with a dot and end in '.part': the data, and a journal
-that says which version it will be and which parts are whole, each with the CRC-32 of its bytes. The next attempt, in this
-process or another, keeps the parts that still have their CRC and fetches the others. One process at a time continues; a
-second one that wants the same path meanwhile fetches for itself, into files with a '-' in their names that nobody continues.
-What must be had is checked by its sha256 in any case.
+During a download of PATH two files are beside it whose names begin with a dot and end in '.part': the data, and a journal
+that records the version and the complete parts, each with the CRC-32 of its bytes. The next attempt, in this process or
+another, keeps the parts that still match their CRC and fetches the others. Only one process continues a download; a second
+one that wants the same path at the same time fetches for itself, into files with a '-' in their names that are never
+continued. A known sha256 is checked in any case.
 """
 
 import errno
@@ -30,7 +30,7 @@ UNFINISHED = ".part"
 
 
 class PartWriter:
-    """Where the bytes of one part go. `restart` first, and before each further attempt."""
+    """Writes the bytes of one part. Call `restart` before each attempt, the first included."""
 
     def __init__(self, file: BinaryIO, start: int) -> None:
         self._file = file
@@ -43,17 +43,17 @@ class PartWriter:
         self.crc = 0
 
     def write(self, chunk: bytes) -> None:
-        """The part's next bytes."""
+        """Write the part's next bytes."""
         self.crc = zlib.crc32(chunk, self.crc)
         self._file.write(chunk)
 
 
 Fetch = Callable[[int, int, PartWriter], None]
-"""(start, length, where to): brings one part, in bytes. Called by several threads at a time."""
+"""(start, length, writer): fetches one part, in bytes. Called by several threads at a time."""
 
 
 class Arrival:
-    """A file on its way to a path; see `resumable`. Nobody goes on with a `private` one."""
+    """A download in progress; see `resumable`. A `private` one is never continued."""
 
     def __init__(self, path: Path, name: str, *, private: bool = False) -> None:
         self.data = path.with_name(f".{name}{UNFINISHED}")
@@ -70,9 +70,9 @@ class Arrival:
         self, version: str, size: int, fetch: Fetch, *, part_bytes: int, threads: int, progress: Progress | None = None
     ) -> str:
         """
-        Bring `size` bytes, several parts at a time, without those that an earlier attempt left; returns the sha256.
+        Fetch `size` bytes, several parts at a time, except those that an earlier attempt left; return the sha256.
 
-        `progress` is told of the bytes of each part. Raises OSError (ENOSPC) before the first byte if the disk has no room.
+        `progress` is called with the size of each part. Raises OSError (ENOSPC) before the first byte if the disk has no room.
         """
         kept = self._begin({"version": version, "size": size, "part_bytes": part_bytes})
         self._make_room(size)
@@ -80,33 +80,31 @@ class Arrival:
         def part(start: int) -> int:
             length = min(part_bytes, size - start)
             if start not in kept or kept[start] != self._crc(start, length):
-                self._bring(start, length, fetch)
+                self._fetch_part(start, length, fetch)
             return length
 
         digest = hashlib.sha256()
-        # Unbuffered: a buffer would read ahead into a part that has not come yet.
+        # Unbuffered: a buffer would read ahead into a part that has not arrived yet.
         with ThreadPoolExecutor(threads) as pool, self.data.open("rb", buffering=0) as file:
-            for length in pool.map(
-                part, range(0, size, part_bytes)
-            ):  # in order: hashed while later parts are on their way
+            for length in pool.map(part, range(0, size, part_bytes)):  # in order: hashed while later parts arrive
                 _read(file, length, digest.update)
                 if progress:
                     progress(length)
         return digest.hexdigest()
 
     def remove(self) -> None:
-        """Leave nothing. The data go last: once their name is free another process may note its own parts there."""
+        """Remove both files, the data last: once their name is free another process may record its own parts there."""
         for path in (self.journal, self.data):
             path.unlink(missing_ok=True)
 
-    def _bring(self, start: int, length: int, fetch: Fetch) -> None:
+    def _fetch_part(self, start: int, length: int, fetch: Fetch) -> None:
         with self.data.open("r+b") as file:
             writer = PartWriter(file, start)
             fetch(start, length, writer)
         self._note({"start": start, "crc": writer.crc})
 
     def _begin(self, header: dict[str, object]) -> dict[int, int]:
-        """The CRC of each part that is there; none of another or an unknown version, or cut into other parts."""
+        """The CRC of each part kept from earlier; none if the version or the size of parts differs, or the version is unknown."""
         lines = self._lines()
         if header["version"] and lines[:1] == [header]:
             return {part["start"]: part["crc"] for part in lines[1:]}
@@ -123,7 +121,7 @@ class Arrival:
         os.truncate(self.data, size)
 
     def _crc(self, start: int, length: int) -> int:
-        """Of the bytes that are there now."""
+        """The CRC of the bytes that are on the disk now."""
         crc = 0
 
         def update(chunk: memoryview) -> None:
@@ -137,7 +135,7 @@ class Arrival:
 
     def _note(self, entry: dict[str, object]) -> None:
         with self._journal_lock, self.journal.open("a", encoding="utf-8") as file:
-            file.write(f"\n{json.dumps(entry)}")  # the newline first: a line that a crash cut short spoils no other
+            file.write(f"\n{json.dumps(entry)}")  # newline first: a line that a crash cut short doesn't spoil the next
 
     def _lines(self) -> list[dict[str, Any]]:
         """The journal, without lines that a crash cut short."""
@@ -152,10 +150,10 @@ class Arrival:
 @contextmanager
 def resumable(path: Path) -> Iterator[Arrival]:
     """
-    An `Arrival` to be filled: whole and on the disk it becomes `path`. After a failure whole parts stay for the next attempt.
+    Yield an `Arrival` to fill; once complete and synced it becomes `path`. After a failure complete parts stay for a retry.
 
-    Missing folders are made, an older file at `path` stays until the new one is whole. Nothing stays after trouble with this
-    disk (an OSError), or bytes that are not the promised ones (DigestMismatch).
+    Missing folders are made; an older file at `path` stays until the new one is complete. Nothing stays after a disk error
+    (OSError) or a wrong digest (DigestMismatch).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path.parent)
@@ -164,7 +162,7 @@ def resumable(path: Path) -> Iterator[Arrival]:
         try:
             yield arrival
             os.fsync(descriptor)
-            arrival.journal.unlink(missing_ok=True)  # before the data leave their name, see `remove`
+            arrival.journal.unlink(missing_ok=True)  # before the data are renamed, see `remove`
             arrival.data.replace(path)
         except (OSError, DigestMismatch):
             arrival.remove()
@@ -176,7 +174,7 @@ def resumable(path: Path) -> Iterator[Arrival]:
 
 
 def _claim(path: Path, stack: ExitStack) -> tuple[Arrival, int]:
-    """The arrival that earlier attempts worked on, locked until the stack's end; a private one if another process is at it."""
+    """Lock the arrival of earlier attempts until the stack ends; make a private one if another process holds it."""
     name = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]
     arrival = Arrival(path, name)
     while True:
@@ -187,11 +185,11 @@ def _claim(path: Path, stack: ExitStack) -> tuple[Arrival, int]:
             continue
         if _is_at(arrival.data, descriptor):
             return arrival, descriptor
-        stack.close()  # its holder finished in between, and it has another name now
+        stack.close()  # its holder has just finished and renamed it
 
 
 def _sweep(folder: Path) -> None:
-    """Clear away private arrivals whose processes were killed: their locks died with them."""
+    """Remove private arrivals of killed processes: their locks are free."""
     for data in folder.glob(f".{'?' * 32}-{'?' * 32}{UNFINISHED}"):
         with suppress(OSError), locked(data, flags=os.O_RDWR, wait=False) as descriptor:
             if _is_at(data, descriptor):
@@ -206,7 +204,7 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 
 def _read(file: FileIO, length: int, use: Callable[[memoryview], object]) -> None:
-    """The next `length` bytes, in steps that `use` must not keep."""
+    """Read the next `length` bytes and pass them to `use`, which must not keep the buffer."""
     buffer = memoryview(bytearray(min(length, STEP)))
     while length and (count := file.readinto(buffer[: min(length, STEP)])):
         use(buffer[:count])

@@ -1,4 +1,4 @@
-"""The bodies of the bucket's replies: whole, of the announced length, and no longer than the caller takes."""
+"""The bodies of the bucket's replies: complete, of the announced length, and within the caller's limit."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -15,7 +15,7 @@ _STEP = 1 << 20  # bytes
 
 
 def read_object(reply: Any, key: str, most: int | None) -> StoredObject:
-    """The object that a GET has brought. Raises BrokenBody, and TooLarge before a byte is read."""
+    """Read the object from the reply to a GET. Raises BrokenBody, and TooLarge before a byte is read."""
     size, chunks = reply["ContentLength"], list[bytes]()
     with closing(reply["Body"]) as stream:
         if most is not None and size > most:
@@ -26,7 +26,7 @@ def read_object(reply: Any, key: str, most: int | None) -> StoredObject:
 
 
 def pour(body: "StreamingBody", length: int, write: Callable[[bytes], object]) -> None:
-    """Exactly `length` bytes from a reply, or BrokenBody; a reply that took too long stays what it is."""
+    """Write exactly `length` bytes of a reply. Raises BrokenBody; a read timeout is raised unchanged."""
     try:
         while length and (chunk := body.read(min(length, _STEP))):
             write(chunk)

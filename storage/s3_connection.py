@@ -1,4 +1,4 @@
-"""The connection to the bucket: the boto3 client with all that we rely on, and how long its credentials last."""
+"""The connection to the bucket: the boto3 client with every option we rely on, and its credentials' lifetime."""
 
 import os
 from collections.abc import Iterator
@@ -25,11 +25,12 @@ _OBJECT_LOCK_OPERATIONS = ("PutObject", "UploadPart")
 
 def s3_client(settings: Settings, *, attempts: int = 5, reply_s: float = REPLY_S) -> "S3Client":
     """
-    A boto3 client that says all it relies on; `attempts` counts the first one. Credentials that are not set are boto3's to find, outside the environment.
+    Make a boto3 client with explicit options; `attempts` includes the first.
 
-    Stores that are not AWS reject or mangle the newer checksums, and have no host name per bucket. They get a Content-MD5, which
-    all of them know and which a bucket with a default retention (object lock) demands. A whole reply, head and body, may be
-    waited for `reply_s` seconds and as much longer as its bytes need; all tries of a call together as long (`s3_deadline`).
+    If the settings have no credentials, boto3 looks for them outside the environment. Stores that are not AWS reject or mangle
+    the newer checksums, and have no host name per bucket. They get a Content-MD5, which all of them know and which a bucket with
+    a default retention (object lock) demands. A whole reply, head and body, may take `reply_s` seconds of waiting, and longer as
+    its bytes need; the same holds for all tries of a call together (`s3_deadline`).
     """
     import boto3
     from botocore.config import Config
@@ -50,7 +51,7 @@ def s3_client(settings: Settings, *, attempts: int = 5, reply_s: float = REPLY_S
     core: Any = get_session()
     with translating("connect"), _explaining(core):
         core.set_config_variable("ignore_configured_endpoint_urls", value=True)
-        core.get_component("credential_provider").remove("env")  # Settings has read it: what is blank there is unset
+        core.get_component("credential_provider").remove("env")  # Settings has read it: blank variables are unset
         url = settings.aws_endpoint_url or core.get_scoped_config().get("endpoint_url")
         session: Any = boto3.Session(botocore_session=core, region_name=settings.aws_region, **settings.credentials())
         client: S3Client = session.client("s3", endpoint_url=url, config=config)
@@ -60,20 +61,20 @@ def s3_client(settings: Settings, *, attempts: int = 5, reply_s: float = REPLY_S
 
 @contextmanager
 def _explaining(core: Any) -> Iterator[None]:
-    """Tell of what boto3 finds by itself, profiles and its files, which variable names it. Raises StorageMisconfigured."""
+    """Turn errors in boto3's own files and profiles into StorageMisconfigured, with the variable to correct."""
     try:
         yield
     except aws.ProfileNotFound as error:
         raise StorageMisconfigured(
             f"AWS_PROFILE or AWS_DEFAULT_PROFILE names the profile {error.kwargs['profile']!r}, and boto3's files (AWS_CONFIG_FILE, "
-            "AWS_SHARED_CREDENTIALS_FILE) hold none of that name: correct it, or leave it unset (an example: AWS_PROFILE=default)"
+            "AWS_SHARED_CREDENTIALS_FILE) have no profile of that name: correct it, or leave it unset (an example: AWS_PROFILE=default)"
         ) from error
     except aws.ConfigParseError as error:
         of_keys = str(error.kwargs["path"]) == os.path.expanduser(str(core.get_config_variable("credentials_file")))  # noqa: PTH111 - as boto3 does
         variable, usual = _KEYS_FILE if of_keys else _CONFIG_FILE
         raise StorageMisconfigured(
             f"the file that {variable} names (unset: {usual}) is damaged: it should hold lines like [default] and "
-            f"aws_access_key_id = ...; mend it, or name another (an example: {variable}={usual})"
+            f"aws_access_key_id = ...; correct it, or name another (an example: {variable}={usual})"
         ) from error
     except aws.PartialCredentialsError as error:
         raise StorageMisconfigured(
@@ -90,7 +91,7 @@ def _explaining(core: Any) -> Iterator[None]:
 
 
 def _listen(client: Any, settings: Settings, reply_s: float) -> None:
-    """Register what we add to botocore's own handling of requests and replies."""
+    """Register our handlers of botocore's events."""
     from botocore.utils import conditionally_calculate_md5
 
     from storage.s3_deadline import limit_calls, limit_replies
@@ -106,26 +107,26 @@ def _listen(client: Any, settings: Settings, reply_s: float) -> None:
 
 
 def url_life(client: Any, expires_s: int, token_until: datetime | None) -> UrlLife:
-    """How long a URL that is to live `expires_s` seconds really does. Raises StorageMisconfigured if the session token has expired."""
+    """How long a URL of `expires_s` seconds really lives. Raises StorageMisconfigured if the session token has expired."""
     until, is_known = _credentials_end(client, token_until)
     if until is None:
         return UrlLife(expires_s, is_certain=is_known)
     left_s = int((until - datetime.now(UTC)).total_seconds())
     if left_s <= 0:
         raise StorageMisconfigured(
-            "the session token for the bucket has expired: set AWS_SESSION_TOKEN and its keys anew"
+            "the session token for the bucket has expired: set a new AWS_SESSION_TOKEN and its keys"
         )
     return UrlLife(min(expires_s, left_s), is_certain=True)
 
 
 def _credentials_end(client: Any, token_until: datetime | None) -> tuple[datetime | None, bool]:
     """
-    (when the credentials that sign URLs expire, whether that is known)
+    Return when the credentials that sign URLs expire, and whether that is known.
 
-    (None, True) for keys without a session token, which last. `token_until` is what the settings say of their token. Credentials
-    that boto3 renews by itself are renewed first if they are about to expire.
+    The result is (None, True) for keys without a session token, which don't expire. `token_until` is the expiry from the
+    settings. Credentials that boto3 renews by itself are renewed first if they are about to expire.
     """
-    credentials = client._request_signer._credentials  # noqa: SLF001 - botocore tells nobody which credentials a client has
+    credentials = client._request_signer._credentials  # noqa: SLF001 - botocore has no public access to a client's credentials
     if credentials is None:
         return None, True
     frozen = credentials.get_frozen_credentials()

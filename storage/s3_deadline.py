@@ -1,9 +1,9 @@
 """
 One deadline for a whole reply of the bucket, and one for all the tries of a call.
 
-A socket's timeout starts again with every byte: a store that sends one byte every few seconds would hold a thread for ever. Here the
-timeout limits the time spent waiting for a whole reply, head and body. It grows with the bytes that have moved, by
-`LEAST_BYTES_PER_S`, so that a large object may take as long as it needs. Requests are limited in the same way while they are sent.
+A socket's timeout starts again with every byte: a store that sends one byte every few seconds would hold a thread for ever.
+Here the timeout limits the time spent waiting for a whole reply, head and body. It grows with the bytes received, by
+`LEAST_BYTES_PER_S`, so that a large object may take as long as it needs. Sending a request is limited in the same way.
 """
 
 import time
@@ -20,7 +20,7 @@ from botocore.awsrequest import (
 
 LEAST_BYTES_PER_S = 16 * 1024
 CALL_S = 60.0
-"""All the tries of a call end this long after its start; a download goes on for as long as bytes come."""
+"""All the tries of a call end this long after its start; a download goes on as long as bytes arrive."""
 _SLOW_CALL_S = {
     "CompleteMultipartUpload": 600.0
 }  # the store joins gigabytes, and keeps the connection alive with spaces
@@ -31,7 +31,7 @@ Monotonic = Callable[[], float]
 
 
 class DeadlineSocket:
-    """A connected socket whose timeout is for a whole request or reply. Everything else is the socket's own."""
+    """A connected socket whose timeout covers a whole request or reply. Everything else is the socket's own."""
 
     def __init__(self, sock: Any, monotonic: Monotonic = time.monotonic) -> None:
         self._sock = sock
@@ -42,7 +42,7 @@ class DeadlineSocket:
         return getattr(self._sock, name)
 
     def settimeout(self, timeout_s: float | None) -> None:
-        """Start a request or a reply that may take that long; None is for ever."""
+        """Start a request or a reply that may take that long; None means no limit."""
         self._timeout_s = timeout_s
         self._sock.settimeout(timeout_s)
         self.restart()
@@ -62,12 +62,12 @@ class DeadlineSocket:
     def makefile(self, mode: str = "r", buffering: int | None = None) -> RawIOBase | BufferedIOBase:
         """A reader under the deadline; http.client asks for no other file."""
         if mode != "rb":
-            raise ValueError(f"{mode!r} is no way to read a reply")
+            raise ValueError(f"a reply can't be read with mode {mode!r}, only with 'rb'")
         reader = _Reader(self, self._sock.makefile("rb", buffering=0))
         return reader if buffering == 0 else BufferedReader(reader)
 
     def wait_for(self, move: Callable[[], int | None]) -> int:
-        """Run one read or write within what is left of the deadline; returns its count of bytes. Raises TimeoutError."""
+        """Run one read or write within the rest of the deadline; return its number of bytes. Raises TimeoutError."""
         if self._timeout_s is not None:
             left_s = self._timeout_s + self._moved / LEAST_BYTES_PER_S - self._waited_s
             if left_s <= 0:
@@ -104,7 +104,7 @@ class _Reader(RawIOBase):
 
 
 class Deadline:
-    """Mixed into a connection of botocore's: its socket is a `DeadlineSocket`."""
+    """A mixin that gives botocore's connections a `DeadlineSocket`."""
 
     sock: Any
 
@@ -121,7 +121,7 @@ class Deadline:
         reply = super().getresponse()  # type: ignore[misc]
         if (
             reply.status == _SEE_OTHER
-        ):  # urllib3 prepares to follow it, though told not to, and stumbles over botocore's headers
+        ):  # urllib3 prepares to follow it even with redirects off, and stumbles over botocore's headers
             reply.status = _FOUND
         return reply
 
@@ -144,7 +144,7 @@ class _SecurePool(AWSHTTPSConnectionPool):
 
 def limit_replies(client: Any) -> None:
     """
-    Have the client's read timeout count for whole replies.
+    Make the client's read timeout apply to whole replies.
 
     botocore has no public way to choose the class of its connections. The dictionary is the one that its pool managers share.
     """
@@ -153,7 +153,7 @@ def limit_replies(client: Any) -> None:
 
 
 def limit_calls(client: Any, call_s: float = CALL_S, monotonic: Monotonic = time.monotonic) -> None:
-    """Have all the tries of a call share one deadline of `call_s` seconds."""
+    """Make all the tries of a call share one deadline of `call_s` seconds."""
 
     def begin(model: Any, context: dict[str, Any], **_: object) -> None:
         context["deadline"] = monotonic() + max(call_s, _SLOW_CALL_S.get(model.name, 0.0))

@@ -1,5 +1,5 @@
 """
-What a failure of the bucket means: S3's codes and botocore's exceptions as our own errors, in one table.
+Failures of the bucket: S3's codes and botocore's exceptions as our own errors, in one table.
 
 Messages name the setting to look at, never a key, a bucket or a host.
 """
@@ -16,12 +16,12 @@ from cloning.errors import ServiceError, StorageMisconfigured, StorageUnavailabl
 from cloning.ports import AlreadyExists, Changed, NoSuchObject
 from storage.s3_replies import FOREIGN_REPLY
 
-ABSENT = ("NoSuchKey",)  # never the bare status: a gateway that knows no way to the store says 404 too
+ABSENT = ("NoSuchKey",)  # never the bare status: a gateway without a route to the store answers 404 too
 RACED = ("PreconditionFailed", "412", "ConditionalRequestConflict", "OtherVersion")
-# By number where the reply has no body that says more, as the reply to a HEAD.
+# By number where the reply has no body with a code, such as the reply to a HEAD.
 REFUSED = ("AccessDenied", "403", "Forbidden")
 UNTOLD = ("400", "401", "403", "404", "405")
-"""Refusals that may be a gateway's, or mean several things, where no body says which."""
+"""Refusals without a body, which may come from a gateway or mean several things."""
 _NEEDED = {
     "list": "s3:ListBucket",
     "check": "s3:ListBucket",
@@ -33,15 +33,15 @@ _NEEDED = {
 
 
 class BrokenBody(Exception):
-    """A reply that began well and ended too early. botocore does not repeat these, so we do."""
+    """A reply that broke off. botocore does not retry these, so we do."""
 
 
 class OtherVersion(Exception):
-    """A part of another version of the object than the parts before: a store that ignores If-Match."""
+    """A part of another version of the object than the earlier parts: the store ignores If-Match."""
 
 
 class Trouble(NamedTuple):
-    """A row of the table of failures: what S3's codes and botocore's exceptions mean to a caller."""
+    """A row of the table of failures: the error and message for some of S3's codes and botocore's exceptions."""
 
     error: type[ServiceError]
     message: str
@@ -49,7 +49,7 @@ class Trouble(NamedTuple):
     exceptions: tuple[type[Exception], ...]
 
 
-# A code decides first, then the first row with the exception's class. The last takes what botocore refuses to send at all.
+# A code decides first, then the first row with the exception's class. The last row takes what botocore refuses to send.
 TROUBLES = (
     Trouble(
         StorageUnavailable,
@@ -100,7 +100,7 @@ TROUBLES = (
     ),
     Trouble(
         StorageMisconfigured,
-        "the session token has expired or is not valid: set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN anew",
+        "the session token has expired or is not valid: set new AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
         ("ExpiredToken", "InvalidToken", "TokenRefreshRequired"),
         (),
     ),
@@ -159,12 +159,12 @@ FOREIGN = tuple(exception for row in TROUBLES for exception in row.exceptions)
 
 
 def code_of(error: Exception) -> str:
-    """S3's code for the failure (the HTTP status where a HEAD has no body for one), or the exception's name."""
+    """S3's code for the failure (the HTTP status if the reply has no body, as to a HEAD), or the exception's name."""
     return str(error.response["Error"]["Code"]) if isinstance(error, aws.ClientError) else type(error).__name__
 
 
 def translation(operation: str, key: str, error: Exception) -> Exception:
-    """What a foreign exception means to a caller. A code that nobody knows is StorageUnavailable, the code kept."""
+    """Translate a foreign exception into the service's. An unknown code becomes StorageUnavailable, with the code kept."""
     code = code_of(error)
     if operation == "create" and code in RACED:
         return AlreadyExists(key)
@@ -184,7 +184,7 @@ def translation(operation: str, key: str, error: Exception) -> Exception:
 
 @contextmanager
 def translating(operation: str, key: str = "") -> Iterator[None]:
-    """The one place where a failure of boto3 becomes one of ours. Trouble with a local file stays an OSError."""
+    """Raise boto3's failures as our own; the one place that does. An error of a local file stays an OSError."""
     try:
         yield
     except FOREIGN as error:

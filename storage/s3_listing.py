@@ -1,8 +1,9 @@
 """
-Listings that keep the contract of `ObjectStore.list` whatever the store makes of it.
+Listings that keep the contract of `ObjectStore.list` on every make of store.
 
-There are stores that ignore StartAfter or count it in, that give one continuation token twice or none at all, that ignore the token,
-the prefix, or the order of keys. What was seen is skipped, another way to go on is tried once, and a listing that can't end is an error.
+Some stores ignore StartAfter or include its key, return the same continuation token twice or none at all, or ignore the token,
+the prefix or the order of keys. Entries already seen are skipped, another way to continue is tried once, and a listing that
+can't end is an error.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,12 +15,12 @@ from cloning.errors import StorageMisconfigured
 Page = Mapping[str, Any]
 Entry = Mapping[str, Any]
 Ask = Callable[..., Page]
-"""Asks for the page of a prefix that StartAfter or ContinuationToken names, if either does; as ListObjectsV2."""
+"""Asks for a page of a prefix, at StartAfter or ContinuationToken if one is given, like ListObjectsV2."""
 _MOST_EMPTY_PAGES = 100
 
 
 class Lister:
-    """Lists one bucket. Remembers whether the bucket keeps the order of keys. Safe between threads."""
+    """Lists one bucket, and remembers whether it keeps keys in order. Thread-safe."""
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
@@ -29,8 +30,8 @@ class Lister:
         """
         The entries whose key starts with `prefix` and sorts after `after`, in order, each once, page by page.
 
-        A store whose keys are out of order is listed to its end before the first entry is given; if that shows only after some
-        pages, the rest is given in order. Raises StorageMisconfigured where the store sends the same page again and again.
+        A store known for unordered keys is listed completely before the first entry is yielded; if disorder shows only after
+        some pages, the rest is yielded in order. Raises StorageMisconfigured if the store repeats the same page endlessly.
         """
         pages = self._pages(prefix, after if self._is_ordered else "")
         given: set[str] = set()
@@ -48,7 +49,7 @@ class Lister:
                     yield entry
 
     def _pages(self, prefix: str, after: str) -> Iterator[list[Entry]]:
-        """The store's pages to the last: by its tokens; where those lead in a circle or nowhere, by the last key."""
+        """All pages of the store: by its tokens or, if those repeat or are missing, by the last key."""
         place: dict[str, str] = {"StartAfter": after} if after else {}
         seen: set[object] = set()
         furthest, by_key, empty = after, False, 0

@@ -1,8 +1,8 @@
 """
-Is a reply the store's, and what does it say? Handlers of botocore's events for redirects, other regions, and replies that no store gives.
+Checks of the store's replies: handlers of botocore's events for redirects, other regions, and replies that no store gives.
 
-A captive portal, a proxy's error page or a web server on the wrong port answer 200 with something of their own. Such a reply is made
-an error, which is retried, before anybody takes it for an object, an empty listing or a finished upload.
+A captive portal, a proxy's error page or a web server on the wrong port may answer 200 with a page of its own. Such a reply is
+turned into an error, which is retried, before it is taken for an object, an empty listing or a finished upload.
 """
 
 import hashlib
@@ -21,11 +21,11 @@ _MOST_PROVED_BYTES = 16 << 20
 _SUCCESS = 2  # hundreds
 _NO_CONTENT = 204
 _REDIRECTS = (301, 302, 303, 307, 308)
-# By number where the reply to a HEAD has no body.
+# By number because the reply to a HEAD has no body.
 _ELSEWHERE = (
     "PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301", "307", "400",
 )  # fmt: skip
-# Operations whose reply is XML, and an element that it holds in every make of store (the root's name varies).
+# Operations with an XML reply, and an element that every make of store includes (the root's name varies).
 _ELEMENTS = {
     "ListObjectsV2": re.compile(rb"<(\w+:)?(ListBucketResult|IsTruncated)\b"),
     "CreateMultipartUpload": re.compile(rb"<(\w+:)?UploadId\b"),
@@ -33,7 +33,7 @@ _ELEMENTS = {
 }
 _REFUSALS = range(400, 500)
 _NOT_FOUND = 404
-# Whoever says these means the same: later, shorter, or a condition that failed.
+# These mean the same from any server: later, shorter, or a condition that failed.
 _CLEAR_REFUSALS = (408, 409, 411, 412, 413, 414, 416, 429)
 _CODE = re.compile(r"[A-Za-z][\w.]*", re.ASCII)
 _BODILESS = ("HeadObject", "HeadBucket")
@@ -47,11 +47,11 @@ Headers = Mapping[str, str]
 
 def refusing_elsewhere(region: str, endpoint_url: str | None) -> Callable[..., None]:
     """
-    A handler of botocore's `needs-retry`: raise where the store sends us to another region or another address.
+    Make a handler of botocore's `needs-retry` that raises if the store redirects us to another region or address.
 
-    botocore itself would sign again for the other region and go on. But a presigned URL, which nobody can send back to us, would
-    still be signed for ours, and AWS refuses it. Where a redirect names no region botocore asks for it by HEAD, meets the same
-    redirect, and recurses until Python ends it. Raises StorageMisconfigured; StorageUnavailable for AWS's temporary redirect.
+    botocore itself would sign again for the other region and go on. But a presigned URL would still be signed for our region,
+    and AWS refuses that. If a redirect names no region, botocore asks for it by HEAD, gets the same redirect, and recurses until
+    Python stops it. Raises StorageMisconfigured; StorageUnavailable for AWS's temporary redirect.
     """
 
     def refuse(response: tuple[Any, Any] | None, request_dict: dict[str, Any], **_: object) -> None:
@@ -64,7 +64,7 @@ def refusing_elsewhere(region: str, endpoint_url: str | None) -> Callable[..., N
         where = reply.headers.get("x-amz-bucket-region") or error.get("Region")
         if where and where != region:
             raise StorageMisconfigured(
-                f"the bucket lies in region {where!r} and AWS_REGION is {region!r}: set AWS_REGION={where}",
+                f"the bucket is in region {where!r} and AWS_REGION is {region!r}: set AWS_REGION={where}",
                 region=where,
                 configured=region,
             )
@@ -81,14 +81,14 @@ def _redirected(
         return StorageUnavailable("AWS is still setting up the bucket's address: try again in a few minutes")
     if endpoint_url is None:
         return StorageMisconfigured(
-            "the bucket lies in another region than AWS_REGION says: set AWS_REGION to the bucket's"
+            "the bucket is in another region than AWS_REGION says: set AWS_REGION to the bucket's"
         )
     bucket = request.get("context", {}).get("s3_redirect", {}).get("bucket")
     return StorageMisconfigured(_advice(_split(endpoint_url), _split(location or ""), bucket or ""))
 
 
 def _advice(ours: SplitResult, theirs: SplitResult, bucket: str) -> str:
-    """What to set. Names the host that the redirect leads to, unless it looks like one of an inner network."""
+    """Advice on what to set. It names the redirect's target host, unless that looks like one of an inner network."""
     host = (theirs.hostname or "").removeprefix(f"{bucket}.")
     if not host or (host, theirs.scheme, _port(theirs)) == (ours.hostname, ours.scheme, _port(ours)):
         return (
@@ -129,7 +129,7 @@ def _is_public(host: str) -> bool:
 
 
 def refuse_foreign(operation_model: Any, response_dict: dict[str, Any], **_: object) -> None:
-    """A handler of botocore's `before-parse`: make a reply that is not a store's an error that is retried."""
+    """Turn a reply that is not a store's into an error that is retried; a handler of botocore's `before-parse`."""
     status, operation = response_dict["status_code"], operation_model.name
     if status // 100 == _SUCCESS:
         is_foreign = not _is_of_store(operation, response_dict)
@@ -144,9 +144,9 @@ def refuse_foreign(operation_model: Any, response_dict: dict[str, Any], **_: obj
 
 def _is_foreign_failure(status: int, response: dict[str, Any]) -> bool:
     """
-    Whether a gateway refuses in the store's place. A body that is no error of S3's is taken away: the status says what is left.
+    Whether a gateway refuses in the store's place. A body that is not an S3 error is removed, so that only the status counts.
 
-    Every store tells what is missing in S3's XML. A 403 without a body is believed: some stores send no more.
+    Every store reports missing objects and buckets in S3's XML. A 403 without a body is accepted: some stores send no more.
     """
     body = response["body"] if isinstance(response["body"], bytes) else b""
     code = _code_of(body)
@@ -158,10 +158,10 @@ def _is_foreign_failure(status: int, response: dict[str, Any]) -> bool:
 
 
 def _code_of(body: bytes) -> str:
-    """The code of an error in S3's own form; '' if the body is none."""
+    """The code of an S3 error; '' if the body is not one."""
     try:
         root = ET.fromstring(body)  # noqa: S314 - botocore parses the same bytes in the same way
-    except (ET.ParseError, ValueError, LookupError):  # the last two: of an encoding that nobody knows
+    except (ET.ParseError, ValueError, LookupError):  # the last two are for unknown encodings
         return ""
     code = (root.findtext("Code") or "").strip() if root.tag == "Error" else ""
     return code if _CODE.fullmatch(code) else ""
@@ -182,14 +182,14 @@ def _is_of_store(operation: str, response: Mapping[str, Any]) -> bool:
 
 
 def _is_whole(body: bytes) -> bool:
-    """Whether the XML did not break off: its first element is closed at its end."""
+    """Whether the XML is complete: its first element is closed at the end."""
     root = _ROOT.match(body.removeprefix(b"\xef\xbb\xbf"))
     end = body.rstrip()
     return root is not None and (end.endswith((b"</" + root["name"] + b">", b"/>")))
 
 
 def _describes_object(operation: str, headers: Headers) -> bool:
-    """Whether size and time, which every store tells of an object, can be read."""
+    """Whether an object's size and time, which every store sends, can be read."""
     if not headers.get("content-length", "").isdecimal():
         return False
     modified = headers.get("last-modified")
@@ -202,7 +202,7 @@ def _describes_object(operation: str, headers: Headers) -> bool:
 
 
 def _is_signed_by_store(headers: Headers) -> bool:
-    """AWS and most other makes give each reply an x-amz-request-id, or more."""
+    """Whether the reply has an x-amz-* header; AWS and most other makes send x-amz-request-id with every reply."""
     return any(name.startswith("x-amz") for name in headers)
 
 
@@ -216,7 +216,7 @@ def etag_of(reply: Any) -> str:
 
 
 def age_s(reply: Any) -> float | None:
-    """Seconds between writing and this reply, both by the store's clock; None if it tells no time that can be read."""
+    """Seconds between the write and this reply, both by the store's clock; None if a time is missing or unreadable."""
     date, modified = reply["ResponseMetadata"]["HTTPHeaders"].get("date"), reply.get("LastModified")
     try:
         return max(0.0, float((parsedate_to_datetime(date) - modified).total_seconds()))
@@ -226,9 +226,9 @@ def age_s(reply: Any) -> float | None:
 
 def is_proved(body: bytes, reply: Any) -> bool:
     """
-    Whether the etag is the body's MD5, as of most objects that were sent in one piece. Not tried for large ones.
+    Whether the etag is the body's MD5, as for most objects sent in one piece. Large bodies are not checked.
 
-    A weak etag proves nothing: web servers and frameworks make such ones of the bodies that they send.
+    A weak etag proves nothing: web servers and frameworks derive them from the bodies that they send.
     """
     etag = str(reply.get("ETag", ""))
     if len(body) > _MOST_PROVED_BYTES or etag.startswith("W/"):

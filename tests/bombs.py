@@ -31,7 +31,7 @@ def mp4() -> bytes:
 
 
 def with_box_field(kind: bytes, offset: int, *values: int) -> bytes:
-    """The MP4 with 32-bit numbers overwritten, `offset` bytes behind the box's name."""
+    """The MP4 with 32-bit numbers overwritten, `offset` bytes after the box's name."""
     data = bytearray(mp4())
     struct.pack_into(f">{len(values)}I", data, data.index(kind) + 4 + offset, *values)
     return bytes(data)

@@ -121,7 +121,7 @@ def human_wav() -> bytes:
 
 
 def examples() -> Path:
-    """The recordings that f5-tts brings."""
+    """The recordings in f5-tts's package."""
     from importlib.resources import files
 
     return Path(str(files("f5_tts") / "infer" / "examples"))

@@ -109,7 +109,7 @@ class EchoTranscriber:
 
 
 class Always(Generic[Value]):
-    """`Models`, or `Engines`, that are loaded already, whatever their name."""
+    """`Models`, or `Engines`, that are already loaded, under any name."""
 
     def __init__(self, model: Value) -> None:
         self._model = model

@@ -1,4 +1,4 @@
-"""Recordings in every container that is taken, made by the encoders at hand; and their headers, made to lie."""
+"""Recordings in every container that is taken, made by the encoders at hand; and false headers for them."""
 
 import io
 from pathlib import Path

@@ -70,5 +70,5 @@ def save(path: Path, content: Any) -> Path:
 
 
 def names(folder: Path) -> list[str]:
-    """What lies in a folder, hidden things too."""
+    """Everything in a folder, including hidden files."""
     return sorted(path.name for path in folder.iterdir())

@@ -86,7 +86,7 @@ def kill(process: "subprocess.Popen[str]") -> None:
 
 
 def errands_done() -> None:
-    """Wait until the workers of this process have published what they brought."""
+    """Wait until the workers of this process have published what they fetched."""
     for thread in threading.enumerate():
         if thread.name == "errands":
             thread.join()

@@ -13,7 +13,7 @@ from worker.models import f5_files, xtts_files
 
 
 def load_tiny_engine(checkpoint: Path, folder: Path, sampler: str = "auto") -> F5Engine:
-    """The small checkpoint, brought through the cache (its keys need repair), on the CPU."""
+    """The small checkpoint, loaded through the cache (its keys need repair), on the CPU."""
     local = CheckpointCache(FolderStore(folder / "bucket"), folder / "models").local(find(str(checkpoint)))
     return F5Engine.load(f5_files(local, None), "cpu", sampler)
 
@@ -24,6 +24,6 @@ def tiny_xtts() -> Path:
 
 
 def load_tiny_xtts(folder: Path) -> XttsEngine:
-    """The small XTTS, brought through the cache (its configuration is pickled), on the CPU."""
+    """The small XTTS, loaded through the cache (its configuration is pickled), on the CPU."""
     local = CheckpointCache(FolderStore(folder / "bucket"), folder / "models").local(find(str(tiny_xtts())))
     return XttsEngine.load(xtts_files(local), "cpu", license_accepted=True)

@@ -1,7 +1,7 @@
 """
-The composition root: every part of the service, built from the settings and wired together.
+The composition root: builds every part of the service from the settings and wires them together.
 
-Nothing here touches the bucket, a GPU or a model: those come with the first job.
+Nothing here touches the bucket, a GPU or a model: the first job does.
 """
 
 import logging
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
-    """Every part of the service, wired; voices in use are kept in `scratch`. Touches neither the bucket nor a GPU."""
+    """Build and wire the service; voices in use are kept in `scratch`. Touches neither the bucket nor a GPU."""
     store = make_store(settings)
     conditions = Conditions(store, new_id)
     worker = settings.runpod_pod_id or f"local-{new_id()}"
@@ -68,18 +68,18 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
 
 
 def make_bounds(settings: Settings) -> Bounds:
-    """The most that is made at once: as many chunks as the setting says, of the length that texts are cut to."""
+    """The largest batch: as many chunks as the setting allows, of the length that texts are cut to."""
     chunks = settings.batch_chunks or 1
     return Bounds(chunks, chunks * WINDOW_S, settings.batch_wait_ms / 1000)
 
 
 def new_id() -> str:
-    """Twelve hex digits: of leases, incidents and workers without a name."""
+    """Twelve hex digits, for leases, incidents and workers without a name."""
     return uuid.uuid4().hex[:12]
 
 
 def make_store(settings: Settings) -> ObjectStore:
-    """The bucket of the settings, or the folder that stands in for it."""
+    """Make the store: the settings' bucket, or the folder that stands in for it."""
     if settings.s3_bucket:
         from s3_utils import S3Store
 
@@ -90,7 +90,7 @@ def make_store(settings: Settings) -> ObjectStore:
 
 
 def make_models(settings: Settings, store: ObjectStore) -> tuple[EngineModels, Recognisers, Callable[[], None]]:
-    """Engines, recognisers, and what takes all of them off the GPU. With LOW_VRAM one leaves before the other comes."""
+    """Make engines, recognisers, and a function that unloads all of them. With LOW_VRAM one is unloaded before the other loads."""
 
     def without_recogniser() -> None:
         if settings.low_vram:
@@ -110,5 +110,5 @@ def make_models(settings: Settings, store: ObjectStore) -> tuple[EngineModels, R
 
 
 def make_engines(settings: Settings, store: ObjectStore, make_room: Callable[[], None]) -> EngineModels:
-    """The engines of this worker."""
+    """Make the engines of this worker."""
     return EngineModels(settings, store, make_room)

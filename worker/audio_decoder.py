@@ -1,7 +1,7 @@
 """
-Untrusted audio, decoded in processes that may die of it: the only way from a caller's recording to samples.
+Decoding of untrusted audio in child processes, which it may crash: the only way from a caller's recording to samples.
 
-`audio_decoder_child.py` is what runs there. What comes back is checked before it is believed.
+`audio_decoder_child.py` is the child's program. Its answers are validated before they are used.
 """
 
 import json
@@ -39,10 +39,10 @@ _ADVICE = "send a plain recording of 1 to 60 s, as WAV, FLAC or MP3"
 @dataclass(frozen=True)
 class DecodingLimits:
     """
-    What decoding one file may take, and how many are decoded at a time.
+    Limits on decoding one file, and on the files decoded at a time.
 
-    Too much memory (beyond what the libraries take) or CPU time is the file's fault. Too long by the clock with little CPU time is
-    the machine's.
+    Exceeding the memory (on top of the libraries') or the CPU time is the file's fault. Exceeding the wall-clock time with little
+    CPU time is the machine's.
     """
 
     memory_bytes: int = 800_000_000
@@ -53,10 +53,10 @@ class DecodingLimits:
 
 class ChildDecoder:
     """
-    An `AudioDecoder` in processes of its own, which are started when they are needed and kept.
+    An `AudioDecoder` in child processes, which are started on demand and kept.
 
-    A file that goes beyond the limits is refused. After a death of another kind the file is tried once more: a second crash is its
-    fault, a second kill from outside is not. The processes end with this object, and with the interpreter.
+    A file that exceeds the limits is refused. If the process ends for another reason the file is tried once more: a second crash
+    is the file's fault, a second kill from outside is not. The processes end with this object, and with the interpreter.
     """
 
     def __init__(self, clock: Clock, limits: DecodingLimits | None = None) -> None:
@@ -80,16 +80,16 @@ class ChildDecoder:
         how, crashes = "", 0
         for attempt in range(_MOST_TRIES):
             try:
-                return read(_believed(self._answer(what, data, stopped, fresh=attempt > 0)))
+                return read(_parsed(self._answer(what, data, stopped, fresh=attempt > 0)))
             except ProcessDied as death:  # not kept: its traceback holds the audio
                 how, crashes = str(death), crashes + death.is_crash
                 log.warning("decoder.died", extra={"how": how, "bytes": len(data)})
         if crashes == _MOST_TRIES:
-            raise InvalidAudio(f"audio ends the program that decodes it ({how}); {_ADVICE}", bytes=len(data))
+            raise InvalidAudio(f"audio crashes the program that decodes it ({how}); {_ADVICE}", bytes=len(data))
         raise Unavailable(f"this worker could not decode the audio ({how}); try again")
 
     def _answer(self, what: int, data: bytes, stopped: threading.Event | None, *, fresh: bool) -> bytes:
-        """The message of a process that ended well; `fresh` asks for a new one. Raises what AudioDecoder does, and ProcessDied."""
+        """Return the message of a successful process; `fresh` starts a new one. Raises what AudioDecoder does, and ProcessDied."""
         begun = self._clock.monotonic()
 
         def check() -> None:
@@ -117,12 +117,12 @@ class ChildDecoder:
 
     @contextmanager
     def _process(self, stopped: threading.Event | None, *, fresh: bool) -> Iterator[DecoderProcess]:
-        """A process that is nobody else's. It is kept unless the block fails."""
+        """Yield a process for exclusive use; keep it afterwards unless the block fails."""
         _refuse_stopped(stopped)
         while not self._slots.acquire(timeout=_LOOK_S):
             _refuse_stopped(stopped)
         try:
-            if fresh:  # what ended one that waited has its eye on all of them
+            if fresh:  # whatever killed an idle process may kill the other idle ones too
                 _end_all(self._idle)
             process = self._idle_one() or self._started(stopped)
             try:
@@ -135,7 +135,7 @@ class ChildDecoder:
             self._slots.release()
 
     def _idle_one(self) -> DecoderProcess | None:
-        """One that still runs: the kernel short of memory takes those that wait first, which is no file's doing."""
+        """An idle process that still runs: when memory is short the kernel kills idle ones first, which no file caused."""
         while True:
             try:
                 process = self._idle.pop()
@@ -175,7 +175,7 @@ class _Refusal(BaseModel):
 
 
 class _Message(BaseModel):
-    """What a process says of a file: one of the fields, or two that belong together."""
+    """A process's answer about a file: one of the fields, or two that belong together."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -189,34 +189,34 @@ class _Message(BaseModel):
     body: bytes = b""
 
 
-def _believed(message: bytes) -> _Message:
-    """The message if it is one of ours. Raises InvalidAudio if that is what it says; a bug as RuntimeError; ProcessDied for nonsense."""
+def _parsed(message: bytes) -> _Message:
+    """Parse and validate a message. Raises InvalidAudio if it reports one, RuntimeError for a bug, ProcessDied for nonsense."""
     try:
         (size,) = MESSAGE.unpack_from(message)
         header: dict[str, Any] = json.loads(message[MESSAGE.size : MESSAGE.size + size])
         body = message[MESSAGE.size + size :]
         if "canonical" in header:
             header["canonical"]["wav"] = body
-        told = _Message.model_validate({**header, "body": body})
-        refusal = told.refused and InvalidAudio(told.refused.message, **told.refused.details)
+        parsed = _Message.model_validate({**header, "body": body})
+        refusal = parsed.refused and InvalidAudio(parsed.refused.message, **parsed.refused.details)
     except (struct.error, ValueError, TypeError, RecursionError) as error:
         raise ProcessDied(0) from error
     if isinstance(refusal, InvalidAudio):
         raise refusal
-    if told.bug is not None:
-        raise RuntimeError(f"audio could not be decoded:\n{told.bug}")
-    return told
+    if parsed.bug is not None:
+        raise RuntimeError(f"audio could not be decoded:\n{parsed.bug}")
+    return parsed
 
 
-def _canonical(told: _Message) -> tuple[Canonical, Measures]:
-    canonical, measures = told.canonical, told.measures
+def _canonical(message: _Message) -> tuple[Canonical, Measures]:
+    canonical, measures = message.canonical, message.measures
     if canonical is None or measures is None or not _is_canonical(canonical):
         raise ProcessDied(0)
     return canonical, measures
 
 
 def _is_canonical(canonical: Canonical) -> bool:
-    """Whether the WAV is what cloning/audio/canonical.py writes: 24 kHz mono PCM16, as long as it says, and no more than a reference may be."""
+    """Whether the WAV is one of cloning/audio/canonical.py: 24 kHz mono PCM16, of the stated length, within a reference's limit."""
     size = len(canonical.wav) - _WAV.size
     frames = size // 2
     header = (b"RIFF", size + 36, b"WAVE", b"fmt ", 16, 1, 1, SAMPLE_RATE, 2 * SAMPLE_RATE, 2, 16, b"data", size)
@@ -227,10 +227,10 @@ def _is_canonical(canonical: Canonical) -> bool:
     )
 
 
-def _recording(told: _Message) -> Recording:
-    if told.sample_rate is None or len(told.body) % 4:
+def _recording(message: _Message) -> Recording:
+    if message.sample_rate is None or len(message.body) % 4:
         raise ProcessDied(0)
-    samples = np.frombuffer(bytearray(told.body), dtype=np.float32)
+    samples = np.frombuffer(bytearray(message.body), dtype=np.float32)
     if not np.isfinite(samples).all():
         raise ProcessDied(0)
-    return Recording(samples, told.sample_rate, told.warnings, told.clipped_share)
+    return Recording(samples, message.sample_rate, message.warnings, message.clipped_share)

@@ -1,8 +1,8 @@
 """
-The process that reads untrusted audio, started and kept by `audio_decoder.py`. No model code, no secrets, no requests.
+The program that reads untrusted audio, started and kept by `audio_decoder.py`. No model code, no secrets, no network.
 
-It forks for each request. The fork decodes under limits and answers with one message; whatever a file does to it ends with it, and
-no file sees what another left behind. The process itself never touches a file's bytes. It ends when its standard input does.
+It forks for each request. The fork decodes under limits and answers with one message; any damage that a file does ends with the
+fork, and no file sees another's leftovers. The parent process never parses a file's bytes. It ends when its standard input does.
 """
 
 import ctypes
@@ -24,14 +24,14 @@ from typing import Any
 
 CANONICAL, RECORDING = range(2)
 REQUEST = struct.Struct(">BQ")
-"""What to do, and how many bytes of audio follow."""
+"""The operation, and how many bytes of audio follow."""
 ANSWER = struct.Struct(">iQ")
-"""The fork's wait status, and how many bytes of its message follow. The first answer comes unasked: the process is ready, or why not."""
+"""The fork's wait status, and how many bytes of its message follow. The first answer, before any request, is about the start."""
 MESSAGE = struct.Struct(">I")
-"""How many bytes of JSON follow; what comes behind them is raw."""
+"""How many bytes of JSON follow; the rest is raw."""
 
 NO_MEMORY = 77
-"""The exit code of a fork that was refused memory."""
+"""The exit code of a fork that ran out of memory."""
 
 _STDIN, _STDOUT, _STDERR = range(3)
 _BLOCK = 1 << 20
@@ -45,17 +45,17 @@ Decode = Callable[[int, bytes], tuple[dict[str, Any], bytes]]
 
 
 def main() -> None:
-    """Answer requests from standard input on standard output, whose place /dev/null takes. Arguments: bytes, and seconds of CPU."""
+    """Answer requests from stdin on the original stdout, replaced by /dev/null. Arguments: bytes of memory, seconds of CPU."""
     memory_bytes, cpu_s = map(int, sys.argv[1:3])
     answers = os.dup(_STDOUT)
     silence = os.open(os.devnull, os.O_RDWR)
     os.dup2(silence, _STDOUT)
     os.dup2(silence, _STDERR)
-    with suppress(OSError):  # where memory runs short, this process goes first
+    with suppress(OSError):  # if memory runs short, the kernel should kill this process first
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     try:
         decode = _prepared()
-    except Exception:  # noqa: BLE001 - told to who started us
+    except Exception:  # noqa: BLE001 - reported to the parent process
         _send(answers, _FAILED, traceback.format_exc().encode()[-_LONGEST_TRACE:])
         return
     _send(answers, 0, b"")
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def _prepared() -> Decode:
-    """What decodes, all its libraries loaded and used once: what a fork inherits it need not make anew for each file."""
+    """Load the decoder's libraries and use them once, so that forks inherit them ready."""
     warnings.simplefilter("ignore")
     import av  # noqa: F401 - what a fork imports counts against its memory
     import numpy as np
@@ -101,14 +101,14 @@ def _message(decode: Decode, what: int, data: bytes) -> bytes:
         header, body = {"refused": {"message": error.message, "details": error.details}}, b""
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - a bug, told to who asked
+    except Exception:  # noqa: BLE001 - a bug, reported to the caller
         header, body = {"bug": traceback.format_exc()[-_LONGEST_TRACE:]}, b""
     text = json.dumps(header, default=float).encode()
     return MESSAGE.pack(len(text)) + text + body
 
 
 def _in_a_fork(work: Callable[[], bytes], memory_bytes: int, cpu_s: int) -> tuple[int, bytes]:
-    """The work's wait status and message, however it ended."""
+    """Run the work in a fork; return its wait status and message, however it ended."""
     ours, theirs = os.pipe()
     parent, child = os.getpid(), os.fork()
     if child == 0:
@@ -128,7 +128,7 @@ def _in_a_fork(work: Callable[[], bytes], memory_bytes: int, cpu_s: int) -> tupl
 
 
 def _confine(parent: int, *, keep: int, memory_bytes: int, cpu_s: int) -> None:
-    """Only `keep` is left open, as standard output; the limits hold from here on; the end of `parent` is the end of this process."""
+    """Leave only `keep` open, as standard output; set the limits; make this process end with `parent`."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
@@ -151,10 +151,10 @@ def _confine(parent: int, *, keep: int, memory_bytes: int, cpu_s: int) -> None:
 
 
 def _read_while_wanted(file: int) -> bytes:
-    """All that is written there until it is closed. Ends the process if who asked has gone; the fork follows."""
+    """Read the pipe until it is closed. If our own parent has gone, end this process, and thereby the fork."""
     waiting = select.poll()
     waiting.register(file, select.POLLIN)
-    waiting.register(_STDIN, 0)  # a hang-up is told all the same
+    waiting.register(_STDIN, 0)  # a hang-up is reported even so
     data = bytearray()
     while True:
         ready = dict(waiting.poll())

@@ -1,4 +1,4 @@
-"""One decoding process as its owner sees it: started, asked over pipes without ever waiting blindly, ended."""
+"""One decoding process from its owner's side: start it, ask it over pipes with regular checks, end it."""
 
 import fcntl
 import os
@@ -17,15 +17,15 @@ _ROOT = Path(__file__).resolve().parent.parent
 _LOOK_S = 0.05
 _PIPE_BYTES = 2**20
 _MOST_BYTES = 64 * 2**20  # of one answer: 61 s at 192 kHz have 47 MB
-# The kernel short of memory, or somebody who ends processes.
+# Sent by a kernel short of memory, or by another program.
 _FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT}
 
 
 class ProcessDied(Exception):
     """
-    A process came to its end, or talked nonsense, in the middle of a file.
+    A process ended, or answered nonsense, in the middle of a file.
 
-    `status` is its exit code, or minus the signal's number; 0 for nonsense. `is_crash`: by its own doing.
+    `status` is its exit code, or minus the signal's number; 0 for nonsense. `is_crash` means that the process itself failed.
     """
 
     def __init__(self, status: int) -> None:
@@ -41,14 +41,14 @@ def _how(status: int) -> str:
 
 class DecoderProcess:
     """
-    A running `audio_decoder_child.py` with these limits for each file. Not for two threads at once.
+    A running `audio_decoder_child.py` with these limits for each file. For one thread at a time.
 
-    `check` is called again and again while it is waited for, and may raise to give up: then only `end` is left to call. Raises OSError
-    if no process can be started, ProcessDied if it ends, and RuntimeError with its traceback if it can't decode at all.
+    `check` is called repeatedly during waits, and may raise to give up; then only `end` may be called. Raises OSError if no process
+    can be started, ProcessDied if it ends, and RuntimeError with its traceback if it can't decode at all.
     """
 
     def __init__(self, memory_bytes: int, cpu_s: int, check: Callable[[], None]) -> None:
-        # Its own session: ended as a group. No variable of ours, which hold the keys of the bucket; no threads that it won't use; no program is ever looked for.
+        # Its own session: ended as a group. None of our variables, which hold the bucket's keys; no unused threads; no programs in PATH.
         self._process = subprocess.Popen(  # noqa: S603 - our own file, without a shell
             [sys.executable, "-s", "-P", "-m", audio_decoder_child.__name__, str(memory_bytes), str(cpu_s)],
             stdin=subprocess.PIPE,
@@ -70,7 +70,7 @@ class DecoderProcess:
         self._requests, self._answers = self._process.stdin, self._process.stdout
         for pipe in (self._requests, self._answers):
             os.set_blocking(pipe.fileno(), False)
-            with suppress(OSError):  # as large as this user may have them: fewer turns between the processes
+            with suppress(OSError):  # if this user may have them so large: fewer switches between the processes
                 fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         try:
             self._expect_ready(check)
@@ -89,14 +89,14 @@ class DecoderProcess:
         return self._process.poll() is None
 
     def ask(self, what: int, data: bytes, check: Callable[[], None]) -> tuple[int, bytes]:
-        """(How the decoding of `data` ended: an exit code, or minus a signal's number; its message.)"""
+        """Decode `data`; return the exit code, or minus a signal's number, and the message."""
         self._write(REQUEST.pack(what, len(data)), check)
         self._write(data, check)
         return self._answer(check)
 
     def end(self) -> None:
-        """End it and whatever it has started; again is nothing new."""
-        if self._process.returncode is None:  # nobody has waited for it: the number is still its own
+        """Kill the process and its children; may be called more than once."""
+        if self._process.returncode is None:  # not yet waited for, so the id is still its own
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
             self._process.wait()
@@ -139,7 +139,7 @@ class DecoderProcess:
 
 
 def _wait(file: int, event: int, check: Callable[[], None]) -> None:
-    """Until the pipe is ready, or broken."""
+    """Wait until the pipe is ready, or broken."""
     waiting = select.poll()
     waiting.register(file, event)
     check()

@@ -1,9 +1,9 @@
 """
-Audio from a caller's URL: the only module that opens a connection that a caller chose.
+Audio from a caller's URL: the only module that opens a connection to an address that a caller chose.
 
 The guard is RunPod's own (runpod.serverless.utils.rp_ssrf): public addresses only, the connection pinned to the checked address.
-Ours are the way over the redirects, each guarded anew, with the connections in our hands; the cap in size; the cap in time over all
-of it; and the errors.
+This module adds the redirects, each guarded again; the limits of size and of total time, with connections that can be cut; and
+the errors.
 """
 
 import re
@@ -22,18 +22,18 @@ _READ_TIMEOUT_S = 10.0
 _MOST_REDIRECTS = 5
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]{1,60}")
 _SUCCESS = range(200, 300)
-# How often a download looks whether its job was stopped.
+# How often a download checks whether its job was stopped.
 _GLANCE_S = 0.2
 
 
 def fetch_url(url: str, *, max_bytes: int, timeout_s: float, stopped: threading.Event | None = None) -> bytes:
     """
-    The file that a public URL answers with.
+    Fetch a file from a public URL.
 
-    The time-outs of sockets count from one byte to the next, so a server could drip for ever: the whole download runs in a thread
-    that is abandoned, its connections cut, when the time is over or when `stopped` is set.
+    A socket's timeout counts from one byte to the next, so a server could drip for ever. Therefore the download runs in a thread,
+    which is abandoned, and its connections cut, when the time is over or `stopped` is set.
 
-    Raises DownloadRefused, which never says what lies behind the address (only that it is a page and no file), and Interrupted.
+    Raises DownloadRefused, which never describes the address (only that it answers with a page, not a file), and Interrupted.
     """
     download = _Download(url, max_bytes, timeout_s)
     thread = threading.Thread(target=download.run, name="download", daemon=True)
@@ -57,7 +57,7 @@ def fetch_url(url: str, *, max_bytes: int, timeout_s: float, stopped: threading.
 
 
 def _refuse_no_file(body: bytes, content_type: str) -> None:
-    """A share link leads to a page, an API to its error: both answer as if all was well."""
+    """Refuse what is not a recording: a share link's page or an API's error, both sent with a status of success."""
     if not body:
         raise DownloadRefused("audio_url answered with an empty body; check the link", field="audio_url")
     if kind := no_recording(body):
@@ -70,9 +70,9 @@ def _refuse_no_file(body: bytes, content_type: str) -> None:
 
 class _Connections:
     """
-    The connections of one download, so that who waits for it can cut them.
+    The connections of one download, so that the waiting thread can cut them.
 
-    Closing the response won't do: its reader holds a lock until the server sends what was asked for.
+    Closing the response is not enough: its reader holds a lock until the server sends the requested bytes.
     """
 
     def __init__(self) -> None:
@@ -81,19 +81,19 @@ class _Connections:
         self._is_cut = False
 
     def add(self, connection: socket.socket) -> None:
-        """A connection that was just opened. Raises DownloadRefused if nobody waits any more."""
+        """Add a newly opened connection. Raises DownloadRefused after `cut`."""
         with self._lock:
             self.check()
-            # A handle of our own: its owner may close the other meanwhile, and the number would soon be somebody else's.
+            # A handle of our own: the owner may close its own meanwhile, and its number would be reused.
             self._handles.append(socket.fromfd(connection.fileno(), connection.family, connection.type))
 
     def check(self) -> None:
-        """Raises DownloadRefused if nobody waits any more."""
+        """Raise DownloadRefused after `cut`."""
         if self._is_cut:
             raise DownloadRefused("audio_url took too long", field="audio_url")
 
     def cut(self) -> None:
-        """Whoever reads from one of them, or opens another, is done at once."""
+        """End all reads at once, and refuse new connections."""
         with self._lock:
             self._is_cut = True
             for handle in self._handles:
@@ -101,14 +101,14 @@ class _Connections:
                     handle.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """The download has ended."""
+        """Close our handles after the download."""
         with self._lock:
             while self._handles:
                 self._handles.pop().close()
 
 
 class _Download:
-    """One download, in a thread of its own."""
+    """One download, in its own thread."""
 
     def __init__(self, url: str, max_bytes: int, timeout_s: float) -> None:
         self._url = url
@@ -121,7 +121,7 @@ class _Download:
         self.ended = threading.Event()
 
     def wait(self, timeout_s: float, stopped: threading.Event | None) -> None:
-        """Until the download has ended, the time is over or the job was stopped."""
+        """Wait until the download has ended, the time is over or the job was stopped."""
         if stopped is None:
             self.ended.wait(timeout_s)
             return
@@ -164,7 +164,7 @@ class _Download:
         raise DownloadRefused("audio_url redirects too often; send the file's final address", field="audio_url")
 
     def _answer(self, guard: Any, url: str, used: ExitStack) -> Any:
-        """The head of what this very URL answers, from the first of its addresses that can be reached; open until `used` ends."""
+        """The open response of this URL, redirects not followed, from its first reachable address; closed when `used` ends."""
         import requests
 
         found = urlparse(url)
@@ -198,42 +198,42 @@ class _Download:
 
 
 def _media_type(header: str) -> str:
-    """'text/html' of a Content-Type, if it is one: it is shown to the caller."""
+    """The media type in a Content-Type, such as 'text/html', or ''; validated because callers see it."""
     media_type = header.partition(";")[0].strip().lower()
     return media_type if _MEDIA_TYPE.fullmatch(media_type) else ""
 
 
 def _session(guard: Any, address: str, connections: _Connections) -> Any:
-    """A session that dials this checked address alone, and tells `connections` of what it opens."""
+    """A session that connects only to this checked address, and adds what it opens to `connections`."""
     import requests
 
-    class Telling(guard.PinnedIPAdapter):  # type: ignore[misc]  # the SDK ships no types
+    class Adapter(guard.PinnedIPAdapter):  # type: ignore[misc]  # the SDK ships no types
         def get_connection_with_tls_context(self, *args: Any, **more: Any) -> Any:
             pool = super().get_connection_with_tls_context(*args, **more)
-            pool.ConnectionCls = _telling(pool.ConnectionCls, connections)
+            pool.ConnectionCls = _registering(pool.ConnectionCls, connections)
             return pool
 
     session = requests.Session()
     for scheme in ("http://", "https://"):
-        session.mount(scheme, Telling(address))
+        session.mount(scheme, Adapter(address))
     return session
 
 
-def _telling(kind: Any, connections: _Connections) -> Any:
-    """urllib3's connection that tells `connections` when it is open."""
+def _registering(kind: Any, connections: _Connections) -> Any:
+    """urllib3's connection class, extended to add each open connection to `connections`."""
 
-    class Told(kind):  # type: ignore[misc]  # of http or of https
+    class Registered(kind):  # type: ignore[misc]  # of http or of https
         def connect(self) -> None:
             super().connect()
             connections.add(self.sock)
 
-    return Told
+    return Registered
 
 
 def _why(reason: str, max_bytes: int) -> str:
-    """The guard's own words may name an inner address; ours don't, nor whether an inner name exists."""
+    """Replace the guard's message, which may name an inner address or show that an inner name exists."""
     if "size cap" in reason:
-        return f"audio_url brings more than {max_bytes / 1e6:g} MB; send a shorter or compressed file"
+        return f"audio_url sends more than {max_bytes / 1e6:g} MB; send a shorter or compressed file"
     return (
         "audio_url is not allowed, or its host can't be resolved: only http(s) URLs of public addresses are fetched, "
         "redirects included; check the spelling"

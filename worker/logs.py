@@ -1,8 +1,8 @@
 """
 Log events as JSON lines on stderr: a constant name and fields. Never text, audio, URLs or keys at INFO.
 
-Other people's exceptions and messages hold whatever was in hand: a presigned URL, an endpoint with bucket and key, a caller's text. So
-a traceback tells frames and types, and of a foreign event its constant part. Only at DEBUG are they told in full, less the URLs.
+Exceptions and messages of libraries may hold any data: a presigned URL, an endpoint with bucket and key, a caller's text. So a
+traceback shows only frames and types, and a library's event only its constant part. At DEBUG both are shown in full, except URLs.
 """
 
 import errno
@@ -29,9 +29,9 @@ _MOST_CAUSES, _MOST_FRAMES = 10, 30
 
 class JsonLines(logging.Formatter):
     """
-    One record, one line: time, level, logger, event, the fields of `extra`, and a traceback if there is one.
+    Formats a record as one line: time, level, logger, event, the fields of `extra`, and a traceback if there is one.
 
-    With `tells_all` foreign messages are told too.
+    With `tells_all` libraries' messages are shown in full.
     """
 
     def __init__(self, *, tells_all: bool = False) -> None:
@@ -54,7 +54,7 @@ class JsonLines(logging.Formatter):
 
 
 def configure(level: str) -> None:
-    """Our own loggers at `level`, other people's from WARNING. Replaces what importing runpod configured."""
+    """Log our own loggers at `level`, libraries' from WARNING. Replaces runpod's configuration, made at its import."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(tells_all=logging.getLevelNamesMapping().get(level, logging.INFO) <= logging.DEBUG))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
@@ -64,7 +64,7 @@ def configure(level: str) -> None:
 
 
 def _trace(error: BaseException, *, tells_all: bool) -> Iterator[str]:
-    """The frames and types of an exception and of what it came from, the first one first."""
+    """The frames and types of an exception and of its causes, the earliest first."""
     chain: list[BaseException] = []
     before: BaseException | None = error
     while before is not None and len(chain) < _MOST_CAUSES:
@@ -72,11 +72,11 @@ def _trace(error: BaseException, *, tells_all: bool) -> Iterator[str]:
         before = before.__cause__ or (None if before.__suppress_context__ else before.__context__)
     for one in reversed(chain):
         yield from _frames(one)
-        yield f"{_name(type(one))}{_told(one, tells_all=tells_all)}\n"
+        yield f"{_name(type(one))}{_detail(one, tells_all=tells_all)}\n"
 
 
 def _frames(error: BaseException) -> Iterator[str]:
-    """Where it went through, without the lines of the source: what is written there may be anything."""
+    """The frames without source lines, which may hold any data."""
     frames = traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False)
     left_out = len(frames) - 2 * _MOST_FRAMES
     for number, frame in enumerate(frames):
@@ -90,8 +90,8 @@ def _name(kind: type[BaseException]) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _told(error: BaseException, *, tells_all: bool) -> str:
-    """What the type leaves open and nobody's data can be in; with `tells_all` its own words."""
+def _detail(error: BaseException, *, tells_all: bool) -> str:
+    """The code or errno of an error, which hold no caller's data; with `tells_all` its message."""
     if tells_all:
         return f": {str(error)[:_LONGEST_EVENT]}"
     if isinstance(error, ServiceError):
@@ -103,7 +103,7 @@ def _told(error: BaseException, *, tells_all: bool) -> str:
 
 
 def _constant_part(message: object) -> str:
-    """The words of a foreign message, before its arguments are filled in; no paths, no quotations, nothing like a key."""
+    """A library's message before its arguments are filled in; without paths, quotations, or anything like a key."""
     if not isinstance(message, str):
         return type(message).__name__
     words = _QUOTED.sub(_CUT, message).split()
@@ -112,7 +112,7 @@ def _constant_part(message: object) -> str:
 
 
 def _without_urls(line: str) -> str:
-    """A host alone may stand: our own advice names some."""
+    """Shorten URLs; a bare host stays, because our own advice names some."""
     return _URL.sub(lambda url: _shortened(url[0], url["scheme"]), line)
 
 

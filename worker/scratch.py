@@ -1,9 +1,9 @@
 """
-A process's own folder for temporary files, which nobody finds once the process is gone.
+A process's own folder for temporary files, removed when the process is gone.
 
-It holds voices: recordings of people. The process removes it when it ends; where it was killed, the next one to start does. Who
-lives is told by a lock on a file in the folder. It is a lock of the process (`fcntl.lockf`), which children don't inherit: RunPod's
-SDK pings from a child that outlives a killed worker.
+It holds voices: recordings of people. The process removes it at its end; if it was killed, the next process to start does. A lock
+on a file in the folder shows that its process lives. It is a lock of the process (`fcntl.lockf`), which children don't inherit:
+RunPod's SDK pings from a child that outlives a killed worker.
 """
 
 import fcntl
@@ -24,12 +24,14 @@ _OWNER = "owner"
 
 class Scratch:
     """
-    The folder, below `root`; `voices` is the part for voices. Within the block Python's own temporary files (f5-tts's and
-    pydub's too) lie in it. One of these a process: a second one would take the first one's folder for abandoned.
+    The scratch folder, below `root`; `voices` is its part for voices.
+
+    Within the block Python's temporary files (also f5-tts's and pydub's) are in it. Only one per process: a second one would take
+    the first one's folder for abandoned.
     """
 
     def __init__(self, root: Path) -> None:
-        """Removes what processes that are gone have left in `root`. Raises OSError if no folder can be made."""
+        """Make the folder, and remove those of dead processes in `root`. Raises OSError if no folder can be made."""
         _remove_abandoned(root)
         self._folder, self._lock = _made(root)
         self.voices = self._folder / "voices"
@@ -39,7 +41,7 @@ class Scratch:
         self._temporary.mkdir()
 
     def remove(self) -> None:
-        """All of it goes now, also while other threads still use it."""
+        """Remove the folder now, even while other threads use it."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -55,7 +57,7 @@ class Scratch:
 
 
 def _made(root: Path) -> tuple[Path, int]:
-    """A new folder and its lock. Again, if another process took it for abandoned before it was locked."""
+    """Make a folder and lock it; retry if another process took it for abandoned before it was locked."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
         owner = folder / _OWNER
@@ -73,7 +75,7 @@ def _remove_abandoned(root: Path) -> None:
 
 
 def _is_removed(folder: Path) -> bool:
-    """Whether nobody had the folder, and it is gone. One without an owner's file is not ours, or is being made."""
+    """Remove a folder of a dead process; return whether it is gone. A folder without a lock file is not ours, or is being made."""
     with suppress(OSError):
         descriptor = os.open(folder / _OWNER, os.O_RDWR | os.O_NOFOLLOW)
         try:

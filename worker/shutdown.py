@@ -1,10 +1,10 @@
 """
-What SIGTERM starts: jobs in hand may end, what has not ended in time is handed back, then the process exits.
+Shutdown at SIGTERM: running jobs may finish, the unfinished are handed back in time, then the process exits.
 
-RunPod's SDK stops asking for jobs at SIGTERM, but its open long polls hold the process for up to 90 s, one of them may still bring
-a job that nobody would run, and a job in hand has as long as it likes; a platform that waits less kills the worker in the middle
-of a chunk. So the grace is ours: a job that is handed back has released its lease and kept its finished chunks, and nothing is
-posted for it, so that RunPod delivers it again.
+RunPod's SDK stops asking for jobs at SIGTERM, but its open long polls hold the process for up to 90 s, one of them may still
+receive a job that would never run, and a running job has no time limit; a platform that waits less kills the worker in the middle
+of a chunk. So the worker has its own grace period: a job that is handed back has released its lease and kept its finished chunks,
+and no result is posted for it, so that RunPod delivers it again.
 """
 
 import asyncio
@@ -23,20 +23,20 @@ from cloning.service import Call
 
 log = logging.getLogger(__name__)
 
-# Of the grace, what is kept for handing back: the chunk on its way to the bucket, and the lease's release.
+# The part of the grace for handing back: uploading the current chunk, and releasing the lease.
 _HAND_BACK_S = 3.0
-# Of that, what a reply of the last moment has to reach RunPod.
+# The part of that for posting a last-moment reply to RunPod.
 _POSTING_S = 0.3
 _LOOK_S = 0.3
-_MARK = "late"  # in a job of ours: not from the SDK
+_MARK = "late"  # marks a job that `LateJobs` runs, not the SDK
 
 
 class Stopping:
     """
-    The end of a worker. `grace_s` is the time from SIGTERM to the process's exit.
+    The shutdown of a worker. `grace_s` is the time from SIGTERM to the process's exit.
 
-    `leave` ends the process at once; it is called in a thread of its own, and only if the main thread has not exited in time.
-    `before_leaving` removes what the process would leave on the disk then.
+    `leave` ends the process at once; it is called in its own thread, and only if the main thread has not exited in time.
+    `before_leaving` removes what the process would then leave on the disk.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Stopping:
         self.handing_back = False
 
     def concurrency(self, jobs: int) -> Callable[[int], int]:
-        """The SDK's `concurrency_modifier`: always so many jobs. Its first call is the first code of ours inside the SDK's loop."""
+        """The SDK's `concurrency_modifier`: always `jobs`. Its first call is our first chance to run inside the SDK's loop."""
 
         def modifier(_: int) -> int:
             if not self._is_watching:
@@ -72,25 +72,25 @@ class Stopping:
         return modifier
 
     def admits(self, job: Mapping[str, Any]) -> bool:
-        """Whether the handler should do this job; False if it is in hand already, as one that the SDK had left lying."""
+        """Whether the handler should do this job; False if `LateJobs` runs it already."""
         return self.late_jobs is None or self.late_jobs.note_call(job)
 
     def _watch(self) -> None:
-        """Hear SIGTERM beside the SDK, whose loop has set its own handler by now. In the main thread."""
+        """Handle SIGTERM as well as the SDK, whose loop has set its own handler by now. Call it in the main thread."""
         theirs = signal.getsignal(signal.SIGTERM)
 
-        def heard(number: int, frame: FrameType | None) -> None:
+        def handle(number: int, frame: FrameType | None) -> None:
             if self._exiting:
                 raise SystemExit(0)  # through the SDK's loop, which would wait for its long polls
             if callable(theirs):
                 theirs(number, frame)
             self.begin()
 
-        signal.signal(signal.SIGTERM, heard)
+        signal.signal(signal.SIGTERM, handle)
         self._is_watching = True
 
     def begin(self) -> None:
-        """Start the grace; again is nothing new."""
+        """Start the grace; may be called more than once."""
         if not self._begun:
             self._begun = True
             if self.late_jobs:
@@ -99,7 +99,7 @@ class Stopping:
 
     @contextmanager
     def holding(self, call: Call) -> Iterator[None]:
-        """The call is in hand; it is told to stop once jobs are handed back, also if it came later."""
+        """Track a running call; it is stopped when jobs are handed back, even if it came later."""
         with self._lock:
             self._calls.append(call)
             if self.handing_back:
@@ -134,12 +134,12 @@ class Stopping:
 
 class LateJobs:
     """
-    Runs the jobs that the SDK has taken and will not run, in a thread and a loop of their own.
+    Runs the jobs that the SDK has taken but will not run, in their own thread and event loop.
 
-    At SIGTERM the SDK's loop for running jobs ends as soon as it has nothing to run, but the open question for work may still bring
-    a job, which then waits in the SDK's list for ever (runpod 1.12.0, modules/worker_state.py). The version is pinned, and
-    tests/e2e/test_sigterm.py watches it. A job counts as left lying if two looks find it there and the handler was not called for
-    it; should the SDK call the handler for it all the same, `note_call` refuses.
+    At SIGTERM the SDK's loop for running jobs ends as soon as it has nothing to run, but the open request for work may still
+    receive a job, which then waits in the SDK's list for ever (runpod 1.12.0, modules/worker_state.py). The version is pinned, and
+    tests/e2e/test_sigterm.py watches it. A job counts as left over if two looks find it there and the handler was not called for
+    it; if the SDK calls the handler for it after all, `note_call` refuses.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -150,7 +150,7 @@ class LateJobs:
         self._thread: threading.Thread | None = None
 
     def note_call(self, job: Mapping[str, Any]) -> bool:
-        """The handler is called; False if the job is done here already, and the call should come to nothing."""
+        """Note a call of the handler; return False if the job runs here already, and the call should do nothing."""
         job_id = str(job.get("id"))
         if job_id in self._ours and not job.get(_MARK):
             return False
@@ -158,17 +158,17 @@ class LateJobs:
         return True
 
     def forget_ended(self) -> None:
-        """Calls whose jobs the SDK has let go of say nothing any more: the same id may come again."""
+        """Forget calls whose jobs have left the SDK's list: the same id may come again."""
         self._called &= set(_jobs_of_the_sdk())
 
     def start(self) -> None:
-        """From SIGTERM on."""
+        """Start the thread, at SIGTERM."""
         if self._thread is None:
             self._thread = threading.Thread(target=asyncio.run, args=(self._run(),), name="late-jobs", daemon=True)
             self._thread.start()
 
     def finish(self) -> None:
-        """The SDK's loop has ended: what lies there now is the last. Returns when it is done."""
+        """Run the jobs left in the SDK's list after its loop has ended; return when they are done."""
         self._sdk_ended.set()
         self.start()
         if self._thread is not None:
@@ -183,16 +183,16 @@ class LateJobs:
             is_last = False
             while not is_last:
                 is_last = self._sdk_ended.is_set()
-                lying = self._lying()
-                for job_id in lying if is_last else lying.keys() & seen:
+                left = self._left_over()
+                for job_id in left if is_last else left.keys() & seen:
                     self._ours.add(job_id)
-                    tasks.append(asyncio.create_task(self._do(session, lying[job_id])))
-                seen = set(lying)
+                    tasks.append(asyncio.create_task(self._do(session, left[job_id])))
+                seen = set(left)
                 await asyncio.sleep(_LOOK_S)
-            # One that is handed back is a CancelledError: nothing is posted, the others go on. Anything else `_do` has told.
+            # A job that is handed back raises CancelledError: nothing is posted, the others go on. `_do` has logged the rest.
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _lying(self) -> dict[str, dict[str, Any]]:
+    def _left_over(self) -> dict[str, dict[str, Any]]:
         self.forget_ended()
         jobs = _jobs_of_the_sdk()
         return {job_id: job for job_id, job in jobs.items() if job_id not in self._called | self._ours}
@@ -212,14 +212,14 @@ class LateJobs:
 
 
 def _jobs_of_the_sdk() -> dict[str, dict[str, Any]]:
-    """By id, all that it has taken and not let go of."""
+    """The jobs in the SDK's list, by id."""
     from runpod.serverless.modules.worker_state import JobsProgress
 
     return {str(job.id): dict(vars(job)) for job in tuple(JobsProgress())}
 
 
 def _leave() -> None:
-    """End the process now, and the SDK's ping process, which would go on telling that the worker lives."""
+    """End the process now, and the SDK's ping process, which would go on reporting the worker as alive."""
     for child in multiprocessing.active_children():
         child.kill()
     sys.stdout.flush()

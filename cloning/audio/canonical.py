@@ -1,7 +1,7 @@
 """
 Reference audio in, speech out: measure, make canonical, encode.
 
-Samples are float32 mono, shape [n]; cloning/audio/decoding.py makes them of a file's bytes.
+Samples are float32 mono, shape [n]; cloning/audio/decoding.py makes them from a file's bytes.
 """
 
 import io
@@ -20,9 +20,9 @@ from cloning.ports import Samples
 SAMPLE_RATE = 24_000
 QUIETEST_DBFS = -45.0
 MOST_CLIPPED = 0.05
-# What a quiet voice is raised to: the loudest half second of most recordings.
+# The target level for a quiet voice: that of the loudest half second of most recordings.
 _RAISED_DBFS = -20.0
-_MOST_GAIN_DB = 25.0  # what the quietest voices need; more would raise the room
+_MOST_GAIN_DB = 25.0  # enough for the quietest voices; more would raise the room's noise
 _SOUNDFILE_FORMATS = {
     "wav": ("WAV", "PCM_16"),
     "flac": ("FLAC", "PCM_16"),
@@ -34,7 +34,7 @@ CONTENT_TYPES = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg", 
 
 @dataclass(frozen=True)
 class Measures:
-    """What was measured of a recording before it was clipped or raised; an offset is taken away, a float beyond full scale scaled first."""
+    """Measurements of a recording before clipping and gain, but after an offset is removed and float samples are scaled."""
 
     duration: float
     sample_rate: int
@@ -45,7 +45,7 @@ class Measures:
     snr_db: float
 
     def to_json(self) -> dict[str, float]:
-        """Rounded, as replies and records carry them."""
+        """Return the rounded values, as in replies and records."""
         return {name: round(value, 4) for name, value in asdict(self).items()}
 
 
@@ -54,8 +54,8 @@ class Canonical:
     """
     Reference audio as it is stored: 24 kHz mono PCM16 WAV, clipped at 12 s the way F5-TTS clips.
 
-    `clipped`: whether speech was cut off; `gain_db`: by how much a quiet recording was raised first; `warnings`: what the caller
-    should know of the file, each with `code` and `message`.
+    `clipped`: whether speech was cut off; `gain_db`: the gain of a quiet recording; `warnings`: for the caller, about the file,
+    each with `code` and `message`.
     """
 
     wav: bytes
@@ -66,7 +66,7 @@ class Canonical:
 
 
 def check_and_make_canonical(data: bytes) -> tuple[Canonical, Measures]:
-    """What an upload stores and reports. Raises InvalidAudio with what was measured and what would do."""
+    """Make the stored form and the measures of an upload. Raises InvalidAudio with the measures and advice."""
     recording = decode(data)
     measures = measure(recording)
     _refuse_unusable(measures)
@@ -125,7 +125,7 @@ def _refuse_unusable(measures: Measures) -> None:
 
 
 def _refuse_drift(recording: Recording) -> None:
-    """A zero line that wanders is loud, and no sound."""
+    """Refuse a recording that is loud only by a drifting offset."""
     level = speech_dbfs(without_drift(recording.samples, recording.sample_rate), recording.sample_rate)
     if level < QUIETEST_DBFS:
         raise InvalidAudio(
@@ -136,7 +136,7 @@ def _refuse_drift(recording: Recording) -> None:
 
 def make_canonical(recording: Recording) -> Canonical:
     """
-    24 kHz mono PCM16, clipped at 12 s the way F5-TTS clips; a quiet recording is raised first, one of usual level never.
+    Convert to 24 kHz mono PCM16, clipped at 12 s the way F5-TTS clips; only a quiet recording is raised first.
 
     Raises InvalidAudio if less than 1 s of speech remains.
     """
@@ -157,25 +157,25 @@ def make_canonical(recording: Recording) -> Canonical:
 
 
 def _gain(recording: Recording) -> float:
-    """By how many dB a quiet recording is to be raised; 0 for others, a short loud sound in a quiet room among them."""
+    """The gain in dB for a quiet recording; 0 for others, including a short loud sound in a quiet room."""
     level = speech_dbfs(recording.samples, recording.sample_rate)
     is_quiet = max(level, measure(recording).rms_dbfs) < QUIET_DBFS
     return round(min(_RAISED_DBFS - level, _MOST_GAIN_DB), 1) if is_quiet else 0.0
 
 
 def to_pcm16(samples: Samples) -> Pcm16:
-    """[-1, 1] to 16 bits, rounded; what lies outside is limited."""
+    """Convert [-1, 1] to 16 bits, rounded; limit values outside."""
     return np.round(np.clip(samples, -1, 1) * 32767).astype(np.int16)
 
 
 def encode_pcm16(pcm: Pcm16, sample_rate: int, audio_format: str) -> bytes:
-    """A whole file of 16-bit mono samples."""
+    """Encode 16-bit mono samples as a complete file."""
     import soundfile
 
     container, subtype = _SOUNDFILE_FORMATS[audio_format]
     buffer = io.BytesIO()
     with soundfile.SoundFile(buffer, "w", sample_rate, 1, subtype, format=container) as file:
-        # libsndfile's Opus encoder keeps what it is given on the stack: a second at a time.
+        # libsndfile's Opus encoder keeps its input on the stack: write a second at a time.
         for start in range(0, len(pcm), sample_rate):
             file.write(pcm[start : start + sample_rate])
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Recordings in chunks with sizes: WAV (RIFF, RF64, Wave64), AIFF and CAF. The sizes may be wrong, and what then holds the sound."""
+"""Recordings in chunks with sizes: WAV (RIFF, RF64, Wave64), AIFF and CAF. The sizes may be wrong."""
 
 import re
 import struct
@@ -12,13 +12,13 @@ from cloning.audio.lengths import Piece
 from cloning.audio.wav_formats import RATES, Format, plain_pcm, wav_format
 
 _Order = Literal["little", "big"]
-# Sizes from here on are what programs write that don't know yet: ffffffff, 7fffffff, 7ffff000, 80000000.
+# Programs that don't know the size yet write one from here on: ffffffff, 7fffffff, 7ffff000, 80000000.
 _STREAMED = 0x7FFF0000
 _UNKNOWN_S = 0.1
 _W64_WAVE, _W64_CHUNK = 40, 24
-# Of sound whose length only a decoder knows so many bytes may be missing, or be too many: less than a frame.
+# If only a decoder knows the sound's length, so many bytes may be missing or too many: less than a frame.
 _FEW_BYTES = 16
-# Chunks ahead of the sound whose size is wrong.
+# Chunks with a wrong size ahead of the sound.
 _MOST_STRAYED = 8
 _TAGS = (b"ID3", b"TAG", b"APE")
 _NAME = re.compile(rb"[A-Za-z_][\w .-]{2}[\w .\0-]")
@@ -32,15 +32,15 @@ _IsChunk = Callable[[int], bool]
 @dataclass
 class _Sound:
     """
-    A recording while it is read: the format's chunk, the bytes per second, and where the samples lie.
+    A recording while it is read: the format's chunk, the bytes per second, and the places of the samples.
 
-    `per_s` is 0 where only a decoder knows how long a byte lasts; `told_s` is then how long the header says that the whole lasts.
-    `is_samples`: not compressed, so that another recording among them is found by its looks; `counts_all`: the header counts that one, too.
+    `per_s` is 0 if only a decoder knows how long a byte lasts; `header_s` is then the whole duration by the header. `is_samples`:
+    uncompressed, so that another recording among the samples can be recognised; `counts_all`: the header counts that one, too.
     """
 
     head: bytes = b""
     per_s: float = 0.0
-    told_s: float | None = None
+    header_s: float | None = None
     slack: float = 0.0
     announced: int | None = None
     spans: list[tuple[int, int]] = field(default_factory=list)
@@ -63,7 +63,7 @@ class _Sound:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """One chunk: its name, where its contents begin, their size by its head."""
+    """One chunk: its name, where its contents begin, and their size by its head."""
 
     name: bytes
     body: int
@@ -71,7 +71,7 @@ class _Chunk:
 
 
 def chunked(name: str, data: bytes) -> tuple[list[Piece], int]:
-    """The recording that a WAV, AIFF or CAF file begins with, whole or marked by what its header announces; where it ends."""
+    """Return the recording at the start of a WAV, AIFF or CAF file, with the length that its header announces; and its end."""
     piece, end = _READERS[name](data)
     return ([piece] if piece else []), end
 
@@ -104,7 +104,7 @@ def _read_wav(data: bytes) -> tuple[Piece | None, int]:
         else:
             at = _next(data, chunk, is_chunk, sound, _WAV_SOUND, order)
     # Some programs count the samples of every channel.
-    sound.told_s = samples / form.rate / form.channels if form.rate and 0 < samples < _STREAMED else None
+    sound.header_s = samples / form.rate / form.channels if form.rate and 0 < samples < _STREAMED else None
 
     def rebuilt() -> bytes:
         fmt, pcm = plain_pcm(sound.head + b"\0" * (len(sound.head) & 1), form, sound.bytes_of(data), order)
@@ -124,7 +124,7 @@ def _chunk(data: bytes, at: int, order: _Order, *, w64: bool = False) -> _Chunk 
 
 
 def _is_chunk(data: bytes, at: int, order: _Order, *, w64: bool = False) -> bool:
-    """Whether here another chunk begins: a name in letters, a size that fits."""
+    """Whether a chunk begins here: a name in letters, a size that fits."""
     chunk = _chunk(data, at, order, w64=w64)
     return chunk is not None and _NAME.fullmatch(chunk.name) is not None and chunk.body + chunk.size <= len(data) + 1
 
@@ -132,7 +132,7 @@ def _is_chunk(data: bytes, at: int, order: _Order, *, w64: bool = False) -> bool
 def _next(
     data: bytes, chunk: _Chunk, is_chunk: _IsChunk, sound: _Sound, wanted: re.Pattern[bytes], order: _Order
 ) -> int:
-    """Where the next chunk begins: one may lack the byte that makes it even, and one ahead of the sound have a wrong size."""
+    """Where the next chunk begins. A chunk may lack its padding byte, and one ahead of the sound may have a wrong size."""
     end = chunk.body + chunk.size
     ends = (end + (chunk.size & 1), end)
     # The sound's own chunk may not fit: its size may be any.
@@ -152,7 +152,7 @@ def _next(
 
 
 def _take(data: bytes, sound: _Sound, chunk: _Chunk, is_chunk: _IsChunk, others: Others) -> int:
-    """Note where the samples of a data chunk lie; where to read on."""
+    """Note the places of a data chunk's samples; return where to read on."""
     rest = len(data) - chunk.body
     limit = others.first(chunk.body, chunk.body if sound.is_samples else chunk.body + min(chunk.size, rest))
     if chunk.size >= _STREAMED or (chunk.size == 0 and rest and not is_chunk(chunk.body)):
@@ -186,12 +186,12 @@ def _piece(data: bytes, sound: _Sound, end: int, rebuilt: Callable[[], bytes]) -
     if sound.per_s:
         length = announced / sound.per_s if announced is not None else None
         return Piece(whole, held / sound.per_s, length, slack=sound.slack)
-    told_s = sound.told_s * held / max(announced or held, 1) if sound.told_s else None
+    header_s = sound.header_s * held / max(announced or held, 1) if sound.header_s else None
     missing = (announced if announced is not None else held) - held
     lengths = f"its header announces {announced} bytes of sound and {held}"
     cut = f"{lengths} of them are there" if missing > _FEW_BYTES else None
     more = {"code": "LENGTH", "message": f"{lengths} are there; all of them are used"}
-    return Piece(whole, told_s, None, cut, warnings=(more,) if -missing > _FEW_BYTES else ())
+    return Piece(whole, header_s, None, cut, warnings=(more,) if -missing > _FEW_BYTES else ())
 
 
 def _read_aiff(data: bytes) -> tuple[Piece | None, int]:
@@ -214,12 +214,12 @@ def _read_aiff(data: bytes) -> tuple[Piece | None, int]:
         else:
             at = _next(data, chunk, is_chunk, sound, _AIFF_SOUND, "big")
     frames, held = int.from_bytes(sound.head[2:6], "big"), sound.held
-    is_told = 0 < frames < _STREAMED
-    sound.told_s = frames / rate if rate and is_told else None
-    if frame and sound.spans and is_told and not sound.counts_all and abs(frames * frame - held) >= frame:
-        # The header counts frames, too, and a decoder goes by that.
+    is_stated = 0 < frames < _STREAMED
+    sound.header_s = frames / rate if rate and is_stated else None
+    if frame and sound.spans and is_stated and not sound.counts_all and abs(frames * frame - held) >= frame:
+        # The header also counts frames, and decoders use that count.
         sound.announced, sound.is_ordinary = int(frames * frame), False
-    elif frame and not is_told:
+    elif frame and not is_stated:
         sound.is_ordinary = False
 
     def rebuilt() -> bytes:
@@ -233,7 +233,7 @@ def _read_aiff(data: bytes) -> tuple[Piece | None, int]:
 
 
 def _aiff_frame(comm: bytes) -> tuple[float, float]:
-    """(bytes of one frame of all channels, 0 where that isn't fixed; frames per second, 0 if that is nonsense)"""
+    """Return the bytes of one frame of all channels, 0 if not fixed; and frames per second, 0 if nonsense."""
     channels, bits = int.from_bytes(comm[:2], "big"), int.from_bytes(comm[6:8], "big")
     exponent, mantissa = int.from_bytes(comm[8:10], "big") & 0x7FFF, int.from_bytes(comm[10:18], "big")
     rate = mantissa * 2.0 ** (exponent - 16383 - 63) if exponent < 16_383 + 32 else 0.0
@@ -259,7 +259,7 @@ def _read_caf(data: bytes) -> tuple[Piece | None, int]:
             rate, sound.per_s = _caf_rate(data[body : body + 32])
             sound.is_samples = data[body + 8 : body + 12] in _CAF_SAMPLES
         if name == b"pakt" and rate:
-            sound.told_s = int.from_bytes(data[body + 8 : body + 16], "big") / rate
+            sound.header_s = int.from_bytes(data[body + 8 : body + 16], "big") / rate
         if name == b"data":
             sound.head = data[:at]
             size = size - 4 if 4 <= size < 1 << 62 else 0xFFFFFFFF  # noqa: PLR2004 - its count of edits
@@ -281,7 +281,7 @@ def _is_caf_chunk(data: bytes, at: int) -> bool:
 
 
 def _caf_rate(desc: bytes) -> tuple[float, float]:
-    """(samples per second, 0 if that is nonsense; bytes per second, 0 where that isn't fixed)"""
+    """Return samples per second, 0 if nonsense; and bytes per second, 0 if not fixed."""
     if len(desc) < 32:  # noqa: PLR2004 - of the format
         return 0.0, 0.0
     rate, _, _, size, frames, _, _ = struct.unpack(">d4sIIIII", desc)

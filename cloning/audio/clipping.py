@@ -1,10 +1,10 @@
 """
 Reference audio clipped at 12 s exactly the way F5-TTS clips it, so that clipping is done once, before the transcript is made.
 
-The rule is upstream's `preprocess_ref_audio_text` (f5_tts/infer/utils_infer.py), on pydub as there: long silences first, short
-ones next, a hard cut last, then the silent edges go and 50 ms of silence is added. That function, run on the result, gives every
-sample back but the last two of the added silence (tests/contract/test_official_preprocessing.py): text and audio agree for ever.
-Ours: where upstream cuts among words, the cut goes back to the last pause, so that no half phrase is left for the words to miss.
+The rule is upstream's `preprocess_ref_audio_text` (f5_tts/infer/utils_infer.py), also on pydub: long silences first, short ones
+next, a hard cut last; then the silent edges are removed and 50 ms of silence is added. That function, run on the result, returns
+every sample but the last two of the added silence (tests/contract/test_official_preprocessing.py), so text and audio always agree.
+Our addition: where upstream cuts among words, the cut moves back to the last pause, so that no half phrase lacks its words.
 """
 
 import warnings
@@ -22,11 +22,11 @@ _ENOUGH_MS = 6_000
 _LONG_SILENCE = {"min_silence_len": 1000, "silence_thresh": -50}
 _SHORT_SILENCE = {"min_silence_len": 100, "silence_thresh": -40}
 _EDGE_DBFS = -42
-# A voice whose loudest half second is quieter lies too near to these thresholds: they would take words for silence.
+# A voice whose loudest half second is quieter is too near to these thresholds: they would take words for silence.
 QUIET_DBFS = -30.0
-# So far below the speech is silence; below a voice that is just not quiet that is the fixed threshold.
+# Silence is this far below the speech; for a voice that is just not quiet this equals the fixed threshold.
 _BELOW_SPEECH_DB = 20
-# In an edge that was cut, speech: so many seconds of what can be heard at all, so far above the level that most of that has.
+# A removed edge holds speech if so many audible seconds are so far above the level that most of it has.
 _SPEECH_S, _ABOVE_FLOOR_DB, _AUDIBLE_DBFS = 1.0, 6.0, -65.0
 _MOST_ROUNDS = 5
 _PAUSE_S = 0.3
@@ -38,9 +38,9 @@ Floats = NDArray[np.floating[Any]]
 
 def clip_reference(pcm: Pcm16, sample_rate: int) -> tuple[Pcm16, bool]:
     """
-    (int16 samples [n] of at most 12.05 s, whether any speech was cut off).
+    Return int16 samples [n] of at most 12.05 s, and whether any speech was cut off.
 
-    It is cut off beyond 12 s, and as silence at an edge where it is far quieter than the rest.
+    Speech is cut off beyond 12 s, and as silence at an edge if it is far quieter than the rest.
     """
     pydub = _pydub()
     audio = pydub.AudioSegment(pcm.tobytes(), sample_width=2, frame_rate=sample_rate, channels=1)
@@ -66,7 +66,7 @@ def _clip_once(pydub: Any, audio: Any) -> tuple[Any, bool]:
 
 
 def _join_up_to_limit(pydub: Any, audio: Any, silence: dict[str, int]) -> tuple[Any, bool]:
-    """The stretches between silences, joined until the next would pass 12 s; whether one was left out."""
+    """Join the stretches between silences until the next would pass 12 s; return also whether one was left out."""
     kept = pydub.AudioSegment.silent(0, frame_rate=audio.frame_rate)
     for stretch in pydub.silence.split_on_silence(audio, keep_silence=1000, seek_step=10, **silence):
         if len(kept) > _ENOUGH_MS and len(kept) + len(stretch) > _LONGEST_MS:
@@ -76,12 +76,12 @@ def _join_up_to_limit(pydub: Any, audio: Any, silence: dict[str, int]) -> tuple[
 
 
 def _up_to_a_pause(audio: Any) -> Any:
-    """What ends where the speaker took a breath, if that is anywhere behind 6 s: else the last phrase would be half a phrase."""
+    """Cut at the last pause after 6 s, if there is one, so that the last phrase is complete."""
     levels = frame_levels(_floats(audio), audio.frame_rate)
     is_quiet = levels < speech_dbfs(_floats(audio), audio.frame_rate) - _BELOW_SPEECH_DB
     sounding = [*np.flatnonzero(~is_quiet), len(levels)]
     gaps = [(before + 1, after) for before, after in pairwise(sounding) if (after - before - 1) * _FRAME_S >= _PAUSE_S]
-    # Of the pause that the cut fell into only a half may be left.
+    # If the cut fell into a pause, only half of that pause may be left.
     if (len(levels) - 1 - sounding[-2]) * _FRAME_S >= _PAUSE_S / 2:
         return audio
     ends = [begin * _FRAME_S * 1000 for begin, _ in gaps if begin * _FRAME_S * 1000 >= _ENOUGH_MS]
@@ -89,7 +89,7 @@ def _up_to_a_pause(audio: Any) -> Any:
 
 
 def _without_silent_edges(pydub: Any, audio: Any) -> tuple[Any, tuple[Any, Any]]:
-    """The audio, and the two edges that were cut off."""
+    """Return the audio without its silent edges, and the two edges."""
 
     def leading_silence(one: Any) -> int:
         return int(pydub.silence.detect_leading_silence(one, silence_threshold=_EDGE_DBFS))
@@ -101,7 +101,7 @@ def _without_silent_edges(pydub: Any, audio: Any) -> tuple[Any, tuple[Any, Any]]
 
 
 def _holds_speech(edge: Any) -> bool:
-    """Speech comes and goes; the noise of a room is steady."""
+    """Whether an edge holds speech, whose level varies; a room's noise is steady."""
     levels = frame_levels(_floats(edge), edge.frame_rate)
     audible = levels[levels > _AUDIBLE_DBFS]
     if len(audible) * _FRAME_S < _SPEECH_S:
@@ -123,16 +123,16 @@ def frame_levels(samples: Floats, sample_rate: int) -> Floats:
 
 
 def speech_dbfs(samples: Floats, sample_rate: int) -> float:
-    """How loud the speech is: the level that half a second of it reaches, in dB of full scale. Neither clicks nor pauses change it."""
+    """The loudness of the speech: the level that half a second of it reaches, in dB of full scale. Clicks and pauses don't matter."""
     loudest = np.sort(frame_levels(samples, sample_rate))[::-1][: int(_LOUDEST_S / _FRAME_S)]
     return float(loudest[-1]) if len(loudest) else -120.0
 
 
 def remove_long_silences(pcm: Pcm16, sample_rate: int) -> Pcm16:
     """
-    Silences of over 1 s shortened to 1 s: upstream's `remove_silence_for_generated_wav`.
+    Shorten silences of over 1 s to 1 s, like upstream's `remove_silence_for_generated_wav`.
 
-    Silence is below -50 dBFS, as there, or lower where the speech is quiet.
+    Silence is below -50 dBFS, as upstream, or lower if the speech is quiet.
     """
     pydub = _pydub()
     audio = pydub.AudioSegment(pcm.tobytes(), sample_width=2, frame_rate=sample_rate, channels=1)
@@ -148,7 +148,7 @@ def _silent_below(pcm: Pcm16, sample_rate: int) -> float:
 
 @cache
 def _pydub() -> Any:
-    """Pydub, imported once. It warns that there is no ffmpeg program and that audioop will go in Python 3.13; we need neither."""
+    """Import pydub once, without its warnings of a missing ffmpeg program and of audioop's removal, which don't concern us."""
     with warnings_kept():
         warnings.simplefilter("ignore")
         import pydub

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: one of the containers that are taken, or something else, which is named."""
+"""Recognition of a file by its first bytes: an accepted container, or something else, which the error names."""
 
 import re
 
@@ -11,7 +11,7 @@ from cloning.errors import InvalidAudio
 TAKEN = "WAV, FLAC, MP3, OGG, M4A/AAC, WebM, AIFF, CAF or AMR"
 _LOOKED_THROUGH = 64 * 1024
 _HEAD = 1024
-# Of the containers that are taken: (where, what stands there, name).
+# The accepted containers: (offset, bytes there, name).
 _OURS = (
     (0, rb"RIF[FX]....WAVE|(RF|BW)64....WAVE", "wav"),
     (0, rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0", "wav"),  # Wave64
@@ -71,9 +71,9 @@ _TEXTS = (
 
 def opened(data: bytes) -> tuple[str, bytes]:
     """
-    The container's name and the file from where it begins: tags, zeros and junk ahead are left out.
+    Return the container's name, and the file without tags, zeros and junk ahead of it.
 
-    Raises InvalidAudio for what is no recording of a container that we take.
+    Raises InvalidAudio unless it is a recording in an accepted container.
     """
     begin = _begin(data)
     if found := _ours(data, begin):
@@ -83,11 +83,11 @@ def opened(data: bytes) -> tuple[str, bytes]:
         return later[0], data[later[1] :]
     if what := what or text_kind(data[begin : begin + _HEAD]):
         raise undecodable(data, f"it is {what}, not a recording that can be read")
-    raise undecodable(data, "it is of no format that we know")
+    raise undecodable(data, "its format is unknown")
 
 
 def behind(data: bytes, end: int) -> tuple[str, int] | None:
-    """(the container, where it begins) of the next recording behind what ends here; None if nothing there begins like one."""
+    """Find the next recording after this end: its container and where it begins; None if nothing there looks like one."""
     begin = max(_begin(data, end), end)
     if found := _ours(data, begin):
         return found, begin
@@ -97,20 +97,20 @@ def behind(data: bytes, end: int) -> tuple[str, int] | None:
 
 
 def no_recording(data: bytes) -> str | None:
-    """What a text is that came instead of a recording; None for what begins like one, whatever words its tags hold."""
+    """The kind of a text that was sent instead of a recording; None if the data begin like a recording, even with text in tags."""
     begin = _begin(data)
     return None if begin < len(data) and _ours(data, begin) else text_kind(data[begin:])
 
 
 def undecodable(data: bytes, why: str) -> InvalidAudio:
-    """The refusal of a file, with what is taken."""
+    """The error for a refused file, with the accepted formats."""
     return InvalidAudio(f"audio can't be decoded ({len(data)} bytes): {why}; send {TAKEN}", bytes=len(data))
 
 
 def text_kind(data: bytes) -> str | None:
-    """What a text is ('a web page (HTML)', 'JSON', 'text'); None for bytes that are none."""
+    """The kind of a text ('a web page (HTML)', 'JSON', 'text'); None for bytes that are not text."""
     plain = data[:_HEAD].decode("latin-1").removeprefix("\xef\xbb\xbf").lstrip()
-    if plain.startswith("<") and _HTML.search(plain):  # in whatever encoding
+    if plain.startswith("<") and _HTML.search(plain):  # in any encoding
         return "a web page (HTML)"
     text = _as_text(data[:_HEAD])
     if text is None:
@@ -128,14 +128,14 @@ def _as_text(head: bytes) -> str | None:
 
 
 def _begin(data: bytes, position: int = 0) -> int:
-    """Where, from here on, what is not a tag and not zero begins."""
+    """Where, from here on, the tags and zeros end."""
     before = -1
     while position != before:
         before = position
         position = tag_end(data, position) or position
         if data[position : position + 1] == b"\0" and not _at(data, position, _OURS):
             position = match.start() if (match := re.compile(rb"[^\0]").search(data, position)) else len(data)
-    # The first box of an MP4 begins with a length, whose first bytes are zeros.
+    # The first box of an MP4 begins with a length, which begins with zeros.
     boxes = (max(position - back, 0) for back in range(1, 4))
     return next((box for box in boxes if _at(data, box, _OURS) == "mp4"), position)
 
@@ -150,7 +150,7 @@ def _at(data: bytes, begin: int, table: tuple[tuple[int, bytes, str], ...]) -> s
 
 
 def _later(data: bytes, begin: int) -> tuple[str, int] | None:
-    """Where, behind junk, a container begins; the first of all. A tag that claims to be longer than the file may be of any length."""
+    """Find the first container after junk. A tag that claims to be longer than the file may have any length."""
     end = len(data) if data.startswith(b"ID3", begin) else min(begin + _LOOKED_THROUGH, len(data))
     mark = first_mark(data, begin, end)
     found = [(mark[1], mark[0])] if mark else []

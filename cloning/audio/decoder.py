@@ -1,4 +1,4 @@
-"""What the service asks of whoever decodes audio. A port of its own: it speaks of what cloning/audio/canonical.py makes."""
+"""The port of an audio decoder. It is not in cloning/ports because it uses the types of cloning/audio/canonical.py."""
 
 from threading import Event
 from typing import Protocol
@@ -9,14 +9,14 @@ from cloning.audio.decoding import Recording
 
 class AudioDecoder(Protocol):
     """
-    Reads audio that nobody vouches for.
+    Decodes untrusted audio.
 
-    Both methods raise InvalidAudio for what is wrong with the audio, its appetite for memory and time included; Interrupted
-    soon after `stopped` is set; and Unavailable where this machine is in trouble, so that the same call may work later.
+    Both methods raise InvalidAudio for a fault of the audio, including too much memory or time; Interrupted soon after `stopped`
+    is set; and Unavailable for a failure of this machine, so that the same call may work later.
     """
 
     def canonical(self, data: bytes, *, stopped: Event | None = None) -> tuple[Canonical, Measures]:
-        """A recording as it is stored, and what was measured of it: `cloning.audio.canonical.check_and_make_canonical`."""
+        """A recording's stored form and its measures: `cloning.audio.canonical.check_and_make_canonical`."""
 
     def recording(self, data: bytes, *, stopped: Event | None = None) -> Recording:
         """A recording's samples: `cloning.audio.decoding.decode`."""

@@ -1,8 +1,8 @@
 """
-One recording decoded: its bytes in, samples of every channel out.
+The decoders of one recording: its bytes in, samples of every channel out.
 
-libsndfile (soundfile) reads WAV, AIFF, CAF, FLAC, MP3 and Ogg; FFmpeg's libraries (PyAV) the rest, and what libsndfile can't:
-no ffmpeg program is needed. Neither probes: the container is known, and no other is tried.
+libsndfile (soundfile) reads WAV, AIFF, CAF, FLAC, MP3 and Ogg; FFmpeg's libraries (PyAV) read the rest, and what libsndfile
+can't. No ffmpeg program is needed. Neither probes: the container is known, and no other is tried.
 """
 
 import io
@@ -18,7 +18,7 @@ from cloning.errors import InvalidAudio
 
 SHORTEST_S = 1.0
 LONGEST_S = 60.0
-# A second more than may be used: enough to see that it is too long.
+# A second more than the limit: enough to see that a recording is too long.
 _KEPT_S = LONGEST_S + 1
 _RATES = (8_000, 192_000)
 _MOST_CHANNELS = 8
@@ -34,7 +34,7 @@ _CODECS = (
 # Packets hold 2.5 ms of sound or more; a file of single samples would take hours.
 _MOST_PACKETS, _MOST_PACKETS_PER_S = 4_000, 2_000
 _MOST_SKIPPED = 200_000
-# Time codes in milliseconds are rounded, and less than this is no word.
+# Time codes in milliseconds are rounded, and no word is shorter than this.
 _JUMP_S = 0.1
 _FLOAT_SUBTYPES = ("FLOAT", "DOUBLE")
 
@@ -46,9 +46,9 @@ class Decoded:
     """
     Samples of one recording: float32, shape [n, channels], and their rate in Hz.
 
-    `seconds` is how long the whole is, at most 61 s of which are kept; `is_exact` is False where it may be longer still.
-    `announced` is the container's own duration in seconds, `lost` what could not be decoded, in seconds. `is_float`: stored as float.
-    `tracks` of sound are in the file; `is_alone`: nothing but this one is. `gap`: seconds that the time codes leave out in its middle.
+    `seconds` is the whole duration, of which at most 61 s are kept; `is_exact` is False if it may be longer. `announced` is the
+    container's own duration in seconds, `lost` the seconds that could not be decoded. `is_float`: stored as float. `tracks` counts
+    the audio tracks; `is_alone`: the file holds only this one. `gap`: seconds that the time codes skip in its middle.
     """
 
     frames: Frames
@@ -64,14 +64,14 @@ class Decoded:
 
 
 def decoders(container: str) -> Iterator[Any]:
-    """The functions that may read this container, the usual one first; each gives Decoded, or None if it can't."""
+    """The functions that may read this container, the usual one first; each returns Decoded, or None if it can't."""
     if container in _BY_SOUNDFILE:
         yield _with_soundfile
     yield lambda data: _with_av(data, _DEMUXERS[container])
 
 
 def counted(container: str, data: bytes) -> float | None:
-    """Seconds that the packets of a file hold, not decoded; None if they can't be counted."""
+    """Count the seconds in a file's packets without decoding them; None if that fails."""
     import av
 
     try:
@@ -91,7 +91,7 @@ def _with_soundfile(data: bytes) -> Decoded | None:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             _refuse_odd(file.samplerate, file.channels)
             frames = file.read(int(_KEPT_S * file.samplerate), dtype="float32", always_2d=True)
-            # The header may lie about the length; where it can be counted it is (cloning.audio.decoding).
+            # The header's length may be wrong; where the length can be counted, it is (cloning.audio.decoding).
             known = (
                 file.frames if file.frames < 2**40 and len(frames) >= int(_KEPT_S * file.samplerate) else len(frames)
             )
@@ -120,7 +120,7 @@ def _with_av(data: bytes, demuxer: str) -> Decoded | None:
 
 
 class _Reader:
-    """One stream read packet by packet: a bad one costs itself, and there may be only so many."""
+    """Reads one stream packet by packet: a bad packet loses only itself, and their number is limited."""
 
     def __init__(self, container: Any, stream: Any) -> None:
         self._container, self._stream = container, stream
@@ -156,7 +156,7 @@ class _Reader:
         try:
             return next(packets, None)
         except av.error.FFmpegError:
-            return None  # it ends here, and how much is missing is told by who counts
+            return None  # the stream ends here; the caller compares it with the counted length
 
     def _add(self, frame: Any) -> None:
         rate, channels = frame.sample_rate, frame.layout.nb_channels
@@ -172,7 +172,7 @@ class _Reader:
         self._samples += len(self._blocks[-1])
 
     def _note_gap(self, frame: Any, rate: int) -> None:
-        """Time codes that jump tell what is no longer there."""
+        """Add up jumps in the time codes: parts that were removed."""
         if frame.pts is None:
             return
         begin = _seconds(frame.pts, frame.time_base)
@@ -189,7 +189,7 @@ class _Reader:
             )
 
     def _measure_rest(self, packets: Any) -> None:
-        """How long a recording is of which enough was decoded to see that it is too long."""
+        """Measure the rest of a recording that is already known to be too long."""
         for _ in range(_MOST_SKIPPED):
             packet = self._next(packets)
             if packet is None:
@@ -223,7 +223,7 @@ _FULL_SCALE = {"u8": 128.0, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63}
 
 
 def _floats(frame: Any, channels: int) -> Frames:
-    """A decoded block as float32, shape [n, channels]."""
+    """Convert a decoded block to float32, shape [n, channels]."""
     kind = frame.format.name.removesuffix("p")
     block = frame.to_ndarray()
     block = block.T if frame.format.is_planar else block.reshape(-1, channels)

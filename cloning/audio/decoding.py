@@ -1,8 +1,8 @@
 """
-Audio files decoded: a container's bytes in, mono samples out.
+Decoding of audio files: a container's bytes in, mono samples out.
 
-What a file holds is counted before and after (cloning.audio.frame_formats, cloning.audio.chunk_formats, cloning.audio.stream_formats, cloning.audio.decoders): all of it is
-used, or it is refused with both lengths. A part never passes for the whole.
+The length is counted before decoding (frame_formats, chunk_formats, stream_formats) and after (decoders): all of a file is used,
+or it is refused with both lengths. A part never passes for the whole.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from cloning.ports import Samples
 __all__ = ["LONGEST_S", "SHORTEST_S", "Recording", "decode"]
 
 _MISSING_S = 0.1
-# A codec's delay, which a decoder takes away and a header may count: so many samples.
+# A codec's delay in samples, which a decoder removes and a header may count.
 _SLACK = {"mp4": 3000, "matroska": 3000, "ogg": 4096, "aac": 3000}
 _MOST_PIECES = 100
 
@@ -34,8 +34,8 @@ class Recording:
     """
     Decoded reference audio: float32 mono samples, shape [n], and their rate in Hz.
 
-    `warnings` are what the caller should know, each with `code` and `message`. `clipped_share` is of the file's own samples,
-    where these are no longer to be seen in `samples`.
+    `warnings` are for the caller, each with `code` and `message`. `clipped_share` is of the file's own samples, if `samples` no
+    longer show it.
     """
 
     samples: Samples
@@ -49,7 +49,7 @@ class Recording:
 
 
 def decode(data: bytes) -> Recording:
-    """The whole of a recording, mixed to mono, up to a little over 60 s. Raises InvalidAudio."""
+    """Decode a whole recording, mixed to mono, of up to a little over 60 s. Raises InvalidAudio."""
     if not data:
         raise InvalidAudio("audio is empty (0 bytes); send a recording of 1 to 60 s")
     found = _recordings(data)
@@ -64,7 +64,7 @@ def decode(data: bytes) -> Recording:
 
 
 def _recordings(data: bytes) -> list[tuple[str, Piece]]:
-    """(container, piece) of every recording in a file: what lies behind the end of one may be another, of any format."""
+    """Find (container, piece) of every recording in a file: after the end of one another may follow, of any format."""
     container, rest = opened(data)
     first, found = container, []
     for _ in range(_MOST_PIECES):
@@ -78,12 +78,12 @@ def _recordings(data: bytes) -> list[tuple[str, Piece]]:
     else:
         raise InvalidAudio(f"audio is made of over {_MOST_PIECES} files; send one of {SHORTEST_S:g} to {LONGEST_S:g} s")
     if not found:
-        raise undecodable(data, f"it begins like {first.upper()}, and no sound follows")
+        raise undecodable(data, f"it begins like {first.upper()}, but no sound follows")
     return found
 
 
 def _pieces(container: str, data: bytes) -> tuple[list[Piece], int]:
-    """The pieces of the recording that this begins with, and where it ends."""
+    """Return the pieces of the recording at the start of the data, and its end."""
     if container in ("wav", "aiff", "caf"):
         return chunked(container, data)
     streams: dict[str, Callable[[bytes], tuple[list[Piece], int]]] = {
@@ -139,16 +139,16 @@ def _one(parts: list[Recording]) -> Recording:
         for part in parts
     ]
     whole = np.concatenate(samples)
-    message = (
-        f"the file is {len(parts)} recordings one behind the other; all {len(whole) / rate:.2f} s of them are used"
-    )
-    told = {one["code"]: one for part in parts for one in part.warnings}
+    message = f"the file is {len(parts)} recordings one after the other; all {len(whole) / rate:.2f} s of them are used"
+    by_code = {one["code"]: one for part in parts for one in part.warnings}
     shares = [part.clipped_share for part in parts if part.clipped_share is not None]
-    return Recording(whole, rate, ({"code": "PIECES", "message": message}, *told.values()), max(shares, default=None))
+    return Recording(
+        whole, rate, ({"code": "PIECES", "message": message}, *by_code.values()), max(shares, default=None)
+    )
 
 
 def _decoded(container: str, data: bytes, piece: Piece) -> Decoded:
-    """The whole of a piece by the first decoder that gives it. Raises InvalidAudio, with both lengths where there are two."""
+    """Decode a piece with the first decoder that gives all of it. Raises InvalidAudio, with both lengths if there are two."""
     best: Decoded | None = None
     for decode_one in decoders(container):
         found = decode_one(piece.data)
@@ -157,7 +157,7 @@ def _decoded(container: str, data: bytes, piece: Piece) -> Decoded:
         if best is not None and not _is_short(container, piece, best):
             break
     if best is None:
-        raise undecodable(data, piece.cut or "it is damaged, has no sound, or is of a codec that we don't know")
+        raise undecodable(data, piece.cut or "it is damaged, has no sound, or has an unknown codec")
     if best.seconds <= LONGEST_S:
         _refuse_part(container, piece, best)
     return best
@@ -175,7 +175,7 @@ def _slack(container: str, piece: Piece, rate: int) -> float:
 
 def _refuse_part(container: str, piece: Piece, decoded: Decoded) -> None:
     slack = _slack(container, piece, decoded.rate)
-    # A Matroska header's duration is that of the longest track; an MP4's index is believed, if it is one of the whole.
+    # A Matroska header's duration is that of the longest track; an MP4's index is trusted if it covers the whole file.
     of_track = decoded.announced if container == "mp4" and not piece.is_open else None
     announced = piece.announced if piece.announced and (decoded.is_alone or piece.cut) else of_track
     _refuse_cut(piece.cut, announced, decoded.seconds, slack)
@@ -188,7 +188,7 @@ def _refuse_part(container: str, piece: Piece, decoded: Decoded) -> None:
 
 
 def _refuse_cut(cut: str | None, announced: float | None, arrived: float, slack: float) -> None:
-    """Raises InvalidAudio where less arrived than was announced, or where the end is missing and nothing says how much that is."""
+    """Raise InvalidAudio if less arrived than was announced, or if the end is missing and its length is unknown."""
     if announced is not None and announced - arrived > _MISSING_S + slack:
         raise InvalidAudio(
             f"audio is cut: its header announces {announced:.2f} s and {arrived:.2f} s of them arrived; send the whole file",

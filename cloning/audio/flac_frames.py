@@ -1,4 +1,4 @@
-"""The frames of a FLAC stream, counted by their own numbers: how much there is, how much is missing, whether the last is whole."""
+"""The frames of a FLAC stream, counted by their numbers: how much is there, how much is missing, and whether the last is complete."""
 
 import re
 from collections import Counter
@@ -16,7 +16,7 @@ _MOST_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Frames:
-    """`missing` and `samples` are counted in samples; `is_whole`: the last frame is."""
+    """The frames found: `missing` and `samples` are counted in samples; `is_whole` means that the last frame is complete."""
 
     samples: int
     missing: int
@@ -24,7 +24,7 @@ class Frames:
 
 
 def flac_frames(data: bytes, begin: int) -> Frames | None:
-    """What the frames from here on are; None for none."""
+    """Count the frames from here on; None if there are none."""
     found: dict[int, tuple[int, int]] = {}
     for match in _SYNC.finditer(data, begin):
         head = _head(data, match.start())
@@ -36,7 +36,7 @@ def flac_frames(data: bytes, begin: int) -> Frames | None:
     is_variable = bool(data[min(at for at, _ in found.values()) + 1] & 1)
     ((step, _),) = Counter(size for _, size in found.values()).most_common(1)
     begins = {number if is_variable else number * step: (at, size) for number, (at, size) in found.items()}
-    # A frame alone, without a neighbour, is chance.
+    # A frame without a neighbour is a coincidence.
     ends = {start + size for start, (_, size) in begins.items()}
     sure = {
         start: one for start, one in begins.items() if start in ends or start + one[1] in begins or len(begins) == 1
@@ -49,7 +49,7 @@ def flac_frames(data: bytes, begin: int) -> Frames | None:
 
 
 def _head(data: bytes, at: int) -> tuple[bool, int, int] | None:
-    """(whether frames are numbered by samples, the number, samples) of the frame that begins here."""
+    """Read the head of the frame here: whether frames are numbered by samples, its number, its samples."""
     head = data[at : at + 16]
     if len(head) < 6 or head[3] & 1 or head[2] >> 4 == 0 or head[2] & 15 == 15 or head[3] >> 4 > 10:  # noqa: PLR2004 - of the format
         return None

@@ -1,4 +1,4 @@
-"""Recordings that are frames one behind the other, without an index: MP3 (and its layers I and II), AAC (ADTS), AMR."""
+"""Recordings of consecutive frames without an index: MP3 (and its layers I and II), AAC (ADTS), AMR."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,15 +18,15 @@ _MP3_RATES = (44_100, 48_000, 32_000)
 _AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
 _AMR_SIZES = {"nb": (13, 14, 16, 18, 20, 21, 27, 32, 6), "wb": (18, 24, 33, 37, 41, 47, 51, 59, 61, 6)}
 _AMR_NO_DATA = (14, 15)
-_SURE = 3  # so many frames in a row are no chance
+_SURE = 3  # so many frames in a row are no coincidence
 _MOST_TRIES = 200_000
 _LITTLE = 500  # bytes: less than a frame of most files
-_DELAY = 3 * 1152  # samples that an encoder puts ahead and behind, and a decoder takes away
+_DELAY = 3 * 1152  # samples that an encoder adds before and after, and a decoder removes
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame: bytes, samples, and what must not change within one recording."""
+    """One frame: bytes, samples, and the values that are constant within one recording."""
 
     size: int
     samples: int
@@ -36,7 +36,7 @@ class Frame:
 
     @property
     def stream(self) -> tuple[int, int, int]:
-        """What makes another recording of it where it changes."""
+        """The values that are constant within one recording: a change means another recording."""
         return self.rate, self.channels, self.kind & 0x1E
 
 
@@ -44,7 +44,7 @@ Parse = Callable[[bytes, int], Frame | None]
 
 
 def mp3_frame(data: bytes, at: int) -> Frame | None:
-    """The frame of MPEG audio that begins here; free formats are not taken."""
+    """The frame of MPEG audio that begins here; free formats are not accepted."""
     head = data[at : at + 4]
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:  # noqa: PLR2004 - of the format
         return None
@@ -73,7 +73,9 @@ def adts_frame(data: bytes, at: int) -> Frame | None:
 
 def _amr_frame(sizes: tuple[int, ...], rate: int) -> Parse:
     def frame(data: bytes, at: int) -> Frame | None:
-        if at >= len(data) or data[at] & 0x83 or not data[at]:  # a zero is no frame: what follows a file is often zeros
+        if (
+            at >= len(data) or data[at] & 0x83 or not data[at]
+        ):  # a zero is not a frame: files are often followed by zeros
             return None
         mode = data[at] >> 3 & 15
         size = 1 if mode in _AMR_NO_DATA else sizes[mode] if mode < len(sizes) else 0
@@ -86,7 +88,7 @@ _PARSERS: dict[str, Parse] = {"mp3": mp3_frame, "aac": adts_frame}
 
 
 def has_frames(name: str, data: bytes, at: int, *, at_end: bool = True) -> bool:
-    """Whether some frames of this kind ('mp3', 'aac') stand here in a row, or fewer to the very end of the file if `at_end`."""
+    """Whether several frames of this kind ('mp3', 'aac') follow here, or, if `at_end`, fewer that reach the end of the file."""
     parse, first = _PARSERS[name], _PARSERS[name](data, at)
     for count in range(_SURE):
         frame = parse(data, at)
@@ -97,7 +99,7 @@ def has_frames(name: str, data: bytes, at: int, *, at_end: bool = True) -> bool:
 
 
 def framed(name: str, data: bytes) -> tuple[list[Piece], int]:
-    """The recordings of an MP3, ADTS or AMR file: frames, without what stands between them; and where they end."""
+    """Return the recordings of an MP3, ADTS or AMR file, without anything between their frames; and their end."""
     if name == "amr":
         wide = data.startswith(b"#!AMR-WB")
         parse, begin = (
@@ -113,7 +115,7 @@ def framed(name: str, data: bytes) -> tuple[list[Piece], int]:
 
 @dataclass
 class _Run:
-    """Frames of one recording, and what its Xing or VBRI head announces."""
+    """The frames of one recording, and the length that its Xing or VBRI head announces."""
 
     first: Frame
     begin: int
@@ -121,11 +123,11 @@ class _Run:
     samples: int = 0
     announced: int | None = None
     head: tuple[int, int] | None = None
-    is_torn: bool = False  # something stands between its frames
+    is_torn: bool = False  # other bytes are between its frames
 
 
 class _Walk:
-    """One walk over a file, frame by frame; linear, whatever the bytes are."""
+    """One walk over a file, frame by frame; linear for any bytes."""
 
     def __init__(self, name: str, data: bytes, parse: Parse, begin: int) -> None:
         self._name, self._data, self._parse, self._at, self._begin = name, data, parse, begin, begin
@@ -135,10 +137,10 @@ class _Walk:
         self._marks, self._last = Marks(data), begin
         self._next_of = dict.fromkeys((b"\xff", b"ID3", b"APETAGEX"), -1)
         self.end = len(data)
-        self._follows = name == "amr"  # a frame, directly behind another: nothing else can be here
+        self._follows = name == "amr"  # a frame directly follows another: nothing else can be here
 
     def run(self) -> None:
-        """Look at every byte once."""
+        """Read every byte once."""
         tries = 0
         while self._at < self.end and tries < _MOST_TRIES:
             frame = self._parse(self._data, self._at)
@@ -151,7 +153,7 @@ class _Walk:
         self._is_cut |= self._at < self.end
 
     def _skip(self) -> int:
-        """Go on behind a tag, or to where a frame or a tag may begin; 1 if what is skipped is no tag."""
+        """Move past a tag, or to where a frame or a tag may begin; return 1 if the skipped bytes are not a tag."""
         end = tag_end(self._data, self._at)
         self._follows = self._name == "amr"
         if self._runs:
@@ -162,13 +164,13 @@ class _Walk:
         if self._another():
             return 0
         after = self._at + 1 if self._follows else self._find(b"\xff", self._at + 1)
-        # A tag may hold what looks like a frame: it is found before its contents are.
+        # A tag may hold bytes that look like a frame, so look for the tag first.
         tag = min(self._find(b"ID3", self._at + 1), self._find(b"APETAGEX", self._at + 1))
         end = min(after, tag)
         end = self._marks.first(self._at, end) or end
         self._junk += end - self._at
         if self._runs:
-            # Zeros behind a recording are nothing; whether they stand behind or in it, the next frame tells.
+            # Zeros after a recording don't count; whether they are after or inside it depends on the next frame.
             zeros = self._data.count(b"\0", self._at, end)
             self._zeros += zeros
             self._damage += end - self._at - zeros
@@ -176,7 +178,7 @@ class _Walk:
         return 1
 
     def _another(self) -> bool:
-        """Whether a recording of another kind begins here, or began in the last frame, which is then not whole."""
+        """Whether a recording of another kind begins here, or began in the last frame, which is then incomplete."""
         mark = self._marks.first(self._last + 1, self._at + 1) if self._runs else None
         is_other = any(has_frames(one, self._data, self._at, at_end=False) for one in _PARSERS if one != self._name)
         if mark is None and not (self._runs and is_other):
@@ -186,14 +188,14 @@ class _Walk:
         return True
 
     def _find(self, needle: bytes, begin: int) -> int:
-        """Where this comes next, at the latest the end; the bytes on the way are looked at once."""
+        """The next place of these bytes, or the end; the bytes before it are read once."""
         if self._next_of[needle] < begin:
             found = self._data.find(needle, begin)
             self._next_of[needle] = found if found >= 0 else len(self._data)
         return self._next_of[needle]
 
     def _is_sure(self, frame: Frame) -> bool:
-        """One frame may be chance: the next must follow, or a tag, or the end."""
+        """Whether another frame, a tag or the end follows; a single frame may be a coincidence."""
         after = self._at + frame.size
         following = self._parse(self._data, after)
         if following is not None:
@@ -217,17 +219,17 @@ class _Walk:
         self._follows = True
 
     def pieces(self) -> Iterator[Piece]:
-        """What was found, as what a decoder reads without trouble; the last may be cut."""
+        """The recordings found, in a form that decoders read; the last may be cut."""
         runs = [run for run in self._runs if run.spans]
         for run in runs:
             rate, samples = run.first.rate, run.first.samples
             announced = run.announced * samples / rate if run.announced else None
             held = run.samples / rate
-            told = tuple(self._told(held)) if run is runs[-1] else ()
-            yield Piece(self._bytes(run, runs, announced, held), held, announced, None, _DELAY / rate, told)
+            warnings = tuple(self._warnings(held)) if run is runs[-1] else ()
+            yield Piece(self._bytes(run, runs, announced, held), held, announced, None, _DELAY / rate, warnings)
 
-    def _told(self, held: float) -> Iterator[dict[str, str]]:
-        """Nothing announces how much there should be: the caller may know."""
+    def _warnings(self, held: float) -> Iterator[dict[str, str]]:
+        """Warnings about damage: no header announces the length, but the caller may know it."""
         if self._is_cut:
             message = (
                 f"the file ends in the middle of a frame: it may have been cut; the {held:.2f} s that it holds are used"
@@ -254,14 +256,14 @@ class _Walk:
 
 
 def _xing(body: bytes, frame: Frame) -> int | None:
-    """Where the fields of a Xing or Info head begin: its flags, then frames and bytes where the flags say so."""
+    """Where the fields of a Xing or Info head begin: its flags, then frames and bytes if the flags say so."""
     is_first = frame.kind & 8 != 0
     side = (17 if frame.channels == 1 else 32) if is_first else (9 if frame.channels == 1 else 17)
     return next((at + 4 for at in (4 + side, 6 + side) if body[at : at + 4] in (b"Xing", b"Info")), None)
 
 
 def _announced(data: bytes, at: int, frame: Frame) -> int | None:
-    """How many frames a Xing, Info or VBRI head announces, 0 where it doesn't say; None if this frame is sound."""
+    """The number of frames that a Xing, Info or VBRI head announces, 0 if it doesn't; None if this frame is sound."""
     body = data[at : at + frame.size]
     if body[36:40] == b"VBRI":
         return int.from_bytes(body[50:54], "big")
@@ -282,6 +284,6 @@ def _is_of_size(head: bytes, frame: Frame, size: int) -> bool:
 
 
 def _of_size(head: bytes, frame: Frame, size: int) -> bytes:
-    """The head with this size: mpg123 writes to stderr where the file has another."""
+    """The head with this size: mpg123 writes to stderr if the file has another."""
     at = _size_at(head, frame)
     return head if at is None else head[:at] + size.to_bytes(4, "big") + head[at + 4 :]

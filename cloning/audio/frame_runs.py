@@ -1,4 +1,4 @@
-"""Where frames of MP3 or AAC begin among samples, so many in a row that it is no chance; and other recordings of any kind."""
+"""Search for frames of MP3 or AAC among samples, so many in a row that it is no coincidence; and for other recordings of any kind."""
 
 from functools import cache
 from typing import Any
@@ -19,7 +19,7 @@ Whole = NDArray[np.int64]
 
 
 def first_run(data: bytes, begin: int, end: int | None = None) -> tuple[int, str] | None:
-    """(where, 'mp3' or 'aac') of the first of many frames in a row that begins in this stretch."""
+    """Find the first long run of frames that begins in this stretch: (where, 'mp3' or 'aac')."""
     end = len(data) if end is None else end
     every = np.frombuffer(data, np.uint8)
     for at in range(begin, end, _BLOCK):
@@ -39,7 +39,7 @@ def _first(data: bytes, every: Bytes, starts: Whole, name: str) -> int | None:
         sizes, found = _heads(every, here, name)
         goes_on = (sizes > 0) & (found == kinds)
         starts, first, kinds, here = starts[goes_on], first[goes_on], kinds[goes_on], (here + sizes)[goes_on]
-    # What repeats itself from frame to frame is a tone, whose samples look like this.
+    # A run that repeats from frame to frame is a tone: its samples can look like frames.
     return next(
         (
             at
@@ -51,7 +51,7 @@ def _first(data: bytes, every: Bytes, starts: Whole, name: str) -> int | None:
 
 
 def _heads(every: Bytes, at: Whole, name: str) -> tuple[Whole, Whole]:
-    """(bytes of the frame that begins at each place, 0 where none does; what must not change from one to the next)"""
+    """For each place: the bytes of the frame that begins there, or 0; and the values that are constant within a run."""
     inside = at + _ADTS_HEAD <= len(every)
     at = np.where(inside, at, 0)
     head = [every[np.minimum(at + more, len(every) - 1)].astype(np.int64) for more in range(6)]
@@ -69,24 +69,23 @@ def _heads(every: Bytes, at: Whole, name: str) -> tuple[Whole, Whole]:
 
 @cache
 def _mp3_sizes() -> NDArray[Any]:
-    """Of a frame whose head has these second and third bytes."""
+    """The sizes of frames by the second and third bytes of their heads."""
     frames = (mp3_frame(bytes((_SYNC, second, third, 0)), 0) for second in range(256) for third in range(256))
     return np.array([frame.size if frame else 0 for frame in frames], np.int64).reshape(256, 256)
 
 
 class Others:
-    """Where in a file other recordings begin; each byte is looked at once."""
+    """Finds where other recordings begin in a file; each byte is read once."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._marks = data, Marks(data)
         self._run = -1
 
     def is_at(self, at: int) -> bool:
-        """Whether one begins right here."""
         return self._marks.first(at, at + 1) is not None
 
     def first(self, begin: int, frames_from: int) -> int:
-        """The first from here on, at the latest the end: the size in a header may count it, or be unknown."""
+        """The first place from here on, or the end: a header's size may include it, or be unknown."""
         end = len(self._data)
         if self._run < frames_from:
             self._run, _ = first_run(self._data, frames_from) or (end, "")

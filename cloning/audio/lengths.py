@@ -1,4 +1,4 @@
-"""What a file says of its recordings and what it holds of them, before anything is decoded."""
+"""The announced and the actual lengths of a file's recordings, before anything is decoded."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ class Piece:
     """
     One recording of a file: bytes that a decoder reads as a whole.
 
-    `held` and `announced` are seconds, counted in the bytes and read from the header; None where that can't be known.
-    `cut` says where the bytes end too early, if they do; `slack` is by how much a decoder may give less (its delay), in seconds.
-    `is_open`: written bit by bit, so that what a decoder takes for its duration only counts what it found.
+    `held` and `announced` are seconds, counted in the bytes and read from the header; None if unknown. `cut` says where the bytes
+    end too early, if they do; `slack` is how many seconds less a decoder may give (its delay). `is_open`: written in fragments, so
+    that the duration in a decoder only counts what it found.
     """
 
     data: bytes
@@ -25,7 +25,7 @@ class Piece:
 
 
 def tag_end(data: bytes, at: int) -> int | None:
-    """Where the ID3 or APE tag that begins here ends; None if none does, or one that is longer than the file."""
+    """The end of the ID3 or APE tag that begins here; None if there is none, or it is longer than the file."""
     head = data[at : at + 32]
     if head.startswith(b"ID3") and len(head) >= 10 and all(one < 128 for one in head[6:10]):  # noqa: PLR2004 - of the format
         size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]

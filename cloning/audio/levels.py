@@ -1,8 +1,8 @@
 """
-Samples of every channel made mono, at a level that can be measured.
+Mixing of all channels to mono, at a level that can be measured.
 
-An ordinary recording is only mixed. What would be measured or heard as something else is mended first, and told: a constant
-offset, float samples beyond full scale, channels that cancel each other or of which one is silent.
+An ordinary recording is only mixed. Faults that would distort measurements or sound are corrected first, with a warning: a
+constant offset, float samples beyond full scale, channels that cancel each other or of which one is silent.
 """
 
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from cloning.audio.lengths import Warnings
 from cloning.errors import InvalidAudio
 from cloning.ports import Samples
 
-# An offset this far from zero (-47 dBFS), or this large beside the sound, is taken away. Recordings stay far below 0.001; what is
+# An offset this far from zero (-47 dBFS), or this large relative to the sound, is removed. Recordings stay far below 0.001; those
 # stored as 8 bits may be half a step from zero (0.0039).
 _OFFSET, _OFFSET_SHARE = 0.0045, 0.1
 _FULL = 1.001
-# Lossy codecs overshoot by a few dB where the sound that went in was loud: that is only limited.
+# Lossy codecs overshoot by a few dB after loud input: that is only limited.
 _OVERSHOOT = 1.5
-# A float file whose peak is beyond this (+24 dB) holds whole numbers of 8, 16, 24 or 32 bits.
+# A float file with a peak beyond this (+24 dB) holds integers of 8, 16, 24 or 32 bits.
 _INTEGERS, _SCALES = 16.0, (2.0**7, 2.0**15, 2.0**23, 2.0**31)
-# A peak so far beyond the level of all but a thousandth of the samples is a fault of single samples, which says nothing of the rest.
+# A peak so far beyond the level of all but a thousandth of the samples is a fault of single samples only.
 _LONE, _USUAL = 4.0, 99.9
 _WINDOW_S = 0.5
-# Channels of equal loudness that have nothing in common mix to 1 / sqrt(n) of one: less is loss.
+# Uncorrelated channels of equal loudness mix to 1 / sqrt(n) of one channel: less means cancellation.
 _KEPT, _CANCELLED, _HEARD = 0.85, 0.5, 0.0056
-# Shorter than a period of what drifts, longer than one of a voice.
+# Shorter than a period of the drift, longer than one of a voice.
 _DRIFT_FRAME_S = 0.02
 _DRIFT_DEGREE = 3
 
@@ -36,7 +36,7 @@ Frames = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Mono:
-    """Samples, shape [n]; what was done to them; and the share that stood at full scale before an offset was taken away."""
+    """Samples, shape [n]; warnings about corrections; and the share at full scale before an offset was removed."""
 
     samples: Samples
     warnings: Warnings = ()
@@ -44,7 +44,7 @@ class Mono:
 
 
 def mono(frames: Frames, rate: int, *, is_float: bool) -> Mono:
-    """One channel of float32 [n, channels]."""
+    """Mix float32 [n, channels] to one channel."""
     frames, scaled = _scaled(frames, is_float=is_float)
     centred, offset = _centred(frames)
     samples, mixed = _mixed(centred, rate)
@@ -64,7 +64,7 @@ def _scaled(frames: Frames, *, is_float: bool) -> tuple[Frames, Warnings]:
 
 
 def _scale(peak: float, *, is_float: bool) -> tuple[float, str]:
-    """By what samples are divided, and why. Raises InvalidAudio for what is no sound."""
+    """The divisor of the samples, and why. Raises InvalidAudio if they are not sound."""
     if peak > _SCALES[-1] or (peak > _INTEGERS and not is_float):
         raise InvalidAudio(
             f"audio is damaged: its samples go up to {peak:.3g} times full scale; send it again, or export it as 16-bit WAV"
@@ -81,11 +81,11 @@ def _scale(peak: float, *, is_float: bool) -> tuple[float, str]:
 
 
 def _without_lone(frames: Frames, peak: float, usual: float, *, is_float: bool) -> tuple[Frames, Warnings]:
-    """Single samples limited to the level that the others may have."""
+    """Limit single extreme samples to the level that the others may have."""
     limit = max(1.0, _LONE * usual if usual > _FULL else 1.0)
     count = int((np.abs(frames) > limit).any(axis=1).sum())
     limited, scaled = _scaled(np.clip(frames, -limit, limit), is_float=is_float)
-    message = f"{count} single samples go up to {peak:.3g} times full scale; they were limited to {limit:.3g}, the others are as they were"
+    message = f"{count} single samples go up to {peak:.3g} times full scale; they were limited to {limit:.3g}, the others are unchanged"
     return limited, (*_warning("PEAKS", message), *scaled)
 
 
@@ -96,9 +96,9 @@ def _centred(frames: Frames) -> tuple[Frames, Warnings]:
     largest = float(np.max(np.abs(offsets)))
     if largest <= _OFFSET:
         loudness = np.sqrt(np.einsum("ij,ij->j", frames, frames, dtype=np.float64) / len(frames))
-        if not (np.abs(offsets) > _OFFSET_SHARE * loudness).any() or largest < 1e-4:  # noqa: PLR2004 - what 16 bits can't tell
+        if not (np.abs(offsets) > _OFFSET_SHARE * loudness).any() or largest < 1e-4:  # noqa: PLR2004 - below the resolution of 16 bits
             return frames, ()
-    message = f"the recording had a constant offset of {largest:.3g} of full scale (DC); it was taken away"
+    message = f"the recording had a constant offset of {largest:.3g} of full scale (DC); it was removed"
     return (frames - offsets.astype(np.float32)).astype(np.float32), _warning("OFFSET", message)
 
 
@@ -135,7 +135,7 @@ def _warning(code: str, message: str) -> Warnings:
 
 
 def without_drift(samples: Samples, rate: int) -> Samples:
-    """The whole 20 ms frames of it, each without the smooth curve that lies nearest to it."""
+    """Subtract the best-fitting smooth curve from each complete 20 ms frame."""
     size = int(rate * _DRIFT_FRAME_S)
     frames = samples[: len(samples) // size * size].reshape(-1, size).astype(np.float64)
     curves, _ = np.linalg.qr(np.vander(np.linspace(-1, 1, size), _DRIFT_DEGREE))

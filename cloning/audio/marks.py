@@ -1,11 +1,11 @@
-"""Where a recording begins among other bytes: what stands at its head and is too long for chance."""
+"""Search for recordings among other bytes, by heads that are too long for a coincidence."""
 
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import islice
 
-# (what stands there, how many bytes of the recording lie before it, the container). Each begins with letters that are found quickly.
+# (the mark, how many bytes of the recording precede it, the container). Each begins with letters that are found quickly.
 _MARKS = tuple(
     (re.compile(pattern, re.DOTALL), before, name)
     for pattern, before, name in (
@@ -28,7 +28,7 @@ _MOST = 200
 
 
 def first_mark(data: bytes, begin: int, end: int | None = None) -> tuple[int, str] | None:
-    """(where, which container) of the first recording whose head begins in this stretch; the bytes before the first are looked at once."""
+    """Find the first recording whose head begins in this stretch: (where, container); the bytes before it are read once."""
     end = len(data) if end is None else end
     for at in range(begin, end, _BLOCK):
         stop = min(at + _BLOCK, end)
@@ -45,7 +45,7 @@ def _in(data: bytes, begin: int, stop: int) -> Iterator[tuple[int, str]]:
 
 
 class Marks:
-    """Every recording's head in a file, found once; of each kind only so many, for no file is made of more."""
+    """The heads of all recordings in a file, found once; only so many of each kind, because no file has more."""
 
     def __init__(self, data: bytes) -> None:
         self._at = sorted(
@@ -55,6 +55,6 @@ class Marks:
         )
 
     def first(self, begin: int, end: int) -> int | None:
-        """The first in this stretch."""
+        """The first head in this stretch."""
         index = bisect_left(self._at, begin)
         return self._at[index] if index < len(self._at) and self._at[index] < end else None

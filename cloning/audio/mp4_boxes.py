@@ -1,4 +1,4 @@
-"""MP4 recordings: boxes one behind the other, and what they announce of the sound: an index, or fragments and what was written of them."""
+"""MP4 recordings: consecutive boxes, and the length that they announce by an index, or by fragments and their own index."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class _Box:
 
 
 def mp4(data: bytes) -> tuple[list[Piece], int]:
-    """The MP4 that a file begins with, and where it ends; one whose last box is longer than the file is cut."""
+    """Return the MP4 at the start of a file, and its end; it is cut if its last box is longer than the file."""
     marks = Marks(data)
     boxes, cut, damage = _walked(data, marks)
     end = min(boxes[-1].end, len(data)) if boxes else 0
@@ -32,27 +32,27 @@ def mp4(data: bytes) -> tuple[list[Piece], int]:
         end = mark
     kinds = {box.kind for box in boxes}
     if b"moov" not in kinds:
-        why = cut or "it has no index (moov): the recording was not finished, or did not arrive whole"
+        why = cut or "it has no index (moov): the recording was not finished, or did not arrive completely"
         return [Piece(data[:end] if end else data, None, None, why)], end
     is_open = b"moof" in kinds
     rest = len(data) - end
     if is_open and cut is None and 0 < rest < _HEAD and data[end:].strip(b"\0"):
-        cut = "the head of its last part is not whole"
+        cut = "the head of its last part is incomplete"
     announced, named = _indexed(data, boxes) if is_open else (None, 0)
     if named > end:
         cut = cut or f"its index names {named} bytes and {end} arrived"
     if is_open and _displaced(data, boxes):
-        cut = cut or "a fragment is not where its index has it: others before it are missing"
+        cut = cut or "a fragment is not where its index says: others before it are missing"
     whole = bytearray(data[:end])
     for box in boxes:
         if box.kind == b"mfra" and is_open:
-            whole[box.begin + 4 : box.begin + 8] = b"free"  # an index that is untrue where fragments are missing
+            whole[box.begin + 4 : box.begin + 8] = b"free"  # an index that is wrong if fragments are missing
     sound = bytes(whole) if is_open else data[:end]
     return [Piece(sound, None, announced, cut, warnings=_damaged(damage), is_open=is_open)], end
 
 
 def _walked(data: bytes, marks: Marks) -> tuple[list[_Box], str | None, int]:
-    """(the boxes of the first file, where the last is not whole, bytes between them that are no boxes)"""
+    """Return the boxes of the first file, why the last is incomplete, and the bytes between them that are not boxes."""
     boxes: list[_Box] = []
     at, damage, seen = 0, 0, False
     while len(boxes) < _MOST_BOXES and (at + _HEAD <= len(data)):
@@ -82,7 +82,7 @@ def _walked(data: bytes, marks: Marks) -> tuple[list[_Box], str | None, int]:
 
 
 def _part_behind(data: bytes, at: int, end: int | None) -> int:
-    """Where, behind what is no box, a fragment of this file goes on; -1 if none does."""
+    """Where a fragment of this file continues after bytes that are not a box; -1 if none does."""
     end = len(data) if end is None else end
     return next((found - 4 for kind in (b"moof", b"moov") if (found := data.find(kind, at + 5, end)) >= 0), -1)
 
@@ -108,7 +108,7 @@ def _inside(data: bytes, box: _Box, kind: bytes) -> Iterator[_Box]:
 
 
 def _displaced(data: bytes, boxes: list[_Box]) -> bool:
-    """Whether fragments that say where in the file they are say otherwise."""
+    """Whether fragments with a stated position are somewhere else."""
     places = []
     for moof, mdat in pairwise(box for box in boxes if box.kind in (b"moof", b"mdat")):
         if moof.kind == b"moof":
@@ -123,7 +123,7 @@ def _displaced(data: bytes, boxes: list[_Box]) -> bool:
 
 
 def _indexed(data: bytes, boxes: list[_Box]) -> tuple[float | None, int]:
-    """(seconds that the fragments were to last, the file's size) by the file's own indexes; (None, 0) where it has none."""
+    """The fragments' total seconds and the file's size, by the file's own indexes; (None, 0) if it has none."""
     seconds: dict[int, float] = {}
     largest, size = 0.0, 0
     for box in boxes:
@@ -138,7 +138,7 @@ def _indexed(data: bytes, boxes: list[_Box]) -> tuple[float | None, int]:
 
 
 def _sidx(data: bytes, box: _Box) -> tuple[int, float, float, int]:
-    """(the track, seconds of its fragments, seconds of further indexes and these, where what is named ends)"""
+    """Read one index: the track, seconds of its fragments, seconds including further indexes, and the end of what it lists."""
     body = data[box.body : box.end]
     wide = 8 if body[:1] == b"\1" else 4
     track, scale = (int.from_bytes(body[at : at + 4], "big") for at in (4, 8))
@@ -155,7 +155,7 @@ def _sidx(data: bytes, box: _Box) -> tuple[int, float, float, int]:
 
 
 def _mehd(data: bytes, moov: _Box) -> float:
-    """How long all fragments together last by the head of the file; 0 where it doesn't say."""
+    """The duration of all fragments by the head of the file; 0 if it is not stated."""
     scale = next((_number(data, box, 12, 20) for box in _inside(data, moov, b"mvhd")), 0)
     heads = (head for mvex in _inside(data, moov, b"mvex") for head in _inside(data, mvex, b"mehd"))
     ticks = next((_number(data, head, 4, 4, wide=8) for head in heads), 0)
@@ -163,7 +163,7 @@ def _mehd(data: bytes, moov: _Box) -> float:
 
 
 def _number(data: bytes, box: _Box, narrow_at: int, wide_at: int, *, wide: int = 4) -> int:
-    """A number of a box that has two versions: where it stands in each, and its bytes in the second."""
+    """Read a number from a box of two versions, given its place in each and its size in the second."""
     is_wide = data[box.body : box.body + 1] == b"\1"
     at, size = (box.body + wide_at, wide) if is_wide else (box.body + narrow_at, 4)
     return int.from_bytes(data[at : at + size], "big")

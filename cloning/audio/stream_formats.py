@@ -1,4 +1,4 @@
-"""Recordings in streams: Ogg, FLAC and Matroska; where each ends, and what its head says."""
+"""Recordings in streams: Ogg, FLAC and Matroska, their ends, and the lengths that their heads state."""
 
 import struct
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _SLACK = 4096  # samples, of a codec's delay and its last packet
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT, _INFO, _DURATION, _SCALE, _CLUSTER = 0x18538067, 0x1549A966, 0x4489, 0x2AD7B1, 0x1F43B675
 _ENTERED = {_SEGMENT, _INFO}
-# What stands in a segment, in its info and in a cluster: anything else is junk behind the file.
+# The elements of a segment, its info and a cluster: anything else is junk after the file.
 _KNOWN = {
     0x1A45DFA3, _SEGMENT, _INFO, _CLUSTER, 0x1C53BB6B, 0x1254C367, 0x114D9B74, 0x1654AE6B, 0x1043A770, 0x1941A469,
     _DURATION, _SCALE, 0x4D80, 0x5741, 0x4461, 0x73A4, 0x7BA9, 0x7384, 0x3CB923, 0x3EB923, 0x3C83AB, 0x3E83BB, 0x4444, 0x6924,
@@ -26,7 +26,7 @@ _KNOWN = {
 
 
 def flac(data: bytes) -> tuple[list[Piece], int]:
-    """The FLAC stream that a file begins with, and where it ends; it says how many samples it has, or 0."""
+    """Return the FLAC stream at the start of a file, and its end; its head states the number of samples, or 0."""
     begin = _flac_sound(data)
     mark, _ = first_mark(data, begin) or (len(data), "")
     end, _ = first_run(data, begin, mark) or (mark, "")
@@ -34,20 +34,20 @@ def flac(data: bytes) -> tuple[list[Piece], int]:
     rate = int.from_bytes(info[10:13], "big") >> 4
     total = int.from_bytes(info[13:18], "big") & 0xFFFFFFFFF
     announced = total / rate if rate and total else None
-    warnings = tuple(_flac_told(data[:end], begin, rate)) if rate and not total else ()
+    warnings = tuple(_flac_warnings(data[:end], begin, rate)) if rate and not total else ()
     return [Piece(data[:end], None, announced, warnings=warnings)], end
 
 
 def _flac_sound(data: bytes) -> int:
-    """Where the frames begin, behind the pictures and comments."""
+    """Where the frames begin, after the pictures and comments."""
     at, is_last = 4, False
     while not is_last and at + 4 <= len(data):
         is_last, at = bool(data[at] & 0x80), at + 4 + int.from_bytes(data[at + 1 : at + 4], "big")
     return at if at < len(data) else 42
 
 
-def _flac_told(data: bytes, begin: int, rate: int) -> Iterator[dict[str, str]]:
-    """What the frames say of a stream whose head doesn't say how long it is."""
+def _flac_warnings(data: bytes, begin: int, rate: int) -> Iterator[dict[str, str]]:
+    """Warnings from the frames of a stream whose head does not state its length."""
     frames = flac_frames(data, begin)
     if frames is None:
         return
@@ -70,7 +70,7 @@ class _Page:
 
 
 def ogg(data: bytes) -> tuple[list[Piece], int]:
-    """Chained Ogg: a link begins with a page that opens a stream, behind pages that didn't. And where the last ends."""
+    """Return the links of a chained Ogg and their end; a link begins with a page that opens a stream, after pages that don't."""
     links: list[list[_Page]] = []
     was_opening = False
     pages, end = _pages(data)
@@ -82,12 +82,12 @@ def ogg(data: bytes) -> tuple[list[Piece], int]:
         links[-1].append(page)
         was_opening = is_opening
     covered = links[-1][-1].end if links else 0
-    cut = "the last page is not whole" if data.find(b"OggS", covered) >= 0 else None
+    cut = "the last page is incomplete" if data.find(b"OggS", covered) >= 0 else None
     return [_link(data, pages, len(links), cut if pages is links[-1] else None) for pages in links], max(covered, end)
 
 
 def _pages(data: bytes) -> tuple[list[_Page], int]:
-    """The pages up to the file's end or to where another recording begins; and where that is."""
+    """Return the pages up to the file's end or the beginning of another recording; and that place."""
     pages: list[_Page] = []
     marks, at = Marks(data), data.find(b"OggS")
     while at >= 0 and at + _OGG_HEAD <= len(data):
@@ -114,7 +114,7 @@ def _link(data: bytes, pages: list[_Page], links: int, cut: str | None) -> Piece
         if rate:
             of_sound = [page for page in pages if page.serial == head.serial]
             granules = [page.granule for page in of_sound if page.granule not in (0, _NO_GRANULE)]
-            # A stream taken from the middle of a broadcast counts from the broadcast's beginning.
+            # A stream recorded from the middle of a broadcast counts from the broadcast's beginning.
             begin = granules[0] if granules and granules[0] > 30 * rate else skip
             held = max(granules[-1] - begin, 0) / rate if granules else 0.0
             return Piece(
@@ -133,7 +133,7 @@ def _cut(why: str, held: float) -> dict[str, str]:
 
 
 def _ogg_rate(packet: bytes) -> tuple[int, int]:
-    """(granules per second, how many of them come first and are not sound); (0, 0) for what is no sound that we know."""
+    """Return granules per second, and how many of the first are not sound; (0, 0) for an unknown codec."""
     if packet.startswith(b"OpusHead") and len(packet) >= 12:  # noqa: PLR2004 - of the format
         return 48_000, int.from_bytes(packet[10:12], "little")
     if packet.startswith(b"\x01vorbis"):
@@ -145,7 +145,7 @@ def _ogg_rate(packet: bytes) -> tuple[int, int]:
 
 @dataclass
 class _Segment:
-    """What a Matroska segment says: its duration in ticks of `scale` ns, and whether it is cut."""
+    """A Matroska segment: its stated duration in ticks of `scale` ns, and why it is cut, if it is."""
 
     duration: float | None = None
     scale: int = 1_000_000
@@ -153,13 +153,13 @@ class _Segment:
 
 
 def matroska(data: bytes) -> tuple[list[Piece], int]:
-    """The Matroska or WebM file that this begins with, and where it ends; of unknown sizes, as browsers write them, too."""
+    """Return the Matroska or WebM file at the start of the data, and its end; sizes may be unknown, as from browsers."""
     segment, at, damage = _Segment(), 0, 0
     marks = Marks(data)
     for _ in range(_MOST_ELEMENTS):
         element = _element(data, at)
         if element is None or element[0] not in _KNOWN:
-            # Damage, if a cluster follows before another recording does.
+            # It is damage if a cluster follows before another recording.
             cluster = data.find(_CLUSTER.to_bytes(4, "big"), at, marks.first(at, len(data)) or len(data))
             if cluster < 0:
                 break
@@ -197,7 +197,7 @@ def _note(segment: _Segment, kind: int, value: bytes) -> None:
 
 
 def _element(data: bytes, at: int) -> tuple[int, int, int | None] | None:
-    """(id, where its contents begin, their size or None if unknown) of the EBML element that begins here."""
+    """Read the head of the EBML element here: its id, where its contents begin, and their size or None if unknown."""
     if at >= len(data) or data[at] < 0x10:  # noqa: PLR2004 - an id has four bytes at most
         return None
     length = 9 - data[at].bit_length()

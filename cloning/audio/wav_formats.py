@@ -1,4 +1,4 @@
-"""What the format chunk of a WAV says: bytes per second where they are certain, and samples that lie in wider blocks than they need."""
+"""The format chunk of a WAV: bytes per second where they are certain, and samples in wider blocks than they need."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +9,7 @@ _EXTENSIBLE, _PCM = 0xFFFE, 1
 _UNCOMPRESSED = (_PCM, 3, 6, 7)
 _MS_ADPCM, _IMA_ADPCM, _GSM = 2, 0x11, 0x31
 _SHORTEST = 16
-# Samples per second of any recording; what is far from that is nonsense, and the decoder says so.
+# Samples per second of any recording; values far outside are nonsense, which the decoder refuses.
 RATES = (1_000, 1_000_000)
 
 _Order = Literal["little", "big"]
@@ -18,9 +18,10 @@ _Order = Literal["little", "big"]
 @dataclass(frozen=True)
 class Format:
     """
-    The format of a WAV; `per_s` is 0 where only a decoder knows how long a byte lasts, for what headers say there is often wrong.
+    The format of a WAV; `per_s` is 0 if only a decoder knows how long a byte lasts, because headers are then often wrong.
 
-    `width` is how many bytes hold a sample of `bits`, if that is more than it needs; 0 otherwise. `block_s` is how long a block of ADPCM lasts.
+    `width` is the number of bytes that hold a sample of `bits`, if more than it needs; 0 otherwise. `block_s` is the duration of a
+    block of ADPCM.
     """
 
     rate: int = 0
@@ -33,7 +34,7 @@ class Format:
 
 
 def wav_format(fmt: bytes, order: _Order) -> Format:
-    """What a format chunk says."""
+    """Read a format chunk."""
     if len(fmt) < _SHORTEST:
         return Format()
     tag, channels = (int.from_bytes(fmt[at : at + 2], order) for at in (0, 2))
@@ -53,7 +54,7 @@ def wav_format(fmt: bytes, order: _Order) -> Format:
 
 
 def _block_samples(tag: int, channels: int, block: int) -> int:
-    """How many samples of each channel a block of compressed sound holds; 0 if that isn't fixed."""
+    """The number of samples of each channel in a block of compressed sound; 0 if it isn't fixed."""
     return {
         _MS_ADPCM: (block // channels - 7) * 2 + 2,
         _IMA_ADPCM: (block // channels - 4) * 2 + 1,
@@ -62,7 +63,7 @@ def _block_samples(tag: int, channels: int, block: int) -> int:
 
 
 def plain_pcm(fmt: bytes, form: Format, pcm: bytes, order: _Order) -> tuple[bytes, bytes]:
-    """The format chunk and the samples, as samples as wide as their blocks: decoders disagree about the others."""
+    """Rewrite format and samples so that samples are as wide as their blocks: decoders disagree about others."""
     if not form.width:
         return fmt, pcm
     bits = (form.width * 8).to_bytes(2, order)
@@ -72,7 +73,7 @@ def plain_pcm(fmt: bytes, form: Format, pcm: bytes, order: _Order) -> tuple[byte
 
 
 def _high(form: Format, pcm: bytes, order: _Order) -> bytes:
-    """Samples stand in the high bytes; some programs write them into the low ones."""
+    """Move samples to the high bytes, where they belong; some programs write them into the low ones."""
     if form.width != 4:  # noqa: PLR2004 - bytes
         return pcm
     kind = np.dtype("<i4" if order == "little" else ">i4")

@@ -2,10 +2,10 @@
 Jobs in the bucket. Nothing finished is ever undone.
 
     record              a job's record and its legal moves
-    records             records read, and replaced only where unchanged
-    claim               a job in hand: lease and heartbeat
-    store               jobs claimed, cancelled, deleted
+    records             reads records, and replaces them only if unchanged
+    claim               a job held by this worker: lease and heartbeat
+    store               claims, cancels and deletes jobs
     results             one attempt's result and manifest
-    conditional_writes  does the store honour If-Match?
-    housekeeping        removes what is old or nobody's
+    conditional_writes  whether the store honours If-Match
+    housekeeping        removes old jobs and orphaned objects
 """

@@ -1,8 +1,8 @@
 """
-A job that this worker holds: the moves it may make, and the heartbeat that tells the others it lives.
+A job that this worker holds: its legal moves, and the heartbeat that renews its lease.
 
-A claim may write only while its owner stands in the record. Once one of its threads has seen another owner there, another request,
-or no record at all, the claim has no version left to write over: every later write raises LeaseLost.
+A claim may write only while the record names its owner. Once one of its threads has seen another owner, another request, or no
+record at all, the claim has no version left to replace: every later write raises LeaseLost.
 """
 
 import logging
@@ -19,12 +19,12 @@ from cloning.ports import Changed
 
 log = logging.getLogger(__name__)
 
-# Writers of one record are few; more tries than this mean a store whose versions never match.
+# A record has few writers; more tries than this mean a store whose versions never match.
 MOST_TRIES = 20
 
 
 class LeaseLost(Exception):
-    """The job is no longer this claim's: another worker has it, or it was given back. What this one does to it doesn't count."""
+    """The claim has lost the job: another worker has it, or it was given back. Its further work on it doesn't count."""
 
 
 class JobGone(LeaseLost):
@@ -35,7 +35,7 @@ class Claim:
     """
     A job that this worker holds. Threads may share it: the generating one and the heartbeat.
 
-    Every change is made again if a caller's cancel came between. Every change raises LeaseLost if the job is no longer ours.
+    Every change is retried if a caller's cancel came first, and raises LeaseLost if the job is no longer ours.
     """
 
     def __init__(self, records: JobRecords, taken: Version) -> None:
@@ -47,17 +47,17 @@ class Claim:
 
     @property
     def job(self) -> Job:
-        """The record as this claim last wrote or read it while it was its own."""
+        """The record as this claim last wrote or read it while holding the job."""
         return self._job
 
     @property
     def lost(self) -> bool:
-        """Whether it is known that this claim may write no more: the job has another owner, is deleted, or was given back."""
+        """Whether this claim is known to have lost the job: it has another owner, is deleted, or was given back."""
         return self._held is None
 
     @property
     def is_sure(self) -> bool:
-        """Whether the lease still runs by our clock, so that nobody else can have taken the job."""
+        """Whether the lease still runs by our clock, so that no other worker can have taken the job."""
         return not self.lost and self._job.lease.until > self._records.clock.now()
 
     @property
@@ -66,14 +66,14 @@ class Claim:
         return self.lost or (self._job.status.is_final and self._job.status is not JobStatus.COMPLETED)
 
     def is_over(self) -> bool:
-        """Whether the job has ended or is gone, whoever has it now; asks the store."""
+        """Whether the job has ended or is gone, even if another worker has it; asks the store."""
         try:
             return self._records.load(self._job.job_id).job.status.is_final
         except JobNotFound:
             return True
 
     def start(self, total: int) -> None:
-        """The GPU is ours: IN_QUEUE -> IN_PROGRESS, no chunk of `total` done. A job taken over is in progress already."""
+        """Start work on the GPU: IN_QUEUE -> IN_PROGRESS, no chunk of `total` done. A job taken over is in progress already."""
         now = self._records.clock.now()
         progress = Progress(total=total)
 
@@ -84,30 +84,30 @@ class Claim:
         self._change(started)
 
     def report(self, done: int, total: int) -> None:
-        """Chunks done; renews the lease too."""
+        """Record the chunks done, and renew the lease."""
         self._change(lambda job: job.model_copy(update={"progress": Progress(done=done, total=total)}))
 
     def renew(self) -> None:
-        """Tell the others that we live."""
+        """Renew the lease."""
         self._change(lambda job: job)
 
     def check_held(self) -> None:
-        """Raises LeaseLost if it is known that the job is no longer ours. Asks nobody."""
+        """Raise LeaseLost if the job is known to be lost. Doesn't ask the store."""
         self._owned()
 
     def check_cancelled(self) -> None:
-        """Raises JobCancelled if a caller asked for it, as far as the last read of the record tells."""
+        """Raise JobCancelled if a caller asked for it, by the last read of the record."""
         if self._job.cancel_requested:
             raise JobCancelled(f"job {self._job.job_id!r} was cancelled on request", job_id=self._job.job_id)
 
     def complete(self, result: dict[str, Any], effort: Effort | None = None) -> None:
-        """The result is in the bucket; name it. Completion wins over a cancel that came too late."""
+        """Name the stored result in the record. Completion wins over a cancel that came too late."""
         total = self._job.progress.total
         progress = Progress(done=total, total=total)
         self._finish(JobStatus.COMPLETED, "COMPLETED", effort, result=result, failure=None, progress=progress)
 
     def fail(self, error: ServiceError, effort: Effort | None = None) -> None:
-        """For ever if the error is, else give the job back so that its next delivery tries again."""
+        """End the job if the error is permanent; otherwise give it back, so that its next delivery tries again."""
         failure = Failure.model_validate(error.to_record())
         if isinstance(error, JobCancelled):
             self._finish(JobStatus.CANCELLED, "CANCELLED", effort)
@@ -137,12 +137,12 @@ class Claim:
                     self._reread(held)
                     continue
                 if lease_s == 0 and not changed.status.is_final:
-                    self._held = None  # given back: from now on anybody may have it
+                    self._held = None  # given back: any worker may take it now
                 return
             raise changing(self._job.job_id)
 
     def _owned(self) -> Version:
-        """The version that may be written over. Raises LeaseLost once the job is known not to be ours."""
+        """The version that may be replaced. Raises LeaseLost once the job is known to be lost."""
         if self._held is None:
             raise self._loss(self._job.job_id)
         return self._held
@@ -151,7 +151,7 @@ class Claim:
         self._held, self._job = version, version.job
 
     def _reread(self, held: Version) -> None:
-        """Somebody wrote: a caller that cancels, or we ourselves in a write whose reply was lost; else the job is not ours."""
+        """Read the changed record: by a caller's cancel, or our own write whose reply was lost; otherwise the job is lost."""
         try:
             stored = self._records.load(held.job.job_id)
         except JobNotFound:
@@ -165,12 +165,12 @@ class Claim:
 
 
 def _identity(job: Job) -> tuple[object, ...]:
-    """What no writer changes while one claim holds the job; an id that is used again differs in it."""
+    """The fields that no writer changes while one claim holds the job, and that differ if the id is used again."""
     return job.lease.owner, job.request_digest, job.created_at
 
 
 class Heartbeat:
-    """Renews a claim at a third of its lease, in a thread, for as long as the `with` block lasts."""
+    """Renews a claim every third of its lease, in a thread, during the `with` block."""
 
     def __init__(self, claim: Claim, lease_s: float) -> None:
         self._claim = claim
@@ -194,13 +194,13 @@ class Heartbeat:
                 self._claim.renew()
             except LeaseLost:
                 return
-            except Exception as error:  # noqa: BLE001 - no descriptors, no memory: whatever it is, the next beat may succeed
-                # The lease lasts two more beats; the worker's own writes will tell if the store stays away.
+            except Exception as error:  # noqa: BLE001 - no descriptors, no memory: the next beat may succeed
+                # The lease lasts two more beats; the worker's own writes fail too if the store stays away.
                 log.warning("lease.not_renewed", extra={"job": self._claim.job.job_id, "kind": type(error).__name__})
 
 
 def changing(name: str) -> StorageUnavailable:
-    """The store lets no write through, or everybody's."""
+    """The error for a record that changes at every try: the store accepts no write of ours, or too many of others'."""
     return StorageUnavailable(f"the record of {name!r} changes faster than it can be written; try again", record=name)
 
 

@@ -1,9 +1,9 @@
 """
-Does the store honour conditional writes?
+A probe whether the store honours conditional writes.
 
-Job and voice records are created with If-None-Match and replaced with If-Match. A store that ignores the conditions says nothing:
-the later writer wins. So the worker tries it out once, at its start, in the background; `health` tells the outcome, and jobs look
-before they write where the store doesn't.
+Job and voice records are created with If-None-Match and replaced with If-Match. A store that ignores the conditions does so
+silently: the later writer wins. So the worker tries it once, at its start, in the background; `health` reports the outcome, and
+jobs read before they write if the store ignores conditions.
 """
 
 import logging
@@ -24,7 +24,7 @@ Mode = Literal["honoured", "ignored", "unknown"]
 
 
 class Conditions:
-    """What is known of the store's conditional writes. Safe between threads."""
+    """The result of the probe of conditional writes. Thread-safe."""
 
     def __init__(self, store: ObjectStore, new_id: Callable[[], str]) -> None:
         self._store = store
@@ -35,9 +35,9 @@ class Conditions:
     @contextmanager
     def probed_in_background(self) -> Iterator[None]:
         """
-        Find out beside whatever the worker does in the block.
+        Run the probe in a thread during the block.
 
-        Its end waits for the outcome, for a while: a process that does one job and goes would leave the probe in the bucket.
+        The end of the block waits for the outcome for a while: a process that exits after one job would leave the probe's object.
         """
         thread = threading.Thread(target=self._probe_if_it_works, name="conditions", daemon=True)
         thread.start()
@@ -47,7 +47,7 @@ class Conditions:
             thread.join(_LONGEST_WAIT_S)
 
     def probe(self) -> Mode:
-        """The mode, found out at the first call: five small requests. Raises what the store raises."""
+        """Return the mode; the first call finds it out with five small requests. Raises what the store raises."""
         with self._lock:
             if self.mode == "unknown":
                 self.mode = "honoured" if self._are_honoured() else "ignored"
@@ -57,7 +57,7 @@ class Conditions:
     def _probe_if_it_works(self) -> None:
         try:
             self.probe()
-        except ServiceError as error:  # whoever needs the store meets the trouble too, and tells it
+        except ServiceError as error:  # any use of the store fails too, and reports it
             log.warning("store.not_probed", extra={"code": error.code})
 
     def _are_honoured(self) -> bool:
@@ -67,11 +67,13 @@ class Conditions:
                 etag = self._store.create(key, b"1", content_type="text/plain")
                 self._store.replace(key, b"2", etag=etag, content_type="text/plain")
                 return self._refuses_to_create(key) and self._refuses_to_replace(key, etag)
-            except (AlreadyExists, Changed):  # our own write, repeated because its reply was lost: once more
+            except (AlreadyExists, Changed):  # our own write, retried because its reply was lost: try again
                 continue
             finally:
                 self._store.delete(key)
-        raise StorageUnavailable("the bucket could not be tried out: replies were lost again and again")
+        raise StorageUnavailable(
+            "the bucket's conditional writes could not be tested: replies were lost repeatedly; try again"
+        )
 
     def _refuses_to_create(self, key: str) -> bool:
         try:

@@ -1,10 +1,10 @@
 """
-What nobody needs any more goes: old jobs with their results, chunks of ended jobs, and what no record names.
+Housekeeping: removes old jobs with their results, chunks of ended jobs, and objects that no record names.
 
-Records first, then what they name (JobStore.delete), so that no record ever names what is gone. A job that runs is left alone,
-however old; so is a voice, and a job that was written to since it was listed. What the bucket refuses to give or to remove (an
-archived object, a disabled key), or never gives, is skipped, and the round goes on. Lifecycle rules of the bucket can do most of this too:
-docs/operations.md.
+Records are removed before what they name (JobStore.delete), so that no record ever names a missing object. A running job is kept,
+however old; so is a voice, and a job that was written to since it was listed. Objects that the bucket refuses to return or remove
+(archived, under a disabled key), or never returns, are skipped, and the round goes on. Lifecycle rules of the bucket can do most
+of this too: docs/operations.md.
 """
 
 import logging
@@ -36,9 +36,9 @@ MOST_AWAY = 3
 @dataclass
 class Removed:
     """
-    How many of each went (or would go). `next_cursor` is where to go on; None at the end.
+    How many of each were removed (or would be). `next_cursor` is where to continue; None at the end.
 
-    `skipped` are the jobs of which the bucket refused something, or never gave it.
+    `skipped` are the jobs of which the bucket refused an object, or never returned it.
     """
 
     jobs: int = 0
@@ -54,7 +54,7 @@ class Removed:
 
 @dataclass
 class Housekeeping:
-    """One round through the bucket. `before`: what was last written earlier is old. Nothing is removed in a dry run."""
+    """One round through the bucket. Objects last written before `before` are old. A dry run removes nothing."""
 
     store: ObjectStore
     jobs: JobStore
@@ -64,10 +64,10 @@ class Housekeeping:
 
     def run(self, *, limit: int, after: str) -> Removed:
         """
-        Look at up to `limit` jobs and results behind the key `after`.
+        Check up to `limit` jobs and results after the key `after`.
 
-        Raises StorageMisconfigured or StorageUnavailable if that is the whole bucket, and it failed whatever was asked of it, for
-        several jobs; and StorageUnavailable once it is away for several in a row.
+        Raises StorageMisconfigured or StorageUnavailable if that is the whole bucket and every removal failed, for several jobs;
+        and StorageUnavailable once it is unavailable for several in a row.
         """
         last = after
         failed: list[ServiceError | None] = []
@@ -87,7 +87,7 @@ class Housekeeping:
     def _failure(
         self, tidy: Callable[[str, list[ObjectInfo]], None], job_id: str, owned: list[ObjectInfo]
     ) -> ServiceError | None:
-        """Tidy the job; returns what the bucket has against it, which is hardly what it has against the next."""
+        """Tidy the job; return the bucket's error, which probably concerns only this job."""
         try:
             tidy(job_id, owned)
         except (StorageMisconfigured, StorageUnavailable) as error:
@@ -97,7 +97,7 @@ class Housekeeping:
         return None
 
     def _found(self, after: str) -> Iterator[tuple[str, list[ObjectInfo]]]:
-        """(job, its objects) for all jobs, then for all results; what is not ours has no owner, and is left alone."""
+        """Yield (job, its objects) for all jobs, then for all results; foreign objects have no owner, and are kept."""
         for folder in (keys.JOBS, keys.RESULTS):
             begin = after if after.startswith(folder) else ""
             if after < folder or begin:
@@ -117,7 +117,7 @@ class Housekeeping:
             self._remove(chunks, "chunks")
 
     def _remove_job(self, job_id: str, chunks: list[ObjectInfo]) -> None:
-        with suppress(Conflict, JobNotFound):  # it runs, is old no more, or somebody else was faster
+        with suppress(Conflict, JobNotFound):  # it runs, is no longer old, or another call was faster
             results = len(self.jobs.owned_results(job_id))
             if self.dry_run:
                 self.jobs.refuse_running(job_id, before=self.before)
@@ -134,7 +134,7 @@ class Housekeeping:
             self._remove([info for info in old if named is not None and info.key not in named], "results")
 
     def _names(self, job_id: str) -> set[str] | None:
-        """The results that a record names; None if that can't be told, or may yet change."""
+        """The results that a record names; None if that is unknown, or may still change."""
         try:
             job = self.jobs.find(job_id)
         except RecordDamaged:
@@ -158,7 +158,7 @@ class Housekeeping:
 
 
 def _raise_if_away(last: list[ServiceError | None]) -> None:
-    """One object that a store never gives is that object's trouble; several in a row are the store's."""
+    """Raise if several objects in a row were unavailable: then the store fails, not a single object."""
     away = [error for error in last if isinstance(error, StorageUnavailable)]
     if len(away) == MOST_AWAY:
         raise away[0]
@@ -167,6 +167,6 @@ def _raise_if_away(last: list[ServiceError | None]) -> None:
 def _named_by(job: Job) -> set[str] | None:
     if job.status is not JobStatus.COMPLETED:
         return set()
-    if job.audio is None:  # damaged: it can't be told what it should have named
+    if job.audio is None:  # damaged: what it named is unknown
         return None
     return {job.audio.key, keys.manifest_of(job.audio.key)}

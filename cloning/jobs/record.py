@@ -1,9 +1,9 @@
 """
-A job's record, and the moves that it may make.
+A job's record, and its legal moves.
 
     IN_QUEUE -> IN_PROGRESS -> COMPLETED | FAILED | CANCELLED
 
-The three last are final by construction: `Job.to` has no move out of them.
+The last three are final by construction: `Job.to` has no move out of them.
 """
 
 from datetime import datetime
@@ -18,14 +18,14 @@ from cloning.records import Count, Details, Digest, JsonObject, KeyedRecord, Lab
 # A job that fails again and again must not outgrow its record.
 _MOST_ATTEMPTS = 20
 _MOST_ATTEMPTS_READ = 1000
-# As high as a Count goes: a record that was tampered with is still taken over.
+# The highest Count: even a manipulated record can be taken over.
 _HIGHEST_ATTEMPT = 10**9
 # LEASE_S is at most an hour.
 LONGEST_LEASE_S = 2 * 86_400.0
 
 
 class JobStatus(StrEnum):
-    """RunPod's own words."""
+    """RunPod's names of the states."""
 
     IN_QUEUE = "IN_QUEUE"
     IN_PROGRESS = "IN_PROGRESS"
@@ -48,11 +48,11 @@ MOVES: dict[JobStatus, frozenset[JobStatus]] = {
 
 
 class IllegalMove(AssertionError):
-    """A programmer's mistake: this job can't become that."""
+    """A programming error: the job can't make this move."""
 
 
 class Progress(Record):
-    """Chunks done, of how many."""
+    """Chunks done, and their total."""
 
     done: Count = 0
     total: Count = 0
@@ -60,9 +60,9 @@ class Progress(Record):
 
 class Lease(Record):
     """
-    Who works on the job, and until when that may be believed without news.
+    The owner of the job, and until when the lease holds unless it is renewed.
 
-    `until` is by the clock of whoever wrote it; `seconds` is how long that was from the moment of writing.
+    `until` is by the writer's clock; `seconds` is the time until then at the moment of writing.
     """
 
     owner: Label
@@ -71,7 +71,7 @@ class Lease(Record):
 
 
 class Failure(Record):
-    """Why a job (or its last attempt) failed, as the caller was told."""
+    """Why a job (or its last attempt) failed, as reported to the caller."""
 
     code: Label
     message: Message
@@ -80,7 +80,7 @@ class Failure(Record):
 
 
 class Effort(Record):
-    """What an attempt took: seconds by phase, chunks spoken, and chunks that an earlier attempt had finished."""
+    """The cost of an attempt: seconds by phase, chunks spoken, and chunks reused from an earlier attempt."""
 
     timings: dict[str, float] = Field(default_factory=dict, max_length=200)
     chunks_made: Count = 0
@@ -91,8 +91,8 @@ class Attempt(Record):
     """
     One worker's try at the job.
 
-    `outcome` is COMPLETED, CANCELLED or a failure's code; LOST if the worker fell silent, `ended_at` then the moment until which
-    it was believed. Both are None while it runs.
+    `outcome` is COMPLETED, CANCELLED or a failure's code; LOST if the worker fell silent, and `ended_at` is then the end of its
+    lease. Both are None while it runs.
     """
 
     number: Count
@@ -104,7 +104,7 @@ class Attempt(Record):
 
 
 class ResultAudio(Record):
-    """The speech that a job made, as far as a record tells; `key` must lie where this job's results lie."""
+    """The speech that a job made, as its record describes it; `key` must be one of this job's results."""
 
     key: Label
     sha256: Digest | None = None
@@ -113,13 +113,13 @@ class ResultAudio(Record):
     sample_rate: Annotated[int, Field(ge=1, le=10**6)] | None = None
 
     def is_of(self, job_id: str) -> bool:
-        """Whether the key lies where this job's speech lies, in the format that the record tells."""
+        """Whether the key is one of this job's speech, in the record's format."""
         extension = self.key.rpartition(".")[2]
         return lies_with_results_of(job_id, self.key) and extension != "json" and self.format in (None, extension)
 
 
 class ResultFacts(Record):
-    """What is read of a record's `result`; the rest of it is for callers."""
+    """The fields of a record's `result` that the worker reads; the rest is for callers."""
 
     audio: ResultAudio | None = None
     duration: Annotated[float, Field(ge=0)] | None = None
@@ -163,7 +163,7 @@ class Job(KeyedRecord):
 
     @property
     def audio(self) -> ResultAudio | None:
-        """The speech that the result names, if it names one."""
+        """The speech that the result names, if any."""
         return ResultFacts.model_validate(self.result).audio if self.result else None
 
     def to(self, status: JobStatus, **changes: object) -> Self:
@@ -173,15 +173,15 @@ class Job(KeyedRecord):
         return self.model_copy(update={"status": status, **changes})
 
     def taken_over(self, worker: str, now: datetime) -> Self:
-        """The job at its next attempt; the last one is lost if it never told its end."""
+        """The job at its next attempt; the last one is LOST if its end was never recorded."""
         number = min(self.attempt + 1, _HIGHEST_ATTEMPT)
         attempts = (*self.accounted().attempts, Attempt(number=number, worker=worker, claimed_at=now))[-_MOST_ATTEMPTS:]
         return self.model_copy(update={"attempt": number, "attempts": attempts, "failure": None})
 
     def accounted(self) -> Self:
-        """The job with its last attempt ended: lost, if it never told its end."""
-        told = not self.attempts or self.attempts[-1].ended_at is not None
-        return self if told else self.ended("LOST", self.lease.until)
+        """The job with its last attempt ended: LOST if its end was never recorded."""
+        is_ended = not self.attempts or self.attempts[-1].ended_at is not None
+        return self if is_ended else self.ended("LOST", self.lease.until)
 
     def ended(self, outcome: str, at: datetime, effort: Effort | None = None) -> Self:
         """The job with the end of its last attempt."""
@@ -191,5 +191,5 @@ class Job(KeyedRecord):
         return self.model_copy(update={"attempts": (*self.attempts[:-1], last)})
 
     def is_interrupted(self, now: datetime) -> bool:
-        """Unfinished, and nobody has renewed the lease in time: whoever is given the job next may take it."""
+        """Whether the job is unfinished and its lease has lapsed: the worker that gets its next delivery may take it."""
         return not self.status.is_final and self.lease.until <= now

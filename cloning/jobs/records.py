@@ -1,8 +1,8 @@
 """
-Job records in the bucket: reading them, and writing over exactly what was read.
+Job records in the bucket: reading them, and replacing exactly the version that was read.
 
-A record and the etag of its version travel together (`Version`): an etag can't be combined with a record that was read at another
-time, or while another owner stood in it.
+A record and the etag of its version stay together (`Version`), so an etag can't be combined with a record that was read at
+another time, or with another owner.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from cloning.records import CONTENT_TYPE, MOST_BYTES, damaged, load_record
 
 @dataclass(frozen=True)
 class Version:
-    """A job's record as it was read or written, with the etag of that very version."""
+    """A job's record as it was read or written, with the etag of that version."""
 
     job: Job
     etag: str
@@ -37,7 +37,7 @@ class JobRecords:
 
     @property
     def are_guarded(self) -> bool:
-        """Whether the store honours If-Match and If-None-Match, as far as it has been tried out."""
+        """Whether the store is known to honour If-Match and If-None-Match."""
         return self._conditions is None or self._conditions.mode == "honoured"
 
     def load(self, job_id: str) -> Version:
@@ -55,7 +55,7 @@ class JobRecords:
         """
         Write the first record of a job. Raises AlreadyExists.
 
-        Where the store may ignore the condition, it is looked once more: the caller's own look may be minutes old.
+        If the store may ignore the condition, the key is checked once more: the caller's own check may be minutes old.
         """
         if not self.are_guarded and self.etag(job.job_id) is not None:
             raise AlreadyExists(job.job_id)
@@ -64,10 +64,10 @@ class JobRecords:
 
     def replace(self, was: Version, job: Job) -> Version:
         """
-        Write over exactly the version `was`. Raises Changed.
+        Replace exactly the version `was`. Raises Changed.
 
-        Where the store may ignore the condition, a look before the write leaves little time for another writer: enough that a
-        worker that was thought dead doesn't undo the end of its job.
+        If the store may ignore the condition, a check before the write leaves little time for another writer: enough to keep a
+        worker that was thought dead from undoing the end of its job.
         """
         if not self.are_guarded and self.etag(job.job_id) != was.etag:
             raise Changed
@@ -78,9 +78,9 @@ class JobRecords:
 
     def delete(self, job_id: str, etag: str) -> None:
         """
-        Remove the record, if it is still this very version, or gone. Raises Changed.
+        Remove the record if it is still this version, or gone. Raises Changed.
 
-        A bucket has no conditional delete: between the look and the removal lies this one step.
+        A bucket has no conditional delete, so the check and the removal are two steps.
         """
         if self.etag(job_id) not in (etag, None):
             raise Changed
@@ -94,7 +94,7 @@ class JobRecords:
             raise _unknown(job_id) from None
 
     def etag(self, job_id: str) -> str | None:
-        """The etag of the record as it is now, readable or not; None if there is none."""
+        """The etag of the current record, readable or not; None if there is none."""
         try:
             return self._store.get(keys.job_record(job_id), most=MOST_BYTES).etag
         except TooLarge as record:
@@ -103,17 +103,17 @@ class JobRecords:
             return None
 
     def leased(self, job: Job, owner: str, lease_s: float | None = None) -> Job:
-        """The job with a lease from now on, of `lease_s` seconds (default: a whole lease; 0: given back)."""
+        """The job with a lease of `lease_s` seconds from now (default: a whole lease; 0: given back)."""
         seconds = self.lease_s if lease_s is None else lease_s
         lease = Lease(owner=owner, until=self.clock.now() + timedelta(seconds=seconds), seconds=seconds)
         return job.model_copy(update={"lease": lease})
 
     def _by_our_clock(self, job: Job, stored: StoredObject) -> Job:
         """
-        The lease's end by the clock of this worker, whatever the clock of the one that wrote it shows.
+        Convert the lease's end to this worker's clock, independent of the writer's.
 
-        The store says how long ago the record was written, the record for how long that was meant: minutes of skew between two
-        workers neither take a living one's job away nor let a dead one keep it.
+        The store reports how long ago the record was written, and the record its lease in seconds. So minutes of skew between two
+        workers neither take a job from a living one nor let a dead one keep it.
         """
         if stored.age_s is None or job.lease.seconds is None or job.status.is_final:
             return job

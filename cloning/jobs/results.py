@@ -1,12 +1,12 @@
 """
 One attempt's speech and manifest in the bucket.
 
-Each attempt's objects have names of their own, made of the speech's digest and the claim's owner. So they can be removed at any
-time, however late the request arrives at the store, without touching what another attempt, or a later job of the same id, has
-stored: a bucket has no conditional delete. An attempt that loses its job removes what it made. One that follows another removes
-what that one left, under its own lease: whoever owns the job is the only one who may still finish it.
+Each attempt's objects have unique names, made from the speech's digest and the claim's owner. So they can be removed at any time,
+however late the request arrives at the store, without touching the objects of another attempt, or of a later job of the same id;
+a bucket has no conditional delete. An attempt that loses its job removes what it made. A later attempt removes what earlier ones
+left, under its own lease: only the job's owner may still finish it.
 
-All GPU seconds of a job hang on these few requests, so they are repeated for as long as the lease holds.
+All GPU seconds of a job depend on these few requests, so they are retried while the lease holds.
 """
 
 import hashlib
@@ -26,15 +26,15 @@ from cloning.ports import AlreadyExists, Changed, NoSuchObject, ObjectStore
 log = logging.getLogger(__name__)
 
 PAUSE_S = 1.0
-# A refusal or a damaged reply too: stores under repair give one now and then.
+# Including a refusal or a damaged reply: stores under repair sometimes send one.
 MAY_PASS = (StorageUnavailable, StorageMisconfigured, RecordDamaged)
 
 
 class ResultWriter:
     """
-    Stores the result of one claim. `check` is called between two tries, and raises what should end them (a cancel, a stop).
+    Stores the result of one claim. `check` is called between tries, and raises to end them (at a cancel, a stop).
 
-    Methods raise LeaseLost once the job is another's, and what the store raised last once it has failed for a whole lease.
+    Methods raise LeaseLost once another worker has the job, and the store's last error after failing for a whole lease.
     """
 
     def __init__(self, store: ObjectStore, jobs: JobStore, claim: Claim, check: Callable[[], None]) -> None:
@@ -45,7 +45,7 @@ class ResultWriter:
         self._made: set[str] = set()
 
     def save(self, data: bytes, audio_format: str, manifest: dict[str, Any]) -> dict[str, Any]:
-        """Store the encoded speech and its manifest; returns what the record tells of the audio."""
+        """Store the encoded speech and its manifest; return the record's facts of the audio."""
         job_id, sha256 = self._claim.job.job_id, hashlib.sha256(data).hexdigest()
         key = keys.result(job_id, self._name(sha256), audio_format)
         audio = {"key": key, "format": audio_format, "sample_rate": SAMPLE_RATE, "bytes": len(data), "sha256": sha256}
@@ -60,7 +60,7 @@ class ResultWriter:
         self._repeat(lambda: self._claim.complete(result, effort))
 
     def remove_unless_named(self) -> None:
-        """Remove what this attempt made, if it is certain that the record won't name it. What can't be removed is left to `expire`."""
+        """Remove this attempt's objects if the record certainly won't name them. What can't be removed is left to `expire`."""
         if not self._claim.will_name_no_result:
             return
         for key in sorted(self._made):
@@ -74,10 +74,10 @@ class ResultWriter:
 
     def _renew_and_tidy(self) -> None:
         """
-        See that the job is still ours; remove what earlier attempts left.
+        Check that the job is still ours, and remove what earlier attempts left.
 
-        The renewal comes after the listing: it proves that the job was ours all the while, so that nobody can have finished it with
-        an object that was listed. (A store without conditional writes proves nothing, so nothing is removed there.)
+        The renewal comes after the listing: it proves that the job was ours throughout, so that no other attempt can have finished
+        it with a listed object. (A store without conditional writes proves nothing, so nothing is removed there.)
         """
         follows = self._claim.job.attempt > 1 and self._jobs.records.are_guarded
         left = self._jobs.owned_results(self._claim.job.job_id) if follows else []
@@ -90,10 +90,10 @@ class ResultWriter:
         try:
             self._store.create(key, body, content_type=content_type)
         except AlreadyExists:
-            self._see_that_it_holds(key, body, content_type)
+            self._make_equal(key, body, content_type)
 
-    def _see_that_it_holds(self, key: str, body: bytes, content_type: str) -> None:
-        """The name is ours alone, so it is our own write whose reply was lost; other bytes there are replaced."""
+    def _make_equal(self, key: str, body: bytes, content_type: str) -> None:
+        """Make sure that the object holds these bytes. Its name is unique to us, so it is our own write whose reply was lost."""
         try:
             there = self._store.get(key)
             if there.body != body:
@@ -103,9 +103,9 @@ class ResultWriter:
 
     def _repeat(self, step: Callable[[], None]) -> None:
         """
-        Run the step until the store takes it.
+        Run the step until the store accepts it, for at most one lease.
 
-        For the length of one lease: a worker whose own way to the store is broken must not keep the job from the others.
+        A worker that alone can't reach the store must not keep the job from the others.
         """
         begun = self._jobs.clock.monotonic()
         while True:

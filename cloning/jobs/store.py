@@ -1,7 +1,7 @@
 """
 Jobs in the bucket, claimed by a lease.
 
-A job that ended without an end (its worker died, or failed in a way that may pass) keeps IN_PROGRESS with a lapsed lease; a
+A job whose attempt ended without a result (its worker died, or the failure may pass) keeps IN_PROGRESS with a lapsed lease; a
 status reply calls that INTERRUPTED, and the next delivery takes it over. The record is only ever created (If-None-Match) or
 replaced (If-Match), so no update is lost.
 """
@@ -22,14 +22,14 @@ from cloning.ports import AlreadyExists, Changed, Clock, ObjectStore
 
 @dataclass(frozen=True)
 class Finished:
-    """The job was done before; here is its record."""
+    """The record of a job that has ended before."""
 
     job: Job
 
 
 @dataclass(frozen=True)
 class Busy:
-    """Somebody else works on the job."""
+    """Another worker has the job."""
 
 
 class JobStore:
@@ -58,9 +58,9 @@ class JobStore:
         """
         Take a job that is new or whose worker went silent.
 
-        Each claim has an owner of its own, so a job that is delivered twice to one worker is still done once. `is_new` says that
-        a look has just found no record. (Nothing is created without a look: some stores ignore the condition and overwrite.)
-        Raises Conflict if the id stands for another request, and JobNotFound if there is no record and `may_create` is False.
+        Each claim has a unique owner, so a job that is delivered twice to one worker is still done once. `is_new` says that the
+        caller has just found no record. (A record is never created without that check: some stores ignore the condition and
+        overwrite.) Raises Conflict if the id belongs to another request, JobNotFound if there is no record and not `may_create`.
         """
         owner = f"{self._worker}/{self._new_id()}"
         for _ in range(MOST_TRIES):
@@ -81,7 +81,7 @@ class JobStore:
         raise changing(job_id)
 
     def _take_over(self, found: Version, request_digest: str, owner: str) -> Claim | Finished | Busy | None:
-        """None if another worker was faster: look again."""
+        """Take over the job if its lease has lapsed; None if another worker was faster, so that the caller reads again."""
         job = found.job
         if job.request_digest != request_digest:
             raise Conflict(
@@ -102,7 +102,7 @@ class JobStore:
             return None
 
     def cancel(self, job_id: str) -> Job:
-        """Flag a running job, or end one that nobody runs. A finished job stays as it is."""
+        """Flag a running job, or end an interrupted one. A finished job stays unchanged."""
         for _ in range(MOST_TRIES):
             found = self.records.load(job_id)
             job, now = found.job, self.clock.now()
@@ -132,13 +132,12 @@ class JobStore:
         """
         Remove a finished (or abandoned) job, its result and its chunks. Raises JobNotFound, Conflict.
 
-        `before`: only if nothing has been written to its record since; else Conflict.
+        `before`: only if its record has not been written to since; else Conflict.
 
-        The order is what keeps a job that is made again under the same id meanwhile: an abandoned job is ended first, so that no
-        worker finishes it any more; then its results are listed, then that very version of the record goes, then the objects. No
-        two claims share the name of a result: what was listed before the record went is never named by a later record. What a
-        worker that was thought dead still writes it removes itself, once it sees that its job is gone. Asked again after a reply
-        that was lost, it removes what is left.
+        The order protects a job that is made under the same id meanwhile. An abandoned job is ended first, so that no worker can
+        finish it; then its results are listed, then that version of the record is removed, then the objects. No two claims share
+        the name of a result, so a later record never names what was listed before. A worker that was thought dead removes its own
+        late writes once it sees that its job is gone. A repeated call, after a lost reply, removes what is left.
         """
         try:
             ended = self._ended(job_id, before)
@@ -149,16 +148,16 @@ class JobStore:
         results = self.owned_results(job_id)
         try:
             self.records.delete(job_id, ended if isinstance(ended, str) else ended.etag)
-        except Changed:  # what was listed may be the other job's
+        except Changed:  # the listed objects may be another job's
             if isinstance(ended, str):
-                raise Conflict(f"the record of job {job_id!r} was mended a moment ago", job_id=job_id) from None
+                raise Conflict(f"the record of job {job_id!r} was repaired a moment ago", job_id=job_id) from None
             return  # the ended job is gone: another call was faster, and its id is in use again
         if self._remove_orphans(job_id) is None:
             self._remove(results)
 
     def _ended(self, job_id: str, before: datetime | None) -> Version | str:
         """
-        See that nobody finishes the job any more; returns its record, or the etag of one that nobody can read.
+        End an abandoned job, so that no worker can finish it; return its record, or the etag of an unreadable one.
 
         Raises Conflict if a worker has it or it is too young, JobNotFound if there is none.
         """
@@ -173,7 +172,7 @@ class JobStore:
         raise changing(job_id)
 
     def _removable(self, job_id: str) -> Version | str | None:
-        """The record if no worker has the job, or the etag of one that nobody can read; None if it changes: look again."""
+        """The record if no worker has the job, or the etag of an unreadable one; None if it changed, so that the caller reads again."""
         try:
             found = self.records.load(job_id)
         except RecordDamaged:
@@ -186,15 +185,15 @@ class JobStore:
         return found
 
     def _refuse_young(self, job_id: str, before: datetime | None) -> None:
-        """Raises Conflict if the record was written to since `before`. Whatever was read of it earlier is older still."""
+        """Raise Conflict if the record was written to since `before`."""
         if before is not None and self.records.written_at(job_id) >= before:
             raise Conflict(f"job {job_id!r} was changed a moment ago, and is no longer old", job_id=job_id)
 
     def _remove_orphans(self, job_id: str) -> int | None:
         """
-        Remove every object of a job that has no record; returns how many there were. None, and nothing is removed, if it has one.
+        Remove every object of a job without a record; return how many. If it has one, remove nothing and return None.
 
-        The listing comes first: with no record there afterwards, all that was listed belongs to jobs that are gone.
+        The listing comes first: if there is no record afterwards, every listed object belongs to a job that is gone.
         """
         listed = [info.key for info in self._store.list(keys.job_folder(job_id))] + self.owned_results(job_id)
         if self.records.etag(job_id) is not None:
@@ -207,13 +206,13 @@ class JobStore:
             self._store.delete(key)
 
     def owned_results(self, job_id: str) -> list[str]:
-        """The keys of every result and manifest that was made for the job."""
+        """The keys of all results and manifests made for the job."""
         near = [info.key for info in self._store.list(keys.result_prefix(job_id))]
         return [key for key in near if keys.is_result_of(job_id, key)]
 
     def refuse_running(self, job_id: str, *, before: datetime) -> None:
-        """Raises Conflict if a worker has the job or wrote to it since `before`, JobNotFound if there is none."""
-        with suppress(RecordDamaged):  # what nobody can read may go
+        """Raise Conflict if a worker has the job or wrote to it since `before`, JobNotFound if there is none."""
+        with suppress(RecordDamaged):  # an unreadable record may be removed
             self._refuse_running(self.get(job_id))
         self._refuse_young(job_id, before)
 
@@ -235,6 +234,6 @@ class JobStore:
 
 
 def _cancelled(job: Job, now: datetime) -> Job:
-    """The end of a job that nobody runs."""
+    """The record of a cancelled job that no worker runs."""
     asked = job.model_copy(update={"cancel_requested": True})
     return asked.accounted().to(JobStatus.CANCELLED, finished_at=now, failure=None)

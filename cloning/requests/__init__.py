@@ -1,11 +1,11 @@
 """
-Raw input to frozen requests.
+Parsing of raw input into frozen requests.
 
     models       the request of each action
-    fields       their building blocks
+    fields       the types of their fields
     encoding     base64 and data: URLs
     consent      whether a statement of consent is a "no"
-    misplaced    inputs wrapped once more, and what is RunPod's own
-    older_names  what older clients send
-    problems     what is wrong with a request or a setting, in words
+    misplaced    inputs wrapped twice, and RunPod's own fields
+    older_names  the fields of older clients
+    problems     messages about invalid requests and settings
 """

@@ -1,8 +1,8 @@
 """
-What a statement of consent says: whether it is a sentence, and whether it is a "no".
+The check of a statement of consent: whether it is a sentence, and whether it is a "no".
 
-A refusal that passed for consent can't be taken back, a consent that passes for a refusal costs its sender one more call: where a
-statement may be either, it is a "no". The languages are those of the catalogue's checkpoints, and a few words of others.
+A refusal taken for consent can't be undone; a consent taken for a refusal costs its sender one more call. So an ambiguous
+statement is a "no". The languages are those of the catalogue's checkpoints, and a few words of others.
 """
 
 import re
@@ -14,17 +14,17 @@ from cloning.characters import is_invisible
 
 LONGEST = 500
 _SHORTEST_SIGNS = 4
-# Letters that look like Latin ones, in a word that has Latin ones too.
+# Letters that look like Latin ones, replaced in words that also have Latin ones.
 _LOOKALIKES = str.maketrans("аеорсухіοενιⅼ", "aeopcyxioevil")
-_NEAR = 4  # words between a "not" and what is not
+_NEAR = 4  # words between a "not" and what it negates
 _ANDS = ("and", "but")
-# "Without consent" is a refusal, "agreed without conditions" is none: these deny only what follows them.
+# "Without consent" is a refusal, "agreed without conditions" is not: these words negate only what follows them.
 _WITHOUT = frozenset(
     ["without", "ohne", "sans", "sin", "sem", "senza", "zonder", "bez", "без", "ilman", "بدون", "دون", "غير"]
 )
 _MARKS = "'’"
 
-# How a refusal begins, and what a form sends that was not filled in.
+# First words of a refusal, and values of a form that was not filled in.
 _FIRST = """
     no not none never nope nah nay denied refused declined withdrawn rejected withheld revoked disagreed unauthorized dont doesnt didnt cant wont
     unauthorised cannot false null nil nan na undefined n 0 pending unknown tbd todo empty missing
@@ -45,7 +45,7 @@ _FIRST = """
     नहीं नही ना मत
     nu nej nei ikke inte ingen όχι δεν ไม่ không tidak לא
 """
-# By language: a "not", and the beginnings of the words that mean an agreement; near each other they are a refusal.
+# By language: words for "not", and beginnings of words for an agreement; near each other they are a refusal.
 _NEGATED = (
     (
         "no not never without nor cannot cant dont didnt doesnt wont wouldnt isnt wasnt hasnt havent nobody neither hardly",
@@ -86,7 +86,7 @@ _REFUSALS = """
     istemedi istemiyor kieltay kielt رفض يرفض ترفض इनकार इंकार
 """
 _NOTS = frozenset(word for negations, _ in _NEGATED for word in negations.split())
-# Chinese, Japanese, Korean and Thai part no words: what is said in one piece.
+# Chinese, Japanese, Korean and Thai don't separate words: patterns in the whole text.
 _BEGINNINGS = re.compile(
     r"不(?!可撤|附)|[无無](?!条件|條件|保留)|[没沒未否拒别]|いいえ|いえ|いや|だめ|ダメ|ノー|아니|안(?!녕)|못|싫|거부|거절|ไม่|อย่า"
 )
@@ -109,7 +109,7 @@ _OBJECT = re.compile(r"\[object\b|\bobject\s+object\b|^\s*[{\[<]")
 
 
 def is_sentence(text: str) -> bool:
-    """Whether the text has two words, or the signs of a language that parts none."""
+    """Whether the text has two words, or enough characters of a script that doesn't separate words."""
     words = [word for word in text.split() if any(character.isalnum() for character in word)]
     # Chinese, Japanese or Thai: letters without case, and no spaces.
     signs = sum(unicodedata.category(character) == "Lo" for character in text)
@@ -117,7 +117,7 @@ def is_sentence(text: str) -> bool:
 
 
 def says_no(text: str) -> bool:
-    """Whether the sentence refuses, as in 'No, he did not agree', 'Consent: no' or 'non, pas encore', or is no sentence of anybody's."""
+    """Whether the text refuses, as in 'No, he did not agree', 'Consent: no' or 'non, pas encore', or is not a statement at all."""
     plain = _plain(text)
     words = _words(plain)
     if not words or words[0] in _FIRST_WORDS or _OBJECT.search(plain):
@@ -132,20 +132,20 @@ def says_no(text: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """In one case and one form, without what can't be seen."""
+    """Fold case and form, and remove invisible characters."""
     text = "".join(character for character in text if not is_invisible(character) or character.isspace())
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def _folded(word: str) -> str:
-    """Without accents, and with the Turkish dotless i as i: people leave them out."""
+    """Remove accents, and write the Turkish dotless i as i: people leave them out."""
     bare = "".join(one for one in unicodedata.normalize("NFD", word) if not unicodedata.combining(one))
     bare = bare.replace("ı", "i").replace("ł", "l")
     return unicodedata.normalize("NFC", bare.translate(_LOOKALIKES) if re.search("[a-z]", bare) else bare)
 
 
 def _words(plain: str) -> list[str]:
-    """The words with their vowel signs, folded, "don't" as one."""
+    """The folded words with their vowel signs; "don't" is one word."""
     kept = "".join(one if one in _MARKS or unicodedata.category(one)[0] in "LMN" else " " for one in plain)
     whole = [re.sub(f"[{_MARKS}]", "", word) if re.search("n[’']t$", word) else word for word in kept.split()]
     return [_folded(part) for word in whole for part in re.split(f"[{_MARKS}]", word) if part]
@@ -161,24 +161,24 @@ def _unaccented(plain: str) -> str:
 
 
 def _refuses(words: list[str]) -> bool:
-    """Whether a word is a refusal by itself; 'has not refused' and 'no objection' are none."""
+    """Whether a word is a refusal by itself, unlike in 'has not refused' and 'no objection'."""
     return any(word.startswith(_REFUSING) and before not in _NOTS for before, word in pairwise(["", *words]))
 
 
 def _is_negated(words: list[str], negations: frozenset[str], agreements: tuple[str, ...]) -> bool:
-    """Whether a "not" stands shortly before an agreement, or right behind the word for it."""
+    """Whether a "not" comes shortly before a word for an agreement, or right after it."""
     for place, word in enumerate(words):
         if word not in negations:
             continue
         after = list(takewhile(lambda near: near not in _ANDS, words[place + 1 : place + 1 + _NEAR]))
-        before = words[max(0, place - 1) : place] if _is_behind(words, place) else []
+        before = words[max(0, place - 1) : place] if _negates_backwards(words, place) else []
         if any(near.startswith(agreements) for near in (*after, *before)):
             return True
     return False
 
 
-def _is_behind(words: list[str], place: int) -> bool:
-    """'Consent not given' and 'सहमति नहीं', but 'agreed: not for ads' and 'agreed without conditions'."""
+def _negates_backwards(words: list[str], place: int) -> bool:
+    """Whether a "not" negates the word before it: in 'Consent not given' and 'सहमति नहीं', but not in 'agreed: not for ads'."""
     return place > 0 and words[place] not in _WITHOUT and not words[place - 1].endswith("ed")
 
 

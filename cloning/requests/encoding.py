@@ -1,4 +1,4 @@
-"""Base64, the only way in which JSON carries audio: bare, or in a data: URL as browsers make it."""
+"""Base64, in which JSON carries audio: bare, or in a data: URL as browsers make it."""
 
 import base64
 import re
@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 from cloning.errors import InvalidAudio
 
 _DATA_URL = re.compile(r"\s*data(:|%3A)", re.IGNORECASE)
-# A head ends at the first comma that stands outside quotes; where base64 is marked, at the comma behind the mark.
+# A head ends at the first comma outside quotes; if base64 is marked, at the comma after the mark.
 _MARKED = re.compile(r"[^;,]*(?:;(?!\s*base64\s*,).*?)?;\s*base64\s*,", re.IGNORECASE | re.DOTALL)
 _UNMARKED = re.compile(r'(?:"[^"]*"|[^",])*,')
 _LONGEST_HEAD = 4096
@@ -28,11 +28,11 @@ _REMEDY = "send the file's bytes in standard base64, on one line (in a form, wit
 
 def decode_base64(text: str, max_bytes: int) -> bytes:
     """
-    The bytes of a base64 string, in the standard or the URL-safe alphabet, padded or not; or of a data: URL.
+    Decode a base64 string, in the standard or the URL-safe alphabet, padded or not; or a data: URL.
 
-    Line breaks, and quotes around the whole, are skipped; spaces only where no '+' can have stood: a form that isn't escaped makes
-    spaces of them, and without them the bytes are noise. The size is checked before anything is decoded. Raises InvalidAudio, which
-    names what is wrong.
+    Line breaks, and quotes around the whole, are skipped. Spaces are skipped only where no '+' can have been: an unescaped form
+    turns each '+' into a space, and without them the bytes are noise. The size is checked before anything is decoded. Raises
+    InvalidAudio with the fault.
     """
     size = (len(text) - 2 * text.count("%")) * 3 // 4
     if size > max_bytes * 1.05 + 100:
@@ -45,7 +45,7 @@ def decode_base64(text: str, max_bytes: int) -> bytes:
 
 
 def _unquoted(text: str) -> str:
-    """The text inside its quotes; without any, as it came: a space at its end may be a '+'."""
+    """The text inside its quotes; without quotes spaces stay, because one at the end may be a '+'."""
     bare = text.strip("\ufeff \t\r\n")
     is_quoted = len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'"
     return bare[1:-1] if is_quoted else text.strip("\ufeff\t\r\n")
@@ -53,8 +53,8 @@ def _unquoted(text: str) -> str:
 
 def _of_data_url(text: str) -> bytes:
     start = _DATA_URL.match(text)
-    assert start is not None  # noqa: S101 - its one caller has looked
-    if start[1] != ":":  # the whole of it went through encodeURIComponent
+    assert start is not None  # noqa: S101 - the only caller has checked it
+    if start[1] != ":":  # all of it was encoded by encodeURIComponent
         return _of_data_url(_percent_decoded(text))
     rest = text[start.end() :]
     if marked := _MARKED.match(rest[:_LONGEST_HEAD]):
@@ -87,16 +87,16 @@ def _fault(bare: str, signs: str) -> str | None:
     padding = len(bare) - len(signs)
     if foreign := _FOREIGN.search(signs):
         where = f"{foreign[0]!a} stands at place {foreign.start() + 1} of {len(bare)}"
-        return f"{where}, before the end: two strings one behind the other?" if foreign[0] == "=" else where
+        return f"{where}, before the end: two strings one after the other?" if foreign[0] == "=" else where
     if len(signs) % 4 == 1:
         return f"{len(signs)} characters can't be all of it: the string was cut, or a '+' became a space and was lost"
     if padding and padding != -len(signs) % 4:
-        return f"{len(signs)} characters don't end in {padding} '=': some are lost, or it was cut and padded anew"
+        return f"{len(signs)} characters don't end in {padding} '=': some are lost, or it was cut and padded again"
     return None
 
 
 def _fault_of_spaces(text: str, bare: str) -> str | None:
-    """What is wrong if a space may have been a '+'."""
+    """The fault if a space may have been a '+'."""
     spaces = _SPACE.findall(text)
     if not spaces or (len(bare) % 4 == 0 and _are_layout(text, bare, len(spaces))):
         return None
@@ -106,9 +106,9 @@ def _fault_of_spaces(text: str, bare: str) -> str | None:
 
 def _are_layout(text: str, bare: str, spaces: int) -> bool:
     """
-    Whether the spaces were never signs: with them the whole would have a length that base64 can't have, or they part its lines.
+    Whether no space was a '+': otherwise the length would be impossible in base64, or the spaces only separate lines.
 
-    Lines are as long as mails and PEM have them, all but the last, and parted and indented in one way.
+    Lines, except the last, have a width usual in mails or PEM, and are all separated and indented in the same way.
     """
     would_be_too_long = spaces % 4 == 1 or (spaces % 4 != 0 and bare.endswith("="))
     if len(bare) == len(text.strip()):
@@ -138,5 +138,5 @@ def _too_large(size: int, limit: int) -> InvalidAudio:
 
 
 def encode_base64(data: bytes) -> str:
-    """Standard base64, on one line."""
+    """Encode as standard base64, on one line."""
     return base64.b64encode(data).decode("ascii")

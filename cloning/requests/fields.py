@@ -1,4 +1,4 @@
-"""The building blocks of requests: limits, ids, languages, texts, and the base that makes each of them frozen and strict."""
+"""The field types of requests (ids, texts, audio, cursors), a deployment's limits, and the frozen, strict base class."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from cloning.requests.encoding import decode_base64
 
 @dataclass(frozen=True)
 class Limits:
-    """What a deployment allows, for the checks that depend on it."""
+    """A deployment's limits, for the checks that depend on them."""
 
     max_text_chars: int
     max_audio_bytes: int
 
 
 def _voice_id(value: object) -> object:
-    """'x' and 'x.wav' name the same voice."""
+    """Read 'x.wav' as the voice 'x'."""
     if isinstance(value, str):
         value = value.strip()
         return value[:-4] if value.lower().endswith(".wav") else value
@@ -30,7 +30,7 @@ def _voice_id(value: object) -> object:
 
 
 def _new_voice_id(value: str) -> str:
-    """What is listed as 'x.wav' could not be asked for: that is 'x'. (Only new names: an older one stays within reach.)"""
+    """Refuse a new voice named 'x.wav': requests for it would mean 'x'. (Older voices of such names stay accessible.)"""
     if value.lower().endswith(".wav"):
         raise ValueError("should have one '.wav' at most")
     return value
@@ -43,12 +43,12 @@ def _checked_id(value: str) -> str:
 
 
 def _limits(info: ValidationInfo) -> Limits:
-    assert isinstance(info.context, Limits)  # noqa: S101 - parse gives them
+    assert isinstance(info.context, Limits)  # noqa: S101 - parse passes them
     return info.context
 
 
 def audio_bytes(value: object, info: ValidationInfo) -> object:
-    """The bytes of a base64 string. Raises InvalidAudio."""
+    """Decode a base64 string. Raises InvalidAudio."""
     limits = _limits(info)
     if not isinstance(value, str):
         raise ValueError("should be a base64 string")  # noqa: TRY004 - pydantic turns only ValueError into a problem
@@ -56,7 +56,7 @@ def audio_bytes(value: object, info: ValidationInfo) -> object:
 
 
 def speakable(value: str, info: ValidationInfo) -> str:
-    """A text that holds something to speak, and not too much. Raises InvalidText."""
+    """Check that a text has something to speak, and is not too long. Raises InvalidText."""
     limits = _limits(info)
     if len(value) > limits.max_text_chars:
         raise InvalidText(
@@ -71,30 +71,30 @@ def speakable(value: str, info: ValidationInfo) -> str:
 
 
 def speech(value: str) -> str:
-    """The words of a recording, without what surrounds them."""
+    """Check the words of a recording, and strip white space around them."""
     if not any(character.isalnum() for character in value):
         raise ValueError("should hold the words that are said")
     return value.strip()
 
 
 def consent_statement(value: object) -> object:
-    """True or false, or a sentence: a word may be the "no" of a form that sends its answers as text."""
+    """Accept true, false or a sentence; a single word may be the "no" of a form that sends its answers as text."""
     if isinstance(value, bool):
         return value
     if not isinstance(value, str) or not 1 <= len(value) <= LONGEST or not is_sentence(value):
         raise ValueError(
-            f"should be true (no string), or a sentence of at least two words and at most {LONGEST} characters "
+            f"should be true (not a string), or a sentence of at least two words and at most {LONGEST} characters "
             "on how the speaker agreed"
         )
     return not says_no(value) and value.strip()
 
 
 def _cursor(names_one: Callable[[str], object]) -> AfterValidator:
-    """A key at which a listing of this action can stop; empty: the beginning."""
+    """A check for a key at which a listing of this action can stop; empty means the beginning."""
 
     def checked(value: str) -> str:
         if value and not (is_key(value) and names_one(value)):
-            raise ValueError("should be the next_cursor of this action's reply before")
+            raise ValueError("should be the next_cursor of this action's previous reply")
         return value
 
     return AfterValidator(checked)
@@ -108,7 +108,7 @@ NewVoiceId = Annotated[VoiceId, AfterValidator(_new_voice_id)]
 
 
 class Request(BaseModel):
-    """Base of the requests: frozen, strict (true is no number), no unknown fields, no NaN."""
+    """The base of all requests: frozen, strict (true is not a number), no unknown fields, no NaN."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
     action: ClassVar[str]

@@ -1,4 +1,4 @@
-"""What older clients send: other names of actions and fields, and fields to which older services answered with invented values."""
+"""Requests of older clients: other names of actions and fields, and fields that older services answered with invented values."""
 
 from collections.abc import Container, Iterable
 
@@ -15,7 +15,7 @@ NOT_THERE_YET = {
 
 
 def todays_names(sent: Iterable[str], known: Container[str]) -> dict[str, str]:
-    """By each name that is `known` today the one that was sent. Raises InvalidRequest for one that came twice, or can't be honoured."""
+    """Map each of today's names (`known`) to the one that was sent. Raises InvalidRequest for a field sent twice, or one that can't be honoured."""
     names: dict[str, str] = {}
     for name in sent:
         if name in NOT_THERE_YET:

@@ -1,4 +1,4 @@
-"""What is wrong with a request or with the settings, in words: which field, which value, what would do."""
+"""Messages about invalid requests and settings: which field, which value, what would be valid."""
 
 import difflib
 import re
@@ -18,7 +18,7 @@ _CREDENTIALS = re.compile(r"^.*@")
 def explained(
     error: ValidationError, fields: Mapping[str, object], action: str, model: type[BaseModel]
 ) -> InvalidRequest:
-    """The first problem as the message, all of them as details."""
+    """Make the error for an invalid request: the first problem as its message, all problems as details."""
     found = error.errors()[:_MOST_PROBLEMS]
     problems = [_problem(item["type"], item["loc"], item["msg"], fields, action, model) for item in found]
     field, message = problems[0]
@@ -26,7 +26,7 @@ def explained(
 
 
 def of_settings(error: ValidationError) -> str:
-    """Each variable by the name that was set, with what is wrong, its value unless it is a secret, and an example."""
+    """Describe each invalid variable: the name that was set, the rule, its value unless it is secret, and an example."""
     return "; ".join(_of_setting(one["loc"], one["msg"], one["input"]) for one in error.errors())
 
 
@@ -67,12 +67,12 @@ def _problem(
 
 
 def suggestion(word: str, choices: Mapping[str, object]) -> str:
-    """The choice that was probably meant, as the end of a sentence; empty if none is near."""
+    """The choice that was probably meant, as the end of a sentence; empty if none is similar."""
     close = difflib.get_close_matches(word[:_LONGEST_SHOWN], choices, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def shown(value: object) -> str:
-    """A value short enough for a message; a caller's audio must not come back in an error."""
+    """Shorten a value for a message; a caller's audio must not come back in an error."""
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 20]}... ({len(text)} characters)"

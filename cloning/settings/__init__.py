@@ -2,10 +2,10 @@
 The deployment's settings: the one reader of the environment.
 
     deployment     every setting, with its bounds and its meaning
-    bucket         those of the bucket
-    variables      how a variable is read and refused
+    bucket         the settings of the bucket
+    variables      the reading and checking of variables
     types          the types of settings
-    sdk_variables  what boto3 and RunPod's SDK read by themselves, held to the same rule
+    sdk_variables  variables that boto3 and RunPod's SDK read, held to the same rules
 """
 
 from cloning.settings.deployment import Settings

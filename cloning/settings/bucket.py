@@ -38,7 +38,7 @@ class BucketSettings(BaseSettings):
     s3_prefix: Prefix = Field(
         "",
         examples=["tts/prod"],
-        description="Folder inside the bucket; everything the worker reads or writes lies under it.",
+        description="Folder inside the bucket; everything the worker reads or writes is under it.",
     )
     aws_access_key_id: KeyId | None = Field(
         None,
@@ -58,18 +58,18 @@ class BucketSettings(BaseSettings):
     aws_credential_expiration: Moment | None = Field(
         None,
         examples=["2026-11-29T18:00:00Z"],
-        description="When `AWS_SESSION_TOKEN` expires, like `2026-11-29T18:00:00Z` (`aws configure export-credentials --format env` gives it): no `audio_url` is promised for longer. Unset: nobody knows, and the reply says so.",
+        description="When `AWS_SESSION_TOKEN` expires, like `2026-11-29T18:00:00Z` (`aws configure export-credentials --format env` prints it): no `audio_url` is promised for longer. Unset: the end is unknown, and the reply says so.",
     )
     aws_region: Region = Field(
         "us-east-1",
         validation_alias=AliasChoices("aws_region", "aws_default_region"),
-        description="Region of the bucket; `AWS_DEFAULT_REGION` works too. Cloudflare R2 wants `auto`, RunPod the data centre's id.",
+        description="Region of the bucket; `AWS_DEFAULT_REGION` works too. Cloudflare R2 needs `auto`, RunPod the data centre's id.",
     )
     aws_endpoint_url: Endpoint | None = Field(
         None,
         examples=["https://s3.example.com"],
         validation_alias=AliasChoices("aws_endpoint_url_s3", "aws_endpoint_url", "bucket_endpoint_url"),
-        description="Endpoint of an S3-compatible store that is not AWS; `AWS_ENDPOINT_URL_S3` (it goes first) and `BUCKET_ENDPOINT_URL` work too. A bucket's name inside the URL is removed.",
+        description="Endpoint of an S3-compatible store that is not AWS; `AWS_ENDPOINT_URL_S3` (it takes precedence) and `BUCKET_ENDPOINT_URL` work too. A bucket's name inside the URL is removed.",
     )
     data_dir: Folder = Field(
         Path("data"), description="Folder that stands in for the bucket when `S3_BUCKET` is unset."

@@ -1,8 +1,8 @@
 """
 The deployment's settings, read from the environment.
 
-Every setting has one name, a default that works on a bare machine, and a sentence that becomes its row in docs/settings.md
-(docs/generate.py writes the table, `make check` proves it fresh).
+Every setting has one name, a default that works on a bare machine, and a description that becomes its row in docs/settings.md
+(docs/generate.py writes the table, `make check` verifies it).
 """
 
 from pathlib import Path
@@ -33,7 +33,7 @@ MOST_CHUNKS = 64
 
 
 class Settings(BucketSettings):
-    """What a deployment may choose. Blank variables count as unset; `cloning.settings.variables` says how the others are read."""
+    """The settings of a deployment. Blank variables count as unset; `cloning.settings.variables` reads the others."""
 
     model_cache_dir: Folder = Field(
         Path("data/models"),
@@ -43,24 +43,24 @@ class Settings(BucketSettings):
         None,
         examples=[20],
         gt=0,
-        description="Most that the checkpoints in `MODEL_CACHE_DIR` may take, in GB (10^9 bytes): the least recently used go, none in use. Unset: no limit.",
+        description="Largest total size of the checkpoints in `MODEL_CACHE_DIR`, in GB (10^9 bytes): the least recently used are removed, none in use. Unset: no limit.",
     )
     checkpoint_dtype: Literal["keep", "fp16"] = Field(
         "keep",
-        description="`fp16` halves a checkpoint's weights when it is prepared, as F5-TTS itself does on a GPU: the same sound there, half the bytes of every cold start. Not for CPUs.",
+        description="`fp16` halves a checkpoint's weights when it is prepared, as F5-TTS itself does on a GPU: the same sound there, half the bytes at every cold start. Not for CPUs.",
     )
     engine: EngineName = Field("f5", description="Engine that speaks unless a request names another: `f5` or `xtts`.")
     fallback: Annotated[tuple[EngineName, ...], NoDecode] = Field(
         (),
         examples=["xtts"],
-        description="Engines, in this order and parted by commas, that may speak in place of one whose checkpoint can't be used, unless a request says otherwise. Unset: none; the job fails.",
+        description="Engines, in this order and separated by commas, that may speak instead of one whose checkpoint can't be used, unless a request says otherwise. Unset: none; the job fails.",
     )
     checkpoint: NameOrPath = Field(
         "F5TTS_v1_Base",
-        description="Checkpoint of the engine `f5` unless a request names another: a name of the catalogue, of a folder in the bucket's `checkpoints/`, or the path of a folder; such a folder needs a `checkpoint.json`.",
+        description="Checkpoint of the engine `f5` unless a request names another: a name in the catalogue, the name of a folder in the bucket's `checkpoints/`, or the path of a folder; such a folder needs a `checkpoint.json`.",
     )
     xtts_checkpoint: NameOrPath = Field(
-        "XTTS_v2", description="Checkpoint of the engine `xtts`, named as `CHECKPOINT` is."
+        "XTTS_v2", description="Checkpoint of the engine `xtts`, named like `CHECKPOINT`."
     )
     xtts_license_accepted: bool = Field(
         False,
@@ -80,14 +80,14 @@ class Settings(BucketSettings):
     low_vram: bool = Field(
         default=False,
         examples=[1],
-        description="`1` for a small GPU: no two models share its memory, and their weights leave it after the job (with several at once, after the last), or after `UNLOAD_AFTER_S` if that is set.",
+        description="`1` for a small GPU: no two models share its memory, and their weights leave it after the job (with several jobs at once, after the last), or after `UNLOAD_AFTER_S` if that is set.",
     )
     unload_after_s: float | None = Field(
         None,
         examples=[600],
         ge=0,
         le=86_400,
-        description="Idle seconds after which the weights leave the GPU; the next job brings them back. On a CPU the models are dropped and loaded again. Unset: never, or at once with `LOW_VRAM`.",
+        description="Idle seconds after which the weights leave the GPU; the next job moves them back. On a CPU the models are dropped and loaded again. Unset: never, or at once with `LOW_VRAM`.",
     )
 
     sampler: Literal["auto", "official", "fast"] = Field(
@@ -100,20 +100,20 @@ class Settings(BucketSettings):
         examples=[4],
         ge=1,
         le=MOST_CHUNKS,
-        description="Most chunks, of one job or several, that are made at once, where `SAMPLER` is `fast` (in force, `auto` included); each needs its own memory. Unset: 1. In half precision batching changes rounding: one seed gives the same bytes with 1 only.",
+        description="Most chunks, of one job or several, that are generated at once if `SAMPLER` is `fast` (or `auto` chooses it); each needs its own memory. Unset: 1. In half precision batching changes rounding: one seed gives the same bytes with 1 only.",
     )
     batch_wait_ms: float = Field(
         0.0,
         ge=0,
         le=500,
-        description="Longest time that a chunk waits for others to be solved with it, in milliseconds, at most 500: the GPU idles meanwhile. What waits for the GPU already goes together at `0` too.",
+        description="Longest time that a chunk waits for others to be generated with it, in milliseconds, at most 500: the GPU idles meanwhile. Even at `0`, chunks that already wait for the GPU are generated together.",
     )
 
     worker_concurrency: int = Field(
         2,
         ge=1,
         le=64,
-        description="Jobs that one worker holds at a time. Those that speak take turns on the GPU, chunk by chunk; the others are answered beside them.",
+        description="Jobs that one worker holds at a time. Those that speak take turns on the GPU, chunk by chunk; the others are answered meanwhile.",
     )
     require_consent: bool = Field(
         True, examples=[1], description="Refuse a voice whose upload doesn't say that its speaker consents."
@@ -125,7 +125,7 @@ class Settings(BucketSettings):
     audio_key_prefixes: Annotated[AudioFolders, NoDecode] = Field(
         (keys.UPLOADS,),
         examples=["uploads,inbox"],
-        description="Folders of the bucket, parted by commas, below which an `audio_key` may lie; never one that the service itself writes to (`voices`, `jobs`, `results`, `checkpoints`, `probes`).",
+        description="Folders of the bucket, separated by commas, that may hold an `audio_key`; never one that the service itself writes to (`voices`, `jobs`, `results`, `checkpoints`, `probes`).",
     )
     download_timeout_s: float = Field(
         30.0, gt=0, le=600, description="Longest time to fetch an `audio_url`, in seconds, all redirects together."
@@ -134,37 +134,37 @@ class Settings(BucketSettings):
         9.5,
         gt=0.001,
         le=20,
-        description="Largest reply, in MB (10^6 bytes); RunPod drops more than 10 MB on `/run` without a word.",
+        description="Largest reply, in MB (10^6 bytes); RunPod silently drops more than 10 MB on `/run`.",
     )
     url_expires_s: int = Field(3600, ge=1, le=604_800, description="Life of a presigned `audio_url`, in seconds.")
     lease_s: float = Field(
         60.0,
         ge=0.2,
         le=3600,
-        description="Life of a worker's claim on a job, in seconds, unless renewed (it is, at a third of that).",
+        description="Life of a worker's claim on a job, in seconds, unless renewed (the worker renews it every third of that).",
     )
     stop_grace_s: float = Field(
         10.0,
         ge=1,
         le=3600,
-        description="From SIGTERM to the process's end, in seconds: a job that is not done 3 s before is handed back for another worker to go on with.",
+        description="Time from SIGTERM to the process's end, in seconds: a job that is not done 3 s before is handed back for another worker to continue.",
     )
     log_level: LogLevel = Field(
         "INFO",
-        description="Least level that is logged. Text, audio, URLs and keys never are at INFO; DEBUG tells the words of exceptions too.",
+        description="Lowest level that is logged. Text, audio, URLs and keys are never logged at INFO; DEBUG includes the messages of exceptions.",
     )
 
     tmpdir: FolderThatIsThere | None = Field(
         None,
         examples=["/scratch"],
-        description="Folder for temporary files: recordings in work, speech on its way. Unset: the machine's own.",
+        description="Folder for temporary files: recordings being processed, speech being sent. Unset: the machine's own.",
     )
 
     runpod_pod_id: str | None = Field(
         None, examples=["pod1"], description="Set by RunPod: the worker's name in leases and manifests."
     )
     runpod_endpoint_id: str | None = Field(
-        None, examples=["endpoint1"], description="Set by RunPod: this is a worker of its serverless."
+        None, examples=["endpoint1"], description="Set by RunPod on its serverless workers: the endpoint's id."
     )
     runpod_log_level: str | None = Field(
         None, examples=["INFO"], description="Level of RunPod's SDK, which reads it itself."
@@ -172,7 +172,7 @@ class Settings(BucketSettings):
     runpod_debug_level: str | None = Field(None, examples=["INFO"], description="Older name of `RUNPOD_LOG_LEVEL`.")
 
     @classmethod
-    def settings_customise_sources(  # the environment alone, by our own rule
+    def settings_customise_sources(  # only the environment, read by our own rules
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
@@ -196,17 +196,17 @@ class Settings(BucketSettings):
 
     @property
     def is_bucket_forgotten(self) -> bool:
-        """Whether this worker would keep on its own disk what the endpoint's other workers need: voices, jobs and results."""
+        """Whether this worker would keep voices, jobs and results on its own disk, although other workers need them."""
         return self.s3_bucket is None and self.runpod_endpoint_id is not None
 
     @property
     def has_sdk_log_level(self) -> bool:
-        """Whether somebody chose how much RunPod's SDK logs."""
+        """Whether the log level of RunPod's SDK is set."""
         return self.runpod_log_level is not None or self.runpod_debug_level is not None
 
     @property
     def idle_s(self) -> float | None:
-        """Seconds that weights stay on the GPU after the last work; None: for ever."""
+        """Seconds that weights stay on the GPU after the last work; None means for ever."""
         return 0.0 if self.low_vram and self.unload_after_s is None else self.unload_after_s
 
     @model_validator(mode="after")

@@ -1,8 +1,8 @@
 """
-Environment variables that boto3 and RunPod's SDK read by themselves, held to the rule of our own before they do.
+Environment variables that boto3 and RunPod's SDK read by themselves, first checked by our own rules.
 
-What is blank is taken out of the environment, white space at the ends is taken off, words and booleans are written as the SDK wants
-them. What it would choke on, or take for something else without a word, is refused by name.
+Blank variables are removed from the environment, white space at the ends is stripped, words and booleans are written as the SDK
+expects them. Values that would break the SDK, or that it would silently misread, are refused by name.
 """
 
 import os
@@ -22,12 +22,12 @@ _VERSION = re.compile(r"[0-9]+(\.[0-9]+)*")
 _BUCKET = "S3_BUCKET"
 _SHOWN = 40
 
-Read = Callable[[str], str]  # the value as the SDK takes it; raises ValueError, which says what it should be
+Read = Callable[[str], str]  # returns the value as the SDK expects it; raises ValueError, which says what it should be
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """How values of a kind are read, an example, and whether they may be shown."""
+    """A kind of variable: how its values are read, an example, and whether they are secret."""
 
     read: Read
     example: str
@@ -35,7 +35,7 @@ class _Kind:
 
 
 def tidy_environment() -> None:
-    """Bring the SDKs' variables to the rule. Raises ValueError, which names each that is wrong."""
+    """Normalise the SDKs' variables. Raises ValueError, which names each invalid one."""
     if problems := list(_problems(os.environ)):
         raise ValueError("; ".join(problems))
 
@@ -103,7 +103,7 @@ def _matching(pattern: re.Pattern[str], what: str) -> Read:
 def _file(value: str) -> str:
     path = Path(local_path(value))
     if not path.exists() or path.is_dir():  # /dev/null is one
-        raise ValueError("names no file that is there: correct the path, or leave the variable unset")
+        raise ValueError("doesn't name an existing file: correct the path, or leave the variable unset")
     if not os.access(path, os.R_OK):
         raise ValueError("names a file that this user may not read")
     return str(path)
@@ -112,7 +112,7 @@ def _file(value: str) -> str:
 def _certificates(value: str) -> str:
     path = Path(local_path(value))
     if not path.exists():
-        raise ValueError("names no file or folder that is there: correct the path, or leave the variable unset")
+        raise ValueError("doesn't name an existing file or folder: correct the path, or leave the variable unset")
     return str(path)
 
 

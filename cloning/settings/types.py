@@ -1,4 +1,4 @@
-"""What settings hold besides numbers and words, each checked for what it is: buckets, regions, endpoints, keys, folders."""
+"""The types of settings besides numbers and words, each with its check: buckets, regions, endpoints, keys, folders."""
 
 import os
 import re
@@ -21,12 +21,12 @@ _REGION = re.compile(r"(?![0-9]+$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _REGION_OF_AWS = re.compile(r"[a-z]{2,5}(-[a-z]+)+-[0-9]{1,2}|aws-global")
 _LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 _HOST = re.compile(rf"({_LABEL}\.)*{_LABEL}")
-# Hosts of stores whose name doesn't begin with a bucket's.
+# Hosts of stores that don't begin with a bucket's name.
 _SERVICE = re.compile(
     r"(s3|minio|storage|objects?|oss|obs|cos)[a-z0-9-]*\..+|localhost|[0-9.]+"
     r"|.+\.(r2\.cloudflarestorage|digitaloceanspaces|backblazeb2|wasabisys|linodeobjects|vultrobjects|your-objectstorage)\.com"
 )
-# Stores behind a path of their own, such as Supabase's /storage/v1/s3.
+# Stores under a path, such as Supabase's /storage/v1/s3.
 _PATH_OF_A_STORE = "s3"
 _DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
 _LONGEST_PREFIX = 512
@@ -37,13 +37,11 @@ _PAIRS = (("aws_access_key_id", "aws_secret_access_key"), ("bucket_access_key_id
 
 
 def bucket_name(value: str) -> str:
-    """A bucket's name alone. Raises ValueError."""
+    """Check a bucket's name. Raises ValueError."""
     scheme, _, rest = value.rpartition("://")
     name, _, prefix = rest.strip("/").partition("/")
     if scheme.lower() in ("http", "https"):
-        raise ValueError(
-            "is a URL: S3_BUCKET takes the bucket's name alone, the store's URL goes into AWS_ENDPOINT_URL"
-        )
+        raise ValueError("is a URL: S3_BUCKET takes only the bucket's name, the store's URL goes into AWS_ENDPOINT_URL")
     if _ACCESS_POINT.fullmatch(value):
         return value
     if scheme or "/" in value:
@@ -57,7 +55,7 @@ def bucket_name(value: str) -> str:
 
 
 def prefix(value: str) -> str:
-    """A folder inside the bucket, without slashes at its ends. Raises ValueError."""
+    """Check a folder inside the bucket, and strip slashes at its ends. Raises ValueError."""
     path = value.strip("/")
     if "://" in value:
         raise ValueError("is a URL: the bucket's name goes into S3_BUCKET, S3_PREFIX takes the folder inside it")
@@ -70,25 +68,25 @@ def prefix(value: str) -> str:
 
 
 def region(value: str) -> str:
-    """A region's id. Raises ValueError."""
+    """Check a region's id. Raises ValueError."""
     if not _REGION.fullmatch(value):
         raise ValueError("should be a region's id: letters, digits and '-'")
     return value
 
 
 def url_of_a_store(value: str) -> str:
-    """An endpoint: scheme and host, perhaps port and path. Raises ValueError."""
+    """Check an endpoint: scheme and host, perhaps port and path. Raises ValueError."""
     try:
         parts = urlsplit(value)
         port = parts.port
     except ValueError:
-        raise ValueError("is no URL: its port or its address is wrong") from None
+        raise ValueError("is not a URL: its port or its address is wrong") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("should be a URL that begins with https:// or http://, and the store's host")
     if "@" in parts.netloc:
         raise ValueError("holds credentials: they go into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
     if "?" in value or "#" in value or re.search(r"\s", value):
-        raise ValueError("should be the store's address alone, without '?', '#' and spaces")
+        raise ValueError("should be only the store's address, without '?', '#' and spaces")
     if port == 0 or parts.netloc.endswith(":") or not (_HOST.fullmatch(parts.hostname) or ":" in parts.hostname):
         raise ValueError("should name a host of letters, digits, '-' and '.', and a port of 1 to 65535 if any")
     return value
@@ -96,9 +94,9 @@ def url_of_a_store(value: str) -> str:
 
 def without_bucket(value: str, bucket: str | None) -> str:
     """
-    The endpoint without the bucket's name, which some stores' pages and RunPod's own upload helper put into it.
+    Remove the bucket's name from an endpoint; some stores' pages and RunPod's own upload helper put it there.
 
-    Raises ValueError for a path of another meaning.
+    Raises ValueError for any other path.
     """
     parts = urlsplit(value)
     path = [segment for segment in parts.path.split("/") if segment]
@@ -106,13 +104,13 @@ def without_bucket(value: str, bucket: str | None) -> str:
         path = path[:-1]
     if path and bucket and path[-1] != _PATH_OF_A_STORE:
         raise ValueError(
-            f"should end behind the host: the bucket's name goes into S3_BUCKET (it is {bucket!r}), folders inside it go into S3_PREFIX"
+            f"should end after the host: the bucket's name goes into S3_BUCKET (it is {bucket!r}), folders inside it go into S3_PREFIX"
         )
     return parts._replace(netloc=_host_alone(parts, bucket), path="".join(f"/{segment}" for segment in path)).geturl()
 
 
 def _host_alone(parts: SplitResult, bucket: str | None) -> str:
-    """Host and port; the bucket's name goes from the front where what is left is a store's host by itself."""
+    """Host and port; a leading bucket's name is removed if the rest is a store's host by itself."""
     beginning = f"{bucket}."
     rest = parts.netloc[len(beginning) :]
     host = rest.rsplit(":", 1)[0].lower()
@@ -124,21 +122,21 @@ def _host_alone(parts: SplitResult, bucket: str | None) -> str:
 
 
 def at_aws(bucket: str, region_id: str, region_variable: str) -> None:
-    """Raises ValueError if the store is AWS's own and it can't have that bucket or region ('eu-west-1a' is a zone)."""
+    """Raise ValueError if the store is AWS's own and can't have that bucket or region ('eu-west-1a' is a zone)."""
     if not _BUCKET_OF_AWS.fullmatch(bucket) and not _ACCESS_POINT.fullmatch(bucket):
         raise ValueError(
-            f"S3_BUCKET is {bucket!r}, and a bucket of AWS has lower-case letters, digits, '-' and '.' only: "
+            f"S3_BUCKET is {bucket!r}, and an AWS bucket has only lower-case letters, digits, '-' and '.': "
             "correct it, or set AWS_ENDPOINT_URL if the store is not AWS"
         )
     if not _REGION_OF_AWS.fullmatch(region_id):
         raise ValueError(
-            f"{region_variable} is {region_id!r}, which is no region of AWS: write it like {region_variable}=eu-west-1, "
+            f"{region_variable} is {region_id!r}, which is not an AWS region: write it like {region_variable}=eu-west-1, "
             "or set AWS_ENDPOINT_URL if the store is not AWS"
         )
 
 
 def half_a_pair(given: Container[str]) -> None:
-    """Raises ValueError if of a key only the id or the secret is among the names that were set."""
+    """Raise ValueError if only the id or only the secret of a key is among the names that were set."""
     for one_id, secret in _PAIRS:
         if (one_id in given) != (secret in given):
             there, missing = (one_id, secret) if one_id in given else (secret, one_id)
@@ -153,42 +151,40 @@ def half_a_pair(given: Container[str]) -> None:
 
 
 def key_id(value: SecretStr) -> SecretStr:
-    """The id of a key. Raises ValueError, without the id."""
+    """Check the id of a key. Raises ValueError, without the id."""
     if not re.fullmatch(r"[!-~]+", value.get_secret_value()) or re.search(r"[,/=\"']", value.get_secret_value()):
-        raise ValueError("should be a key's id alone: letters, digits and signs, no spaces, ',', '/', '=' or quotes")
+        raise ValueError("should be only a key's id: letters, digits and signs, no spaces, ',', '/', '=' or quotes")
     return value
 
 
 def secret_key(value: SecretStr) -> SecretStr:
-    """A secret key. Raises ValueError, without the key."""
+    """Check a secret key. Raises ValueError, without the key."""
     if re.search(r"\s", value.get_secret_value()):
-        raise ValueError("should be a secret alone, without spaces")
+        raise ValueError("should be only a secret, without spaces")
     return value
 
 
 def session_token(value: SecretStr) -> SecretStr:
-    """A session token, which goes into a header. Raises ValueError, without the token."""
+    """Check a session token, which goes into a header. Raises ValueError, without the token."""
     if not re.fullmatch(r"[!-~]+", value.get_secret_value()):
-        raise ValueError("should be a token alone: letters, digits and signs, no spaces")
+        raise ValueError("should be only a token: letters, digits and signs, no spaces")
     return value
 
 
 def folder(value: Path) -> Path:
-    """A path where a folder is, or can be made. Raises ValueError."""
+    """Check that a folder exists at the path, or can be made. Raises ValueError."""
     try:
         there = next((one for one in (value, *value.parents) if one.exists()), value)
         is_blocked = there.exists() and not there.is_dir()
     except OSError as error:
-        raise ValueError(f"can't be looked at ({error.strerror}): choose a folder that this user may enter") from None
+        raise ValueError(f"can't be accessed ({error.strerror}): choose a folder that this user may enter") from None
     if is_blocked:
-        raise ValueError(
-            "is a file, and a folder is needed" if there == value else "lies below a file, not in a folder"
-        )
+        raise ValueError("is a file, and a folder is needed" if there == value else "is below a file, not in a folder")
     return value
 
 
 def folder_that_is_there(value: Path) -> Path:
-    """A folder that this process can write to. Raises ValueError."""
+    """Check that this process can write to the folder. Raises ValueError."""
     if not folder(value).is_dir():
         raise ValueError("names a folder that doesn't exist: make it, or leave the variable unset")
     if not os.access(value, os.W_OK | os.X_OK):
@@ -197,14 +193,14 @@ def folder_that_is_there(value: Path) -> Path:
 
 
 def device(value: str) -> str:
-    """A device's name in lower case. Raises ValueError."""
+    """Check a device's name; return it in lower case. Raises ValueError."""
     if not _DEVICE.fullmatch(value.lower()):
         raise ValueError("should be auto, cpu, cuda, or cuda:0 for the first GPU, cuda:1 for the second")
     return value.lower()
 
 
 def name_or_path(value: str) -> str:
-    """A name, or the path of a folder with `~` expanded. Raises ValueError."""
+    """Check a name, or the path of a folder, and expand `~`. Raises ValueError."""
     return local_path(value)
 
 
@@ -230,7 +226,7 @@ NameOrPath = Annotated[str, AfterValidator(name_or_path)]
 
 
 def folders(value: object) -> object:
-    """'uploads, /inbox/' is ('uploads/', 'inbox/'). Raises ValueError for one that isn't separated by a comma, and for none."""
+    """Split 'uploads, /inbox/' into ('uploads/', 'inbox/'). Raises ValueError for another separator, or an empty list."""
     if not isinstance(value, str):
         return value
     pieces = [one.strip() for one in value.removesuffix(",").split(",")]
@@ -238,19 +234,19 @@ def folders(value: object) -> object:
     for piece, name in zip(pieces, names, strict=True):
         if not name or _NO_FOLDER.search(name):
             raise ValueError(
-                f"should be folders' names, parted by commas, without brackets, quotes and signs; {piece!r} is none"
+                f"should be folders' names, separated by commas, without brackets, quotes and signs; {piece!r} is not one"
             )
     return tuple(f"{name}/" for name in names)
 
 
 def none_of_ours(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Folders that the service doesn't write to. Raises ValueError."""
+    """Check that the service doesn't write to these folders. Raises ValueError."""
     for folder in value:
         try:
             check_key(f"{folder}x")
         except ValueError:
             raise ValueError(
-                f"should be folders' paths, without '//', '.' or '..' between slashes; {folder!r} is none"
+                f"should be folders' paths, without '//', '.' or '..' between slashes; {folder!r} is not one"
             ) from None
         if folder.startswith(keys.OURS):
             raise ValueError(f"should name folders of recordings like 'uploads'; {folder!r} is the service's own")
@@ -258,7 +254,7 @@ def none_of_ours(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def moment(value: object) -> object:
-    """A date with its time, and no bare number, which would count seconds since 1970. Raises ValueError."""
+    """Check for a date with its time; a bare number would count seconds since 1970. Raises ValueError."""
     if isinstance(value, str) and not _MOMENT.fullmatch(value):
         raise ValueError("should be a date and a time with its zone")
     return value

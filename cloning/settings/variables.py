@@ -1,10 +1,9 @@
 """
-Environment variables as people set them, read by one rule for all.
+The reading of environment variables, by the same rules for all settings.
 
-White space and invisible characters at both ends are taken off, and what is blank then counts as unset: forms, secrets and files
-add them. Quotes around a value are refused, because nothing takes them off in `docker run --env-file`. So are line breaks,
-placeholders that nobody filled in, and numbers that aren't plain. `~` is the home folder in paths; words of a fixed set are
-matched whatever their case.
+White space and invisible characters at both ends are stripped, because forms, secrets and files add them; a blank value then counts
+as unset. Quotes around a value are refused, because `docker run --env-file` keeps them. So are line breaks, placeholders that were
+not filled in, and numbers that aren't plain. `~` is the home folder in paths; words of a fixed set are matched in any case.
 """
 
 import re
@@ -38,11 +37,11 @@ class Variables(EnvSettingsSource):
     """
     The environment as a source of settings.
 
-    A setting of several names takes the first of them that isn't blank, under the name that was set: errors tell that one.
+    A setting with several names takes the first that isn't blank, under the name that was set, so that errors show that name.
     """
 
     def __call__(self) -> dict[str, Any]:
-        """Values by the lower-case name that was set, tidied."""
+        """The tidied values, by the lower-case name that was set."""
         there = {name: text for name, value in self.env_vars.items() if (text := tidied(value or ""))}
         found: dict[str, Any] = {}
         for name, field in self.settings_cls.model_fields.items():
@@ -51,7 +50,7 @@ class Variables(EnvSettingsSource):
 
 
 def names_of(name: str, field: FieldInfo) -> tuple[str, ...]:
-    """The lower-case names by which a setting can be set, the strongest first."""
+    """The lower-case names of a setting, in order of precedence."""
     alias = field.validation_alias
     return tuple(str(one) for one in alias.choices) if isinstance(alias, AliasChoices) else (str(alias or name),)
 
@@ -78,11 +77,11 @@ def without_blanks(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def checked(name: str, field: FieldInfo, value: str) -> str:
-    """The value as its setting takes it. Raises ValueError, which says what is wrong."""
+    """Check a value and return it as its setting expects it. Raises ValueError with the fault."""
     kinds = set(_kinds(field.annotation))
     checked_text(value, secret=SecretStr in kinds)
     if value.partition("=")[0].rpartition(" ")[2].lower() in names_of(name, field) and "=" in value:
-        raise ValueError("holds a variable's name and '=' too: set what stands behind it alone")
+        raise ValueError("includes a variable's name and '=': set only what comes after it")
     if kinds & {int, float}:
         _refuse_odd_number(name, value)
     if bool in kinds and value.lower() not in _BOOLEANS:
@@ -94,7 +93,7 @@ def checked(name: str, field: FieldInfo, value: str) -> str:
 
 
 def checked_text(value: str, *, secret: bool) -> str:
-    """The value, which holds a character, if nothing of how it was set is left in it. Raises ValueError."""
+    """Check that a non-empty value has no leftovers of how it was set. Raises ValueError."""
     _refuse_quotes(value, secret=secret)
     _refuse_hidden(value)
     _refuse_placeholders(value, secret=secret)
@@ -102,9 +101,9 @@ def checked_text(value: str, *, secret: bool) -> str:
 
 
 def local_path(value: str) -> str:
-    """The path with `~` expanded. Raises ValueError for what can't be one."""
+    """Expand `~` in a path. Raises ValueError for an impossible path."""
     if _URL.match(value):
-        raise ValueError("is a URL, and what is needed is on this machine: a path, or a name where names are known")
+        raise ValueError("is a URL, and a path on this machine is needed, or a name where names are allowed")
     try:
         path = str(Path(value).expanduser()) if value.startswith("~") else value
     except RuntimeError:
@@ -116,7 +115,7 @@ def local_path(value: str) -> str:
 
 
 def misspelt(settings_cls: type[BaseSettings]) -> dict[str, str]:
-    """Variables of the environment that are nearly named like a setting, each with the name that was probably meant."""
+    """Variables with nearly a setting's name, each with the name that was probably meant."""
     known = {one for name, field in settings_cls.model_fields.items() for one in names_of(name, field)}
     there = EnvSettingsSource(settings_cls).env_vars
     strange = [name for name in there if name not in known and not name.upper().startswith(_NOT_OURS)]
@@ -129,7 +128,7 @@ def _is_blank(character: str) -> bool:
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:
-    """The types that an annotation is made of; of a Literal its words."""
+    """The types in an annotation; for a Literal its words."""
     origin = get_origin(annotation)
     if origin is Literal:
         yield from get_args(annotation)
@@ -152,16 +151,16 @@ def _refuse_quotes(value: str, *, secret: bool) -> None:
 
 def _refuse_hidden(value: str) -> None:
     if any(category(one) in ("Cc", "Zl", "Zp") or one in _HIDDEN_INSIDE for one in value):
-        raise ValueError("holds a line break or another character that can't be seen: type it anew, on one line")
+        raise ValueError("holds a line break or another invisible character: type it again, on one line")
     if any(category(one) == "Cs" for one in value):
-        raise ValueError("isn't valid UTF-8: type it anew")
+        raise ValueError("isn't valid UTF-8: type it again")
 
 
 def _refuse_placeholders(value: str, *, secret: bool) -> None:
     if _PLACEHOLDER.search(value):
         raise ValueError("is still a placeholder: no secret of that name was filled in")
     if not secret and _SHELL_VARIABLE.search(value):
-        raise ValueError("names another variable, and nothing fills it in here: write the value itself")
+        raise ValueError("refers to another variable, which is not expanded here: write the value itself")
 
 
 def _refuse_odd_number(name: str, value: str) -> None:

@@ -2,7 +2,7 @@
 The voice library.
 
     record   a voice's record
-    records  a voice's objects in the bucket, when several write
+    records  a voice's objects in the bucket, under concurrent writers
     library  voices by name
-    files    the voices in use on this disk
+    files    the voices in use, as files on this disk
 """

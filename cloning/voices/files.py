@@ -1,7 +1,7 @@
 """
 The voices in use, as files on this worker's disk.
 
-Jobs share them, in threads: what is found here may be evicted beside us at any moment, and what is handed out must be whole.
+Jobs share them, in threads: a file may be evicted by another thread at any moment, and a returned file must be complete.
 """
 
 import hashlib
@@ -14,16 +14,16 @@ from pathlib import Path
 from cloning.voices.record import Voice
 
 _MOST_KEPT = 256
-# A job may still read a file that was handed out to it. So young a file goes only if there are far too many.
+# A job may still read a file that it got this recently. Such a file is evicted only if there are far too many.
 _IN_USE_S = 3600.0
 _FAR_TOO_MANY = 16
 
 
 class VoiceFiles:
     """
-    Canonical audio by voice and digest, the latest used of it. Safe between threads.
+    The most recently used canonical audio, by voice and digest. Thread-safe.
 
-    A file is named by its voice too: a record that names another voice's audio finds nothing here.
+    A file's name includes its voice: a record that names another voice's audio finds nothing here.
     """
 
     def __init__(self, folder: Path, now: Callable[[], float], *, most: int = _MOST_KEPT) -> None:
@@ -34,7 +34,7 @@ class VoiceFiles:
         self._lock = threading.Lock()
 
     def find(self, voice: Voice) -> Path | None:
-        """The voice's audio, if it is here and whole; it counts as used now."""
+        """Return the voice's audio if it is here and intact, and mark it as used."""
         path = self._path(voice)
         with self._lock:
             try:
@@ -47,7 +47,7 @@ class VoiceFiles:
         return None
 
     def bring(self, voice: Voice, download: Callable[[Path], object]) -> Path:
-        """The voice's audio, which `download` puts at a path, whole or not at all. Raises what that raises."""
+        """Fetch the voice's audio with `download`, which writes a path atomically. Raises what that raises."""
         path = self._path(voice)
         with self._lock:
             self._make_room()
@@ -57,7 +57,7 @@ class VoiceFiles:
         return path
 
     def _use(self, path: Path) -> None:
-        """Unlike `touch`, this never makes a file."""
+        """Set the file's time; unlike `touch`, this never creates a file."""
         os.utime(path, (self._now(), self._now()))
 
     def _path(self, voice: Voice) -> Path:
@@ -74,5 +74,5 @@ class VoiceFiles:
 def _used_at(path: Path) -> float:
     try:
         return path.stat().st_mtime
-    except FileNotFoundError:  # somebody else tidied up
+    except FileNotFoundError:  # another thread has evicted it
         return 0.0

@@ -1,8 +1,8 @@
 """
 The voice library: a record that names canonical audio, in the bucket.
 
-Audio first, record last: a reader who sees the record can rely on the audio. A transcript is made once per voice for ever;
-whoever loses the race to write it takes the other's.
+The audio is written first and the record last, so a reader of the record can rely on the audio. A transcript is made only once
+per voice; the loser of a race to write it takes the winner's.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from cloning.voices.records import MOST_TRIES, VoiceRecords, audio_key
 
 # Records of a page that are read at the same time; the bucket's client has twice as many connections.
 _READERS = 16
-# More records of one page that don't come mean that the bucket is away.
+# More unavailable records in one page mean that the bucket is down.
 _MOST_AWAY = 2
 
 
@@ -46,14 +46,14 @@ class VoiceLibrary:
 
     def add(self, new: NewVoice, canonical: Canonical, measures: Measures, *, replace: bool) -> Voice:
         """
-        Store a voice. An upload that says nothing new is the same voice; another one under that name raises VoiceExists.
+        Store a voice. An upload with the same content returns the stored voice; a different one of that name raises VoiceExists.
 
         Raises Conflict if another call on the same voice was faster.
         """
         return self._records.write(self._record_of(new, canonical, measures), canonical.wav, replace=replace)
 
     def get(self, voice: str, *, stopped: Event | None = None) -> Voice:
-        """A voice's record; a bare file of an older deployment becomes one. Raises VoiceNotFound, and as AudioDecoder does."""
+        """Return a voice's record; adopt an older deployment's bare file. Raises VoiceNotFound, and what AudioDecoder raises."""
         try:
             return self._records.load(voice)[0]
         except VoiceNotFound:
@@ -71,9 +71,9 @@ class VoiceLibrary:
 
     def with_audio(self, voice: Voice) -> tuple[Voice, Path]:
         """
-        The voice and its canonical WAV as a file on this machine, its sha256 checked.
+        Return the voice and its canonical WAV as a file on this machine, with a checked sha256.
 
-        The record is read again if the voice was given other audio since. Raises VoiceNotFound if it is gone.
+        The record is read again if the voice's audio was replaced meanwhile. Raises VoiceNotFound if it is gone.
         """
         for _ in range(MOST_TRIES):
             if path := self._files.find(voice) or self._fetched(voice):
@@ -103,26 +103,26 @@ class VoiceLibrary:
             ) from None
 
     def with_transcript(self, voice: Voice, text: str, made_by: str) -> Voice:
-        """The record with this transcript, or with the one that another worker wrote first."""
+        """Store this transcript, unless another worker stored one first; return the record."""
         for _ in range(MOST_TRIES):
             stored, etag = self._records.load(voice.voice)
             if stored.transcript is not None or stored.audio.sha256 != voice.audio.sha256:
                 return stored
             made = VoiceTranscript(text=text, made_by=made_by, made_at=self._clock.now())
-            told = stored.model_copy(update={"transcript": made})
+            transcribed = stored.model_copy(update={"transcript": made})
             with suppress(Changed):
-                self._records.replace(told, etag)
-                return told
+                self._records.replace(transcribed, etag)
+                return transcribed
         raise StorageUnavailable(
             f"the record of voice {voice.voice!r} changes faster than it can be written; try again"
         )
 
     def page(self, *, limit: int, after: str) -> tuple[list[Voice | Listed], str | None]:
         """
-        Up to `limit` voices behind the key `after`, and the cursor of the next page; None at the end.
+        Return up to `limit` voices after the key `after`, and the cursor of the next page; None at the end.
 
-        A record that the bucket refuses (archived, under another key) or never gives is an entry with a problem. Raises what the
-        bucket raises if it is not a matter of single records.
+        A record that the bucket refuses (archived, under another key) or never returns is listed with a problem. Raises what the
+        bucket raises if more than single records fail.
         """
         voices: list[Voice | Listed] = []
         found = self._found(after)
@@ -141,7 +141,7 @@ class VoiceLibrary:
         return (info for info in listed if keys.voice_of(info.key))
 
     def _entry(self, info: ObjectInfo, failed: list[ServiceError]) -> Voice | Listed | None:
-        """A bare file is listed by its name until it has a record, and then by the record alone. Adds to `failed`."""
+        """The entry for a listed object; a bare file has one only until it has a record. Adds errors to `failed`."""
         name, is_bare = keys.voice_of(info.key) or ("", False)
         if info.size > MOST_BYTES and not is_bare:  # not even fetched
             return Listed(
@@ -152,7 +152,7 @@ class VoiceLibrary:
         except NoSuchObject:
             return Listed(name) if is_bare else None
         except (StorageMisconfigured, StorageUnavailable) as error:
-            if is_bare:  # a record is there, and has an entry of its own
+            if is_bare:  # its record exists, and has its own entry
                 return None
             failed.append(error)
             return Listed(name, error.message)
@@ -161,7 +161,7 @@ class VoiceLibrary:
         return Listed(name, unusable(found, Voice, name).message) if isinstance(found, Unreadable) else found[0]
 
     def delete(self, voice: str) -> None:
-        """Remove a voice and all that it owns. Raises VoiceNotFound."""
+        """Remove a voice and everything it owns. Raises VoiceNotFound."""
         self._records.remove(voice, self._clock.now())
 
     def _record_of(self, new: NewVoice, canonical: Canonical, measures: Measures) -> Voice:
@@ -189,14 +189,14 @@ class VoiceLibrary:
 
 
 def _fails_as_a_whole(failed: list[ServiceError], listed: Sequence[object], *, is_whole: bool) -> bool:
-    """Whether the bucket, and not one record or another, is the trouble of a page; `is_whole`: it is the whole library."""
+    """Whether the bucket fails, not single records of a page; `is_whole` means that the page is the whole library."""
     away = [error for error in failed if isinstance(error, StorageUnavailable)]
     every = is_whole and len(failed) == len(listed)
     return len(away) > _MOST_AWAY or (every and (len(failed) > 1 or bool(away)))
 
 
 def read_audio(store: ObjectStore, key: str, max_bytes: int) -> bytes:
-    """An object that should be audio, refused by its size before it is read. Raises NoSuchObject, InvalidAudio, ValueError."""
+    """Read an object that should be audio; refuse it by its size before that. Raises NoSuchObject, InvalidAudio, ValueError."""
     size = store.head(key).size
     if size > max_bytes:
         raise InvalidAudio(

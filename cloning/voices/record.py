@@ -1,4 +1,4 @@
-"""A voice's record, and what an upload says."""
+"""A voice's record, and the content of an upload."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Self
@@ -29,7 +29,7 @@ def _words(value: str) -> str:
 
 
 class VoiceAudio(Record):
-    """The canonical audio that a record names. `duration` in seconds, `sample_rate` in Hz, `gain_db` of a quiet recording."""
+    """The canonical audio that a record names. `duration` is in seconds, `sample_rate` in Hz; `gain_db` raised a quiet recording."""
 
     sha256: Digest
     bytes: int = Field(ge=1, le=10**9)
@@ -47,14 +47,14 @@ class VoiceAudio(Record):
 
 
 class VoiceWarning(Record):
-    """Something about the uploaded file that its owner should know, such as a dead channel."""
+    """A warning about the uploaded file, such as a dead channel."""
 
     code: Annotated[str, Field(max_length=64)]
     message: Label
 
 
 class VoiceTranscript(Record):
-    """What is said in the canonical audio, and who says so: a recogniser's name, or 'caller'."""
+    """The words of the canonical audio, and their source: a recogniser's name, or 'caller'."""
 
     text: Annotated[str, Field(max_length=5000), AfterValidator(_words)]
     made_by: Label
@@ -62,7 +62,7 @@ class VoiceTranscript(Record):
 
 
 class Consent(Record):
-    """Whether the speaker agreed. `given` is None where nobody was asked (an older deployment's voice)."""
+    """The speaker's consent. `given` is None if it was never asked for (an older deployment's voice)."""
 
     given: bool | None
     statement: Annotated[str, Field(max_length=2000)] | None
@@ -73,7 +73,7 @@ class Voice(KeyedRecord):
     """
     A voice's record, as stored at voices/<voice>/voice.json.
 
-    `edition` is part of the audio's key where the audio replaced another one, so that no two uploads ever share a key.
+    `edition` is part of the audio's key if the audio replaced another one, so that no two uploads ever share a key.
     """
 
     kind: ClassVar[str] = "voice"
@@ -92,7 +92,7 @@ class Voice(KeyedRecord):
     edition: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
 
     def says_nothing_beyond(self, stored: "Voice") -> bool:
-        """Whether an upload of this is an upload of `stored` again: what it leaves open counts as agreed."""
+        """Whether this upload repeats `stored`; fields that it leaves open count as equal."""
         return (
             self.audio.sha256 == stored.audio.sha256
             and (
@@ -107,7 +107,7 @@ class Voice(KeyedRecord):
 
 @dataclass(frozen=True)
 class Listed:
-    """A voice of which only the name is known: a bare file that nobody used yet, or one whose record is damaged."""
+    """A voice of which only the name is known: a bare file not used yet, or a damaged record."""
 
     voice: str
     problem: str | None = None
@@ -115,7 +115,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class NewVoice:
-    """Everything an upload says of a voice besides its sound."""
+    """The fields of an upload besides its audio."""
 
     voice: str
     consent: bool | str | None

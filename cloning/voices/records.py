@@ -1,9 +1,9 @@
 """
-A voice's objects in the bucket: who may write and remove which, when several do so at once.
+A voice's objects in the bucket, written and removed by several callers at once.
 
-Of one voice the record is the only object that two uploads share, and it is only created (If-None-Match) or replaced (If-Match).
-Audio that replaces another has a key of its own: its edition comes of the very version of the record that it replaces. Once that
-version is gone, and the record does not name the key, it never will: so it can be removed without a look at who else is at work.
+The record is the only object of a voice that two uploads share, and it is only created (If-None-Match) or replaced (If-Match).
+Audio that replaces other audio has its own key: its edition is derived from the version of the record that it replaces. Once that
+version is gone, and the record does not name the key, it never will; so the audio can be removed without regard to other writers.
 """
 
 import hashlib
@@ -17,20 +17,20 @@ from cloning.records import CONTENT_TYPE, Unreadable, read_record, unusable
 from cloning.voices.record import Voice
 
 MOST_TRIES = 20
-# Nobody needs as long from storing a new voice's audio to storing its record.
+# No upload takes this long between storing a new voice's audio and storing its record.
 _IN_FLIGHT = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What lies at a voice's record key: the record (None: a damaged one), and its version."""
+    """The object at a voice's record key: the record (None if damaged), and its version."""
 
     voice: Voice | None
     etag: str
 
     @property
     def edition(self) -> str:
-        """Of the audio that replaces what this version names."""
+        """The edition of the audio that replaces this version's."""
         return _edition_after(self.etag)
 
     def names(self, key: str) -> bool:
@@ -44,7 +44,7 @@ class VoiceRecords:
         self._store = store
 
     def load(self, voice: str) -> tuple[Voice, str]:
-        """The record and its version. Raises VoiceNotFound."""
+        """Read the record and its version. Raises VoiceNotFound."""
         stored = self._look(voice)
         if stored is None:
             raise VoiceNotFound(f"no voice {voice!r}; upload it first, or list the voices", voice=voice)
@@ -54,16 +54,16 @@ class VoiceRecords:
         return stored.voice, stored.etag
 
     def replace(self, voice: Voice, etag: str) -> None:
-        """Write the record over exactly that version. Raises Changed."""
+        """Replace exactly that version of the record. Raises Changed."""
         key = keys.voice_record(voice.voice)
         self._store.replace(key, voice.body(), etag=etag, content_type=CONTENT_TYPE)
 
     def write(self, voice: Voice, wav: bytes, *, replace: bool) -> Voice:
         """
-        Store a voice: the audio first, then the record. An upload that says nothing new gives what is stored.
+        Store a voice: the audio first, then the record. An upload with the same content returns what is stored.
 
-        Raises VoiceExists, or Conflict if it lost against another call on the same voice: then nothing of it is left.
-        (Nothing is created without a look: some stores ignore the condition and overwrite.)
+        Raises VoiceExists, or Conflict if it lost against another call on the same voice; then nothing of it is left. (The record
+        is read before it is created, because some stores ignore the condition and overwrite.)
         """
         stored = self._replaceable(voice.voice, replace=replace)
         if stored is None:
@@ -76,8 +76,8 @@ class VoiceRecords:
                 stored = self._replaceable(voice.voice, replace=replace)
                 if stored is None:
                     raise _deleted(voice.voice) from None
-        told = voice if stored is None else self._written_over(voice, wav, stored, replace=replace)
-        return self._leave_only(told, wav) if replace else told
+        written = voice if stored is None else self._written_over(voice, wav, stored, replace=replace)
+        return self._leave_only(written, wav) if replace else written
 
     def _written_over(self, voice: Voice, wav: bytes, stored: Stored, *, replace: bool) -> Voice:
         for _ in range(MOST_TRIES):
@@ -87,8 +87,8 @@ class VoiceRecords:
             keeps_audio = _is_of_same_audio(voice, stored) and (not replace or self._has_audio(stored))
             if stored.voice and is_known and keeps_audio:
                 return stored.voice
-            told = stored.voice if stored.voice and is_known else voice
-            mine = _following(told, stored, keeps_audio=keeps_audio)
+            content = stored.voice if stored.voice and is_known else voice
+            mine = _following(content, stored, keeps_audio=keeps_audio)
             if not keeps_audio:
                 self._put_audio(mine, wav)
             try:
@@ -100,7 +100,7 @@ class VoiceRecords:
         raise StorageUnavailable(f"voice {voice.voice!r} changes faster than it can be written; try later")
 
     def _changed(self, mine: Voice, before: Stored) -> Stored:
-        """What is stored now, if this upload can still go on from it: nothing but a transcript came between. Raises Conflict."""
+        """Return what is stored now, if this upload can go on from it: only a transcript was added. Raises Conflict."""
         stored = self._replaceable(mine.voice, replace=True)
         if stored is None or not stored.names(audio_key(mine)):
             self._remove_own(mine, before)
@@ -111,17 +111,17 @@ class VoiceRecords:
             return stored
         raise Conflict(
             f"voice {mine.voice!r} was replaced by another upload at the same time, and that one was first; "
-            "send this one again if it is to be kept",
+            "send this one again if it should win",
             voice=mine.voice,
         )
 
     def _remove_own(self, mine: Voice, before: Stored) -> None:
-        """Audio that was stored for a record which nobody will ever see."""
+        """Remove this upload's audio, because its record will never be written."""
         if mine.edition == before.edition:
             self._store.delete(audio_key(mine))
 
     def _leave_only(self, voice: Voice, wav: bytes) -> Voice:
-        """After a replacement: its audio is there, nothing older is left, and nothing that another upload may yet name is touched."""
+        """After a replacement: make sure that its audio is there, and remove older audio, but none that another upload may still name."""
         listed = [info.key for info in self._store.list(keys.voice_folder(voice.voice))]
         stored = self._look(voice.voice)
         if stored is None:
@@ -142,15 +142,15 @@ class VoiceRecords:
 
     def remove(self, voice: str, now: datetime) -> None:
         """
-        Remove a voice and all that it owns. Raises VoiceNotFound.
+        Remove a voice and everything it owns. Raises VoiceNotFound.
 
-        A bare file goes first: were it last, a voice deleted half-way would be adopted again. The record goes behind the audio that
-        it names: as long as it stands nobody stores the voice anew under the same key.
+        A bare file goes first: otherwise a voice deleted half-way would be adopted again. The record goes after the audio that it
+        names: as long as it exists no upload stores audio under the same key.
         """
         listed = list(self._store.list(keys.voice_folder(voice)))
         bare = keys.bare_voice(voice)
         stored = self._look(voice)
-        first = [info.key for info in listed if self._is_nobody_elses(info, stored, now)]
+        first = [info.key for info in listed if self._is_unclaimed(info, stored, now)]
         if stored is None and not first and not self.exists(bare):
             raise VoiceNotFound(f"no voice {voice!r} to delete", voice=voice)
         self._store.delete(bare)
@@ -162,19 +162,19 @@ class VoiceRecords:
         self._remove_late(voice, listed, stored)
 
     @staticmethod
-    def _is_nobody_elses(info: ObjectInfo, stored: Stored | Unreadable | None, now: datetime) -> bool:
-        """Whether an object in a voice's folder can go before its record: no upload that may still succeed has put it there."""
+    def _is_unclaimed(info: ObjectInfo, stored: Stored | Unreadable | None, now: datetime) -> bool:
+        """Whether an object in a voice's folder can go before its record: no upload that may still succeed needs it."""
         edition = keys.edition_of(info.key)
         if keys.voice_of(info.key) or (stored and edition):
             return False
         if edition or not keys.is_voice_audio(info.key) or isinstance(stored, Unreadable):
             return True
-        # A first upload may be on its way; where there was a replacement since, it can't win any more.
+        # A first upload may be in progress; after a replacement it can't win any more.
         has_replaced = stored is not None and stored.voice is not None and stored.voice.edition is not None
         return has_replaced or info.modified < now - _IN_FLIGHT
 
     def _remove_late(self, voice: str, listed: list[ObjectInfo], stored: Stored | Unreadable | None) -> None:
-        """What uploads that were overtaken by this removal have stored."""
+        """Remove what uploads overtaken by this removal have stored."""
         seen = {info.key for info in listed}
         edition = _edition_after(stored.etag) if stored else None
         for info in list(self._store.list(keys.voice_folder(voice))):
@@ -203,7 +203,7 @@ class VoiceRecords:
         return found if isinstance(found, Unreadable) else Stored(found[0], found[1].etag)
 
     def _replaceable(self, voice: str, *, replace: bool) -> Stored | None:
-        """What is stored; a damaged record only if it may be replaced."""
+        """Return what is stored; a damaged record only if it may be replaced. Raises RecordDamaged otherwise."""
         stored = self._look(voice)
         if not isinstance(stored, Unreadable):
             return stored
@@ -217,7 +217,7 @@ def _edition_after(etag: str) -> str:
 
 
 def audio_key(voice: Voice) -> str:
-    """Where the audio lies that the record names."""
+    """The key of the audio that the record names."""
     return keys.voice_audio(voice.voice, voice.audio.sha256, voice.edition)
 
 
@@ -227,9 +227,9 @@ def _is_of_same_audio(voice: Voice, stored: Stored) -> bool:
 
 def _following(voice: Voice, stored: Stored, *, keeps_audio: bool) -> Voice:
     """
-    The voice as it replaces the stored one. The words of the same audio are the same words.
+    The record that replaces the stored one. The same audio keeps its transcript.
 
-    Audio that is not kept where it is gets the edition of this replacement.
+    Audio that does not keep its key gets the edition of this replacement.
     """
     old = stored.voice
     edition = old.edition if old and keeps_audio else stored.edition
@@ -239,12 +239,10 @@ def _following(voice: Voice, stored: Stored, *, keeps_audio: bool) -> Voice:
 
 def _deleted(voice: str) -> Conflict:
     return Conflict(
-        f"voice {voice!r} was deleted while this upload was stored; send it again if it is wanted", voice=voice
+        f"voice {voice!r} was deleted while this upload was stored; send it again if you want it", voice=voice
     )
 
 
 def _taken(voice: str) -> VoiceExists:
-    message = (
-        f"voice {voice!r} exists and this upload says something else of it; choose another name, or send replace: true"
-    )
+    message = f"voice {voice!r} exists and this upload differs from it; choose another name, or send replace: true"
     return VoiceExists(message, voice=voice)

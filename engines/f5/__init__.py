@@ -1,11 +1,11 @@
 """
 F5-TTS.
 
-    engine    the official path
+    engine    the loaded model
     loading   a checkpoint's files onto a device
     official  guidance in two passes, where memory is short
     fast      the same samples faster
     solver    the ODE solver
     packed    several utterances end to end
-    vocoder   Vocos, from a config that is data
+    vocoder   Vocos, from a config that is read as data
 """

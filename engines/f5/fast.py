@@ -1,7 +1,7 @@
 """
-What `infer_batch_process` (f5_tts/infer/utils_infer.py) does for a chunk, with the solver of engines/f5/solver.py in its midst.
+The work of `infer_batch_process` (f5_tts/infer/utils_infer.py) for a chunk, but with the solver of engines/f5/solver.py.
 
-Loudness, length, tokens, vocoder: the same values in the same order, so that the samples are the same wherever the solver's are.
+Loudness, length, tokens, vocoder: the same values in the same order, so the samples are the same wherever the solver's are.
 A voice's reference mel is made once per loudness and kept.
 """
 
@@ -23,22 +23,22 @@ HOP = 256
 SAMPLE_RATE = 24_000
 _MOST_VOICES = 16
 _LONGEST = 65_536  # frames; CFM.sample's
-# Upstream speaks a chunk of fewer bytes at this speed, whatever was asked.
+# Upstream speaks a chunk of fewer bytes at this speed, whatever the request.
 _TINY_BYTES, _TINY_SPEED = 10, 0.3
 
 
 def make_fast(sampler: str, f5: Any, model: Any, vocoder: Any, *, checkpoint: str) -> "FastPath | None":
     """
-    The path that the setting SAMPLER asks for; None is the official one.
+    Make the path that the setting SAMPLER asks for; None means the official one.
 
-    'auto' is this one on a CPU, where its samples are the official path's. Raises CheckpointUnusable if 'fast' can't be had.
+    'auto' means this one on a CPU, where its samples equal the official path's. Raises CheckpointUnusable if 'fast' is impossible.
     """
     if sampler == "official":
         return None
     if not supports(model):
         if sampler == "fast":
             raise CheckpointUnusable(
-                f"the fast sampler knows DiT models with torch's attention, and checkpoint {checkpoint!r} is another: set SAMPLER=auto",
+                f"the fast sampler needs a DiT model with torch's attention, which checkpoint {checkpoint!r} is not: set SAMPLER=auto",
                 checkpoint=checkpoint,
             )
         return None
@@ -49,7 +49,7 @@ def make_fast(sampler: str, f5: Any, model: Any, vocoder: Any, *, checkpoint: st
 
 @dataclass(frozen=True)
 class Prepared:
-    """A reference as upstream's preprocessing leaves it: samples of shape [1, n] at 24 kHz, and the text with its ending."""
+    """A reference after upstream's preprocessing: samples of shape [1, n] at 24 kHz, and the text with its ending."""
 
     audio: "Tensor"
     text: str
@@ -57,7 +57,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class _Voice:
-    """A reference at the loudness that is solved for: its log-mel, shape [m, mels]; `rms` is its own if it was made louder."""
+    """A reference at the target loudness: its log-mel, shape [m, mels]; `rms` is its original loudness if it was made louder."""
 
     mel: "Tensor"
     loudness: float
@@ -65,7 +65,7 @@ class _Voice:
 
 
 class FastPath:
-    """Speaks utterances of prepared references, several at once."""
+    """Speaks utterances with prepared references, several at once."""
 
     def __init__(self, f5: Any, model: Any, vocoder: Any) -> None:
         self._f5 = f5
@@ -75,7 +75,7 @@ class FastPath:
         self._voices: LruCache[_Voice] = LruCache(_MOST_VOICES)
 
     def forget(self) -> None:
-        """Lets go of everything on the device."""
+        """Drop everything on the device."""
         self._sampler.forget()
         self._voices.clear()
 
@@ -85,8 +85,8 @@ class FastPath:
         """
         Each utterance's samples at 24 kHz, float32, shape [n], or what its `before_step` raised; in order.
 
-        In half precision those of the same steps are solved together, as a GPU likes it; in float32 each is on its own, so that
-        nobody's company changes its samples.
+        In half precision utterances with equal guidance are solved together, which suits a GPU; in float32 each is solved alone, so
+        that its samples don't depend on the others.
         """
         spoken: dict[int, Samples | Exception] = {}
         voices = [self._voice(*one) for one in zip(utterances, references, strict=True)]
@@ -150,7 +150,7 @@ def _by_guidance(utterances: Sequence[Utterance]) -> list[list[int]]:
 
 
 def _frames(utterance: Utterance, reference_text: str, heard: int) -> int:
-    """Reference and speech together: as fixed, or the reference's rate of speech times the bytes to be said."""
+    """The length of reference and speech together: as fixed, or by the reference's rate of speech and the bytes to speak."""
     if utterance.parameters.fix_duration is not None:
         return int(utterance.parameters.fix_duration * SAMPLE_RATE / HOP)
     said = len(utterance.text.encode())

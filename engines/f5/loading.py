@@ -33,7 +33,7 @@ class F5Files:
 
 
 def load_model(f5: Any, files: F5Files, device: str) -> Any:
-    """The model on the device. Raises CheckpointUnusable, and what the device does."""
+    """Load the model onto the device. Raises CheckpointUnusable, and the failures of the device."""
     import f5_tts.model
     from safetensors import SafetensorError
 

@@ -1,4 +1,4 @@
-"""Classifier-free guidance in two passes instead of one: half the memory in flight. For the official path."""
+"""Classifier-free guidance in two passes instead of one, with half the activation memory. For the official path."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Any
 
 @contextmanager
 def split_guidance(transformer: Any) -> Iterator[None]:
-    """Within the block a forward with and without text is two forwards, instead of one with twice the batch."""
+    """Within the block run the forward with and without text as two passes, instead of one with twice the batch."""
     import torch
 
     whole = transformer.forward

@@ -1,10 +1,10 @@
 """
 The transformer blocks of a DiT over several utterances at once, laid end to end without padding.
 
-Rows are positions: utterance by utterance, with guidance first those that hear and read, then those that don't. What looks at one
-row alone runs over all rows. What looks along a sequence (attention, the convolution before the blocks) runs for each utterance,
-so that none sees another. A matrix product's last bit may hang on the number of rows, and a vectorised function's on where the
-vectors end: in company rounding differs.
+Rows are positions: utterance by utterance, with guidance first the conditioned half, then the unconditioned one. Operations on
+single rows run over all rows. Operations along a sequence (attention, the convolution before the blocks) run for each utterance,
+so none sees another. A matrix product's last bit may depend on the number of rows, and a vectorised function's on where the
+vectors end: packing changes the rounding.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Pack:
 
     @classmethod
     def of(cls, rotations: Sequence[Rotation], copies: int) -> "Pack":
-        """For utterances with these rotary tables."""
+        """Make the layout for utterances with these rotary tables."""
         import torch
 
         cosine, sine = (
@@ -81,9 +81,9 @@ def _rotated(x: "Tensor", rotation: Rotation, heads: int | None) -> "Tensor":
     import torch
 
     cosine, sine = rotation
-    turned = x[:, :heads].float()  # in float32 x itself, which is a product's output and nobody else's
-    # Times i sin (a, b) is (-b sin, a sin), each rounded once. With a real part too torch would fuse products and sums in some
-    # lanes alone, and the last bit would hang on the number of threads.
+    turned = x[:, :heads].float()  # in float32 this is x itself, a product's output that nothing else uses
+    # Times i sin (a, b) is (-b sin, a sin), each rounded once. With a real part too torch would fuse products and sums only in
+    # some lanes, and the last bit would depend on the number of threads.
     crossed = torch.view_as_complex(turned.view(*turned.shape[:-1], -1, 2)) * sine
     turned.mul_(cosine).add_(torch.view_as_real(crossed).flatten(-2))
     if turned.dtype != x.dtype:

@@ -1,14 +1,14 @@
 """
-F5-TTS's solver without what slows it: the official modules, the official arithmetic, an own loop.
+A faster loop for F5-TTS's solver, with the official modules and the official arithmetic.
 
-`CFM.sample` (f5_tts/model/cfm.py) hands a function to torchdiffeq, which asks the device four times a step whether the time has
-come, and keeps every state. Here: y += dt * v, and what doesn't depend on the noise is computed once. Per (steps, sway): the time
-embeddings and every AdaLN modulation, which hold 41 % of the weights; per length: the rotary table; per utterance: the text
+`CFM.sample` (f5_tts/model/cfm.py) passes a function to torchdiffeq, which synchronises with the device four times a step to compare
+times, and keeps every state. Here: y += dt * v, and whatever doesn't depend on the noise is computed once. Per (steps, sway): the
+time embeddings and every AdaLN modulation, which hold 41 % of the weights; per length: the rotary table; per utterance: the text
 embeddings and the constant part of the input.
 
-In float32 the result is CFM.sample's, bit for bit (tests/properties/test_sampler.py): each operation has the operands and the
-shapes that it has there, and only elementwise products and sums happen in place. In half precision the time grid, the rotary
-table and the state stay in float32, as in training, the modulations are computed in it and rounded once, and the result is nearer to the float32 one than
+In float32 the result equals CFM.sample's, bit for bit (tests/properties/test_sampler.py): each operation has the same operands and
+shapes, and only elementwise products and sums happen in place. In half precision the time grid, the rotary table and the state stay
+in float32, as in training; the modulations are computed in float32 and rounded once. The result is nearer to the float32 one than
 CFM.sample's is (docs/decisions/0017-solver.md).
 """
 
@@ -31,8 +31,8 @@ _MOST_ROTATIONS = 64
 @dataclass(frozen=True)
 class Condition:
     """
-    What is solved for: a reference's log-mel, shape [m, mels], the tokens of both texts, shape [t], the length n > m of
-    reference and speech together in frames, the noise's seed, and who is asked before each step (and may raise to stop).
+    One utterance's input: a reference's log-mel, shape [m, mels], the tokens of both texts, shape [t], the length n > m of
+    reference and speech together in frames, the noise's seed, and a callback before each step, which may raise to stop.
     """
 
     mel: "Tensor"
@@ -44,7 +44,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Guidance:
-    """How it is solved: CFM.sample's arguments of these names."""
+    """The solver's options: CFM.sample's arguments of these names."""
 
     steps: int
     cfg_strength: float
@@ -52,12 +52,12 @@ class Guidance:
 
     @property
     def is_guided(self) -> bool:
-        """Whether the half without reference and text is computed too."""
+        """Whether the unconditioned half is computed too."""
         return self.cfg_strength >= _NO_GUIDANCE
 
 
 def supports(model: Any) -> bool:
-    """Whether the model is one whose arithmetic is known here: a DiT with torch's attention, solved with Euler's method."""
+    """Whether this solver reproduces the model's arithmetic: a DiT with torch's attention, solved with Euler's method."""
     from f5_tts.model import DiT
 
     dit = model.transformer
@@ -82,7 +82,7 @@ class Sampler:
         return str(self._dit.proj_out.weight.dtype) != "torch.float32"
 
     def forget(self) -> None:
-        """Lets go of every table, as when the weights leave the device."""
+        """Drop every table, as when the weights leave the device."""
         self._grids.clear()
         self._rotations.clear()
 
@@ -92,8 +92,8 @@ class Sampler:
         """
         Each utterance's log-mel of reference and speech, shape [n, mels], in the model's dtype; or what its `before_step` raised.
 
-        Those who share the call change rounding alone. `is_frugal` computes the guided and the unguided half one after the other,
-        with half the memory in flight. Raises ValueError for a sway that runs backwards. Any thread may ask.
+        Utterances solved together differ only in rounding. `is_frugal` computes the conditioned and the unconditioned half one after
+        the other, with half the activation memory. Raises ValueError for a sway that runs backwards. Thread-safe.
         """
         import torch
 
@@ -101,7 +101,7 @@ class Sampler:
         halves = [slice(one, one + 1) for one in range(copies)] if is_frugal else [slice(copies)]
         with torch.inference_mode():
             runs = [self._begin(condition, guidance) for condition in conditions]
-            packs: dict[int, Pack] = {}  # by the number of those that go on: they only become fewer
+            packs: dict[int, Pack] = {}  # by the number of runs that go on: it only falls
             for step in self._grid(guidance):
                 if going := [run for run in runs if run.goes_on()]:
                     if len(going) not in packs:
@@ -119,8 +119,9 @@ class Sampler:
 
     def _inputs(self, condition: Condition, known: "Tensor", *, is_guided: bool) -> "Tensor":
         """
-        [noise, reference, text] as `input_embed` joins them, with all of it and, guided, without: shape [1 or 2, n, features].
-        The noise is yet to be filled in.
+        [noise, reference, text] as `input_embed` joins them: shape [1 or 2, n, features].
+
+        With guidance the second row has neither reference nor text. The noise is filled in later.
         """
         import torch
         from torch.nn.functional import pad
@@ -134,7 +135,7 @@ class Sampler:
         return torch.cat(inputs)
 
     def _flows(self, runs: "list[_Run]", half: slice, pack: Pack, step: "_Step") -> "list[Tensor]":
-        """DiT.forward at one time for this part of each run's inputs: float32, shape [copies, n, mels] for each run."""
+        """DiT.forward at one time, for this part of each run's inputs: float32, shape [copies, n, mels] for each run."""
         import torch
 
         x = torch.cat([self._embedded(run.inputs[half], run.y) for run in runs])
@@ -145,7 +146,7 @@ class Sampler:
         return [part.view(pack.copies, -1, part.shape[-1]) for part in pack.parts(flow)]
 
     def _embedded(self, known: "Tensor", y: "Tensor") -> "Tensor":
-        """InputEmbedding.forward, shape [copies * n, dim]; the state goes where the noise was."""
+        """InputEmbedding.forward, shape [copies * n, dim]; the state replaces the noise."""
         embed = self._dit.input_embed
         known[..., : y.shape[-1]] = y
         projected = embed.proj(known)
@@ -157,7 +158,7 @@ class Sampler:
         return self._grids.get(key, lambda: self._steps(guidance, 2 if guidance.is_guided else 1))
 
     def _steps(self, guidance: Guidance, rows: int) -> "list[_Step]":
-        """Raises ValueError for a sway that makes time stand still or run backwards."""
+        """The steps of a grid. Raises ValueError for a sway that makes time stand still or run backwards."""
         import torch
         from f5_tts.model.utils import get_epss_timesteps
 
@@ -172,7 +173,7 @@ class Sampler:
         return self._at(list(t[:-1]), list(t[1:] - t[:-1]), rows)
 
     def _at(self, times: "list[Tensor]", dts: "list[Tensor]", rows: int) -> "list[_Step]":
-        """What depends on the time alone. Computed for as many rows as upstream has: a product's last bit may hang on it."""
+        """The values that depend only on the time, computed for upstream's number of rows: a product's last bit may depend on it."""
         time_embed = self._dit.time_embed
         embeddings = _in_float32(time_embed.time_mlp, [time_embed.time_embed(t.repeat(1)) for t in times])
         embs = [embedding.expand(rows, -1).contiguous() for embedding in embeddings]
@@ -193,7 +194,7 @@ class Sampler:
         import torch
 
         inv_freq = self._dit.rotary_embed.inv_freq
-        if inv_freq.dtype != torch.float32:  # rounded with the weights; x_transformers' own formula gives it back
+        if inv_freq.dtype != torch.float32:  # rounded with the weights; x_transformers' own formula restores it
             half = torch.arange(0, len(inv_freq) * 2, 2, device=inv_freq.device).float()
             inv_freq = 1.0 / (10000.0 ** (half / (len(inv_freq) * 2)))
         angle = torch.einsum("i,j->ij", torch.arange(frames, device=inv_freq.device).float(), inv_freq)
@@ -212,7 +213,7 @@ class _Step:
 
 @dataclass
 class _Run:
-    """One utterance on its way: what is known of it, its state y of shape [n, mels] in float32, and what stopped it."""
+    """One utterance being solved: its known mel, its state y of shape [n, mels] in float32, and what stopped it."""
 
     before_step: Callable[[], None]
     known: "Tensor"
@@ -222,13 +223,13 @@ class _Run:
     failure: Exception | None = None
 
     def goes_on(self) -> bool:
-        """Whether another step is wanted."""
+        """Whether the utterance goes on; asks its `before_step`."""
         if self.failure is None:
             try:
                 self.before_step()
-            except Exception as error:  # noqa: BLE001 - it is its asker's, and raised there; the others go on
+            except Exception as error:  # noqa: BLE001 - raised later in its caller; the others go on
                 self.failure = error
-                self.inputs = self.y = self.y.new_empty(0)  # the error holds this frame, and that this run
+                self.inputs = self.y = self.y.new_empty(0)  # the error's traceback would keep this run alive
         return self.failure is None
 
     def outcome(self) -> "Tensor | Exception":
@@ -240,7 +241,7 @@ class _Run:
 
 
 def _advance(runs: "list[_Run]", flows: "list[list[Tensor]]", guidance: Guidance, step: _Step) -> None:
-    """One step of Euler's method; `flows` are of both halves together, or one after the other."""
+    """Take one step of Euler's method; `flows` holds both halves together, or one after the other."""
     for run, parts in zip(runs, zip(*flows, strict=True), strict=True):
         flow = [one for part in parts for one in part]
         v = flow[0] + (flow[0] - flow[1]) * guidance.cfg_strength if guidance.is_guided else flow[0]
@@ -248,7 +249,7 @@ def _advance(runs: "list[_Run]", flows: "list[list[Tensor]]", guidance: Guidance
 
 
 def _noise(condition: Condition, known: "Tensor") -> "Tensor":
-    """The draw that upstream makes after `torch.manual_seed`, shape [n, mels] in float32; no other generator is touched."""
+    """Draw the noise that upstream draws after `torch.manual_seed`, shape [n, mels] in float32; no global generator is used."""
     import torch
 
     generator = torch.Generator(known.device).manual_seed(condition.seed)
@@ -257,13 +258,13 @@ def _noise(condition: Condition, known: "Tensor") -> "Tensor":
 
 
 def _modulations(norm: Any, embs: "Sequence[Tensor]", parts: int) -> "list[tuple[Tensor, ...]]":
-    """For each time: so many tensors of shape [dim], computed in float32, in the model's dtype."""
+    """For each time: `parts` tensors of shape [dim], computed in float32, in the model's dtype."""
     dtype = norm.linear.weight.dtype
     return [one[0].to(dtype).chunk(parts) for one in _in_float32(norm.linear, [norm.silu(emb) for emb in embs])]
 
 
 def _in_float32(module: Any, inputs: "Sequence[Tensor]") -> "list[Tensor]":
-    """The module's answers with its weights in float32, whatever they are kept in; cast once for all."""
+    """The module's outputs with its weights cast to float32, once for all inputs."""
     import torch
     from torch.func import functional_call
 

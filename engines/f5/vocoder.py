@@ -1,9 +1,9 @@
 """
-A Vocos vocoder from a folder with config.yaml and pytorch_model.bin, whoever wrote them.
+A Vocos vocoder from an untrusted folder with config.yaml and pytorch_model.bin.
 
-`Vocos.from_hparams`, which f5_tts calls, imports and calls whatever class config.yaml names. So the file is read here, as data: it
-must describe the one vocoder that F5-TTS speaks with (24 kHz, 100 mels, 256 samples a frame), of whatever size, and the three
-classes are made by name. What it may say is `VocosConfig`; docs/decisions/0025 has the reasons. Importing this imports no torch.
+`Vocos.from_hparams`, which f5_tts calls, imports and calls any class that config.yaml names. So the file is read here as data: it
+must describe the vocoder that F5-TTS needs (24 kHz, 100 mels, 256 samples per frame), of any size, and the three classes are
+constructed explicitly. `VocosConfig` is its schema; docs/decisions/0025 has the reasons. Importing this imports no torch.
 """
 
 from pathlib import Path
@@ -23,8 +23,8 @@ CONFIG, WEIGHTS = "config.yaml", "pytorch_model.bin"
 _MAX_CONFIG = 64_000  # bytes; the published one has 500
 _MAX_DEPTH = 8
 _SAYS = (
-    f"point VOCODER_PATH at a folder with {CONFIG} and {WEIGHTS} of Vocos 24 kHz, or leave it unset for the hub's; a checkpoint's own "
-    "is mended in its folder"
+    f"point VOCODER_PATH at a folder with {CONFIG} and {WEIGHTS} of Vocos 24 kHz, or leave it unset for the hub's; correct a "
+    "checkpoint's own vocoder in its folder"
 )
 
 
@@ -39,14 +39,14 @@ class _Frames(_Strict):
 
 
 class FeatureArguments(_Frames):
-    """Of MelSpectrogramFeatures: the mels that F5-TTS makes."""
+    """The arguments of MelSpectrogramFeatures: the mels that F5-TTS makes."""
 
     sample_rate: Literal[24000]
     n_mels: Literal[100]
 
 
 class BackboneArguments(_Strict):
-    """Of VocosBackbone; the published one has 512, 1536 and 8."""
+    """The arguments of VocosBackbone; the published one has 512, 1536 and 8."""
 
     input_channels: Literal[100]
     dim: int = Field(ge=8, le=2048)
@@ -57,13 +57,13 @@ class BackboneArguments(_Strict):
 
 
 class HeadArguments(_Frames):
-    """Of ISTFTHead."""
+    """The arguments of ISTFTHead."""
 
     dim: int = Field(ge=8, le=2048)
 
 
 class Feature(_Strict):
-    """The part that F5-TTS doesn't use, but Vocos has."""
+    """Vocos's feature extractor, which F5-TTS doesn't use."""
 
     class_path: Literal["vocos.feature_extractors.MelSpectrogramFeatures"]
     init_args: FeatureArguments
@@ -77,7 +77,7 @@ class Backbone(_Strict):
 
 
 class Head(_Strict):
-    """What makes sound of the network's output."""
+    """The head, which turns the network's output into sound."""
 
     class_path: Literal["vocos.heads.ISTFTHead"]
     init_args: HeadArguments
@@ -98,7 +98,7 @@ class VocosConfig(_Strict):
 
     @property
     def least_bytes(self) -> int:
-        """What the weights take at the very least, in half precision."""
+        """The least size of the weights, in half precision."""
         size = self.backbone.init_args
         return 2 * size.num_layers * 2 * size.dim * size.intermediate_dim
 
@@ -123,13 +123,13 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - yaml's own signature
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         if len(set(keys)) < len(node.value) or "<<" in keys:
-            raise yaml.YAMLError("a key occurs twice, or is no plain word")
+            raise yaml.YAMLError("a key occurs twice, or is not a plain word")
         return super().construct_mapping(node, deep)
 
 
 def vocoder_config(folder: Path) -> VocosConfig:
     """
-    What the folder's config.yaml describes, read in a millisecond. Both files are looked for.
+    Read the folder's config.yaml, in a millisecond; both files must exist.
 
     Raises CheckpointUnusable with what is wrong and what is accepted, OSError if a file can't be read.
     """
@@ -150,7 +150,7 @@ def vocoder_config(folder: Path) -> VocosConfig:
 
 def load_vocoder(folder: Path | None, device: str) -> Any:
     """
-    A Vocos on the device, in fp32, all of its weights loaded; from the hub without a folder.
+    Load a Vocos onto the device, in fp32, strictly; without a folder from the hub.
 
     Raises CheckpointUnusable, HubUnavailable, OSError, and the device's own errors as torch raises them.
     """
@@ -187,7 +187,7 @@ def _hub_folder() -> Path:
         return Path(hf_hub_download(HUB_VOCODER, CONFIG)).parent
     except Exception as error:
         if getattr(error, "errno", None) and not is_hub_trouble(error):
-            raise  # this disk's, not the hub's
+            raise  # a failure of this disk, not of the hub
         raise hub_failure(error, f"the vocoder {HUB_VOCODER}", CheckpointUnusable, vocoder=HUB_VOCODER) from error
 
 
@@ -203,13 +203,13 @@ def _arguments(part: Feature | Backbone | Head) -> dict[str, Any]:
 
 
 def _problems(error: ValidationError) -> str:
-    """Each field that is wrong and what it may be. A class that is named is told, no other value of the file is."""
-    told = []
+    """Each invalid field and what it may be. Of the file's values only a class name is quoted."""
+    problems = []
     for what in error.errors()[:5]:
         place = ".".join(str(part)[:40] for part in what["loc"]) or "it"
         named = f" ({str(what['input'])[:80]!r} is named)" if place.endswith("class_path") else ""
-        told.append(f"{place}: {what['msg']}{named}")
-    return "; ".join(told)
+        problems.append(f"{place}: {what['msg']}{named}")
+    return "; ".join(problems)
 
 
 def _unusable(why: str, folder: Path) -> CheckpointUnusable:

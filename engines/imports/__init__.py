@@ -1,5 +1,5 @@
 """
-Heavy libraries, imported without what inference doesn't use. They patch other people's modules: read the tests first.
+Heavy libraries, imported without what inference doesn't use. These modules patch foreign modules: read the tests first.
 
     f5             f5_tts
     transformers   Whisper's part of transformers

@@ -8,10 +8,10 @@ from typing import Any
 @contextmanager
 def blank_weights(*, meta_only: bool = False) -> Iterator[None]:
     """
-    Within the block, for this thread, `torch.nn.init` leaves tensors as they were allocated.
+    Make `torch.nn.init` leave tensors as allocated, within the block and for this thread.
 
-    Only for models whose every parameter is loaded afterwards, as a strict `load_state_dict` proves; or `meta_only`, those tensors
-    that have no memory: torch imports its compiler to leave them as they are.
+    Only for models whose every parameter is loaded afterwards, as a strict `load_state_dict` proves. With `meta_only` this applies
+    only to tensors without memory, for which torch would import its compiler in order to do nothing.
     """
     from torch.overrides import TorchFunctionMode
 

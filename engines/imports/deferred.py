@@ -1,12 +1,12 @@
 """
-Packages that are imported when they are first used, though the code that imports them does so at its top.
+Lazy imports: packages that are imported at their first use, although a module imports them at its top.
 
-`with deferred("librosa", "scipy"):` lets a foreign module's `import librosa` and `from scipy.integrate import solve_ivp` give
-stand-ins. Whatever is called, read, subclassed or compared with `isinstance` later imports the real thing, or raises its
-ImportError. A plain call within the block (`matplotlib.use("Agg")`) is kept and made right before the package's first use.
-Behind the block `import librosa` is the real one, for everybody. What is imported already is left as it is.
+Within `with deferred("librosa", "scipy"):` a foreign module's `import librosa` and `from scipy.integrate import solve_ivp` get
+stand-ins. A later call, attribute access, subclassing or `isinstance` imports the real thing, or raises its ImportError. A plain
+call within the block (`matplotlib.use("Agg")`) is kept and made right before the package's first use. After the block
+`import librosa` is the real one everywhere. Packages that are already imported are not affected.
 
-Only the thread that opened the block gets stand-ins. If another finds one in `sys.modules` meanwhile, that is a first use.
+Only the thread that opened the block gets stand-ins. If another thread finds one in `sys.modules`, that counts as a first use.
 """
 
 import importlib
@@ -22,7 +22,7 @@ from typing import Any
 
 @contextmanager
 def deferred(*packages: str) -> Iterator[None]:
-    """Within the block, imports of these packages and of all that is in them wait for their first use."""
+    """Defer imports of these packages and their submodules, made within the block, to their first use."""
     finder = _Finder(packages)
     sys.meta_path.insert(0, finder)
     try:
@@ -38,7 +38,7 @@ def _package(module: str) -> str:
 
 
 class _Finder(MetaPathFinder, Loader):
-    """Finds stand-ins for the packages that wait, for one thread."""
+    """Finds stand-ins for the waiting packages, for one thread."""
 
     def __init__(self, packages: Sequence[str]) -> None:
         self._waiting = {name for name in packages if name not in sys.modules}
@@ -47,7 +47,7 @@ class _Finder(MetaPathFinder, Loader):
         self._stand_ins: dict[str, ModuleType] = {}
 
     def waits(self, module: str) -> bool:
-        """Whether the module is still to be stood in for: to the thread that opened the block, and to no other."""
+        """Whether this thread still gets a stand-in for the module; only the thread that opened the block does."""
         return _package(module) in self._waiting and threading.get_ident() == self._thread
 
     def find_spec(
@@ -59,21 +59,21 @@ class _Finder(MetaPathFinder, Loader):
         return self._stand_ins.setdefault(spec.name, _Module(spec.name, self))
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing runs before the first use."""
+        """Run nothing before the first use."""
 
     def release(self, package: str) -> None:
-        """From now on an import of the package is an import, and a use of what stands in for it is a use."""
+        """Let imports of the package, and uses of its stand-ins, reach the real package from now on."""
         self._waiting.discard(package)
         for name, stand_in in self._stand_ins.items():
             if _package(name) == package and sys.modules.get(name) is stand_in:
                 del sys.modules[name]
 
     def keep(self, module: str, call: Callable[[], object]) -> None:
-        """A call that was made while the package waits."""
+        """Keep a call that was made while the package waits."""
         self._calls.setdefault(_package(module), []).append(call)
 
     def real(self, module: str) -> ModuleType:
-        """The module itself, after the calls that were kept for its package. Raises its ImportError."""
+        """Import the module and make the calls kept for its package. Raises its ImportError."""
         package = _package(module)
         self.release(package)
         importlib.import_module(package)
@@ -93,7 +93,7 @@ class _Module(ModuleType):
         finder: _Finder = self.__dict__["_finder"]
         if not finder.waits(self.__name__):
             return getattr(finder.real(self.__name__), name)
-        if name.startswith("__"):  # the import system asks for these; all else is somebody's function or class
+        if name.startswith("__"):  # the import system asks for these; any other name is a function or class
             raise AttributeError(name)
         return _Name(self.__name__, name, finder)
 

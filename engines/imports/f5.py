@@ -1,16 +1,16 @@
 """
-The one place that imports f5_tts's inference code.
+The only module that imports f5_tts's inference code.
 
 `f5_tts.model` imports its trainer, and the trainer imports wandb, accelerate, datasets and ema_pytorch: hundreds of megabytes
 that inference never uses and that are not installed here. So a placeholder stands in for `f5_tts.model.trainer`.
 
-Of what its modules import at their tops, speaking a sentence of a voice with a known transcript uses little. UNUSED waits for its
-first use (engines/imports/deferred.py), and is the real thing from then on: Chinese text imports pypinyin, `transcribe` imports
-transformers. docs/decisions/0016-imports.md has what it saves; benchmarks/imports.py measures it.
+Speech with a known transcript uses little of what f5_tts's modules import at their tops. The packages in UNUSED are deferred to
+their first use (engines/imports/deferred.py), and real from then on: Chinese text imports pypinyin, `transcribe` imports
+transformers. docs/decisions/0016-imports.md states what this saves; benchmarks/imports.py measures it.
 
-`f5_tts.infer.utils_infer` prints what it does, the text that it speaks included, to stdout, which belongs to the caller. Its
-name `print` is shadowed, and so is each `show_info=print` default; what it says goes to the log at DEBUG. Nothing of the
-process is redirected, so that other threads keep their stdout.
+`f5_tts.infer.utils_infer` prints its progress, including the spoken text, to stdout, which belongs to the caller. Its name
+`print` is shadowed, and so is each `show_info=print` default; the output goes to the log at DEBUG. Nothing is redirected for the
+process, so other threads keep their stdout.
 
 Two effects of the import remain, as f5_tts makes them: PYTORCH_ENABLE_MPS_FALLBACK is set, and one folder joins sys.path.
 """
@@ -35,18 +35,18 @@ TRAINER = "f5_tts.model.trainer"
 
 UNUSED = (
     "matplotlib",  # utils_infer: a picture of the spectrogram
-    "librosa",  # modules: mel filters of BigVGAN; it brings numba and scikit-learn
+    "librosa",  # modules: mel filters of BigVGAN; it imports numba and scikit-learn
     "transformers",  # utils_infer: speech recognition
     "pypinyin",  # utils: Chinese
     "scipy",  # torchdiffeq: its adaptive solvers; vocos: an inverse MDCT
     "encodec",  # vocos: another feature extractor
-    "einx",  # x_transformers: of which f5_tts takes the rotary embedding alone
+    "einx",  # x_transformers, of which f5_tts uses only the rotary embedding
     "loguru",  # x_transformers: two warnings
     "huggingface_hub",  # utils_infer, vocos: a vocoder without a folder
 )
 
 _NOISE = (
-    # (category, message, module): what the import is known to warn of; anything else is news and gets through.
+    # (category, message, module): the import's known warnings; any other warning is shown.
     (
         Warning,
         "invalid escape sequence|.* is an invalid escape sequence",
@@ -66,15 +66,15 @@ class TrainerPlaceholder:
     def __init__(self, *_args: object, **_kwargs: object) -> None:
         raise ImportError(
             "this is a placeholder for f5_tts.model.trainer.Trainer: the worker only infers, and leaves the trainer's packages "
-            "out. To train, use an environment of its own with `pip install f5-tts` (wandb, accelerate, datasets, ema_pytorch)"
+            "out. To train, use a separate environment with `pip install f5-tts` (wandb, accelerate, datasets, ema_pytorch)"
         )
 
 
 def import_f5() -> ModuleType:
     """
-    `f5_tts.infer.utils_infer`, quiet; imported at the first call (about 10 s on two cores), the same module ever after.
+    Import `f5_tts.infer.utils_infer`, silenced, at the first call (about 10 s on two cores); later calls return the same module.
 
-    Safe to call from several threads. Raises ImportError if f5_tts or something that it infers with is not installed.
+    Thread-safe. Raises ImportError if f5_tts or a package that its inference needs is not installed.
     """
     with one_import_at_a_time():
         module = sys.modules.get(INFERENCE)
@@ -87,9 +87,9 @@ def import_f5() -> ModuleType:
 @contextmanager
 def importing_f5(part: Timings = no_timings) -> Iterator[None]:
     """
-    Within the block the import runs beside it: it computes while a checkpoint is fetched. What it raises `import_f5` raises again.
+    Run the import in a thread during the block, for instance while a checkpoint is fetched. `import_f5` raises its errors again.
 
-    `part` is told of `import`.
+    `part` receives the duration of `import`.
     """
 
     def work() -> None:
@@ -102,7 +102,7 @@ def importing_f5(part: Timings = no_timings) -> Iterator[None]:
 
 
 def log_instead_of_print(*values: object, **_kwargs: object) -> None:
-    """Has the signature of `print`; the values go to the log at DEBUG (they may hold the text being spoken)."""
+    """Log the values at DEBUG (they may hold the spoken text); the signature is `print`'s."""
     _log.debug("f5_tts_said", extra={"said": " ".join(map(str, values)).strip()})
 
 
@@ -113,7 +113,7 @@ def _import_without_trainer() -> ModuleType:
     with warnings_kept():
         for category, message, module in _NOISE:
             warnings.filterwarnings("ignore", message=message, category=category, module=module)
-        # torch comes first: what it looks for on its own behalf should be the real thing.
+        # torch comes first: it must find the real packages, not stand-ins.
         for package in ("torch", "torchaudio"):
             importlib.import_module(package)
         with deferred(*UNUSED):

@@ -1,11 +1,11 @@
 """
-The one place that imports transformers to hear.
+The only module that imports transformers for transcription.
 
-Its models bring what spreads them over many GPUs and what compiles them: torch.distributed.tensor and torch._dynamo, which bring
-sympy and more. That is two thirds of the import, and hearing a sentence uses none of it. So while it runs, torch has no process
-groups (as in its builds without them; transformers then leaves that code out, for the life of the process), and the compiler's marks on
-functions do nothing. Who compiles later imports the real compiler, and finds these functions without their marks.
-docs/decisions/0016-imports.md has what it saves. If somebody imported transformers' models before, nothing is left to save.
+Its models import code for many GPUs and for compilation: torch.distributed.tensor and torch._dynamo, which import sympy and more.
+That is two thirds of the import, and transcription uses none of it. So during the import torch has no process groups (as in its
+builds without them; transformers then leaves that code out, for the life of the process), and the compiler's decorators do
+nothing. Later compilation imports the real compiler, and finds these functions undecorated. docs/decisions/0016-imports.md states
+what this saves. If transformers' models were imported before, nothing is saved.
 """
 
 import importlib
@@ -28,7 +28,7 @@ _UNUSED = ("scipy",)  # losses of object detection
 
 
 def import_transformers() -> ModuleType:
-    """`transformers` with its pipelines and Whisper; about 2 s on two cores beside torch at the first call. Safe to call from several threads."""
+    """Import `transformers` with its pipelines and Whisper; the first call takes about 2 s on two cores on top of torch. Thread-safe."""
     with one_import_at_a_time():
         if _MODELS[0] not in sys.modules:
             importlib.import_module("torch")
@@ -52,7 +52,7 @@ def _without_process_groups() -> Iterator[None]:
 
 @contextmanager
 def _without_compiler() -> Iterator[None]:
-    """Nothing if the compiler is there already."""
+    """Replace the compiler by stand-ins within the block, unless it is imported already."""
     if COMPILER in sys.modules:
         yield
         return
@@ -66,11 +66,11 @@ def _without_compiler() -> Iterator[None]:
                 del sys.modules[name]
         import torch
 
-        vars(torch).pop("_dynamo", None)  # torch finds it anew when it is asked for
+        vars(torch).pop("_dynamo", None)  # torch imports it again on demand
 
 
 class _Marks(ModuleType):
-    """Stands in for the compiler: each of its names is a mark that leaves functions as they are."""
+    """Stands in for the compiler: each of its names is a decorator that returns functions unchanged."""
 
     __path__: list[str] = []  # noqa: RUF012 - a package, as the import system knows it
 
@@ -81,12 +81,12 @@ class _Marks(ModuleType):
 
 
 def _mark(function: Any = None, *_args: object, **_kwargs: object) -> Any:
-    """For `@mark` and `@mark(...)` alike."""
+    """Return the function unchanged; works as `@mark` and as `@mark(...)`."""
     return function if callable(function) else _mark
 
 
 class _Wrapped(ModuleType):
-    """Stands in for a module of the compiler; what is imported from it is the real thing's when it is called."""
+    """Stands in for a module of the compiler; a function imported from it calls the real one."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):

@@ -1,10 +1,10 @@
 """
 Copies of checkpoints on this disk and in the bucket.
 
-    record       what is known of a copy
+    record       a copy's checkpoint.json
     shelf        the copies on this disk
-    lease        who uses one
-    eviction     which go
+    lease        copies in use
+    eviction     removal of unused copies
     published    the copies in the bucket
-    disk_errors  a disk in trouble
+    disk_errors  disk failures, explained
 """

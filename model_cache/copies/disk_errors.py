@@ -1,4 +1,4 @@
-"""Trouble with this machine's disk: what a caller is told of it, and what must not get in a caller's way."""
+"""Failures of this machine's disk: as errors for the caller, or logged where they must not stop the work."""
 
 import errno
 import logging
@@ -12,20 +12,20 @@ _log = logging.getLogger(__name__)
 
 
 def is_full(error: OSError) -> bool:
-    """Whether there was no room, or no more than this user may have."""
+    """Whether the disk, or this user's quota, is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
 def trouble_explained() -> Iterator[None]:
-    """An OSError as a DiskFull or another trouble of this machine, or as a CheckpointUnusable, that says what to do."""
+    """Turn an OSError into a DiskFull, another failure of this machine, or a CheckpointUnusable, each with advice."""
     advice = "MODEL_CACHE_DIR must be a folder that this user may write, with 3 GB free for a checkpoint"
     try:
         yield
     except OSError as error:
         if is_full(error):
             raise DiskFull(
-                "the disk is full: make room, or set MODEL_CACHE_MAX_GB so that checkpoints out of use go; another worker may have "
+                "the disk is full: make room, or set MODEL_CACHE_MAX_GB so that unused checkpoints go; another worker may have "
                 f"room, so the same call may work later. {advice}",
                 os_code=_code(error),
             ) from error
@@ -38,7 +38,7 @@ def trouble_explained() -> Iterator[None]:
 
 @contextmanager
 def not_in_the_way() -> Iterator[None]:
-    """Housekeeping: an OSError is logged, and the work goes on without it."""
+    """Log an OSError of housekeeping, and go on."""
     try:
         yield
     except OSError as error:

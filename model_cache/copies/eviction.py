@@ -1,4 +1,4 @@
-"""Room on this disk: the copies that were not asked for the longest go first, and none that is in use."""
+"""Eviction: free disk space by removing copies, the least recently used first, and none in use."""
 
 import logging
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ GB = 10**9
 
 @dataclass(frozen=True)
 class Copy:
-    """One copy in the cache: its folder, its size in bytes, and when it was last asked for (seconds)."""
+    """One copy in the cache: its folder, its size in bytes, and when it was last used (seconds)."""
 
     folder: Path
     size: int
@@ -28,15 +28,15 @@ class Copy:
 
 
 def copies_in(root: Path) -> list[Copy]:
-    """Every copy in the cache folder, the one that was asked for last at the end."""
+    """Every copy in the cache folder, the most recently used last."""
     return sorted(_found(root), key=lambda copy: copy.used)
 
 
 def evict(root: Path, limit: int, *, name: str | None = None) -> list[Copy]:
     """
-    Remove copies (of the checkpoint `name`, if given) until all together have at most `limit` bytes; returns what went.
+    Remove copies (of the checkpoint `name`, if given) until all copies together have at most `limit` bytes; return the removed.
 
-    What any process of this machine uses stays, even if more than the limit is left then.
+    A copy in use by any process of this machine stays, even if the limit is then exceeded.
     """
     copies, gone = copies_in(root), []
     total = sum(copy.size for copy in copies)

@@ -1,4 +1,4 @@
-"""Who uses a copy of a checkpoint: a lock that any number of processes share, and that eviction must have alone."""
+"""Leases on copies of checkpoints: a lock that any number of processes share, and that eviction needs exclusively."""
 
 import fcntl
 import os
@@ -12,10 +12,10 @@ from storage.locks import let_go, locked
 
 class InUse:
     """
-    Holds a copy's folder on this disk until `release`, the end of this object, or the end of the process.
+    A shared lock on a copy's folder, held until `release`, the end of this object, or the end of the process.
 
-    The lock's file lies beside the folder; its time of change is when the copy was last asked for. On a disk that takes no
-    writing nothing is locked, and nothing can be evicted either.
+    The lock's file is beside the folder; its modification time is when the copy was last used. On a read-only disk nothing is
+    locked, and nothing can be evicted either.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -23,13 +23,13 @@ class InUse:
         self._release = weakref.finalize(self, _unlock, _locked(lock_of(folder)), os.getpid())
 
     def release(self) -> None:
-        """Let the copy go; more than once is fine."""
+        """Release the lock; may be called more than once."""
         self._release()
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[bool]:
-    """Whether nobody uses the copy; while this is open, nobody begins to."""
+    """Yield whether the copy is unused; if so, hold an exclusive lock meanwhile."""
     with ExitStack() as stack:
         try:
             stack.enter_context(locked(lock_of(folder), wait=False))
@@ -40,7 +40,7 @@ def alone(folder: Path) -> Iterator[bool]:
 
 
 def last_used(folder: Path) -> float:
-    """When the copy was last asked for, in seconds of its file system's clock."""
+    """When the copy was last used, in seconds of its file system's clock."""
     for path in (lock_of(folder), folder):
         with suppress(OSError):
             return path.stat().st_mtime
@@ -48,7 +48,7 @@ def last_used(folder: Path) -> float:
 
 
 def lock_of(folder: Path) -> Path:
-    """The file whose lock is the copy's. It stays when the copy goes: a lock on a file without a name protects nothing."""
+    """The copy's lock file. It stays when the copy is removed: a lock on an unlinked file protects nothing."""
     return folder.with_name(f"{folder.name}.lock")
 
 

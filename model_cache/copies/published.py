@@ -1,8 +1,8 @@
 """
 Loadable copies in the bucket: `checkpoints/<name>/<digest>/`, with the record as `checkpoint.json`.
 
-The record is written last: whoever reads it can rely on the files that it names. The keys are named by the digest over all
-files, so no record ever names others, and workers that publish at once write the same objects.
+The record is written last, so a reader can rely on the files that it names. The keys are named by the digest over all files,
+so a record never names other files, and workers that publish at the same time write the same objects.
 """
 
 import hashlib
@@ -29,19 +29,19 @@ class Published:
         self._store = store
         self._watch = watch
         self.bucket = hashlib.sha256(store.identity.encode()).hexdigest()[:16]
-        """Names the bucket on a disk that knows several."""
+        """Identifies the bucket on a disk that is used with several."""
 
     def names(self) -> list[str]:
-        """The checkpoints of which something is in the bucket."""
+        """The checkpoints that have any object in the bucket."""
         folders = (info.key.removeprefix(keys.CHECKPOINTS).split("/")[0] for info in self._store.list(keys.CHECKPOINTS))
         return [name for name in dict.fromkeys(folders) if keys.is_id(name)]
 
     def records(self, name: str) -> Iterator[CopyRecord]:
-        """What is published of a checkpoint; damaged records are passed over."""
+        """The records of a checkpoint's published copies; damaged records are skipped."""
         return (record for _, record in self.found(name) if record)
 
     def found(self, name: str) -> Iterator[tuple[str, CopyRecord | None]]:
-        """Each folder of a published copy, and its record: None if it is damaged, or one of another folder."""
+        """Each published copy's folder and its record: None if the record is damaged or belongs to another folder."""
         for info in self._store.list(keys.checkpoint_folder(name)):
             if info.key.endswith(f"/{CARD}") and info.key != keys.checkpoint_card(name):
                 try:
@@ -51,7 +51,7 @@ class Published:
                 yield info.key.split("/")[-2], record if record and info.key == key_of(record, CARD) else None
 
     def download(self, record: CopyRecord, folder: Path) -> None:
-        """Bring the files, each checked by its sha256; what an earlier attempt brought whole is kept."""
+        """Download the files and check each sha256; intact files of an earlier attempt are kept."""
         for name, facts in record.files.items():
             path = folder / name
             if path.is_file() and sha256_of(path) == facts.sha256:
@@ -61,10 +61,10 @@ class Published:
 
     def publish(self, folder: Path, record: CopyRecord, *, again: bool = False) -> bool:
         """
-        Make sure that the bucket has the copy; returns whether its files were sent.
+        Make sure that the bucket has the copy; return whether its files were sent.
 
-        `again` sends the files even if the record is there, because they were found damaged. Where only what is said of the
-        copy has changed (a note, a licence), the record alone is written.
+        `again` sends the files even if the record is there, because they were found damaged. Where only the description of the
+        copy has changed (a note, a licence), only the record is written.
         """
         wanted = records.as_in_bucket(record)
         stored = None if again else self._stored(wanted)
@@ -81,11 +81,11 @@ class Published:
         return True
 
     def missing(self, record: CopyRecord) -> list[FileName]:
-        """The files of a published copy that are not there, or of another size; costs one HEAD a file."""
+        """The files of a published copy that are missing or have another size; costs one HEAD per file."""
         return [name for name, facts in record.files.items() if self._size(key_of(record, name)) != facts.size]
 
     def _stored(self, wanted: CopyRecord) -> CopyRecord | None:
-        """The record that names the same files."""
+        """The record in the bucket, if it names the same files."""
         try:
             stored = records.parse(self._store.get(key_of(wanted, CARD)).body)
         except NoSuchObject:
@@ -102,7 +102,7 @@ class Published:
                 return
             try:
                 self._store.replace(key, body, etag=stored.etag, content_type=kind)
-            except Changed:  # another worker said the same, just now
+            except Changed:  # another worker has just written the same
                 _log.info("checkpoint.published_by_another", extra={"checkpoint": record.name})
 
     def _size(self, key: str) -> int | None:
@@ -113,5 +113,5 @@ class Published:
 
 
 def key_of(record: CopyRecord, name: str) -> str:
-    """Where a file of the copy is in the bucket."""
+    """The bucket key of a copy's file."""
     return keys.checkpoint_file(record.name, record.digest, name.replace("/", "."))

@@ -1,8 +1,8 @@
 """
-What is known of a loadable checkpoint: its `checkpoint.json`, on a disk beside its files or in the bucket.
+The record of a loadable copy: its `checkpoint.json`, on a disk beside its files or in the bucket.
 
-It is written last, so whoever reads it can rely on the files that it names; and it is a `Card`, so a folder of the cache can
-be used as a checkpoint folder too. The copy's folder is named by a digest over all of its files and their origins.
+It is written last, so a reader can rely on the files that it names; and it is a `Card`, so a folder of the cache can also be
+used as a checkpoint folder. The copy's folder is named by a digest over all of its files and their origins.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from storage.bulk import sha256_of
 
 Dtype = Literal["keep", "fp16"]
 Precision = Literal["keep", "fp16", "any"]
-"""What a copy serves; "any" if there was nothing to halve."""
+"""The precision that a copy serves; "any" if there was nothing to halve."""
 FileName = Literal[
     "model.safetensors",
     "model.pth",
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 
 
 class FileFacts(BaseModel):
-    """Size in bytes, sha256, and the time of the last change (ns) at which the sha256 was seen; 0 in the bucket."""
+    """Size in bytes, sha256, and the modification time (ns) at which the sha256 was taken; 0 in the bucket."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,7 +54,7 @@ class CopyRecord(Card):
     A card with the facts of its files.
 
     `origin` says for each file what it was made from: an hf:// URL, a key and version of the bucket, or 'sha256:' and the digest
-    of a file in a folder. `repair` says what was mended, or is empty; `dtype` for whom the weights are.
+    of a file in a folder. `repair` says what was repaired, or is empty; `dtype` is the precision that the weights serve.
     """
 
     origin: dict[FileName, str]
@@ -82,17 +82,17 @@ class CopyRecord(Card):
 
     @property
     def digest(self) -> str:
-        """Names the copy's folder: copies of which any file or its origin differs never share one."""
+        """The name of the copy's folder: copies that differ in any file or origin never share one."""
         named = {name: (facts.sha256, self.origin[name]) for name, facts in self.files.items()}
         return digest_of(named)
 
     def serves(self, origin: Origin, dtype: Dtype) -> bool:
-        """Whether it is the copy that is made from these files in this precision."""
+        """Whether this copy was made from these files in this precision."""
         return self.origin == origin and self.dtype in (dtype, "any")
 
 
 def parse(text: bytes) -> CopyRecord | None:
-    """The record in a `checkpoint.json`; None (and a warning in the log) if it isn't one."""
+    """Parse a `checkpoint.json`; None (and a warning in the log) if it isn't a record."""
     try:
         return CopyRecord.model_validate_json(text)
     except ValidationError as error:
@@ -101,7 +101,7 @@ def parse(text: bytes) -> CopyRecord | None:
 
 
 def digest_of(facts: Mapping[FileName, object]) -> str:
-    """One digest for what is said of several files."""
+    """One digest over the facts of several files."""
     return hashlib.sha256(json.dumps(dict(facts), sort_keys=True).encode()).hexdigest()
 
 
@@ -130,24 +130,24 @@ def describe(
 
 
 def model_name(checkpoint: Checkpoint) -> FileName:
-    """How the file with the weights is called in a copy: loaders go by it."""
+    """The name of the weights' file in a copy: loaders go by it."""
     return VOCOS_FILES[1] if checkpoint.is_vocoder else checkpoint.family.weights
 
 
 def vocab_name(checkpoint: Checkpoint) -> FileName:
-    """How the vocabulary is called in a copy."""
+    """The name of the vocabulary's file in a copy."""
     return checkpoint.family.vocabulary
 
 
 def vocoder_folder(checkpoint: Checkpoint) -> str | None:
-    """Where the vocoder lies in a copy."""
+    """The vocoder's folder in a copy."""
     if checkpoint.is_vocoder:
         return VOCOS_FILES[0].split("/")[0]
     return "vocoder" if checkpoint.vocoder else None
 
 
 def measure(folder: Path, names: Iterable[FileName], known: Mapping[FileName, str | None]) -> dict[FileName, FileFacts]:
-    """The facts of the files in a folder; reads every byte of those whose digest is not `known`."""
+    """The facts of the files in a folder; digests those that have no `known` sha256."""
     return {
         name: FileFacts(size=(folder / name).stat().st_size, sha256=known.get(name) or sha256_of(folder / name))
         for name in names
@@ -167,9 +167,9 @@ def as_in_bucket(record: CopyRecord) -> CopyRecord:
 
 def is_intact(folder: Path, record: CopyRecord, *, trust_time: bool) -> bool:
     """
-    Whether the files are the ones of the record.
+    Whether the files match the record.
 
-    The size is compared always; with `trust_time` the sha256 only of files that changed since, by the clock of their file system.
+    The size is always compared; with `trust_time` the sha256 only of files that changed since, by the clock of their file system.
     """
     return all(is_same(folder / name, facts, trust_time=trust_time) for name, facts in record.files.items())
 
@@ -182,7 +182,7 @@ def is_same(path: Path, facts: FileFacts, *, trust_time: bool = True) -> bool:
 
 
 def write(folder: Path, record: CopyRecord) -> None:
-    """Put the record beside its files."""
+    """Write the record beside its files."""
     (folder / CARD).write_bytes(to_bytes(record))
 
 

@@ -1,15 +1,15 @@
 """
 The loadable copies of one checkpoint on this disk.
 
-    FOLDER/<name>/<digest>/                      one copy: it appears by a rename and is whole then
-    FOLDER/<name>/<digest>.lock                  who uses it (model_cache.copies.lease)
+    FOLDER/<name>/<digest>/                      one copy; it appears by a rename, complete
+    FOLDER/<name>/<digest>.lock                  locked while the copy is used (model_cache.copies.lease)
     FOLDER/<name>/<digest>.published-<bucket>    that bucket has it
-    FOLDER/<name>/.staging-<host>-*/             a copy in the making
-    FOLDER/<name>/.incoming-<host>-<digest>/     files on their way; a broken transfer goes on from them
-    FOLDER/.locks/<name>                         one process at a time brings a copy
-    FOLDER/.locks/.publishing-<name>             one at a time sends one to the bucket
+    FOLDER/<name>/.staging-<host>-*/             a copy being made
+    FOLDER/<name>/.incoming-<host>-<digest>/     files being downloaded; a broken transfer resumes from them
+    FOLDER/.locks/<name>                         one process at a time fetches a copy
+    FOLDER/.locks/.publishing-<name>             one process at a time sends one to the bucket
 
-A copy's digest is over all of its files and their origins, so a copy is never replaced by another one while somebody uses it.
+A copy's digest is over all of its files and their origins, so a copy is never replaced by a different one while it is in use.
 """
 
 import shutil
@@ -31,9 +31,9 @@ from storage.locks import locked
 from storage.resumable import UNFINISHED
 
 _STALE_S = 24 * 3600.0
-_ABANDONED_S = 900.0  # a store that sends nothing for so long was given up
+_ABANDONED_S = 900.0  # after so long without a byte the transfer was given up
 
-# The hidden folders that a cache makes; others are their owners'.
+# The hidden folders that a cache makes; others belong to someone else.
 _OURS = (".staging-", ".incoming-")
 
 
@@ -46,12 +46,12 @@ class Shelf:
         self._publishing = root / ".locks" / f".publishing-{name}"
 
     def copies(self) -> Iterator[tuple[Path, CopyRecord]]:
-        """Each copy's folder and record; whether the files are still the record's is for the reader to check."""
+        """Each copy's folder and record; the caller checks whether the files still match the record."""
         yield from copies_in(self._folder)
 
     @contextmanager
     def one_writer(self) -> Iterator[None]:
-        """Wait for the lock and hold it; what dead writers left is cleared away. Its holder's death frees it."""
+        """Wait for the lock, hold it, and remove what dead writers left. The lock is freed if its holder dies."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with _alone(self._lock):
             self._sweep()
@@ -59,12 +59,12 @@ class Shelf:
 
     @contextmanager
     def one_publisher(self) -> Iterator[None]:
-        """Wait for the other lock, and hold it."""
+        """Wait for the publishing lock, and hold it."""
         with _alone(self._publishing):
             yield
 
     def tidy(self, *finished: str) -> None:
-        """Clear away what dead writers left, and what came in under these digests, unless a writer is at work."""
+        """Remove what dead writers left, and the incoming files of these digests, unless a writer is at work."""
         if next(self._folder.glob(".*"), None) is None:
             return
         with suppress(OSError), locked(self._lock, wait=False):
@@ -74,7 +74,7 @@ class Shelf:
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
-        """An empty folder on the same disk, to be filled and given to `place`; what is left of it goes away."""
+        """Yield an empty folder on the same disk, to fill and pass to `place`; what is left of it is removed."""
         with TemporaryDirectory(dir=self._folder, prefix=staging_prefix()) as parent:
             folder = Path(parent) / "new"
             folder.mkdir()
@@ -83,10 +83,10 @@ class Shelf:
     @contextmanager
     def incoming(self, digest: str) -> Iterator[Path]:
         """
-        A folder for files that a store sends, by the digest of what they are; with what earlier attempts brought.
+        Yield the download folder of a digest, with the files of earlier attempts.
 
-        It stays after failures that may pass, so that the next attempt goes on, and goes after all others and at the end. On
-        a volume that machines share each has its own; what a dead one left is taken over.
+        It stays after failures that may pass, so that the next attempt resumes; after any other failure, and at the end, it is
+        removed. On a shared volume each machine has its own; what a dead machine left is taken over.
         """
         folder = self._incoming(digest)
         self._take_over(folder, digest)
@@ -100,10 +100,10 @@ class Shelf:
 
     def place(self, folder: Path, record: CopyRecord) -> tuple[Path, InUse]:
         """
-        Give a finished folder its record and its place; returns it, held.
+        Write a finished folder's record and move it to its place; return that with a lease on it.
 
-        A damaged copy that is there goes, with what is known of it. A whole one stays: a machine that shares the volume was
-        faster, and may be using it.
+        A damaged copy already there is removed, with its marks. An intact one stays: another machine that shares the volume
+        was faster, and may be using it.
         """
         for leftover in folder.rglob(f".*{UNFINISHED}"):
             leftover.unlink()
@@ -127,7 +127,7 @@ class Shelf:
         return self._folder / f".incoming-{this_machine()}-{digest}"
 
     def _take_over(self, folder: Path, digest: str) -> None:
-        """A rename: of several machines one gets it."""
+        """Take over an abandoned folder by a rename: only one of several machines succeeds."""
         for other in self._folder.glob(f".incoming-*-{digest}"):
             if not folder.exists() and time.time() - _touched(other) > _ABANDONED_S:
                 with suppress(OSError):
@@ -135,9 +135,9 @@ class Shelf:
 
     def _sweep(self) -> None:
         """
-        Remove what dead writers of this machine left, and what nobody has touched for a day.
+        Remove what dead writers of this machine left, and what has not changed for a day.
 
-        A volume may be shared by machines whose locks don't reach each other: their fresh folders are left alone.
+        Machines that share a volume may not see each other's locks, so their fresh folders are left alone.
         """
         for path in self._folder.glob(".*"):
             if not path.name.startswith(_OURS):
@@ -157,12 +157,12 @@ def copies_in(folder: Path) -> Iterator[tuple[Path, CopyRecord]]:
     """
     The copies in a checkpoint's folder, with their records.
 
-    Only what a cache has placed there counts: a folder named by the digest that its record tells. Anything else is its owner's.
+    Only what a cache placed there counts: a folder named by its record's digest. Anything else belongs to someone else.
     """
     for card in sorted(folder.glob(f"[0-9a-f]*/{CARD}")):
         try:
             record = records.parse(card.read_bytes())
-        except OSError:  # evicted since the folder was read, or not ours to read
+        except OSError:  # evicted since the folder was read, or not readable for us
             continue
         if record and record.digest == card.parent.name:
             yield card.parent, record
@@ -174,12 +174,12 @@ def is_published(folder: Path, bucket: str) -> bool:
 
 
 def mark_published(folder: Path, bucket: str) -> None:
-    """Remember that that bucket has this copy."""
+    """Record that this bucket has the copy."""
     _mark(folder, bucket).touch()
 
 
 def forget(folder: Path) -> None:
-    """Remove a copy that nobody uses (the caller holds it alone). It disappears at once, by a rename."""
+    """Remove an unused copy (the caller holds its exclusive lock). It disappears at once, by a rename."""
     grave = folder.with_name(f"{staging_prefix()}{uuid4().hex}")
     _forget_marks(folder)
     folder.rename(grave)
@@ -203,12 +203,12 @@ def _is_whole(folder: Path) -> bool:
 
 
 def staging_prefix() -> str:
-    """How the hidden folders of this machine's writers begin."""
+    """The prefix of the hidden folders of this machine's writers."""
     return f".staging-{this_machine()}-"
 
 
 def _touched(folder: Path) -> float:
     try:
         return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
-    except OSError:  # it is being filled, or removed, right now
+    except OSError:  # it is being filled or removed at the moment
         return time.time()

@@ -1,12 +1,12 @@
 """
-Files of tensors, read as data and never run.
+File formats of tensors, read as data and never run.
 
-    contents          a file's tensors, by its header alone
-    reading           reads of untrusted files
+    contents          the tensors of a file, as its header describes them
+    reading           reads a file of either format
     safetensors_file  safetensors headers
-    torch_file        what torch.save wrote
+    torch_file        files of torch.save
     unpickling        pickles, without running them
-    torch_writer      writes as torch.save does
-    tensor_copy       tensors from file to file
-    writing           a new checkpoint file
+    torch_writer      writes files as torch.save does
+    tensor_copy       copies tensors from file to file
+    writing           writes a new checkpoint file
 """

@@ -1,7 +1,7 @@
 """
-What a checkpoint file holds, whatever its format: dictionaries of named tensors, and where in the file each tensor's bytes are.
+The contents of a checkpoint file of any format: dictionaries of named tensors, and where in the file each tensor's bytes are.
 
-Nothing here reads a tensor's bytes, and nothing runs what a pickle asks for.
+Nothing here reads a tensor's bytes or runs a pickle.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ Wrapper = tuple[str, ...]
 
 BITS = {"BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "U16": 16, "I16": 16, "F16": 16, "BF16": 16}
 BITS |= {"U32": 32, "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64}
-"""Of each type, by its safetensors name: the bits of an element."""
+"""The bits of an element of each type, by the type's safetensors name."""
 
 WEIGHT_TYPES = ("F32", "F16", "BF16", "F64")
 
@@ -27,7 +27,7 @@ class Tensor:
     """
     One tensor's type and shape, and where its first element begins, in bytes from the start of the file.
 
-    `strides`, in elements, is None where the elements lie in row-major order without gaps. Two equal tensors of a file are
+    `strides`, in elements, is None if the elements are in row-major order without gaps. Two equal tensors of a file are
     aliases of each other.
     """
 
@@ -42,17 +42,18 @@ class Tensor:
 
     @property
     def size(self) -> int:
-        """The bytes that the elements take where they lie without gaps."""
+        """The bytes that the elements take without gaps."""
         return prod(self.shape) * self.itemsize
 
 
 @dataclass(frozen=True)
 class Contents:
     """
-    A checkpoint file. `kind` "torch" is what torch.save writes; `size` is the file's, in bytes; `count` counts all tensors.
+    A checkpoint file. `kind` "torch" is a file of torch.save; `size` is the file's, in bytes; `count` counts all tensors.
 
     `others` names what the dictionaries hold beside tensors. `foreign` are the classes and functions that the file asks for
-    and that torch.load(weights_only=True) refuses; `data_start` is where a safetensors file's tensors begin, in bytes; `root` is the outermost object of a torch file, with inert stand-ins.
+    and that torch.load(weights_only=True) refuses. `data_start` is where a safetensors file's tensors begin, in bytes. `root`
+    is the outermost object of a torch file, with inert stand-ins.
     """
 
     kind: Literal["safetensors", "torch"]
@@ -68,7 +69,7 @@ class Contents:
 
     @property
     def named_safetensors(self) -> bool:
-        """What loaders go by: the end of the name."""
+        """Whether loaders take the file for safetensors: they go by the end of its name."""
         return self.name.endswith(".safetensors")
 
 

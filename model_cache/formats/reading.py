@@ -1,4 +1,4 @@
-"""What a checkpoint file holds, whichever format it has; the first bytes decide, never the name."""
+"""Read what a checkpoint file of any format holds; the first bytes decide on the format, never the name."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from model_cache.formats.torch_file import is_archive, legacy, read_archive
 
 def read_contents(path: Path) -> Contents:
     """
-    Names, shapes, types and places of a file's tensors, by its header or its pickle; takes milliseconds.
+    Read the names, shapes, types and places of a file's tensors from its header or its pickle; takes milliseconds.
 
-    Raises CheckpointUnusable with the reason if the file is damaged or no checkpoint, OSError if it can't be read.
+    Raises CheckpointUnusable with the reason if the file is damaged or not a checkpoint, OSError if it can't be read.
     """
     with path.open("rb") as file:
         start = file.read(512)
@@ -38,7 +38,7 @@ def read_contents(path: Path) -> Contents:
 
 
 def header_of(contents: Contents) -> Header:
-    """The header of a safetensors file, from what was read of it."""
+    """The header of a safetensors file, from its contents."""
     tensors = {
         name: TensorInfo(tensor.dtype, tensor.shape, begin, begin + tensor.size)
         for name, tensor in contents.dicts[()].items()
@@ -51,11 +51,11 @@ def _no_checkpoint(start: bytes) -> str | None:
     if not start.strip(b"\0"):
         return "not a checkpoint: it is empty, or holds nothing but zeros"
     if start.startswith(b"version https://git-lfs"):
-        return "not a checkpoint: it is the pointer that git keeps in its place; fetch the file itself (`git lfs pull`)"
+        return "not a checkpoint: it is git's pointer to the file; fetch the file itself (`git lfs pull`)"
     if start.lstrip()[:1] == b"<":
         return "not a checkpoint: it is a web page; fetch the file itself"
     if why := legacy(start):
-        return f"{why}; such a file can't be looked into without running it. If you trust it, load it with torch and save it again"
+        return f"{why}; such a file can't be read without running it. If you trust it, load it with torch and save it again"
     if start[8:].lstrip(b" ")[:1] != b"{":
         return "not a checkpoint: it is neither a safetensors file nor one of torch.save"
     return None

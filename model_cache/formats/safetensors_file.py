@@ -1,10 +1,10 @@
 """
-Safetensors files by their header, at constant memory.
+Safetensors headers, read and written at constant memory.
 
 A file is: u64 little-endian length N of the header; N bytes of JSON, `name -> {dtype, shape, data_offsets}` and
 `__metadata__`, padded with spaces; the tensors' bytes, one after the other without a gap. Offsets count from the end of the
-header. Source: https://github.com/huggingface/safetensors#format. Everything that this module reads is proved to keep those
-rules before it is used, so that a truncated, padded or foreign file is refused here and not inside a loader.
+header. Source: https://github.com/huggingface/safetensors#format. Every header is checked against those rules before it is
+used, so a truncated, padded or foreign file is refused here and not inside a loader.
 """
 
 import json
@@ -50,7 +50,7 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """The header of a safetensors file. Raises CheckpointUnusable if the file breaks a rule, OSError if it can't be read."""
+    """Read a safetensors file's header. Raises CheckpointUnusable if the file breaks a rule, OSError if it can't be read."""
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(HEADER_LENGTH)
@@ -65,10 +65,10 @@ def read_header(path: Path) -> Header:
 
 def rename_in_place(path: Path, renames: Mapping[str, str], header: Header) -> None:
     """
-    Give tensors other names by writing the header anew; no tensor moves. Tensors that `renames` doesn't name keep theirs.
+    Rename tensors by rewriting the header; no tensor moves. Tensors that are not in `renames` keep their names.
 
-    `header` is the file's. The file must be the caller's own: a crash in the middle leaves it unreadable. Raises ValueError if the
-    new header is longer than the old one, or two tensors would share a name; the file is unchanged then.
+    `header` is the file's. The file must be the caller's own: a crash in the middle leaves it unreadable. Raises ValueError if
+    the new header is longer than the old one, or two tensors would share a name; the file is then unchanged.
     """
     tensors = {renames.get(name, name): info for name, info in header.tensors.items()}
     if len(tensors) < len(header.tensors):
@@ -117,7 +117,7 @@ def _object(value: Any) -> dict[str, Any]:
 
 def _metadata(entries: dict[str, Any]) -> dict[str, str]:
     if not all(isinstance(value, str) for value in entries.values()):
-        raise ValueError("__metadata__ holds something else than text")
+        raise ValueError("__metadata__ holds something other than text")
     return entries
 
 
@@ -128,10 +128,10 @@ def _tensor(name: str, entry: Any) -> TensorInfo:
     if not isinstance(dtype, str) or dtype not in BITS:
         raise ValueError(f"{name!r} has the unknown dtype {dtype!r}")
     if not (_are_sizes(shape) and _are_sizes(offsets) and len(offsets) == 2):  # noqa: PLR2004 - begin and end
-        raise ValueError(f"{name!r} has a shape or offsets that are no sizes")
+        raise ValueError(f"{name!r} has a shape or offsets that are not sizes")
     begin, end = offsets
     if end - begin != prod(shape) * BITS[dtype] // 8:
-        raise ValueError(f"{name!r} owns {end - begin} bytes, but {dtype} of shape {shape} takes others")
+        raise ValueError(f"{name!r} owns {end - begin} bytes, which doesn't fit {dtype} of shape {shape}")
     return TensorInfo(dtype, tuple(shape), begin, end)
 
 
@@ -140,7 +140,7 @@ def _are_sizes(values: Any) -> bool:
 
 
 def _check_coverage(path: Path, header: Header, size: int) -> None:
-    """Every byte behind the header belongs to exactly one tensor; the library refuses anything else."""
+    """Check that every byte after the header belongs to exactly one tensor; the library refuses anything else."""
     spans = sorted((info.begin, info.end) for info in header.tensors.values())
     if any(left[1] != right[0] for left, right in pairwise([(0, 0), *spans])):
         raise _damaged(path, "its tensors overlap or leave gaps")

@@ -1,7 +1,7 @@
 """
-A tensor's bytes from one file into another, at constant memory: as they are, without their gaps, or in half precision.
+Copy tensors' bytes from one file into another at constant memory: unchanged, without their gaps, or in half precision.
 
-What was written is read back and compared with what it must be, while the next bytes are copied and the disk stores the last.
+What was written is read back and compared while the next bytes are copied and the disk stores the previous ones.
 """
 
 import errno
@@ -19,10 +19,10 @@ from cloning.ports import Progress
 from model_cache.formats.contents import WEIGHT_TYPES, Tensor, row_major
 
 BLOCK = 32 << 20  # bytes
-_STEP = 1 << 20  # bytes, of what passes through here
-_STRETCH = 1 << 18  # bytes, of what is only looked at
+_STEP = 1 << 20  # bytes, of data that passes through this process
+_STRETCH = 1 << 18  # bytes, of data that is only read
 
-_EXPONENT = 0x7C00  # of half precision; all ones for infinities and what is no number
+_EXPONENT = 0x7C00  # of half precision; all ones for infinities and NaN
 _NUMPY = {
     "F32": "<f4",
     "F64": "<f8",
@@ -47,17 +47,17 @@ class Piece:
 
     @property
     def plain(self) -> bool:
-        """Whether its bytes are those of the source."""
+        """Whether its bytes equal the source's."""
         return self.tensor.strides is None and not self.half
 
 
 def becomes_half(tensor: Tensor) -> bool:
-    """Whether a cast to half precision changes it: counters stay as they are."""
+    """Whether a cast to half precision changes the tensor: counters stay unchanged."""
     return tensor.dtype in WEIGHT_TYPES and tensor.dtype != "F16"
 
 
 def pieces(placed: Iterable[tuple[Tensor, int]], *, half: bool) -> list[Piece]:
-    """Of each tensor and the place of its bytes in the new file; what lies together in both files is one piece."""
+    """The pieces of a new file, from each tensor and its place there; neighbours in both files become one piece."""
     found: list[Piece] = []
     for tensor, begin in placed:
         cast = half and becomes_half(tensor)
@@ -86,33 +86,32 @@ def transfer(
     progress: Progress | None = None,
 ) -> None:
     """
-    Write the pieces, which follow each other without a gap, and prove each by reading it back; `digest` takes their bytes.
+    Write the pieces, which follow each other without a gap, and verify each by reading it back; `digest` takes their bytes.
 
     `reader` and `writer` are file descriptors; a `durable` file is on the disk at the end. Raises CheckpointUnusable if the
-    source shrinks, if what was written is not what it must be, or if a value doesn't fit half precision; OSError if the disk
-    is full.
+    source shrinks, if the written bytes are wrong, or if a value doesn't fit half precision; OSError if the disk is full.
     """
-    with _Behind(reader, writer, digest, store=durable) as behind:
+    with _Followers(reader, writer, digest, store=durable) as followers:
         for piece in work:
             for offset, size in _blocks(piece):
                 _write(reader, writer, piece, offset, size)
-                behind.follow(piece, offset, size)
+                followers.follow(piece, offset, size)
                 if progress:
                     progress(size)
         if durable:
             os.fsync(writer)
-        behind.finish()
+        followers.finish()
 
 
-class _Behind:
-    """What follows the copy, each on a thread of its own: the disk's writing, the comparison and the digest."""
+class _Followers:
+    """The work that follows the copy, each kind on its own thread: flushing to disk, comparison and digest."""
 
     def __init__(self, reader: int, writer: int, digest: Any, *, store: bool) -> None:
         self._reader, self._writer, self._digest, self._store = reader, writer, digest, store
         self._unstored: tuple[int, int] | None = None
         self._proofs: list[Future[None]] = []
         self._threads = ExitStack()
-        # One thread each: a digest takes the blocks in their order, and the disk should too.
+        # One thread each: a digest needs the blocks in order, and the disk should get them in order.
         self._storing, self._comparing, self._digesting = (
             self._threads.enter_context(ThreadPoolExecutor(1)) for _ in range(3)
         )
@@ -124,7 +123,7 @@ class _Behind:
         self._threads.close()
 
     def follow(self, piece: Piece, offset: int, size: int) -> None:
-        """These bytes are written."""
+        """Queue the follow-up work for these written bytes."""
         begin = piece.begin + offset
         self._proofs.append(self._comparing.submit(_compare, self._reader, self._writer, piece, offset, size))
         if self._digest:
@@ -136,16 +135,16 @@ class _Behind:
             self._unstored = None
 
     def finish(self) -> None:
-        """Wait for the proofs; raises what they raise."""
+        """Wait for the comparison and the digest; raise what they raise."""
         for proof in self._proofs:
             proof.result()
 
 
 def _begin_to_store(file: int, begin: int, size: int) -> None:
     """
-    Have the disk write these bytes now, while others are copied: the last fsync finds little to do then.
+    Start writing these bytes to disk while others are copied, so that the last fsync has little to do.
 
-    The advice means "not needed soon"; Linux starts to write what is dirty then, and keeps it in memory until it is written.
+    The advice means "not needed soon": Linux then starts to write dirty pages, and keeps them in memory until they are written.
     """
     with suppress(OSError):
         os.posix_fadvise(file, begin, size, os.POSIX_FADV_DONTNEED)
@@ -159,14 +158,14 @@ def read_blocks(reader: int, tensor: Tensor, *, half: bool) -> Iterator[bytes]:
 
 
 def compare(reader: int, writer: int, work: Iterable[Piece]) -> None:
-    """Compare what was written with what it must be; raises CheckpointUnusable."""
+    """Compare the written bytes with the expected ones. Raises CheckpointUnusable."""
     for piece in work:
         for offset, size in _blocks(piece):
             _compare(reader, writer, piece, offset, size)
 
 
 def _blocks(piece: Piece) -> Iterator[tuple[int, int]]:
-    """(offset, size) within the piece. A tensor with gaps is one block: there is no straight way to its middle."""
+    """The blocks of a piece, as (offset, size). A tensor with gaps is one block: its middle can't be addressed directly."""
     step = BLOCK if piece.plain else piece.size if piece.tensor.strides else _STEP
     for offset in range(0, piece.size, step):
         yield offset, min(step, piece.size - offset)
@@ -183,7 +182,7 @@ def _write(reader: int, writer: int, piece: Piece, offset: int, size: int) -> No
 
 
 def _copy(reader: int, writer: int, source: int, target: int, size: int) -> None:
-    """By the kernel where it can, so that the bytes don't pass through here."""
+    """Copy in the kernel where possible, so that the bytes don't pass through this process."""
     while size:
         try:
             copied = os.copy_file_range(reader, writer, size, source, target)
@@ -207,7 +206,7 @@ def _compare(reader: int, writer: int, piece: Piece, offset: int, size: int) -> 
         same = _bytes(reader, piece, offset, size) == _read(writer, piece.begin + offset, size)
     if not same:
         raise CheckpointUnusable(
-            "what was written differs from its source: the disk, or a source that somebody changes. Try again"
+            "the written file differs from its source: the disk is faulty, or the source is being changed. Try again"
         )
 
 
@@ -217,7 +216,7 @@ def _digest(file: int, offset: int, size: int, digest: Any) -> None:
 
 
 def _stretches(file: int, offset: int, size: int) -> Iterator[bytearray]:
-    """The bytes of a file, in one small buffer that stays in the processor's cache; valid until the next one is asked for."""
+    """Read a file in one small buffer that stays in the processor's cache; each is valid until the next is read."""
     buffer = bytearray(min(size, _STRETCH))
     while size:
         if size < len(buffer):
@@ -233,7 +232,7 @@ def _stretches(file: int, offset: int, size: int) -> Iterator[bytearray]:
 
 
 def _bytes(reader: int, piece: Piece, offset: int, size: int) -> bytes:
-    """What the piece must hold at [offset, offset + size)."""
+    """The bytes that the piece must hold at [offset, offset + size)."""
     tensor = piece.tensor
     if piece.plain:
         return _read(reader, tensor.begin + offset, size)
@@ -246,7 +245,7 @@ def _bytes(reader: int, piece: Piece, offset: int, size: int) -> bytes:
 
 def _read(file: int, offset: int, size: int) -> bytes:
     data = os.pread(file, size, offset)
-    while len(data) < size:  # 2 GiB is the most that one call gives
+    while len(data) < size:  # one call returns at most 2 GiB
         more = os.pread(file, size - len(data), offset + len(data))
         if not more:
             raise _shrunk()
@@ -265,7 +264,7 @@ def _gathered(reader: int, tensor: Tensor) -> bytes:
 
 
 def _halved(raw: bytes, dtype: str) -> bytes:
-    """As torch's `.half()`, bit for bit, by way of float32. A value that is no number then, or infinite, is refused."""
+    """Cast like torch's `.half()`, bit for bit, by way of float32; refuse results that are NaN or infinite."""
     values: np.ndarray[Any, Any] = np.frombuffer(raw, _NUMPY[dtype])
     if dtype == "BF16":
         values = (values.astype("<u4") << 16).view("<f4")

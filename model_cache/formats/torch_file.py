@@ -1,7 +1,7 @@
 """
-What torch.save writes: a zip with the pickle of the objects (data.pkl) and the tensors' bytes, stored as they are (data/0, ...).
+Files of torch.save: a zip with the pickle of the objects (data.pkl) and the tensors' bytes, uncompressed (data/0, ...).
 
-Read without torch and without running the pickle (see unpickling), at a cost that doesn't depend on the size of the tensors.
+They are read without torch and without running the pickle (see unpickling), at a cost independent of the tensors' size.
 """
 
 import io
@@ -21,7 +21,7 @@ from model_cache.formats.unpickling import Call, Global, NotPlainData, Persisten
 
 MAX_PICKLE = 32 << 20  # bytes; that of a training file with 4000 tensors has 1 MB
 _MAX_DIRECTORY = 64 << 20
-_DEPTH = 4  # containers within containers; weights lie at 0 or 1
+_DEPTH = 4  # containers within containers; weights are at 0 or 1
 _MAX_ITEMS = 1_000_000  # of all containers together: they may hold each other
 _DIMENSIONS = 16
 
@@ -49,7 +49,7 @@ class _Span:
 
 
 class _Frugal(io.FileIO):
-    """A file that gives no huge block at once, whatever a zip's directory claims."""
+    """A file that refuses to read a huge block at once, whatever a zip's directory claims."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         rest = os.fstat(self.fileno()).st_size - self.tell()
@@ -61,9 +61,9 @@ class _Frugal(io.FileIO):
 
 def read_archive(path: Path) -> Contents:
     """
-    What a file of torch.save holds. Raises CheckpointUnusable with the reason if it is none, or damaged.
+    Read what a file of torch.save holds. Raises CheckpointUnusable with the reason if it is another file, or damaged.
 
-    Classes that the pickle asks for don't raise: they are named in `Contents.foreign`.
+    Classes that the pickle asks for don't raise: they are listed in `Contents.foreign`.
     """
     try:
         with _Frugal(path, "rb") as file:
@@ -77,7 +77,7 @@ def read_archive(path: Path) -> Contents:
 
 
 def _entries(file: BinaryIO) -> dict[str, _Span]:
-    """Where each entry's bytes are, by its name without the archive's own folder."""
+    """The place of each entry's bytes, by its name without the archive's own folder."""
     with zipfile.ZipFile(file) as archive:
         infos = archive.infolist()
     size = file.seek(0, io.SEEK_END)
@@ -107,7 +107,7 @@ def _pickle(file: BinaryIO, entries: Mapping[str, _Span]) -> bytes:
     if "data.pkl" not in entries:
         raise zipfile.BadZipFile("it is a zip file without the data.pkl of torch.save")
     if "byteorder" in entries and _read(file, entries["byteorder"]) != b"little":
-        raise zipfile.BadZipFile("it was written on a machine of another byte order")
+        raise zipfile.BadZipFile("it was written on a machine with another byte order")
     return _read(file, entries["data.pkl"])
 
 
@@ -119,13 +119,13 @@ def _read(file: BinaryIO, span: _Span) -> bytes:
 
 
 class _Tensors:
-    """Makes a Tensor of the call that would rebuild it."""
+    """Makes a Tensor from the call that would rebuild it."""
 
     def __init__(self, storages: Mapping[str, _Span]) -> None:
         self._storages = storages
 
     def make(self, value: Any) -> Tensor | None:
-        """None if the value is something else than a tensor."""
+        """The tensor that the value describes; None if it describes something else."""
         if isinstance(value, Call) and value.what.name == _PARAMETER and value.arguments:
             value = value.arguments[0]
         if not isinstance(value, Call) or value.what.name != _TENSOR:
@@ -134,10 +134,10 @@ class _Tensors:
         dtype, span = self._storage(storage)
         shape, strides = _sizes(shape), _sizes(strides)
         if type(offset) is not int or offset < 0 or len(shape) != len(strides):
-            raise NotPlainData("a tensor's shape, strides or offset are no sizes")
+            raise NotPlainData("a tensor's shape, strides or offset are not sizes")
         item = BITS[dtype] // 8
         reach = 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) if prod(shape) else 0
-        if (offset + max(reach, prod(shape))) * item > span.size:  # the product: an element belongs to one place
+        if (offset + max(reach, prod(shape))) * item > span.size:  # the product: no two elements share a place
             raise NotPlainData("a tensor reaches beyond its storage")
         return Tensor(dtype, shape, span.begin + offset * item, None if without_gaps(shape, strides) else strides)
 
@@ -154,9 +154,9 @@ def _sizes(value: Any) -> Shape:
     if isinstance(value, Call) and value.what.name == "torch.Size" and value.arguments:
         value = value.arguments[0]
     if not isinstance(value, tuple) or len(value) > _DIMENSIONS:
-        raise NotPlainData("a tensor's shape is none")
+        raise NotPlainData("a tensor's shape is not a shape")
     if not all(type(size) is int and 0 <= size < 1 << 62 for size in value):
-        raise NotPlainData("a tensor's shape holds something else than sizes")
+        raise NotPlainData("a tensor's shape holds something other than sizes")
     return value
 
 
@@ -192,7 +192,7 @@ def _named(key: Any, value: Any, tensors: _Tensors) -> Tensor | None:
 
 
 def _dictionaries(wrapper: Wrapper, value: Any) -> Iterator[tuple[Wrapper, dict[Any, Any]]]:
-    """The dictionaries and lists within each other, outermost first, before what they hold is looked at."""
+    """The nested dictionaries and lists, each before those that it holds."""
     mapping = dict(enumerate(value)) if isinstance(value, list) else value
     if isinstance(mapping, dict):
         yield wrapper, mapping
@@ -202,12 +202,12 @@ def _dictionaries(wrapper: Wrapper, value: Any) -> Iterator[tuple[Wrapper, dict[
 
 
 def is_archive(start: bytes) -> bool:
-    """By the first bytes of a file."""
+    """Whether a file with these first bytes is a zip archive."""
     return start.startswith(b"PK\x03\x04")
 
 
 def legacy(start: bytes) -> str | None:
-    """Why a file that begins so is refused, if it is a pickle of the kinds before torch's zip files."""
+    """Why a file with these first bytes is refused, if it is of a kind older than torch's zip files."""
     if start[257:262] == b"ustar":
         return "it is a tar file, as torch wrote them before 0.2"
     if re.match(rb"\x80[\x02-\x05]", start) or start.startswith((b"(dp", b"(lp", b"ccollections\n")):

@@ -35,7 +35,7 @@ def write_archive(
     """
     Write `{"model": tensors}`, with `config` (plain data) beside it if there is one; `blocks` gives a tensor's bytes by name.
 
-    Of the tensors only type and shape matter. Raises FileExistsError, KeyError for a type that torch.save has no storage for.
+    Only the tensors' types and shapes are used. Raises FileExistsError, KeyError for a type that torch.save has no storage for.
     """
     with out.open("xb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         _store(archive, file.tell(), "data.pkl", [_pickle(tensors, config)])

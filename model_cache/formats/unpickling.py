@@ -1,8 +1,8 @@
 """
 Read a pickle as data: nothing that it names is imported, and nothing that it asks for is called.
 
-Known are exactly the operations that torch.load(weights_only=True) knows (torch/_weights_only_unpickler.py), so whatever is
-refused here is refused by the loaders too. A class or function is a `Global`; a call is a `Call` that never happens.
+Exactly the operations of torch.load(weights_only=True) are known (torch/_weights_only_unpickler.py), so the loaders too refuse
+what is refused here. A class or function becomes a `Global`; a call becomes a `Call` and is never made.
 """
 
 import struct
@@ -20,14 +20,14 @@ class NotPlainData(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Global:
-    """A class or a function by its name."""
+    """The name of a class or a function."""
 
     name: str
 
 
 @dataclass(eq=False, slots=True)
 class Call:
-    """What a Global would have been called with, and the state that the result would have been given."""
+    """A call that is not made: its Global, its arguments, and the state that the result would have been given."""
 
     what: Global
     arguments: tuple[Any, ...]
@@ -36,14 +36,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Persistent:
-    """An object that lies outside of the pickle, by its id."""
+    """The id of an object outside the pickle."""
 
     key: tuple[Any, ...]
 
 
 @dataclass
 class Unpickler:
-    """Interprets one pickle; `read` gives its object, `globals` are the names that it asked for."""
+    """Interprets one pickle; `read` returns its object, `globals` are the names that it asked for."""
 
     data: bytes
     globals: set[str] = field(default_factory=set)
@@ -115,19 +115,19 @@ class Unpickler:
         state, target = self._stack.pop(), self._stack[-1]
         if isinstance(target, Call):
             target.state = state
-        elif not isinstance(target, dict):  # a state_dict's _metadata: of no interest
+        elif not isinstance(target, dict):  # a state_dict's _metadata is ignored
             raise NotPlainData("its pickle gives a state to plain data")
 
     def _persistent(self) -> None:
         key = self._stack.pop()
         if not isinstance(key, tuple):
-            raise NotPlainData("its pickle refers to something that is no storage")
+            raise NotPlainData("its pickle refers to something that is not a storage")
         self._push(Persistent(key))
 
     def _set(self, items: list[Any]) -> None:
         target = self._stack[-1]
         if not isinstance(target, dict):
-            raise NotPlainData("its pickle sets an item of something that is no dictionary")
+            raise NotPlainData("its pickle sets an item of something that is not a dictionary")
         for key, value in zip(items[::2], items[1::2], strict=True):
             target[_hashable(key)] = value
 
@@ -138,7 +138,7 @@ class Unpickler:
     def _extend(self, items: list[Any]) -> None:
         target = self._stack[-1]
         if not isinstance(target, list):
-            raise NotPlainData("its pickle appends to something that is no list")
+            raise NotPlainData("its pickle appends to something that is not a list")
         target.extend(items)
 
     def _tuple(self, size: int) -> None:
@@ -199,7 +199,7 @@ def _dictionary(pairs: Any = ()) -> dict[Any, Any]:
 
 
 def _hashable(key: Any) -> Any:
-    """Hashing a tuple of tuples of tuples can take forever."""
+    """Refuse keys that are tuples: hashing deeply nested ones can take forever."""
     if not isinstance(key, str | int | float | bytes | None):
         raise NotPlainData("its pickle has a dictionary with keys that are neither text nor numbers")
     return key

@@ -1,4 +1,4 @@
-"""Write a file of chosen tensors, straight from the file that holds them, and prove each byte of it."""
+"""Write a file of chosen tensors, straight from the file that holds them, and verify each byte of it."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Options:
-    """How to write: cast floats to half precision, take the sha256 (costs more than a copy), wait for the disk, tell the progress."""
+    """How to write: cast floats to half precision, take the sha256 (slower than the copy), wait for the disk, report progress."""
 
     half: bool = False
     digest: bool = False
@@ -40,7 +40,7 @@ def write_safetensors(source: Path, out: Path, kept: Mapping[str, Tensor], optio
     """
     Write `out` with the tensors `kept` of `source`, largest types first and then in their order there.
 
-    Raises FileExistsError, CheckpointUnusable if a byte of the result is not what it must be, OSError.
+    Raises FileExistsError, CheckpointUnusable if a byte of the result is wrong, OSError.
     """
     placed = _placed(kept, half=options.half)
     return _write(source, out, encode_header(placed, {"format": "pt"}), placed, kept, options)
@@ -48,9 +48,9 @@ def write_safetensors(source: Path, out: Path, kept: Mapping[str, Tensor], optio
 
 def rename_into(source: Path, out: Path, names: Mapping[str, Tensor], options: Options = Options()) -> Written:
     """
-    Write `out` with all tensors of the safetensors file `source`, each where it was, under new names.
+    Write `out` with all tensors of the safetensors file `source`, each at its old place, under new names.
 
-    Raises ValueError if the names don't fit into the old header; else as `write_safetensors`.
+    Raises ValueError if the names don't fit into the old header; otherwise like `write_safetensors`.
     """
     header = read_header(source)
     placed = {}
@@ -64,7 +64,7 @@ def rename_into(source: Path, out: Path, names: Mapping[str, Tensor], options: O
 def write_torch(
     source: Path, out: Path, kept: Mapping[str, Tensor], config: Any, options: Options = Options()
 ) -> Written:
-    """Write `out` as torch.save would write `{"model": kept, "config": config}`; else as `write_safetensors`."""
+    """Write `out` as torch.save would write `{"model": kept, "config": config}`; otherwise like `write_safetensors`."""
     shown = _shown(kept, half=options.half)
     with _opened(source, os.O_RDONLY) as reader:
 
@@ -85,7 +85,7 @@ def write_torch(
 
 
 def _shown(kept: Mapping[str, Tensor], *, half: bool) -> dict[str, Tensor]:
-    """What the new file says of the tensors."""
+    """The tensors as the new file describes them."""
     return {name: in_half(tensor) if half else tensor for name, tensor in kept.items()}
 
 
@@ -119,7 +119,7 @@ def _write(
 
 
 def _expect(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], *, places: bool = False) -> None:
-    """The header as it is read back says what was meant."""
+    """Raise CheckpointUnusable unless the header, read back, describes the tensors as intended."""
 
     def facts(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
         return {name: (each.dtype, each.shape, each.begin if places else 0) for name, each in tensors.items()}

@@ -1,4 +1,4 @@
-"""Which arguments f5_tts's DiT and coqui-tts's Xtts take, within which bounds: a `checkpoint.json` may come from anybody."""
+"""The arguments of f5_tts's DiT and coqui-tts's Xtts, with bounds, because a `checkpoint.json` is untrusted."""
 
 from typing import Annotated, Literal
 
@@ -9,9 +9,9 @@ _Heads = Annotated[int, Field(ge=1, le=256)]
 
 class Dit(BaseModel):
     """
-    The arguments of f5_tts.model.DiT (1.1.22) that a configuration may give; f5_tts itself gives mel_dim and text_num_embeds.
+    The arguments of f5_tts.model.DiT (1.1.22) that a configuration may give; f5_tts itself sets mel_dim and text_num_embeds.
 
-    The bounds are about ten times what is known to exist. Types are strict: "22" is no number and true is none either.
+    The bounds are about ten times the largest known values. Types are strict: neither "22" nor true is a number.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -36,15 +36,15 @@ class Dit(BaseModel):
     @model_validator(mode="after")
     def _heads_are_there(self) -> "Dit":
         if self.pe_attn_head is not None and self.pe_attn_head > self.heads:
-            raise ValueError("pe_attn_head counts heads: no more than `heads` can be")
+            raise ValueError("pe_attn_head counts heads: it can't be more than `heads`")
         return self
 
 
 class XttsArguments(BaseModel):
     """
-    The arguments of coqui-tts's XttsArgs (0.28) that make an XTTS v2, all of them; what isn't named is the same in every one.
+    The arguments of coqui-tts's XttsArgs (0.28) that define an XTTS v2; all others are the same in every one.
 
-    The bounds are about ten times what is known to exist, and the types strict.
+    The bounds are about ten times the largest known values. Types are strict.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -65,7 +65,7 @@ class XttsArguments(BaseModel):
     @model_validator(mode="after")
     def _tokens_are_there(self) -> "XttsArguments":
         if max(self.gpt_start_audio_token, self.gpt_stop_audio_token) >= self.gpt_num_audio_tokens:
-            raise ValueError("the start and stop tokens are two of gpt_num_audio_tokens")
+            raise ValueError("the start and stop tokens must be less than gpt_num_audio_tokens")
         if self.gpt_n_model_channels % self.gpt_n_heads:
-            raise ValueError("gpt_n_model_channels must be shared out evenly among gpt_n_heads")
+            raise ValueError("gpt_n_model_channels must be a multiple of gpt_n_heads")
         return self

@@ -1,4 +1,4 @@
-"""What is to be done with a checkpoint file, and how the tensors that it has are compared with those that a model needs."""
+"""Verdicts on checkpoint files, and the comparison of a file's tensors with those that a model needs."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,16 +7,16 @@ from typing import Any, Literal
 from model_cache.formats.contents import WEIGHT_TYPES, Shapes, Tensor
 
 Verdict = Literal["ready", "repairable", "refused"]
-_SHOWN = 3  # of the names that a sentence counts
+_SHOWN = 3  # names in a sentence
 
 
 @dataclass(frozen=True)
 class Diagnosis:
     """
-    The verdict on a file. `kept` is what the loadable file holds: name -> tensor of the source; `config` goes with it in a .pth.
+    The verdict on a file. `kept` is what the loadable file holds: name -> tensor of the source; `config` is added in a .pth.
 
-    `layout` is a short stable name; `changes` and `drops` say in words what a repair does; `lossless` says that nothing but
-    counters would be lost (None if refused); `reason` says why the file is not ready.
+    `layout` is a short stable name; `changes` and `drops` describe what a repair does; `lossless` means that only counters would
+    be lost (None if refused); `reason` says why the file is not ready.
     """
 
     verdict: Verdict
@@ -32,7 +32,7 @@ class Diagnosis:
 
 
 def refused(layout: str, reason: str, architecture: Mapping[str, Any] | None = None) -> Diagnosis:
-    """A verdict with its reason."""
+    """A diagnosis that refuses the file, with the reason."""
     return Diagnosis("refused", layout, reason, architecture or {})
 
 
@@ -45,10 +45,10 @@ def differences(
     row_0: int = 0,
 ) -> list[str]:
     """
-    Why a strict load of `found` would fail or take something that is no weight; empty if it would not.
+    Why a strict load of `found` would fail or take something that is not a weight; empty if it would not.
 
-    Wrong sizes come first: what is missing is often only their consequence. Of the tensors `embedding` each has one row for
-    an entry of the vocabulary, and `row_0` more; `integers` names the tensors that are no floats.
+    Wrong sizes come first: missing tensors are often only their consequence. The tensors `embedding` have one row for each
+    entry of the vocabulary, and `row_0` more; `integers` names the tensors that are not floats.
     """
     common = sorted(found.keys() & expected.keys())
     wrong = {name: found[name].shape for name in common if found[name].shape != expected[name]}
@@ -61,14 +61,14 @@ def differences(
 
 
 def listed(what: str, names: Iterable[str]) -> Iterator[str]:
-    """One sentence that names the first few; none for no names."""
+    """One sentence with the first few names; nothing if there are no names."""
     if names := sorted(names):
         rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         yield f"{what}: {', '.join(name[:200] for name in names[:_SHOWN])}{rest}"
 
 
 def counted(names: Collection[str], what: str) -> str:
-    """'1 counter', '364 weights'."""
+    """A count with its noun: '1 counter', '364 weights'."""
     return f"{len(names)} {what}" + ("s" if len(names) != 1 else "")
 
 

@@ -1,9 +1,9 @@
 """
-The layouts in which the weights of F5-TTS and E2-TTS go round, and what each must become for f5_tts's own loader.
+The layouts in which F5-TTS and E2-TTS weights are published, and what each needs for f5_tts's own loader.
 
-A name is stripped of segments that are known wrappers, and the file is accepted only if the *whole* set of names and shapes
-is then the one of the architecture; a prefix that merely looks right proves nothing. Where a file holds several sets of
-weights the EMA's are taken, as the loader does; two sets of the same standing are refused.
+Known wrapper segments are stripped from each name. The file is accepted only if the *whole* set of names and shapes is then the
+architecture's; a prefix that merely looks right proves nothing. If a file holds several sets of weights, the EMA's are taken, as
+the loader does; two sets of equal rank are refused.
 """
 
 from collections import Counter, defaultdict
@@ -37,7 +37,7 @@ _WRAPPERS = {"": "bare-pt", _LOADER_TAKES: "pruned-pt", "model_state_dict": "onl
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the caller knows of the model: nothing, or the backbone and its arguments, the name of its configuration, entries."""
+    """What the caller knows of the model, if anything: its configuration's name, backbone, arguments and vocabulary size."""
 
     config: str | None = None
     backbone: str | None = None
@@ -56,7 +56,7 @@ class _Set:
 
     @property
     def rank(self) -> int:
-        """0 is the EMA, 1 the plain weights, 2 the online weights of an EMA object, which nobody speaks with."""
+        """0 for the EMA, 1 for plain weights, 2 for the online weights of an EMA object, which are never used for speech."""
         words = {*self.wrapper, *self.prefix}
         if _ONLINE in words:
             return 2
@@ -67,14 +67,14 @@ class _Set:
         return "".join(f"{part}." for part in (*self.wrapper, *self.prefix))
 
     def names(self) -> dict[str, Tensor]:
-        """The set under names that f5_tts takes, never longer than the ones that it has."""
+        """The set under names that f5_tts takes, never longer than those in the file."""
         prefix = _LOADER_STRIPS if "ema_model" in self.prefix else ""
         return {f"{prefix}{name}": tensor for name, tensor in self.weights.items()} | self.extras
 
 
 @dataclass
 class _Sorted:
-    """All tensors of a file: the sets of weights, what may be left out (by what it is), and what nobody knows."""
+    """All tensors of a file: the sets of weights, what may be left out (by its kind), and the unknown rest."""
 
     sets: dict[tuple[Wrapper, tuple[str, ...]], _Set] = field(default_factory=dict)
     spare: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -82,7 +82,7 @@ class _Sorted:
 
 
 def diagnose(contents: Contents, wanted: Wanted) -> Diagnosis:
-    """What must be done with a file so that f5_tts's strict loader finds exactly one model's weights."""
+    """Diagnose what makes f5_tts's strict loader find exactly one model's weights in a file."""
     if contents.foreign:
         return refused("foreign-classes", f"{_NEEDS_CODE}: {', '.join(contents.foreign[:5])}")
     seen = _sort(contents)
@@ -103,7 +103,7 @@ def diagnose(contents: Contents, wanted: Wanted) -> Diagnosis:
     return _repairable(contents, seen, chosen, layout, verdict)
 
 
-_NEEDS_CODE = "the file holds objects that only running its code could rebuild, and f5_tts's loader refuses it"
+_NEEDS_CODE = "the file holds objects that can't be rebuilt without running its code, and f5_tts's loader refuses it"
 
 
 def _sort(contents: Contents) -> _Sorted:
@@ -129,7 +129,7 @@ def _sort(contents: Contents) -> _Sorted:
 
 
 def _give_extras(found: _Sorted, extras: list[tuple[Wrapper, tuple[str, ...], str, Tensor]]) -> None:
-    """Counters and buffers go with the set beside or within whose prefix they stand; the rest is dropped."""
+    """Assign counters and buffers to the chosen set if they share its prefix or part of it; drop the rest."""
     chosen = _best(found)
     for wrapper, prefix, name, tensor in extras:
         mine = isinstance(chosen, _Set) and wrapper == chosen.wrapper and prefix == chosen.prefix[: len(prefix)]
@@ -140,7 +140,7 @@ def _give_extras(found: _Sorted, extras: list[tuple[Wrapper, tuple[str, ...], st
 
 
 def _split(name: str) -> tuple[tuple[str, ...], str]:
-    """The known segments that a name begins with, and the rest."""
+    """Split a name into its known leading segments and the rest."""
     parts = name.split(".")
     known = 0
     while known < len(parts) - 1 and parts[known] in _KNOWN:
@@ -149,14 +149,14 @@ def _split(name: str) -> tuple[tuple[str, ...], str]:
 
 
 def _best(found: _Sorted) -> _Set | str | None:
-    """The set to speak with; a reason if it can't be told, None if there is none."""
+    """The set of weights to use; a reason if it is ambiguous, None if there is none."""
     if not found.sets:
         return None
     ranked = sorted(found.sets.values(), key=lambda each: each.rank)
     best = [each for each in ranked if each.rank == ranked[0].rank]
     if any(each.weights != best[0].weights for each in best):
         places = " and ".join(repr(each.place or "no prefix") for each in best[:3])
-        return f"it holds several sets of weights, under {places}, and which one is meant can't be told"
+        return f"it holds several sets of weights, under {places}, and nothing says which one is meant"
     if best[0].rank > 1:
         return f"it holds only the online weights of an EMA object ({best[0].place!r}), and not the EMA's"
     return best[0]
@@ -167,7 +167,7 @@ def _taken(contents: Contents) -> Wrapper:
 
 
 def _as_loaded(contents: Contents) -> dict[str, Tensor] | None:
-    """What f5_tts's loader makes of the file as it is; None if it fails, or would silently take one tensor for another."""
+    """The tensors that f5_tts's loader would load from the file as it is; None if it fails or would mix up tensors silently."""
     wrapper = _taken(contents)
     if contents.named_safetensors != (contents.kind == "safetensors") or wrapper not in contents.dicts:
         return None
@@ -182,7 +182,7 @@ def _as_loaded(contents: Contents) -> dict[str, Tensor] | None:
 
 
 def _compare(weights: Mapping[str, Tensor], wanted: Wanted) -> dict[str, Any] | list[str]:
-    """The architecture if the weights are exactly its own, else what is amiss."""
+    """The architecture if the weights are exactly its own, else the differences."""
     shapes = {name: tensor.shape for name, tensor in weights.items()}
     backbone = backbone_of(shapes)
     if backbone not in {"DiT", "UNetT"}:
@@ -195,7 +195,7 @@ def _compare(weights: Mapping[str, Tensor], wanted: Wanted) -> dict[str, Any] | 
     vocabulary = (numbers or {}).get("vocabulary") if wanted.vocabulary is None else wanted.vocabulary
     if arch is None or vocabulary is None:
         return [*listed("missing", {TEXT_EMBEDDING} - shapes.keys())] or [
-            "too few tensors are left to tell its numbers"
+            "it has too few tensors to derive the model's arguments"
         ]
     amiss = differences(weights, expected_keys(arch, vocabulary, backbone), embedding=[TEXT_EMBEDDING], row_0=1)
     if amiss and wanted.arch and numbers:
@@ -204,7 +204,7 @@ def _compare(weights: Mapping[str, Tensor], wanted: Wanted) -> dict[str, Any] | 
 
 
 def _other_numbers(numbers: Mapping[str, Any], wanted: Wanted) -> Iterator[str]:
-    """What makes a file one of another configuration."""
+    """Sizes that show another configuration."""
     arch = wanted.arch or {}
     other = [name for name in ("dim", "depth") if name in arch and arch[name] != numbers[name]]
     if other:
@@ -272,7 +272,7 @@ def _repairable(
 _ROLES = (
     "the EMA's weights",
     "the plain weights, which are not the EMA's",
-    "the online weights, which nobody speaks with",
+    "the online weights (never used for speech)",
 )
 
 

@@ -1,8 +1,8 @@
 """
-The architectures of f5_tts: which tensors a model of given numbers has, and which numbers a file's tensors tell.
+The architectures of f5_tts: the tensors that given arguments produce, and the arguments that a file's tensors imply.
 
-What shapes can't tell: F5TTS_Base and F5TTS_v1_Base (v0 and v1) have the same 364 names and shapes, and speak gibberish with
-each other's weights. tests/unit/model_cache/layouts/test_f5_tensors.py compares the tables with the real classes.
+Shapes don't distinguish F5TTS_Base from F5TTS_v1_Base (v0 and v1): both have the same 364 names and shapes, and speak gibberish
+with each other's weights. tests/unit/model_cache/layouts/test_f5_tensors.py compares the tables with the real classes.
 """
 
 import re
@@ -21,7 +21,7 @@ _GROUPS = 16
 
 def expected_keys(arch: Mapping[str, Any], vocabulary: int, backbone: str = "DiT") -> dict[str, Shape]:
     """
-    Name and shape of each tensor of a CFM around a DiT or UNetT with the arguments `arch`, for that many vocabulary entries.
+    Name and shape of each tensor of a CFM around a DiT or UNetT with the arguments `arch` and that many vocabulary entries.
 
     Raises KeyError if `arch` has no `dim`.
     """
@@ -46,7 +46,7 @@ def expected_keys(arch: Mapping[str, Any], vocabulary: int, backbone: str = "DiT
 
 
 def backbone_of(names: Mapping[str, Any]) -> str | None:
-    """The class that has such names, None if it is none that is known."""
+    """The class that has such names; None if it is unknown."""
     if any(name.startswith("transformer.audio_embed.") for name in names):
         return "MMDiT"
     for backbone, start in (("DiT", "transformer.transformer_blocks."), ("UNetT", "transformer.layers.")):
@@ -57,9 +57,9 @@ def backbone_of(names: Mapping[str, Any]) -> str | None:
 
 def numbers_of(shapes: Shapes) -> dict[str, Any] | None:
     """
-    The backbone's arguments as most of the tensors tell them, and `vocabulary`; None if too few tensors are there to tell.
+    The backbone's arguments that most of the tensors imply, and `vocabulary`; None if there are too few tensors.
 
-    One misshapen tensor is outvoted where several tell the same number, so that a comparison then names it.
+    A single misshapen tensor is outvoted by others that imply the same number, so a later comparison names it.
     """
     blocks = r"transformer\.(?:transformer_blocks|layers)\.\d+"
     dim = _most(shapes, rf"(?:{blocks}\..*to_q|transformer\.proj_out|transformer\.time_embed\.time_mlp\.2)\.weight", 1)
@@ -91,7 +91,7 @@ def _most(shapes: Shapes, pattern: str, axis: int) -> int | None:
 
 
 def _count(shapes: Shapes, pattern: str) -> int:
-    """One more than the highest index; never more than there are tensors, whatever a name claims."""
+    """One more than the highest index, but no more than there are tensors, whatever a name claims."""
     rule = re.compile(pattern)
     found = [int(match[1][:9]) for name in shapes if (match := rule.match(name))]
     return min(max(found) + 1, len(shapes)) if found else 0
@@ -106,7 +106,7 @@ def _head_width(arch: Mapping[str, Any]) -> int:
 
 
 def _text_embedding(vocabulary: int, dim: int, layers: int) -> dict[str, Shape]:
-    shapes: dict[str, Shape] = {"text_embed.weight": (vocabulary + 1, dim)}  # entry 0 fills up
+    shapes: dict[str, Shape] = {"text_embed.weight": (vocabulary + 1, dim)}  # entry 0 is padding
     for index in range(layers):
         block: dict[str, Shape] = {
             "dwconv.weight": (dim, 1, 7),

@@ -1,8 +1,8 @@
 """
-Look at a checkpoint file and say what it is: ready to be loaded, repairable, or refused with the reason.
+Inspect a checkpoint file: ready to load, repairable, or refused with the reason.
 
-Takes milliseconds and a few megabytes whatever the file's size: only its header, or the pickle of its zip, is read, and no
-code of a pickle is run. The verdict compares the whole set of names and shapes with what the architecture has.
+This takes milliseconds and a few megabytes for any size of file: only its header, or the pickle of its zip, is read, and no
+code of a pickle is run. The verdict compares the whole set of names and shapes with the architecture's.
 """
 
 import json
@@ -23,9 +23,9 @@ from model_cache.layouts.f5 import Wanted
 @dataclass(frozen=True, kw_only=True)
 class Inspection(Diagnosis):
     """
-    A diagnosis of a file of so many `bytes`, which holds so many `tensors`.
+    A diagnosis, with the file's size in `bytes` and its number of `tensors`.
 
-    `contents` and `stamp` are for `repair`, which needs the places of the tensors and must notice that the file changed.
+    `contents` and `stamp` are for `repair`, which needs the places of the tensors and must notice a change of the file.
     """
 
     tensors: int
@@ -35,17 +35,17 @@ class Inspection(Diagnosis):
     stamp: tuple[int, int] = field(repr=False, compare=False)
 
     def to_json(self) -> str:
-        """One JSON object, without what is only for `repair`."""
+        """Return a JSON object, without the fields that only `repair` needs."""
         shown = ("verdict", "layout", "architecture", "tensors", "bytes", "changes", "drops", "lossless", "reason")
         return json.dumps({name: getattr(self, name) for name in shown}, ensure_ascii=False)
 
 
 def inspect(path: Path, *, config: str | None = None, vocabulary: int | None = None) -> Inspection:
     """
-    What the file is. `config` names f5_tts's configuration that it must fit, `vocabulary` the entries of its vocab.txt.
+    Inspect the file. `config` names the configuration of f5_tts that it must fit, `vocabulary` the entries of its vocab.txt.
 
     Without them the numbers come from the shapes, and the configuration is "unknown": v0 and v1 have the same shapes. Raises
-    CheckpointUnusable for a `config` that f5_tts hasn't, OSError if the file can't be read.
+    CheckpointUnusable for an unknown `config`, OSError if the file can't be read.
     """
     if config is None:
         return inspect_for(path, Wanted(vocabulary=vocabulary))
@@ -54,7 +54,7 @@ def inspect(path: Path, *, config: str | None = None, vocabulary: int | None = N
 
 
 def inspect_for(path: Path, wanted: Wanted, *, name: str | None = None) -> Inspection:
-    """The same for any architecture, and as if the file were called `name`: loaders go by the end of the name."""
+    """Inspect a file for any architecture, as if it had the name `name`: loaders go by the end of the name."""
     status = path.stat()
     contents = None
     try:
@@ -76,9 +76,9 @@ def _diagnose(contents: Contents, wanted: Wanted) -> Diagnosis:
     if wanted.backbone == XTTS:
         if xtts.is_xtts(contents):
             return xtts.diagnose(contents, wanted.vocabulary, wanted.arch)
-        return refused("not-xtts", f"it is no XTTS model, and the configuration {wanted.config!r} is one of XTTS")
+        return refused("not-xtts", f"it is not an XTTS model, but the configuration {wanted.config!r} is one of XTTS")
     if not xtts.is_xtts(contents):
         return layouts.diagnose(contents, wanted)
     if wanted.backbone:
-        return refused("xtts", f"it is an XTTS model, the configuration {wanted.config!r} is one of F5-TTS")
+        return refused("xtts", f"it is an XTTS model, but the configuration {wanted.config!r} is one of F5-TTS")
     return xtts.diagnose(contents, wanted.vocabulary)

@@ -1,8 +1,8 @@
 """
 Make a checkpoint's file loadable: a new file that the unmodified official loader takes strictly. The source is never touched.
 
-The cheapest way that suffices is taken: nothing at all, other names in the header, a copy without what isn't needed, or other
-formats and types. What was written is read back, compared bit for bit with the source and inspected, before it gets its name.
+The cheapest sufficient way is taken: nothing at all, other names in the header, a copy without what isn't needed, or another
+format or type. The new file is read back, compared bit for bit with the source and inspected before it gets its name.
 """
 
 import os
@@ -29,7 +29,7 @@ How = Literal["nothing", "renamed-copy", "compacting-copy", "converted"]
 
 @dataclass(frozen=True)
 class Repaired:
-    """What was done. `sha256` is the new file's, if it was asked for and a file was written."""
+    """The result of a repair. `sha256` is the new file's, if it was asked for and a file was written."""
 
     how: How
     bytes_written: int
@@ -48,12 +48,12 @@ def repair(
     progress: Progress | None = None,
 ) -> Repaired:
     """
-    Write `out`, loadable, from `source`; appears whole or not at all. A ready file is left alone: `out` stays absent.
+    Write `out`, loadable, from `source`, atomically. For a ready file nothing is written: `out` stays absent.
 
-    `dtype` "fp16" casts every float, which is what f5_tts does on a GPU. `prune` writes a ready file anew too, with nothing but the
-    weights (a trainer's of XTTS loads, and is three times too large). `digest` takes the new file's sha256, which costs more
-    than a copy; unless it is `durable` the disk is not waited for. Raises CheckpointUnusable if the file is refused or changed
-    since `inspection`, ValueError for an `out` with another ending than loaders go by, FileExistsError, OSError.
+    `dtype` "fp16" casts every float, as f5_tts does on a GPU. `prune` rewrites even a ready file, with only the weights (a file
+    of XTTS's trainer loads, but is three times too large). `digest` takes the new file's sha256, which is slower than the copy;
+    `durable` waits for the disk. Raises CheckpointUnusable if the file is refused or changed since `inspection`, ValueError for
+    an `out` without the ending that loaders expect, FileExistsError, OSError.
     """
     inspection = inspection or inspect(source)
     _expect_repairable(source, inspection)
@@ -73,14 +73,14 @@ def repair(
 
 def rename_private(path: Path, inspection: Inspection) -> None:
     """
-    Repair the caller's own file by writing its header anew, in about a millisecond whatever its size.
+    Repair the caller's own file by rewriting its header, in about a millisecond for any size.
 
-    A crash in the middle leaves the file unreadable: it must be one that nobody else knows yet. Its sha256 is another one then.
-    Raises ValueError if other names are not what the file needs, CheckpointUnusable if it changed since `inspection`.
+    A crash in the middle leaves the file unreadable, so it must be private. Its sha256 changes. Raises ValueError if the file
+    needs more than other names, CheckpointUnusable if it changed since `inspection`.
     """
     contents = inspection.contents
     if contents is None or inspection.verdict != "repairable" or not names_suffice(inspection):
-        raise ValueError(f"other names in its header are not what {path.name} needs: see `names_suffice`")
+        raise ValueError(f"other names in its header don't make {path.name} loadable: see `names_suffice`")
     _expect_repairable(path, inspection)
     old = {tensor: name for name, tensor in contents.dicts[()].items()}
     renames = {old[tensor]: name for name, tensor in inspection.kept.items()}
@@ -89,7 +89,7 @@ def rename_private(path: Path, inspection: Inspection) -> None:
 
 
 def expect_loadable(model: Path, checkpoint: Checkpoint, vocab: Path | None) -> None:
-    """Raises CheckpointUnusable unless f5_tts's strict loader would take the file as it is."""
+    """Raise CheckpointUnusable unless the engine's strict loader would take the file as it is."""
     found = inspect_for(model, wanted_by(checkpoint, vocab))
     if found.verdict != "ready":
         raise CheckpointUnusable(
@@ -99,7 +99,7 @@ def expect_loadable(model: Path, checkpoint: Checkpoint, vocab: Path | None) -> 
 
 
 def copy(source: Path, target: Path, *, share: bool = False) -> None:
-    """Bring a file's bytes to `target`; with `share` by a second name for the same file, if both are on one disk."""
+    """Copy a file to `target`; with `share` by a hard link, if both are on one disk."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if share:
         try:
@@ -112,7 +112,7 @@ def copy(source: Path, target: Path, *, share: bool = False) -> None:
 
 
 def wanted_by(checkpoint: Checkpoint, vocab: Path | None) -> Wanted:
-    """What a checkpoint's file must be; `vocab` None is f5_tts's own vocab.txt. Raises CheckpointUnusable if it can't be read."""
+    """What a checkpoint's file must be; `vocab` None means f5_tts's own vocab.txt. Raises CheckpointUnusable if it is unreadable."""
     entries = entries_of(checkpoint.backbone, vocab, f5_folder() / "infer/examples/vocab.txt")
     return Wanted(checkpoint.config, checkpoint.backbone, checkpoint.arch, entries)
 
@@ -134,7 +134,7 @@ def _expect_place(out: Path, output: str) -> None:
 
 
 def names_suffice(inspection: Inspection, *, half: bool = False) -> bool:
-    """Whether other names in the header are all that the file needs; `half` says that it is to be cast."""
+    """Whether the file needs only other names in its header; `half` means that it will be cast."""
     contents = inspection.contents
     same = contents is not None and contents.kind == inspection.output == "safetensors"
     return same and not half and contents is not None and len(inspection.kept) == contents.count

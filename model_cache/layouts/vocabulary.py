@@ -1,4 +1,4 @@
-"""How many entries a vocab.txt has."""
+"""The size of a vocab.txt."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from storage.plain_text import NotText, vocabulary
 
 
 def vocabulary_size(vocab: Path) -> int:
-    """How many entries f5_tts's tokenizer makes of a vocab.txt. Raises CheckpointUnusable if the file is not text, OSError."""
+    """The number of entries that f5_tts's tokenizer reads from a vocab.txt. Raises CheckpointUnusable if it is not text, OSError."""
     try:
         return len(vocabulary(vocab))
     except NotText as error:

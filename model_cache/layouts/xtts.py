@@ -1,9 +1,9 @@
 """
-The layouts in which XTTS v2 goes round, and what each must become for `Xtts.load_checkpoint` of coqui-tts 0.28.
+The layouts in which XTTS v2 is published, and what each needs for `Xtts.load_checkpoint` of coqui-tts 0.28.
 
-The loader takes `{"model": weights}`, with or without `xtts.` before each name, skips the trainer's own parts, and takes the
-second names that a model has once it was made ready for inference. It rewrites a file that holds a pickled XttsConfig in
-place at the first load: on a shared volume by every worker, on a read-only one not at all. Such a file is prepared once instead.
+The loader takes `{"model": weights}`, with or without `xtts.` before each name, skips the trainer's own parts, and accepts the
+second names that a model gets when it is made ready for inference. It rewrites a file that holds a pickled XttsConfig in place
+at the first load: on a shared volume in every worker; on a read-only one this fails. Such a file is prepared once instead.
 """
 
 import re
@@ -17,7 +17,7 @@ from model_cache.formats.unpickling import Call
 from model_cache.layouts.diagnosis import Diagnosis, counted, differences, listed, refused
 from model_cache.layouts.xtts_tensors import INTEGER, VOCABULARY, expected_keys, numbers_of, other_numbers
 
-_BOOKKEEPING = "_initialized"  # an attribute of coqui-tts's objects, and no setting
+_BOOKKEEPING = "_initialized"  # an attribute of coqui-tts's objects, not a setting
 _CONFIG_DEPTH, _CONFIG_ITEMS = 8, 10_000
 _MODEL: Wrapper = ("model",)
 _ROOTS = ("gpt.", "hifigan_decoder.", "mel_stats")
@@ -46,7 +46,7 @@ _WEIGHT_NORM = {"weight_g": "parametrizations.weight.original0", "weight_v": "pa
 
 @dataclass
 class _Sorted:
-    """One dictionary's tensors: by the model's names (each with all names that the file gives it), for training, unknown."""
+    """One dictionary's tensors: by the model's names (each with all of its names in the file), for training, and unknown."""
 
     weights: dict[str, dict[str, Tensor]] = field(default_factory=lambda: defaultdict(dict))
     prefixes: set[str] = field(default_factory=set)
@@ -55,12 +55,12 @@ class _Sorted:
 
 
 def is_xtts(contents: Contents) -> bool:
-    """Whether a file's names are those of an XTTS model, under whatever prefix."""
+    """Whether a file's names are those of an XTTS model, under any prefix."""
     return any(_looks_like(tensors) for tensors in contents.dicts.values())
 
 
 def diagnose(contents: Contents, vocabulary: int | None = None, args: Mapping[str, Any] | None = None) -> Diagnosis:
-    """What must be done with a file so that XTTS's loader takes it strictly and leaves it as it is; `args` are XttsArgs's."""
+    """Diagnose what makes XTTS's loader take a file strictly and leave it unchanged; `args` are XttsArgs's."""
     if strangers := sorted(set(contents.foreign) - _CONFIGS):
         return refused("foreign-classes", f"the file asks for code that is not XTTS's: {', '.join(strangers[:5])}")
     holders = [
@@ -69,7 +69,7 @@ def diagnose(contents: Contents, vocabulary: int | None = None, args: Mapping[st
         if _looks_like(tensors) and not (wrapper and wrapper[0].startswith(_TRAINING_STATE))
     ]
     if len(holders) != 1:
-        return refused("unknown", f"it holds {len(holders)} XTTS models, and which one is meant can't be told")
+        return refused("unknown", f"it holds {len(holders)} XTTS models, and nothing says which one is meant")
     seen = _sort(contents.dicts[holders[0]])
     layout = _layout(contents, holders[0], seen)
     weights = {name: next(iter(tensors.values())) for name, tensors in seen.weights.items()}
@@ -96,7 +96,7 @@ def _looks_like(tensors: Mapping[str, Tensor]) -> bool:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """The known wrappers that a name begins with, and the rest."""
+    """Split a name into its known leading wrappers and the rest."""
     parts = name.split(".")
     known = 0
     while known < len(parts) - 1 and parts[known] in _STRIPPED:
@@ -126,7 +126,7 @@ def _first_name(name: str) -> str:
 
 
 def _conflicts(seen: _Sorted) -> Iterator[str]:
-    """Second names must be aliases: of two different tensors only one can be right."""
+    """Second names that are not aliases: if the tensors differ, only one can be right."""
     split = (
         f"{name} ({', '.join(sorted(tensors)[:2])})"
         for name, tensors in seen.weights.items()
@@ -182,7 +182,7 @@ def _verdict(
     config = contents.root.get("config") if isinstance(contents.root, dict) else None
     plain = _plain(config)
     if isinstance(plain, dict) and contents.foreign:
-        plain["speakers"] = []  # as coqui-tts does it
+        plain["speakers"] = []  # as coqui-tts does
     changes = list(_changes(contents, wrapper, seen))
     if not changes:
         return Diagnosis("ready", layout, "", architecture, lossless=True, kept=weights, output="torch", config=plain)
@@ -204,7 +204,7 @@ def _verdict(
 
 def _changes(contents: Contents, wrapper: Wrapper, seen: _Sorted) -> Iterator[str]:
     if contents.kind == "safetensors":
-        yield "it is written as a file of torch.save: the loader takes no safetensors"
+        yield "it is written as a file of torch.save: the loader doesn't take safetensors"
     elif contents.named_safetensors:
         yield "it gets a name that ends in .pth"
     elif wrapper != _MODEL:
@@ -221,7 +221,7 @@ def _changes(contents: Contents, wrapper: Wrapper, seen: _Sorted) -> Iterator[st
 
 
 def _taken_by_loader(names: set[str], model: set[str]) -> bool:
-    """Strictly as it is, or at the second try, with every second name that a model ready for inference has."""
+    """Whether the loader takes the names: as they are, or, at its second try, with every second name of an inference model."""
     normal = {_normal(name) for name in names}
     return normal == model or normal == model | _second_names(model)
 
@@ -243,7 +243,7 @@ def _second_names(model: set[str]) -> set[str]:
 
 
 def _plain(value: Any) -> Any:
-    """A configuration as dictionaries, lists and plain values (None for anything else); None if it is too large for one."""
+    """A configuration as dictionaries, lists and plain values (None for anything else); None if it is too large."""
     try:
         return _simplified(value, _CONFIG_DEPTH, iter(range(_CONFIG_ITEMS)))
     except StopIteration:

@@ -1,5 +1,5 @@
 """
-Which tensors an XTTS v2 model of given numbers has, and which numbers a file's tensors tell.
+The tensors of an XTTS v2 model with given numbers, and the numbers that a file's tensors imply.
 
 tests/contract/test_xtts_checkpoints.py compares the table with the real class of coqui-tts 0.28.
 """
@@ -11,7 +11,7 @@ from typing import Any
 from model_cache.formats.contents import Shape, Shapes
 
 VOCABULARY = ("gpt.text_embedding.weight", "gpt.text_head.weight", "gpt.text_head.bias")
-INTEGER = "num_batches_tracked"  # the end of the names of the tensors that are no floats
+INTEGER = "num_batches_tracked"  # the end of the names of integer tensors
 
 _MELS = 80
 _LATENTS, _PERCEIVER_INNER = 32, 512
@@ -26,7 +26,7 @@ _ARGUMENTS = {
 }
 _DECODER_CHANNELS = 512  # no argument of XttsArgs
 _SPEAKER = 512  # numbers that describe a speaker
-_UPSAMPLING = ((16, 2), (16, 4), (4, 8), (4, 16))  # (kernel, by how much fewer channels than at the start come out)
+_UPSAMPLING = ((16, 2), (16, 4), (4, 8), (4, 16))  # (kernel, divisor of the channels at the start)
 _RESBLOCK_KERNELS = (3, 7, 11)
 _ENCODER_LAYERS = ((3, 32, 32), (4, 32, 64), (6, 64, 128), (3, 128, 256))  # (blocks, channels in, channels out)
 
@@ -40,7 +40,7 @@ def expected_keys(numbers: Mapping[str, int]) -> dict[str, Shape]:
 
 
 def numbers_of(shapes: Shapes) -> dict[str, int] | None:
-    """Widths, depth and lengths as the file's tensors tell them; None if one that is needed is not there."""
+    """The widths, depth and lengths that the file's tensors imply; None if a needed tensor is missing."""
     sources = {
         "channels": ("gpt.gpt.ln_f.weight", 0),
         "vocabulary": ("gpt.text_embedding.weight", 0),
@@ -60,7 +60,7 @@ def numbers_of(shapes: Shapes) -> dict[str, int] | None:
 
 
 def other_numbers(numbers: Mapping[str, int], args: Mapping[str, Any]) -> Iterator[str]:
-    """What makes a file one of another size than `args` (of XttsArgs) say; nothing without them."""
+    """Sizes that differ from `args` (of XttsArgs); nothing without them."""
     for number, (name, more) in _ARGUMENTS.items():
         if name in args and numbers[number] != args[name] + more:
             yield f"size mismatch: its {name} is {numbers[number] - more}, the configuration has {args[name]}"
@@ -73,7 +73,7 @@ def _under(prefix: str, shapes: Shapes) -> dict[str, Shape]:
 
 
 def _both(name: str, shape: Shape) -> dict[str, Shape]:
-    """A weight, and the bias of its first axis."""
+    """A weight, and a bias as long as its first axis."""
     return {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
 
 
@@ -124,7 +124,7 @@ def _perceiver(width: int) -> dict[str, Shape]:
 
 
 def _normed(name: str, shape: Shape, bias: int) -> dict[str, Shape]:
-    """A convolution whose weight is a direction and a length."""
+    """A weight-normed convolution: its weight is a direction and a length."""
     parts = {"original0": (shape[0], 1, 1), "original1": shape}
     return {f"{name}.bias": (bias,)} | _under(f"{name}.parametrizations.weight", parts)
 

@@ -23,10 +23,10 @@ class Worker(Protocol):
         """SIGKILL, also to what it has started; also after its own end."""
 
     def pause(self) -> None:
-        """SIGSTOP, also to what it has started."""
+        """Send SIGSTOP to the worker and its children."""
 
     def resume(self) -> None:
-        """SIGCONT."""
+        """Send SIGCONT."""
 
 
 class Fleet:
@@ -78,7 +78,7 @@ class Fleet:
         self._at_work[place] = self._another()
 
     def tend(self) -> None:
-        """Replace who ended unasked, and see those off that were asked to go."""
+        """Replace workers that ended unexpectedly, and wait for those that were asked to stop."""
         for place, worker in enumerate(self._at_work):
             if worker.returncode is not None:
                 self._see_off(worker, f"unasked, with {worker.returncode}")
@@ -101,7 +101,7 @@ class Fleet:
         return bool(self._stopped or self._woken or self._leaving)
 
     def wake_all(self) -> None:
-        """Whoever stands still goes on now."""
+        """Resume every paused worker now."""
         self._wake(list(self._stopped))
 
     def _wake(self, stopped: list[tuple[Worker, float]]) -> None:

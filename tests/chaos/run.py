@@ -212,7 +212,7 @@ class _Client:
 
     @property
     def deleted(self) -> set[str]:
-        """The jobs of which a client was told that they are gone."""
+        """The jobs that were reported to a client as gone."""
         return {
             ours
             for job_id, ours in self._deletes.items()

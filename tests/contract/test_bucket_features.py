@@ -77,7 +77,7 @@ def test_a_token_of_unknown_end_is_told(server: Server) -> None:
 
 
 def test_a_url_ends_with_its_token(server: Server) -> None:
-    """Where the settings tell when that is."""
+    """If the settings say when that is."""
     until = datetime.now(UTC) + timedelta(minutes=10)
     settings = server.settings("b", AWS_SESSION_TOKEN="t", AWS_CREDENTIAL_EXPIRATION=until.isoformat())
     store = S3Store.from_settings(settings)

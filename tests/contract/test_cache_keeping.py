@@ -55,7 +55,7 @@ def put_into_bucket(folder: Path, bucket: FolderStore, name: str = "mine") -> Ch
 
 
 def three(folder: Path, make: Callable[[Checkpoint], LocalCheckpoint]) -> list[LocalCheckpoint]:
-    """Three checkpoints of one size, brought one after the other."""
+    """Three checkpoints of one size, fetched one after the other."""
     found = []
     for times in (1.5, 2.0, 2.5):
         retrained(folder / "model.safetensors", times)
@@ -68,7 +68,7 @@ def names_in(root: Path) -> list[str]:
 
 
 def test_the_least_recently_used_goes_first(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """A copy that was asked for again outlives one that was brought after it."""
+    """A copy that was used again outlives one that was fetched after it."""
     cache = CheckpointCache(bucket, tmp_path / "m")
     found = three(folder, cache.local)
     size = copies_in(tmp_path / "m")[0].size
@@ -97,7 +97,7 @@ def test_what_is_in_use_is_never_evicted(folder: Path, bucket: CountingStore, tm
 
 
 def test_another_process_in_use_counts_until_it_dies(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """The lease is the kernel's: a killed process leaves none behind."""
+    """The lease is a kernel lock: a killed process leaves none."""
     user = python(HOLD, tmp_path / "bucket", tmp_path / "m", folder)
     assert user.stdout is not None
     assert user.stdout.readline() == "folder\n"
@@ -128,7 +128,7 @@ def test_an_evicted_checkpoint_comes_back_from_the_bucket(folder: Path, bucket: 
 
 
 def test_two_cold_processes_make_one_download(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """One cache, two processes that start at once: one brings the checkpoint, the other finds it."""
+    """One cache, two processes that start at once: one fetches the checkpoint, the other finds it."""
     CheckpointCache(bucket, tmp_path / "first").local(find(str(folder)))
     both = [python(HOLD, tmp_path / "bucket", tmp_path / "m", folder) for _ in range(2)]
 

@@ -136,7 +136,7 @@ def test_another_bucket_gets_its_copy_too(folder: Path, bucket: CountingStore, t
 
 
 def test_an_edited_note_sends_no_file(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """`push` after an edit of the card or the catalogue writes the record anew, and nothing else."""
+    """`push` after an edit of the card or the catalogue rewrites only the record."""
     cache = CheckpointCache(bucket, tmp_path / "a")
     cache.push(with_note(folder, "old"))
     bucket.uploads.clear()
@@ -302,7 +302,7 @@ def test_the_default_vocoder_comes_from_the_disk_the_bucket_or_the_hub(
 
 
 def test_a_damaged_vocoder_is_fetched_again(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """By its sha256: its file is not looked into."""
+    """By its sha256: its file is not inspected."""
     path = vocoder_of(CheckpointCache(bucket, tmp_path / "a", VocoderHub(folder))).model_path
     path.write_bytes(path.read_bytes()[:-1] + b"x")
 

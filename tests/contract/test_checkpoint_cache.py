@@ -295,7 +295,7 @@ def test_another_file_than_the_catalogue_knows_is_refused(
 
 
 def test_a_file_that_the_card_names_must_be_there(machine: Callable[[str], CheckpointCache], folder: Path) -> None:
-    """A folder without its vocabulary is told so."""
+    """A folder without its vocabulary is refused, with the reason."""
     (folder / "vocab.txt").unlink()
 
     with pytest.raises(CheckpointUnusable, match=r"has no file vocab\.txt"):
@@ -346,7 +346,7 @@ def test_the_hub_is_asked_through_its_own_client(hub: Hub, tmp_path: Path) -> No
 def test_a_known_file_with_the_other_configuration_is_refused(
     folder: Path, store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: str, said: str
 ) -> None:
-    """v0 and v1 files look the same and load with either configuration; the catalogue's digest tells them apart."""
+    """v0 and v1 files look the same and load with either configuration; the catalogue's digest distinguishes them."""
     entry = {"source": URL, "config": known, "languages": ["en"], "license": "MIT", "commercial": True, "note": ""}
     catalogue = tmp_path / "catalog.json"
     catalogue.write_text(json.dumps({"official": entry | {"sha256": sha256_of(folder / "model.safetensors")}}))

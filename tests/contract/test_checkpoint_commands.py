@@ -120,7 +120,7 @@ def test_a_checkpoint_is_pulled_pushed_verified_and_evicted(
 
 
 def test_a_flipped_bit_on_this_disk_is_found(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`verify` digests every byte, whatever the times of the files say."""
+    """`verify` digests every byte, even of files with unchanged times."""
     path = Path(run(capsys, "pull", folder)[1]["path"])
     status = path.stat()
     data = bytearray(path.read_bytes())

@@ -32,7 +32,7 @@ def proxied(server: Server, bucket: str) -> Iterator[tuple[S3Store, Faults]]:
 
 @pytest.mark.parametrize("etag", ETAGS)
 def test_a_services_own_json_is_not_the_record(proxied: tuple[S3Store, Faults], s3_store: S3Store, etag: str) -> None:
-    """However often it says the same, and whatever etag it gives it."""
+    """Even if it repeats the same reply, with any etag."""
     store, faults = proxied
     s3_store.put(KEY, b"a whole record", content_type="application/json")
     headers = (*JSON, ("ETag", ETAGS[etag]))
@@ -64,7 +64,7 @@ def test_an_enormous_record_is_damaged(s3_store: S3Store) -> None:
 
 
 def test_an_etag_that_is_no_digest_leaves_it_open(server: Server, bucket: str) -> None:
-    """As those of objects that came in parts, or are encrypted: who reads them can't tell what was changed on the way."""
+    """Like those of multipart or encrypted objects: a reader can't detect a change in transit."""
     client: Any = s3_client(server.settings(bucket))
     upload = client.create_multipart_upload(Bucket=bucket, Key=KEY)["UploadId"]
     part = client.upload_part(Bucket=bucket, Key=KEY, UploadId=upload, PartNumber=1, Body=b"{}")

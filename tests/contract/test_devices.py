@@ -198,7 +198,7 @@ def test_every_tensor_is_looked_at(f5: F5Engine, astray: str) -> None:
 
 
 def test_a_tensor_astray_after_coming_back_is_found(f5: F5Engine) -> None:
-    """What only moves by luck is not believed: the engine is refused, and loaded anew by its keeper."""
+    """A move is never taken on trust: the engine is refused, and loaded again by its owner."""
     f5._model.transformer.stale = torch.zeros(2, device="meta")
 
     f5.park()

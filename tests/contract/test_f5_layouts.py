@@ -103,7 +103,7 @@ REPAIRABLE: dict[str, tuple[str, str, Callable[[State, State], State], str, bool
         lambda t, o: under("ema.ema_model.", t) | under("ema.online_model.", o) | scalars("ema."),
         "compacting-copy",
         False,
-        "the online weights, which nobody speaks with under 'ema.online_model.'",
+        "the online weights (never used for speech) under 'ema.online_model.'",
     ),
     "7 EMA object without online weights": (
         "model.safetensors",

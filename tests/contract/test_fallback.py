@@ -243,7 +243,7 @@ def test_a_fallback_on_a_small_gpu_speaks_alike_each_time(
 
 
 def test_an_image_without_the_extra_says_so(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """XTTS is an extra; who asks for it learns that this deployment hasn't got it, before anything is stored."""
+    """XTTS is an extra: a request for it is refused with that reason, before anything is stored."""
     service = deploy(healthy=True)
     monkeypatch.setattr("engines.xtts.find_spec", lambda _: None)
 

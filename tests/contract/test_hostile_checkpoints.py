@@ -329,7 +329,7 @@ def spoiled(folder: Path, tmp_path: Path) -> Folder:
 
 @pytest.fixture
 def deploy(tmp_path: Path, human_wav: bytes) -> Callable[[str], Service]:
-    """A worker with a voice that needs no recogniser, by the checkpoint that it is to speak with."""
+    """A worker with a voice that needs no recogniser, by its checkpoint."""
 
     def start(checkpoint: str) -> Service:
         (tmp_path / "scratch").mkdir()
@@ -345,7 +345,7 @@ def deploy(tmp_path: Path, human_wav: bytes) -> Callable[[str], Service]:
 
 
 def expect_harmless(reply: dict[str, Any], spoiled: Folder, tmp_path: Path) -> None:
-    """Nothing ran; a refusal is for good, has a name, and tells nothing of the machine."""
+    """Nothing ran; a refusal is permanent, has a code, and reveals nothing of the machine."""
     told = json.dumps(reply)
     assert not spoiled.canary.exists()
     assert spoiled.outside.exists()
@@ -375,7 +375,7 @@ def test_a_hostile_folder_runs_nothing(
 def test_a_hostile_folder_of_the_bucket_runs_nothing(
     spoil: Callable[[Folder], None], spoiled: Folder, deploy: Callable[[str], Service], tmp_path: Path
 ) -> None:
-    """Named by a caller: whoever may write to the bucket may not run code on the workers."""
+    """Named by a caller: a writer to the bucket can't run code on the workers."""
     spoil(spoiled)
     if spoil is not deep_card:
         spoiled.card(name="evil")

@@ -111,7 +111,7 @@ def test_what_is_the_same_is_not_fetched_again(folder: Path, tmp_path: Path, s3_
 
 
 def test_a_ledger_that_is_damaged_costs_only_time(folder: Path) -> None:
-    """Whatever the ledger holds, the mirror is right."""
+    """The mirror is right with any ledger."""
     for damage in ("", "[1]", "null", '{"models/vocab.txt": 1}'):
         (folder / ".s3-sync.json").write_text(damage)
 

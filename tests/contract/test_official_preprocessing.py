@@ -37,7 +37,7 @@ def official(path: Path) -> np.ndarray[Any, np.dtype[np.int16]]:
 
 
 def at_24_khz(*names: str) -> np.ndarray[Any, np.dtype[np.int16]]:
-    """Recordings one behind the other, 24 kHz mono PCM16."""
+    """Recordings one after the other, 24 kHz mono PCM16."""
     import soxr
 
     waves = []
@@ -90,7 +90,7 @@ def test_a_cut_ends_at_a_pause(
 
 
 def test_a_cut_without_a_pause_is_upstreams(tmp_path: Path) -> None:
-    """Who takes no breath in 6 s is cut at 12 s."""
+    """Speech without a pause in 6 s is cut at 12 s."""
     pcm = np.asarray(np.round(tone(20.0) * 32767), dtype=np.int16)
     soundfile.write(tmp_path / "in.wav", pcm, SAMPLE_RATE, subtype="PCM_16")
 

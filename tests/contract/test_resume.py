@@ -85,7 +85,7 @@ def test_a_later_call_fetches_only_what_lacks(broken: Bucket) -> None:
 
 
 def test_a_mirrored_tree_goes_on_from_the_parts(broken: Bucket) -> None:
-    """`sync_models_from_s3` stands on the same code: what a broken sync brought whole is not brought again."""
+    """`sync_models_from_s3` uses the same code: complete files of a broken sync are not fetched again."""
     broken.faults.choose = lambda request: Fault(keep=9) if request.headers.get("Range") == part(2) else None
     with pytest.raises(StorageUnavailable):
         transfer.pull_tree(broken.store, broken.folder, "")
@@ -103,7 +103,7 @@ def test_a_mirrored_tree_goes_on_from_the_parts(broken: Bucket) -> None:
 
 
 def test_what_has_no_version_is_not_continued(broken: Bucket) -> None:
-    """A store that sends no ETag can't say that the rest is of the same object: it is read anew, in one stream."""
+    """Without an ETag the rest may be of another object: it is read again, in one stream."""
     broken.faults.hidden = ("etag",)
     broken.faults.choose = lambda request: Fault(keep=2 * PART) if request.method == "GET" else None
     with pytest.raises(StorageUnavailable):
@@ -114,7 +114,7 @@ def test_what_has_no_version_is_not_continued(broken: Bucket) -> None:
 
 
 def test_parts_without_a_version_are_not_kept(tmp_path: Path) -> None:
-    """Whatever an older attempt noted, two objects that have no version are never taken for one."""
+    """Two objects without a version are never taken for the same, with any notes of an older attempt."""
     for whole in (b"a" * 2000, b"b" * 2000):
 
         def fetch(start: int, length: int, part: PartWriter, whole: bytes = whole) -> None:
@@ -130,7 +130,7 @@ def test_parts_without_a_version_are_not_kept(tmp_path: Path) -> None:
 
 
 def test_parts_of_an_older_version_are_not_kept(broken: Bucket) -> None:
-    """The object was replaced between two attempts: everything is fetched anew."""
+    """The object was replaced between two attempts: everything is fetched again."""
     broken.break_off()
     broken.upload()
 
@@ -138,7 +138,7 @@ def test_parts_of_an_older_version_are_not_kept(broken: Bucket) -> None:
 
 
 def test_a_kept_part_that_is_damaged_is_fetched_again(broken: Bucket) -> None:
-    """A crash of the machine may leave a part in the journal whose bytes never reached the disk: its CRC tells."""
+    """A crash of the machine may leave a part in the journal whose bytes never reached the disk: its CRC shows that."""
     broken.break_off()
     with broken.data.open("r+b") as file:
         file.seek(100)
@@ -175,7 +175,7 @@ def test_a_store_without_ranges_is_read_in_one_stream(broken: Bucket) -> None:
 
 
 def test_versions_are_not_mixed_by_a_store_without_conditions(broken: Bucket) -> None:
-    """If-Match is ignored by some servers: the version of each part's reply tells."""
+    """Some servers ignore If-Match: the version of each part's reply shows that."""
     broken.faults.deaf_to = ("if-match",)
     replaced: list[bool] = []
 
@@ -194,7 +194,7 @@ def test_versions_are_not_mixed_by_a_store_without_conditions(broken: Bucket) ->
 
 
 def test_a_second_process_does_not_wait_for_the_first(broken: Bucket) -> None:
-    """Whoever finds the parts in another's hands fetches for itself; both end with the whole file."""
+    """A process that finds the parts locked fetches for itself; both end with the complete file."""
     with resumable(broken.target) as other:
         broken.store.download("model", broken.target)
         other.data.write_bytes(b"the other one's")

@@ -45,7 +45,7 @@ def failure(code: str) -> bytes:
 
 
 def aws_elsewhere(status: int, code: str) -> Callable[[Any], Canned]:
-    """AWS, whose bucket lies in another region: it says in which, and answers who signs for that one."""
+    """AWS with a bucket in another region: it names that region, and accepts requests signed for it."""
 
     def answer(request: Any) -> Canned:
         region = {"x-amz-bucket-region": ELSEWHERE}

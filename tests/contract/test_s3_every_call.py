@@ -124,7 +124,7 @@ def bench(proxied: tuple[Callable[[int, float], Any], Faults], bucket: str, tmp_
     [(name, fault) for name in CALLS for fault in UNAVAILABLE if (name, fault) != ("head", "an error in a 200")],
 )
 def test_what_may_pass_is_unavailable(bench: Bench, name: str, fault: str) -> None:
-    """Whoever asks again may have better luck: never a result, never a missing object, never a bug."""
+    """A later call may succeed: never a result, never a missing object, never a bug."""
     bench.faults.choose = lambda _: UNAVAILABLE[fault]
 
     with pytest.raises(StorageUnavailable) as failed:
@@ -239,7 +239,7 @@ def test_a_reply_without_a_size_is_no_object(bench: Bench, length: str) -> None:
 
 
 def test_a_body_that_is_not_wanted_is_not_waited_for(bench: Bench) -> None:
-    """The head tells the size: not a byte of the body is read."""
+    """The head has the size: not a byte of the body is read."""
     bench.faults.choose = lambda _: Fault(drip="body")
 
     with pytest.raises(TooLarge):
@@ -288,7 +288,7 @@ def test_a_refusal_that_stays_is_told_with_what_is_needed(bench: Bench) -> None:
 
 @pytest.mark.parametrize("code", ["", "NoSuchKey"])
 def test_a_bare_404_means_what_the_call_asked_for(bench: Bench, code: str) -> None:
-    """A missing object to who reads, a lost race to who replaces, nothing to who deletes."""
+    """A missing object for a read, a lost race for a replacement, no error for a deletion."""
     bench.faults.choose = lambda request: None if "list-type" in request.path else Fault(404, code or "NoSuchKey")
 
     for name in ("get", "head", "download"):

@@ -33,7 +33,7 @@ def ranges(faults: Faults) -> list[str]:
 
 
 def test_a_prefix_is_a_bucket_of_its_own(server: Server, bucket: str, s3_store: S3Store) -> None:
-    """Under a prefix keys are relative, and what lies beside it is neither seen nor touched."""
+    """Under a prefix keys are relative, and objects beside it are neither listed nor changed."""
     inside = S3Store.from_settings(server.settings(bucket, S3_PREFIX="/deep/er/"))
     s3_store.put("deep/erx", b"", content_type=TEXT)
     s3_store.put("z", b"", content_type=TEXT)
@@ -260,7 +260,7 @@ def test_a_conflict_that_stays_is_a_lost_race(watched: tuple[S3Store, Faults]) -
 
 
 def test_an_upload_that_the_store_lost_is_unavailable(watched: tuple[S3Store, Faults]) -> None:
-    """Some stores confirm an upload and have nothing: the look behind it finds out."""
+    """Some stores confirm an upload that they lost: the check after it finds that."""
     store, faults = watched
     faults.choose = lambda request: Fault(404, "NoSuchKey") if request.method in ("HEAD", "GET") else None
 
@@ -269,7 +269,7 @@ def test_an_upload_that_the_store_lost_is_unavailable(watched: tuple[S3Store, Fa
 
 
 def test_an_upload_that_arrived_changed_is_noticed(watched: tuple[S3Store, Faults]) -> None:
-    """Some stores keep the framing of the transfer in the object: its size tells."""
+    """Some stores keep the framing of the transfer in the object: its size shows that."""
     store, faults = watched
     faults.always(Fault(length=3), method="HEAD")
 

@@ -39,7 +39,7 @@ def words(text: str) -> list[str]:
 
 @pytest.mark.parametrize("language", [None, "en", "en-GB"])
 def test_a_human_voice_is_heard_at_wer_0(transcriber: Transcriber, canonical: Samples, language: str | None) -> None:
-    """Every word of the f5-tts package's sample, with and without being told the language."""
+    """Every word of the sample in f5-tts's package, with and without a given language."""
     heard = transcriber.transcribe(canonical, 24_000, language=language)
 
     assert words(heard.text) == words(SPOKEN)
@@ -80,7 +80,7 @@ def test_hearing_can_be_stopped(transcriber: Transcriber, canonical: Samples) ->
 
 @pytest.mark.parametrize("heard", ["", " ", "...", " - ♪ "])
 def test_no_words_are_no_transcript(heard: str) -> None:
-    """A made-up text would be spoken into every result. (The pipeline is a stand-in: the real one can't be told to hear nothing.)"""
+    """A made-up text would be spoken into every result. (The pipeline is a stand-in: the real one can't be made to hear nothing.)"""
 
     class HearsNothing:
         model = SimpleNamespace(generation_config=SimpleNamespace(is_multilingual=False))
@@ -99,7 +99,7 @@ def test_no_words_are_no_transcript(heard: str) -> None:
 def test_a_language_that_whisper_does_not_know_is_named(
     whisper: WhisperTranscriber, canonical: Samples, language: str
 ) -> None:
-    """With what to do; transformers raises a ValueError, which would be told as a bug."""
+    """With advice; transformers raises a ValueError, which would be reported as a bug."""
     with pytest.raises(TranscriptionFailed, match=repr(language)) as caught:
         whisper.transcribe(canonical, 24_000, language=language)
 

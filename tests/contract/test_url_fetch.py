@@ -179,7 +179,7 @@ def test_a_redirect_without_end_is_refused(site: str) -> None:
 
 @pytest.mark.usefixtures("public_test")
 def test_a_large_body_is_refused_by_its_header_and_by_its_bytes(site: str) -> None:
-    """A header may lie or be missing."""
+    """A header may be wrong or missing."""
     assert "more than 0.05 MB" in refused(f"{site}/audio", max_bytes=50_000)
     assert "more than 0.5 MB" in refused(f"{site}/drip", max_bytes=500_000)
 

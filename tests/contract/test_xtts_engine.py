@@ -120,7 +120,7 @@ def test_a_voice_is_heard_as_the_official_function_hears_it(
 
     monkeypatch.setattr(import_xtts(), "load_audio", read)
     for normed in (False, True):
-        ours = xtts._heard(reference, XttsParameters(sound_norm_refs=normed))
+        ours = xtts._conditioning(reference, XttsParameters(sound_norm_refs=normed))
         theirs = xtts._model.get_conditioning_latents(
             reference.path, max_ref_length=30, gpt_cond_len=30, gpt_cond_chunk_len=4, sound_norm_refs=normed
         )
@@ -177,7 +177,7 @@ def test_speech_without_an_end_is_refused(
 
     monkeypatch.setattr(xtts._model, "inference", counted)
 
-    with pytest.raises(InvalidText, match="came to no end"):
+    with pytest.raises(InvalidText, match="did not reach the end"):
         xtts.speak(reference, TEXT, seed=1, parameters=PLAIN)
     assert len(draws) == 3
 
@@ -209,7 +209,7 @@ def test_stdout_and_log_hold_no_text(
 
 
 def test_nothing_loads_before_the_licence_is_accepted() -> None:
-    """Whatever the files are."""
+    """With any files."""
     files = XttsFiles("any", Path("nowhere"), {}, Path("nowhere"), "0", "MIT", "")
 
     with pytest.raises(LicenseRefused, match="XTTS_LICENSE_ACCEPTED=1"):
@@ -217,7 +217,7 @@ def test_nothing_loads_before_the_licence_is_accepted() -> None:
 
 
 def test_the_facts_carry_the_licence() -> None:
-    """The Coqui Public Model License binds whoever uses the speech: the notice says so."""
+    """The Coqui Public Model License binds every user of the speech: the notice says so."""
     from engines.xtts import _notice
 
     files = XttsFiles("XTTS_v2", Path(), {}, Path(), "0", find("XTTS_v2").license, "a note")

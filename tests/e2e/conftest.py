@@ -43,7 +43,7 @@ class Cloud:
         return self.endpoint.client().run({"input": request})
 
     def ask(self, **request: object) -> dict[str, Any]:
-        """A job's output, or {'error': text} as RunPod tells a failure."""
+        """A job's output, or {'error': text}, RunPod's form of a failure."""
         return self.wait(self.send(**request))
 
     def wait(self, job: Any) -> dict[str, Any]:

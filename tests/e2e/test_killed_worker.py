@@ -1,4 +1,4 @@
-"""What is told of a job whose worker is gone."""
+"""Replies about a job whose worker is gone."""
 
 import time
 from typing import Any

@@ -118,7 +118,7 @@ def client(endpoint: LocalEndpoint) -> Any:
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Iterator[LocalEndpoint]:
-    """An endpoint without any worker; its handler script lies in tmp_path."""
+    """An endpoint without any worker; its handler script is in tmp_path."""
     (tmp_path / "handler.py").write_text(HANDLER, "utf-8")
     with local_endpoint(poll_s=0.5, rules=Rules(redeliver_after_s=2.5)) as endpoint:
         yield endpoint

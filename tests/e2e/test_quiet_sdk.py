@@ -1,4 +1,4 @@
-"""What RunPod's SDK writes where nobody told it how much: no reply, no progress, no URL."""
+"""The output of RunPod's SDK without a log level: no reply, no progress, no URL."""
 
 import os
 

@@ -17,7 +17,7 @@ from tests.conftest import ROOT
         ({"S3_BUCKET": "s3://tts/prod"}, "set S3_BUCKET=tts and S3_PREFIX=prod"),
         ({"BUCKET_ACCESS_KEY_ID": "key-17", "BUCKET_SECRET_ACCESS_KEY": "\n"}, "BUCKET_ACCESS_KEY_ID is set and"),
         ({"MODEL_CACHE_DIR": "/data\n/models"}, "MODEL_CACHE_DIR holds a line break"),
-        ({"MODEL_CACHE_DIR": "/etc/passwd/x"}, "MODEL_CACHE_DIR lies below a file"),
+        ({"MODEL_CACHE_DIR": "/etc/passwd/x"}, "MODEL_CACHE_DIR is below a file"),
         ({"RUNPOD_PING_INTERVAL": "10s"}, "RUNPOD_PING_INTERVAL should be a plain whole number"),
         (
             {"S3_BUCKET": "tts", "AWS_PROFILE": "no-such-profile"},

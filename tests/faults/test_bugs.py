@@ -16,7 +16,7 @@ SECRET = "/srv/secrets/credentials of host gpu-7.internal"
 
 
 class Broken:
-    """Whatever is asked of it goes wrong."""
+    """Every call fails."""
 
     def __getattr__(self, name: str) -> Any:
         raise ZeroDivisionError(SECRET)

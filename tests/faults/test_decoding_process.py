@@ -173,7 +173,7 @@ def children_of_all_threads() -> list[int]:
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
 def test_one_death_is_got_over(slow: bytes, number: int) -> None:
-    """Whatever it was: the file is decoded once more."""
+    """For any cause: the file is decoded once more."""
     some = decoder()
 
     with struck(forks, number, 1) as done:
@@ -224,7 +224,7 @@ def test_the_kept_process_may_die_too(slow: bytes, times: int) -> None:
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM, errno.EAGAIN])
 def test_a_process_that_cant_be_started_is_not_the_files_fault(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """No descriptors, no memory, no process ids: another worker may have some. Nothing of the machine is told but that."""
+    """No descriptors, no memory, no process ids: another worker may have some. Nothing else of the machine is revealed."""
 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number), "/secret/path")
@@ -396,7 +396,7 @@ def test_the_processes_end_with_the_worker(then: str, number: int | None) -> Non
 
 
 def test_a_failure_names_no_path(slow: bytes) -> None:
-    """Of the machine nothing is told."""
+    """Nothing of the machine is revealed."""
     failures: list[ServiceError] = []
     for limits in ({"cpu_s": 1}, {"wall_s": 0.2}, {"memory_bytes": 1_000_000}):
         with pytest.raises(ServiceError) as failed:

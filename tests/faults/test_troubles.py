@@ -405,7 +405,7 @@ def test_a_killed_workers_job_is_kept(world: World, calm: str) -> None:
 
 @pytest.mark.parametrize("name", ["tmpdir_full", "no_memory", "refused_at_the_end", "bug", "gpu_memory"])
 def test_the_record_says_what_the_caller_was_told(name: str, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever asks for the status of a job that was given back learns why, as its caller did."""
+    """The status of a job that was given back has the same reason as its caller got."""
     with INJECTIONS[name](world, world.worker("w1"), monkeypatch) as service:
         reply = world.ask(service)
     status = world.status(world.worker("w2"))

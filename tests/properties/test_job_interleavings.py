@@ -265,7 +265,7 @@ class Interleavings(RuleBasedStateMachine):
             self.faults.append("a job became another one")
 
     def _watch_removal(self, old: Job) -> None:
-        """A finished job goes only by who has judged that very record, and by age only while it is old."""
+        """A finished job is removed only by a call that judged this version of its record, and by age only while it is old."""
         if old.status is not JobStatus.COMPLETED:
             return
         lane = Lane.here()
@@ -360,7 +360,7 @@ def beat(claim: Claim) -> None:
 
 
 def quietly(act: Callable[[], object]) -> None:
-    """A caller's request, whatever it is told."""
+    """A caller's request, with any reply."""
     with suppress(ServiceError):
         act()
 

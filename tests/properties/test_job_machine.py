@@ -72,7 +72,7 @@ def request_of(job_id: str) -> str:
 
 
 def not_disturbed(trouble: list[Trouble]) -> bool:
-    """Whether the caller is told what it would be told on a good day."""
+    """Whether the caller gets the same reply as without failures."""
     return set(trouble) <= {"none", "again"}
 
 
@@ -112,7 +112,7 @@ class JobMachine(RuleBasedStateMachine):
 
     @rule(worker=workers, job_id=jobs)
     def deliver_another_request(self, worker: int, job_id: str) -> None:
-        """The same id with another request never gets the job, in whatever state it is."""
+        """The same id with another request never gets the job, in any state."""
         if self._stored(job_id):
             with pytest.raises(Conflict):
                 self.workers[worker].jobs.claim(job_id, "f" * 64, 0)
@@ -208,7 +208,7 @@ class JobMachine(RuleBasedStateMachine):
                 assert hashlib.sha256(body).hexdigest() == audio["sha256"]
 
     def teardown(self) -> None:
-        """No lock is left behind: once every lease has lapsed, one delivery ends any job."""
+        """No lock remains: once every lease has lapsed, one delivery ends any job."""
         self.common.advance(PAST_ALL_LEASES_S)
         for job_id in JOBS:
             taken = self.workers[0].jobs.claim(job_id, request_of(job_id), 1)
@@ -253,7 +253,7 @@ class JobMachine(RuleBasedStateMachine):
         return Claim if job.lease.until <= worker.clock.now() else Busy
 
     def _check_told(self, job: Job) -> None:
-        """What a worker tells its caller is what the bucket says."""
+        """A worker's reply agrees with the bucket."""
         stored = self._stored(job.job_id)
         assert stored is not None
         assert stored.lease.owner == job.lease.owner
@@ -288,7 +288,7 @@ class JobMachine(RuleBasedStateMachine):
             self.claims.append((other, taken))
 
     def _use(self, pick: int, trouble: list[Trouble], act: Callable[[Claim], None]) -> None:
-        """As in a generate: who has lost the job, or is to stop, lets it go."""
+        """As in a generate: a worker that has lost the job, or must stop, gives it up."""
         worker, claim = self.claims[pick % len(self.claims)]
         owner = claim.job.lease.owner
         with self._at(self.workers.index(worker), trouble, claim.job.job_id):

@@ -27,7 +27,7 @@ def test_only_the_record_proves_a_voice_or_a_job(name: str) -> None:
 
 @given(one=IDS, other=IDS)
 def test_no_two_ids_share_a_key(one: str, other: str) -> None:
-    """A job's results are its own, whatever dots its name has."""
+    """A job's results are its own, for any dots in its name."""
     assert keys.is_result_of(one, keys.result(one, SHA, "wav"))
     if one != other:
         assert not keys.is_result_of(other, keys.result(one, SHA, "wav"))

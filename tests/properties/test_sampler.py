@@ -1,4 +1,4 @@
-"""The fast sampler: the official path's samples, bit for bit, whoever is spoken beside."""
+"""The fast sampler: the official path's samples, bit for bit, with any other utterances in the batch."""
 
 import hashlib
 from dataclasses import dataclass, replace

@@ -62,7 +62,7 @@ def held(variable: str) -> Any:
 def test_the_example_of_an_error_message_is_right(
     variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Whoever copies it gets a worker that starts."""
+    """A worker starts with a copy of it."""
     set_alone(monkeypatch, variable, good(variable, tmp_path))
 
     assert held(variable) is not None
@@ -82,7 +82,7 @@ def test_what_cannot_be_seen_at_the_ends_is_taken_off(
 
 @pytest.mark.parametrize("blank", ["", *BLANKS, " \n\t"], ids=ascii)
 def test_blank_is_unset(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every variable at once, whatever it is that makes it blank."""
+    """Every variable at once, with any kind of blank value."""
     bare = Settings()
     for name in VARIABLES:
         monkeypatch.setenv(name, blank)
@@ -142,7 +142,7 @@ def test_a_number_is_plain(variable: str, text: str, monkeypatch: pytest.MonkeyP
 
 @given(data=st.data(), variable=st.sampled_from(sorted(VARIABLES)))
 def test_any_value_is_read_or_refused_by_name(data: st.DataObject, variable: str) -> None:
-    """Nothing else than a ValidationError ever comes of a value, and a secret is never told."""
+    """A value raises nothing but a ValidationError, and a secret is never shown."""
     value = data.draw(st.text(min_size=1).filter(lambda text: "\0" not in text and _is_utf8(text)))
     values = {**BESIDE.get(variable, {}), variable: value}
     with pytest.MonkeyPatch.context() as patch:

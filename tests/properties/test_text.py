@@ -65,7 +65,7 @@ def test_nothing_but_white_space_is_lost(text: str, limit: int) -> None:
     ],
 )
 def test_texts_are_split_where_a_speaker_would_pause(text: str, limit: int, chunks: list[str]) -> None:
-    """Behind clauses first, between words next, never inside one."""
+    """After clauses first, between words next, never inside one."""
     assert split_text(text, limit) == chunks
 
 

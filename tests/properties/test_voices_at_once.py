@@ -111,7 +111,7 @@ HISTORIES: dict[str, list[Operation]] = {
 def test_replacements_at_once_never_part_a_record_from_its_audio(
     history: str, names: list[str], order: list[int]
 ) -> None:
-    """At no moment; one wins, who loses is told, jobs read on, and nothing else is left."""
+    """At no moment; one wins, the loser gets an error, jobs read on, and nothing else is left."""
     bucket = Bucket()
     stored_before(bucket, HISTORIES[history])
 

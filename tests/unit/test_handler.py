@@ -63,7 +63,7 @@ def test_a_bug_gives_an_incident_id_and_nothing_else(
 @given(raw=JSON | st.dictionaries(FIELDS, JSON, max_size=6))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_input_is_answered_with_strict_json(service: Service, raw: object) -> None:
-    """Not empty, no NaN, no bytes, no exception, whatever comes in."""
+    """Not empty, no NaN, no bytes, no exception, for any input."""
     reply = answer(service, raw, Call("j"))
 
     assert reply
@@ -164,7 +164,7 @@ def test_a_delivery_whose_id_is_no_jobs_id_needs_one_to_generate(
 
 
 def test_progress_is_spaced_out_and_clear_of_the_result(clock: ManualClock) -> None:
-    """An update that arrives behind the result would leave the job IN_PROGRESS for ever."""
+    """An update that arrives after the result would leave the job IN_PROGRESS for ever."""
     sent: list[Any] = []
     progress = ProgressSender(sent.append, clock, every_s=2.0, clear_s=0.5)
 
@@ -283,7 +283,7 @@ def test_a_job_handed_back_is_not_answered(service: Service, engine: ToneEngine,
 
 
 def test_a_call_that_comes_too_late_is_told_at_once() -> None:
-    """A job that the SDK's open poll brings behind the hand-back would never end in time."""
+    """A job that the SDK's open poll receives after the hand-back would never end in time."""
     stopping = Stopping(1, leave=lambda: None)
     stopping.handing_back = True
     call = Call("late")

@@ -1,4 +1,4 @@
-"""What a benchmark prints for whoever watches, and what it keeps."""
+"""What a benchmark prints, and what it keeps."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_a_table_has_aligned_columns_and_three_digits() -> None:
 
 
 def test_a_report_is_kept_whole_and_its_limits_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Stdout has the JSON alone; a limit that doesn't hold is told as clearly as one that does."""
+    """Stdout has only the JSON; a missed limit is shown as clearly as one that holds."""
     report = {"what": "something", **about(tmp_path), "holds": {"a <= 1": True, "b <= 1": False}}
 
     save(report, tmp_path / "results", "some", [{"what": "x", "s": 1.0}])

@@ -315,7 +315,7 @@ def test_a_result_that_nobody_works_on_says_what_to_do(
     else:
         clock.advance(61)
 
-    with pytest.raises(JobNotFinished, match=r"nobody works on it.*generate again.*same job_id.*cancel it") as caught:
+    with pytest.raises(JobNotFinished, match=r"no worker has it.*generate again.*same job_id.*cancel it") as caught:
         act(service, action="result", job_id="j")
 
     assert "retry_after_s" not in caught.value.details

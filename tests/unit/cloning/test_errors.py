@@ -26,7 +26,7 @@ def test_the_drawn_tree_is_the_tree() -> None:
 
 
 def test_no_two_failures_share_a_code() -> None:
-    """A caller tells them apart by the code alone."""
+    """The code alone identifies an error."""
     codes = [kind.code for kind in kinds()]
 
     assert len(set(codes)) == len(codes)

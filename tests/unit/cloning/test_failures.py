@@ -73,7 +73,7 @@ def test_trouble_of_the_machine_is_told_by_its_number(code: int, kind: type[Serv
 def test_an_edge_that_took_it_for_something_else_is_seen_through(
     edge: type[ServiceError], code: int, kind: type[ServiceError]
 ) -> None:
-    """Whatever the library between made of it: a checkpoint is not damaged because the disk is full."""
+    """Even if a library has wrapped it: a checkpoint is not damaged because the disk is full."""
     between = behind(ValueError("can't read the file"), of_os(code))
 
     assert type(failure_of(behind(edge("unusable"), between))) is kind
@@ -120,7 +120,7 @@ def test_real_exhaustion_is_recognised() -> None:
 
 
 def test_a_file_that_libsndfile_can_not_open_is_a_disks_trouble(tmp_path: Path) -> None:
-    """It has a number of its own for whatever the system refuses."""
+    """It has its own number for errors of the operating system."""
     with pytest.raises(soundfile.LibsndfileError) as caught:
         soundfile.write(tmp_path / "none" / "a.wav", np.zeros(10), 24_000)
 
@@ -186,7 +186,7 @@ def test_a_failure_of_ours_means_what_it_says(kind: type[ServiceError]) -> None:
 
 @pytest.mark.parametrize("words", [os.strerror(code) for code in (*FULL, *FAILED, *EXHAUSTED)])
 def test_a_callers_own_words_replace_no_worker(words: str) -> None:
-    """Whoever sends 'No space left on device' as text, name or file gets the refusal that it deserves."""
+    """'No space left on device' as text, name or file of a request gets that request's own refusal."""
     refused = behind(InvalidText(f"{words!r} can't be spoken"), ValueError(words))
 
     assert failure_of(refused) is refused

@@ -53,7 +53,7 @@ def service_on(store: FolderStore, tmp_path: Path) -> Service:
 
 
 def walked(service: Service, request: dict[str, Any]) -> list[dict[str, Any]]:
-    """The replies until there is no cursor; every cursor lies behind the one before."""
+    """The replies until there is no cursor; every cursor sorts after the previous one."""
     replies = [answer(service, request, Call("j"))]
     while cursor := replies[-1]["next_cursor"]:
         assert len(replies) < 40
@@ -65,7 +65,7 @@ def walked(service: Service, request: dict[str, Any]) -> list[dict[str, Any]]:
 @stores
 @limits
 def test_pages_of_voices_end_and_show_each_once(kind: type[FolderStore], limit: int, tmp_path: Path) -> None:
-    """In order, whatever the page's size."""
+    """In order, for any size of page."""
     service = service_on(kind(tmp_path / "bucket"), tmp_path)
     audio = b64encode(wav(tone(2.0))).decode()
     for name in NAMES:

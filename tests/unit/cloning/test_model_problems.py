@@ -82,8 +82,8 @@ CASES += [
         ("{here}/nowhere", "there is no such folder"),
         ("{here}/empty", "no config.json"),
         ("{here}/file", "there is no such folder"),
-        ("openai/whisper large", "no name of the hub"),
-        ("a/b/c", "no name of the hub"),
+        ("openai/whisper large", "not a name on the hub"),
+        ("a/b/c", "not a name on the hub"),
         ("~/whisper", "there is no such folder"),
     )
 ]
@@ -150,7 +150,7 @@ def test_what_can_be_is_no_problem(chosen: dict[str, Any], deploy: Deploy, here:
 
 
 def test_such_a_worker_goes_on(deploy: Deploy, caplog: pytest.LogCaptureFixture) -> None:
-    """RunPod's last check tells what is wrong and ends nobody: the other actions, and other checkpoints, are still to be had."""
+    """RunPod's last check reports the problem without ending the worker: other actions and checkpoints still work."""
     service = deploy(checkpoint="F5TTS_v1_base")
     problems = partial(model_problems, service.settings, service.engines, service.transcribers)
 
@@ -192,7 +192,7 @@ def test_a_bucket_that_is_away_is_no_problem_of_the_models(deploy: Deploy, monke
 
 
 def test_a_checkpoint_of_the_bucket_is_known_by_its_card(deploy: Deploy, tiny_checkpoint: Path) -> None:
-    """Its weights are not brought for that."""
+    """Its weights are not fetched for that."""
     service = deploy(checkpoint="mine")
     card = (tiny_checkpoint / CARD).read_text().replace("tiny-random-0", "mine")
     before = model_problems(service.settings, service.engines, service.transcribers)

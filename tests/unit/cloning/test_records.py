@@ -22,7 +22,7 @@ from tests.unit.cloning.voices.test_library import add
 
 
 class Garbling(FolderStore):
-    """The next reads bring these bodies instead of what is stored."""
+    """The next reads return these bodies instead of the stored ones."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -175,7 +175,7 @@ def test_no_lease_locks_a_job_for_ever(store: Garbling, clock: ManualClock, seco
 
 
 def test_a_lease_without_a_length_ends_within_days(store: Garbling, clock: ManualClock) -> None:
-    """Where the store tells no age, its end is all that is known."""
+    """Without an age from the store, only its end is known."""
     jobs = worker("w1", store, clock)
     body = claimed(jobs).job.model_dump_json().replace('"until":"2026', '"until":"2126')
     store.put(keys.job_record("j"), body.encode(), content_type="application/json")

@@ -51,7 +51,7 @@ def test_a_place_without_a_part_is_a_mistake() -> None:
 
 
 def test_the_readme_is_a_front_door() -> None:
-    """It stays under 14 kB, shows a generate before line 40, and links to every page behind it."""
+    """It stays under 14 kB, shows a generate before line 40, and links to every other page."""
     text = README.read_text(encoding="utf-8")
     pages = {named(page) for page in (ROOT / "docs").glob("*.md")} | {"docs/decisions/README.md", "CONTRIBUTING.md"}
 

@@ -148,7 +148,7 @@ def test_what_does_not_fit_is_refused(what: str, folder: Path, truth: State) -> 
             {"model": {**truth, **{name: tensor.clone() for name, tensor in second_names(truth).items()}}},
             "two different tensors for one weight",
         ),
-        "two models": ({"model": truth, "ema": under("", truth)}, "which one is meant can't be told"),
+        "two models": ({"model": truth, "ema": under("", truth)}, "nothing says which one is meant"),
         "v1": ({"model": {**truth, "gpt.prompt_embedding.weight": torch.ones(66, 64)}}, "XTTS v1"),
         "cut down": ({"model": without(truth, "gpt.text_embedding.weight")}, "missing: gpt.text_embedding.weight"),
     }[what]

@@ -10,7 +10,7 @@ from local.queue import Queue
 
 
 class Clock:
-    """Seconds that pass when told to."""
+    """A clock that advances on request."""
 
     def __init__(self) -> None:
         self.time = 100.0
@@ -157,7 +157,7 @@ def test_progress_behind_the_result_is_ignored(queue: Queue) -> None:
 
 
 def test_a_second_result_is_counted_and_ignored(queue: Queue) -> None:
-    """The first final result wins, whatever the second says."""
+    """The first final result wins over any second one."""
     job_id = submit(queue)
     queue.take("a")
     queue.report(job_id, "a", {"output": "first"})
@@ -393,7 +393,7 @@ def test_health_counts_workers_by_what_they_do(queue: Queue, clock: Clock) -> No
 
 
 def test_stop_pod_is_remembered_for_whoever_owns_the_worker(queue: Queue) -> None:
-    """The queue can't end a process; it tells who asked."""
+    """The queue can't end a process; it reports which worker asked for that."""
     job_id = submit(queue)
     queue.take("a")
 

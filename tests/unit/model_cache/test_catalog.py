@@ -120,8 +120,8 @@ def test_an_architecture_of_its_own_wins(tmp_path: Path) -> None:
             id="incomplete",
         ),
         pytest.param(COMPLETE | {"name": "../x"}, "name", id="name that is no id"),
-        pytest.param(COMPLETE | {"model": "../../secret"}, "must lie in the folder", id="leaves the folder"),
-        pytest.param(COMPLETE | {"vocab": "/etc/passwd"}, "must lie in the folder", id="absolute"),
+        pytest.param(COMPLETE | {"model": "../../secret"}, "must be in the folder", id="leaves the folder"),
+        pytest.param(COMPLETE | {"vocab": "/etc/passwd"}, "must be in the folder", id="absolute"),
         pytest.param(COMPLETE | {"config": "F5TTS_v9"}, "F5TTS_Base, F5TTS_Small, F5TTS_v1_Base", id="unknown config"),
         pytest.param(COMPLETE | {"mel_spec_type": "bigvgan"}, "vocos", id="another vocoder"),
         pytest.param(
@@ -161,6 +161,6 @@ def test_an_unusable_card_is_refused_with_the_field(tmp_path: Path, card: object
 def test_a_folder_without_a_card_is_told_what_to_add(tmp_path: Path) -> None:
     """The message names the file and its fields, and why the configuration must be given."""
     with pytest.raises(
-        CheckpointUnusable, match=r"has no checkpoint\.json: add one with name, config .*the file can't tell"
+        CheckpointUnusable, match=r"has no checkpoint\.json: add one with name, config .*the file doesn't show it"
     ):
         find(str(tmp_path))

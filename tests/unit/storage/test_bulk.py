@@ -12,7 +12,7 @@ from storage.bulk import STEP, copy, sha256_of
 
 @pytest.mark.parametrize("size", [0, 1, STEP, STEP + 1], ids=["nothing", "a byte", "a step", "more than a step"])
 def test_a_copy_is_its_source_and_has_its_digest(tmp_path: Path, size: int) -> None:
-    """Every byte, whatever the size."""
+    """Every byte, for any size."""
     data = os.urandom(size)
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(data)

@@ -98,7 +98,7 @@ def test_a_request_that_is_taken_too_slowly_ends() -> None:
 
 
 def test_all_that_is_sent_arrives_in_order() -> None:
-    """In steps, whatever part of each the socket takes."""
+    """In steps, even if the socket takes only a part of each."""
     left, right = socket.socketpair()
     with left, right:
         body = bytes(range(256)) * 100
@@ -108,7 +108,7 @@ def test_all_that_is_sent_arrives_in_order() -> None:
 
 
 def test_each_request_and_reply_has_its_own_deadline() -> None:
-    """A connection that is used again starts anew, and so does the reply after the request."""
+    """A reused connection starts a new deadline, and so does the reply after the request."""
     peer = Peer(1, 5.0)
     sock = waited(peer)
     reader = sock.makefile("rb", buffering=0)

@@ -6,7 +6,7 @@ from model_cache.hub import drop
 
 
 def test_a_file_that_was_taken_leaves_the_hubs_cache(tmp_path: Path) -> None:
-    """The link and the bytes behind it go; a second name of the same bytes, the cache's own copy, stays."""
+    """The link and its bytes are removed; a hard link to the same bytes, the cache's own copy, stays."""
     hub = tmp_path / "hub"
     blob, link, taken = hub / "blobs" / "etag", hub / "snapshots" / "main" / "model.safetensors", tmp_path / "copy"
     for path in (blob, link):

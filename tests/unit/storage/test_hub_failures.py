@@ -33,7 +33,7 @@ def unreached(cause: Exception) -> Exception:
 
 
 def wrapped(cause: Exception) -> Exception:
-    """As transformers tells it."""
+    """As transformers reports it."""
     error = OSError("x is not a local folder and is not a valid model identifier")
     error.__cause__ = cause
     return error
@@ -82,7 +82,7 @@ def test_a_name_that_cannot_be_is_not_tried_again(
 
 @pytest.mark.parametrize("error", PASSING.values(), ids=PASSING)
 def test_a_hub_that_is_away_is_tried_again(error: Exception) -> None:
-    """Whatever library says it."""
+    """From any library."""
     for one in (error, wrapped(error)):
         failure = hub_failure(one, "the thing", CheckpointUnusable)
 

@@ -17,7 +17,7 @@ def is_free(path: Path) -> bool:
 
 
 def test_one_at_a_time_has_the_lock(tmp_path: Path) -> None:
-    """Who doesn't wait is told; at the end of the block, also by an exception, the next one may."""
+    """Without `wait` it raises; after the block, even after an exception, the lock is free."""
     path = tmp_path / "lock"
 
     def break_down() -> None:

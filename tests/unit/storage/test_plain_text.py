@@ -90,7 +90,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     """Opening one would wait for a writer that never comes."""
     os.mkfifo(tmp_path / "vocab.txt")
 
-    with pytest.raises(NotText, match="no file"):
+    with pytest.raises(NotText, match="not a file"):
         read_text(tmp_path / "vocab.txt", 10)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cloning.audio.canonical import check_and_make_canonical
 from cloning.errors import InvalidAudio
 from tests.unit.cloning.audio.test_canonical import tone, wav
-from worker.audio_decoder import _believed, _canonical, _recording
+from worker.audio_decoder import _canonical, _parsed, _recording
 from worker.audio_decoder_process import ProcessDied
 
 CANONICAL, MEASURES = check_and_make_canonical(wav(tone(2.0)))
@@ -33,7 +33,7 @@ def told(fields: dict[str, Any] | None = None, measures: dict[str, Any] | None =
 
 def test_our_own_message_is_believed() -> None:
     """Every field comes back as it was."""
-    assert _canonical(_believed(told())) == (CANONICAL, MEASURES)
+    assert _canonical(_parsed(told())) == (CANONICAL, MEASURES)
 
 
 WAV = CANONICAL.wav
@@ -54,7 +54,7 @@ ODD_WAVS = {
 def test_only_a_canonical_wav_is_stored(name: str) -> None:
     """The engines' decoders read it later: 24 kHz, mono, PCM16, whole, short."""
     with pytest.raises(ProcessDied):
-        _canonical(_believed(told(body=ODD_WAVS[name])))
+        _canonical(_parsed(told(body=ODD_WAVS[name])))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_only_a_canonical_wav_is_stored(name: str) -> None:
 def test_nonsense_is_a_death(header: object) -> None:
     """Not a bug of ours, and not an answer: the file is tried once more."""
     with pytest.raises(ProcessDied) as died:
-        _canonical(_believed(message(header, WAV)))
+        _canonical(_parsed(message(header, WAV)))
 
     assert died.value.is_crash
 
@@ -82,33 +82,33 @@ def test_measures_are_finite_numbers(name: str, value: str) -> None:
     header = json.dumps({"canonical": FIELDS, "measures": {**asdict(MEASURES), name: "HERE"}})
 
     with pytest.raises(ProcessDied):
-        _canonical(_believed(message(header.replace('"HERE"', value).encode(), WAV)))
+        _canonical(_parsed(message(header.replace('"HERE"', value).encode(), WAV)))
 
 
 @pytest.mark.parametrize("value", [-1.0, 0.0, 1.0, 12.0, 1e9])
 def test_the_duration_is_the_wavs(value: float) -> None:
     """Not what the process says of it."""
     with pytest.raises(ProcessDied):
-        _canonical(_believed(told({"duration": value})))
+        _canonical(_parsed(told({"duration": value})))
 
 
 @pytest.mark.parametrize("samples", [[np.nan], [np.inf], [0.0, -np.inf]])
 def test_samples_are_finite(samples: list[float]) -> None:
     """As the decoder promises."""
     with pytest.raises(ProcessDied):
-        _recording(_believed(message({"sample_rate": 24_000}, np.array(samples, np.float32).tobytes())))
+        _recording(_parsed(message({"sample_rate": 24_000}, np.array(samples, np.float32).tobytes())))
 
 
 def test_half_a_sample_is_none() -> None:
     """Four bytes each."""
     with pytest.raises(ProcessDied):
-        _recording(_believed(message({"sample_rate": 24_000}, b"123")))
+        _recording(_parsed(message({"sample_rate": 24_000}, b"123")))
 
 
 def test_a_refusal_is_raised_with_its_details() -> None:
-    """As InvalidAudio and nothing else, whatever the process would like it to be."""
+    """Only as InvalidAudio, with any message of the process."""
     with pytest.raises(InvalidAudio, match="too loud") as refused:
-        _believed(message({"refused": {"message": "too loud", "details": {"peak": 1.5}}}))
+        _parsed(message({"refused": {"message": "too loud", "details": {"peak": 1.5}}}))
 
     assert refused.value.details == {"peak": 1.5}
 
@@ -117,7 +117,7 @@ def test_a_refusal_is_raised_with_its_details() -> None:
 def test_details_cant_take_an_arguments_name(name: str) -> None:
     """They are given by keyword."""
     with pytest.raises(ProcessDied):
-        _believed(message({"refused": {"message": "x", "details": {name: 1}}}))
+        _parsed(message({"refused": {"message": "x", "details": {name: 1}}}))
 
 
 @given(data=st.binary(max_size=200) | st.builds(message, st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["refused", "canonical", "measures", "bug", "sample_rate", "body", "details", "message"]), inner)), st.binary()))  # fmt: skip
@@ -125,13 +125,13 @@ def test_no_message_surprises(data: bytes) -> None:
     """A result, a refusal, a bug or a death: never another exception."""
     for read in (_canonical, _recording):
         with suppress(ProcessDied, InvalidAudio, RuntimeError):
-            read(_believed(data))
+            read(_parsed(data))
 
 
 def test_a_wav_of_the_most_that_is_kept_passes() -> None:
     """12 s and the silence at its end."""
     canonical, _ = check_and_make_canonical(wav(tone(20.0)))
 
-    assert _canonical(_believed(told({"duration": canonical.duration}, body=canonical.wav)))[0] == replace(
+    assert _canonical(_parsed(told({"duration": canonical.duration}, body=canonical.wav)))[0] == replace(
         canonical, clipped=False
     )

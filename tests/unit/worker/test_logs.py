@@ -1,4 +1,4 @@
-"""No line of the log holds text, audio, URLs or keys, whoever writes it and whatever went wrong."""
+"""No line of the log holds text, audio, URLs or keys, from any logger and after any failure."""
 
 import errno
 import json

@@ -52,7 +52,7 @@ def files_in(root: Path) -> list[str]:
 
 
 def test_the_folder_goes_with_the_block(tmp_path: Path) -> None:
-    """Whatever is in it, and Python's own temporary files lie where they lay before."""
+    """With any contents, and Python's own temporary files go to their old place again."""
     before = tempfile.gettempdir()
 
     with Scratch(tmp_path) as scratch:

@@ -1,4 +1,4 @@
-"""What a worker that is told to stop does with jobs that its SDK has taken and will not run."""
+"""A stopping worker and the jobs that its SDK has taken but will not run."""
 
 import logging
 import threading

@@ -88,7 +88,7 @@ def test_a_codec_that_nobody_knows_is_refused() -> None:
 
 
 def test_stereo_is_mixed_and_any_rate_is_brought_to_24_khz() -> None:
-    """The canonical file is 24 kHz mono PCM16, whatever came."""
+    """The canonical file is 24 kHz mono PCM16, for any upload."""
     both = np.stack([tone(2.0, rate=44_100), np.zeros(88_200, np.float32)], axis=1)
 
     canonical, measures = check_and_make_canonical(wav(both, 44_100))
@@ -129,7 +129,7 @@ def test_a_long_mp3_is_refused_though_it_is_small() -> None:
 
 
 def test_a_long_m4a_is_refused_while_it_is_decoded() -> None:
-    """The decoder stops at 60 s whatever the header says."""
+    """The decoder stops at 60 s with any header."""
     assert "s; send 1 to 60 s" in reason(with_av(np.zeros(90 * 48_000, np.float32), "mp4", "aac"))
 
 

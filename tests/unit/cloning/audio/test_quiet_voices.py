@@ -32,7 +32,7 @@ def at(level_db: float, samples: Samples) -> Samples:
 
 @pytest.mark.parametrize("level_db", [-20, -22, -24, -26])
 def test_a_quiet_recording_is_stored_as_loud_as_others(level_db: float, voice: Samples) -> None:
-    """Nothing of its words is taken for silence, and the gain is told; what was measured stays what was measured."""
+    """None of its words are taken for silence, and the gain is reported; the measures are unchanged."""
     canonical, measures = check_and_make_canonical(wav(at(level_db, voice)))
 
     stored = decode(canonical.wav)
@@ -93,7 +93,7 @@ def test_speech_that_is_far_quieter_than_the_rest_is_told(name: str, level_db: f
 
 @pytest.mark.parametrize("noise_dbfs", [-46, -55, -70])
 def test_noise_around_the_speech_is_not_speech(noise_dbfs: float, voice: Samples) -> None:
-    """A room before and behind the words, and digital silence around it, go without a word."""
+    """A room's noise before and after the words, and digital silence around it, are removed without a warning."""
     noise = np.random.default_rng(0).standard_normal(3 * SAMPLE_RATE).astype(np.float32)
     room, nothing = at(noise_dbfs, noise), np.zeros(2 * SAMPLE_RATE, np.float32)
 

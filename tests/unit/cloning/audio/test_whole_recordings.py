@@ -41,7 +41,7 @@ def codes(found: Recording) -> set[str]:
 
 
 def heard(data: bytes) -> set[str]:
-    """What is told of a file, or that it is refused."""
+    """The warnings about a file, or its refusal."""
     try:
         return codes(decode(data))
     except InvalidAudio:
@@ -124,7 +124,7 @@ def test_a_hole_in_the_middle_is_told_or_refused(name: str, fill: str) -> None:
 @pytest.mark.parametrize("second", EVERY)
 @pytest.mark.parametrize("first", EVERY)
 def test_a_recording_behind_another_is_used(first: str, second: str) -> None:
-    """Whatever the formats of the two are."""
+    """For any two formats."""
     both = decode(recording(first, 2.0) + recording(second, 2.0))
 
     assert both.duration == pytest.approx(4.0, abs=0.25)
@@ -267,7 +267,7 @@ def test_a_zero_line_that_wanders_is_no_voice(shape: str) -> None:
 
 @pytest.mark.parametrize("peak", [5.0, 20.0, 1e6, 1e12])
 def test_single_samples_do_not_take_the_voice_away(peak: float) -> None:
-    """They are limited, and told."""
+    """They are limited, with a warning."""
     voice = speech(SECONDS, 24_000)
 
     found = decode(by_soundfile(np.r_[voice, np.float32(peak)], 24_000, "WAV", "FLOAT"))

@@ -1,4 +1,4 @@
-"""A job goes only as who removes it has judged it: that very record, and by its age only while it is old."""
+"""A job is removed only in the version that the call has judged, and by its age only while it is old."""
 
 import itertools
 from collections.abc import Callable
@@ -111,7 +111,7 @@ def test_a_removal_that_stood_still_spares_the_job_made_anew(calls: int) -> None
 
 
 def test_a_removal_that_stood_still_is_content_if_the_job_is_gone() -> None:
-    """Two calls that remove one job are both told so."""
+    """Two calls that remove one job both succeed."""
     world = World()
     world.done("a")
     lane = Lane(lambda: world.machine("asleep", Lane.stop_here)[1].delete("a"))
@@ -183,7 +183,7 @@ def test_a_record_that_was_mended_meanwhile_stays() -> None:
         return listed(prefix, after=after)
 
     store.list = list_and_be_overtaken  # type: ignore[method-assign, assignment]
-    with pytest.raises(Conflict, match="mended"):
+    with pytest.raises(Conflict, match="repaired"):
         jobs.delete("a")
 
     assert world.is_whole("a")

@@ -121,7 +121,7 @@ def test_a_silent_workers_job_is_taken_over_with_its_seed(jobs: JobStore, others
 
 
 def test_a_passing_failure_gives_the_job_back(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
-    """A retryable failure is told, and the next delivery tries again at once."""
+    """A retryable failure is recorded, and the next delivery tries again at once."""
     claim = claimed(jobs)
     claim.start(3)
     claim.fail(GpuOutOfMemory("the memory of cuda did not suffice"))
@@ -221,7 +221,7 @@ def test_an_end_whose_reply_was_lost_is_recognised(
 
 
 def test_who_loses_a_race_for_a_job_creates_nothing(tmp_path: Path, clock: ManualClock) -> None:
-    """Where the store ignores conditions a second create would overwrite the record of who was faster."""
+    """If the store ignores conditions, a second create would overwrite the faster worker's record."""
 
     class Overtaken(FolderStore):
         """At the next replace another worker was faster; and it takes every write."""
@@ -283,7 +283,7 @@ def test_a_running_job_is_not_deleted(jobs: JobStore, clock: ManualClock) -> Non
 
 
 def test_a_deleted_job_is_lost_to_its_worker(jobs: JobStore, store: FolderStore) -> None:
-    """The late worker's writes don't bring it back."""
+    """The late worker's writes don't restore it."""
     claim = claimed(jobs)
     store.delete(keys.job_record("j"))
 
@@ -351,7 +351,7 @@ def test_a_new_attempt_starts_without_the_old_failure(jobs: JobStore, others: Jo
     ids=repr,
 )
 def test_a_heartbeat_outlives_any_trouble(jobs: JobStore, monkeypatch: pytest.MonkeyPatch, trouble: Exception) -> None:
-    """One renewal that fails, of whatever, is no reason to lose the job."""
+    """A failed renewal, for any reason, does not lose the job."""
     claim = claimed(jobs)
     beats: list[int] = []
     enough = threading.Event()

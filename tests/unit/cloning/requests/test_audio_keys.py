@@ -27,7 +27,7 @@ FOREIGN = [
 
 
 class Untouched(FolderStore):
-    """Whoever asks it anything fails."""
+    """Every call to it fails."""
 
     def head(self, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN201 - it never returns
         pytest.fail(f"asked for {key}")

@@ -227,7 +227,7 @@ def test_a_word_is_no_statement_of_consent(consent: object) -> None:
     error = refused({"action": "upload", "voice": "anna", "audio": ABC, "consent": consent})
 
     assert error.details["field"] == "consent"
-    assert "true (no string), or a sentence" in error.message
+    assert "true (not a string), or a sentence" in error.message
     assert error.details["problems"] == [error.message]
 
 
@@ -321,7 +321,7 @@ FIELDS = st.sampled_from(
 
 @given(raw=JSON | st.dictionaries(FIELDS, JSON, max_size=6))
 def test_no_input_breaks_the_parser(raw: object) -> None:
-    """Whatever JSON comes in, the outcome is a request or a ServiceError."""
+    """Any JSON gives a request or a ServiceError."""
     with suppress(ServiceError):
         parse(raw, LIMITS)
 

@@ -164,7 +164,7 @@ def test_signs_that_are_no_tags_are_left_alone(service: Service, human_wav: byte
 
 
 def test_generate_takes_texts_with_tags(service: Service) -> None:
-    """They are told, not refused."""
+    """They get a warning, not a refusal."""
     assert isinstance(parse({**SPEAK, "text": "[laughs] Hello."}, LIMITS), Generate)
 
 

@@ -1,4 +1,4 @@
-"""Settings by the names that people already use; problems are told all at once, secrets never."""
+"""Settings by the names that people already use; all problems are reported at once, secrets never."""
 
 import pytest
 from pydantic import ValidationError

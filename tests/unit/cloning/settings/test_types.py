@@ -42,11 +42,11 @@ def told(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
         ("b\u00fccher", "a bucket's name"),
         ("TTS", "lower-case letters"),
         ("my_bucket", "set AWS_ENDPOINT_URL if the store is not AWS"),
-        ("$BUCKET", "names another variable"),
+        ("$BUCKET", "refers to another variable"),
     ],
 )
 def test_what_is_no_buckets_name_is_refused(value: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And where the rest of it belongs is told."""
+    """And the message says where the rest of it belongs."""
     problem = told(monkeypatch, S3_BUCKET=value)
 
     assert problem.startswith("S3_BUCKET ")
@@ -251,9 +251,9 @@ def test_variables_that_are_nearly_ours_are_found(monkeypatch: pytest.MonkeyPatc
     [
         ("AWS_CREDENTIAL_EXPIRATION", "2026", "a date and a time"),
         ("AWS_CREDENTIAL_EXPIRATION", "1764000000", "a date and a time"),
-        ("DATA_DIR", "/etc/passwd/x", "lies below a file"),
-        ("CHECKPOINT", "CHECKPOINT=mine", "holds a variable's name"),
-        ("S3_PREFIX", "export S3_PREFIX=tts", "holds a variable's name"),
+        ("DATA_DIR", "/etc/passwd/x", "is below a file"),
+        ("CHECKPOINT", "CHECKPOINT=mine", "includes a variable's name"),
+        ("S3_PREFIX", "export S3_PREFIX=tts", "includes a variable's name"),
     ],
 )
 def test_what_was_set_by_a_slip_is_told(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str) -> None:

@@ -38,7 +38,7 @@ def files(tmp_path: Path) -> VoiceFiles:
 
 
 def test_what_was_brought_is_found(files: VoiceFiles) -> None:
-    """Whole, and without being brought again."""
+    """Intact, and without a second download."""
     path = files.bring(voice("anna"), putting(sound("anna")))
 
     assert files.find(voice("anna")) == path
@@ -54,7 +54,7 @@ def test_a_voice_finds_no_other_voices_audio(files: VoiceFiles) -> None:
 
 @pytest.mark.parametrize("body", [b"", sound("anna")[:-1], sound("ben")], ids=["empty", "cut", "other"])
 def test_what_is_not_whole_is_not_handed_out(files: VoiceFiles, body: bytes) -> None:
-    """Nor kept: the next look brings it anew."""
+    """Nor kept: the next use downloads it again."""
     path = files.bring(voice("anna"), putting(sound("anna")))
     path.write_bytes(body)
 
@@ -107,7 +107,7 @@ def test_there_is_an_end_to_what_is_kept(files: VoiceFiles) -> None:
 
 
 def test_many_jobs_at_once_get_their_own_voice_whole(tmp_path: Path) -> None:
-    """Files are found, brought and evicted by all of them."""
+    """All of them find, fetch and evict files."""
     files = VoiceFiles(tmp_path, NOW.timestamp, most=1)
 
     def ask(number: int) -> bool:

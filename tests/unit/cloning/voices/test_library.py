@@ -48,7 +48,7 @@ def add(
 
 
 def test_a_record_names_audio_that_is_there(voices: VoiceLibrary, store: FolderStore) -> None:
-    """Whoever reads the record can rely on the audio and its digest."""
+    """A reader of the record can rely on the audio and its digest."""
     voice = add(voices)
 
     audio = store.get(keys.voice_audio("anna", voice.audio.sha256)).body

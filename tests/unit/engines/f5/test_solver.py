@@ -179,7 +179,7 @@ def test_who_stops_lets_go_of_its_memory_while_the_others_go_on(monkeypatch: pyt
 
 
 def test_noise_leaves_the_global_generator_alone() -> None:
-    """Whoever else draws in this process draws the same."""
+    """Other users of the generator in this process draw the same."""
     import torch
 
     model = make_model()

@@ -68,7 +68,7 @@ def refusal(folder: Path, text: str | bytes) -> str:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 def test_the_published_vocoder_is_taken(folder: Path, encoding: str, ends: str) -> None:
-    """In block and flow style, in whatever encoding an editor saved it."""
+    """In block and flow style, in any encoding of an editor."""
     for flow in (True, False):
         text = yaml.safe_dump(PUBLISHED, default_flow_style=flow).replace("\n", ends)
 
@@ -145,7 +145,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         pytest.param("[" * 30_000, "nested too deeply", id="deep list"),
         pytest.param("{a: " * 10_000, "nested too deeply", id="deep mapping"),
         pytest.param("backbone: 1\nbackbone: 2\n", "a key occurs twice", id="key twice"),
-        pytest.param("? [a]\n: 1\n", "a key occurs twice, or is no plain word", id="a list as key"),
+        pytest.param("? [a]\n: 1\n", "a key occurs twice, or is not a plain word", id="a list as key"),
         pytest.param("backbone: !!python/object/apply:os.system ['true']\n", "plain YAML", id="python tag"),
         pytest.param("!!python/name:os.system\n", "plain YAML", id="python name"),
         pytest.param("--- 1\n--- 2\n", "plain YAML", id="two documents"),

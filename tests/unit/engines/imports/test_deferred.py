@@ -101,7 +101,7 @@ def test_a_call_while_deferred_is_made_at_the_first_use(light: ModuleType) -> No
 
 
 def test_behind_the_block_an_import_is_the_real_one(light: ModuleType) -> None:
-    """Whoever imports the package later gets it, and the stand-ins lead to the same."""
+    """A later import gets the package, and the stand-ins lead to the same."""
     real = importlib.import_module("heavy_one")
 
     assert real.loaded

@@ -24,7 +24,7 @@ def test_it_is_one_module_for_all_threads() -> None:
 
 
 def test_the_trainer_says_what_it_lacks() -> None:
-    """Its packages are not here; whoever wants to train learns what to install."""
+    """Its packages are not installed; the error says what to install for training."""
     import_f5()
     from f5_tts.model import Trainer
 

@@ -116,7 +116,7 @@ def test_writing_keeps_exactly_the_named_tensors(tensors: Arrays, data: st.DataO
 @settings(deadline=None, max_examples=60)
 @given(tensors=arrays(min_size=1), data=st.data())
 def test_a_file_of_another_length_is_refused(tensors: Arrays, data: st.DataObject) -> None:
-    """A download cut off anywhere, or with bytes behind it, is not a whole file."""
+    """A download that is cut off anywhere, or has extra bytes, is not a complete file."""
     with saved(tensors) as path:
         whole = path.read_bytes()
         cut = data.draw(st.integers(0, len(whole) - 1))

@@ -53,7 +53,7 @@ def test_the_whole_ema_object_of_a_real_size() -> None:
     assert len(shapes) == 730
     assert (found.verdict, found.layout, found.lossless) == ("repairable", "ema-object", False)
     assert found.kept.keys() == under("ema_model.", base).keys() | SCALARS.keys()
-    assert found.drops == ("364 tensors: the online weights, which nobody speaks with under 'ema.online_model.'",)
+    assert found.drops == ("364 tensors: the online weights (never used for speech) under 'ema.online_model.'",)
     assert found.architecture["heads"] == 16
 
 
@@ -127,7 +127,7 @@ def test_integers_are_not_weights() -> None:
 
 
 def test_another_vocabulary_is_named() -> None:
-    """A text embedding of another size tells which vocab.txt is missing."""
+    """A text embedding of another size shows which vocab.txt is missing."""
     found = verdict({**EXPECTED, TEXT_EMBEDDING: (301, 64)})
 
     assert found.verdict == "refused"

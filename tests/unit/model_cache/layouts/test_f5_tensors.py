@@ -46,7 +46,7 @@ def test_expected_keys_are_those_of_the_real_classes(arch: dict[str, Any], backb
 
 @pytest.mark.parametrize(("arch", "backbone"), ARCHITECTURES)
 def test_numbers_come_back_from_the_shapes(arch: dict[str, Any], backbone: str) -> None:
-    """What the shapes tell gives the same names and shapes again."""
+    """The numbers derived from shapes give the same names and shapes again."""
     shapes = expected_keys(arch, 2545, backbone)
 
     numbers = numbers_of(shapes)

@@ -116,7 +116,7 @@ def test_names_that_do_not_suffice_leave_a_private_file_alone(tmp_path: Path, we
         save_file(content, path)
         before = path.read_bytes()
 
-        with pytest.raises(ValueError, match=r"not what .* needs"):
+        with pytest.raises(ValueError, match=r"don't make .* loadable"):
             rename_private(path, inspect(path))
         assert path.read_bytes() == before
 
@@ -202,7 +202,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, weights: Arrays, monkeypatch
 
 
 def test_progress_counts_the_bytes(tmp_path: Path, weights: Arrays) -> None:
-    """Told as they are done, they come to all bytes of all tensors."""
+    """The reported bytes add up to all bytes of all tensors."""
     path = tmp_path / "model.safetensors"
     save_file(under("ema.", weights), path)
     told: list[int] = []
