@@ -19,9 +19,10 @@ from cloning.object_keys import check_key, content_type, is_key
 from cloning.ports import DigestMismatch, NoSuchObject, ObjectInfo, Progress, StoredObject, UrlLife
 from cloning.settings import Settings
 from storage import mirror as transfer
+from storage.presigned_urls import presigned_url, url_life
 from storage.resumable import Arrival, PartWriter, resumable
 from storage.s3_bodies import pour, read_object
-from storage.s3_connection import s3_client, url_life
+from storage.s3_connection import s3_client
 from storage.s3_errors import FOREIGN, RACED, REFUSED, UNTOLD, BrokenBody, OtherVersion, code_of, translating
 from storage.s3_listing import Lister
 from storage.s3_replies import etag_of
@@ -139,10 +140,9 @@ class S3Store:
         return etag_of(reply)
 
     def url(self, key: str, *, expires_s: int) -> str:
-        target: Any = self._target(key)
-        life = self.url_life(expires_s)
+        target, life = self._target(key), self.url_life(expires_s)
         with translating("url", key):
-            return self._client.generate_presigned_url("get_object", Params=target, ExpiresIn=life.seconds)
+            return presigned_url(self._client, target["Bucket"], target["Key"], life)
 
     def url_life(self, expires_s: int) -> UrlLife:
         with translating("url"):

@@ -1,15 +1,13 @@
-"""The connection to the bucket: the boto3 client with every option we rely on, and its credentials' lifetime."""
+"""The connection to the bucket: the boto3 client with every option we rely on."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore import exceptions as aws
 
 from cloning.errors import StorageMisconfigured
-from cloning.ports import UrlLife
 from cloning.settings import Settings
 from storage.s3_errors import translating
 from storage.s3_replies import refuse_foreign, refusing_elsewhere
@@ -104,33 +102,3 @@ def _listen(client: Any, settings: Settings, reply_s: float) -> None:
             events.register(f"before-call.s3.{operation}", conditionally_calculate_md5)
     limit_replies(client)
     limit_calls(client, reply_s)
-
-
-def url_life(client: Any, expires_s: int, token_until: datetime | None) -> UrlLife:
-    """How long a URL of `expires_s` seconds really lives. Raises StorageMisconfigured if the session token has expired."""
-    until, is_known = _credentials_end(client, token_until)
-    if until is None:
-        return UrlLife(expires_s, is_certain=is_known)
-    left_s = int((until - datetime.now(UTC)).total_seconds())
-    if left_s <= 0:
-        raise StorageMisconfigured(
-            "the session token for the bucket has expired: set a new AWS_SESSION_TOKEN and its keys"
-        )
-    return UrlLife(min(expires_s, left_s), is_certain=True)
-
-
-def _credentials_end(client: Any, token_until: datetime | None) -> tuple[datetime | None, bool]:
-    """
-    Return when the credentials that sign URLs expire, and whether that is known.
-
-    The result is (None, True) for keys without a session token, which don't expire. `token_until` is the expiry from the
-    settings. Credentials that boto3 renews by itself are renewed first if they are about to expire.
-    """
-    credentials = client._request_signer._credentials  # noqa: SLF001 - botocore has no public access to a client's credentials
-    if credentials is None:
-        return None, True
-    frozen = credentials.get_frozen_credentials()
-    if not frozen.token:
-        return None, True
-    until = getattr(credentials, "_expiry_time", None) or token_until
-    return (until.astimezone(UTC), True) if until else (None, False)
