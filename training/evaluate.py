@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from local.whisper import make_whisper
 from training import grammar, packed, runs
-from training.judges import Likeness, Listener
+from training.judges import Likeness, Listener, Whisper
 from training.speaking import Ceiling, Prompt, Speaker, Trained, load_vocoder, make_prompt
 from training.words import errors, score, words_of
 
@@ -67,6 +67,7 @@ class Examiner:
             prompt = self._prompts[number % len(self._prompts)]
             sound = speaker(prompt, text, self._seed + number)
             heard = self._listener.hear(sound)
+            print(f"{prompt.voice}: {text} -> {heard}", flush=True)
             said, meant = words_of(heard), words_of(text)
             alike = self._alike(sound)
             right = alike.pop(prompt.voice, None)
@@ -161,7 +162,7 @@ def main() -> None:
     corpus, voices = packed.load(args.data), args.voices.split(",")
     sets = sets_of(corpus, args.sets.split(","), args.count, args.seed)
     prompts = [make_prompt(voice, prompt_texts(corpus), args.out) for voice in voices]
-    examiner = Examiner(Listener(make_whisper(args.whisper), device), _likeness(), prompts, args.seed)
+    examiner = Examiner(Whisper(make_whisper(args.whisper), device), _likeness(), prompts, args.seed)
     vocoder, results = load_vocoder(args.vocoder, device), []
     for nfe in map(int, args.nfe.split(",")):
         trained = Trained(args.acoustic, vocoder, device, nfe, args.cfg)

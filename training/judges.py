@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +14,21 @@ from training.mels import RATE
 Sound = NDArray[np.float32]  # at 24 kHz
 
 
-class Listener:
-    """A Whisper folder of local/whisper.py, through the worker's own transcriber."""
+class Listener(Protocol):
+    """Writes down what was said."""
+
+    def hear(self, sound: Sound) -> str:
+        """The words; nothing if none are heard."""
+        ...
+
+
+class Whisper:
+    """A folder of local/whisper.py, through the worker's own transcriber."""
 
     def __init__(self, folder: Path, device: str) -> None:
         self._whisper = WhisperTranscriber.load(str(folder), device)
 
     def hear(self, sound: Sound) -> str:
-        """What was said; nothing if no words are heard."""
         try:
             return self._whisper.transcribe(sound, RATE, language="en").text
         except TranscriptionFailed:

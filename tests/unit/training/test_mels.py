@@ -21,7 +21,9 @@ def ramp(frames: int) -> np.ndarray:
 def test_words_land_where_their_letters_land(words: list[str], frames: int, data: st.DataObject) -> None:
     """Fully even, the frame in which a word's first letter falls shows what was spoken where the word begins."""
     text = " ".join(words)
-    begins = sorted(data.draw(st.lists(st.integers(1, frames - 1), min_size=len(words), max_size=len(words), unique=True)))
+    begins = sorted(
+        data.draw(st.lists(st.integers(1, frames - 1), min_size=len(words), max_size=len(words), unique=True))
+    )
 
     moved = evenly(ramp(frames), text, [begin * HOP / RATE for begin in begins], even=1.0, pace=15.0)
 
@@ -42,7 +44,7 @@ def test_time_never_runs_backwards(words: list[str], even: float, frames: int) -
     moved = evenly(ramp(frames), " ".join(words), begins, even, pace=15.0)[:, 0].astype(int)
 
     assert (np.diff(moved) >= 0).all()
-    assert 0 <= moved.min()
+    assert moved.min() >= 0
     assert moved.max() < frames
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file
@@ -64,15 +65,18 @@ def test_a_folder_that_is_there_is_left_alone(sources: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("likeness", "row"),
+    ("evaluation", "row"),
     [
-        (True, "| model, NFE 32 | unseen | 0.250 (0.200 to 0.300) | 20 | 0.800 | 0.550 | 0.990 |"),
-        (False, "| model, NFE 32 | unseen | 0.250 (0.200 to 0.300) | 20 | not measured | not measured | not measured |"),
+        (report(), "| model, NFE 32 | unseen | 0.250 (0.200 to 0.300) | 20 | 0.800 | 0.550 | 0.990 |"),
+        (
+            report(likeness=False),
+            "| model, NFE 32 | unseen | 0.250 (0.200 to 0.300) | 20 | not measured | not measured | not measured |",
+        ),
     ],
 )
-def test_the_card_says_what_was_measured(likeness: bool, row: str) -> None:
+def test_the_card_says_what_was_measured(evaluation: dict[str, Any], row: str) -> None:
     """Steps, hours, every row of the evaluation; what was not measured says so."""
-    text = card("small", report(likeness=likeness))
+    text = card("small", evaluation)
 
     assert row in text
     assert "1000 steps, 10.0 hours" in text

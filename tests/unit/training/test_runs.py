@@ -58,9 +58,9 @@ def test_a_file_that_can_not_be_written_leaves_the_old_one(tmp_path: Path) -> No
 
     def fail(staging: Path) -> None:
         staging.write_text("ha")
-        raise OSError
+        raise OSError("disk full")
 
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="disk full"):
         runs.write_whole(path, fail)
 
     assert path.read_text() == "old"

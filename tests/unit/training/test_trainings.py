@@ -67,7 +67,9 @@ def test_a_resumed_training_goes_on_where_it_was(folder: Path, tmp_path: Path) -
     assert 0 < stopped_at < 1
     assert (stopped.step, stopped.spoken) == (ended.step, ended.spoken)
     assert all(torch.equal(stopped.live[name], ended.live[name]) for name in ended.live)
-    assert stopped.optimizers[0].state_dict()["state"].keys() == ended.optimizers[0].state_dict()["state"].keys() != set()
+    assert (
+        stopped.optimizers[0].state_dict()["state"].keys() == ended.optimizers[0].state_dict()["state"].keys() != set()
+    )
 
 
 def test_a_state_of_an_older_run_is_taken_up(folder: Path, tmp_path: Path) -> None:
