@@ -90,17 +90,23 @@ def likeness_of(told: list[Utterance]) -> dict[str, float] | None:
     return {"right": float(right.mean()), "wrong": float(wrong.mean()), "right_wins": float((right > wrong).mean())}
 
 
-def sets_of(corpus: packed.Corpus, names: list[str], count: int, seed: int) -> dict[str, list[str]]:
-    """`count` unseen sentences, and a quarter as many of each other set."""
+def sets_of(corpus: packed.Corpus, voices: list[str], names: list[str], count: int, seed: int) -> dict[str, list[str]]:
+    """`count` unseen sentences, and a quarter as many of each other set; seen ones by the voice whose turn it is."""
     every = {
         UNSEEN: corpus.unseen,
-        "seen": sorted({*corpus.texts} - {*grammar.SHORT}),
+        "seen": _seen(corpus, voices, count, random.Random(seed)),
         "free": list(grammar.FREE),
         "demo": list(grammar.DEMO),
         "short": list(grammar.SHORT),
     }
-    every["seen"] = random.Random(seed).sample(every["seen"], min(count, len(every["seen"])))
     return {name: every[name][: count if name == UNSEEN else max(1, count // 4)] for name in names}
+
+
+def _seen(corpus: packed.Corpus, voices: list[str], count: int, rng: random.Random) -> list[str]:
+    said = list(zip(corpus.voices, corpus.texts, strict=True))
+    texts = {voice: [text for one, text in said if one == voice and text not in grammar.SHORT] for voice in voices}
+    turns = zip(*(rng.sample(texts[voice], min(count, len(texts[voice]))) for voice in voices), strict=False)
+    return [text for turn in turns for text in turn]
 
 
 def prompt_texts(corpus: packed.Corpus) -> list[str]:
@@ -160,7 +166,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     begun, device = time.process_time(), "cuda" if torch.cuda.is_available() else "cpu"
     corpus, voices = packed.load(args.data), args.voices.split(",")
-    sets = sets_of(corpus, args.sets.split(","), args.count, args.seed)
+    sets = sets_of(corpus, voices, args.sets.split(","), args.count, args.seed)
     prompts = [make_prompt(voice, prompt_texts(corpus), args.out) for voice in voices]
     examiner = Examiner(Whisper(make_whisper(args.whisper), device), _likeness(), prompts, args.seed)
     vocoder, results = load_vocoder(args.vocoder, device), []

@@ -52,15 +52,17 @@ def test_likeness_counts_how_often_the_right_voice_wins() -> None:
 
 
 def test_sets_are_what_they_say() -> None:
-    """Seen sentences were trained on, unseen ones were not; the same seed takes the same ones."""
+    """Seen sentences were trained on by the voice whose turn it is, unseen ones were not; the same seed takes the same ones."""
     known = corpus()
 
-    sets = sets_of(known, ["unseen", "seen", "free", "demo"], 40, seed=0)
+    sets = sets_of(known, ["slt", "rms"], ["unseen", "seen", "free", "demo"], 40, seed=0)
 
     assert {name: len(texts) for name, texts in sets.items()} == {"unseen": 40, "seen": 10, "free": 10, "demo": 4}
+    said = dict(zip(known.texts, known.voices, strict=True))
+    assert [said[text] for text in sets["seen"]] == ["slt", "rms"] * 5
     assert {*sets["seen"]} <= {*known.texts}
     assert not {*sets["unseen"], *sets["free"], *sets["demo"]} & {*known.texts}
-    assert sets == sets_of(known, ["unseen", "seen", "free", "demo"], 40, seed=0)
+    assert sets == sets_of(known, ["slt", "rms"], ["unseen", "seen", "free", "demo"], 40, seed=0)
 
 
 def test_prompts_are_of_no_set() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.imports.f5 import import_f5
@@ -17,6 +17,7 @@ def ramp(frames: int) -> np.ndarray:
     return np.repeat(np.arange(frames, dtype=np.uint8)[:, None], BINS, axis=1)
 
 
+@settings(deadline=None)
 @given(words=WORDS, frames=st.integers(60, 250), data=st.data())
 def test_words_land_where_their_letters_land(words: list[str], frames: int, data: st.DataObject) -> None:
     """Fully even, the frame in which a word's first letter falls shows what was spoken where the word begins."""
@@ -27,15 +28,13 @@ def test_words_land_where_their_letters_land(words: list[str], frames: int, data
 
     moved = evenly(ramp(frames), text, [begin * HOP / RATE for begin in begins], even=1.0, pace=15.0)
 
-    letters = np.cumsum([0, *(len(word) + 1 for word in words)])[:-1]
-    steepest = frames / (len(text) / 15.0 * RATE / HOP) * len(text) + 1
-    for letter, begin in list(zip(letters, begins, strict=True))[1:]:
-        at = letter / len(text) * len(moved)
-        around = moved[max(0, int(at) - 1) : int(at) + 2, 0].astype(int)
-        assert around.min() - steepest <= begin <= around.max() + steepest
+    for letter, begin in list(zip(np.cumsum([0, *(len(word) + 1 for word in words)]), begins, strict=False))[1:]:
+        before = int(np.clip(letter / len(text) * len(moved) - 0.5, 0, len(moved) - 2))
+        assert int(moved[before, 0]) - 2 <= begin <= int(moved[before + 1, 0]) + 2
     assert len(moved) == round(len(text) / 15.0 * RATE / HOP)
 
 
+@settings(deadline=None)
 @given(words=WORDS, even=st.floats(0.05, 1.0), frames=st.integers(60, 250))
 def test_time_never_runs_backwards(words: list[str], even: float, frames: int) -> None:
     """However far the words are moved, what was spoken later stays later, and nothing new appears."""

@@ -1,5 +1,7 @@
 """Runs: the clock measures them, a stop can be resumed, and files are never half."""
 
+import signal
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -32,6 +34,19 @@ def test_a_stopped_run_goes_no_further() -> None:
 
     assert not run.goes_on()
     assert run.progress < 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_a_run(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM and Ctrl-C end it after its step, without an exception in the middle of one."""
+    handlers: dict[int, Callable[..., None]] = {}
+    monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+    run = runs.Run(60, count().__next__)
+    run.stop_on_signals()
+
+    handlers[number](number, None)
+
+    assert not run.goes_on()
 
 
 @pytest.mark.parametrize(("state", "done"), [({"progress": 0.4}, 0.4), ({"progress": 1.0}, 0.0), ({}, 0.0)])
