@@ -11,7 +11,10 @@ ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("worker", "storage", "cloning", "engines", "model_cache", "local")
 MODULES = sorted([*ROOT.glob("*.py"), *(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))])
 EVERYTHING = sorted(
-    [*MODULES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py"), *(ROOT / "docs").rglob("*.py")]
+    [
+        *MODULES,
+        *(path for folder in ("tests", "benchmarks", "docs", "training") for path in (ROOT / folder).rglob("*.py")),
+    ]
 )
 OURS = {"handler", "s3_utils", *PACKAGES}
 # Who may import what of ours. handler.py may import everything; nobody imports it.
