@@ -6,6 +6,8 @@ RunPod's endpoint on your own machine, for the demo and the tests.
     server    the queue over HTTP
     worker    worker processes with the unchanged SDK
     whisper   a small real Whisper from locked packages
+    talker    a small checkpoint that says words
+    words     how many words were misheard
     demo      `make demo`
     story     the demo's output and its report
     __main__  `python -m local --port 8000` serves an endpoint

@@ -91,6 +91,12 @@ class Story:
         self.say(f"speech:      {speech}")
         self.say(f"report:      {report} (whole requests and replies)")
 
+    def heard(self, meant: str, said: str, misheard: float) -> None:
+        """What was to be said, what was understood, and how much of it was wrong."""
+        self.say(f"said:        {meant}")
+        self.say(f"heard:       {said}")
+        self.say(f"             word error rate {misheard:.2f}", style="bold")
+
 
 def weights(manifest: Mapping[str, Any]) -> str:
     """The checkpoint that spoke, with its note and licence."""

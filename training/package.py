@@ -32,6 +32,7 @@ def package(acoustic: Path, vocoder: Path, evaluation: Path, out: Path, name: st
         shutil.copyfile(acoustic / "vocab.txt", folder / "vocab.txt")
         for file in ("config.yaml", "pytorch_model.bin"):
             shutil.copyfile(vocoder / file, folder / "vocoder" / file)
+        _write_evaluation(evaluation, report, folder)
         record = record_of(name, json.loads((acoustic / "arch.json").read_text("utf-8")))
         (folder / "checkpoint.json").write_text(json.dumps(record, indent=2) + "\n", "utf-8")
         (folder / "MODEL_CARD.md").write_text(card(name, report), "utf-8")
@@ -42,6 +43,15 @@ def package(acoustic: Path, vocoder: Path, evaluation: Path, out: Path, name: st
             )
         folder.rename(out)
     return out
+
+
+def _write_evaluation(evaluation: Path, report: dict[str, Any], folder: Path) -> None:
+    """evaluation.json, the prompts that it used, and their words."""
+    shutil.copyfile(evaluation, folder / "evaluation.json")
+    (folder / "voices.json").write_text(json.dumps(report["prompts"], indent=2) + "\n", "utf-8")
+    (folder / "voices").mkdir()
+    for voice in report["prompts"]:
+        shutil.copyfile(evaluation.with_name(f"prompt-{voice}.wav"), folder / "voices" / f"{voice}.wav")
 
 
 def _write_weights(source: Path, target: Path) -> None:
@@ -85,7 +95,7 @@ Trained for {trained["steps"]} steps, {hours:.1f} hours of speech heard. cfg_str
 {rows}
 
 `unseen` sentences are of the grammar and were never trained on, `seen` ones were, `free` ones hold words outside it. WER counts words
-added, dropped and changed, and can be above 1. Likeness is resemblyzer's. Every transcript is in evaluation.json, which the recipe writes.
+added, dropped and changed, and can be above 1. Likeness is resemblyzer's. Every transcript is in `evaluation.json`; the prompts are in `voices/`, their words in `voices.json`.
 
 ## Licence
 

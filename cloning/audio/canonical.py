@@ -129,8 +129,8 @@ def _refuse_drift(recording: Recording) -> None:
     level = speech_dbfs(without_drift(recording.samples, recording.sample_rate), recording.sample_rate)
     if level < QUIETEST_DBFS:
         raise InvalidAudio(
-            f"reference audio is silent or too quiet ({level:.1f} dBFS at its loudest, without an offset that drifts or jumps); "
-            f"send a recording louder than {QUIETEST_DBFS:g} dBFS", loudest_dbfs=round(level, 1),
+            f"reference audio is silent or too quiet: no half second of it is louder than {level:.1f} dBFS (without an offset that drifts or "
+            f"jumps); send more speech, louder than {QUIETEST_DBFS:g} dBFS", loudest_dbfs=round(level, 1),
         )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from local.demo import TEXT, Demo
+from local.demo import TEXT, Demo, long_part
 from local.story import Story, report_of
 from local.worker import LocalEndpoint, WorkerProcess, local_endpoint
 from tests.fakes import ManualClock
@@ -86,7 +86,7 @@ def test_the_demo_tells_its_story_in_a_screenful(endpoint: LocalEndpoint, tmp_pa
     story = Story(Console(file=told))
 
     with worker(endpoint, tmp_path, ECHO) as real:
-        result = Demo(endpoint.client(), real, story=story).run(nfe_step=8)
+        result = Demo(endpoint.client(), real, story=story).run(long_part(8))
     story.ended(result, "a small checkpoint speaks", tmp_path / "speech.wav", tmp_path / "report.md")
     lines, report = told.getvalue().splitlines(), report_of(story.exchanges, "a small checkpoint speaks", 1.0)
 

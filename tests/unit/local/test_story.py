@@ -63,3 +63,16 @@ def test_the_report_cuts_recordings_alone() -> None:
     assert "U" * 61 not in report
     assert "100000 characters" in report
     assert "word " * 300 in report
+
+
+def test_what_was_heard_stands_below_what_was_said() -> None:
+    """With the word error rate."""
+    screen = io.StringIO()
+
+    Story(Console(file=screen), ManualClock()).heard("Seven red apples.", "some red apples", 1 / 3)
+
+    assert screen.getvalue().splitlines() == [
+        "said:        Seven red apples.",
+        "heard:       some red apples",
+        "             word error rate 0.33",
+    ]

@@ -9,6 +9,7 @@ def report(*, likeness: bool = True) -> dict[str, Any]:
     return {
         "settings": {"voices": "slt,rms", "cfg": "1.0"},
         "arch": {"dim": 64, "depth": 1},
+        "prompts": {"slt": "The king slept."},
         "trained": {"steps": 1000, "frames": 3_375_000},
         "results": [
             {"system": "model, NFE 32", "set": "unseen", "wer": wer, "likeness": alike, "utterances": [{}] * 20}

@@ -22,6 +22,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train_acoustic(folder / "acoustic")
     train_vocoder(folder / "vocoder")
     (folder / "evaluation.json").write_text(json.dumps(report()))
+    (folder / "prompt-slt.wav").write_bytes(b"RIFF, and what follows")
     return folder
 
 
@@ -53,6 +54,15 @@ def test_its_weights_are_the_trained_ones_under_the_ema_objects_names(sources: P
     assert weights.keys() == {f"ema.{name}" for name in trained} | {"ema.initted", "ema.step"}
     assert all((weights[f"ema.{name}"] == tensor).all() for name, tensor in trained.items())
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < MOST_BYTES
+
+
+def test_the_prompts_and_the_evaluation_are_beside_the_weights(sources: Path, tmp_path: Path) -> None:
+    """Whoever loads the folder finds the voices that it knows, with their words, and every transcript of the evaluation."""
+    folder = packaged(sources, tmp_path / "small")
+
+    assert json.loads((folder / "evaluation.json").read_text()) == report()
+    assert json.loads((folder / "voices.json").read_text()) == {"slt": "The king slept."}
+    assert (folder / "voices" / "slt.wav").read_bytes() == b"RIFF, and what follows"
 
 
 def test_a_folder_that_is_there_is_left_alone(sources: Path, tmp_path: Path) -> None:

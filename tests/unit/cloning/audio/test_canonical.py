@@ -116,6 +116,7 @@ def test_stereo_is_mixed_and_any_rate_is_brought_to_24_khz() -> None:
         (wav(tone(1.5, rate=4_000), 4_000), "sample rate of 4000 Hz"),
         (wav(np.full(48_000, np.nan, np.float32), subtype="FLOAT"), "NaN"),
         (wav(np.concatenate([np.zeros(48_000, np.float32), tone(0.5), np.zeros(48_000, np.float32)])), "of speech remain"),
+        (wav(np.concatenate([tone(0.4), np.zeros(48_000, np.float32)])), "no half second of it is louder"),
     ],
 )  # fmt: skip
 def test_unusable_audio_is_refused_with_what_was_measured(data: bytes, said: str) -> None:

@@ -1,0 +1,48 @@
+"""The folder of the small checkpoint that says words."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from local.talker import FILES, find_talker
+
+
+def make_folder(folder: Path) -> Path:
+    """All its files, those that are read with something in them."""
+    for name in (*FILES, "voices/slt.wav"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    (folder / "voices.json").write_text(json.dumps({"slt": "Some words."}), "utf-8")
+    said = [{"voice": "slt", "errors": 1, "words": 6}, {"voice": "slt", "errors": 2, "words": 6}]
+    results = [
+        {"system": "model, NFE 32", "set": "unseen", "utterances": []},
+        {"system": "model, NFE 16", "set": "unseen", "utterances": said},
+    ]
+    (folder / "evaluation.json").write_text(json.dumps({"results": results}), "utf-8")
+    return folder
+
+
+def test_prompts_have_their_words_and_voices_their_measured_rates(tmp_path: Path) -> None:
+    """The rate is that of the steps at which it is used."""
+    talker = find_talker(make_folder(tmp_path))
+
+    assert talker.prompts["slt"].words == "Some words."
+    assert talker.prompts["slt"].recording.is_file()
+    assert talker.error_rates == {"slt": 0.25}
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "vocoder/config.yaml", "voices/slt.wav"])
+def test_a_missing_file_is_named_with_what_to_do(tmp_path: Path, name: str) -> None:
+    """A folder that is not whole never reaches a worker."""
+    folder = make_folder(tmp_path)
+    (folder / name).unlink()
+
+    with pytest.raises(FileNotFoundError, match=rf"has no {name}\..*git restore"):
+        find_talker(folder)
+
+
+def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
+    """A clone without the folder says so in one message."""
+    with pytest.raises(FileNotFoundError, match=r"has no checkpoint\.json, model\.safetensors, .*evaluation\.json"):
+        find_talker(tmp_path / "talker")
