@@ -8,6 +8,7 @@ last one. A job that gives up waits until its task in hand has ended: nobody ove
 import gc
 import logging
 import math
+import os
 import weakref
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -74,6 +75,7 @@ class GpuThread:
         begun = Event()
 
         def begin() -> Value:
+            check()
             begun.set()
             return work()
 
@@ -121,8 +123,8 @@ class GpuThread:
     def _queue(self, tasks: Sequence[GpuTask[Value]], job: JobTurns) -> None:
         if current_thread() is self._thread:
             raise AssertionError("the GPU thread waits for itself: call the work instead of queueing it")
-        self._breaker.check()
         with self._changed:
+            self._breaker.check()
             if self._thread is None:
                 self._thread = _start(self, self._changed)
             self._scheduler.waiting += [QueuedTask(task, index, job, job.since) for index, task in enumerate(tasks)]
@@ -162,8 +164,19 @@ class GpuThread:
         self._unload_at = math.inf
         try:
             self._unload()
-        except Exception as error:  # noqa: BLE001 - the work itself went well; the next one will meet what is wrong
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the work itself went well; the next one will meet what is wrong
             log.warning("gpu.not_emptied", extra={"kind": type(error).__name__})
+
+    def fail(self, error: BaseException) -> None:
+        """Give every task the failure of the thread itself: the worker is unfit, and no job waits for ever."""
+        log.error("gpu.thread_failed", extra={"kind": type(error).__name__})
+        with self._changed:
+            self._breaker.open(WorkerUnfit("the GPU thread has failed: send the job again, another worker takes it"))
+            for queued in self._scheduler.waiting + self._scheduler.in_turn:
+                queued.job.failure = queued.job.failure or error
+                queued.job.unfetched += 1
+            self._scheduler.waiting, self._scheduler.in_turn = [], []
+            self._changed.notify_all()
 
     def _is_unload_due(self) -> bool:
         return not self._scheduler.users and self._clock.monotonic() >= self._unload_at
@@ -175,7 +188,7 @@ class GpuThread:
             gc.collect()  # an exception and the frames that it went through hold each other, and those the tensors
             try:
                 self._free()
-            except Exception as error:  # noqa: BLE001 - nothing can be tried on such a device, and nobody may wait for ever
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - nothing can be tried on such a device, and nobody may wait for ever
                 outcomes = [error if one is _RETRY else one for one in outcomes]
         for one in outcomes:
             if isinstance(one, WorkerUnfit):
@@ -227,24 +240,18 @@ class GpuThread:
 
 def _start(gpu: GpuThread, changed: Condition) -> Thread:
     """The thread, started. It ends when nobody has the `GpuThread` any more, and with the process, but never within a turn."""
-    found, ended = weakref.ref(gpu), Event()
+    found, ended, pid = weakref.ref(gpu), Event(), os.getpid()
 
     def work() -> None:
-        while not ended.is_set() and (one := found()):
-            with changed:
-                batch, wait_s = one.take()
-                if not batch and wait_s != 0:
-                    del one  # it may go while the thread waits
-                    if not ended.is_set():
-                        changed.wait(wait_s)
-                    continue
-            if batch:
-                one.turn(batch)
-            else:
-                one.unload()
-            del one, batch
+        try:
+            _loop(found, ended, changed)
+        except BaseException as error:  # noqa: BLE001 - a bug of ours: the jobs learn of it
+            if one := found():
+                one.fail(error)
 
     def end() -> None:
+        if os.getpid() != pid:
+            return  # a forked child has no such thread, and perhaps a lock that nobody will release
         with changed:
             ended.set()
             changed.notify_all()
@@ -255,3 +262,19 @@ def _start(gpu: GpuThread, changed: Condition) -> Thread:
     thread.start()
     weakref.finalize(gpu, end)
     return thread
+
+
+def _loop(found: Callable[[], GpuThread | None], ended: Event, changed: Condition) -> None:
+    while not ended.is_set() and (one := found()):
+        with changed:
+            batch, wait_s = one.take()
+            if not batch and wait_s != 0:
+                del one  # it may go while the thread waits
+                if not ended.is_set():
+                    changed.wait(wait_s)
+                continue
+        if batch:
+            one.turn(batch)
+        else:
+            one.unload()
+        del one, batch

@@ -4,14 +4,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from cloning.clock import SystemClock
-from cloning.errors import Interrupted
+from cloning.errors import Interrupted, WorkerUnfit
 from cloning.ports import Clock
 from cloning.ports.gpu import GpuTask
+from cloning.service import GpuBreaker
 from engines.device.gpu_thread import GpuThread
 from engines.device.scheduler import Bounds
 from tests.desk import wait_until
@@ -261,3 +263,66 @@ def test_a_turn_that_brings_tasks_to_the_queue_is_a_mistake_too(turns_before: in
         gpu.run(ask)
 
     assert ask() == [1]
+
+
+def test_a_stop_before_the_turn_keeps_the_work_from_beginning() -> None:
+    """Whether the asking thread sees it first or the GPU thread: who is interrupted has had nothing done."""
+    done: list[str] = []
+    running, release, stopped = threading.Event(), threading.Event(), threading.Event()
+    gpu = gpu_thread()
+
+    def occupy() -> None:
+        running.set()
+        release.wait()
+
+    with ThreadPoolExecutor(2) as askers:
+        first = askers.submit(gpu.run, occupy)
+        running.wait()
+        second = askers.submit(gpu.run, lambda: done.append("work"), stopped=stopped)
+        wait_until(lambda: bool(gpu._scheduler.waiting))
+
+        stopped.set()
+        release.set()
+        first.result()
+        with pytest.raises(Interrupted):
+            second.result()
+
+    assert done == []
+
+
+@pytest.mark.parametrize("failure", [OSError("no such device"), SystemExit(1)])
+def test_models_that_cannot_be_unloaded_leave_the_thread_alive(failure: BaseException) -> None:
+    """Also if a library calls sys.exit."""
+    failed = threading.Event()
+
+    def unload() -> None:
+        failed.set()
+        raise failure
+
+    gpu = gpu_thread(unload=unload, unload_after_s=0)
+
+    gpu.run(lambda: None)
+
+    assert failed.is_set()
+    assert gpu.run(lambda: "still there") == "still there"
+
+
+def test_if_the_thread_itself_fails_every_job_learns_of_it() -> None:
+    """Nobody waits for ever: those in the queue get the failure, later ones are refused, and the worker is unfit."""
+
+    class Broken(SystemClock):
+        def monotonic(self) -> float:
+            if threading.current_thread().name == "gpu":
+                raise OverflowError("a clock that can't be read")
+            return super().monotonic()
+
+    breaker = GpuBreaker()
+    gpu = gpu_thread(Broken(), breaker=breaker)
+
+    with pytest.raises(OverflowError):
+        gpu.run(lambda: None)
+
+    with pytest.raises(WorkerUnfit, match="GPU thread has failed"):
+        gpu.run(lambda: None)
+    with pytest.raises(WorkerUnfit):
+        breaker.check()
