@@ -8,9 +8,11 @@ unseen sentences: flite itself, and flite's mel through the vocoder, timed natur
 import argparse
 import hashlib
 import json
+import multiprocessing
 import random
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -142,6 +144,50 @@ def _likeness() -> Likeness | None:
         return None
 
 
+@dataclass(frozen=True)
+class System:
+    """What speaks: the model with so many solver steps, else a ceiling (flite, or its mel through the vocoder)."""
+
+    nfe: int | None = None
+    ceiling: str = ""
+    has_vocoder: bool = False
+    even: float = 0.0
+
+    def speaker(self, args: argparse.Namespace, device: str) -> tuple[str, Speaker]:
+        """Its name, and the loaded speaker."""
+        vocoder = load_vocoder(args.vocoder, device) if self.nfe or self.has_vocoder else None
+        if self.nfe:
+            return f"model, NFE {self.nfe}", Trained(args.acoustic, vocoder, device, self.nfe, args.cfg)
+        return self.ceiling, Ceiling(vocoder, device, self.even)
+
+
+def _ceilings(even: float) -> list[System]:
+    return [
+        System(ceiling="flite"),
+        System(ceiling="flite's mel, our vocoder", has_vocoder=True),
+        System(ceiling="the same, timed as in training", has_vocoder=True, even=even),
+    ]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One system and one set: work for a process of its own."""
+
+    args: argparse.Namespace
+    prompts: list[Prompt]
+    system: System
+    name: str
+    texts: list[str]
+
+
+def _examine(task: Task) -> dict[str, Any]:
+    torch.set_num_threads(1)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    name, speaker = task.system.speaker(task.args, device)
+    examiner = Examiner(Whisper(task.args.whisper, device), _likeness(), task.prompts, task.args.seed)
+    return examiner.examine(speaker, name, task.name, task.texts)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
     parser.add_argument("acoustic", type=Path, help="folder of training.acoustic")
@@ -155,7 +201,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--nfe", default="32,16", help="solver steps (default 32,16)")
     parser.add_argument("--cfg", type=float, default=1.0, help="cfg_strength; 2.0 overshoots in so small a model")
     parser.add_argument("--even", type=float, default=0.9, help="what the data was made with")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--cores", type=int, default=1, help="systems and sets that are examined at once, on a thread each"
+    )
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
@@ -163,28 +211,22 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """The command line."""
     args = _arguments()
-    torch.set_num_threads(args.threads)
-    begun, device = time.process_time(), "cuda" if torch.cuda.is_available() else "cpu"
+    begun = time.monotonic()
     corpus, voices = packed.load(args.data), args.voices.split(",")
     sets = sets_of(corpus, voices, args.sets.split(","), args.count, args.seed)
     prompts = [make_prompt(voice, prompt_texts(corpus), args.out) for voice in voices]
-    examiner = Examiner(Whisper(make_whisper(args.whisper), device), _likeness(), prompts, args.seed)
-    vocoder, results = load_vocoder(args.vocoder, device), []
-    for nfe in map(int, args.nfe.split(",")):
-        trained = Trained(args.acoustic, vocoder, device, nfe, args.cfg)
-        results += [examiner.examine(trained, f"model, NFE {nfe}", name, texts) for name, texts in sets.items()]
-    ceilings = {
-        "flite": Ceiling(),
-        "flite's mel, our vocoder": Ceiling(vocoder, device),
-        "the same, timed as in training": Ceiling(vocoder, device, args.even),
-    }
-    results += [examiner.examine(one, name, UNSEEN, sets[UNSEEN]) for name, one in ceilings.items() if UNSEEN in sets]
+    make_whisper(args.whisper)
+    tasks = [Task(args, prompts, System(int(nfe)), name, sets[name]) for nfe in args.nfe.split(",") for name in sets]
+    if UNSEEN in sets:
+        tasks += [Task(args, prompts, ceiling, UNSEEN, sets[UNSEEN]) for ceiling in _ceilings(args.even)]
+    with ProcessPoolExecutor(args.cores, mp_context=multiprocessing.get_context("spawn")) as pool:
+        results = list(pool.map(_examine, tasks))
     report = {
         "settings": {name: str(value) for name, value in vars(args).items() if not isinstance(value, Path)},
         **provenance(args.acoustic, args.vocoder),
         "prompts": {prompt.voice: prompt.text for prompt in prompts},
         "results": results,
-        "cpu_seconds": round(time.process_time() - begun),
+        "seconds": round(time.monotonic() - begun),
     }
     text = json.dumps(report, indent=1) + "\n"
     runs.write_whole(args.out / "evaluation.json", lambda path: path.write_text(text, "utf-8"))

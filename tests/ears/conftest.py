@@ -27,6 +27,7 @@ from tests.e2e.conftest import Cloud
 from tests.ears.judges import Listener
 from tests.ears.texts import LONG, SENTENCES, VARIED, Line
 from tests.servers import moto
+from training.judges import Likeness
 
 HERE = Path(__file__).parent
 VOICES = ("slt", "rms")
@@ -46,6 +47,7 @@ class Studio:
 
     cloud: Cloud
     listener: Listener
+    likeness: Likeness
     talker: Talker
     jobs: dict[str, Any]
     stored: Samples  # the first chunk of the long text, from the worker that was killed
@@ -112,7 +114,7 @@ def studio(
             doomed.kill()
         jobs |= {name: cloud.send(**fields(line)) for name, line in {**SENTENCES, **VARIED}.items()}
         with cloud.worker("heir"):
-            yield Studio(cloud, listener, talker, jobs, stored)
+            yield Studio(cloud, listener, Likeness(), talker, jobs, stored)
 
 
 def upload(cloud: Cloud, talker: Talker, voice: str) -> None:

@@ -5,13 +5,13 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from cloning.errors import TranscriptionFailed
 from cloning.ports import Samples
 from engines.whisper import WhisperTranscriber
 from local.words import edit_distance, words_of
+from training.judges import Likeness
 
 RATE = 24_000
 # What is measured of a hundred sentences varies in eight: so many times the measured rate is allowed, and never less than a floor.
@@ -22,9 +22,6 @@ MOST_OF_ONE, MOST_OF_LONG = 0.67, 0.5
 _MOST_JOINED = 0.15
 _EDGE = 3  # words on each side of a seam
 _TELLING = 4  # letters
-_WINDOW, _HOP = 960, 480  # 40 ms, and half of it
-_LOWEST, _HIGHEST = 70, 300  # Hz
-_IS_VOICED = 0.3
 
 
 class Listener:
@@ -64,11 +61,11 @@ def expect_words(pairs: Iterable[tuple[str, str]], most: float) -> None:
 
 def expect_own(heard: str, meant: str, others: Iterable[str]) -> None:
     """Letter by letter what was heard is nearer to what was meant than to any other text, however many words are misheard."""
-    nearest = max((meant, *others), key=lambda text: likeness(text, heard))
+    nearest = max((meant, *others), key=lambda text: agreement(text, heard))
     assert nearest == meant, (nearest, heard)
 
 
-def likeness(meant: str, said: str) -> float:
+def agreement(meant: str, said: str) -> float:
     """How many letters agree, 0 to 1."""
     one, other = ("".join(words_of(text)) for text in (meant, said))
     return SequenceMatcher(None, one, other, autojunk=False).ratio()
@@ -105,20 +102,7 @@ def expect_nothing_of(reference: str, meant: str, heard: str) -> None:
     assert not leaked, (leaked, heard)
 
 
-def expect_voice(wave: Samples, own: Samples, other: Samples) -> None:
-    """The wave's pitch is nearer to its own prompt's than to the other's. That tells a man from a woman, and no more."""
-    here = pitch(wave)
-    assert abs(np.log2(here / pitch(own))) < abs(np.log2(here / pitch(other))), (here, pitch(own), pitch(other))
-
-
-def pitch(wave: Samples) -> float:
-    """The median fundamental frequency of what is voiced, in Hz, by autocorrelation."""
-    frames = np.lib.stride_tricks.sliding_window_view(wave.astype(np.float64), _WINDOW)[::_HOP]
-    power = np.mean(np.square(frames), axis=1)
-    loud = frames[power > np.max(power) / 10]
-    loud = loud - np.mean(loud, axis=1, keepdims=True)
-    repeats = np.fft.irfft(np.abs(np.fft.rfft(loud, 2 * _WINDOW)) ** 2)
-    lags = np.arange(RATE // _HIGHEST, RATE // _LOWEST)
-    likeness = repeats[:, lags] / repeats[:, :1]
-    voiced = np.max(likeness, axis=1) > _IS_VOICED
-    return float(np.median(RATE / lags[np.argmax(likeness[voiced], axis=1)]))
+def expect_voice(wave: Samples, own: Samples, other: Samples, likeness: Likeness) -> None:
+    """To a speaker model the wave is more like its own prompt than like the other voice's."""
+    here, right, wrong = (likeness.voice_of(one) for one in (wave, own, other))
+    assert here @ right > here @ wrong, (float(here @ right), float(here @ wrong))

@@ -60,4 +60,4 @@ def test_another_text_is_heard(studio: Studio) -> None:
 def test_another_voice_is_heard(voice: str, other: str, studio: Studio) -> None:
     """One voice's speech in place of the other's."""
     with pytest.raises(AssertionError):
-        expect_voice(studio.wave(f"{voice}-0"), studio.prompt(other), studio.prompt(voice))
+        expect_voice(studio.wave(f"{voice}-0"), studio.prompt(other), studio.prompt(voice), studio.likeness)

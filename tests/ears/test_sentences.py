@@ -35,8 +35,8 @@ def test_each_job_says_its_own_sentence(name: str, studio: Studio) -> None:
 
 @pytest.mark.parametrize("name", SENTENCES)
 def test_each_job_has_its_own_voice(name: str, studio: Studio) -> None:
-    """However many speak: by its pitch the speech belongs to its own prompt."""
+    """However many speak: to a speaker model the speech is nearer to its own prompt."""
     voice = SENTENCES[name].voice
     (other,) = set(VOICES) - {voice}
 
-    expect_voice(studio.wave(name), studio.prompt(voice), studio.prompt(other))
+    expect_voice(studio.wave(name), studio.prompt(voice), studio.prompt(other), studio.likeness)
