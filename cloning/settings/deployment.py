@@ -151,7 +151,7 @@ class Settings(BucketSettings):
     )
     log_level: LogLevel = Field(
         "INFO",
-        description="Lowest level that is logged. Text, audio, URLs and keys are never logged at INFO; DEBUG includes the messages of exceptions.",
+        description="Lowest level that is logged. Text, audio, URLs and keys are never logged at INFO; DEBUG adds the messages of exceptions and what f5-tts prints, texts among it.",
     )
 
     tmpdir: FolderThatIsThere | None = Field(
