@@ -129,6 +129,7 @@ def first_chunk(cloud: Cloud, worker: WorkerProcess) -> Samples:
     """The long text's first chunk, as soon as the bucket has it."""
     while not (stored := [*cloud.store.list(keys.chunk_folder("long"))]):
         assert worker.returncode is None, worker.log_text()
+        assert "job.spoken" not in worker.log_text(), "the long text was spoken as one chunk"
         time.sleep(0.05)
     wave = decode_chunk(cloud.store.get(stored[0].key).body)
     assert wave is not None

@@ -31,11 +31,12 @@ BY_VOICE: Mapping[str, tuple[str, ...]] = MappingProxyType(
 # Joined as the chunks of one text, for a chunk is one call of the model: short ones, whose words are heard well.
 CHUNKS = ("rms-0", "rms-4", "rms-5", "rms-7")
 SHORT: Mapping[str, str] = MappingProxyType({"hi": "Hi.", "yes": "Yes.", "seven": "Seven."})
-# With the prompt of rms two chunks of even length.
+# With either prompt two chunks of even length: one holds some 300 letters.
 LONG = (
     "The king sold the green boat today. Maria found three red apples and a coat. The doctor ran to the market on Friday. "
     "Please open the small window this morning. The weather will be sunny tomorrow. It was cold and windy in the valley. "
-    "The train leaves the village at nine thirty. Nobody cleaned the plates."
+    "The train leaves the village at nine thirty. Nobody cleaned the plates. Anna has five keys and twenty stones. "
+    "We built everything before sunrise. The queen was very happy again."
 )
 
 
