@@ -93,7 +93,7 @@ def listener(small_whisper: Path) -> Listener:
     return Listener(small_whisper)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def studio(
     talker: Talker, listener: Listener, small_whisper: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Studio]:
