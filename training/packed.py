@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.mels import BINS, HOP, RATE, Mel
+from training.runs import write_whole
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,14 @@ def save(path: Path, texts: list[str], voices: list[str], mels: list[Mel], waves
         "unseen": unseen,
     }
     delta = np.diff(np.concatenate(mels), axis=0, prepend=np.zeros((1, BINS), np.uint8))  # wraps round; packs better
+    numbers = np.frombuffer(json.dumps(index).encode(), np.uint8)
+
+    def write(staging: Path) -> None:
+        with staging.open("wb") as file:  # by a path numpy would add its own suffix
+            np.savez_compressed(file, mel=delta, wave=np.concatenate(waves), index=numbers)
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    staging = path.with_name(f".{path.name}")
-    with staging.open("wb") as file:
-        numbers = np.frombuffer(json.dumps(index).encode(), np.uint8)
-        np.savez_compressed(file, mel=delta, wave=np.concatenate(waves), index=numbers)
-    staging.rename(path)
+    write_whole(path, write)
 
 
 def load(path: Path) -> Corpus:
