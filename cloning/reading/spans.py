@@ -1,0 +1,104 @@
+"""A text with parts of it replaced, and where each character of the result came from. Offsets count code points."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """The stretch [start, end) of the caller's text, and what is read in its place ('': nothing)."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Span:
+    """
+    The stretch [start, end) of what is read came from [text_start, text_end) of the caller's text.
+
+    Either both are equally long and the same, character for character, or the whole stretch stands for the whole of the other.
+    """
+
+    start: int
+    end: int
+    text_start: int
+    text_end: int
+    is_same: bool
+
+    def to_json(self) -> list[int]:
+        return [self.start, self.end, self.text_start, self.text_end]
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Silence of `seconds` before the character at `at` of what is read; [text_start, text_end) of the caller's text asked for it."""
+
+    at: int
+    seconds: float
+    text_start: int
+    text_end: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """
+    What is to be spoken. `spans` are in order, don't overlap and cover `text`.
+
+    `normalised_in` is the language whose rules were applied, None if there were none. `warnings` have a `code` and a `message`
+    without a word of the text, and `spans` into the caller's text.
+    """
+
+    text: str
+    spans: tuple[Span, ...]
+    pauses: tuple[Pause, ...] = ()
+    normalised_in: str | None = None
+    warnings: tuple[dict[str, object], ...] = ()
+
+    def source(self, start: int, end: int) -> tuple[int, int]:
+        """The stretch of the caller's text that [start, end) of `text` came from; of an empty stretch an empty one."""
+        touched = [span for span in self.spans if span.start < end and start < span.end]
+        if not touched:
+            return self._point(start)
+        first, last = touched[0], touched[-1]
+        begin = first.text_start + (max(start, first.start) - first.start if first.is_same else 0)
+        finish = last.text_end - (last.end - min(end, last.end) if last.is_same else 0)
+        return begin, finish
+
+    def _point(self, at: int) -> tuple[int, int]:
+        place = bisect_right([span.start for span in self.spans], at) - 1
+        where = self.spans[place].text_end if self.spans and at >= self.spans[place].end else 0
+        return where, where
+
+
+def replaced(text: str, replacements: Iterable[Replacement]) -> tuple[str, tuple[Span, ...]]:
+    """The text with the replacements in it, and its spans. Replacements must not overlap."""
+    parts: list[str] = []
+    spans: list[Span] = []
+    at = done = 0
+
+    def add(part: str, start: int, end: int, *, is_same: bool) -> None:
+        nonlocal at
+        if part:
+            spans.append(Span(at, at + len(part), start, end, is_same))
+            parts.append(part)
+            at += len(part)
+
+    for one in sorted(replacements, key=lambda each: (each.start, each.end)):
+        if one.start < done:
+            raise AssertionError("two replacements overlap")
+        add(text[done : one.start], done, one.start, is_same=True)
+        add(one.text, one.start, one.end, is_same=False)
+        done = one.end
+    add(text[done:], done, len(text), is_same=True)
+    return "".join(parts), tuple(spans)
+
+
+def position(spans: Sequence[Span], text_at: int) -> int:
+    """Where in what is read the caller's text from `text_at` on begins."""
+    for span in spans:
+        if span.text_end > text_at:
+            return span.start + (max(0, text_at - span.text_start) if span.is_same else 0)
+    return spans[-1].end if spans else 0
