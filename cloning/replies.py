@@ -9,7 +9,7 @@ from cloning.jobs.record import Attempt, Job, JobStatus
 from cloning.ports import NoSuchObject
 from cloning.records import damaged
 from cloning.requests.encoding import encode_base64
-from cloning.requests.models import Delivery
+from cloning.requests.generate import Delivery
 from cloning.service import Service
 from cloning.voices.record import Listed, Voice
 

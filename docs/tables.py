@@ -19,7 +19,8 @@ from cloning.parameters import BY_INTENT, ENGINES, PROFILES
 from cloning.planning import f5 as planning
 from cloning.planning.xtts import CHARACTERS
 from cloning.replies import _ROOM_BYTES
-from cloning.requests.models import AnyRequest, AudioFormat
+from cloning.requests.generate import AudioFormat
+from cloning.requests.models import AnyRequest
 from cloning.requests.older_names import NOT_THERE_YET, OLDER_ACTIONS, OLDER_NAMES
 from cloning.settings import Settings
 from docs.replies import MEANINGS, SOMETIMES

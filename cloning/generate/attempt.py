@@ -43,7 +43,7 @@ from cloning.names import EngineName
 from cloning.planning.f5 import SAMPLE_RATE
 from cloning.ports import Reference, Samples, Value
 from cloning.ports.gpu import GpuTask
-from cloning.requests.models import Generate
+from cloning.requests.generate import Generate
 from cloning.service import Call, Service
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from cloning.planning.f5 import SAMPLE_RATE, Plan
 from cloning.planning.pace import slowness
 from cloning.ports import Alphabet, Parameters
 from cloning.replies import refuse_too_large
-from cloning.requests.models import Generate
+from cloning.requests.generate import Generate
 from cloning.service import Service
 from cloning.voices.record import Voice
 

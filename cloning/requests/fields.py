@@ -12,6 +12,8 @@ from cloning.object_keys import is_key
 from cloning.requests.consent import LONGEST, is_sentence, says_no
 from cloning.requests.encoding import decode_base64
 
+_MOST_WORDS, _LONGEST_WORD, _LONGEST_READING = 500, 100, 200
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -57,16 +59,35 @@ def audio_bytes(value: object, info: ValidationInfo) -> object:
 
 def speakable(value: str, info: ValidationInfo) -> str:
     """Check that a text has something to speak, and is not too long. Raises InvalidText."""
-    limits = _limits(info)
-    if len(value) > limits.max_text_chars:
-        raise InvalidText(
-            f"text has {len(value)} characters; this deployment takes {limits.max_text_chars}: split it into several jobs",
-            field="text", length=len(value), limit=limits.max_text_chars,
-        )  # fmt: skip
+    refuse_too_long("text", len(value), info)
     if not any(character.isalnum() for character in value):
         raise InvalidText(
             "text holds nothing to speak: send at least one letter or digit", field="text", length=len(value)
         )
+    return value
+
+
+def refuse_too_long(field: str, length: int, info: ValidationInfo) -> None:
+    """Raises InvalidText for more characters than the deployment takes."""
+    limit = _limits(info).max_text_chars
+    if length > limit:
+        raise InvalidText(
+            f"{field} has {length} characters; this deployment takes {limit}: split it into several jobs",
+            field=field, length=length, limit=limit,
+        )  # fmt: skip
+
+
+def respellings(value: object) -> object:
+    """Check a dictionary of respellings: at most 500 words of 1 to 100 characters, each read as at most 200."""
+    if not isinstance(value, dict) or len(value) > _MOST_WORDS:
+        raise ValueError(f'should be an object with at most {_MOST_WORDS} words, such as {{"GIF": "jif"}}')
+    for word, reading in value.items():
+        if not isinstance(word, str) or not 1 <= len(word.strip()) <= _LONGEST_WORD or not any(map(str.isalnum, word)):
+            raise ValueError(
+                f"should have words of 1 to {_LONGEST_WORD} characters, with a letter or digit, as its names"
+            )
+        if not isinstance(reading, str) or len(reading) > _LONGEST_READING:
+            raise ValueError(f"should say each word with a string of at most {_LONGEST_READING} characters")
     return value
 
 
@@ -101,6 +122,7 @@ def _cursor(names_one: Callable[[str], object]) -> AfterValidator:
 
 
 Id = Annotated[str, AfterValidator(_checked_id)]
+Say = Annotated[dict[str, str], BeforeValidator(respellings)]
 VoiceId = Annotated[str, BeforeValidator(_voice_id), AfterValidator(_checked_id)]
 VoicesCursor = Annotated[str, Field(max_length=1024), _cursor(voice_of)]
 ExpireCursor = Annotated[str, Field(max_length=1024), _cursor(owner_of)]

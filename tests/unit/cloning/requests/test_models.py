@@ -93,9 +93,9 @@ def test_an_unknown_field_is_refused_with_a_suggestion() -> None:
     assert (error.details["field"], "did you mean 'speed'?" in error.message) == ("speeed", True)
 
 
-@pytest.mark.parametrize("field", ["return_word_timings", "timing_format", "text_file", "text_file_url"])
+@pytest.mark.parametrize("field", ["text_file", "text_file_url"])
 def test_what_is_not_there_yet_is_refused_by_name(field: str) -> None:
-    """Word timings and text files are never invented or dropped in silence; the message says what there is instead."""
+    """Text files are never dropped in silence; the message says what there is instead."""
     error = refused({**SPEAK, field: "srt"})
 
     assert (error.details["field"], field in error.message) == (field, True)

@@ -1,0 +1,195 @@
+"""The request to speak: what, in which voice, by whom, with which values, proved how, and delivered how."""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, model_validator
+
+from cloning.errors import InvalidRequest
+from cloning.language import Language
+from cloning.names import BALANCED, EngineName, ProfileName
+from cloning.parameters import PROFILES, EngineWishes, engines_with, values_of_all
+from cloning.requests.fields import Id, Request, Say, VoiceId, refuse_too_long, speakable
+
+AudioFormat = Literal["wav", "flac", "mp3", "ogg"]
+Delivery = Literal["url", "inline", "both"]
+SubtitleFormat = Literal["srt", "vtt", "ass"]
+CheckMode = Literal["off", "fast", "full"]
+
+
+class Turn(BaseModel):
+    """What one voice says in a text of several voices, and the silence after it."""
+
+    model_config = Request.model_config
+
+    voice: VoiceId = Field(description="the name of an uploaded voice")
+    text: Annotated[str, AfterValidator(speakable)] = Field(description="what it says")
+    pause_ms: int = Field(
+        300, ge=0, le=10_000, description="silence after it, in milliseconds; not after the last turn"
+    )
+
+
+class Generate(Request):
+    """
+    Speak a text with a voice, or `turns` with several.
+
+    The values that shape the sound are those of F5-TTS's own command line and of XTTS's own `inference`. Each engine takes its own,
+    and refuses the other's by name; what is unset is the profile's. With a fallback every engine that may speak must know them.
+    """
+
+    action = "generate"
+    text: Annotated[str, AfterValidator(speakable)] | None = Field(
+        None,
+        description="what to say; `[pause:500ms]` or `[pause:1.5s]` (at most 10 s) is silence; required unless there are `turns`",
+    )
+    voice: VoiceId | None = Field(None, description="the name of an uploaded voice; required unless there are `turns`")
+    turns: list[Turn] | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="instead of `text` and `voice`: several voices after one another, each turn with `voice`, `text` and `pause_ms` (silence after it, 0 to 10000, usually 300)",
+    )
+    normalize: Literal["auto", "off"] = Field(
+        "auto",
+        description="`auto`: numbers, dates, money, abbreviations and the like are read as people of the text's language read them, where that is known; `off`: the text is spoken as it comes",
+    )
+    say: Say | None = Field(None, description='respellings of whole words: `{"GIF": "jif"}`')
+    dictionary: Id | None = Field(
+        None, description="the name of a stored dictionary of respellings; those of `say` come first"
+    )
+    language: Language | None = Field(
+        None,
+        description="language of the text ('en', 'pt'); refused if the checkpoint is known not to speak it. Unset: the voice's; "
+        "`xtts` needs one that it speaks, `f5` then takes the text as it comes, and warns if that one isn't the checkpoint's",
+    )
+    engine: EngineName | None = Field(None, description="who speaks; unset: the deployment's `ENGINE`")
+    fallback: list[EngineName] | None = Field(
+        None,
+        max_length=8,
+        description="engines that may speak, in this order, if the checkpoint of the one before can't be used; `[]`: none, the job fails; unset: the deployment's `FALLBACK`",
+    )
+    profile: ProfileName | None = Field(None, description="a set of values, by intent; unset: `balanced`")
+    checkpoint: Id | None = Field(
+        None,
+        description="a checkpoint of the catalogue, for `engine`; unset: the deployment's `CHECKPOINT` or `XTTS_CHECKPOINT`",
+    )
+    require_commercial: bool = Field(
+        default=False, description="refuse a checkpoint whose weights don't allow commercial use"
+    )
+    device_fallback: bool = Field(
+        default=False, description="let the CPU hear and speak, slowly, where the GPU can't; reply and manifest say so"
+    )
+    seed: int | None = Field(
+        None,
+        ge=0,
+        le=2**63 - 1,
+        description="same seed, same samples (in half precision with `BATCH_CHUNKS` over 1: but for rounding); unset: drawn, and reported",
+    )
+    speed: float | None = Field(
+        None, ge=0.3, le=2.0, description="speaking rate; 2 is twice as fast; not beside `fix_duration`"
+    )
+    cross_fade_duration: float | None = Field(None, ge=0, le=1, description="seconds of cross-fade between chunks")
+    remove_silence: bool | None = Field(
+        None, description="shorten silences of over 1 s in the result (below -50 dBFS, lower where the speech is quiet)"
+    )
+    nfe_step: int | None = Field(None, ge=1, le=64, description="`f5`: number of function evaluations (solver steps)")
+    cfg_strength: float | None = Field(None, ge=0, le=10, description="`f5`: strength of classifier-free guidance")
+    sway_sampling_coef: float | None = Field(None, ge=-1, le=1, description="`f5`: sway sampling coefficient")
+    target_rms: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="`f5`: a reference quieter than this is heard at this level; the speech keeps the reference's own",
+    )
+    fix_duration: float | None = Field(
+        None, gt=1, le=3600, description="`f5`: seconds of reference and speech together; unset: by the text's length"
+    )
+    temperature: float | None = Field(None, ge=0.05, le=2, description="`xtts`: higher is livelier, with more mistakes")
+    top_p: float | None = Field(None, gt=0, le=1, description="`xtts`: draw from the likeliest tokens of this share")
+    top_k: int | None = Field(None, ge=1, le=1000, description="`xtts`: draw from that many of the likeliest tokens")
+    repetition_penalty: float | None = Field(None, ge=1, le=20, description="`xtts`: over 1, tokens seldom come again")
+    num_beams: int | None = Field(None, ge=1, le=4, description="`xtts`: beams of the search; the time grows with them")
+    length_penalty: float | None = Field(
+        None, ge=-10, le=10, description="`xtts`: over 0, beams prefer longer speech; needs several `num_beams`"
+    )
+    gpt_cond_chunk_len: int | None = Field(
+        None, ge=1, le=12, description="`xtts`: seconds of the pieces in which the reference is heard"
+    )
+    sound_norm_refs: bool | None = Field(None, description="`xtts`: bring the reference to one level first")
+    check: CheckMode | None = Field(
+        None,
+        description="hear whether the speech says the text, chunk by chunk: `fast` scores the text against the sound; `full` also transcribes it; `off`. Unset: the deployment's `CHECK`, or `fast` with the profile `ultra_quality`",
+    )
+    draws: int | None = Field(
+        None,
+        ge=1,
+        le=4,
+        description="how often a chunk that fails the check is spoken at most, each time with another seed; unset: the deployment's `CHECK_DRAWS`, or 3 with `ultra_quality`",
+    )
+    on_mismatch: Literal["accept", "fail"] | None = Field(
+        None,
+        description="if no draw passes: `accept` takes the best and warns, `fail` fails the job; unset: the deployment's `ON_MISMATCH`",
+    )
+    heard: bool = Field(default=False, description="tell what was heard where the check transcribed")
+    words: bool = Field(default=False, description="tell when each word is spoken")
+    subtitles: list[SubtitleFormat] | None = Field(
+        None, min_length=1, max_length=3, description="subtitles to be stored beside the speech: `srt`, `vtt`, `ass`"
+    )
+    format: AudioFormat = Field("wav", description="wav (PCM16), flac, mp3 or ogg (Opus)")
+    delivery: Delivery = Field("url", description="url (presigned), inline (base64) or both")
+    job_id: Id | None = Field(None, description="your own id, to make the request repeatable; unset: RunPod's job id")
+
+    @model_validator(mode="after")
+    def _text_or_turns(self, info: ValidationInfo) -> "Generate":
+        for name in ("text", "voice"):
+            self._refuse_missing(name)
+        if self.turns and self.fix_duration is not None:
+            raise InvalidRequest(
+                "fix_duration is the length of one voice's speech: leave it out beside turns", field="fix_duration"
+            )
+        refuse_too_long("turns", sum(len(turn.text) for turn in self.turns or ()), info)
+        for name in ("draws", "on_mismatch", "heard"):
+            if self.check == "off" and getattr(self, name):
+                raise InvalidRequest(f"{name} does nothing with check 'off': leave one of them out", field=name)
+        return self
+
+    def _refuse_missing(self, name: str) -> None:
+        if self.turns is not None and getattr(self, name) is not None:
+            raise InvalidRequest(f"send either {name} or turns, which has a {name} in each turn", field=name)
+        if self.turns is None and getattr(self, name) is None:
+            what = "should be a string; got None" if name in self.model_fields_set else "is missing"
+            raise InvalidRequest(f"field {name!r} {what}: {type(self).model_fields[name].description}", field=name)
+
+    def speeches(self) -> tuple[Turn, ...]:
+        """The turns; `text` and `voice` are one."""
+        return tuple(self.turns or [Turn.model_construct(voice=self.voice or "", text=self.text or "", pause_ms=0)])
+
+    def wishes(self) -> EngineWishes:
+        """All that decides who speaks, and how: without the text."""
+        return EngineWishes(
+            self.engine,
+            None if self.fallback is None else tuple(self.fallback),
+            self.checkpoint,
+            self.profile or BALANCED,
+            self.values(),
+            self.language,
+            self.require_commercial,
+        )
+
+    def values(self) -> dict[str, Any]:
+        """The values that shape the sound, as far as the request gives them."""
+        return {name: value for name in values_of_all() if (value := getattr(self, name)) is not None}
+
+    def digest(self) -> str:
+        """sha256 over everything that shapes the result, or may refuse it: one id can't stand for two requests."""
+        # What is left at its default is left out: a release with one more option must not turn redeliveries into conflicts.
+        shaping = self.model_dump(mode="json", exclude={"job_id", "delivery"}, exclude_defaults=True)
+        usual = () if self.profile else [name for name, value in self.values().items() if _is_usual(name, value)]
+        shaping = {name: value for name, value in shaping.items() if name not in usual}
+        return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
+
+
+def _is_usual(name: str, value: object) -> bool:
+    """Whether every engine that knows the value has it so by default."""
+    return all(getattr(PROFILES[engine][BALANCED], name) == value for engine in engines_with(name))
