@@ -9,6 +9,7 @@ What the service does, free of clouds and GPUs: nothing here imports boto3, torc
     voices/         the voice library
     jobs/           job records, claims, results
     planning/       text to chunks, seeds and lengths
+    checking/       speech against its text: word times and verdicts
     audio/          recordings decoded, measured, clipped, encoded
     ports/          the interfaces of stores, engines and the process
     settings/       the deployment's settings, the one reader of the environment

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cloning.errors import ServiceError, TranscriptionFailed
 from cloning.names import public_name
-from cloning.ports import Samples, Transcript, keep_going
+from cloning.ports import Alignment, Samples, Transcript, Unaligned, keep_going
 from engines.device.errors import translated
 from engines.device.placement import Weights, choose_device
 from engines.imports.blank_weights import blank_weights
@@ -125,6 +125,24 @@ class WhisperTranscriber:
                 "no words were heard in the reference audio; upload the voice with replace: true and its transcript, or another recording"
             )
         return Transcript(spoken, self.model)
+
+    def hear(
+        self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = keep_going
+    ) -> str:
+        """As `Transcriber.hear`."""
+        raise NotImplementedError
+
+    def align(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        text: str,
+        *,
+        language: str | None,
+        before_step: Callable[[], None] = keep_going,
+    ) -> Alignment | Unaligned:
+        """As `Transcriber.align`."""
+        raise NotImplementedError
 
     def _options(self, language: str | None) -> dict[str, Any]:
         """The options of `generate`; an English-only Whisper takes no task or language. Raises TranscriptionFailed for an unknown one."""

@@ -4,9 +4,11 @@ Stand-ins for what can't be made to fail, or to wait, on demand.
 Each is held to the contract of the real thing (tests/contract): ToneEngine to the engine's, EchoTranscriber to the transcriber's.
 """
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from threading import Event
 from typing import Generic, TypeVar
 
@@ -17,7 +19,18 @@ from cloning.audio.decoding import Recording, decode
 from cloning.clock import Timings, no_timings
 from cloning.errors import Interrupted, TranscriptionFailed
 from cloning.names import EngineName
-from cloning.ports import Alphabet, EngineFacts, Parameters, Reference, Samples, Transcript, keep_going
+from cloning.ports import (
+    Alignment,
+    Alphabet,
+    EngineFacts,
+    Parameters,
+    Reference,
+    Samples,
+    Token,
+    Transcript,
+    Unaligned,
+    keep_going,
+)
 from engines.device.lazy import Lazy
 
 Value = TypeVar("Value")
@@ -103,6 +116,30 @@ class EchoTranscriber:
         if not np.abs(samples).max() > 0:
             raise TranscriptionFailed("silence")
         return Transcript(self.words, self.model)
+
+    def hear(
+        self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = keep_going
+    ) -> str:
+        before_step()
+        return self.words if np.abs(samples).max(initial=0) > 0 else ""
+
+    def align(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        text: str,
+        *,
+        language: str | None,
+        before_step: Callable[[], None] = keep_going,
+    ) -> Alignment | Unaligned:
+        """Every word is certain; all take the same time."""
+        before_step()
+        spans = [match.span() for match in re.finditer(r"\S+", text)]
+        if not spans:
+            return Unaligned("no_text", self.model)
+        edges = np.linspace(0, len(samples) / sample_rate, len(spans) + 1).tolist()
+        tokens = [Token(*span, *times, -0.1, -0.1, -9.0) for span, times in zip(spans, pairwise(edges), strict=True)]
+        return Alignment(tuple(tokens), -0.1, -9.0, self.model)
 
     def memory(self) -> dict[str, object]:
         return {"loaded_on": "cpu", "gpu_bytes": 0, "host_bytes": 0}

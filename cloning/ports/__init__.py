@@ -9,6 +9,7 @@ What the service asks of the world.
 """
 
 from cloning.ports.engine import (
+    Alignment,
     Alphabet,
     Engine,
     EngineFacts,
@@ -17,8 +18,10 @@ from cloning.ports.engine import (
     Reference,
     Samples,
     SpeaksMany,
+    Token,
     Transcriber,
     Transcript,
+    Unaligned,
     Utterance,
     XttsParameters,
     keep_going,
@@ -43,6 +46,7 @@ from cloning.ports.store import (
 )
 
 __all__ = [
+    "Alignment",
     "Alphabet",
     "AlreadyExists",
     "Changed",
@@ -62,9 +66,11 @@ __all__ = [
     "Samples",
     "SpeaksMany",
     "StoredObject",
+    "Token",
     "TooLarge",
     "Transcriber",
     "Transcript",
+    "Unaligned",
     "UrlLife",
     "Utterance",
     "Value",

@@ -164,6 +164,52 @@ class Transcript:
     model: str
 
 
+@dataclass(frozen=True)
+class Token:
+    """
+    A piece of a text as a recogniser reads it, found in a recording.
+
+    `text_start` and `text_end` are code points of the text; `start` and `end` are seconds of the recording, by attention: pauses belong
+    to a neighbour. `log_probability` is the recogniser's, given all before it, and `best` that of what it would rather have heard there.
+    `again` is the log-probability that a word just said begins again there.
+    """
+
+    text_start: int
+    text_end: int
+    start: float
+    end: float
+    log_probability: float
+    best: float
+    again: float
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """
+    A text laid over a recording, its tokens in order. `end` is the log-probability that nothing follows the last one.
+
+    `end_again` is that of the last word's beginning again instead, and `model` names the recogniser.
+    """
+
+    tokens: tuple[Token, ...]
+    end: float
+    end_again: float
+    model: str
+
+
+@dataclass(frozen=True)
+class Unaligned:
+    """
+    Why a text could not be laid over a recording; an answer, not a failure.
+
+    `reason` is for a log or reply: 'tokenizer' (it doesn't encode as its model was trained), 'alignment_heads' (the recogniser names
+    none), 'language' (it doesn't know it), 'text_too_long', 'sound_too_long' (over 30 s), 'no_text', 'no_sound'.
+    """
+
+    reason: str
+    model: str
+
+
 class Transcriber(Protocol):
     """A loaded speech recogniser. Only the owner of the GPU may call it."""
 
@@ -173,6 +219,30 @@ class Transcriber(Protocol):
         self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = keep_going
     ) -> Transcript:
         """The words of a recording, asking as `Engine.speak` does. Raises TranscriptionFailed if none are heard, and as `speak` of devices."""
+
+    def hear(
+        self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = keep_going
+    ) -> str:
+        """
+        The words of a recording of at most 30 s, for a check; '' if none are heard.
+
+        Raises TranscriptionFailed for a language that the recogniser doesn't know, and as `transcribe` of devices.
+        """
+
+    def align(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        text: str,
+        *,
+        language: str | None,
+        before_step: Callable[[], None] = keep_going,
+    ) -> Alignment | Unaligned:
+        """
+        Lay the text over the recording: how likely each piece of it is there, and where. Nothing is transcribed.
+
+        A following `hear` of the same samples shares the costly part. Raises what `before_step` raises, and as `transcribe` of devices.
+        """
 
     def memory(self) -> dict[str, object]:
         """As `Engine.memory`."""

@@ -44,7 +44,7 @@ LAYERS: tuple[set[str], ...] = (
     },
     {"settings"},
     {"ports"},
-    {"records", "audio", "planning"},
+    {"records", "audio", "planning", "checking"},
     {"parameters"},
     WINGS,
     {"service", "model_problems"},
