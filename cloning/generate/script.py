@@ -1,90 +1,99 @@
 """What each engine that may speak is given, and what the caller should know of it."""
 
-import html
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cloning.characters import is_invisible
+from cloning.errors import InvalidRequest, InvalidText
+from cloning.generate.advice import of_language, of_pace, of_tags, of_transcript
 from cloning.generate.candidates import Candidate, text_language
 from cloning.planning.alphabet import NormalisedText, normalised, refuse_unspeakable
-from cloning.planning.f5 import SAMPLE_RATE, Plan
-from cloning.planning.pace import slowness
-from cloning.ports import Alphabet, Parameters
+from cloning.planning.engine_kinds import EngineKind
+from cloning.planning.f5 import SAMPLE_RATE, Chunk, Plan
+from cloning.planning.passages import Passage, joined, one_plan
+from cloning.ports import Alphabet
+from cloning.reading import VERSION
+from cloning.reading.reader import read
+from cloning.reading.spans import Reading
 from cloning.replies import refuse_too_large
 from cloning.requests.generate import Generate
 from cloning.service import Service
 from cloning.voices.record import Voice
 
-# SSML's elements, and those of speech engines; of one letter or with space inside only where it can be no comparison.
-_SSML = (
-    "speak|break|prosody|emphasis|say-as|sub|phoneme|voice|audio|mark|lang|par|seq|media|token|lexicon|lookup|bookmark|desc|meta|metadata"
-    "|emotion|silence|pause|laugh|laughs|laughter|laughing|sigh|sighs|breath|breathe|cough|gasp|chuckle|giggle|whisper|sob|sniff|yawn|groan"
-    r"|amazon:[\w-]+|mstts:[\w-]+|google:[\w-]+|tts:[\w-]+"
-)
-_NAME, _VALUES = r"[^\W\d_][\w:.-]*", r"(?:\s+[\w:-]+\s*=\s*[^<>]*)"
-_ANGLED = re.compile(
-    rf"</?(?:{_SSML})\b[^<>]*>|<\s*/?\s*(?:{_SSML}){_VALUES}?\s*/?\s*>|</{_NAME}\s*>|<{_NAME}{_VALUES}?\s*/>|<{_NAME}{_VALUES}>"
-    rf"|(?<!\w)<{_NAME}>|<\?xml\b|<!--|<\|{_NAME}\|>|<#\s*[\d.]+\s*#>",
-    re.IGNORECASE,
-)
-# Words and lengths of time, such as [laughs] and [1s]; not the numbers of notes.
-_STAGED = re.compile(
-    r"[\[［]\s*/?\s*(?:[^\W\d_]|[0-9]+(?:[.,][0-9]+)?\s*(?:ms|msecs?|s|secs?|seconds?|mins?|minutes?)\b)[^\[\]［］\n]{0,39}[\]］]"
-    r"|[【〔]\s*(?:[A-Za-z]|大?笑|微笑|停|暂停|暫停|叹|嘆|哭|咳|吸|呼|沉默|沈默|间|間|ため息|ポーズ|拍手|泣|溜|웃|한숨|침묵|기침)[^【】〔〕\n]{0,19}[】〕]",
-    re.IGNORECASE,
-)
-_SPEEDS = (0.3, 2.0)  # what a request may send
+_MOST_SILENCE_S = 600.0
+
+Warnings = tuple[dict[str, object], ...]
 
 
 @dataclass(frozen=True)
 class Script:
     """
-    A text's chunks, and the `words` of the reference, in characters that the engine knows; `text` is what was planned.
+    A text's chunks by passages, and the `words` of each voice's reference, in characters that the engine knows.
 
-    `is_normalised` says whether the engine's alphabet was known: if not, text and words are as they came. `unspoken` are the characters of
-    the text that the engine doesn't know; `warnings` are what else may be heard, each with a `code` and a `message` without a word
-    of the text.
+    `text` is what was planned, `readings` are how each turn is read. `is_normalised` says whether the engine's alphabet was known: if
+    not, text and words are as they came. `unspoken` are the characters of the text that the engine doesn't know; `warnings` are what
+    else may be heard, each with a `code` and a `message` without a word of the text.
     """
 
     plan: Plan
+    passages: tuple[Passage, ...]
+    readings: tuple[Reading, ...]
     text: str
-    words: str
+    words: Mapping[str, str]
     is_normalised: bool = False
     unspoken: tuple[str, ...] = ()
-    warnings: tuple[dict[str, str], ...] = ()
+    warnings: Warnings = ()
 
     def to_json(self) -> dict[str, object]:
         """For reply, record and manifest; not for the log: it quotes the text."""
-        return {"unspoken": list(self.unspoken), "warnings": list(self.warnings)}
+        return {"unspoken": list(self.unspoken), "warnings": list(self.warnings), "reading": self._reading()}
+
+    def _reading(self) -> dict[str, object]:
+        languages = {reading.normalised_in for reading in self.readings if reading.normalised_in}
+        return {"version": VERSION, "normalized_in": sorted(languages)}
+
+    def turn_of(self, chunk: Chunk) -> int:
+        """The place of the turn that the chunk belongs to."""
+        return self.passages[chunk.passage].turn
 
 
 class Scripts:
     """
-    The script of every engine that may speak `voice`, planned once: all that can be refused is refused here.
+    The script of every engine that may speak with the `voices`, planned once: all that can be refused is refused here.
 
-    The text goes through `normalised` (its characters) and the plan of the engine's kind (its chunks); both return it.
+    The text goes through `read` (numbers, respellings, pauses), `normalised` (its characters) and the plan of the engine's kind (its
+    chunks); all return it.
 
-    Of an engine that needs a transcript there is none until the voice has one: then only the text's characters are looked at. An
+    Of an engine that needs a transcript there is none until the voices have one: then only the text's characters are looked at. An
     engine whose alphabet isn't known before it is loaded gets its script from `of_loaded`.
     """
 
-    def __init__(self, service: Service, request: Generate, candidates: tuple[Candidate, ...], voice: Voice) -> None:
-        """Raises InvalidText, InvalidRequest."""
+    def __init__(
+        self,
+        service: Service,
+        request: Generate,
+        candidates: tuple[Candidate, ...],
+        voices: Mapping[str, Voice],
+        say: Mapping[str, str],
+    ) -> None:
+        """`say` are the respellings. Raises InvalidText, InvalidRequest."""
         for candidate in candidates:
-            candidate.kind.refuse_reference(candidate.parameters, voice.audio.duration)
-        self.voice = voice
+            for voice in voices.values():
+                candidate.kind.refuse_reference(candidate.parameters, voice.audio.duration)
+        self.voices = voices
         self.candidates = candidates
-        self.language = text_language(request.language, candidates, voice.language)
+        self.say = say
+        self.language = text_language(request.language, candidates, language_of_all(voices))
         self._request = request
-        self._words = voice.transcript.text if voice.transcript else ""
+        self._pause_s = service.settings.paragraph_pause_ms / 1000
+        self._words = {name: voice.transcript.text if voice.transcript else "" for name, voice in voices.items()}
+        self._read: dict[bool, tuple[Reading, ...]] = {}
         self._scripts: dict[str, Script] = {}
         for candidate in candidates:
             alphabet = None if candidate.problem else service.engines.alphabet(candidate.found, self.language)
-            if self._words or not candidate.kind.needs_transcript:
+            if all(self._words.values()) or not candidate.kind.needs_transcript:
                 self._scripts[candidate.engine] = self._script(candidate, alphabet)
             elif alphabet:
-                refuse_unspeakable(normalised(request.text, alphabet), alphabet)
+                refuse_unspeakable(joined(self._passages(candidate.kind, alphabet)[0]), alphabet)
 
     def of(self, candidate: Candidate) -> Script:
         """What this engine is to speak, by what is known of it so far."""
@@ -96,6 +105,10 @@ class Scripts:
             self._scripts[candidate.engine] = self._script(candidate, alphabet)
         return self.of(candidate)
 
+    def language_of(self, voice: Voice) -> str | None:
+        """The language of what that voice says, where it is known."""
+        return self.language or voice.language
+
     def refuse_too_large(self, max_mb: float, job_id: str) -> None:
         """Raises a refusal of a WAV that no reply could carry, of any engine whose plan is known."""
         if self._request.delivery != "url" and self._request.format == "wav":
@@ -103,78 +116,124 @@ class Scripts:
                 refuse_too_large(script.plan.seconds * SAMPLE_RATE * 2, max_mb, job_id)
 
     def _script(self, candidate: Candidate, alphabet: Alphabet | None) -> Script:
-        tags = tuple(_of_tags(self._request.text))
+        readings = self._readings(candidate.kind)
+        passages, silence_s = self._passages(candidate.kind, alphabet)
+        text = joined(passages)
         if alphabet is None:
-            plan = self._plan(candidate, self._request.text, self._words)
-            return Script(plan, self._request.text, self._words, warnings=tags)
-        text = normalised(self._request.text, alphabet)
+            plan = self._plan(candidate, passages, self._words, silence_s)
+            told = self._warnings(candidate, readings, plan, {}, None)
+            return Script(plan, passages, readings, text.text, self._words, warnings=told)
         refuse_unspeakable(text, alphabet)
-        words = normalised(self._words, alphabet, leave_unknown=True)
-        plan = self._plan(candidate, text.text, words.text)
-        warnings: tuple[dict[str, str], ...] = tags
-        if candidate.kind.needs_transcript:
-            warnings = (
-                *tags,
-                *_of_language(self._request, self.language, alphabet),
-                *_of_transcript(words, alphabet),
-                *_of_pace(plan, words.text, candidate.parameters),
-            )
-        return Script(plan, text.text, words.text, True, text.unspoken, warnings)
+        words = {name: normalised(said, alphabet, leave_unknown=True) for name, said in self._words.items()}
+        said = {name: one.text for name, one in words.items()}
+        plan = self._plan(candidate, passages, said, silence_s)
+        told = self._warnings(candidate, readings, plan, words, alphabet, passages)
+        return Script(plan, passages, readings, text.text, said, True, text.unspoken, told)
 
-    def _plan(self, candidate: Candidate, text: str, words: str) -> Plan:
-        """The plan of that text; the one from before the engine was loaded, if its alphabet has changed nothing."""
+    def _readings(self, kind: EngineKind) -> tuple[Reading, ...]:
+        """How each turn is read; an engine that reads numbers by itself gets them as they are."""
+        if kind.reads_numbers not in self._read:
+            self._read[kind.reads_numbers] = tuple(
+                read(
+                    turn.text,
+                    None if kind.reads_numbers else self.language_of(self.voices[turn.voice]),
+                    say=self.say,
+                    normalize=self._request.normalize == "auto",
+                    paragraph_pause_s=self._pause_s,
+                )
+                for turn in self._request.speeches()
+            )
+        return self._read[kind.reads_numbers]
+
+    def _passages(self, kind: EngineKind, alphabet: Alphabet | None) -> tuple[tuple[Passage, ...], float]:
+        """The passages, and the silence after the last one. Raises InvalidText for too much silence."""
+        passages: list[Passage] = []
+        turns = self._request.speeches()
+        pause_s = total_s = 0.0
+        for turn, reading in enumerate(self._readings(kind)):
+            for start, end, silence_s in _stretches(reading):
+                text = _in_characters_of(alphabet, reading.text[start:end])
+                if not passages or any(map(str.isalnum, text.text)):
+                    passages.append(Passage(turn, start, text, pause_s))
+                    pause_s = 0.0
+                pause_s, total_s = pause_s + silence_s, total_s + silence_s
+            if turn < len(turns) - 1:
+                pause_s += turns[turn].pause_ms / 1000
+        if total_s > _MOST_SILENCE_S:
+            raise InvalidText(
+                f"the text's pauses are {total_s:.0f} s of silence; at most {_MOST_SILENCE_S:.0f} s fit in one job: make them fewer or shorter",
+                field="text", pauses=round(total_s, 3),
+            )  # fmt: skip
+        return tuple(passages), pause_s
+
+    def _plan(
+        self, candidate: Candidate, passages: Sequence[Passage], words: Mapping[str, str], silence_s: float
+    ) -> Plan:
+        """The plan of these passages; the one from before the engine was loaded, if its alphabet has changed nothing."""
         earlier = self._scripts.get(candidate.engine)
-        if earlier and (earlier.text, earlier.words) == (text, words):
+        if earlier and (earlier.text, earlier.words) == (joined(passages).text, words):
             return earlier.plan
+        if len(passages) > 1 and getattr(candidate.parameters, "fix_duration", None) is not None:
+            raise InvalidRequest(
+                "fix_duration is the length of speech without pauses, and this text has some: leave one of them out",
+                field="fix_duration",
+            )
+        plans = [self._plan_of(candidate, passage, words) for passage in passages]
+        return one_plan(passages, plans, silence_s)
+
+    def _plan_of(self, candidate: Candidate, passage: Passage, words: Mapping[str, str]) -> Plan:
+        voice = self._voice_of(passage.turn)
         return candidate.kind.plan(
-            text,
-            words=words,
-            reference_s=self.voice.audio.duration,
-            language=self.language,
+            passage.text.text,
+            words=words[voice.voice],
+            reference_s=voice.audio.duration,
+            language=self.language_of(voice),
             parameters=candidate.parameters,
         )
 
+    def _voice_of(self, turn: int) -> Voice:
+        return self.voices[self._request.speeches()[turn].voice]
 
-def _of_language(request: Generate, language: str | None, alphabet: Alphabet) -> Iterator[dict[str, str]]:
-    if request.language or not language or not alphabet.languages or language.split("-")[0] in alphabet.languages:
-        return  # a language that the request names was checked before (model_cache.library)
-    yield {
-        "code": "LANGUAGE",
-        "message": f"the voice's language is {language!r} and checkpoint {alphabet.checkpoint!r} speaks "
-        f"{', '.join(alphabet.languages)}: a text in {language!r} needs another checkpoint; for a text in one of these send its language",
-    }
+    def _warnings(
+        self,
+        candidate: Candidate,
+        readings: tuple[Reading, ...],
+        plan: Plan,
+        words: Mapping[str, NormalisedText],
+        alphabet: Alphabet | None,
+        passages: Sequence[Passage] = (),
+    ) -> Warnings:
+        """Each once, though several turns may give cause for it."""
+        found: list[dict[str, object]] = [*of_tags("\n".join(reading.text for reading in readings))]
+        if alphabet and candidate.kind.needs_transcript:
+            found += of_language(self._request, self.language, alphabet)
+            for name, said in words.items():
+                found += of_transcript(said, alphabet)
+                chunks = [one for one in plan.chunks if self._voice_of(passages[one.passage].turn).voice == name]
+                found += of_pace(chunks, said.text, candidate.parameters)
+        told = {one["code"]: one for one in reversed(found)}
+        return (*reversed(told.values()), *self._of_reading(readings))
 
-
-def _of_transcript(words: NormalisedText, alphabet: Alphabet) -> Iterator[dict[str, str]]:
-    if words.lost:
-        yield {
-            "code": "TRANSCRIPT",
-            "message": f"checkpoint {alphabet.checkpoint!r} doesn't know {words.lost} of the {words.letters} letters and digits of the "
-            "voice's transcript: what is said there is a gap to it; choose a voice and a checkpoint of one language",
-        }
-
-
-def _of_tags(text: str) -> Iterator[dict[str, str]]:
-    """SSML, escaped or not, and stage directions: no engine here knows them."""
-    plain = "".join(one for one in html.unescape(text) if one == "\n" or not is_invisible(one))
-    kind = "SSML or another tag" if _ANGLED.search(plain) else "a tag in brackets" if _STAGED.search(plain) else ""
-    if kind:
-        yield {
-            "code": "TAGS",
-            "message": f"the text holds {kind}, which means nothing here yet: it is spoken like the words around it; leave it out",
-        }
+    def _of_reading(self, readings: tuple[Reading, ...]) -> Iterator[dict[str, object]]:
+        for turn, reading in enumerate(readings):
+            for warning in reading.warnings:
+                yield {**warning, "turn": turn} if self._request.turns else dict(warning)
 
 
-def _of_pace(plan: Plan, words: str, parameters: Parameters) -> Iterator[dict[str, str]]:
-    """Of what is really spoken. Chunks that upstream speaks at a speed of its own, whatever is asked, say nothing."""
-    paced = [chunk.text for chunk in plan.chunks if chunk.speed == parameters.speed]
-    ratio = slowness("".join(paced), words)
-    if ratio is None or parameters.speed != 1.0 or any(chunk.fix_duration is not None for chunk in plan.chunks):
-        return
-    least, most = _SPEEDS
-    yield {
-        "code": "PACE",
-        "message": f"F5-TTS goes by the bytes of the voice's transcript, and this text has {ratio:.1f} times as many for what it says: "
-        f"it is spoken too {'slowly' if ratio > 1 else 'fast'}; write numbers and signs as words, or send speed "
-        f"{min(most, max(least, ratio)):.1f}",
-    }
+def language_of_all(voices: Mapping[str, Voice]) -> str | None:
+    """The language of all voices; None if it is unknown, or they differ."""
+    languages = {voice.language for voice in voices.values()}
+    return languages.pop() if len(languages) == 1 else None
+
+
+def _in_characters_of(alphabet: Alphabet | None, text: str) -> NormalisedText:
+    return normalised(text, alphabet) if alphabet else NormalisedText(text, (), 0, 0)
+
+
+def _stretches(reading: Reading) -> Iterator[tuple[int, int, float]]:
+    """Start and end of what is read without a pause, and the silence behind it."""
+    at = 0
+    for pause in reading.pauses:
+        yield at, pause.at, pause.seconds
+        at = pause.at
+    yield at, len(reading.text), 0.0

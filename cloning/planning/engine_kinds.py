@@ -17,7 +17,7 @@ class EngineKind(Protocol):
     `intents` says for each name of a profile which of its own profiles is meant. `extra` is a package without
     which it can't speak and which an image may leave out.
     `needs_transcript`: the length of its speech goes by the reference's words, and it is told no language. `needs_language`: it
-    must be told the language of the text, and it speaks only its own.
+    must be told the language of the text, and it speaks only its own. `reads_numbers`: it writes numbers and the like out itself.
     """
 
     @property
@@ -40,6 +40,9 @@ class EngineKind(Protocol):
 
     @property
     def needs_language(self) -> bool: ...
+
+    @property
+    def reads_numbers(self) -> bool: ...
 
     def checkpoint(self, settings: Settings) -> str:
         """The checkpoint with which it speaks unless a request names another."""

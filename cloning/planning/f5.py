@@ -35,7 +35,11 @@ _SHORTEST_SPEECH_S = 0.1
 
 @dataclass(frozen=True)
 class Chunk:
-    """One call of the model. Times in seconds; `fix_duration` counts the reference too, as upstream's does. The plan gives the seed."""
+    """
+    One call of the model. Times in seconds; `fix_duration` counts the reference too, as upstream's does. The plan gives the seed.
+
+    `passage` is the place of the passage that it belongs to (cloning.planning.passages); `pause_s` is silence before it.
+    """
 
     index: int
     text: str
@@ -43,21 +47,25 @@ class Chunk:
     speed: float
     fix_duration: float | None
     seconds: float
+    passage: int = 0
+    pause_s: float = 0.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that will be spoken; `language` where the engine is given one."""
+    """All that will be spoken; `language` where the engine is given one; `pause_s` is silence at the end."""
 
     chunks: tuple[Chunk, ...]
     cross_fade_duration: float
     language: str | None = None
+    pause_s: float = 0.0
 
     @property
     def seconds(self) -> float:
         """How long the speech will be, silences included."""
-        overlap = self.cross_fade_duration * (len(self.chunks) - 1)
-        return max(0.0, sum(chunk.seconds for chunk in self.chunks) - overlap)
+        silences = sum(chunk.pause_s for chunk in self.chunks) + self.pause_s
+        seams = sum(not chunk.pause_s for chunk in self.chunks[1:])
+        return max(0.0, sum(chunk.seconds for chunk in self.chunks) - self.cross_fade_duration * seams) + silences
 
     def to_json(self) -> list[dict[str, object]]:
         """The chunks, for the manifest: without a word of the text."""
@@ -85,6 +93,7 @@ class _F5:
     intents: Mapping[ProfileName, ProfileName] = {**{name: name for name in profiles}, "expressive": "ultra_natural"}
     needs_transcript = True
     needs_language = False
+    reads_numbers = False
 
     def checkpoint(self, settings: Settings) -> str:
         return settings.checkpoint

@@ -49,6 +49,7 @@ class _Xtts:
     intents: Mapping[ProfileName, ProfileName] = {**{name: name for name in profiles}, "ultra_natural": "expressive"}
     needs_transcript = False
     needs_language = True
+    reads_numbers = True
 
     def checkpoint(self, settings: Settings) -> str:
         return settings.xtts_checkpoint

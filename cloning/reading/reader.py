@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from cloning.reading.dictionary import respellings
 from cloning.reading.languages import rules_of
-from cloning.reading.markup import Marks, marks_of
+from cloning.reading.markup import marks_of
 from cloning.reading.rules import LanguageRules, matches
 from cloning.reading.spans import Pause, Reading, Replacement, position, replaced
 
@@ -30,7 +30,9 @@ def read(
     if rules:
         claimed += _by_language(text, rules, claimed)
     words, spans = replaced(text, claimed)
-    pauses = tuple(Pause(position(spans, one.text_end), one.seconds, one.text_start, one.text_end) for one in marks.pauses)
+    pauses = tuple(
+        Pause(position(spans, one.text_end), one.seconds, one.text_start, one.text_end) for one in marks.pauses
+    )
     return Reading(words, spans, pauses, rules.code if rules else None, tuple(_warnings(text, words, spans, marks)))
 
 

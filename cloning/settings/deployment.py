@@ -109,6 +109,27 @@ class Settings(BucketSettings):
         description="Longest time that a chunk waits for others to be generated with it, in milliseconds, at most 500: the GPU idles meanwhile. Even at `0`, chunks that already wait for the GPU are generated together.",
     )
 
+    paragraph_pause_ms: int = Field(
+        400,
+        ge=0,
+        le=10_000,
+        description='Silence where a text has a blank line, in milliseconds, unless the request sends `normalize: "off"`; `0`: none.',
+    )
+    check: Literal["off", "fast", "full"] = Field(
+        "off",
+        description="Whether speech is heard and compared with its text unless a request says otherwise: `off`, `fast` (a score per word) or `full` (a transcription too). It loads the recogniser.",
+    )
+    check_draws: int = Field(
+        2,
+        ge=1,
+        le=4,
+        description="How often a chunk that fails the check is spoken at most, unless a request says otherwise.",
+    )
+    on_mismatch: Literal["accept", "fail"] = Field(
+        "accept",
+        description="What becomes of a job if no draw of a chunk passes the check, unless a request says otherwise: `accept` takes the best and warns, `fail` fails the job.",
+    )
+
     worker_concurrency: int = Field(
         2,
         ge=1,

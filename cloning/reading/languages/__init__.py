@@ -12,7 +12,7 @@ NUMBERS = ("fi", "hi", "ar", "ja", "lv")
 
 def rules_of(language: str) -> LanguageRules | None:
     """The rules for a code like 'pt' or 'pt-BR'; None for a language that nobody has written down here."""
-    code = language.split("-")[0].lower()
+    code = language.split("-", maxsplit=1)[0].lower()
     if code not in (*FULL, *NUMBERS):
         return None
     rules: LanguageRules = import_module(f"cloning.reading.languages.{code}").RULES

@@ -1,0 +1,77 @@
+"""What the caller should know of a text and a voice before hearing them: warnings with a code and a message without a word of the text."""
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+
+from cloning.characters import is_invisible
+from cloning.planning.alphabet import NormalisedText
+from cloning.planning.f5 import Chunk
+from cloning.planning.pace import slowness
+from cloning.ports import Alphabet, Parameters
+from cloning.requests.generate import Generate
+
+# SSML's elements, and those of speech engines; of one letter or with space inside only where it can be no comparison.
+_SSML = (
+    "speak|break|prosody|emphasis|say-as|sub|phoneme|voice|audio|mark|lang|par|seq|media|token|lexicon|lookup|bookmark|desc|meta|metadata"
+    "|emotion|silence|pause|laugh|laughs|laughter|laughing|sigh|sighs|breath|breathe|cough|gasp|chuckle|giggle|whisper|sob|sniff|yawn|groan"
+    r"|amazon:[\w-]+|mstts:[\w-]+|google:[\w-]+|tts:[\w-]+"
+)
+_NAME, _VALUES = r"[^\W\d_][\w:.-]*", r"(?:\s+[\w:-]+\s*=\s*[^<>]*)"
+_ANGLED = re.compile(
+    rf"</?(?:{_SSML})\b[^<>]*>|<\s*/?\s*(?:{_SSML}){_VALUES}?\s*/?\s*>|</{_NAME}\s*>|<{_NAME}{_VALUES}?\s*/>|<{_NAME}{_VALUES}>"
+    rf"|(?<!\w)<{_NAME}>|<\?xml\b|<!--|<\|{_NAME}\|>|<#\s*[\d.]+\s*#>",
+    re.IGNORECASE,
+)
+# Words and lengths of time, such as [laughs] and [1s]; not the numbers of notes.
+_STAGED = re.compile(
+    r"[\[［]\s*/?\s*(?:[^\W\d_]|[0-9]+(?:[.,][0-9]+)?\s*(?:ms|msecs?|s|secs?|seconds?|mins?|minutes?)\b)[^\[\]［］\n]{0,39}[\]］]"
+    r"|[【〔]\s*(?:[A-Za-z]|大?笑|微笑|停|暂停|暫停|叹|嘆|哭|咳|吸|呼|沉默|沈默|间|間|ため息|ポーズ|拍手|泣|溜|웃|한숨|침묵|기침)[^【】〔〕\n]{0,19}[】〕]",
+    re.IGNORECASE,
+)
+_SPEEDS = (0.3, 2.0)  # what a request may send
+
+
+def of_language(request: Generate, language: str | None, alphabet: Alphabet) -> Iterator[dict[str, str]]:
+    if request.language or not language or not alphabet.languages or language.split("-")[0] in alphabet.languages:
+        return  # a language that the request names was checked before (model_cache.library)
+    yield {
+        "code": "LANGUAGE",
+        "message": f"the voice's language is {language!r} and checkpoint {alphabet.checkpoint!r} speaks "
+        f"{', '.join(alphabet.languages)}: a text in {language!r} needs another checkpoint; for a text in one of these send its language",
+    }
+
+
+def of_transcript(words: NormalisedText, alphabet: Alphabet) -> Iterator[dict[str, str]]:
+    if words.lost:
+        yield {
+            "code": "TRANSCRIPT",
+            "message": f"checkpoint {alphabet.checkpoint!r} doesn't know {words.lost} of the {words.letters} letters and digits of the "
+            "voice's transcript: what is said there is a gap to it; choose a voice and a checkpoint of one language",
+        }
+
+
+def of_tags(text: str) -> Iterator[dict[str, str]]:
+    """SSML, escaped or not, and stage directions: no engine here knows them."""
+    plain = "".join(one for one in html.unescape(text) if one == "\n" or not is_invisible(one))
+    kind = "SSML or another tag" if _ANGLED.search(plain) else "a tag in brackets" if _STAGED.search(plain) else ""
+    if kind:
+        yield {
+            "code": "TAGS",
+            "message": f"the text holds {kind}, which means nothing here yet: it is spoken like the words around it; leave it out",
+        }
+
+
+def of_pace(chunks: Sequence[Chunk], words: str, parameters: Parameters) -> Iterator[dict[str, str]]:
+    """Of what is really spoken. Chunks that upstream speaks at a speed of its own, whatever is asked, say nothing."""
+    paced = [chunk.text for chunk in chunks if chunk.speed == parameters.speed]
+    ratio = slowness("".join(paced), words)
+    if ratio is None or parameters.speed != 1.0 or any(chunk.fix_duration is not None for chunk in chunks):
+        return
+    least, most = _SPEEDS
+    yield {
+        "code": "PACE",
+        "message": f"F5-TTS goes by the bytes of the voice's transcript, and this text has {ratio:.1f} times as many for what it says: "
+        f"it is spoken too {'slowly' if ratio > 1 else 'fast'}; write numbers and signs as words, or send speed "
+        f"{min(most, max(least, ratio)):.1f}",
+    }
