@@ -280,6 +280,12 @@ class TranscriptionFailed(ServiceError):
     code = "TRANSCRIPTION_FAILED"
 
 
+class SpeechMismatch(ServiceError):
+    """The speech doesn't say its text, in any of the draws, and the request asks to fail then."""
+
+    code = "SPEECH_MISMATCH"
+
+
 class Internal(ServiceError):
     """A bug; the incident id is in the log, the traceback too."""
 

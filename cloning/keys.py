@@ -7,8 +7,11 @@ The bucket's layout: the only place where an object key is spelled or parsed.
     voices/<voice>.wav                   a voice of an older deployment, adopted at its first use
     jobs/<job>/job.json                  the job's record
     jobs/<job>/chunks/<n>-<sha256>.wav   finished chunks
+    jobs/<job>/chunks/<n>-<sha256>.json  what a check says of one
     results/<job>.<digest>.<format>      the speech; 16 digits of a digest of it and of the claim that made it
     results/<job>.<digest>.json          its manifest
+    results/<job>.<digest>.words         the words with their times, JSON
+    results/<job>.<digest>.<srt|vtt|ass> its subtitles
     checkpoints/<name>/<digest>/<file>   loadable checkpoints that workers publish; the digest is over all files
     checkpoints/<name>/checkpoint.json   a checkpoint that its owner put there; it names the files beside it
     uploads/                             recordings that callers may name by `audio_key`; the service writes none
@@ -138,6 +141,11 @@ def chunk(job: str, index: int, sha256: str) -> str:
     return f"{chunk_folder(job)}{index}-{_digest(sha256)}.wav"
 
 
+def verdict(job: str, index: int, sha256: str) -> str:
+    """What a check says of a finished chunk; the digest is of the chunk's inputs and the check's."""
+    return f"{chunk_folder(job)}{index}-{_digest(sha256)}.json"
+
+
 def result(job: str, sha256: str, extension: str) -> str:
     """
     A job's speech or manifest. `sha256` is over the speech and the claim that made it.
@@ -149,7 +157,12 @@ def result(job: str, sha256: str, extension: str) -> str:
 
 def manifest_of(audio: str) -> str:
     """The manifest of a job's speech."""
-    return f"{audio.rpartition('.')[0]}.json"
+    return beside(audio, "json")
+
+
+def beside(audio: str, extension: str) -> str:
+    """What lies beside a job's speech: its words, its subtitles."""
+    return f"{audio.rpartition('.')[0]}.{extension}"
 
 
 def result_prefix(job: str) -> str:

@@ -32,7 +32,11 @@ _MOST_ROUNDS = 5
 _PAUSE_S = 0.3
 _FRAME_S, _LOUDEST_S = 0.02, 0.5
 
+_KEPT_MS = 500
+
 Pcm16 = np.ndarray[tuple[int], np.dtype[np.int16]]
+Kept = tuple[int, int]
+"""Samples from the first to before the second."""
 Floats = NDArray[np.floating[Any]]
 
 
@@ -129,17 +133,35 @@ def speech_dbfs(samples: Floats, sample_rate: int) -> float:
 
 
 def remove_long_silences(pcm: Pcm16, sample_rate: int) -> Pcm16:
+    """The samples as `cut_long_silences` leaves them."""
+    return cut_long_silences(pcm, sample_rate)[0]
+
+
+def cut_long_silences(pcm: Pcm16, sample_rate: int) -> tuple[Pcm16, tuple[Kept, ...]]:
     """
-    Shorten silences of over 1 s to 1 s, like upstream's `remove_silence_for_generated_wav`.
+    Shorten silences of over 1 s to 1 s, like upstream's `remove_silence_for_generated_wav`; say also which samples are kept.
 
     Silence is below -50 dBFS, as upstream, or lower if the speech is quiet.
     """
     pydub = _pydub()
     audio = pydub.AudioSegment(pcm.tobytes(), sample_width=2, frame_rate=sample_rate, channels=1)
     silence = {**_LONG_SILENCE, "silence_thresh": min(_LONG_SILENCE["silence_thresh"], _silent_below(pcm, sample_rate))}
-    stretches = pydub.silence.split_on_silence(audio, keep_silence=500, seek_step=10, **silence)
-    kept = sum(stretches, start=pydub.AudioSegment.silent(0, frame_rate=sample_rate))
-    return np.frombuffer(kept.raw_data, dtype=np.int16)
+    loud = pydub.silence.detect_nonsilent(audio, seek_step=10, **silence)
+    begins, stretches = [], []
+    for begin, end in _with_silences(loud, len(audio)):
+        begins.append(int(begin * (sample_rate / 1000.0)))
+        stretches.append(np.frombuffer(audio[begin:end].raw_data, dtype=np.int16))
+    kept = tuple((begin, begin + len(stretch)) for begin, stretch in zip(begins, stretches, strict=True))
+    return np.concatenate([pcm[:0], *stretches]), kept
+
+
+def _with_silences(loud: list[list[int]], length: int) -> list[tuple[int, int]]:
+    """The stretches with half a second of the silence around each, in milliseconds, as `pydub.silence.split_on_silence` cuts them."""
+    wide = [[begin - _KEPT_MS, end + _KEPT_MS] for begin, end in loud]
+    for one, following in pairwise(wide):
+        if following[0] < one[1]:
+            one[1] = following[0] = (one[1] + following[0]) // 2
+    return [(max(begin, 0), min(end, length)) for begin, end in wide]
 
 
 def _silent_below(pcm: Pcm16, sample_rate: int) -> float:

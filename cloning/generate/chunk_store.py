@@ -11,15 +11,17 @@ import io
 import json
 import logging
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from cloning import keys
+from cloning.checking import Verdict
 from cloning.errors import ServiceError
 from cloning.jobs.claim import Claim
 from cloning.planning.f5 import Chunk
@@ -29,6 +31,8 @@ log = logging.getLogger(__name__)
 
 # Some minutes of speech; no engine says more than one of them in a chunk.
 _MOST_BYTES = 64_000_000
+_MOST_VERDICT = 100_000
+_VERDICT = TypeAdapter(Verdict)
 _FORM = struct.Struct("<HHIIHH")
 _HEAD_BYTES, _MOST_PARTS = 12, 16
 _IEEE_FLOAT, _SAMPLE_BYTES = 3, 4
@@ -39,10 +43,20 @@ _OF_THE_WHOLE = ("cross_fade_duration", "remove_silence", "fix_duration")
 class ChunkStore:
     """The chunks of one job. Only an attempt that follows another one looks for what is there."""
 
-    def __init__(self, store: ObjectStore, job_id: str, *, attempt: int, inputs: dict[str, object]) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        job_id: str,
+        *,
+        attempt: int,
+        inputs: dict[str, object],
+        by_passage: Sequence[Mapping[str, object]] = (),
+    ) -> None:
+        """`inputs` shape every chunk alike, those of `by_passage` the chunks of one passage."""
         self._store = store
         self._job_id = job_id
         self._inputs = inputs
+        self._by_passage = by_passage
         self._there = self._listed() if attempt > 1 else {}
         self._background = ThreadPoolExecutor(1, thread_name_prefix="chunks")
         self.reused = 0
@@ -61,22 +75,45 @@ class ChunkStore:
 
     def keep(self, chunk: Chunk, wave: Samples, sample_rate: int) -> None:
         """Store the chunk in the background; that it could not be stored costs nothing but its making again."""
-        self._background.submit(self._put, self._key(chunk), wave, sample_rate)
+        key = self._key(chunk)
+        self._background.submit(
+            self._try, lambda: self._store.put(key, encode_chunk(wave, sample_rate), content_type="audio/wav")
+        )
+
+    def find_verdict(self, chunk: Chunk, how: Mapping[str, object]) -> Verdict | None:
+        """What an earlier attempt's check, made in that way, said of the chunk."""
+        key = keys.verdict(self._job_id, chunk.index, self._digest(chunk, how))
+        if self._there.get(key, _MOST_VERDICT + 1) > _MOST_VERDICT:
+            return None
+        try:
+            return _VERDICT.validate_json(self._store.get(key, most=_MOST_VERDICT).body)
+        except (NoSuchObject, TooLarge, ServiceError, ValidationError):
+            return None
+
+    def keep_verdict(self, chunk: Chunk, how: Mapping[str, object], verdict: Verdict) -> None:
+        """Store what a check, made in that way, says of the chunk, in the background."""
+        key = keys.verdict(self._job_id, chunk.index, self._digest(chunk, how))
+        self._background.submit(
+            self._try, lambda: self._store.put(key, _VERDICT.dump_json(verdict), content_type="application/json")
+        )
 
     def close(self, *, needed: bool) -> None:
         """Wait for what is still on its way, if another attempt may need it; else let it go."""
         self._background.shutdown(wait=True, cancel_futures=not needed)
 
-    def _put(self, key: str, wave: Samples, sample_rate: int) -> None:
+    def _try(self, put: Callable[[], object]) -> None:
         try:
-            self._store.put(key, encode_chunk(wave, sample_rate), content_type="audio/wav")
+            put()
         except Exception as error:  # noqa: BLE001 - in the background nobody else would hear of it
             log.warning("chunk.not_kept", extra={"job": self._job_id, "kind": type(error).__name__})
 
     def _key(self, chunk: Chunk) -> str:
+        return keys.chunk(self._job_id, chunk.index, self._digest(chunk))
+
+    def _digest(self, chunk: Chunk, how: Mapping[str, object] | None = None) -> str:
         own = {"text": chunk.text, "seed": chunk.seed, "fix_duration": chunk.fix_duration}
-        digest = hashlib.sha256(json.dumps({**self._inputs, **own}, sort_keys=True).encode()).hexdigest()
-        return keys.chunk(self._job_id, chunk.index, digest)
+        shared = {**self._inputs, **(self._by_passage[chunk.passage] if self._by_passage else {})}
+        return hashlib.sha256(json.dumps({**shared, **own, **(how or {})}, sort_keys=True).encode()).hexdigest()
 
     def _listed(self) -> Mapping[str, int]:
         """The sizes of what is there."""
@@ -115,16 +152,15 @@ def _remove_if_over(claim: Claim, store: ObjectStore) -> None:
         log.warning("chunks.not_removed", extra={"job": job_id, "code": error.code})
 
 
-def inputs_of(facts: EngineFacts, reference: Reference, parameters: Parameters) -> dict[str, object]:
-    """What shapes every chunk of a job alike: who speaks, on what, in which language, with whose voice and which values."""
+def inputs_of(facts: EngineFacts, parameters: Parameters) -> dict[str, object]:
+    """What shapes every chunk of a job alike: who speaks, on what, with which values."""
     values = {name: value for name, value in asdict(parameters).items() if name not in _OF_THE_WHOLE}
-    return {
-        **asdict(facts),
-        **values,
-        "voice": reference.sha256,
-        "words": reference.text,
-        "language": reference.language,
-    }
+    return {**asdict(facts), **values}
+
+
+def inputs_of_voice(reference: Reference) -> dict[str, object]:
+    """What shapes every chunk of one voice alike: the voice, and in which language it speaks."""
+    return {"voice": reference.sha256, "words": reference.text, "language": reference.language}
 
 
 def encode_chunk(wave: Samples, sample_rate: int) -> bytes:

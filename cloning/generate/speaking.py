@@ -1,15 +1,18 @@
-"""A job's plan, chunk by chunk, as one waveform."""
+"""A job's plan, chunk by chunk, as waves; what a check refuses is drawn again."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from cloning.generate.chunk_store import ChunkStore, inputs_of
+from cloning.checking import Verdict
+from cloning.generate.checks import ChunkChecker
+from cloning.generate.chunk_store import ChunkStore, inputs_of, inputs_of_voice
 from cloning.generate.job_tasks import JobTasks
 from cloning.generate.speaker import Speaker
-from cloning.generate.synthesis import checked, cross_fade
+from cloning.generate.synthesis import checked
 from cloning.jobs.record import Job
-from cloning.planning.f5 import Chunk, Plan
+from cloning.planning.f5 import Chunk, Plan, draw_seed
 from cloning.ports import ObjectStore, Parameters, Reference, Samples
+from cloning.ports.gpu import GpuTask
 
 
 @dataclass
@@ -23,54 +26,122 @@ class Tally:
 
 @dataclass(frozen=True)
 class Speech:
-    """What is to be spoken, with whose voice and which values, for which job."""
+    """What is to be spoken, with whose voice by passage, and which values, for which job."""
 
     job: Job
-    reference: Reference
+    references: tuple[Reference, ...]
     parameters: Parameters
     plan: Plan
 
 
-def chunk_by_chunk(
-    speech: Speech,
-    speaker: Speaker,
-    tasks: JobTasks,
-    store: ObjectStore,
-    tally: Tally,
-    before_chunk: Callable[[int, int], None],
-) -> Samples:
+@dataclass(frozen=True)
+class Take:
+    """One chunk as it was spoken: at which draw (0: the first), its samples, and what the check says (None: none was asked for)."""
+
+    draw: int
+    samples: Samples
+    verdict: Verdict | None = None
+    heard: str | None = None
+
+    @property
+    def rank(self) -> tuple[bool, int, float, float]:
+        """The lower the better."""
+        if self.verdict is None:
+            return False, 0, 0.0, 0.0
+        one = self.verdict
+        return one.state == "failed", one.worst_run or 0, one.wer or 0.0, -one.score
+
+
+class ChunkByChunk:
     """
-    The speech; what an earlier attempt finished is not made again, what this one finishes is kept for the next.
+    Speaks the chunks of one job; what an earlier attempt finished is not made again, what this one finishes is kept for the next.
 
     `before_chunk` gets how many chunks of how many are done, and may raise to stop.
     """
-    total, waves = len(speech.plan.chunks), dict[Chunk, Samples]()
-    inputs = inputs_of(speaker.facts, speech.reference, speech.parameters)
-    kept = ChunkStore(store, speech.job.job_id, attempt=speech.job.attempt, inputs=inputs)
 
-    def deliver(done: Sequence[tuple[int, Samples]]) -> None:
-        for index, wave in done:
-            chunk = missing[index]
-            waves[chunk] = checked(chunk, wave)
-            tally.made += 1
-            # With the last one the whole speech is there; one that was made frugally would not come out the same again.
-            if len(waves) < total and chunk.index not in speaker.frugal:
-                kept.keep(chunk, wave, speaker.sample_rate)
-        if len(waves) < total:
-            before_chunk(len(waves), total)
+    def __init__(
+        self,
+        speech: Speech,
+        speaker: Speaker,
+        tasks: JobTasks,
+        store: ObjectStore,
+        tally: Tally,
+        before_chunk: Callable[[int, int], None],
+    ) -> None:
+        self._speech = speech
+        self._speaker = speaker
+        self._tasks = tasks
+        self._tally = tally
+        self._before_chunk = before_chunk
+        self._total = len(speech.plan.chunks)
+        self._kept = ChunkStore(
+            store,
+            speech.job.job_id,
+            attempt=speech.job.attempt,
+            inputs=inputs_of(speaker.facts, speech.parameters),
+            by_passage=[inputs_of_voice(reference) for reference in speech.references],
+        )
 
-    finished = False
-    try:
-        for chunk in speech.plan.chunks:
-            tasks.check()
-            if (wave := kept.find(chunk)) is not None:
-                waves[chunk] = wave
-        missing = [chunk for chunk in speech.plan.chunks if chunk not in waves]
-        before_chunk(len(waves), total)
-        tasks.run("infer", [speaker.task(speech.reference, chunk, speech.parameters) for chunk in missing], deliver)
-        finished = True
-    finally:
-        kept.close(needed=not finished)
-        tally.reused, tally.frugal = kept.reused, len(speaker.frugal)
-    overlap = int(speech.plan.cross_fade_duration * speaker.sample_rate)
-    return cross_fade([waves[chunk] for chunk in speech.plan.chunks], overlap)
+    def takes(self, checker: ChunkChecker | None) -> dict[int, Take]:
+        """The chunks by their places, each the first draw that passes the check, else the best one."""
+        finished = False
+        try:
+            takes = self._checked(checker) if checker else self._unchecked()
+            finished = True
+        finally:
+            self._kept.close(needed=not finished)
+            self._tally.reused, self._tally.frugal = self._kept.reused, len(self._speaker.frugal)
+        return takes
+
+    def _unchecked(self) -> dict[int, Take]:
+        waves = self._speak(self._speech.plan.chunks, keep_last=False)
+        return {index: Take(0, wave) for index, wave in waves.items()}
+
+    def _checked(self, checker: ChunkChecker) -> dict[int, Take]:
+        takes: dict[int, Take] = {}
+        pending: Sequence[Chunk] = self._speech.plan.chunks
+        for draw in range(checker.draws):
+            if draw and not checker.has_time_for(len(pending)):
+                break
+            drawn = [_at_draw(chunk, draw, self._speech.job.seed) for chunk in pending]
+            waves = self._speak(drawn, keep_last=True)
+            for chunk in drawn:
+                verdict, heard = checker.verdict(chunk, waves[chunk.index], self._kept)
+                take = Take(draw, waves[chunk.index], verdict, heard)
+                takes[chunk.index] = min(takes.get(chunk.index, take), take, key=lambda one: one.rank)
+            pending = [chunk for chunk in pending if takes[chunk.index].rank[0]]
+            if not pending:
+                break
+        return takes
+
+    def _speak(self, chunks: Sequence[Chunk], *, keep_last: bool) -> Mapping[int, Samples]:
+        """The waves of these chunks by their places. Unless `keep_last` the last one is not kept: with it the whole speech is there."""
+        waves: dict[int, Samples] = {}
+        before = self._total - len(chunks)
+
+        def deliver(done: Sequence[tuple[int, Samples]]) -> None:
+            for place, wave in done:
+                chunk = missing[place]
+                waves[chunk.index] = checked(chunk, wave)
+                self._tally.made += 1
+                # One that was made frugally would not come out the same again.
+                if (keep_last or len(waves) < len(chunks)) and chunk.index not in self._speaker.frugal:
+                    self._kept.keep(chunk, wave, self._speaker.sample_rate)
+            if len(waves) < len(chunks):
+                self._before_chunk(before + len(waves), self._total)
+
+        for chunk in chunks:
+            self._tasks.check()
+            if (wave := self._kept.find(chunk)) is not None:
+                waves[chunk.index] = wave
+        missing = [chunk for chunk in chunks if chunk.index not in waves]
+        self._before_chunk(before + len(waves), self._total)
+        self._tasks.run("infer", [self._task(chunk) for chunk in missing], deliver)
+        return waves
+
+    def _task(self, chunk: Chunk) -> GpuTask[Samples]:
+        return self._speaker.task(self._speech.references[chunk.passage], chunk, self._speech.parameters)
+
+
+def _at_draw(chunk: Chunk, draw: int, seed: int) -> Chunk:
+    return replace(chunk, seed=draw_seed(seed, chunk.index, draw)) if draw else chunk

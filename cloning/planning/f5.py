@@ -174,6 +174,12 @@ def chunk_seed(seed: int, index: int) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
+def draw_seed(seed: int, index: int, draw: int) -> int:
+    """The noise of the chunk's draw after the first: 1, 2, 3. A function of the job's seed and these places alone."""
+    digest = hashlib.sha256(f"{seed}/{index}/{draw}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
 def _chunk(
     index: int,
     text: str,

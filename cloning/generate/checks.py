@@ -1,0 +1,187 @@
+"""Whether a job's chunks say their text: which check is asked for, and what it finds."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cloning.checking import Speech, Verdict, judge
+from cloning.errors import InvalidRequest
+from cloning.generate.chunk_store import ChunkStore
+from cloning.generate.device_recovery import DEVICE_FAILED, HEARING, Recovery
+from cloning.generate.job_tasks import JobTasks
+from cloning.names import public_name
+from cloning.planning.f5 import SAMPLE_RATE, Chunk
+from cloning.ports import Alignment, Clock, Reference, Samples, Transcriber, Unaligned, Value
+from cloning.ports.gpu import GpuTask
+from cloning.reading.reader import read
+from cloning.requests.generate import CheckMode, Generate
+from cloning.service import Service
+from cloning.settings import Settings
+
+# The profile that checks by itself.
+_CHECKING_PROFILE, _ITS_MODE, _ITS_DRAWS = "ultra_quality", "fast", 3
+# A recogniser that hears more of a voice's own recording otherwise than it is known to be can't judge that voice's speech.
+_HARDLY_KNOWN = 0.5
+
+
+@dataclass(frozen=True)
+class CheckPolicy:
+    """Which check, how many draws at most, whether a job fails if none passes, and whether what was heard is told."""
+
+    mode: CheckMode
+    draws: int
+    fails: bool
+    tells_heard: bool
+
+
+def policy_of(request: Generate, settings: Settings) -> CheckPolicy | None:
+    """The check that the request, its profile or else the deployment asks for; None: none. Raises InvalidRequest for its details alone."""
+    by_profile = request.profile == _CHECKING_PROFILE
+    mode = request.check or (_ITS_MODE if by_profile and settings.check == "off" else settings.check)
+    if mode == "off":
+        for name in ("draws", "on_mismatch", "heard"):
+            if getattr(request, name):
+                raise InvalidRequest(
+                    f"{name} does nothing without a check: send check 'fast' or 'full' too", field=name
+                )
+        return None
+    draws = request.draws or (_ITS_DRAWS if by_profile else settings.check_draws)
+    return CheckPolicy(mode, draws, (request.on_mismatch or settings.on_mismatch) == "fail", request.heard)
+
+
+class Recogniser:
+    """The speech recogniser in its turns on the GPU, for one job on one device, with every remedy for a failing device."""
+
+    def __init__(
+        self, service: Service, tasks: JobTasks, device: str | None, before_step: Callable[[], None], job: str
+    ) -> None:
+        self._service = service
+        self._tasks = tasks
+        self._device = device
+        self._before_step = before_step
+        self._job = job
+        self.model = public_name(service.settings.asr_model)
+
+    def align(self, speech: Speech) -> Alignment | Unaligned:
+        """The speech's text laid over its samples."""
+
+        def ask(one: Transcriber) -> Alignment | Unaligned:
+            samples, rate, language = speech.samples, speech.sample_rate, speech.language
+            return one.align(samples, rate, speech.text, language=language, before_step=self._before_step)
+
+        return self._in_turn(ask)
+
+    def hear(self, speech: Speech) -> str:
+        """What is heard in the speech's samples."""
+
+        def ask(one: Transcriber) -> str:
+            samples, rate, language = speech.samples, speech.sample_rate, speech.language
+            return one.hear(samples, rate, language=language, before_step=self._before_step)
+
+        return self._in_turn(ask)
+
+    def _in_turn(self, ask: Callable[[Transcriber], Value]) -> Value:
+        return self._tasks.run("check", [GpuTask(None, 0.0, lambda: self._helped(ask))])[0]
+
+    def _helped(self, ask: Callable[[Transcriber], Value]) -> Value:
+        recovery = Recovery(HEARING, job=self._job)
+        while True:
+            try:
+                return ask(self._service.transcribers.get(self._service.settings.asr_model, device=self._device))
+            except DEVICE_FAILED as failure:
+                if (remedy := recovery.next(failure)) is None:
+                    raise
+            remedy.apply(self._service)
+
+
+@dataclass(frozen=True)
+class Control:
+    """
+    What the recogniser makes of a voice's own recording, whose words are known: a check of that voice's speech can say no more.
+
+    `reason` says why speech like it can't be checked; '' if it can.
+    """
+
+    score: float
+    wer: float | None
+    reason: str
+
+    def to_json(self) -> dict[str, object]:
+        return {"score": round(self.score, 3), "wer": self.wer}
+
+
+class ChunkChecker:
+    """
+    Checks the chunks of one job by `policy`; `references` are the voices by passage.
+
+    `time_left` says how many seconds the job may still take: nothing is drawn again without time for it.
+    """
+
+    def __init__(
+        self,
+        policy: CheckPolicy,
+        recogniser: Recogniser,
+        references: Sequence[Reference],
+        clock: Clock,
+        time_left: Callable[[], float],
+    ) -> None:
+        self.draws = policy.draws
+        self._policy = policy
+        self._recogniser = recogniser
+        self._references = references
+        self._clock = clock
+        self._time_left = time_left
+        self._round = (clock.monotonic(), 0)
+        self.alignments: dict[tuple[int, int], Alignment | Unaligned] = {}
+        self.controls: dict[str, Control] = {}
+
+    def has_time_for(self, chunks: int) -> bool:
+        """Whether so many chunks can be drawn again, each as slowly as those since this was last asked."""
+        now, (since, done) = self._clock.monotonic(), self._round
+        self._round = (now, 0)
+        return (now - since) / max(1, done) * chunks < self._time_left()
+
+    def verdict(self, chunk: Chunk, wave: Samples, kept: ChunkStore) -> tuple[Verdict, str | None]:
+        """Whether the chunk's wave says its text, and what was heard where the check listened; an earlier attempt's verdict if it is kept."""
+        self._round = (self._round[0], self._round[1] + 1)
+        reference = self._references[chunk.passage]
+        if reason := self._control(reference).reason:
+            return Verdict("unavailable", reason=reason), None
+        how = {"check": self._policy.mode, "recogniser": self._recogniser.model, "heard": self._policy.tells_heard}
+        if not self._policy.tells_heard and (found := kept.find_verdict(chunk, how)):
+            return found, None
+        verdict, heard, alignment = self._judged(speech_of(chunk, wave, reference), mode=self._policy.mode)
+        self.alignments[chunk.index, chunk.seed] = alignment
+        kept.keep_verdict(chunk, how, verdict)
+        return verdict, heard
+
+    def _judged(self, speech: Speech, *, mode: CheckMode) -> tuple[Verdict, str | None, Alignment | Unaligned]:
+        """By the score alone, and where that doubts, or always with `full`, by a transcription too."""
+        alignment = self._recogniser.align(speech)
+        verdict = judge(speech, alignment)
+        if verdict.state == "unavailable" or (mode == "fast" and verdict.state == "passed"):
+            return verdict, None, alignment
+        heard = self._recogniser.hear(speech)
+        return judge(speech, alignment, heard, lambda text: read(text, speech.language).text), heard, alignment
+
+    def _control(self, reference: Reference) -> Control:
+        if reference.sha256 not in self.controls:
+            samples, rate = _recording(reference)
+            verdict, _, _ = self._judged(Speech(samples, rate, reference.text, reference.language), mode="full")
+            unknown = "the recogniser hardly understands this voice's own recording"
+            is_known = verdict.wer is None or verdict.wer <= _HARDLY_KNOWN
+            reason = verdict.reason if verdict.state == "unavailable" else "" if is_known else unknown
+            self.controls[reference.sha256] = Control(verdict.score, verdict.wer, reason)
+        return self.controls[reference.sha256]
+
+
+def speech_of(chunk: Chunk, wave: Samples, reference: Reference) -> Speech:
+    """A chunk's wave as a check is given it."""
+    return Speech(wave, SAMPLE_RATE, chunk.text, reference.language, chunk.seconds, reference.text)
+
+
+def _recording(reference: Reference) -> tuple[Samples, int]:
+    """Of a canonical WAV: 24 kHz, mono, PCM16."""
+    import soundfile
+
+    samples, rate = soundfile.read(reference.path, dtype="float32")
+    return samples, rate
