@@ -1,0 +1,102 @@
+"""When each word of a job's text is spoken: in seconds of the finished speech, with its place in the caller's text."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from cloning.checking import Word, timed_words
+from cloning.generate.checks import speech_of
+from cloning.generate.script import Script
+from cloning.generate.synthesis import Finished
+from cloning.planning.f5 import Chunk
+from cloning.planning.passages import places
+from cloning.ports import Alignment, Reference, Samples, Unaligned
+
+
+@dataclass(frozen=True)
+class SpokenWord:
+    """
+    A word of the caller's text as it is written there, of that turn, from `text_start` to before `text_end` (code points).
+
+    `start` and `end` are seconds of the speech; None where the recording gives no evidence of the word.
+    """
+
+    turn: int
+    text: str
+    text_start: int
+    text_end: int
+    start: float | None
+    end: float | None
+    confidence: float
+
+    def to_json(self, *, has_turns: bool) -> dict[str, object]:
+        """For the reply."""
+        times: dict[str, object] = {"start": self.start, "end": self.end}
+        if self.start is None:
+            times["timing"] = "unreliable"
+        place: dict[str, object] = {"turn": self.turn} if has_turns else {}
+        span = {"text_start": self.text_start, "text_end": self.text_end}
+        return {"text": self.text, **times, **span, **place, "confidence": round(self.confidence, 3)}
+
+
+class Places:
+    """Where each chunk's characters stand in the caller's texts."""
+
+    def __init__(self, script: Script, texts: Sequence[str]) -> None:
+        self._script = script
+        self.texts = texts
+        self._places: dict[int, list[int]] = {}
+        ends: dict[int, int] = {}
+        for chunk in script.plan.chunks:
+            text = script.passages[chunk.passage].text.text
+            found = places(chunk.text, text, ends.get(chunk.passage, 0))
+            self._places[chunk.index], ends[chunk.passage] = found, found[-1]
+
+    def source(self, chunk: Chunk, start: int, end: int) -> tuple[int, int, int]:
+        """The turn, and the stretch of its text, that the characters [start, end) of the chunk came from."""
+        passage = self._script.passages[chunk.passage]
+        found = self._places[chunk.index]
+        begin, finish = passage.text.source(found[start], found[max(start, end - 1)] + (end > start))
+        reading = self._script.readings[passage.turn]
+        return passage.turn, *reading.source(passage.start + begin, passage.start + finish)
+
+
+def spoken_words(
+    script: Script,
+    where: Places,
+    references: Sequence[Reference],
+    waves: Mapping[int, Samples],
+    aligned: Callable[[Chunk], Alignment | Unaligned],
+    finished: Finished,
+) -> tuple[SpokenWord, ...]:
+    """The words of all chunks, in their order; several that stand for one stretch of the caller's text ("$5") are one."""
+    found: list[SpokenWord] = []
+    for chunk in script.plan.chunks:
+        speech = speech_of(chunk, waves[chunk.index], references[chunk.passage])
+        for word in timed_words(speech, aligned(chunk)):
+            one = _spoken(word, chunk, where, finished)
+            if found and _is_same_stretch(found[-1], one):
+                found[-1] = _joined(found[-1], one)
+            else:
+                found.append(one)
+    return tuple(found)
+
+
+def _spoken(word: Word, chunk: Chunk, where: Places, finished: Finished) -> SpokenWord:
+    turn, start, end = where.source(chunk, word.text_start, word.text_end)
+    times = [None if at is None else round(finished.seconds(chunk, at), 3) for at in (word.start, word.end)]
+    return SpokenWord(turn, where.texts[turn][start:end], start, end, times[0], times[1], word.confidence)
+
+
+def _is_same_stretch(one: SpokenWord, following: SpokenWord) -> bool:
+    return one.turn == following.turn and following.text_start < one.text_end
+
+
+def _joined(one: SpokenWord, following: SpokenWord) -> SpokenWord:
+    starts = [at for at in (one.start, following.start) if at is not None]
+    ends = [at for at in (one.end, following.end) if at is not None]
+    return replace(
+        one,
+        start=min(starts, default=None),
+        end=max(ends, default=None),
+        confidence=min(one.confidence, following.confidence),
+    )
