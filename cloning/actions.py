@@ -4,7 +4,7 @@ import platform
 from datetime import timedelta
 
 from cloning.errors import ConsentRequired, InvalidRequest, ServiceError, StorageMisconfigured
-from cloning.generate.attempt import run_to_the_end
+from cloning.generate.run import run_to_the_end
 from cloning.generate.transcribe import transcribed
 from cloning.jobs.housekeeping import Housekeeping
 from cloning.keys import is_id
@@ -14,13 +14,12 @@ from cloning.planning.engine_kinds import KINDS
 from cloning.planning.pace import is_plausible
 from cloning.ports import NoSuchObject
 from cloning.replies import Reply, listed_reply, result_reply, status_reply, voice_reply
+from cloning.requests.generate import Delivery, Generate
 from cloning.requests.models import (
     AnyRequest,
     Cancel,
     Delete,
-    Delivery,
     Expire,
-    Generate,
     Health,
     Result,
     Status,

@@ -1,11 +1,12 @@
 """The shapes of the replies. None uses the top-level keys `error` and `refresh_worker`, which RunPod's SDK removes."""
 
 import hashlib
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
 from cloning.errors import JobCancelled, JobFailed, JobNotFinished, NotFound, ResultTooLarge, StorageUnavailable
-from cloning.jobs.record import Attempt, Job, JobStatus
+from cloning.jobs.record import Attempt, Job, JobStatus, ResultFile
 from cloning.ports import NoSuchObject
 from cloning.records import damaged
 from cloning.requests.encoding import encode_base64
@@ -20,8 +21,11 @@ _UNKNOWN_END = (
 )
 # The rest of a reply, besides inline audio, is far below this.
 _ROOM_BYTES = 50_000
+# Words beyond this part of a reply are left to their file: inline audio may need the rest.
+_SHARE_OF_WORDS = 0.2
+WORDS = "words"
 # A record's result goes into the reply unchanged, except for the reply's own fields.
-_NOT_FROM_A_RECORD = {"job_id", "status", "audio_url", "audio", "error", "refresh_worker"}
+_NOT_FROM_A_RECORD = {"job_id", "status", "audio_url", "audio", "files", "words", "error", "refresh_worker"}
 _AUDIO_NOT_FROM_A_RECORD = {"base64", "expires_at"}
 
 
@@ -106,8 +110,28 @@ def result_reply(service: Service, job: Job, delivery: Delivery) -> Reply:
             audio["expires_note"] = _UNKNOWN_END
     if delivery in ("inline", "both"):
         refuse_too_large(audio["bytes"], service.settings.max_reply_mb, job.job_id)
-        audio["base64"] = encode_base64(_audio_of(service, job.job_id, audio))
-    return reply
+        audio["base64"] = encode_base64(_bytes_of(service, job.job_id, audio["key"], audio["bytes"], audio["sha256"]))
+    return {**reply, **_files(service, job)}
+
+
+def _files(service: Service, job: Job) -> Reply:
+    """The words with their times, and a URL of everything that lies beside the speech."""
+    told: Reply = {}
+    life = service.store.url_life(service.settings.url_expires_s)
+    for file in job.files:
+        url = service.store.url(file.key, expires_s=life.seconds)
+        told.setdefault("files", {})[file.kind] = {**file.model_dump(exclude={"kind"}), "url": url}
+        if file.kind == WORDS:
+            told["words"] = _words_of(service, job.job_id, file)
+    return told
+
+
+def _words_of(service: Service, job_id: str, file: ResultFile) -> list[dict[str, Any]] | None:
+    """The words; None if they are too many for a reply."""
+    if file.bytes > service.settings.max_reply_mb * 1e6 * _SHARE_OF_WORDS:
+        return None
+    words: list[dict[str, Any]] = json.loads(_bytes_of(service, job_id, file.key, file.bytes, file.sha256))
+    return words
 
 
 def _made_by(job: Job) -> dict[str, Any]:
@@ -118,17 +142,16 @@ def _made_by(job: Job) -> dict[str, Any]:
     return dict(job.result["audio"])
 
 
-def _audio_of(service: Service, job_id: str, audio: dict[str, Any]) -> bytes:
-    """The bytes of the speech, verified; an object of another size is not even fetched."""
+def _bytes_of(service: Service, job_id: str, key: str, size: int, sha256: str) -> bytes:
+    """An object of the result, verified; one of another size is not even fetched."""
     try:
-        size = service.store.head(audio["key"]).size
-        body = service.store.get(audio["key"]).body if size == audio["bytes"] else b""
+        body = service.store.get(key).body if service.store.head(key).size == size else b""
     except NoSuchObject:
         raise NotFound(
             f"job {job_id!r} is done, but its audio is no longer in the bucket; delete the job and generate again",
             job_id=job_id,
         ) from None
-    if hashlib.sha256(body).hexdigest() != audio["sha256"]:
+    if hashlib.sha256(body).hexdigest() != sha256:
         raise StorageUnavailable("the result arrived damaged; ask again, or ask for delivery 'url'")
     return body
 

@@ -32,7 +32,8 @@ _STAGED = re.compile(
 _SPEEDS = (0.3, 2.0)  # what a request may send
 
 
-def of_language(request: Generate, language: str | None, alphabet: Alphabet) -> Iterator[dict[str, str]]:
+def of_language(request: Generate, language: str | None, alphabet: Alphabet) -> Iterator[dict[str, object]]:
+    """The voice's language is none of the checkpoint's, and the request names none."""
     if request.language or not language or not alphabet.languages or language.split("-")[0] in alphabet.languages:
         return  # a language that the request names was checked before (model_cache.library)
     yield {
@@ -42,7 +43,8 @@ def of_language(request: Generate, language: str | None, alphabet: Alphabet) -> 
     }
 
 
-def of_transcript(words: NormalisedText, alphabet: Alphabet) -> Iterator[dict[str, str]]:
+def of_transcript(words: NormalisedText, alphabet: Alphabet) -> Iterator[dict[str, object]]:
+    """The checkpoint doesn't know all letters of the voice's transcript."""
     if words.lost:
         yield {
             "code": "TRANSCRIPT",
@@ -51,7 +53,7 @@ def of_transcript(words: NormalisedText, alphabet: Alphabet) -> Iterator[dict[st
         }
 
 
-def of_tags(text: str) -> Iterator[dict[str, str]]:
+def of_tags(text: str) -> Iterator[dict[str, object]]:
     """SSML, escaped or not, and stage directions: no engine here knows them."""
     plain = "".join(one for one in html.unescape(text) if one == "\n" or not is_invisible(one))
     kind = "SSML or another tag" if _ANGLED.search(plain) else "a tag in brackets" if _STAGED.search(plain) else ""
@@ -62,7 +64,7 @@ def of_tags(text: str) -> Iterator[dict[str, str]]:
         }
 
 
-def of_pace(chunks: Sequence[Chunk], words: str, parameters: Parameters) -> Iterator[dict[str, str]]:
+def of_pace(chunks: Sequence[Chunk], words: str, parameters: Parameters) -> Iterator[dict[str, object]]:
     """Of what is really spoken. Chunks that upstream speaks at a speed of its own, whatever is asked, say nothing."""
     paced = [chunk.text for chunk in chunks if chunk.speed == parameters.speed]
     ratio = slowness("".join(paced), words)

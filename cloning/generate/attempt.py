@@ -1,14 +1,15 @@
 """
-One generate: check, plan, claim, hear; for each device, for each engine: load and speak; store, complete. Read it downward.
+One attempt at a job that this worker has claimed: hear; for each device, for each engine: load and speak; store, complete.
 
-The order is the guarantee: everything that can be refused is refused first; the audio and its manifest are in the bucket
-before the record says COMPLETED; the record says so before anybody is told.
+The order is the guarantee: the audio and its manifest are in the bucket before the record says COMPLETED; the record says so before
+anybody is told.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,82 +20,49 @@ from cloning.failures import of_claimed_job
 from cloning.generate.candidates import (
     Candidate,
     Choice,
-    candidates_of,
-    check_candidates,
     needs_transcript,
     nobody_spoke,
     note_unusable,
     told_of_fallback,
 )
-from cloning.generate.chunk_store import removed_at_the_end
+from cloning.generate.checks import Recogniser
 from cloning.generate.device_recovery import CPU_MAY_HELP, DeviceUse, devices_of, log_failure
 from cloning.generate.job_tasks import JobTasks
+from cloning.generate.proof import Proof, ProvedSpeech, Prover
 from cloning.generate.script import Script, Scripts
 from cloning.generate.speaker import Speaker, weights_of
-from cloning.generate.speaking import Speech, Tally, chunk_by_chunk
+from cloning.generate.speaking import ChunkByChunk, Speech, Tally
 from cloning.generate.spoken import Spoken
-from cloning.generate.synthesis import finished
 from cloning.generate.transcribe import transcribed
-from cloning.jobs.claim import Claim, Heartbeat, LeaseLost, lost_to_another
+from cloning.jobs.claim import Claim, Heartbeat, LeaseLost
 from cloning.jobs.record import Effort, Job
 from cloning.jobs.results import MAY_PASS, ResultWriter
-from cloning.jobs.store import Busy, Finished
 from cloning.names import EngineName
 from cloning.planning.f5 import SAMPLE_RATE
-from cloning.ports import Reference, Samples, Value
+from cloning.ports import Value
 from cloning.ports.gpu import GpuTask
 from cloning.requests.generate import Generate
 from cloning.service import Call, Service
+from cloning.voices.record import Voice
 
 log = logging.getLogger(__name__)
 
-# `load_import` and `load_fetch` run side by side.
-_PHASES = (
-    "queue", "voice", "transcript", "load", "load_import", "load_fetch", "load_weights", "infer", "keep", "encode", "upload",
-)  # fmt: skip
-_POLL_S = 1.0
-
-
-def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
-    """
-    The job's final record, whoever did it: the store's if it was done before, another worker's if that one is at it, else ours.
-
-    The text goes to `Scripts` and comes back as a plan; who may speak is decided without it.
-
-    Raises the ServiceError that the caller should see.
-    """
-    job_id, digest = request.job_id or call.delivery_id, request.digest()
-    known = service.jobs.find(job_id)
-    if known is not None and known.status.is_final and known.request_digest == digest:
-        return known
-    service.breaker.check()
-    watch = Stopwatch(_PHASES, service.clock.monotonic)
-    candidates = candidates_of(request.wishes(), service.settings)
-    with watch.timing("voice"):
-        voice = service.voices.get(request.voice, stopped=call.stopped)
-    candidates = check_candidates(service.engines, candidates, request.wishes(), of_voice=voice.language)
-    scripts = Scripts(service, request, candidates, voice)
-    scripts.refuse_too_large(service.settings.max_reply_mb, job_id)
-    seed = service.draw_seed() if request.seed is None else request.seed
-    is_new, may_create = known is None, True
-    while True:
-        call.check_stopped(job_id)
-        match service.jobs.claim(job_id, digest, seed, is_new=is_new, may_create=may_create):
-            case Finished(job):
-                return job
-            case Busy():
-                service.clock.sleep(_POLL_S)
-            case Claim() as claim:
-                with lost_to_another(claim), removed_at_the_end(claim, service.store, service.in_background):
-                    return Generation(service, request, call, claim, scripts, watch).run()
-        is_new = may_create = False  # who deletes the job from here on doesn't want it
+# The part of the execution timeout after which nothing is drawn again: what follows must still be encoded and stored.
+_USABLE = 0.8
 
 
 class Generation:
     """One attempt at a job that this worker has claimed."""
 
     def __init__(
-        self, service: Service, request: Generate, call: Call, claim: Claim, scripts: Scripts, watch: Stopwatch
+        self,
+        service: Service,
+        request: Generate,
+        call: Call,
+        claim: Claim,
+        scripts: Scripts,
+        proof: Proof,
+        watch: Stopwatch,
     ) -> None:
         self._service = service
         self._request = request
@@ -102,7 +70,8 @@ class Generation:
         self._call = call
         self._claim = claim
         self._scripts = scripts
-        self._voice = scripts.voice
+        self._voices = scripts.voices
+        self._proof = proof
         self._watch = watch
         self._tasks = JobTasks(service.gpu, watch, self._before_step)
         self._tally = Tally()
@@ -110,6 +79,7 @@ class Generation:
         self._begun = False
         self._total = 0  # the chunks of the first engine, as far as is known before one is loaded
         self._heard_elsewhere: str | None = None
+        self._ends_at = watch.now() + service.settings.execution_timeout_s * _USABLE
         self._failed_engines: dict[EngineName, ServiceError] = {}
 
     def run(self) -> Job:
@@ -129,34 +99,41 @@ class Generation:
     def _speak(self) -> dict[str, Any]:
         first = next(one for one in self._candidates if not one.problem)  # the others will hardly be asked
         with self._service.engines.prefetch(first.found):
-            audio = self._reference()
-            if self._voice != self._scripts.voice:  # it was heard, or replaced: other words, another plan
-                self._scripts = Scripts(self._service, self._request, self._candidates, self._voice)
+            audio = self._references()
+            if self._voices != self._scripts.voices:  # one was heard, or replaced: other words, another plan
+                self._scripts = Scripts(self._service, self._request, self._candidates, self._voices, self._scripts.say)
             self._total = len(self._scripts.of(self._candidates[0]).plan.chunks)
             spoken = self._infer(audio)
         return self._store_result(spoken)
 
-    def _reference(self) -> Path:
-        """The audio of `_voice` on this disk, and its words, though the voice may be replaced while it is heard or fetched."""
+    def _references(self) -> Mapping[str, Path]:
+        """The audio of each voice on this disk; `_voices` have their words then."""
+        found = {name: self._reference(voice) for name, voice in self._voices.items()}
+        self._voices = {name: voice for name, (voice, _) in found.items()}
+        return {name: path for name, (_, path) in found.items()}
+
+    def _reference(self, voice: Voice) -> tuple[Voice, Path]:
+        """The voice with its words and its audio, though it may be replaced while it is heard or fetched."""
         while True:
             with self._watch.timing("voice"):
-                self._voice, path = self._service.voices.with_audio(self._voice)
-            if self._voice.transcript or not needs_transcript(self._candidates):
-                return path
-            self._on_gpu(self._transcribe)
+                voice, path = self._service.voices.with_audio(voice)
+            if voice.transcript or not needs_transcript(self._candidates):
+                return voice, path
+            voice = self._on_gpu(partial(self._transcribe, voice))
 
-    def _transcribe(self) -> None:
+    def _transcribe(self, voice: Voice) -> Voice:
         with self._watch.timing("transcript"):
-            self._voice, self._heard_elsewhere = transcribed(
+            voice, self._heard_elsewhere = transcribed(
                 self._service,
-                self._voice,
+                voice,
                 device_fallback=self._request.device_fallback,
                 before_step=self._before_step,
                 stopped=self._call.stopped,
                 job=self._claim.job.job_id,
             )
+        return voice
 
-    def _infer(self, audio: Path) -> Spoken:
+    def _infer(self, audio: Mapping[str, Path]) -> Spoken:
         """The speech, of the first device that does it. Another device speaks the whole text: its noise is another, and so is the voice."""
         devices = devices_of(self._service, fallback=self._request.device_fallback)
         reason = None
@@ -171,7 +148,7 @@ class Generation:
             self._forget_engines()
         raise AssertionError("the last device's failure is raised")
 
-    def _infer_on(self, device: str | None, reason: str | None, audio: Path) -> Spoken:
+    def _infer_on(self, device: str | None, reason: str | None, audio: Mapping[str, Path]) -> Spoken:
         """The speech, of the first engine whose checkpoint can be used on that device. Raises CheckpointUnusable if none can."""
         self._failed_engines.clear()
         for candidate in self._candidates:
@@ -184,10 +161,10 @@ class Generation:
                     note_unusable(candidate, error, self._failed_engines, job=self._claim.job.job_id)
                     continue
                 script = self._script(candidate, speaker)
-                samples = self._chunks(candidate, speaker, script, audio)
+                proved = self._chunks(candidate, speaker, script, audio, device)
             choice = Choice(candidate, speaker.facts, script.plan.language, dict(self._failed_engines))
             used = DeviceUse(self._service.settings.device, speaker.facts.device.split(" ")[0], reason)
-            return Spoken(choice, script, self._voice, samples, used, self._heard_elsewhere)
+            return Spoken(choice, script, self._voices, proved, used, self._heard_elsewhere)
         raise nobody_spoke(self._failed_engines)
 
     def _load(self, candidate: Candidate, device: str | None) -> Speaker:
@@ -211,32 +188,45 @@ class Generation:
                 self._claim.report(0, len(script.plan.chunks))
         return replace(script, plan=script.plan.seeded(self._claim.job.seed))
 
-    def _chunks(self, candidate: Candidate, speaker: Speaker, script: Script, audio: Path) -> Samples:
-        voice = self._voice.audio
-        reference = Reference(audio, script.words, voice.sha256, voice.duration, self._scripts.language)
-        speech = Speech(self._claim.job, reference, candidate.parameters, script.plan)
-        return chunk_by_chunk(speech, speaker, self._tasks, self._service.store, self._tally, self._before_chunk)
+    def _chunks(
+        self, candidate: Candidate, speaker: Speaker, script: Script, audio: Mapping[str, Path], device: str | None
+    ) -> ProvedSpeech:
+        """Spoken, checked as the request asks, and joined; with the times of its words. Raises SpeechMismatch."""
+        references = self._scripts.references(script, audio)
+        job = self._claim.job
+        speech = Speech(job, references, candidate.parameters, script.plan)
+        chunks = ChunkByChunk(speech, speaker, self._tasks, self._service.store, self._tally, self._before_chunk)
+        recogniser = Recogniser(self._service, self._tasks, device, self._before_step, job.job_id)
+        prover = Prover(self._proof, recogniser, references, self._service.clock, self._time_left)
+        texts = [turn.text for turn in self._request.speeches()]
+        return prover.proved(script, chunks, texts, candidate.parameters, job.seed)
 
     def _store_result(self, spoken: Spoken) -> dict[str, Any]:
         job, script, audio_format = self._claim.job, spoken.script, self._request.format
+        pcm = spoken.speech.finished.pcm
         with self._watch.timing("encode"):
-            pcm = finished(spoken.samples, remove_silence=spoken.choice.candidate.parameters.remove_silence)
             data = encode_pcm16(pcm, SAMPLE_RATE, audio_format)
         told = spoken.to_json(self._request.wishes(), self._service.settings)
-        manifest = spoken.manifest(job, self._tally, self._service.worker) | told | script.to_json()
+        proved = script.to_json(spoken.speech.warnings) | spoken.speech.to_json()
+        manifest = spoken.manifest(job, self._tally, self._service.worker) | told | proved
         with self._watch.timing("upload"):
             audio = self._results.save(data, audio_format, manifest)
+            files = self._results.save_beside(audio["key"], spoken.speech.files)
         timings = self._watch.to_json()
         log.info("job.spoken", extra={"job": job.job_id, "chunks": len(script.plan.chunks), "timings": timings, **told})
         duration = round(len(pcm) / SAMPLE_RATE, 4)
         return {
             "duration": duration,
             "audio": audio,
+            **({"files": files} if files else {}),
             **told,
-            **script.to_json(),
+            **proved,
             "manifest": manifest,
             "timings": timings,
         }
+
+    def _time_left(self) -> float:
+        return self._ends_at - self._watch.now()
 
     def _recorded(self, failure: ServiceError) -> ServiceError:
         job = self._claim.job

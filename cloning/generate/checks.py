@@ -18,7 +18,8 @@ from cloning.service import Service
 from cloning.settings import Settings
 
 # The profile that checks by itself.
-_CHECKING_PROFILE, _ITS_MODE, _ITS_DRAWS = "ultra_quality", "fast", 3
+_CHECKING_PROFILE, _ITS_DRAWS = "ultra_quality", 3
+_ITS_MODE: CheckMode = "fast"
 # A recogniser that hears more of a voice's own recording otherwise than it is known to be can't judge that voice's speech.
 _HARDLY_KNOWN = 0.5
 
@@ -140,7 +141,7 @@ class ChunkChecker:
         self._round = (now, 0)
         return (now - since) / max(1, done) * chunks < self._time_left()
 
-    def verdict(self, chunk: Chunk, wave: Samples, kept: ChunkStore) -> tuple[Verdict, str | None]:
+    def verdict(self, chunk: Chunk, draw: int, wave: Samples, kept: ChunkStore) -> tuple[Verdict, str | None]:
         """Whether the chunk's wave says its text, and what was heard where the check listened; an earlier attempt's verdict if it is kept."""
         self._round = (self._round[0], self._round[1] + 1)
         reference = self._references[chunk.passage]
@@ -150,7 +151,7 @@ class ChunkChecker:
         if not self._policy.tells_heard and (found := kept.find_verdict(chunk, how)):
             return found, None
         verdict, heard, alignment = self._judged(speech_of(chunk, wave, reference), mode=self._policy.mode)
-        self.alignments[chunk.index, chunk.seed] = alignment
+        self.alignments[chunk.index, draw] = alignment
         kept.keep_verdict(chunk, how, verdict)
         return verdict, heard
 

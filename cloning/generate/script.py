@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from cloning.errors import InvalidRequest, InvalidText
 from cloning.generate.advice import of_language, of_pace, of_tags, of_transcript
@@ -10,7 +11,7 @@ from cloning.planning.alphabet import NormalisedText, normalised, refuse_unspeak
 from cloning.planning.engine_kinds import EngineKind
 from cloning.planning.f5 import SAMPLE_RATE, Chunk, Plan
 from cloning.planning.passages import Passage, joined, one_plan
-from cloning.ports import Alphabet
+from cloning.ports import Alphabet, Reference
 from cloning.reading import VERSION
 from cloning.reading.reader import read
 from cloning.reading.spans import Reading
@@ -43,9 +44,10 @@ class Script:
     unspoken: tuple[str, ...] = ()
     warnings: Warnings = ()
 
-    def to_json(self) -> dict[str, object]:
-        """For reply, record and manifest; not for the log: it quotes the text."""
-        return {"unspoken": list(self.unspoken), "warnings": list(self.warnings), "reading": self._reading()}
+    def to_json(self, more: Warnings = ()) -> dict[str, object]:
+        """For reply, record and manifest, with `more` warnings; not for the log: it quotes the text."""
+        warnings = [*self.warnings, *more]
+        return {"unspoken": list(self.unspoken), "warnings": warnings, "reading": self._reading()}
 
     def _reading(self) -> dict[str, object]:
         languages = {reading.normalised_in for reading in self.readings if reading.normalised_in}
@@ -108,6 +110,14 @@ class Scripts:
     def language_of(self, voice: Voice) -> str | None:
         """The language of what that voice says, where it is known."""
         return self.language or voice.language
+
+    def references(self, script: Script, audio: Mapping[str, Path]) -> tuple[Reference, ...]:
+        """The voice of each passage as an engine wants it; `audio` has the voices' recordings on this disk."""
+        return tuple(self._reference(self._voice_of(passage.turn), script, audio) for passage in script.passages)
+
+    def _reference(self, voice: Voice, script: Script, audio: Mapping[str, Path]) -> Reference:
+        words, language = script.words[voice.voice], self.language_of(voice)
+        return Reference(audio[voice.voice], words, voice.audio.sha256, voice.audio.duration, language)
 
     def refuse_too_large(self, max_mb: float, job_id: str) -> None:
         """Raises a refusal of a WAV that no reply could carry, of any engine whose plan is known."""

@@ -44,12 +44,16 @@ class Take:
     heard: str | None = None
 
     @property
+    def has_failed(self) -> bool:
+        return self.verdict is not None and self.verdict.state == "failed"
+
+    @property
     def rank(self) -> tuple[bool, int, float, float]:
         """The lower the better."""
         if self.verdict is None:
             return False, 0, 0.0, 0.0
         one = self.verdict
-        return one.state == "failed", one.worst_run or 0, one.wer or 0.0, -one.score
+        return self.has_failed, one.worst_run or 0, one.wer or 0.0, -one.score
 
 
 class ChunkByChunk:
@@ -106,10 +110,10 @@ class ChunkByChunk:
             drawn = [_at_draw(chunk, draw, self._speech.job.seed) for chunk in pending]
             waves = self._speak(drawn, keep_last=True)
             for chunk in drawn:
-                verdict, heard = checker.verdict(chunk, waves[chunk.index], self._kept)
+                verdict, heard = checker.verdict(chunk, draw, waves[chunk.index], self._kept)
                 take = Take(draw, waves[chunk.index], verdict, heard)
                 takes[chunk.index] = min(takes.get(chunk.index, take), take, key=lambda one: one.rank)
-            pending = [chunk for chunk in pending if takes[chunk.index].rank[0]]
+            pending = [chunk for chunk in pending if takes[chunk.index].has_failed]
             if not pending:
                 break
         return takes

@@ -1,15 +1,16 @@
 """A finished speech, and what reply, record, manifest and log say of how it came about."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cloning.generate.candidates import Choice
 from cloning.generate.device_recovery import DeviceUse
+from cloning.generate.proof import ProvedSpeech
 from cloning.generate.script import Script
 from cloning.generate.speaking import Tally
 from cloning.jobs.record import Job
 from cloning.parameters import EngineWishes
-from cloning.ports import Samples
 from cloning.settings import Settings
 from cloning.versions import versions
 from cloning.voices.record import Voice
@@ -17,12 +18,12 @@ from cloning.voices.record import Voice
 
 @dataclass(frozen=True)
 class Spoken:
-    """A speech: who spoke it, what, in whose voice, and on which device; `heard_elsewhere` says why the CPU heard the voice."""
+    """A speech: who spoke it, what, in whose voices, and on which device; `heard_elsewhere` says why the CPU heard a voice."""
 
     choice: Choice
     script: Script
-    voice: Voice
-    samples: Samples
+    voices: Mapping[str, Voice]
+    speech: ProvedSpeech
     device: DeviceUse
     heard_elsewhere: str | None
 
@@ -34,10 +35,8 @@ class Spoken:
         """What really spoke and with which values: no request is needed to read it."""
         return {
             **self.choice.manifest(),
-            "chunks": self.script.plan.to_json(),
-            "voice": self.voice.voice,
-            "voice_sha256": self.voice.audio.sha256,
-            "transcript_by": self.voice.transcript.made_by if self.voice.transcript else None,
+            "chunks": self.script.plan.to_json(self.speech.seeds),
+            **self._of_voices(),
             "transcript_device_fallback_reason": self.heard_elsewhere,
             "seed": job.seed,
             "chunks_reused": tally.reused,
@@ -46,3 +45,15 @@ class Spoken:
             "attempt": job.attempt,
             "versions": versions(),
         }
+
+    def _of_voices(self) -> dict[str, Any]:
+        first, *others = [_of_voice(voice) for voice in self.voices.values()]
+        return {**first, "voices": [first, *others]} if others else first
+
+
+def _of_voice(voice: Voice) -> dict[str, Any]:
+    return {
+        "voice": voice.voice,
+        "voice_sha256": voice.audio.sha256,
+        "transcript_by": voice.transcript.made_by if voice.transcript else None,
+    }

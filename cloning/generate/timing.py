@@ -1,6 +1,6 @@
 """When each word of a job's text is spoken: in seconds of the finished speech, with its place in the caller's text."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cloning.checking import Word, timed_words

@@ -169,4 +169,4 @@ def _named_by(job: Job) -> set[str] | None:
         return set()
     if job.audio is None:  # damaged: what it named is unknown
         return None
-    return {job.audio.key, keys.manifest_of(job.audio.key)}
+    return {job.audio.key, keys.manifest_of(job.audio.key), *(file.key for file in job.files)}

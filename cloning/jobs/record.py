@@ -118,10 +118,24 @@ class ResultAudio(Record):
         return lies_with_results_of(job_id, self.key) and extension != "json" and self.format in (None, extension)
 
 
+class ResultFile(Record):
+    """What lies beside the speech: its words with their times (JSON), or subtitles."""
+
+    kind: Annotated[str, Field(pattern=r"^[a-z]{1,8}$")]
+    key: Label
+    bytes: Annotated[int, Field(ge=0, le=10**9)]
+    sha256: Digest
+
+    def is_of(self, job_id: str) -> bool:
+        """Whether the key is one of this job's results, with this kind as its extension."""
+        return lies_with_results_of(job_id, self.key) and self.key.endswith(f".{self.kind}")
+
+
 class ResultFacts(Record):
     """The fields of a record's `result` that the worker reads; the rest is for callers."""
 
     audio: ResultAudio | None = None
+    files: Annotated[tuple[ResultFile, ...], Field(max_length=20)] = ()
     duration: Annotated[float, Field(ge=0)] | None = None
     manifest: dict[str, Any] | None = None
     timings: dict[str, float] | None = None
@@ -154,17 +168,24 @@ class Job(KeyedRecord):
         if not is_id(self.job_id):
             raise ValueError("job_id should be a job's id")
         try:
-            audio = self.audio
+            audio, files = self.audio, self.files
         except ValidationError as error:
             raise ValueError(f"result.{reason_of(error)}") from None
         if audio and not audio.is_of(self.job_id):
             raise ValueError("result.audio.key should be the key of this job's result")
+        if not all(file.is_of(self.job_id) for file in files):
+            raise ValueError("result.files should have keys of this job's results")
         return self
 
     @property
     def audio(self) -> ResultAudio | None:
         """The speech that the result names, if any."""
         return ResultFacts.model_validate(self.result).audio if self.result else None
+
+    @property
+    def files(self) -> tuple[ResultFile, ...]:
+        """What lies beside the speech, if the result names any."""
+        return ResultFacts.model_validate(self.result).files if self.result else ()
 
     def to(self, status: JobStatus, **changes: object) -> Self:
         """The job after a legal move. Raises IllegalMove."""

@@ -12,7 +12,7 @@ All GPU seconds of a job depend on these few requests, so they are retried while
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cloning import keys
@@ -25,6 +25,12 @@ from cloning.ports import AlreadyExists, Changed, NoSuchObject, ObjectStore
 
 log = logging.getLogger(__name__)
 
+BESIDE_TYPES = {
+    "words": "application/json",
+    "srt": "application/x-subrip",
+    "vtt": "text/vtt",
+    "ass": "text/x-ssa",
+}
 PAUSE_S = 1.0
 # Including a refusal or a damaged reply: stores under repair sometimes send one.
 MAY_PASS = (StorageUnavailable, StorageMisconfigured, RecordDamaged)
@@ -54,6 +60,15 @@ class ResultWriter:
         self._repeat(lambda: self._create(key, data, CONTENT_TYPES[audio_format]))
         self._repeat(lambda: self._create(keys.manifest_of(key), body, "application/json"))
         return audio
+
+    def save_beside(self, audio_key: str, files: Mapping[str, bytes]) -> list[dict[str, Any]]:
+        """Store what belongs beside the speech, by extension; return the record's facts of it."""
+        return [self._save_beside(audio_key, extension, content) for extension, content in files.items()]
+
+    def _save_beside(self, audio_key: str, extension: str, content: bytes) -> dict[str, Any]:
+        key, kind = keys.beside(audio_key, extension), BESIDE_TYPES[extension]
+        self._repeat(lambda: self._create(key, content, kind))
+        return {"kind": extension, "key": key, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
     def complete(self, result: dict[str, Any], effort: Effort | None = None) -> None:
         """Name the result in the record."""

@@ -67,9 +67,12 @@ class Plan:
         seams = sum(not chunk.pause_s for chunk in self.chunks[1:])
         return max(0.0, sum(chunk.seconds for chunk in self.chunks) - self.cross_fade_duration * seams) + silences
 
-    def to_json(self) -> list[dict[str, object]]:
-        """The chunks, for the manifest: without a word of the text."""
-        return [{"seed": chunk.seed, "bytes": len(chunk.text.encode()), "speed": chunk.speed} for chunk in self.chunks]
+    def to_json(self, seeds: Mapping[int, int]) -> list[dict[str, object]]:
+        """The chunks, for the manifest: without a word of the text. `seeds` are those of the draws that were taken, by place."""
+        return [
+            {"seed": seeds.get(chunk.index, chunk.seed), "bytes": len(chunk.text.encode()), "speed": chunk.speed}
+            for chunk in self.chunks
+        ]
 
     def seeded(self, seed: int) -> "Plan":
         """The same plan with the chunks' own seeds for a job's seed."""

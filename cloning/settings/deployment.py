@@ -130,6 +130,13 @@ class Settings(BucketSettings):
         description="What becomes of a job if no draw of a chunk passes the check, unless a request says otherwise: `accept` takes the best and warns, `fail` fails the job.",
     )
 
+    execution_timeout_s: float = Field(
+        600.0,
+        gt=0,
+        le=604_800,
+        description="The endpoint's execution timeout, in seconds (RunPod's own default is 600): a chunk that fails its check is not drawn again when four fifths of it have passed.",
+    )
+
     worker_concurrency: int = Field(
         2,
         ge=1,

@@ -1,0 +1,180 @@
+"""What a request asks beyond speech: a check of each chunk, the times of its words, subtitles. All by one recogniser."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cloning.checking import Problem
+from cloning.checking.subtitles import subtitles
+from cloning.errors import SpeechMismatch
+from cloning.generate.checks import CheckPolicy, ChunkChecker, Recogniser, policy_of, speech_of
+from cloning.generate.script import Script
+from cloning.generate.speaking import ChunkByChunk, Take
+from cloning.generate.synthesis import Finished, finished, segments_of
+from cloning.generate.timing import Places, SpokenWord, spoken_words
+from cloning.planning.f5 import Chunk, draw_seed
+from cloning.ports import Alignment, Clock, Parameters, Reference, Unaligned
+from cloning.requests.generate import Generate, SubtitleFormat
+from cloning.settings import Settings
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What is asked for: the check's policy (None: no check), word times, subtitles in these formats."""
+
+    policy: CheckPolicy | None
+    words: bool
+    subtitles: tuple[SubtitleFormat, ...]
+
+    @property
+    def needs_times(self) -> bool:
+        return self.words or bool(self.subtitles)
+
+    @property
+    def needs_recogniser(self) -> bool:
+        return self.policy is not None or self.needs_times
+
+
+def proof_of(request: Generate, settings: Settings) -> Proof:
+    """What the request asks for. Raises InvalidRequest."""
+    return Proof(policy_of(request, settings), request.words, tuple(request.subtitles or ()))
+
+
+@dataclass(frozen=True)
+class ProvedSpeech:
+    """
+    The whole speech, and what is known of it.
+
+    `seeds` are those of the chunks that were drawn again, by place; `files` what lies beside it in the bucket, by extension.
+    """
+
+    finished: Finished
+    seeds: Mapping[int, int]
+    check: dict[str, Any] | None = None
+    warnings: tuple[dict[str, object], ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """For reply, record and manifest; not for the log: it quotes the text."""
+        return {} if self.check is None else {"check": self.check}
+
+
+class Prover:
+    """Speaks one job's chunks and proves them as `proof` asks; `references` are the voices by passage."""
+
+    def __init__(
+        self,
+        proof: Proof,
+        recogniser: Recogniser,
+        references: Sequence[Reference],
+        clock: Clock,
+        time_left: Callable[[], float],
+    ) -> None:
+        self._proof = proof
+        self._recogniser = recogniser
+        self._references = references
+        self._checker = ChunkChecker(proof.policy, recogniser, references, clock, time_left) if proof.policy else None
+
+    def proved(
+        self, script: Script, chunks: ChunkByChunk, texts: Sequence[str], parameters: Parameters, seed: int
+    ) -> ProvedSpeech:
+        """The speech of the job with that seed; `texts` are the caller's, by turn. Raises SpeechMismatch."""
+        takes = chunks.takes(self._checker)
+        failed = [index for index, take in takes.items() if take.has_failed]
+        if self._proof.policy and self._proof.policy.fails and failed:
+            raise _mismatch(failed, takes)
+        waves = {index: take.samples for index, take in takes.items()}
+        speech = finished(
+            segments_of(script.plan, waves),
+            last_silence_s=script.plan.pause_s,
+            remove_silence=parameters.remove_silence,
+        )
+        seeds = {index: draw_seed(seed, index, take.draw) for index, take in takes.items() if take.draw}
+        if not self._proof.needs_recogniser:
+            return ProvedSpeech(speech, seeds)
+        where = Places(script, texts)
+        check = self._check(script, takes, where)
+        return ProvedSpeech(
+            speech, seeds, check, tuple(_warnings(failed, len(takes))), self._files(script, takes, where, speech)
+        )
+
+    def _check(self, script: Script, takes: Mapping[int, Take], where: Places) -> dict[str, Any] | None:
+        if self._checker is None:
+            return None
+        verdicts = [take.verdict for take in takes.values() if take.verdict]
+        states = {one.state for one in verdicts}
+        state = next(one for one in ("failed", "unavailable", "passed") if one in states)
+        rates = [
+            (one.wer, len(chunk.text))
+            for one, chunk in zip(verdicts, script.plan.chunks, strict=True)
+            if one.wer is not None
+        ]
+        return {
+            "state": state,
+            "wer": round(sum(wer * size for wer, size in rates) / sum(size for _, size in rates), 4) if rates else None,
+            "worst_run": max((one.worst_run for one in verdicts if one.worst_run is not None), default=None),
+            "draws": self._checker.draws,
+            "chunks": [_of_chunk(chunk, takes[chunk.index], where) for chunk in script.plan.chunks],
+            "recogniser": self._recogniser.model,
+            "control": [one.to_json() for one in self._checker.controls.values()],
+        }
+
+    def _files(self, script: Script, takes: Mapping[int, Take], where: Places, speech: Finished) -> dict[str, bytes]:
+        if not self._proof.needs_times:
+            return {}
+        waves = {index: take.samples for index, take in takes.items()}
+        known = self._checker.alignments if self._checker else {}
+
+        def aligned(chunk: Chunk) -> Alignment | Unaligned:
+            found = known.get((chunk.index, takes[chunk.index].draw))
+            return found or self._recogniser.align(
+                speech_of(chunk, waves[chunk.index], self._references[chunk.passage])
+            )
+
+        words = spoken_words(script, where, self._references, waves, aligned, speech)
+        return _files_of(words, where.texts, self._proof)
+
+
+def _files_of(words: Sequence[SpokenWord], texts: Sequence[str], proof: Proof) -> dict[str, bytes]:
+    told = [word.to_json(has_turns=len(texts) > 1) for word in words]
+    files = {form: subtitles(words, texts, form) for form in proof.subtitles}
+    return ({"words": json.dumps(told, ensure_ascii=False).encode()} if proof.words else {}) | files
+
+
+def _of_chunk(chunk: Chunk, take: Take, where: Places) -> dict[str, Any]:
+    verdict = take.verdict
+    assert verdict is not None  # noqa: S101 - every chunk of a checked job has one
+    problems = [_of_problem(problem, chunk, where) for problem in verdict.problems]
+    told: dict[str, Any] = {"state": verdict.state, "draw": take.draw + 1, "score": round(verdict.score, 3)}
+    told |= {"wer": verdict.wer, "worst_run": verdict.worst_run, "problems": problems}
+    if verdict.reason:
+        told["reason"] = verdict.reason
+    return told if take.heard is None else {**told, "heard": take.heard}
+
+
+def _of_problem(problem: Problem, chunk: Chunk, where: Places) -> dict[str, Any]:
+    told: dict[str, Any] = {"kind": problem.kind.value, "word": problem.word, "text_start": None}
+    if problem.text_start is not None:
+        turn, start, _ = where.source(chunk, problem.text_start, problem.text_start + max(1, len(problem.word)))
+        told |= {"text_start": start} | ({"turn": turn} if len(where.texts) > 1 else {})
+    return told
+
+
+def _warnings(failed: Sequence[int], total: int) -> Iterable[dict[str, object]]:
+    if failed:
+        yield {
+            "code": "CHECK",
+            "message": f"{len(failed)} of {total} chunks don't say their text for certain, in any of their draws: the best draw of each was "
+            "taken; see check.chunks, listen, and send another seed or more draws",
+        }
+
+
+def _mismatch(failed: Sequence[int], takes: Mapping[int, Take]) -> SpeechMismatch:
+    verdicts = [verdict for index in failed if (verdict := takes[index].verdict)]
+    problems = {problem.kind.value for verdict in verdicts for problem in verdict.problems}
+    return SpeechMismatch(
+        f"{len(failed)} of {len(takes)} chunks don't say their text in any draw: send another seed, more draws, or on_mismatch 'accept' to "
+        "take the best",
+        chunks=failed[:50], problems=sorted(problems),
+    )  # fmt: skip
