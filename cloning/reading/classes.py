@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from cloning.reading.calendar import dates, times
 from cloning.reading.codes import addresses, codes, phones, versions
-from cloning.reading.grammar import END, SPACE, START, Currency, Grammar, any_of
+from cloning.reading.grammar import END, SPACE, START, Currency, Grammar, any_of, lost_dot
 from cloning.reading.numbers import Amount, roman
 from cloning.reading.rules import Rule, rule
 
@@ -21,7 +21,7 @@ def standard(grammar: Grammar) -> tuple[Rule, ...]:
     """Every class that the grammar has words for."""
     classes: tuple[Callable[[Grammar], Iterator[Rule]], ...] = (
         addresses, abbreviations, versions, dates, times, phones, money, ranges, percentages, units, ordinals, fractions, romans,
-        number_signs, cardinals, codes, signs,
+        signs, number_signs, cardinals, codes,
     )  # fmt: skip
     return tuple(rule for one in classes for rule in one(grammar))
 
@@ -30,7 +30,7 @@ def abbreviations(g: Grammar) -> Iterator[Rule]:
     """Those of the table, as written there."""
     if g.abbreviations:
         pattern = rf"(?<![\w.]){any_of(g.abbreviations)}(?!\w)"
-        yield rule("abbreviation", pattern, lambda match: g.abbreviations[match.group()])
+        yield rule("abbreviation", pattern, lambda match: g.abbreviations[match.group()] + lost_dot(match))
 
 
 def money(g: Grammar) -> Iterator[Rule]:
@@ -65,7 +65,7 @@ def money(g: Grammar) -> Iterator[Rule]:
 
 
 def _scale(g: Grammar) -> str:
-    return rf"(?:{SPACE}?(?P<scale>{any_of(g.scales)})(?!\w))?" if g.scales else "(?P<scale>)"
+    return rf"(?:(?:{SPACE}|-)?(?P<scale>{any_of(g.scales)})(?!\w))?" if g.scales else "(?P<scale>)"
 
 
 _CENTS = 2
@@ -185,12 +185,15 @@ def romans(g: Grammar) -> Iterator[Rule]:
 
 
 def number_signs(g: Grammar) -> Iterator[Rule]:
-    """№ 5, § 12."""
+    """№ 5, § 12; whatever is read of the number."""
     if g.number_signs:
-        pattern = rf"(?<!\w)(?P<sign>{any_of(g.number_signs)}){SPACE}?{g.number('count')}{END}"
+        sign = rf"(?<!\w)(?P<sign>{any_of(g.number_signs)}){SPACE}?"
         yield rule(
-            "sign", pattern, lambda match: f"{g.number_signs[match['sign']]} {g.amount(g.parsed(match['count']))}"
+            "sign",
+            rf"{sign}{g.number('count')}{END}",
+            lambda match: f"{g.number_signs[match['sign']]} {g.amount(g.parsed(match['count']))}",
         )
+        yield rule("sign", rf"{sign}(?=\d)", lambda match: f"{g.number_signs[match['sign']]} ")
 
 
 def cardinals(g: Grammar) -> Iterator[Rule]:
