@@ -4,12 +4,16 @@ import re
 from collections.abc import Callable, Iterator
 
 from cloning.reading.classes import money
+from cloning.reading.codes import phones
 from cloning.reading.grammar import END, SPACE, START, Grammar, any_of
 from cloning.reading.languages import en_tables
 from cloning.reading.numbers import Amount, roman
 from cloning.reading.rules import Rule, rule
 
 _CENTURY = 100
+_TEN = 10
+_NOON = 12
+_LONGEST_MONTH = 31
 _YEAR_SIGNS = (
     r"(?:[Ii]n|[Ss]ince|[Oo]f|[Ff]rom|[Uu]ntil|[Tt]ill|[Bb]y|[Bb]efore|[Aa]fter|[Dd]uring|[Yy]ear|[Cc]irca|[Ll]ate|[Ee]arly|[Ss]pring"
     r"|[Ss]ummer|[Aa]utumn|[Ff]all|[Ww]inter|AD|and|to|Treaty of|Battle of|"
@@ -26,7 +30,7 @@ _COUNTED = (
 def year(g: Grammar, number: int) -> str:
     """In pairs, but for the first years of a millennium: 1998, 1905, 1900, 2005, 2024."""
     pairs, rest = divmod(number, _CENTURY)
-    if pairs < len("..........") or (pairs % 10 == 0 and rest < len("..........")):
+    if pairs < _TEN or (pairs % _TEN == 0 and rest < _TEN):
         return g.cardinal(number)
     if rest == 0:
         return f"{g.cardinal(pairs)} hundred"
@@ -35,7 +39,7 @@ def year(g: Grammar, number: int) -> str:
 
 def _two_digits(g: Grammar, number: int) -> str:
     """05 is 'oh five'."""
-    return g.cardinal(number) if number >= len("..........") else f"oh {g.cardinal(number)}"
+    return g.cardinal(number) if number >= _TEN else f"oh {g.cardinal(number)}"
 
 
 def time(g: Grammar, hour: int, minute: int, second: int | None, mark: str) -> str:
@@ -45,7 +49,7 @@ def time(g: Grammar, hour: int, minute: int, second: int | None, mark: str) -> s
     elif mark or second is not None:
         said = g.cardinal(hour)
     else:
-        said = f"{g.cardinal(hour)} o'clock" if 1 <= hour <= len("............") else f"{g.cardinal(hour)} hundred"
+        said = f"{g.cardinal(hour)} o'clock" if 1 <= hour <= _NOON else f"{g.cardinal(hour)} hundred"
     if second is not None:
         said += f" and {g.cardinal(second)} second{'s' * (second != 1)}"
     return f"{said} {mark}".rstrip()
@@ -102,7 +106,7 @@ def _decades(g: Grammar) -> Iterator[Rule]:
             return f"{g.cardinal(int(century + '00'))}s"
         if not tens:
             return f"{g.cardinal(int(century))} hundreds" if century else "two thousands"
-        plural = "tens" if tens == len("..........") else g.cardinal(tens).removesuffix("y") + "ies"
+        plural = "tens" if tens == _TEN else g.cardinal(tens).removesuffix("y") + "ies"
         return f"{g.cardinal(int(century))} {plural}" if century else plural
 
     yield rule("decade", rf"{START}['’]?(?P<century>1[1-9]|20)?(?P<tens>[0-9]0)['’]?s(?!\w)", read)
@@ -157,7 +161,7 @@ def _from_to(
     g: Grammar, match: re.Match[str], month: str, with_year: Callable[[str, re.Match[str]], str]
 ) -> str | None:
     first, last = int(match["first"]), int(match["day"])
-    if not first < last <= len("." * 31):
+    if not first < last <= _LONGEST_MONTH:
         return None
     return with_year(f"{month} {g.ordinal(first)} to {g.ordinal(last)}", match)
 
@@ -220,7 +224,8 @@ def _phones(g: Grammar) -> Iterator[Rule]:
     def read(match: re.Match[str]) -> str:
         return ", ".join(g.digits(one) for one in re.findall(r"\d+", match.group()))
 
-    yield rule("phone", rf"(?<!\+){START}(?:1[-. ])?\d{{3}}([-. ])\d{{3}}\1\d{{4}}{END}", read)
+    yield from phones(g)
+    yield rule("phone", rf"{START}(?:1[-. ])?\d{{3}}([-. ])\d{{3}}\1\d{{4}}{END}", read)
     yield rule("phone", rf"(?<=[Cc]all )[1-9]11{END}|(?<=[Dd]ial )[1-9]\d\d{END}", read)
 
 
