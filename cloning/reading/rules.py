@@ -27,13 +27,16 @@ class Rule:
 
 @dataclass(frozen=True)
 class LanguageRules:
-    """
-    How one language reads. `rest` gets the text and the stretches that rules have claimed, and finds more replacements between them.
-    """
+    """How one language reads. `rest` gets the text and what rules have claimed, and finds more replacements beside it."""
 
     code: str
     rules: tuple[Rule, ...]
     rest: Callable[[str, Sequence[Replacement]], list[Replacement]] | None = None
+
+
+def rule(kind: str, pattern: str, read: Callable[[re.Match[str]], str | None]) -> Rule:
+    """A rule by the text of its pattern."""
+    return Rule(kind, re.compile(pattern), read)
 
 
 def matches(text: str, rules: Iterable[Rule], claimed: Sequence[Replacement] = ()) -> list[Replacement]:

@@ -1,5 +1,9 @@
-"""One module per language: its `RULES`. A language is imported when a text in it is first read."""
+"""
+One module per language: its `RULES`, and perhaps `REGIONS` with those of single regions. A language is imported when a text in it
+is first read.
+"""
 
+from collections.abc import Mapping
 from importlib import import_module
 
 from cloning.reading.rules import LanguageRules
@@ -12,8 +16,10 @@ NUMBERS = ("fi", "hi", "ar", "ja", "lv")
 
 def rules_of(language: str) -> LanguageRules | None:
     """The rules for a code like 'pt' or 'pt-BR'; None for a language that nobody has written down here."""
-    code = language.split("-")[0].lower()
-    if code not in (*FULL, *NUMBERS):
+    code, _, region = language.partition("-")
+    if code.lower() not in (*FULL, *NUMBERS):
         return None
-    rules: LanguageRules = import_module(f"cloning.reading.languages.{code}").RULES
-    return rules
+    module = import_module(f"cloning.reading.languages.{code.lower()}")
+    regions: Mapping[str, LanguageRules] = getattr(module, "REGIONS", {})
+    usual: LanguageRules = module.RULES
+    return regions.get(region.upper(), usual)

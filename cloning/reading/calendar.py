@@ -1,0 +1,109 @@
+"""Dates and times of European languages, as rules made from a language's `Grammar`."""
+
+import re
+from collections.abc import Iterator
+from datetime import date as civil_date
+
+from cloning.reading.grammar import END, SPACE, START, Grammar, any_of
+from cloning.reading.rules import Rule
+
+_YEAR = r"[12]\d{3}"
+_FIRST = 70
+"""The first year of two digits that is one of the last century: they mean 1970 to 2069."""
+_HOURS = 24
+_SECONDS = 59
+
+
+def dates(g: Grammar) -> Iterator[Rule]:
+    """2026-12-25, 25/12/2026, 25.12.26, 25 December 2026, December 25, 2026."""
+    if g.date is None:
+        return
+    yield Rule(
+        "date",
+        re.compile(rf"{START}(?P<year>{_YEAR})-(?P<month>\d\d)-(?P<day>\d\d)(?!\w|-\d)"),
+        lambda match: _said(g, match),
+    )
+    yield from _digit_dates(g)
+    if g.months:
+        yield from _named_dates(g)
+
+
+def _digit_dates(g: Grammar) -> Iterator[Rule]:
+    pattern = rf"{START}(?P<first>\d{{1,2}})(?P<sign>[./-])(?P<second>\d{{1,2}})(?P=sign)(?P<year>{_YEAR}|\d\d){END}"
+
+    def read(match: re.Match[str]) -> str | None:
+        first, second = int(match["first"]), int(match["second"])
+        year = int(match["year"]) if len(match["year"]) > len("26") else None
+        if year is None and match["sign"] == "-":
+            return None
+        orders = [(first, second)] if g.date_order != "mdy" else [(second, first)]
+        if not g.date_order:
+            orders.append((second, first))
+        right = {order for order in orders if _exists(*order, year)}
+        if len(right) != 1:
+            return match.group() if right else None
+        return _words(g, *right.pop(), year if year is not None else _century(int(match["year"])))
+
+    yield Rule("date", re.compile(pattern), read)
+
+
+def _century(year: int) -> int:
+    """The year that two digits mean."""
+    return year + (1900 if year >= _FIRST else 2000)
+
+
+def _named_dates(g: Grammar) -> Iterator[Rule]:
+    number = {spelling.lower(): index for index, spellings in enumerate(g.months, 1) for spelling in spellings}
+    month = rf"(?P<month>(?i:{any_of(number)}))"
+    marks = rf"(?:{any_of(g.ordinal_marks)})?" if g.ordinal_marks else ""
+    of = rf"{SPACE}(?:{g.of_month}{SPACE})?" if g.of_month else SPACE
+    day = rf"(?P<day>\d{{1,2}}){marks}"
+    short = rf"(?!\w)(?:\.(?=,|{SPACE}[\da-zà-ÿа-я]))?"
+
+    def read(match: re.Match[str]) -> str | None:
+        year = int(match["year"]) if match["year"] else None
+        return _words(g, int(match["day"]), number[match["month"].lower()], year)
+
+    year = rf"(?:(?:,{SPACE}?|{of})(?P<year>{_YEAR})(?![\w%€$])(?![.,:]\d))?"
+    yield Rule("date", re.compile(rf"{START}{day}\.?{of}{month}{short}{year}"), read)
+    if g.month_first:
+        yield Rule("date", re.compile(rf"(?<!\w){month}\.?{SPACE}{day}(?!\w)(?![.:/-]?\d|,\d){year}"), read)
+
+
+def _said(g: Grammar, match: re.Match[str]) -> str | None:
+    return _words(g, int(match["day"]), int(match["month"]), int(match["year"]))
+
+
+def _words(g: Grammar, day: int, month: int, year: int | None) -> str | None:
+    return g.date(day, month, year) if g.date and _exists(day, month, year) else None
+
+
+def _exists(day: int, month: int, year: int | None) -> bool:
+    try:
+        civil_date(year or 2000, month, day)
+    except ValueError:
+        return False
+    return True
+
+
+def times(g: Grammar) -> Iterator[Rule]:
+    """14:30, 2:05:10, 3:30 pm; hours alone only with a mark."""
+    said = g.time
+    if said is None:
+        return
+    marks = {mark.lower(): words for mark, words in g.time_marks.items()}
+    mark = rf"(?:{SPACE}?(?P<mark>(?i:{any_of(marks)}))(?!\w))" if marks else "(?P<mark>(?!))"
+
+    def read(match: re.Match[str]) -> str | None:
+        parts = match.groupdict()
+        hour, minute, second = (int(parts.get(one) or 0) for one in ("hour", "minute", "second"))
+        if hour > _HOURS or second > _SECONDS:
+            return None
+        words = marks[match["mark"].lower()] if match["mark"] else ""
+        return said(hour, minute, second if parts.get("second") else None, words)
+
+    sign = f"[{re.escape(g.time_signs)}]"
+    minutes = r"(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?"
+    yield Rule("time", re.compile(rf"{START}(?P<hour>\d{{1,2}}){sign}{minutes}(?:{mark}|{END})"), read)
+    if marks:
+        yield Rule("time", re.compile(rf"{START}(?P<hour>\d{{1,2}}){mark}"), read)
