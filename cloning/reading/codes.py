@@ -66,7 +66,7 @@ def phones(g: Grammar) -> Iterator[Rule]:
     group = r"\d{2,5}"
 
     def read(match: re.Match[str]) -> str:
-        groups = [g.digits(one) for one in re.findall(r"\d+", match.group())]
+        groups = [(g.phone_group or g.digits)(one) for one in re.findall(r"\d+", match.group())]
         plus = f"{g.plus} " if match.group().startswith("+") else ""
         return plus + ", ".join(groups)
 
