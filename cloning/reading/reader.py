@@ -1,12 +1,19 @@
 """The front end: what the caller wrote becomes what is spoken."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 
+from cloning.errors import InvalidText
 from cloning.reading.dictionary import respellings
 from cloning.reading.languages import rules_of
-from cloning.reading.markup import Marks, marks_of
+from cloning.reading.markup import Marks, holds_a_tag, marks_of
 from cloning.reading.rules import LanguageRules, matches
-from cloning.reading.spans import Pause, Reading, Replacement, position, replaced
+from cloning.reading.spans import Pause, Reading, Replacement, Span, position, replaced
+
+_WARNED = 20
+"""A warning names at most so many places."""
+_SIGNS = r"\d$¢-¥֏؋৲৳৻૱௹฿៛₠-₿﷼﹩＄￠￡￥￦"
+_UNREAD = re.compile(rf"[{_SIGNS}]+(?:[-.,:/'’][{_SIGNS}]+)*")
 
 
 def read(
@@ -30,8 +37,14 @@ def read(
     if rules:
         claimed += _by_language(text, rules, claimed)
     words, spans = replaced(text, claimed)
-    pauses = tuple(Pause(position(spans, one.text_end), one.seconds, one.text_start, one.text_end) for one in marks.pauses)
-    return Reading(words, spans, pauses, rules.code if rules else None, tuple(_warnings(text, words, spans, marks)))
+    if holds_a_tag(words):
+        raise InvalidText(
+            "a tag [pause:...] comes from a respelling or from marks within it: write it into the text, as it is"
+        )
+    pauses = tuple(
+        Pause(position(spans, one.text_end), one.seconds, one.text_start, one.text_end) for one in marks.pauses
+    )
+    return Reading(words, spans, pauses, rules.code if rules else None, tuple(_warnings(words, spans, marks, rules)))
 
 
 def _numbers_in(words: str, rules: LanguageRules | None) -> str:
@@ -44,3 +57,32 @@ def _by_language(text: str, rules: LanguageRules, claimed: list[Replacement]) ->
     if rules.rest:
         found += rules.rest(text, [*claimed, *found])
     return found
+
+
+def _warnings(
+    words: str, spans: tuple[Span, ...], marks: Marks, rules: LanguageRules | None
+) -> Iterator[dict[str, object]]:
+    unread = list(_unread(words, spans)) if rules else []
+    if unread:
+        yield {
+            "code": "READ_AS_IS",
+            "message": f"numbers or signs that may be read in several ways, or in none, were left as they are ({len(unread)} places): "
+            "write them in words, or respell them",
+            "spans": unread[:_WARNED],
+        }
+    if marks.dropped:
+        yield {
+            "code": "DROPPED",
+            "message": f"emoji and other pictures are not read ({len(marks.dropped)} places)",
+            "spans": [list(one) for one in marks.dropped[:_WARNED]],
+        }
+
+
+def _unread(words: str, spans: tuple[Span, ...]) -> Iterator[list[int]]:
+    """Where the caller's text has digits and signs that are still there in what is read."""
+    for span in spans:
+        for match in _UNREAD.finditer(words, span.start, span.end):
+            if not span.is_same:
+                yield [span.text_start, span.text_end]
+                break
+            yield [match.start() - span.start + span.text_start, match.end() - span.start + span.text_start]

@@ -1,6 +1,6 @@
 """A text with parts of it replaced, and where each character of the result came from. Offsets count code points."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -59,16 +59,17 @@ class Reading:
 
     def source(self, start: int, end: int) -> tuple[int, int]:
         """The stretch of the caller's text that [start, end) of `text` came from; of an empty stretch an empty one."""
-        touched = [span for span in self.spans if span.start < end and start < span.end]
-        if not touched:
+        first_at = bisect_right(self.spans, start, key=lambda span: span.end)
+        last_at = bisect_left(self.spans, end, key=lambda span: span.start) - 1
+        if start >= end or first_at > last_at:
             return self._point(start)
-        first, last = touched[0], touched[-1]
+        first, last = self.spans[first_at], self.spans[last_at]
         begin = first.text_start + (max(start, first.start) - first.start if first.is_same else 0)
         finish = last.text_end - (last.end - min(end, last.end) if last.is_same else 0)
         return begin, finish
 
     def _point(self, at: int) -> tuple[int, int]:
-        place = bisect_right([span.start for span in self.spans], at) - 1
+        place = bisect_right(self.spans, at, key=lambda span: span.start) - 1
         where = self.spans[place].text_end if self.spans and at >= self.spans[place].end else 0
         return where, where
 
@@ -98,7 +99,8 @@ def replaced(text: str, replacements: Iterable[Replacement]) -> tuple[str, tuple
 
 def position(spans: Sequence[Span], text_at: int) -> int:
     """Where in what is read the caller's text from `text_at` on begins."""
-    for span in spans:
-        if span.text_end > text_at:
-            return span.start + (max(0, text_at - span.text_start) if span.is_same else 0)
-    return spans[-1].end if spans else 0
+    place = bisect_right(spans, text_at, key=lambda span: span.text_end)
+    if place == len(spans):
+        return spans[-1].end if spans else 0
+    span = spans[place]
+    return span.start + (max(0, text_at - span.text_start) if span.is_same else 0)
