@@ -202,8 +202,12 @@ def number_signs(g: Grammar) -> Iterator[Rule]:
         yield rule(
             "sign", pattern, lambda match: f"{g.number_signs[match['sign']]} {g.amount(g.parsed(match['count']))}"
         )
-        before = rf"(?<!\w)(?P<sign>{any_of(g.number_signs)})(?P<space>{SPACE}?)(?=\d)"
-        yield rule("sign", before, lambda match: g.number_signs[match["sign"]] + (match["space"] or " "))
+        before = rf"(?<!\w)(?P<sign>{any_of(g.number_signs)})(?={SPACE}?\d)"
+        yield rule("sign", before, lambda match: g.number_signs[match["sign"]] + _space_before_digit(match))
+
+
+def _space_before_digit(match: re.Match[str]) -> str:
+    return " " if match.string[match.end()].isdecimal() else ""
 
 
 def cardinals(g: Grammar) -> Iterator[Rule]:
