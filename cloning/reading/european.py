@@ -73,7 +73,7 @@ class Extras:
     """'²', '³' and '^' after a number."""
     per: str
     """For the slash of '5 €/kg'."""
-    score_signs: str = "[:–-]"
+    score_signs: str = "[:/–-]"
 
 
 def european(g: Grammar, extras: Extras) -> tuple[Rule, ...]:
@@ -104,15 +104,13 @@ def _feet(g: Grammar, extras: Extras) -> Iterator[Rule]:
 
 
 def _powers(g: Grammar, extras: Extras) -> Iterator[Rule]:
-    """5², 10^3, x²."""
+    """5², 10^3."""
 
     def read(match: re.Match[str]) -> str:
         power = extras.powers[match["sign"]] + (f" {g.cardinal(int(match['power']))}" if match["power"] else "")
-        return f"{g.amount(g.parsed(match['count']))} {power}" if match["count"] else f" {power}"
+        return f"{g.amount(g.parsed(match['count']))} {power}"
 
-    yield rule(
-        "power", rf"(?:{START}{g.number('count')}|(?<=\b[a-zA-Z]))(?P<sign>[²³]|\^(?=\d))(?P<power>(?<=\^)\d{{1,3}})?{END}", read
-    )
+    yield rule("power", rf"{START}{g.number('count')}(?P<sign>[²³]|\^(?=\d))(?P<power>(?<=\^)\d{{1,3}})?{END}", read)
 
 
 def _scores(g: Grammar, extras: Extras) -> Iterator[Rule]:
@@ -137,8 +135,9 @@ def _points(g: Grammar, word: str) -> Iterator[Rule]:
 
 
 def _between(g: Grammar, extras: Extras) -> Iterator[Rule]:
-    """+5, 5 €/kg."""
+    """+5, 5 €/kg, x²."""
     yield rule("sign", r"(?<![\w+])\+(?=\d)", lambda _: f"{g.plus} ")
+    yield rule("power", r"(?<=\b[a-zA-Z])[²³](?!\w)", lambda match: f" {extras.powers[match.group()]}")
     yield rule("sign", r"(?<=[€$£%])/(?=[^\W\d_])", lambda _: f" {extras.per} ")
 
 
