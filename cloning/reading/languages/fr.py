@@ -20,6 +20,7 @@ _MARKS = {
     "er": "m", "ers": "ms", "re": "f", "ère": "f", "res": "fs", "ères": "fs", "e": "m", "ᵉ": "m", "ème": "m", "eme": "m", "es": "ms", "èmes": "ms",
     "nd": "second", "nde": "seconde", "nds": "seconds", "ndes": "secondes",
 }  # fmt: skip
+_MONTHS = frozenset(name for names in table.MONTHS for name in names)
 _GROUPS = ". \u00a0\u202f\u2009'’"
 
 
@@ -84,7 +85,7 @@ def _ordinals(g: Grammar) -> Iterator[Rule]:
     def read(match: re.Match[str]) -> str | None:
         number = int(match["count"]) if match["count"].isdecimal() else roman(match["count"])
         gender = _MARKS[match["mark"]]
-        if not number:
+        if not number or words_after(match)[0].lower() in _MONTHS:
             return None
         return gender if gender.startswith("second") else g.ordinal(number, gender)
 
@@ -107,6 +108,7 @@ _GRAMMAR = Grammar(
         "ms": "spellout-ordinal-masculine-plural",
         "fs": "spellout-ordinal-feminine-plural",
     },
+    ordinal_marks={"er": "m"},
     plural=lambda count: 0 if count.whole < _PLURAL else 1,
     is_fraction_a_number=True,
     minus="moins",
