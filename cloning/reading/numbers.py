@@ -46,7 +46,7 @@ def spelled(language: str, number: int, rules: str = "spellout-numbering") -> st
     Numbers of one class differ by rule set: spellout-cardinal-feminine, spellout-ordinal, spellout-numbering-year.
     """
     words: str = _engine(language).format_number(number, ruleset_names=[rules]).text
-    return words.replace("\u00ad", "")
+    return words.replace("\u00ad", "").replace(",", "")
 
 
 def spelled_digits(language: str, digits: str, rules: str = "spellout-numbering") -> str:
