@@ -11,6 +11,8 @@ Numpy and no model: the recogniser's answers come in as values (cloning/ports/en
     verdict    what a check is given, and what it says
     words      word times
     score      the witnesses, and the judgement
+    cues       words and their times to the cues of subtitles
+    subtitles  the cues as SRT, VTT or ASS
 """
 
 from cloning.checking.score import judge

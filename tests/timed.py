@@ -1,0 +1,27 @@
+"""Words with times, as even speech would have them."""
+
+import re
+from collections.abc import Sequence
+
+from cloning.checking.cues import SubtitleWord
+
+_PART = re.compile(r"\[pause:(\d+)ms\]|[^\W_]+(?:['’][^\W_]+)*")
+_BY_CHARACTER = re.compile(r"\[pause:(\d+)ms\]|[^\W_]")
+
+
+def timed(
+    texts: Sequence[str], *, per_second: float = 14.0, gap_s: float = 0.3, by_character: bool = False
+) -> tuple[list[SubtitleWord], float]:
+    """The words of the texts, a turn each, at that many characters a second, and the length of it all."""
+    words: list[SubtitleWord] = []
+    now = 0.0
+    for turn, text in enumerate(texts):
+        for part in (_BY_CHARACTER if by_character else _PART).finditer(text):
+            if part[1]:
+                now += int(part[1]) / 1000
+                continue
+            end = now + len(part[0]) / per_second
+            words.append(SubtitleWord(part.start(), part.end(), round(now, 3), round(end, 3), turn))
+            now = end + (0 if by_character else 1 / per_second)
+        now += gap_s
+    return words, round(now, 3)
