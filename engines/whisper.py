@@ -5,9 +5,11 @@ The pipeline is the one that F5-TTS builds (`initialize_asr_pipeline` in f5_tts/
 folder, and it gets samples instead of a path: transformers would start an ffmpeg program, or torchcodec, to read a file.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from cloning.errors import ServiceError, TranscriptionFailed
 from cloning.names import public_name
 from cloning.ports import Alignment, Samples, Transcript, Unaligned, keep_going
+from engines.alignment import Aligner
 from engines.device.errors import translated
 from engines.device.placement import Weights, choose_device
 from engines.imports.blank_weights import blank_weights
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _RATE = 16_000
+_WINDOW_S = 30
 # 12 s of speech are some 60 tokens, in the densest scripts under 200. Without speech Whisper may repeat itself up to its own
 # limit, which takes minutes on a CPU.
 _MOST_TOKENS = 224
@@ -69,6 +73,7 @@ class WhisperTranscriber:
         self._pipeline = pipeline
         self._weights = weights
         self.model = model
+        self._heard_last: tuple[bytes, Tensor] | None = None
 
     @classmethod
     def load(cls, model: str, device: str) -> "WhisperTranscriber":
@@ -113,10 +118,8 @@ class WhisperTranscriber:
 
         Raises TranscriptionFailed if there are no words or the language is unknown, GpuOutOfMemory, DeviceMismatch, WorkerUnfit.
         """
-        import soxr
-
         options = self._options(language) | {"stopping_criteria": [_stepping(before_step)]}
-        audio = soxr.resample(samples, sample_rate, _RATE) if sample_rate != _RATE else samples
+        audio = _resampled(samples, sample_rate)
         with translated(self._weights.device):
             result = self._pipeline({"raw": audio, "sampling_rate": _RATE}, generate_kwargs=options)
         spoken = result["text"].strip()
@@ -130,7 +133,13 @@ class WhisperTranscriber:
         self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = keep_going
     ) -> str:
         """As `Transcriber.hear`."""
-        raise NotImplementedError
+        options = self._options(language) | {"stopping_criteria": [_stepping(before_step)]}
+        before_step()
+        with translated(self._weights.device):
+            states = self._encoded(samples, sample_rate)
+            tokens = self._pipeline.model.generate(encoder_outputs=states, **options)
+        heard: str = self._pipeline.tokenizer.decode(tokens[0], skip_special_tokens=True)
+        return heard.strip()
 
     def align(
         self,
@@ -142,7 +151,31 @@ class WhisperTranscriber:
         before_step: Callable[[], None] = keep_going,
     ) -> Alignment | Unaligned:
         """As `Transcriber.align`."""
-        raise NotImplementedError
+        if reason := self._aligner.unable or _unfit(samples, sample_rate):
+            return Unaligned(reason, self.model)
+        before_step()
+        with translated(self._weights.device):
+            states = self._encoded(samples, sample_rate)
+            before_step()
+            return self._aligner.align(states, len(samples) / sample_rate, text, language)
+
+    @cached_property
+    def _aligner(self) -> Aligner:
+        return Aligner(self._pipeline.model, self._pipeline.tokenizer, self.model)
+
+    def _encoded(self, samples: Samples, sample_rate: int) -> Any:
+        """The encoder's output, kept until other samples come: it is the costly part of hearing and aligning."""
+        import torch
+        from transformers.modeling_outputs import BaseModelOutput
+
+        model, digest = self._pipeline.model, hashlib.sha256(samples.tobytes()).digest() + bytes([sample_rate % 251])
+        if self._heard_last is None or self._heard_last[0] != digest:
+            audio = _resampled(samples, sample_rate)
+            features = self._pipeline.feature_extractor(audio, sampling_rate=_RATE, return_tensors="pt").input_features
+            with torch.no_grad():
+                states = model.get_encoder()(features.to(model.device, model.dtype)).last_hidden_state
+            self._heard_last = (digest, states)
+        return BaseModelOutput(last_hidden_state=self._heard_last[1].to(model.device))
 
     def _options(self, language: str | None) -> dict[str, Any]:
         """The options of `generate`; an English-only Whisper takes no task or language. Raises TranscriptionFailed for an unknown one."""
@@ -157,6 +190,19 @@ class WhisperTranscriber:
                 "transcript, or without language (it is recognised then)", field="language", language=language,
             )  # fmt: skip
         return options | {"task": "transcribe"} | ({"language": code} if code else {})
+
+
+def _resampled(samples: Samples, sample_rate: int) -> Samples:
+    import soxr
+
+    audio: Samples = soxr.resample(samples, sample_rate, _RATE) if sample_rate != _RATE else samples
+    return audio
+
+
+def _unfit(samples: Samples, sample_rate: int) -> str | None:
+    if not len(samples):
+        return "no_sound"
+    return "sound_too_long" if len(samples) > _WINDOW_S * sample_rate else None
 
 
 def check_asr_model(model: str) -> None:

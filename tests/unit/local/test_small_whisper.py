@@ -1,6 +1,7 @@
 """The small real Whisper: whole, known, and it understands a human voice."""
 
 import io
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,34 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
 
     assert whisper.make_whisper(tmp_path) == tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_words_are_encoded_as_the_model_was_trained(small_whisper: Path) -> None:
+    """Words in t- are one token each; without the first merge they fall to pieces that the model never saw."""
+    from transformers import WhisperTokenizer
+
+    tokenizer: Any = WhisperTokenizer.from_pretrained(small_whisper)
+
+    assert tokenizer.encode(" the thick tree", add_special_tokens=False) == [264, 5060, 4230]
+
+
+def test_a_folder_of_an_older_version_is_made_anew(
+    small_whisper: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose tokenizer lacks the first merge is replaced as a whole."""
+    monkeypatch.setattr(whisper, "_read_packages", lambda: (b"", {}))
+    monkeypatch.setattr(whisper, "read_ctranslate2", lambda _: {})
+    monkeypatch.setattr(whisper, "_write", lambda folder, *_: (folder / "new").touch())
+    tokenizer = json.loads((small_whisper / "tokenizer.json").read_text("utf-8"))
+    del tokenizer["model"]["merges"][0]
+    old = tmp_path / "whisper"
+    old.mkdir()
+    (old / "model.safetensors").touch()
+    (old / "tokenizer.json").write_text(json.dumps(tokenizer), "utf-8")
+
+    whisper.make_whisper(old)
+
+    assert [path.name for path in old.iterdir()] == ["new"]
 
 
 def test_missing_packages_are_named_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
