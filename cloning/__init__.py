@@ -7,6 +7,7 @@ What the service does, free of clouds and GPUs: nothing here imports boto3, torc
     service         the parts that the actions use
     requests/       raw input to checked requests
     voices/         the voice library
+    dictionaries/   stored respellings of words
     jobs/           job records, claims, results
     planning/       text to chunks, seeds and lengths
     checking/       speech against its text: word times and verdicts

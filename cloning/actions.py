@@ -13,7 +13,17 @@ from cloning.names import public_name
 from cloning.planning.engine_kinds import KINDS
 from cloning.planning.pace import is_plausible
 from cloning.ports import NoSuchObject
-from cloning.replies import Reply, listed_reply, result_reply, status_reply, voice_reply
+from cloning.reading.reader import read as read_aloud
+from cloning.replies import (
+    Reply,
+    dictionary_reply,
+    listed_dictionary_reply,
+    listed_reply,
+    reading_reply,
+    result_reply,
+    status_reply,
+    voice_reply,
+)
 from cloning.requests.generate import Delivery, Generate
 from cloning.requests.models import (
     AnyRequest,
@@ -27,30 +37,45 @@ from cloning.requests.models import (
     Voices,
 )
 from cloning.requests.problems import shown
+from cloning.requests.texts import Dictionaries, Read, StoreDictionary
 from cloning.service import Call, Service
 from cloning.versions import versions
 from cloning.voices.library import read_audio
 from cloning.voices.record import NewVoice, Voice
 
+Kept = Status | Result | Voices | StoreDictionary | Dictionaries | Delete | Expire | Cancel | Health
 NOT_SHARED = (
     "S3_BUCKET is not set: voices, jobs and results are on this worker's own disk, no other worker of the endpoint has them, "
     "and they are lost with it; set S3_BUCKET"
 )
 
 
-def perform(service: Service, request: AnyRequest, call: Call) -> Reply:  # noqa: PLR0911 - one return per action
+def perform(service: Service, request: AnyRequest, call: Call) -> Reply:
     """Do what the request asks. Raises ServiceError."""
     match request:
         case Generate():
             return generate(service, request, call)
         case Upload():
             return upload(service, request, call)
+        case Read():
+            return read(service, request, call)
+        case _:
+            return _kept(service, request)
+
+
+def _kept(service: Service, request: Kept) -> Reply:  # noqa: PLR0911 - one return per action
+    """Do what is about stored objects and the worker alone."""
+    match request:
         case Status():
             return status(service, request)
         case Result():
             return result(service, request)
         case Voices():
             return voices(service, request)
+        case StoreDictionary():
+            return dictionary(service, request)
+        case Dictionaries():
+            return dictionaries(service, request)
         case Delete():
             return delete(service, request)
         case Expire():
@@ -141,6 +166,29 @@ def generate(service: Service, request: Generate, call: Call) -> Reply:
     return result_reply(service, run_to_the_end(service, request, call), request.delivery)
 
 
+def read(service: Service, request: Read, call: Call) -> Reply:
+    """Say how a text would be read. Asks the bucket only for a dictionary that is named, and for voices if no language is sent."""
+    kind = KINDS[request.engine or service.settings.engine]
+    say = service.dictionaries.respellings(request.dictionary, request.say).say
+    turns = request.speeches()
+    asked = kind.reads_numbers or request.language
+    names = {turn.voice for turn in turns if turn.voice and not asked}
+    languages = {name: service.voices.get(name, stopped=call.stopped).language for name in sorted(names)}
+    replies = [
+        reading_reply(
+            read_aloud(
+                turn.text,
+                None if kind.reads_numbers else request.language or languages.get(turn.voice or ""),
+                say=say,
+                normalize=request.normalize == "auto",
+                paragraph_pause_s=service.settings.paragraph_pause_ms / 1000,
+            )
+        )
+        for turn in turns
+    ]
+    return {"turns": replies} if request.turns else replies[0]
+
+
 def status(service: Service, request: Status) -> Reply:
     """Report the job's state, from the bucket."""
     return status_reply(service.jobs.get(request.job_id), service.clock.now())
@@ -168,11 +216,27 @@ def voices(service: Service, request: Voices) -> Reply:
     return {"voices": entries, "count": len(entries), "next_cursor": cursor}
 
 
+def dictionary(service: Service, request: StoreDictionary) -> Reply:
+    """Store a dictionary."""
+    stored = service.dictionaries.add(request.dictionary, request.say, replace=request.replace)
+    return {**dictionary_reply(stored), "status": "STORED"}
+
+
+def dictionaries(service: Service, request: Dictionaries) -> Reply:
+    """List one page of the dictionaries."""
+    page, cursor = service.dictionaries.page(limit=request.limit, after=request.cursor or "")
+    entries = [listed_dictionary_reply(one) for one in page]
+    return {"dictionaries": entries, "count": len(entries), "next_cursor": cursor}
+
+
 def delete(service: Service, request: Delete) -> Reply:
-    """Remove a voice, or a job with its result."""
+    """Remove a voice, a job with its result, or a dictionary."""
     if request.voice is not None:
         service.voices.delete(request.voice)
         return {"deleted": {"voice": request.voice}}
+    if request.dictionary is not None:
+        service.dictionaries.delete(request.dictionary)
+        return {"deleted": {"dictionary": request.dictionary}}
     service.jobs.delete(request.job_id or "")
     return {"deleted": {"job_id": request.job_id}}
 

@@ -11,7 +11,8 @@ ServiceError
 │   └── DownloadRefused       DOWNLOAD_REFUSED          the audio's URL is not allowed, too large, too slow or gone
 ├── NotFound                  NOT_FOUND                 an object that the request names is not in the bucket
 │   ├── VoiceNotFound         VOICE_NOT_FOUND           no voice of that name
-│   └── JobNotFound           JOB_NOT_FOUND             no job of that id
+│   ├── JobNotFound           JOB_NOT_FOUND             no job of that id
+│   └── DictionaryNotFound    DICTIONARY_NOT_FOUND      no dictionary of that name
 ├── Conflict                  CONFLICT                  the request contradicts what is stored
 │   ├── VoiceExists           VOICE_EXISTS              another voice already has that name
 │   ├── JobNotFinished        JOB_NOT_FINISHED          the result of a job that is not done
@@ -30,7 +31,7 @@ ServiceError
 │   ├── WorkerExhausted       WORKER_EXHAUSTED          the worker has no memory, open files, threads or processes left
 │   └── Interrupted           INTERRUPTED               the worker was told to stop; the job can be taken over
 ├── StorageMisconfigured      STORAGE_MISCONFIGURED     the bucket refuses us or is missing: somebody must act
-├── RecordDamaged             RECORD_DAMAGED            a voice's or job's record in the bucket can't be read
+├── RecordDamaged             RECORD_DAMAGED            a record in the bucket can't be read
 ├── CheckpointUnusable        CHECKPOINT_UNUSABLE       the checkpoint is missing, damaged or of an unknown layout
 ├── TranscriptionFailed       TRANSCRIPTION_FAILED      the speech recogniser heard no words, or can't be loaded
 └── Internal                  INTERNAL                  a bug; the incident id is in the log, the traceback too
@@ -142,6 +143,12 @@ class JobNotFound(NotFound):
     """No job of that id."""
 
     code = "JOB_NOT_FOUND"
+
+
+class DictionaryNotFound(NotFound):
+    """No dictionary of that name."""
+
+    code = "DICTIONARY_NOT_FOUND"
 
 
 class Conflict(ServiceError):
@@ -262,7 +269,7 @@ class StorageMisconfigured(ServiceError):
 
 
 class RecordDamaged(ServiceError):
-    """A voice's or job's record in the bucket can't be read."""
+    """The record of a voice, a job or a dictionary in the bucket can't be read."""
 
     code = "RECORD_DAMAGED"
     keeps_job = True

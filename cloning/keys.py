@@ -12,6 +12,7 @@ The bucket's layout: the only place where an object key is spelled or parsed.
     results/<job>.<digest>.json          its manifest
     results/<job>.<digest>.words         the words with their times, JSON
     results/<job>.<digest>.<srt|vtt|ass> its subtitles
+    dictionaries/<name>.json             respellings of words
     checkpoints/<name>/<digest>/<file>   loadable checkpoints that workers publish; the digest is over all files
     checkpoints/<name>/checkpoint.json   a checkpoint that its owner put there; it names the files beside it
     uploads/                             recordings that callers may name by `audio_key`; the service writes none
@@ -25,10 +26,11 @@ import re
 VOICES = "voices/"
 JOBS = "jobs/"
 RESULTS = "results/"
+DICTIONARIES = "dictionaries/"
 CHECKPOINTS = "checkpoints/"
 PROBES = "probes/"
 UPLOADS = "uploads/"
-OURS = (VOICES, JOBS, RESULTS, CHECKPOINTS, PROBES)
+OURS = (VOICES, JOBS, RESULTS, DICTIONARIES, CHECKPOINTS, PROBES)
 """The prefixes of everything that the service itself writes."""
 
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -38,6 +40,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _VOICE_RECORD = re.compile(rf"{VOICES}({ID_PATTERN})/voice\.json")
 _VOICE_AUDIO = re.compile(rf"{VOICES}{ID_PATTERN}/[0-9a-f]{{64}}(?:\.([0-9a-f]{{16}}))?\.wav")
 _BARE_VOICE = re.compile(rf"{VOICES}({ID_PATTERN})\.wav")
+_DICTIONARY = re.compile(rf"{DICTIONARIES}({ID_PATTERN})\.json")
 _CHECKPOINT_CARD = re.compile(rf"{CHECKPOINTS}({ID_PATTERN})/checkpoint\.json")
 _OF_A_JOB = re.compile(rf"{JOBS}({ID_PATTERN})/.+")
 _RESULT = re.compile(rf"{RESULTS}({ID_PATTERN})\.[0-9a-f]{{16}}\.[a-z0-9]+")
@@ -45,7 +48,7 @@ _JOB_RECORD = re.compile(rf"{JOBS}({ID_PATTERN})/job\.json")
 
 
 def is_id(text: str) -> bool:
-    """Whether a voice, job or checkpoint may have this name."""
+    """Whether a voice, job, dictionary or checkpoint may have this name."""
     return _ID.fullmatch(text) is not None
 
 
@@ -178,6 +181,17 @@ def lies_with_results_of(job: str, key: str) -> bool:
 def is_result_of(job: str, key: str) -> bool:
     """Whether a key is a result or manifest of exactly this job."""
     return re.fullmatch(rf"{re.escape(result_prefix(job))}[0-9a-f]{{16}}\.[a-z0-9]+", key) is not None
+
+
+def dictionary(name: str) -> str:
+    """A dictionary's record; the dictionary exists if it does."""
+    return f"{DICTIONARIES}{_id(name)}.json"
+
+
+def dictionary_of(key: str) -> str | None:
+    """The dictionary whose record this key is, or None."""
+    match = _DICTIONARY.fullmatch(key)
+    return match[1] if match else None
 
 
 def checkpoint_folder(name: str) -> str:

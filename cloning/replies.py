@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
+from cloning.dictionaries.record import Dictionary
+from cloning.dictionaries.record import Listed as ListedDictionary
 from cloning.errors import JobCancelled, JobFailed, JobNotFinished, NotFound, ResultTooLarge, StorageUnavailable
 from cloning.jobs.record import Attempt, Job, JobStatus, ResultFile
 from cloning.ports import NoSuchObject
+from cloning.reading.spans import Reading
 from cloning.records import damaged
 from cloning.requests.encoding import encode_base64
 from cloning.requests.generate import Delivery
@@ -54,6 +58,35 @@ def listed_reply(entry: Voice | Listed) -> Reply:
     if isinstance(entry, Voice):
         return voice_reply(entry)
     return {"voice": entry.voice, "adopted": False} | ({"problem": entry.problem} if entry.problem else {})
+
+
+def dictionary_reply(dictionary: Dictionary) -> Reply:
+    """A dictionary as callers see it; `words` is how many it has."""
+    return {
+        "dictionary": dictionary.dictionary,
+        "words": len(dictionary.say),
+        "sha256": dictionary.sha256,
+        "created_at": when(dictionary.created_at),
+        "replaced_at": when(dictionary.replaced_at),
+    }
+
+
+def listed_dictionary_reply(entry: Dictionary | ListedDictionary) -> Reply:
+    """A dictionary in a page; of one that can't be read its name and why."""
+    if isinstance(entry, Dictionary):
+        return dictionary_reply(entry)
+    return {"dictionary": entry.dictionary, "problem": entry.problem}
+
+
+def reading_reply(reading: Reading) -> Reply:
+    """How a text is read; all places are code points."""
+    return {
+        "reading": reading.text,
+        "spans": [span.to_json() for span in reading.spans],
+        "pauses": [asdict(pause) for pause in reading.pauses],
+        "normalized_in": reading.normalised_in,
+        "warnings": list(reading.warnings),
+    }
 
 
 def status_reply(job: Job, now: datetime) -> Reply:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cloning.audio.decoder import AudioDecoder
+from cloning.dictionaries.library import DictionaryLibrary
 from cloning.errors import Internal, Interrupted, ServiceError, WorkerUnfit
 from cloning.failures import failure_of
 from cloning.jobs.conditional_writes import Conditions
@@ -56,6 +57,7 @@ class Service:
     conditions: Conditions
     decoder: AudioDecoder
     voices: VoiceLibrary
+    dictionaries: DictionaryLibrary
     jobs: JobStore
     engines: Engines[Any]
     transcribers: Models[Transcriber]

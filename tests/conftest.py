@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cloning.dictionaries.library import DictionaryLibrary
 from cloning.jobs.conditional_writes import Conditions
 from cloning.jobs.store import JobStore
 from cloning.ports import ObjectStore
@@ -96,6 +97,7 @@ def make_service(
         conditions=Conditions(store, lambda: f"id{next(ids)}"),
         decoder=InlineDecoder(),
         voices=VoiceLibrary(store, clock, scratch, InlineDecoder(), max_audio_bytes=25_000_000),
+        dictionaries=DictionaryLibrary(store, clock),
         jobs=JobStore(store, clock, worker=worker, new_id=lambda: f"id{next(ids)}", lease_s=settings.lease_s),
         engines=Always(engine),
         transcribers=Always(transcriber),

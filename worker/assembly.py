@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from cloning.dictionaries.library import DictionaryLibrary
 from cloning.jobs.conditional_writes import Conditions
 from cloning.jobs.store import JobStore
 from cloning.planning.f5 import WINDOW_S
@@ -43,6 +44,7 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
         conditions=conditions,
         decoder=decoder,
         voices=VoiceLibrary(store, clock, scratch, decoder, max_audio_bytes=max_audio_bytes),
+        dictionaries=DictionaryLibrary(store, clock),
         jobs=JobStore(store, clock, worker=worker, new_id=new_id, lease_s=settings.lease_s, conditions=conditions),
         engines=engines,
         transcribers=transcribers,

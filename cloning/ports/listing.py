@@ -1,8 +1,16 @@
-"""A walk through a listing that always ends, whatever the store makes of `after`."""
+"""A walk through a listing that always ends, whatever the store makes of `after`; the records of a page, read side by side."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from itertools import islice
+from typing import TypeVar
 
+from cloning.errors import ServiceError, StorageUnavailable
 from cloning.ports import ObjectInfo
+
+T = TypeVar("T")
+# More unavailable records in one page mean that the bucket is down.
+_MOST_AWAY = 2
 
 
 def behind(after: str, listed: Iterable[ObjectInfo]) -> Iterator[ObjectInfo]:
@@ -19,3 +27,36 @@ def behind(after: str, listed: Iterable[ObjectInfo]) -> Iterator[ObjectInfo]:
         first = first or info.key
         if info.key > after:
             yield info
+
+
+def read_page(
+    found: Iterator[ObjectInfo],
+    entry: Callable[[ObjectInfo, list[ServiceError]], T | None],
+    readers: Executor,
+    *,
+    limit: int,
+    after: str,
+) -> tuple[list[T], str | None]:
+    """
+    Up to `limit` entries of what is listed after the key `after`, and the cursor of the next page; None at the end.
+
+    `entry` reads one (None: it is gone) and adds what the bucket raised to the list that it gets. Raises what the bucket raised if
+    more than single records fail.
+    """
+    entries: list[T] = []
+    last = after
+    failed: list[ServiceError] = []
+    while batch := list(islice(found, limit - len(entries))):
+        last = batch[-1].key
+        entries += [one for one in readers.map(lambda info: entry(info, failed), batch) if one is not None]
+    is_last = next(found, None) is None
+    if _fails_as_a_whole(failed, entries, is_whole=is_last and not after):
+        raise failed[0]
+    return entries, None if is_last else last
+
+
+def _fails_as_a_whole(failed: list[ServiceError], listed: Sequence[object], *, is_whole: bool) -> bool:
+    """Whether the bucket fails, not single records of a page; `is_whole` means that the page is all there is."""
+    away = [error for error in failed if isinstance(error, StorageUnavailable)]
+    every = is_whole and len(failed) == len(listed)
+    return len(away) > _MOST_AWAY or (every and (len(failed) > 1 or bool(away)))

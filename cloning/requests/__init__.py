@@ -2,6 +2,8 @@
 Parsing of raw input into frozen requests.
 
     models       the request of each action
+    generate     the request to speak
+    texts        dictionaries, and how a text is read
     fields       the types of their fields
     encoding     base64 and data: URLs
     consent      whether a statement of consent is a "no"

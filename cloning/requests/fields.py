@@ -7,12 +7,11 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from cloning.errors import InvalidText
-from cloning.keys import is_id, owner_of, voice_of
+from cloning.keys import dictionary_of, is_id, owner_of, voice_of
 from cloning.object_keys import is_key
+from cloning.reading.dictionary import LONGEST_RESPELLING, LONGEST_WORD, MOST
 from cloning.requests.consent import LONGEST, is_sentence, says_no
 from cloning.requests.encoding import decode_base64
-
-_MOST_WORDS, _LONGEST_WORD, _LONGEST_READING = 500, 100, 200
 
 
 @dataclass(frozen=True)
@@ -79,15 +78,15 @@ def refuse_too_long(field: str, length: int, info: ValidationInfo) -> None:
 
 def respellings(value: object) -> object:
     """Check a dictionary of respellings: at most 500 words of 1 to 100 characters, each read as at most 200."""
-    if not isinstance(value, dict) or len(value) > _MOST_WORDS:
-        raise ValueError(f'should be an object with at most {_MOST_WORDS} words, such as {{"GIF": "jif"}}')
+    if not isinstance(value, dict) or len(value) > MOST:
+        raise ValueError(f'should be an object with at most {MOST} words, such as {{"GIF": "jif"}}')
     for word, reading in value.items():
-        if not isinstance(word, str) or not 1 <= len(word.strip()) <= _LONGEST_WORD or not any(map(str.isalnum, word)):
+        if not isinstance(word, str) or not 1 <= len(word.strip()) <= LONGEST_WORD or not any(map(str.isalnum, word)):
             raise ValueError(
-                f"should have words of 1 to {_LONGEST_WORD} characters, with a letter or digit, as its names"
+                f"should have words of 1 to {LONGEST_WORD} characters, with a letter or digit, as its names"
             )
-        if not isinstance(reading, str) or len(reading) > _LONGEST_READING:
-            raise ValueError(f"should say each word with a string of at most {_LONGEST_READING} characters")
+        if not isinstance(reading, str) or len(reading) > LONGEST_RESPELLING:
+            raise ValueError(f"should say each word with a string of at most {LONGEST_RESPELLING} characters")
     return value
 
 
@@ -125,6 +124,7 @@ Id = Annotated[str, AfterValidator(_checked_id)]
 Say = Annotated[dict[str, str], BeforeValidator(respellings)]
 VoiceId = Annotated[str, BeforeValidator(_voice_id), AfterValidator(_checked_id)]
 VoicesCursor = Annotated[str, Field(max_length=1024), _cursor(voice_of)]
+DictionariesCursor = Annotated[str, Field(max_length=1024), _cursor(dictionary_of)]
 ExpireCursor = Annotated[str, Field(max_length=1024), _cursor(owner_of)]
 NewVoiceId = Annotated[VoiceId, AfterValidator(_new_voice_id)]
 

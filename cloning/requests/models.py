@@ -6,7 +6,7 @@ field names of older clients as today's (cloning.requests.older_names).
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
@@ -28,6 +28,7 @@ from cloning.requests.generate import Delivery, Generate
 from cloning.requests.misplaced import is_json, refuse_misplaced
 from cloning.requests.older_names import OLDER_ACTIONS, todays_names, with_timings
 from cloning.requests.problems import explained, shown, suggestion
+from cloning.requests.texts import Dictionaries, Read, StoreDictionary
 
 _MOST_FIELDS = 64
 
@@ -95,16 +96,17 @@ class Voices(Request):
 
 
 class Delete(Request):
-    """Remove a voice, or a finished job with its result."""
+    """Remove a voice, a finished job with its result, or a dictionary."""
 
     action = "delete"
     voice: VoiceId | None = Field(None, description="the voice to remove")
     job_id: Id | None = Field(None, description="the job to remove")
+    dictionary: Id | None = Field(None, description="the dictionary to remove")
 
     @model_validator(mode="after")
     def _one_target(self) -> "Delete":
-        if (self.voice is None) == (self.job_id is None):
-            raise ValueError("send either voice or job_id")
+        if sum(target is not None for target in (self.voice, self.job_id, self.dictionary)) != 1:
+            raise ValueError("send either voice, job_id or dictionary")
         return self
 
 
@@ -131,10 +133,21 @@ class Health(Request):
     action = "health"
 
 
-AnyRequest = Upload | Generate | Status | Result | Voices | Delete | Expire | Cancel | Health
-REQUESTS: dict[str, type[AnyRequest]] = {
-    request.action: request for request in (Upload, Generate, Status, Result, Voices, Delete, Expire, Cancel, Health)
-}
+AnyRequest = (
+    Upload
+    | Generate
+    | Read
+    | Status
+    | Result
+    | Voices
+    | StoreDictionary
+    | Dictionaries
+    | Delete
+    | Expire
+    | Cancel
+    | Health
+)
+REQUESTS: dict[str, type[AnyRequest]] = {request.action: request for request in get_args(AnyRequest)}
 _KNOWN = frozenset(name for request in REQUESTS.values() for name in request.model_fields)
 
 

@@ -153,7 +153,7 @@ class Settings(BucketSettings):
     audio_key_prefixes: Annotated[AudioFolders, NoDecode] = Field(
         (keys.UPLOADS,),
         examples=["uploads,inbox"],
-        description="Folders of the bucket, separated by commas, that may hold an `audio_key`; never one that the service itself writes to (`voices`, `jobs`, `results`, `checkpoints`, `probes`).",
+        description="Folders of the bucket, separated by commas, that may hold an `audio_key`; never one that the service itself writes to (`voices`, `jobs`, `results`, `dictionaries`, `checkpoints`, `probes`).",
     )
     download_timeout_s: float = Field(
         30.0, gt=0, le=600, description="Longest time to fetch an `audio_url`, in seconds, all redirects together."

@@ -6,10 +6,9 @@ per voice; the loser of a race to write it takes the winner's.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from threading import Event
 
@@ -18,7 +17,7 @@ from cloning.audio.canonical import Canonical, Measures
 from cloning.audio.decoder import AudioDecoder
 from cloning.errors import InvalidAudio, ServiceError, StorageMisconfigured, StorageUnavailable, VoiceNotFound
 from cloning.ports import Changed, Clock, DigestMismatch, NoSuchObject, ObjectInfo, ObjectStore
-from cloning.ports.listing import behind
+from cloning.ports.listing import behind, read_page
 from cloning.records import MOST_BYTES, Unreadable, read_record, unusable
 from cloning.voices.files import VoiceFiles
 from cloning.voices.record import Consent, Listed, NewVoice, Voice, VoiceAudio, VoiceTranscript, VoiceWarning
@@ -26,8 +25,6 @@ from cloning.voices.records import MOST_TRIES, VoiceRecords, audio_key
 
 # Records of a page that are read at the same time; the bucket's client has twice as many connections.
 _READERS = 16
-# More unavailable records in one page mean that the bucket is down.
-_MOST_AWAY = 2
 
 
 class VoiceLibrary:
@@ -124,17 +121,7 @@ class VoiceLibrary:
         A record that the bucket refuses (archived, under another key) or never returns is listed with a problem. Raises what the
         bucket raises if more than single records fail.
         """
-        voices: list[Voice | Listed] = []
-        found = self._found(after)
-        last = after
-        failed: list[ServiceError] = []
-        while batch := list(islice(found, limit - len(voices))):
-            last = batch[-1].key
-            voices += [entry for entry in self._readers.map(lambda info: self._entry(info, failed), batch) if entry]
-        is_last = next(found, None) is None
-        if _fails_as_a_whole(failed, voices, is_whole=is_last and not after):
-            raise failed[0]
-        return voices, None if is_last else last
+        return read_page(self._found(after), self._entry, self._readers, limit=limit, after=after)
 
     def _found(self, after: str) -> Iterator[ObjectInfo]:
         listed = behind(after, self._store.list(keys.VOICES, after=after))
@@ -186,13 +173,6 @@ class VoiceLibrary:
             created_at=now,
             adopted=new.adopted,
         )
-
-
-def _fails_as_a_whole(failed: list[ServiceError], listed: Sequence[object], *, is_whole: bool) -> bool:
-    """Whether the bucket fails, not single records of a page; `is_whole` means that the page is the whole library."""
-    away = [error for error in failed if isinstance(error, StorageUnavailable)]
-    every = is_whole and len(failed) == len(listed)
-    return len(away) > _MOST_AWAY or (every and (len(failed) > 1 or bool(away)))
 
 
 def read_audio(store: ObjectStore, key: str, max_bytes: int) -> bytes:

@@ -20,6 +20,10 @@ REQUESTS = [
     {"text": "Hello.", "voice": "anna"},
     {"action": "voices"},
     {"action": "delete", "voice": "a"},
+    {"action": "dictionary", "dictionary": "d", "say": {"a": "b"}},
+    {"action": "dictionaries"},
+    {"action": "delete", "dictionary": "d"},
+    {"action": "read", "text": "Hello.", "dictionary": "d"},
 ]
 
 

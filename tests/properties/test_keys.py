@@ -12,10 +12,11 @@ SHA = "a" * 64
 
 @given(name=IDS)
 def test_what_is_spelled_can_be_parsed(name: str) -> None:
-    """Voices and jobs are found again in a listing."""
+    """Voices, jobs and dictionaries are found again in a listing."""
     assert keys.voice_of(keys.voice_record(name)) == (name, False)
     assert keys.voice_of(keys.bare_voice(name)) == (name, True)
     assert keys.job_of(keys.job_record(name)) == name
+    assert keys.dictionary_of(keys.dictionary(name)) == name
 
 
 @given(name=IDS)
@@ -42,7 +43,14 @@ def test_what_is_no_id_makes_no_key(text: str) -> None:
         assert not text.startswith(".")
         assert "\n" not in text
     else:
-        for spell in (keys.voice_record, keys.job_record, keys.bare_voice, keys.checkpoint_folder, keys.result_prefix):
+        for spell in (
+            keys.voice_record,
+            keys.job_record,
+            keys.bare_voice,
+            keys.checkpoint_folder,
+            keys.result_prefix,
+            keys.dictionary,
+        ):
             with pytest.raises(ValueError, match="is not an id"):
                 spell(text)
 

@@ -65,7 +65,7 @@ class Recording(MemoryStore):
 
 
 class World:
-    """A service on a bucket with two voices and a finished job."""
+    """A service on a bucket with two voices, a dictionary and a finished job."""
 
     def __init__(self, folder: Path, human_wav: bytes) -> None:
         self.folder = folder
@@ -75,6 +75,7 @@ class World:
         audio = b64encode(human_wav).decode()
         for voice in ("anna", "ben"):
             self.ask(action="upload", voice=voice, audio=audio, consent=True, transcript=SPOKEN, language="en")
+        self.ask(action="dictionary", dictionary="names", say={"GIF": "jif", "SQL": "sequel"})
         assert self.ask(voice="anna", text="Hello.", job_id="done")["status"] == "COMPLETED"
         self.calm = dict(self.store.bucket.objects)
 
@@ -184,11 +185,31 @@ def test_any_field_of_a_jobs_record(world: World, data: st.DataObject) -> None:
     check_reply(world.ask(action="delete", job_id="done"), "CONFLICT", "JOB_NOT_FOUND")
 
 
+@given(data=st.data())
+@ENOUGH
+def test_any_field_of_a_dictionarys_record(world: World, data: st.DataObject) -> None:
+    """What names it says so, the list goes on, a delete works, and nothing else is read."""
+    world.again()
+    key = keys.dictionary("names")
+    world.store.bucket.write(key, mutations(world.body(key), data))
+
+    reply = world.ask(action="read", text="A GIF.", dictionary="names")
+    check_reply(reply)
+    assert "code" in reply or reply["reading"] == "A jif."
+    assert [one["dictionary"] for one in world.ask(action="dictionaries")["dictionaries"]] == ["names"]
+    check_reply(world.ask(action="delete", dictionary="names"))
+    assert set(world.store.touched) == {key}
+
+
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
 def test_every_field_with_every_known_malice(world: World, number: int) -> None:
     """No INTERNAL for any of them, and the list stays whole."""
     value = HOSTILE[number]
-    voice, job = keys.voice_record("anna"), keys.job_record("done")
+    voice, job, dictionary = keys.voice_record("anna"), keys.job_record("done"), keys.dictionary("names")
+    for path in paths(world.body(dictionary)):
+        world.again()
+        world.store.bucket.write(dictionary, changed(world.body(dictionary), path, value))
+        assert [one["dictionary"] for one in world.ask(action="dictionaries")["dictionaries"]] == ["names"], path
     for path in paths(world.body(voice)):
         world.again()
         world.store.bucket.write(voice, changed(world.body(voice), path, value))

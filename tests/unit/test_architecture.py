@@ -27,8 +27,8 @@ ALLOWED = {
     "local": {"local", "storage", "cloning"},
     "cloning": {"cloning"},
 }
-# cloning's modules and packages, lowest first. Each imports its own line and those above it; the three wings never each other.
-WINGS = {"requests", "voices", "jobs"}
+# cloning's modules and packages, lowest first. Each imports its own line and those above it; the wings never each other.
+WINGS = {"requests", "voices", "dictionaries", "jobs"}
 LAYERS: tuple[set[str], ...] = (
     {
         "errors",
@@ -44,7 +44,7 @@ LAYERS: tuple[set[str], ...] = (
     },
     {"settings"},
     {"ports"},
-    {"records", "audio", "planning", "checking"},
+    {"records", "audio", "planning", "checking", "reading"},
     {"parameters"},
     WINGS,
     {"service", "model_problems"},
@@ -105,7 +105,7 @@ CLONING = [
 
 @pytest.mark.parametrize("path", CLONING, ids=lambda path: str(path.relative_to(ROOT)))
 def test_clonings_packages_stand_in_layers(path: Path) -> None:
-    """Requests, voices and jobs don't know one another, nor how a text is planned; only generate and actions join them."""
+    """Requests, voices, dictionaries and jobs don't know one another, nor how a text is planned; only generate and actions join them."""
     level = {name: number for number, names in enumerate(LAYERS) for name in names}
     here = path.relative_to(ROOT / "cloning").parts[0].removesuffix(".py")
     others = {name.split(".")[1] for name in imported(path) if name.startswith("cloning.")} & set(level) - {here}

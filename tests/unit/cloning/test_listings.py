@@ -1,4 +1,4 @@
-"""Pages of voices and rounds of expire on stores that misread `start-after`: each shows what is new, and they end."""
+"""Pages of voices and dictionaries, and rounds of expire on stores that misread `start-after`: each shows what is new, and they end."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -74,6 +74,21 @@ def test_pages_of_voices_end_and_show_each_once(kind: type[FolderStore], limit: 
     replies = walked(service, {"action": "voices", "limit": limit})
 
     assert [entry["voice"] for reply in replies for entry in reply["voices"]] == NAMES
+
+
+@stores
+@limits
+def test_pages_of_dictionaries_end_and_show_each_once(kind: type[FolderStore], limit: int, tmp_path: Path) -> None:
+    """In order, for any size of page; foreign objects are none."""
+    store = kind(tmp_path / "bucket")
+    service = service_on(store, tmp_path)
+    store.put("dictionaries/a/b.json", b"{}", content_type="application/json")
+    for name in NAMES:
+        answer(service, {"action": "dictionary", "dictionary": name, "say": {"a": "b"}}, Call("d"))
+
+    replies = walked(service, {"action": "dictionaries", "limit": limit})
+
+    assert [entry["dictionary"] for reply in replies for entry in reply["dictionaries"]] == NAMES
 
 
 @stores

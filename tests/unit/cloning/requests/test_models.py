@@ -13,6 +13,7 @@ from cloning.errors import InvalidAudio, InvalidRequest, InvalidText, ServiceErr
 from cloning.requests.fields import Limits
 from cloning.requests.models import Delete, Generate, Health, Result, Status, Upload, Voices, parse
 from cloning.requests.older_names import NOT_THERE_YET
+from cloning.requests.texts import Read
 
 LIMITS = Limits(max_text_chars=1000, max_audio_bytes=1000)
 SPEAK: dict[str, Any] = {"text": "Hello.", "voice": "anna"}
@@ -254,12 +255,22 @@ def test_an_older_voice_of_such_a_name_can_still_be_removed() -> None:
     assert request.voice == "bob.wav"
 
 
-CURSORS = ["voices/anna/voice.json", "voices/anna.wav", "jobs/j/job.json", "results/j.0123456789abcdef.wav"]
+CURSORS = [
+    "voices/anna/voice.json",
+    "voices/anna.wav",
+    "dictionaries/names.json",
+    "jobs/j/job.json",
+    "results/j.0123456789abcdef.wav",
+]
 
 
 @pytest.mark.parametrize(
     ("action", "taken"),
-    [({"action": "voices"}, "voices/"), ({"action": "expire", "older_than_days": 1}, ("jobs/", "results/"))],
+    [
+        ({"action": "voices"}, "voices/"),
+        ({"action": "dictionaries"}, "dictionaries/"),
+        ({"action": "expire", "older_than_days": 1}, ("jobs/", "results/")),
+    ],
 )
 @pytest.mark.parametrize(
     "cursor",
@@ -280,11 +291,14 @@ def test_a_cursor_is_one_that_the_action_gave(
 
 def test_an_empty_cursor_is_the_beginning() -> None:
     """As a client sends it that asks for every page in one loop."""
-    for action in ({"action": "voices"}, {"action": "expire", "older_than_days": 1}):
+    for action in ({"action": "voices"}, {"action": "dictionaries"}, {"action": "expire", "older_than_days": 1}):
         parse({**action, "cursor": ""}, LIMITS)
 
 
-@pytest.mark.parametrize("targets", [{}, {"voice": "anna", "job_id": "j"}])
+@pytest.mark.parametrize(
+    "targets",
+    [{}, {"voice": "anna", "job_id": "j"}, {"job_id": "j", "dictionary": "d"}, {"voice": "a", "dictionary": "d"}],
+)
 def test_a_delete_has_exactly_one_target(targets: dict[str, str]) -> None:
     """Deleting is too final to guess at."""
     assert "either" in refused({"action": "delete", **targets}).message
@@ -315,7 +329,16 @@ JSON = st.recursive(
     max_leaves=8,
 )
 FIELDS = st.sampled_from(
-    [*Generate.model_fields, *Upload.model_fields, "action", "endpoint", "voice_name", "limit", "cursor"]
+    [
+        *Generate.model_fields,
+        *Upload.model_fields,
+        *Read.model_fields,
+        "action",
+        "endpoint",
+        "voice_name",
+        "limit",
+        "cursor",
+    ]
 )
 
 

@@ -1,0 +1,222 @@
+"""Stored dictionaries: created once, replaced on request, and never believed if damaged."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cloning import keys
+from cloning.dictionaries.library import DictionaryLibrary
+from cloning.dictionaries.record import Dictionary, Listed, digest_of
+from cloning.errors import Conflict, DictionaryNotFound, RecordDamaged, StorageUnavailable
+from cloning.records import MOST_BYTES
+from storage.folder_store import FolderStore
+from tests.fakes import ManualClock
+from tests.memory_store import Bucket, MemoryStore, Trouble
+
+GIF, SQL = {"GIF": "jif"}, {"SQL": "sequel"}
+
+
+@pytest.fixture
+def library(store: FolderStore, clock: ManualClock) -> DictionaryLibrary:
+    return DictionaryLibrary(store, clock)
+
+
+def test_a_dictionary_is_stored_and_found(library: DictionaryLibrary, store: FolderStore) -> None:
+    """One record, at its own key, with the digest of its words."""
+    made = library.add("names", GIF, replace=False)
+
+    assert library.get("names") == made
+    assert [info.key for info in store.list()] == ["dictionaries/names.json"]
+    assert (made.say, made.sha256, made.replaced_at) == (GIF, digest_of(GIF), None)
+
+
+def test_the_order_of_words_doesnt_matter() -> None:
+    """The digest is of what is said, not of how it was sent."""
+    assert digest_of({"a": "1", "b": "2"}) == digest_of({"b": "2", "a": "1"}) != digest_of({"a": "2", "b": "1"})
+
+
+def test_the_same_words_twice_are_one_dictionary(library: DictionaryLibrary, clock: ManualClock) -> None:
+    """A request that is delivered twice is done once, with `replace` too."""
+    first = library.add("names", GIF, replace=False)
+    clock.sleep(60)
+
+    assert library.add("names", GIF, replace=False) == first
+    assert library.add("names", GIF, replace=True) == first
+
+
+def test_other_words_under_a_taken_name_are_refused(library: DictionaryLibrary) -> None:
+    """A dictionary changes only on request."""
+    library.add("names", GIF, replace=False)
+
+    with pytest.raises(Conflict, match="replace: true"):
+        library.add("names", SQL, replace=False)
+    assert library.get("names").say == GIF
+
+
+def test_a_replaced_dictionary_keeps_the_day_of_its_birth(library: DictionaryLibrary, clock: ManualClock) -> None:
+    """And says when it was replaced."""
+    first = library.add("names", GIF, replace=False)
+    clock.sleep(60)
+
+    second = library.add("names", SQL, replace=True)
+
+    assert (second.say, second.created_at, second.replaced_at) == (SQL, first.created_at, clock.now())
+
+
+def test_a_replacement_of_nothing_is_a_first_one(library: DictionaryLibrary) -> None:
+    """`replace` needs nothing to be there."""
+    assert library.add("names", GIF, replace=True).replaced_at is None
+
+
+def test_an_unknown_dictionary_is_not_found(library: DictionaryLibrary) -> None:
+    """By every verb."""
+    for verb in (library.get, library.delete, lambda name: library.respellings(name, {})):
+        with pytest.raises(DictionaryNotFound):
+            verb("nobody")
+
+
+def test_a_deleted_dictionary_is_gone(library: DictionaryLibrary, store: FolderStore) -> None:
+    """Its namesakes stay."""
+    library.add("names", GIF, replace=False)
+    library.add("names-2", GIF, replace=False)
+
+    library.delete("names")
+
+    assert [info.key for info in store.list()] == ["dictionaries/names-2.json"]
+
+
+def test_a_requests_own_respellings_come_first(library: DictionaryLibrary) -> None:
+    """The stored ones otherwise; the digest is the stored dictionary's."""
+    stored = library.add("names", GIF | SQL, replace=False)
+
+    assert library.respellings("names", {"GIF": "gif", "a": "b"}) == (
+        {"GIF": "gif", "a": "b", "SQL": "sequel"},
+        stored.sha256,
+    )
+
+
+def test_without_a_name_the_bucket_is_not_asked() -> None:
+    """Even one that is down."""
+    store = MemoryStore(Bucket())
+    store.troubles = ["before"] * 5
+
+    assert DictionaryLibrary(store, ManualClock()).respellings(None, GIF) == (GIF, None)
+    assert len(store.troubles) == 5
+
+
+def changed(body: bytes, **fields: Any) -> bytes:
+    return json.dumps(json.loads(body) | fields).encode()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"sha256": "0" * 64},
+        {"say": {"GIF": "goof"}},
+        {"say": {"GIF": 7}},
+        {"say": {str(n): "x" for n in range(501)}},
+        {"say": {"a" * 101: "x"}},
+        {"say": {"a": "x" * 201}},
+        {"say": ["GIF"]},
+        {"dictionary": "other"},
+        {"dictionary": "../other"},
+        {"created_at": "yesterday"},
+    ],
+    ids=lambda fields: str(fields)[:40],
+)
+def test_a_damaged_record_is_told_replaced_and_deleted(
+    library: DictionaryLibrary, store: FolderStore, fields: dict[str, Any]
+) -> None:
+    """Never used; the list goes on beside it; its words are not in the message."""
+    library.add("intact", SQL, replace=False)
+    key = keys.dictionary("names")
+    whole = library.add("names", GIF, replace=False).body()
+    store.put(key, changed(whole, **fields), content_type="application/json")
+
+    with pytest.raises(RecordDamaged, match="replace: true") as failed:
+        library.get("names")
+    with pytest.raises(RecordDamaged):
+        library.add("names", SQL, replace=False)
+    page, _ = library.page(limit=10, after="")
+    replaced = library.add("names", GIF, replace=True)
+
+    assert "goof" not in failed.value.message
+    assert [type(one) for one in page] == [Dictionary, Listed]
+    assert (library.get("names"), replaced.say) == (replaced, GIF)
+    store.put(key, changed(whole, **fields), content_type="application/json")
+    library.delete("names")
+    with pytest.raises(DictionaryNotFound):
+        library.get("names")
+
+
+def test_an_enormous_record_is_listed_unread(library: DictionaryLibrary, store: FolderStore) -> None:
+    """With its size."""
+    store.put(keys.dictionary("names"), b"x" * (MOST_BYTES + 1), content_type="application/json")
+
+    (listed,), _ = library.page(limit=10, after="")
+
+    assert isinstance(listed, Listed)
+    assert "16.0 MB" in listed.problem
+
+
+def test_a_bucket_that_is_down_is_no_list_of_problems() -> None:
+    """One that fails for a single record is."""
+    store = MemoryStore(Bucket())
+    library = DictionaryLibrary(store, ManualClock())
+    for name in "abcd":
+        library.add(name, GIF, replace=False)
+
+    store.troubles = ["none", "before"]
+    page, _ = library.page(limit=10, after="")
+    store.troubles = ["none", *["before"] * 4]  # type: ignore[list-item]
+    with pytest.raises(StorageUnavailable):
+        library.page(limit=10, after="")
+
+    assert [type(one) for one in page].count(Listed) == 1
+
+
+@pytest.mark.parametrize("replace", [False, True])
+@pytest.mark.parametrize("trouble", ["before", "after", "again"])
+@pytest.mark.parametrize("call", [0, 1])
+def test_any_store_call_may_fail(call: int, trouble: Trouble, *, replace: bool) -> None:
+    """Before its effect or after it, or repeated by the client itself: sent again the dictionary is there, once."""
+    store = MemoryStore(Bucket())
+    library = DictionaryLibrary(store, ManualClock())
+    if replace:
+        library.add("names", SQL, replace=False)
+    store.troubles = [*(["none"] * call), trouble]  # type: ignore[list-item]
+
+    try:
+        library.add("names", GIF, replace=replace)
+    except StorageUnavailable:
+        library.add("names", GIF, replace=replace)
+
+    assert library.get("names").say == GIF
+
+
+@pytest.mark.parametrize("has_old", [False, True])
+@pytest.mark.parametrize("others_words", [SQL, GIF, None], ids=["other words", "the same", "a delete"])
+def test_who_is_overtaken_is_told(others_words: dict[str, str] | None, *, has_old: bool) -> None:
+    """By another's words, or by a delete; the same words are no loss."""
+    bucket = Bucket()
+    store, other = MemoryStore(bucket), DictionaryLibrary(MemoryStore(bucket), ManualClock())
+    library = DictionaryLibrary(store, ManualClock())
+    if has_old:
+        other.add("names", {"old": "words"}, replace=False)
+
+    def overtake() -> None:
+        if others_words:
+            other.add("names", others_words, replace=True)
+        elif has_old:
+            other.delete("names")
+
+    store.interlude = overtake
+    store.troubles = ["none", "overtaken"]
+    is_lost = others_words == SQL or (others_words is None and has_old)
+
+    if is_lost:
+        with pytest.raises(Conflict, match=r"at the same time|other words"):
+            library.add("names", GIF, replace=has_old)
+    else:
+        assert library.add("names", GIF, replace=has_old).say == GIF
