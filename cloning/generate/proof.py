@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cloning.checking import Problem
+from cloning.checking.cues import SubtitleWord
 from cloning.checking.subtitles import subtitles
 from cloning.errors import SpeechMismatch
 from cloning.generate.checks import CheckPolicy, ChunkChecker, Recogniser, policy_of, speech_of
@@ -13,7 +14,7 @@ from cloning.generate.script import Script
 from cloning.generate.speaking import ChunkByChunk, Take
 from cloning.generate.synthesis import Finished, finished, segments_of
 from cloning.generate.timing import Places, SpokenWord, spoken_words
-from cloning.planning.f5 import Chunk, draw_seed
+from cloning.planning.f5 import SAMPLE_RATE, Chunk, draw_seed
 from cloning.ports import Alignment, Clock, Parameters, Reference, Unaligned
 from cloning.requests.generate import Generate, SubtitleFormat
 from cloning.settings import Settings
@@ -133,12 +134,13 @@ class Prover:
             )
 
         words = spoken_words(script, where, self._references, waves, aligned, speech)
-        return _files_of(words, where.texts, self._proof)
+        return _files_of(words, where.texts, self._proof, len(speech.pcm) / SAMPLE_RATE)
 
 
-def _files_of(words: Sequence[SpokenWord], texts: Sequence[str], proof: Proof) -> dict[str, bytes]:
+def _files_of(words: Sequence[SpokenWord], texts: Sequence[str], proof: Proof, length_s: float) -> dict[str, bytes]:
     told = [word.to_json(has_turns=len(texts) > 1) for word in words]
-    files = {form: subtitles(words, texts, form) for form in proof.subtitles}
+    timed = [SubtitleWord(word.text_start, word.text_end, word.start, word.end, word.turn) for word in words]
+    files = {form: subtitles(timed, texts, form, length_s=length_s) for form in proof.subtitles}
     return ({"words": json.dumps(told, ensure_ascii=False).encode()} if proof.words else {}) | files
 
 

@@ -17,7 +17,25 @@ from cloning.reading.rules import LanguageRules, Rule, rule
 
 _YEARS = range(1100, 2000)
 _YEAR_WORDS = frozenset(
-    "jahr jahre jahres jahren seit anno sommer herbst winter frühling frühjahr ende anfang mitte um nach vor".split()
+    [
+        "jahr",
+        "jahre",
+        "jahres",
+        "jahren",
+        "seit",
+        "anno",
+        "sommer",
+        "herbst",
+        "winter",
+        "frühling",
+        "frühjahr",
+        "ende",
+        "anfang",
+        "mitte",
+        "um",
+        "nach",
+        "vor",
+    ]
 )
 _HALF = 2
 _LAST_DAY = 31

@@ -163,7 +163,7 @@ QUANTITIES = (
     rule("unit", rf"{AMOUNT}{SPACE}(?P<unit>{any_of(UNITS)})(?![A-Za-z0-9²³]|/[A-Za-z])(?P<per>/(?={PER}))?", _unit),
     rule("fraction", rf"(?<![0-9０-９A-Za-z./:,-])(?P<top>{D}{{1,3}})/(?P<bottom>{D}{{1,4}})(?![0-9０-９A-Za-z./:,-])", _fraction),
     rule("fraction", rf"(?P<whole>{NUMBER})(?P<part>[¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", _vulgar),
-    rule("fraction", rf"(?P<whole>)(?P<part>[¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", _vulgar),
+    rule("fraction", r"(?P<whole>)(?P<part>[¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", _vulgar),
     rule("ratio", rf"(?P<low>{NUMBER})[:：](?P<high>{NUMBER})", _ratio),
     rule("range", rf"(?P<low>{NUMBER}){DASH}(?P<high>{NUMBER})", _range),
     rule("code", rf"(?<=[A-Za-z]){D}{{3,}}+(?![A-Za-z.．])", lambda match: digits(match.group(), one="幺")),
