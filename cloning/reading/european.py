@@ -74,6 +74,7 @@ class Extras:
     per: str
     """For the slash of '5 €/kg'."""
     score_signs: str = "[:/–-]"
+    hashtag: str = "hashtag"
 
 
 def european(g: Grammar, extras: Extras) -> tuple[Rule, ...]:
@@ -135,8 +136,10 @@ def _points(g: Grammar, word: str) -> Iterator[Rule]:
 
 
 def _between(g: Grammar, extras: Extras) -> Iterator[Rule]:
-    """+5, 5 €/kg, x²."""
+    """+5, 5 €/kg, x², #word, R&D."""
     yield rule("sign", r"(?<![\w+])\+(?=\d)", lambda _: f"{g.plus} ")
+    yield rule("sign", r"(?<!\w)#(?=[^\W\d_])", lambda _: f"{extras.hashtag} ")
+    yield rule("sign", r"(?<=[^\W\d_])&(?=[^\W\d_])", lambda match: f" {g.signs[match.group()]} ")
     yield rule("power", r"(?<=\b[a-zA-Z])[²³](?!\w)", lambda match: f" {extras.powers[match.group()]}")
     yield rule("sign", r"(?<=[€$£%])/(?=[^\W\d_])", lambda _: f" {extras.per} ")
 

@@ -35,7 +35,8 @@ def _rules(code: str, region: str) -> LanguageRules:
         in_context=lambda match, count: _in_context(g, match, count),
         phone_group=lambda digits: _phone_group(g, digits),
     )
-    own = (unsure(r"\d{1,3}\.\d{3}"), *_titles(), *_hours(bound), *_ordinals(bound), *numbered(bound, table.ROMANS))
+    dotted = rule("phone", rf"{START}0\d(?:\.\d\d){{4}}(?!\w)", lambda match: _dotted(g, match.group()))
+    own = (dotted, unsure(r"\d{1,3}\.\d{3}"), *_titles(), *_hours(bound), *_ordinals(bound), *numbered(bound, table.ROMANS))
     return LanguageRules(region, (*own, *european(bound, table.EXTRAS)))
 
 
@@ -72,8 +73,12 @@ def _phone_group(g: Grammar, digits: str) -> str:
     return g.digits(digits) if digits.startswith("0") else g.cardinal(int(digits))
 
 
+def _dotted(g: Grammar, number: str) -> str:
+    return ", ".join(_phone_group(g, pair) for pair in number.split("."))
+
+
 def _titles() -> Iterator[Rule]:
-    yield rule("abbreviation", rf"(?<![\w.])M\.(?={SPACE}[A-ZÀ-Ý][\w'’-]{{0,30}}[a-zà-ÿ])", lambda _: "Monsieur")
+    yield rule("abbreviation", rf"(?<![\w.])M\.(?={SPACE}(?:(?:de|du|de la|des|le){SPACE}|d['’])?[A-ZÀ-Ý][\w'’-]{{0,30}}[a-zà-ÿ])", lambda _: "Monsieur")
 
 
 def _hours(g: Grammar) -> Iterator[Rule]:

@@ -114,6 +114,7 @@ EXTRAS = Extras(
     point="Punkt",
     powers={"²": "Quadrat", "³": "hoch drei", "^": "hoch"},
     per="pro",
+    hashtag="Hashtag",
 )
 DATIVE = frozenset(
     "am im vom zum zur beim dem den des einem einen meinem meinen seinem seinen ihrem ihren diesem diesen jedem jeden bis seit ab nach "
