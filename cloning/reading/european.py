@@ -79,8 +79,8 @@ class Extras:
 
 def european(g: Grammar, extras: Extras) -> tuple[Rule, ...]:
     """The standard classes, with what these languages add before and after them."""
-    before = (*_feet(g, extras), *_powers(g, extras))
-    after = (*_scores(g, extras), *_points(g, extras.point), *_between(g, extras))
+    before = (*_feet(g, extras), *_powers(g, extras), *_products(g))
+    after = (*_scores(g, extras), *_points(g, extras.point), *_hosts(g, extras.point), *_between(g, extras))
     return (*before, *standard(g), *after)
 
 
@@ -91,7 +91,7 @@ def is_part(top: int, bottom: int) -> bool:
 
 def over(g: Grammar, top: int, bottom: int, word: str) -> str:
     """Two numbers with a word for the slash."""
-    return f"{g.cardinal(top)} {word} {g.cardinal(bottom)}"
+    return " ".join(part for part in (g.cardinal(top), word, g.cardinal(bottom)) if part)
 
 
 def _feet(g: Grammar, extras: Extras) -> Iterator[Rule]:
@@ -112,6 +112,24 @@ def _powers(g: Grammar, extras: Extras) -> Iterator[Rule]:
         return f"{g.amount(g.parsed(match['count']))} {power}"
 
     yield rule("power", rf"{START}{g.number('count')}(?P<sign>[²³]|\^(?=\d))(?P<power>(?<=\^)\d{{1,3}})?{END}", read)
+
+
+def _products(g: Grammar) -> Iterator[Rule]:
+    """3 x 4, 1920x1080."""
+
+    def read(match: re.Match[str]) -> str:
+        return f" {g.signs['×']} ".join(g.cardinal(int(one)) for one in re.findall(r"\d+", match.group()))
+
+    yield rule("product", rf"{START}\d{{1,5}}(?:{SPACE}?x{SPACE}?\d{{1,5}}){{1,2}}{END}", read)
+
+
+def _hosts(g: Grammar, word: str) -> Iterator[Rule]:
+    """192.168.1.1."""
+
+    def read(match: re.Match[str]) -> str:
+        return f" {word} ".join(g.cardinal(int(one)) for one in match.group().split("."))
+
+    yield rule("address", rf"{START}\d{{1,3}}(?:\.\d{{1,3}}){{3}}{END}", read)
 
 
 def _scores(g: Grammar, extras: Extras) -> Iterator[Rule]:

@@ -52,7 +52,7 @@ def _time(hour: int, minute: int, second: int | None, mark: str) -> str:
 
 def _fraction(top: int, bottom: int) -> str | None:
     if not is_part(top, bottom):
-        return over(GRAMMAR, top, bottom, "de")
+        return over(GRAMMAR, top, bottom, "")
     part = _PARTS.get(bottom) or (GRAMMAR.ordinal(bottom) if bottom in _SMALL else _part(bottom))
     return f"{GRAMMAR.cardinal(top, 'm')} {part}{'' if top == 1 else 's'}"
 
@@ -119,6 +119,16 @@ GRAMMAR = Iberian(
 )
 
 
+def _phones() -> Iterator[Rule]:
+    """Spain's nine digits, unless a noun follows that they may count."""
+
+    def read(match: re.Match[str]) -> str | None:
+        return None if _gender(match) else ", ".join(GRAMMAR.digits(one) for one in match.group().split(" "))
+
+    groups = r"(?:\d\d \d{3} \d{3}|\d \d{3} \d\d \d\d|\d\d \d\d \d\d \d\d)"
+    yield rule("phone", rf"{START}[6-9]{groups}{END}(?! \d)", read)
+
+
 def _thousands() -> Iterator[Rule]:
     """1,234,567 can't be a decimal."""
     pattern = rf"{START}\d{{1,3}}(?:,\d{{3}}){{2,4}}{END}"
@@ -131,6 +141,7 @@ def _rules(region: str, currencies: Mapping[str, Currency], *, has_point: bool =
         g = replace(g, decimal=".", groups=", \u00a0\u202f\u2009", point="punto")
     own = (
         *(() if region != "es" else (unsure(r"\d{1,3},\d{3}"), *_thousands())),
+        *_phones(),
         *_ordinals(),
         *numbered(g, table.ROMANS),
         *numerals(g, "[Gg]uerra|[Rr]epública|[Cc]ongreso|[Ee]dición", "f"),
