@@ -68,20 +68,27 @@ def _decades() -> Iterator[Rule]:
     yield rule("decade", r"(?<!\w)['’](?P<count>[1-9]\d)(?!\w)", lambda match: GRAMMAR.cardinal(int(match["count"])))
 
 
+def _mobiles() -> Iterator[Rule]:
+    pattern = rf"{START}3\d\d{SPACE}\d{{6,7}}{END}"
+    yield rule("phone", pattern, lambda match: ", ".join(GRAMMAR.digits(one) for one in match.group().split()))
+
+
 def _hours() -> Iterator[Rule]:
     def read(match: re.Match[str]) -> str:
         return _time(int(match["hour"]), int(match["minute"]), None, "")
 
-    before = r"(?:(?<=\bore )|(?<=\balle )|(?<=\bdalle )|(?<=\ball['’]))"
+    before = r"(?:(?<=\b[Oo]re )|(?<=\b[Aa]lle )|(?<=\b[Dd]alle )|(?<=\b[Aa]ll['’]))"
     yield rule("time", rf"{before}(?P<hour>[01]?\d|2[0-4])\.(?P<minute>[0-5]\d){END}", read)
     yield rule("time", rf"{START}(?P<hour>[01]?\d|2[0-4])\.(?P<minute>[0-5]\d)(?={SPACE}(?:ore|h)(?!\w))", read)
 
 
 class Italian(Grammar):
-    """'Un euro' and 'una sterlina', but 'ventuno'."""
+    """'Un euro' and 'una sterlina', but 'ventuno'; 'ventitré', but 'ventitremila'."""
 
     def cardinal(self, number: int, gender: str = "") -> str:
-        return _ARTICLES[gender] if number == 1 and gender else super().cardinal(number)
+        if number == 1 and gender:
+            return _ARTICLES[gender]
+        return re.sub(r"tré(?=\w)", "tre", super().cardinal(number))
 
 
 _ARTICLES = {"m": "un", "f": "una"}
@@ -122,6 +129,7 @@ RULES = LanguageRules(
     "it",
     (
         *_hours(),
+        *_mobiles(),
         *_decades(),
         *_ordinals(),
         *numbered(GRAMMAR, table.ROMANS),
