@@ -13,6 +13,7 @@ _NEAR = 40
 """So many characters around a match are looked at."""
 _PARTS = frozenset((*range(2, 17), 20, 32, 64, 100, 1000))
 """What things are cut into."""
+_MONTHS, _LAST_DAY = 12, 31
 _LAST_ORDINAL = 10
 """Kings and centuries beyond it have cardinals in Spanish and Portuguese."""
 
@@ -43,6 +44,11 @@ def currencies(table: Mapping[str, tuple[str, ...]]) -> dict[str, Currency]:
 def _currency(gender: str, forms: str, cent_gender: str = "", cents: str = "") -> Currency:
     cent = Noun(tuple(cents.split("/")), cent_gender) if cents else None
     return Currency(Noun(tuple(forms.split("/")), gender), cent)
+
+
+def words(text: str) -> frozenset[str]:
+    """A table of words, parted by spaces."""
+    return frozenset(text.split())
 
 
 def word_before(match: re.Match[str]) -> str:
@@ -92,6 +98,22 @@ def is_part(top: int, bottom: int) -> bool:
 def over(g: Grammar, top: int, bottom: int, word: str) -> str:
     """Two numbers with a word for the slash."""
     return " ".join(part for part in (g.cardinal(top), word, g.cardinal(bottom)) if part)
+
+
+def day_of_month(g: Grammar, day: int, month: int) -> str | None:
+    """25/12 as a date, if it is none other: its first number must be too large for a month."""
+    is_one = _MONTHS < day <= _LAST_DAY and 0 < month <= _MONTHS
+    return g.date(day, month, None) if is_one and g.date else None
+
+
+def round_sums(g: Grammar, thousand: str) -> Iterator[Rule]:
+    """R$ 10 mil: thousands take no 'de'."""
+
+    def read(match: re.Match[str]) -> str:
+        return f"{g.amount(g.parsed(match['count']))} {thousand} {g.currencies[match['sign']].whole.forms[-1]}"
+
+    pattern = rf"(?<!\w)(?P<sign>{any_of(g.currencies)}){SPACE}?{g.number('count')}{SPACE}{thousand}(?!\w)"
+    yield rule("money", pattern, read)
 
 
 def _feet(g: Grammar, extras: Extras) -> Iterator[Rule]:
@@ -159,7 +181,14 @@ def _between(g: Grammar, extras: Extras) -> Iterator[Rule]:
     yield rule("sign", r"(?<!\w)#(?=[^\W\d_])", lambda _: f"{extras.hashtag} ")
     yield rule("sign", r"(?<=[^\W\d_])&(?=[^\W\d_])", lambda match: f" {g.signs[match.group()]} ")
     yield rule("power", r"(?<=\b[a-zA-Z])[²³](?!\w)", lambda match: f" {extras.powers[match.group()]}")
-    yield rule("sign", r"(?<=[€$£%])/(?=[^\W\d_])", lambda _: f" {extras.per} ")
+
+    def per(match: re.Match[str]) -> str | None:
+        is_price = re.search(
+            r"[€$£%]\Z|[€$£][ \u00a0]?[\d.,]{1,15}\Z", match.string[max(0, match.start() - 20) : match.start()]
+        )
+        return f" {extras.per} " if is_price else None
+
+    yield rule("sign", r"(?<=[€$£%\d])/(?=[^\W\d_])", per)
 
 
 def unsure(pattern: str) -> Rule:

@@ -9,14 +9,16 @@ article or preposition that shows its case, and before nouns that ordinals stand
 import re
 from collections.abc import Iterator
 
-from cloning.reading.european import european, is_part, numbered, over, word_before, words_after
+from cloning.reading.european import european, is_part, numbered, over, word_before, words, words_after
 from cloning.reading.grammar import SPACE, START, Grammar, Noun, any_of
 from cloning.reading.languages.tables import de as table
 from cloning.reading.numbers import Amount, roman
 from cloning.reading.rules import LanguageRules, Rule, rule
 
 _YEARS = range(1100, 2000)
-_YEAR_WORDS = frozenset("jahr jahre jahres jahren seit anno sommer herbst winter frühling frühjahr ende anfang mitte um nach vor".split())
+_YEAR_WORDS = words(
+    "jahr jahre jahres jahren seit anno sommer herbst winter frühling frühjahr ende anfang mitte um nach vor"
+)
 _HALF = 2
 _LAST_DAY = 31
 _DIGITS = re.compile(r"\d{4}")
@@ -32,7 +34,10 @@ def _ending(match: re.Match[str], noun: str = "") -> str:
     article = re.search(r"(\w+)[ \u00a0](?i:der)[ \u00a0]\Z", match.string[max(0, match.start() - 30) : match.start()])
     if before in table.DATIVE or (article and article[1].lower() in table.PREPOSITIONS):
         return "n"
-    if before in ("der", "die", "das", "eine", "meine", "seine", "ihre", "keine", "jede", "diese", "unsere") or noun in table.FEMININE:
+    if (
+        before in ("der", "die", "das", "eine", "meine", "seine", "ihre", "keine", "jede", "diese", "unsere")
+        or noun in table.FEMININE
+    ):
         return ""
     return "s" if noun in table.NEUTER else "r"
 
@@ -76,13 +81,23 @@ def _ordinals() -> Iterator[Rule]:
     def read(match: re.Match[str]) -> str | None:
         noun = match["noun"]
         number = int(match["count"]) if match["count"].isdecimal() else roman(match["count"])
-        if number is None or noun in table.MONTH_NAMES or not (word_before(match).lower() in shown or noun in table.ORDINAL_NOUNS):
+        if (
+            number is None
+            or noun in table.MONTH_NAMES
+            or not (word_before(match).lower() in shown or noun in table.ORDINAL_NOUNS)
+        ):
             return None
         return _ordinal(number, _ending(match, noun))
 
-    yield rule("ordinal", rf"{START}(?P<count>\d{{1,3}}|[IVX]{{1,6}})\.(?={SPACE}(?P<noun>[A-ZÄÖÜa-zäöü][a-zäöüß]{{1,30}}))", read)
+    yield rule(
+        "ordinal",
+        rf"{START}(?P<count>\d{{1,3}}|[IVX]{{1,6}})\.(?={SPACE}(?P<noun>[A-ZÄÖÜa-zäöü][a-zäöüß]{{1,30}}))",
+        read,
+    )
     month = any_of(name for names in table.MONTHS for name in names)
-    pattern = rf"{START}(?P<first>\d{{1,2}})\.{SPACE}?(?:bis(?: zum)?|[-–]){SPACE}?(?P<last>\d{{1,2}})\.(?={SPACE}{month})"
+    pattern = (
+        rf"{START}(?P<first>\d{{1,2}})\.{SPACE}?(?:bis(?: zum)?|[-–]){SPACE}?(?P<last>\d{{1,2}})\.(?={SPACE}{month})"
+    )
     yield rule("date", pattern, _days)
 
 
@@ -95,7 +110,9 @@ def _decades() -> Iterator[Rule]:
     def read(match: re.Match[str]) -> str:
         return _year(int(match["count"])) + "er"
 
-    yield rule("decade", rf"{START}(?P<count>(?:1[1-9]|20)?[1-9]\d|(?:19|20)0\d)er(?=(?:-| )?Jahren?(?!\w)|(?!\w))", read)
+    yield rule(
+        "decade", rf"{START}(?P<count>(?:1[1-9]|20)?[1-9]\d|(?:19|20)0\d)er(?=(?:-| )?Jahren?(?!\w)|(?!\w))", read
+    )
 
 
 def _kings() -> Iterator[Rule]:
@@ -132,7 +149,7 @@ def _hours() -> Iterator[Rule]:
     yield rule("time", rf"{START}(?P<hour>[01]?\d|2[0-4])\.(?P<minute>[0-5]\d){SPACE}Uhr(?!\w)", read)
 
 
-GRAMMAR = Grammar(
+GRAMMAR: Grammar = Grammar(
     code="de",
     point="Komma",
     groups=". \u00a0\u202f\u2009'’",

@@ -9,8 +9,19 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from cloning.reading.european import Iberian, european, is_part, numbered, numerals, over, unsure, words_after
-from cloning.reading.grammar import END, START, Currency, Noun, any_of
+from cloning.reading.european import (
+    Iberian,
+    day_of_month,
+    european,
+    is_part,
+    numbered,
+    numerals,
+    over,
+    round_sums,
+    unsure,
+    words_after,
+)
+from cloning.reading.grammar import END, START, Currency, Grammar, Noun, any_of
 from cloning.reading.languages.tables import es as table
 from cloning.reading.numbers import Amount
 from cloning.reading.rules import LanguageRules, Rule, rule
@@ -52,7 +63,7 @@ def _time(hour: int, minute: int, second: int | None, mark: str) -> str:
 
 def _fraction(top: int, bottom: int) -> str | None:
     if not is_part(top, bottom):
-        return over(GRAMMAR, top, bottom, "")
+        return day_of_month(GRAMMAR, top, bottom) or over(GRAMMAR, top, bottom, "")
     part = _PARTS.get(bottom) or (GRAMMAR.ordinal(bottom) if bottom in _SMALL else _part(bottom))
     return f"{GRAMMAR.cardinal(top, 'm')} {part}{'' if top == 1 else 's'}"
 
@@ -62,7 +73,17 @@ def _part(bottom: int) -> str:
 
 
 def _ordinals() -> Iterator[Rule]:
-    marks = {"er": "adjective", "ᵉʳ": "adjective", "o": "", "º": "", "°": "", "a": "f", "ª": "f", "os": "ms", "as": "fs"}
+    marks = {
+        "er": "adjective",
+        "ᵉʳ": "adjective",
+        "o": "",
+        "º": "",
+        "°": "",
+        "a": "f",
+        "ª": "f",
+        "os": "ms",
+        "as": "fs",
+    }
 
     def read(match: re.Match[str]) -> str:
         gender = marks[match["mark"]]
@@ -74,7 +95,7 @@ def _ordinals() -> Iterator[Rule]:
 
 
 _CARDINALS = {"": "spellout-numbering", "m": "spellout-cardinal-masculine", "f": "spellout-cardinal-feminine"}
-GRAMMAR = Iberian(
+GRAMMAR: Grammar = Iberian(
     code="es",
     point="coma",
     groups=". \u00a0\u202f\u2009",
@@ -126,7 +147,7 @@ def _phones() -> Iterator[Rule]:
         return None if _gender(match) else ", ".join(GRAMMAR.digits(one) for one in match.group().split(" "))
 
     groups = r"(?:\d\d \d{3} \d{3}|\d \d{3} \d\d \d\d|\d\d \d\d \d\d \d\d)"
-    yield rule("phone", rf"{START}[6-9]{groups}{END}(?! \d)", read)
+    yield rule("phone", rf"{START}(?<!\d )[6-9]{groups}{END}(?! \d)", read)
 
 
 def _thousands() -> Iterator[Rule]:
@@ -135,12 +156,15 @@ def _thousands() -> Iterator[Rule]:
     yield rule("cardinal", pattern, lambda match: GRAMMAR.cardinal(int(match.group().replace(",", ""))))
 
 
-def _rules(region: str, currencies: Mapping[str, Currency], *, has_point: bool = False, is_american: bool = True) -> LanguageRules:
+def _rules(
+    region: str, currencies: Mapping[str, Currency], *, has_point: bool = False, is_american: bool = True
+) -> LanguageRules:
     g = replace(GRAMMAR, currencies={**table.CURRENCIES, **currencies}, date=_american_date if is_american else _date)
     if has_point:
         g = replace(g, decimal=".", groups=", \u00a0\u202f\u2009", point="punto")
     own = (
         *(() if region != "es" else (unsure(r"\d{1,3},\d{3}"), *_thousands())),
+        *round_sums(g, "mil"),
         *_phones(),
         *_ordinals(),
         *numbered(g, table.ROMANS),

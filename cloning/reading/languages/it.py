@@ -7,7 +7,7 @@ Italian.
 import re
 from collections.abc import Iterator
 
-from cloning.reading.european import european, is_part, numbered, numerals, over, words_after
+from cloning.reading.european import day_of_month, european, is_part, numbered, numerals, over, words_after
 from cloning.reading.grammar import END, SPACE, START, Grammar, Noun
 from cloning.reading.languages.tables import it as table
 from cloning.reading.numbers import Amount
@@ -47,7 +47,7 @@ def _time(hour: int, minute: int, second: int | None, mark: str) -> str:
 
 def _fraction(top: int, bottom: int) -> str | None:
     if not is_part(top, bottom):
-        return over(GRAMMAR, top, bottom, "")
+        return day_of_month(GRAMMAR, top, bottom) or over(GRAMMAR, top, bottom, "")
     part = "mezzo" if bottom == _HALF else GRAMMAR.ordinal(bottom)
     return f"{GRAMMAR.cardinal(top, 'm')} {part if top == 1 else part[:-1] + 'i'}"
 
@@ -92,7 +92,7 @@ class Italian(Grammar):
 
 
 _ARTICLES = {"m": "un", "f": "una"}
-GRAMMAR = Italian(
+GRAMMAR: Grammar = Italian(
     code="it",
     point="virgola",
     groups=". \u00a0\u202f\u2009'’",

@@ -8,8 +8,18 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from cloning.reading.european import Iberian, european, is_part, numbered, numerals, over, words_after
-from cloning.reading.grammar import START, Grammar, Noun, any_of
+from cloning.reading.european import (
+    Iberian,
+    day_of_month,
+    european,
+    is_part,
+    numbered,
+    numerals,
+    over,
+    round_sums,
+    words_after,
+)
+from cloning.reading.grammar import END, START, Grammar, Noun, any_of
 from cloning.reading.languages.tables import pt as table
 from cloning.reading.numbers import Amount
 from cloning.reading.rules import LanguageRules, Rule, rule
@@ -42,9 +52,11 @@ def _time(g: Grammar, hour: int, minute: int, second: int | None) -> str:
 
 def _fraction(g: Grammar, top: int, bottom: int) -> str | None:
     if not is_part(top, bottom):
-        return over(g, top, bottom, "por")
+        return day_of_month(g, top, bottom) or over(g, top, bottom, "por")
     part = _PARTS.get(bottom) or (g.ordinal(bottom) if bottom in _SMALL else "")
-    return f"{g.cardinal(top)} {part or g.cardinal(bottom) + ' avo'}{'' if top == 1 else 's'}"
+    return (
+        f"{g.cardinal(top)} {part}{'' if top == 1 else 's'}" if part else f"{g.cardinal(top)} {g.cardinal(bottom)} avos"
+    )
 
 
 def _ordinals(g: Grammar) -> Iterator[Rule]:
@@ -56,6 +68,23 @@ def _ordinals(g: Grammar) -> Iterator[Rule]:
     month = any_of(name for names in table.MONTHS for name in names)
     mark = rf"º|ª|°(?= de {month})|(?<=\.)[oa]"
     yield rule("ordinal", rf"{START}(?P<count>\d{{1,3}})\.?(?P<mark>{mark})(?!\w)", read)
+
+
+def _phones(g: Grammar) -> Iterator[Rule]:
+    """Brazil's 91234-5678 and 3333-4444, with an area code or without; tax numbers; scores like 3x1."""
+
+    def read(match: re.Match[str]) -> str | None:
+        groups = re.findall(r"\d+", match.group())
+        is_years = len(groups) == len(("from", "to")) and all(one.startswith(("1", "20")) for one in groups)
+        return None if is_years else ", ".join(g.digits(one) for one in groups)
+
+    yield rule("phone", rf"{START}(?<!\d )(?:\d\d )?(?:9\d{{4}}|[2-5]\d{{3}})-\d{{4}}{END}", read)
+    yield rule("code", rf"{START}\d{{3}}\.\d{{3}}\.\d{{3}}-\d\d{END}", read)
+    score = rf"{START}(?P<home>\d)x(?P<guests>\d){END}"
+    yield rule("score", score, lambda match: over(g, int(match["home"]), int(match["guests"]), "a"))
+    yield rule(
+        "times", rf"{START}(?P<count>\d{{1,3}})x(?!\w)", lambda match: f"{g.cardinal(int(match['count']), 'f')} vezes"
+    )
 
 
 _GRAMMAR = Iberian(
@@ -100,15 +129,17 @@ _GRAMMAR = Iberian(
 
 
 def _rules(region: str, grammar: Grammar, *, has_first: bool) -> LanguageRules:
-    g: Grammar = replace(
+    grammar = replace(grammar, date=lambda day, month, year: _date(grammar, day, month, year, has_first=has_first))
+    g = replace(
         grammar,
-        date=lambda day, month, year: _date(grammar, day, month, year, has_first=has_first),
         time=lambda hour, minute, second, _: _time(grammar, hour, minute, second),
         fraction=lambda top, bottom: _fraction(grammar, top, bottom),
         half_more=lambda whole: f"{grammar.cardinal(whole)} e meio",
         in_context=_in_context(grammar),
     )
     own = (
+        *round_sums(g, "mil"),
+        *_phones(g),
         *_ordinals(g),
         *numbered(g, table.ROMANS),
         *numerals(g, "[Gg]uerra|[Rr]epública|[Ee]dição", "f"),

@@ -1,6 +1,6 @@
 """Spanish words."""
 
-from cloning.reading.european import Extras, by_gender, currencies, nouns
+from cloning.reading.european import Extras, by_gender, currencies, nouns, words
 from cloning.reading.grammar import Noun
 
 CURRENCIES = currencies(
@@ -114,20 +114,20 @@ ROMANS = by_gender(
         ),
     }
 )
-MASCULINE = frozenset(
+MASCULINE = words(
     "día días problema problemas sistema sistemas tema temas programa programas idioma idiomas mapa mapas clima planeta planetas poeta "
     "poetas drama dramas poema poemas diploma diplomas dilema síntoma síntomas teorema teoremas cura telegrama kilogramas atleta atletas "
     "artista artistas turista turistas periodista periodistas futbolista futbolistas tranvía tranvías fantasma fantasmas esquema esquemas "
-    "gramas crucigrama aroma aromas papa papas cometa cometas sofá sofás".split()
+    "gramas crucigrama aroma aromas papa papas cometa cometas sofá sofás"
 )
-FEMININE = frozenset(
+FEMININE = words(
     "mujer mujeres noche noches vez veces clase clases parte partes calle calles gente tarde tardes mano manos foto fotos flor flores "
     "llave llaves torre torres nube nubes leche serie series nave naves imagen imágenes ley leyes luz luces voz voces red redes "
     "base bases frase frases fase fases carne carnes sangre muerte muertes suerte fuente fuentes moto motos radio radios señal señales "
-    "cárcel cárceles piel pieles sal razón razones cruz cruces pared paredes orden órdenes tesis crisis dosis".split()
+    "cárcel cárceles piel pieles sal razón razones cruz cruces pared paredes orden órdenes tesis crisis dosis"
 )
 FEMININE_ENDINGS = ("a", "as", "ción", "ciones", "sión", "siones", "dad", "dades", "tud", "tudes", "umbre", "umbres")
-NO_NOUNS = frozenset(
+NO_NOUNS = words(
     "a al ante bajo con contra de del desde en entre hacia hasta para por según sin sobre tras y e o u ni que si como cuando donde es "
-    "son era eran fue fueron está están ya la las una esta esa aquella nada cada ha hay va da esta estaba había podía ahora nunca".split()
+    "son era eran fue fueron está están ya la las una esta esa aquella nada cada ha hay va da esta estaba había podía ahora nunca"
 )

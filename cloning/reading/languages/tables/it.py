@@ -1,6 +1,6 @@
 """Italian words."""
 
-from cloning.reading.european import Extras, by_gender, currencies, nouns
+from cloning.reading.european import Extras, by_gender, currencies, nouns, words
 from cloning.reading.grammar import Noun
 
 CURRENCIES = currencies(
@@ -101,17 +101,17 @@ ROMANS = by_gender(
         ),
     }
 )
-MASCULINE = frozenset(
+MASCULINE = words(
     "problema sistema tema programma clima pianeta poeta dramma poema diploma dilemma sintomo artista turista giornalista cinema panorama "
-    "schema fantasma aroma crimine".split()
+    "schema fantasma aroma crimine"
 )
-FEMININE = frozenset(
+FEMININE = words(
     "notte volta parte gente mano foto luce voce rete base frase fase morte legge chiave nave pelle croce parete moto radio auto stazione "
-    "classe madre moglie neve valle torre serie crisi tesi specie".split()
+    "classe madre moglie neve valle torre serie crisi tesi specie"
 )
 FEMININE_ENDINGS = ("a", "zione", "sione", "tà", "tù")
-NO_NOUNS = frozenset(
+NO_NOUNS = words(
     "a al allo alla ai agli alle con da dal dalla dai dalle di del dello della dei delle e ed o od in nel nella su sul sulla per tra fra "
-    "che se come quando dove è era ha sono la una ma non ora già mila".split()
+    "che se come quando dove è era ha sono la una ma non ora già mila"
 )
-ORDINAL_STOPS = NO_NOUNS | frozenset("rispetto gradi verso nord sud est ovest circa".split())
+ORDINAL_STOPS = NO_NOUNS | words("rispetto gradi verso nord sud est ovest circa")

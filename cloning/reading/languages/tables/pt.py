@@ -1,6 +1,6 @@
 """Portuguese words; Portugal's own come after Brazil's."""
 
-from cloning.reading.european import Extras, by_gender, currencies, nouns
+from cloning.reading.european import Extras, by_gender, currencies, nouns, words
 from cloning.reading.grammar import Noun
 
 _CURRENCIES = {
@@ -50,7 +50,10 @@ UNITS = {
     **nouns({"t": "tonelada/toneladas", "kcal": "quilocaloria/quilocalorias", "lb": "libra/libras"}, "f"),
 }  # fmt: skip
 UNITS_PT = {
-    sign: Noun(tuple(form.replace("ilôm", "ilóm").replace("icrôm", "icróm").replace("anôm", "anóm") for form in noun.forms), noun.gender)
+    sign: Noun(
+        tuple(form.replace("ilôm", "ilóm").replace("icrôm", "icróm").replace("anôm", "anóm") for form in noun.forms),
+        noun.gender,
+    )
     for sign, noun in UNITS.items()
 }
 MONTHS = (
@@ -104,20 +107,20 @@ ROMANS = by_gender(
         ),
     }
 )
-MASCULINE = frozenset(
+MASCULINE = words(
     "dia dias problema problemas sistema sistemas tema temas programa programas idioma idiomas mapa mapas clima planeta planetas poeta "
     "poetas drama dramas poema poemas diploma diplomas dilema sintoma sintomas artista artistas turista turistas jornalista jornalistas "
     "cinema cinemas panorama esquema esquemas fantasma fantasmas aroma aromas quilograma quilogramas grama gramas telegrama telegramas "
-    "atleta atletas papa sofá sofás chá chás guarda guardas".split()
+    "atleta atletas papa sofá sofás chá chás guarda guardas"
 )
-FEMININE = frozenset(
+FEMININE = words(
     "mulher mulheres noite noites vez vezes tarde tardes mão mãos foto fotos flor flores torre torres nave naves lei leis luz luzes voz "
     "vozes rede redes base bases frase frases fase fases carne carnes parte partes gente mãe mães irmã irmãs maçã maçãs manhã manhãs "
     "cor cores dor dores árvore árvores chave chaves morte mortes cruz cruzes parede paredes ordem ordens série séries crise crises "
-    "classe classes moto motos chance chances equipe equipes".split()
+    "classe classes moto motos chance chances equipe equipes"
 )
 FEMININE_ENDINGS = ("a", "as", "ção", "ções", "são", "sões", "dade", "dades", "gem", "gens", "tude", "tudes")
-NO_NOUNS = frozenset(
+NO_NOUNS = words(
     "a à às ao aos com contra da das de do dos desde e em entre na nas no nos ou para pela pelas pelo pelos por que se sem sobre "
-    "como quando onde é era foi são eram foram está estão já uma essa esta nada cada há".split()
+    "como quando onde é era foi são eram foram está estão já uma essa esta nada cada há"
 )

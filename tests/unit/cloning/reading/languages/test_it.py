@@ -9,7 +9,10 @@ CASES: tuple[Case, ...] = (
     ("cardinal", "{1|un} libro, {1|una} casa, {1|uno} studente, numero {1|uno}"),
     ("cardinal", "{101|centouno}, {38|trentotto}, {23|ventitré}"),
     ("cardinal", "{1.234.567|un milione duecentotrentaquattromilacinquecentosessantasette} abitanti"),
-    ("cardinal", "{10.000|diecimila}, {10 000|diecimila}, {10\u00a0000|diecimila}, {10\u202f000|diecimila}, {10'000|diecimila}"),
+    (
+        "cardinal",
+        "{10.000|diecimila}, {10 000|diecimila}, {10\u00a0000|diecimila}, {10\u202f000|diecimila}, {10'000|diecimila}",
+    ),
     ("cardinal", "{-5|meno cinque} o {−5|meno cinque}"),
     ("cardinal", "L'agente {007|zero zero sette}"),
     ("decimal", "Pi greco è {3,14|tre virgola quattordici}."),
