@@ -16,7 +16,7 @@ _SECONDS = 59
 
 def dates(g: Grammar) -> Iterator[Rule]:
     """2026-12-25, 25/12/2026, 25.12.26, 25 December 2026, December 25, 2026."""
-    if g.date is None:
+    if g.date is None and g.dated is None:
         return
     yield Rule(
         "date",
@@ -42,7 +42,7 @@ def _digit_dates(g: Grammar) -> Iterator[Rule]:
         right = {order for order in orders if _exists(*order, year)}
         if len(right) != 1:
             return match.group() if right else None
-        return _words(g, *right.pop(), year if year is not None else _century(int(match["year"])))
+        return _words(g, match, *right.pop(), year if year is not None else _century(int(match["year"])))
 
     yield Rule("date", re.compile(pattern), read)
 
@@ -62,7 +62,7 @@ def _named_dates(g: Grammar) -> Iterator[Rule]:
 
     def read(match: re.Match[str]) -> str | None:
         year = int(match["year"]) if match["year"] else None
-        return _words(g, int(match["day"]), number[match["month"].lower()], year)
+        return _words(g, match, int(match["day"]), number[match["month"].lower()], year)
 
     year = rf"(?:(?:,{SPACE}?|{of})(?P<year>{_YEAR})(?![\w%€$])(?![.,:]\d))?"
     yield Rule("date", re.compile(rf"{START}{day}\.?{of}{month}{short}{year}"), read)
@@ -71,11 +71,15 @@ def _named_dates(g: Grammar) -> Iterator[Rule]:
 
 
 def _said(g: Grammar, match: re.Match[str]) -> str | None:
-    return _words(g, int(match["day"]), int(match["month"]), int(match["year"]))
+    return _words(g, match, int(match["day"]), int(match["month"]), int(match["year"]))
 
 
-def _words(g: Grammar, day: int, month: int, year: int | None) -> str | None:
-    return g.date(day, month, year) if g.date and _exists(day, month, year) else None
+def _words(g: Grammar, match: re.Match[str], day: int, month: int, year: int | None) -> str | None:
+    if not _exists(day, month, year):
+        return None
+    if g.dated:
+        return g.dated(match, day, month, year)
+    return g.date(day, month, year) if g.date else None
 
 
 def _exists(day: int, month: int, year: int | None) -> bool:

@@ -21,7 +21,7 @@ def standard(grammar: Grammar) -> tuple[Rule, ...]:
     """Every class that the grammar has words for."""
     classes: tuple[Callable[[Grammar], Iterator[Rule]], ...] = (
         addresses, abbreviations, versions, dates, times, phones, money, ranges, percentages, units, ordinals, fractions, romans,
-        signs, number_signs, cardinals, codes,
+        number_signs, cardinals, codes, signs,
     )  # fmt: skip
     return tuple(rule for one in classes for rule in one(grammar))
 
@@ -30,7 +30,16 @@ def abbreviations(g: Grammar) -> Iterator[Rule]:
     """Those of the table, as written there."""
     if g.abbreviations:
         pattern = rf"(?<![\w.]){any_of(g.abbreviations)}(?!\w)"
-        yield rule("abbreviation", pattern, lambda match: g.abbreviations[match.group()] + lost_dot(match))
+        yield rule("abbreviation", pattern, lambda match: g.abbreviations[match.group()] + _full_stop(g, match))
+
+
+_SENTENCE_END = re.compile(r"[\"'»”“’)]{0,3}\s{0,3}(?:\Z|\n|(?<=\s)[^\W\d_a-zß-öø-ÿа-яё])")
+
+
+def _full_stop(g: Grammar, match: re.Match[str]) -> str:
+    """The dot of an abbreviation if a sentence ends there."""
+    is_end = match.group() in g.final_abbreviations and _SENTENCE_END.match(match.string, match.end())
+    return "." if is_end else lost_dot(match)
 
 
 def money(g: Grammar) -> Iterator[Rule]:
@@ -83,7 +92,7 @@ def paid(g: Grammar, count: Amount, currency: Currency) -> str:
     small = g.counted(cents, currency.cent)
     if not whole.whole:
         return f"{g.minus} {small}" if count.is_negative else small
-    return g.counted(whole, currency.whole) + g.joint + small
+    return g.counted(whole, currency.whole) + g.joint + (small if g.are_cents_named else g.cardinal(cents.whole))
 
 
 def _is_range(g: Grammar, first: str, last: str, dash: str) -> bool:
@@ -129,7 +138,7 @@ def percentages(g: Grammar) -> Iterator[Rule]:
 def units(g: Grammar) -> Iterator[Rule]:
     """5 km, 20 °C."""
     if g.units:
-        pattern = rf"{START}{g.number('count')}{SPACE}?(?P<unit>{any_of(g.units)})(?!\w)"
+        pattern = rf"{START}{g.number('count')}{SPACE}?(?P<unit>{any_of(g.units)})(?!\w|['’]\w)"
         yield rule("unit", pattern, lambda match: g.counted(g.parsed(match["count"]), g.units[match["unit"]]))
 
 
@@ -154,6 +163,8 @@ def fractions(g: Grammar) -> Iterator[Rule]:
 
     def read(match: re.Match[str]) -> str | None:
         top, bottom = _VULGAR[match["vulgar"]] if match["vulgar"] else (int(match["top"]), int(match["bottom"]))
+        if match["whole"] and (top, bottom) == (1, 2) and g.half_more:
+            return g.half_more(int(match["whole"]))
         words = of(top, bottom) if bottom > 1 else None
         return f"{g.cardinal(int(match['whole']))}{g.and_a_half}{words}" if words and match["whole"] else words
 
@@ -176,7 +187,7 @@ def romans(g: Grammar) -> Iterator[Rule]:
 
         def read(match: re.Match[str], gender: str | None = gender) -> str | None:
             value = roman(match["numeral"])
-            if value is None:
+            if value is None or match["numeral"] in "LCDM":
                 return None
             said = g.cardinal(value) if gender is None else g.ordinal(value, gender)
             return f"{match['name']}{g.roman_joint if gender is not None else ' '}{said}"
@@ -193,12 +204,22 @@ def number_signs(g: Grammar) -> Iterator[Rule]:
             rf"{sign}{g.number('count')}{END}",
             lambda match: f"{g.number_signs[match['sign']]} {g.amount(g.parsed(match['count']))}",
         )
-        yield rule("sign", rf"{sign}(?=\d)", lambda match: f"{g.number_signs[match['sign']]} ")
+        before = rf"(?<!\w)(?P<sign>{any_of(g.number_signs)})(?={SPACE}?\d)"
+        yield rule("sign", before, lambda match: g.number_signs[match["sign"]] + _space_before_digit(match))
+
+
+def _space_before_digit(match: re.Match[str]) -> str:
+    return " " if match.string[match.end()].isdecimal() else ""
 
 
 def cardinals(g: Grammar) -> Iterator[Rule]:
     """Numbers and decimals that are nothing else; long rows of digits one by one."""
-    yield rule("cardinal", rf"{START}{g.number('count')}{END}", lambda match: g.amount(g.parsed(match["count"])))
+
+    def read(match: re.Match[str]) -> str:
+        count = g.parsed(match["count"])
+        return (g.in_context(match, count) if g.in_context else None) or g.amount(count)
+
+    yield rule("cardinal", rf"{START}{g.number('count')}{END}", read)
     yield rule("cardinal", rf"{START}\d{{16,}}{END}", lambda match: g.digits(match.group()))
 
 

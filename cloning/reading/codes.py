@@ -71,7 +71,7 @@ def phones(g: Grammar) -> Iterator[Rule]:
     group = r"\d{2,5}"
 
     def read(match: re.Match[str]) -> str:
-        groups = [g.digits(one) for one in re.findall(r"\d+", match.group())]
+        groups = [(g.phone_group or g.digits)(one) for one in re.findall(r"\d+", match.group())]
         plus = f"{g.plus} " if match.group().startswith("+") else ""
         return plus + ", ".join(groups)
 
@@ -79,7 +79,7 @@ def phones(g: Grammar) -> Iterator[Rule]:
     yield rule("phone", rf"(?<!\w)\(0?\d{{2,5}}\){SPACE}?{group}(?:[ \u00a0-]{group}){{0,4}}{END}", read)
     yield rule("phone", rf"{START}\d{{3}}([-.])\d{{3}}\1\d{{4}}{END}", read)
     yield rule("phone", rf"{START}(?!\d\d0-\d{{3}}0)\d{{3}}-\d{{4}}{END}", read)
-    yield rule("phone", rf"{START}0\d{{1,4}}(?:[ \u00a0/-]{group}){{1,5}}{END}", read)
+    yield rule("phone", rf"{START}(?<!\d[ \u00a0])0\d{{1,4}}(?:[ \u00a0/-]\d{{2,9}}){{1,5}}{END}", read)
     yield rule("phone", rf"{START}\d{{4}}(?:[ \u00a0-]\d{{4}}){{2,3}}{END}", read)
 
 

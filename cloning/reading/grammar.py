@@ -5,7 +5,7 @@ Only `code` and `point` have no usual value. A class whose table is empty isn't 
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cloning.reading.numbers import LONGEST, Amount, amount, spelled, spelled_digits
@@ -63,6 +63,8 @@ class Grammar:
     plus: str = "plus"
     joint: str = " "
     """Between euros and cents, with its spaces."""
+    are_cents_named: bool = True
+    """'Zwölf Euro fünfzig' doesn't name them."""
     to: str = ""
     """Between the ends of a range."""
     percent: Noun = Noun(("",))
@@ -81,6 +83,8 @@ class Grammar:
     """Of dates in digits: dmy, mdy or '' (unknown: only what can be read one way is)."""
     date: Callable[[int, int, int | None], str | None] | None = None
     """(day, month, year) as words. Dates in digits and with names of months."""
+    dated: Callable[[re.Match[str], int, int, int | None], str | None] | None = None
+    """The same where the words depend on what stands around the match; instead of `date`."""
     of_month: str = ""
     """A regular expression for what may stand between day, month and year: 'de', 'of'."""
     month_first: bool = False
@@ -93,6 +97,8 @@ class Grammar:
     """(hour, minute, second, words of the mark or '')."""
     fraction: Callable[[int, int], str | None] | None = None
     """(numerator, denominator) of 3/4."""
+    half_more: Callable[[int], str] | None = None
+    """A whole number and a half, where it isn't `and_a_half` and the fraction: 'zweieinhalb', 'deux et demi'."""
     and_a_half: str = " "
     """Between a whole number and a fraction: 'two and one half'."""
     signs: Mapping[str, str] = field(default_factory=dict)
@@ -106,10 +112,16 @@ class Grammar:
     version_point: str = ""
     """The word for its dots, if it isn't `point`."""
     abbreviations: Mapping[str, str] = field(default_factory=dict)
+    final_abbreviations: Collection[str] = ()
+    """Those whose dot may end a sentence as well: 'etc.'."""
     romans: Mapping[str, str | None] = field(default_factory=dict)
     """Words before a roman numeral, as regular expressions, and the gender of the ordinal; None: a cardinal."""
     roman_joint: str = " "
     """Between a name and its ordinal: ' the '."""
+    in_context: Callable[[re.Match[str], Amount], str | None] | None = None
+    """A plain number by what stands around it (gender, case, years); None: as anywhere."""
+    phone_group: Callable[[str], str] | None = None
+    """Digits of a telephone number that stand together; else one by one."""
 
     def cardinal(self, number: int, gender: str = "") -> str:
         """The number as words; digit by digit if it is longer than numbers are."""
@@ -136,7 +148,7 @@ class Grammar:
     def amount(self, count: Amount, gender: str = "") -> str:
         """A number with its sign and decimals; '007' digit by digit."""
         is_code = len(count.digits) > 1 and count.digits.startswith("0")
-        words = self.digits(count.digits) if is_code else self.cardinal(count.whole, gender)
+        words = self.digits(count.digits) if is_code else self.cardinal(count.whole, "" if count.fraction else gender)
         if count.fraction:
             words = f"{words} {self.point} {self._after_point(count.fraction)}"
         return f"{self.minus} {words}" if count.is_negative else words

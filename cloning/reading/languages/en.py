@@ -48,6 +48,7 @@ def _grammar(order: str, cardinals: str, ordinals: str) -> Grammar:
         url_words=en_tables.URL_WORDS,
         version="version",
         abbreviations=en_tables.ABBREVIATIONS,
+        final_abbreviations=("etc.", "Inc.", "Ltd."),
     )
     return grammar
 

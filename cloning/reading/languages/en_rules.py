@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
-from cloning.reading.classes import money
+from cloning.reading.classes import money, signs
 from cloning.reading.codes import phones
 from cloning.reading.grammar import END, SPACE, START, Grammar, any_of
 from cloning.reading.languages import en_tables
@@ -74,6 +74,7 @@ def before(g: Grammar) -> Iterator[Rule]:
     yield rule("fixed", rf"{START}24/7{END}", lambda _: "twenty-four seven")
     yield rule("fixed", rf"{START}9/11{END}(?! (?:of|full|cup))", lambda _: "nine eleven")
     yield rule("fixed", rf"{START}(?P<n>\d\d)/(?P=n){END}", lambda match: " ".join([g.cardinal(int(match["n"]))] * 2))
+    yield from signs(g)
     yield from _decades(g)
     yield from _lengths(g)
     yield from _named_dates(g)

@@ -1,0 +1,177 @@
+"""Rules that some European languages add to `cloning.reading.classes`, and what they ask of the words around a number."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from cloning.reading.classes import paid, standard
+from cloning.reading.grammar import END, SPACE, START, Currency, Grammar, Noun, any_of
+from cloning.reading.numbers import Amount, amount, roman
+from cloning.reading.rules import Rule, rule
+
+_NEAR = 40
+"""So many characters around a match are looked at."""
+_PARTS = frozenset((*range(2, 17), 20, 32, 64, 100, 1000))
+"""What things are cut into."""
+_LAST_ORDINAL = 10
+"""Kings and centuries beyond it have cardinals in Spanish and Portuguese."""
+
+
+@dataclass(frozen=True)
+class Iberian(Grammar):
+    """Spanish and Portuguese: 'Felipe sexto' but 'Alfonso trece'. The genders 'king' and 'queen' say that it is such an ordinal."""
+
+    def ordinal(self, number: int, gender: str = "") -> str:
+        is_name = gender in ("king", "queen")
+        return self.cardinal(number) if is_name and number > _LAST_ORDINAL else super().ordinal(number, gender)
+
+
+def nouns(table: Mapping[str, str], gender: str = "") -> dict[str, Noun]:
+    """Nouns by what is written for them, their forms parted by a slash: {'km': 'chilometro/chilometri'}."""
+    return {sign: Noun(tuple(forms.split("/")), gender) for sign, forms in table.items()}
+
+
+def currencies(table: Mapping[str, tuple[str, ...]]) -> dict[str, Currency]:
+    """
+    Currencies by all that is written for them: {'€ EUR euro euros': ('m', 'euro/euros', 'm', 'centime/centimes')}.
+
+    Gender and forms of the whole, then of the cents if there are any.
+    """
+    return {sign: _currency(*words) for signs, words in table.items() for sign in signs.split()}
+
+
+def _currency(gender: str, forms: str, cent_gender: str = "", cents: str = "") -> Currency:
+    cent = Noun(tuple(cents.split("/")), cent_gender) if cents else None
+    return Currency(Noun(tuple(forms.split("/")), gender), cent)
+
+
+def word_before(match: re.Match[str]) -> str:
+    """The word that stands before a match, parted by spaces; '' if there is none."""
+    near = match.string[max(0, match.start() - _NEAR) : match.start()]
+    found = re.search(r"([^\W\d_]+)[ \u00a0\u202f]{1,3}\Z", near)
+    return found[1] if found else ""
+
+
+def words_after(match: re.Match[str]) -> tuple[str, str]:
+    """The two words after a match, each parted by a space; '' for those that are none."""
+    near = match.string[match.end() : match.end() + _NEAR]
+    found = re.match(r"[ \u00a0\u202f]([^\W\d_]+)(?:[ \u00a0\u202f]([^\W\d_]+))?", near)
+    return (found[1], found[2] or "") if found else ("", "")
+
+
+@dataclass(frozen=True)
+class Extras:
+    """Words for what a `Grammar` has no place for."""
+
+    foot: Noun
+    inch: Noun
+    score: str
+    """Between the goals of a game, and between two numbers that a slash parts and that are no fraction."""
+    point: str
+    """For a decimal point where the language writes a comma."""
+    powers: Mapping[str, str]
+    """'²', '³' and '^' after a number."""
+    per: str
+    """For the slash of '5 €/kg'."""
+    score_signs: str = "[:/–-]"
+
+
+def european(g: Grammar, extras: Extras) -> tuple[Rule, ...]:
+    """The standard classes, with what these languages add before and after them."""
+    before = (*_feet(g, extras), *_powers(g, extras))
+    after = (*_scores(g, extras), *_points(g, extras.point), *_between(g, extras))
+    return (*before, *standard(g), *after)
+
+
+def is_part(top: int, bottom: int) -> bool:
+    """Whether 'top/bottom' is a fraction, not two numbers like 50/50 and 120/80."""
+    return bottom in _PARTS and top < 2 * bottom and top != bottom
+
+
+def over(g: Grammar, top: int, bottom: int, word: str) -> str:
+    """Two numbers with a word for the slash."""
+    return f"{g.cardinal(top)} {word} {g.cardinal(bottom)}"
+
+
+def _feet(g: Grammar, extras: Extras) -> Iterator[Rule]:
+    """5'10", 6′2″."""
+
+    def read(match: re.Match[str]) -> str:
+        parts = ((match["feet"], extras.foot), (match["inches"], extras.inch))
+        return " ".join(g.counted(Amount(count), noun) for count, noun in parts)
+
+    yield rule("unit", rf"{START}(?P<feet>\d)['’′](?P<inches>1[01]|\d)(?:[\"”″]|'')", read)
+
+
+def _powers(g: Grammar, extras: Extras) -> Iterator[Rule]:
+    """5², 10^3."""
+
+    def read(match: re.Match[str]) -> str:
+        power = extras.powers[match["sign"]] + (f" {g.cardinal(int(match['power']))}" if match["power"] else "")
+        return f"{g.amount(g.parsed(match['count']))} {power}"
+
+    yield rule("power", rf"{START}{g.number('count')}(?P<sign>[²³]|\^(?=\d))(?P<power>(?<=\^)\d{{1,3}})?{END}", read)
+
+
+def _scores(g: Grammar, extras: Extras) -> Iterator[Rule]:
+    """3:2, 3-1."""
+    pattern = rf"{START}(?P<home>\d{{1,3}}){extras.score_signs}(?P<guests>\d{{1,3}}){END}"
+    yield rule("score", pattern, lambda match: over(g, int(match["home"]), int(match["guests"]), extras.score))
+
+
+def _points(g: Grammar, word: str) -> Iterator[Rule]:
+    """A point where the language writes a comma: '3.5', '$12.50'. Three digits after it are none of this class."""
+    sign = any_of(g.currencies)
+
+    def read_money(match: re.Match[str]) -> str:
+        return paid(g, amount(match["count"], ".", ","), g.currencies[match["before"] or match["after"]])
+
+    count = r"(?P<count>\d{1,3}(?:,\d{3}){0,3}\.\d\d)"
+    yield rule("money", rf"(?<!\w)(?P<before>{sign}){SPACE}?{count}(?P<after>){END}", read_money)
+    yield rule("money", rf"{START}(?P<before>){count}{SPACE}?(?P<after>{sign})(?!\w)", read_money)
+    point = replace(g, decimal=".", groups="", point=word)
+    pattern = rf"{START}(?P<count>[-−]?\d{{1,4}}\.\d{{1,2}}){END}"
+    yield rule("decimal", pattern, lambda match: point.amount(point.parsed(match["count"])))
+
+
+def _between(g: Grammar, extras: Extras) -> Iterator[Rule]:
+    """+5, 5 €/kg, x²."""
+    yield rule("sign", r"(?<![\w+])\+(?=\d)", lambda _: f"{g.plus} ")
+    yield rule("power", r"(?<=\b[a-zA-Z])[²³](?!\w)", lambda match: f" {extras.powers[match.group()]}")
+    yield rule("sign", r"(?<=[€$£%])/(?=[^\W\d_])", lambda _: f" {extras.per} ")
+
+
+def unsure(pattern: str) -> Rule:
+    """A number that may mean either of two: it stays as it is."""
+    return rule("unsure", rf"{START}{pattern}{END}", lambda match: match.group())
+
+
+def numbered(g: Grammar, genders: Mapping[str, str | None]) -> Iterator[Rule]:
+    """A roman numeral after a word of the table, as an ordinal of that gender or (None) a cardinal: 'Luigi XIV', 'capitolo IV'."""
+
+    def read(match: re.Match[str]) -> str | None:
+        name, value = word_before(match), roman(match["numeral"])
+        if value is None or name not in genders or match["numeral"] in "LCDM":
+            return None
+        gender = genders[name]
+        return g.cardinal(value) if gender is None else g.ordinal(value, gender)
+
+    yield rule("roman", rf"(?<=[^\W\d_]{SPACE})(?P<numeral>[IVXLCDM]{{1,12}})(?!\w)", read)
+
+
+def by_gender(table: Mapping[str | None, str]) -> dict[str, str | None]:
+    """The gender by word, from the words of each gender."""
+    return {word: gender for gender, words in table.items() for word in words.split()}
+
+
+def numerals(g: Grammar, words: str, gender: str) -> Iterator[Rule]:
+    """A roman numeral before what it numbers: 'XX secolo', 'II Guerra Mundial'."""
+
+    def read(match: re.Match[str]) -> str | None:
+        value = roman(match["numeral"])
+        if value is None:
+            return None
+        said = g.ordinal(value, gender)
+        return said.capitalize() if words_after(match)[0][:1].isupper() else said
+
+    yield rule("roman", rf"(?<!\w)(?P<numeral>[IVX]{{1,8}})(?={SPACE}(?:{words})(?!\w))", read)

@@ -1,0 +1,1 @@
+"""The words of languages whose module would be too long with them: currencies, units, months, abbreviations."""

@@ -1,0 +1,44 @@
+"""Texts that say how they are read: '{12,50 €|zwölf Euro fünfzig}' for a stretch that is replaced, all else stays as it is."""
+
+import re
+
+from cloning.reading.languages import rules_of
+from cloning.reading.rules import matches
+from cloning.reading.spans import replaced
+
+_PART = re.compile(r"\{([^{}|]*)\|([^{}|]*)\}")
+
+Case = tuple[str, str]
+"""The class, and the marked text."""
+
+
+def text_of(marked: str) -> str:
+    """What the caller wrote."""
+    return _PART.sub(r"\1", marked)
+
+
+def reading_of(marked: str) -> str:
+    """What is to be read."""
+    return _PART.sub(r"\2", marked)
+
+
+def marked_by(language: str, text: str) -> str:
+    """The text with what the language's rules replace in it, marked."""
+    rules = rules_of(language)
+    assert rules is not None
+    _, spans = replaced(text, found := matches(text, rules.rules))
+    assert [(one.start, one.end) for one in found if one.text] == [
+        (span.text_start, span.text_end) for span in spans if not span.is_same
+    ]
+    at, parts = 0, []
+    for one in found:
+        parts += [text[at : one.start], "{", text[one.start : one.end], "|", one.text, "}"]
+        at = one.end
+    return "".join([*parts, text[at:]])
+
+
+def stays(language: str, text: str) -> bool:
+    """Whether no rule changes anything of the text."""
+    rules = rules_of(language)
+    assert rules is not None
+    return replaced(text, matches(text, rules.rules))[0] == text
