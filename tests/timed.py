@@ -2,11 +2,21 @@
 
 import re
 from collections.abc import Sequence
-
-from cloning.checking.cues import SubtitleWord
+from dataclasses import dataclass
 
 _PART = re.compile(r"\[pause:(\d+)ms\]|[^\W_]+(?:['’][^\W_]+)*")
 _BY_CHARACTER = re.compile(r"\[pause:(\d+)ms\]|[^\W_]")
+
+
+@dataclass(frozen=True)
+class SubtitleWord:
+    """One word."""
+
+    text_start: int
+    text_end: int
+    start: float | None
+    end: float | None
+    turn: int = 0
 
 
 def timed(

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import accumulate, pairwise, zip_longest
+from typing import Protocol
 from unicodedata import category, east_asian_width
 
 LINE, SHORTEST_S, LONGEST_S, COLUMNS_A_SECOND = 42, 1.0, 7.0, 20.0
@@ -25,19 +26,23 @@ _CLOSING = "\"'”’»›)]」』）】"
 _WORD = re.compile(r"\S+\s*")
 
 
-@dataclass(frozen=True)
-class SubtitleWord:
+class SubtitleWord(Protocol):
     """
     A spoken word: [text_start, text_end) in code points of its turn's text, as the caller wrote it, and its seconds of the speech.
 
-    Words come in the order in which they are spoken. Several may stand for one stretch ("$5"). None is no reliable time.
+    Words come in the order of the text and don't overlap there. None is no reliable time.
     """
 
-    text_start: int
-    text_end: int
-    start: float | None
-    end: float | None
-    turn: int = 0
+    @property
+    def turn(self) -> int: ...
+    @property
+    def text_start(self) -> int: ...
+    @property
+    def text_end(self) -> int: ...
+    @property
+    def start(self) -> float | None: ...
+    @property
+    def end(self) -> float | None: ...
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ def cues(words: Sequence[SubtitleWord], texts: Sequence[str], length_s: float) -
     Words without a time share their neighbours' cue. Only where there are too many of them, or none with a time in a turn, do they get
     one of their own, in what is left between the times around them.
     """
-    units = list(_with_pauses(_timed(list(_units(_merged(words), texts)), length_s)))
+    units = list(_with_pauses(_timed(list(_units(words, texts)), length_s)))
     cutter = _Cutter(units, length_s)
     ends = [end for end, last in enumerate(units, start=1) if last.break_cost is None]
     return list(_apart([cue for first, last in pairwise([0, *ends]) for cue in cutter.cues(first, last)]))
@@ -89,25 +94,6 @@ def _columns(character: str) -> int:
     if category(character) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if east_asian_width(character) in "WF" else 1
-
-
-def _merged(words: Sequence[SubtitleWord]) -> list[SubtitleWord]:
-    """Words of one stretch of the text as one."""
-    merged: list[SubtitleWord] = []
-    for word in words:
-        last = merged[-1] if merged else None
-        if last is None or word.turn != last.turn or word.text_start >= last.text_end:
-            merged.append(word)
-            continue
-        starts = [time for time in (last.start, word.start) if time is not None]
-        ends = [time for time in (last.end, word.end) if time is not None]
-        merged[-1] = replace(
-            last,
-            text_end=max(last.text_end, word.text_end),
-            start=min(starts, default=None),
-            end=max(ends, default=None),
-        )
-    return merged
 
 
 def _units(words: Sequence[SubtitleWord], texts: Sequence[str]) -> Iterator[tuple[_Unit, SubtitleWord]]:

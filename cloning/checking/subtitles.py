@@ -16,12 +16,13 @@ _RIGHT_TO_LEFT, _END_OF_DIRECTION = "\u202b", "\u202c"
 
 
 def subtitles(
-    words: Sequence[SubtitleWord], texts: Sequence[str], form: Literal["srt", "vtt", "ass"], *, length_s: float
+    words: Sequence[SubtitleWord], texts: Sequence[str], form: Literal["srt", "vtt", "ass"], *, length_s: float = 0.0
 ) -> bytes:
     """
-    The file in that form, in UTF-8, for a speech of `length_s` seconds.
+    The file in that form, in UTF-8.
 
-    `texts` are the caller's, one per turn; cues show them as they are written, without `[pause:...]`.
+    `texts` are the caller's, one per turn; cues show them as they are written, without `[pause:...]`. The last cue may stay until
+    `length_s`, the length of the speech, and never ends before its last word.
     """
     found = SSAFile()
     for cue in cues(words, texts, length_s):

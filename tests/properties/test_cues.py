@@ -6,8 +6,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloning.checking.cues import LINE, LONGEST_S, SubtitleWord, columns, cues
-from tests.timed import timed
+from cloning.checking.cues import LINE, LONGEST_S, columns, cues
+from tests.timed import SubtitleWord, timed
 
 _WORDS = st.text(alphabet="abcdeéß你好世界سلامกาé\u0301", min_size=1, max_size=14)
 _SIGNS = st.sampled_from(

@@ -7,9 +7,9 @@ from typing import Literal
 import pysubs2
 import pytest
 
-from cloning.checking.cues import SubtitleWord, cues
+from cloning.checking.cues import cues
 from cloning.checking.subtitles import subtitles
-from tests.timed import timed
+from tests.timed import SubtitleWord, timed
 
 GOLDEN = Path(__file__).parent / "golden"
 Form = Literal["srt", "vtt", "ass"]
@@ -115,18 +115,6 @@ def test_a_fast_cue_stays_until_it_can_be_read() -> None:
     (cue,) = cues(words, ["forty characters are said in one second."], 10.0)
 
     assert cue.end - cue.start == pytest.approx(2.0)
-
-
-def test_words_of_one_stretch_stay_together() -> None:
-    """'$12.50' is five words when it is spoken, and one when it is shown."""
-    text = "It costs $12.50 today."
-    spoken = [(0, 2), (3, 8), (9, 15), (9, 15), (9, 15), (9, 15), (16, 21)]
-    words = [SubtitleWord(*span, 0.4 * place, 0.4 * place + 0.3) for place, span in enumerate(spoken)]
-
-    (cue,) = cues(words, [text], 3.0)
-
-    assert (cue.lines, cue.start) == ((text,), 0.0)
-    assert cue.end == pytest.approx(2.7)
 
 
 def test_words_without_times_are_shown_with_their_neighbours() -> None:
