@@ -3,7 +3,9 @@
 import platform
 from datetime import timedelta
 
-from cloning.errors import ConsentRequired, InvalidRequest, ServiceError, StorageMisconfigured
+from cloning.audio.decoding import LONGEST_S
+from cloning.errors import ConsentRequired, InvalidAudio, InvalidRequest, ServiceError, StorageMisconfigured
+from cloning.generate.proof.recording import checked_recording
 from cloning.generate.run import run_to_the_end
 from cloning.generate.transcribe import transcribed
 from cloning.jobs.housekeeping import Housekeeping
@@ -13,7 +15,8 @@ from cloning.names import public_name
 from cloning.planning.engine_kinds import KINDS
 from cloning.planning.pace import is_plausible
 from cloning.ports import NoSuchObject
-from cloning.replies import Reply, listed_reply, result_reply, status_reply, voice_reply
+from cloning.replies import Reply, listed_reply, result_reply, speech_of, status_reply, voice_reply
+from cloning.requests.check import Check
 from cloning.requests.generate import Delivery, Generate
 from cloning.requests.models import (
     AnyRequest,
@@ -32,19 +35,29 @@ from cloning.versions import versions
 from cloning.voices.library import read_audio
 from cloning.voices.record import NewVoice, Voice
 
+Kept = Status | Result | Voices | Delete | Expire | Cancel | Health
 NOT_SHARED = (
     "S3_BUCKET is not set: voices, jobs and results are on this worker's own disk, no other worker of the endpoint has them, "
     "and they are lost with it; set S3_BUCKET"
 )
 
 
-def perform(service: Service, request: AnyRequest, call: Call) -> Reply:  # noqa: PLR0911 - one return per action
+def perform(service: Service, request: AnyRequest, call: Call) -> Reply:
     """Do what the request asks. Raises ServiceError."""
     match request:
         case Generate():
             return generate(service, request, call)
         case Upload():
             return upload(service, request, call)
+        case Check():
+            return check(service, request, call)
+        case _:
+            return _kept(service, request)
+
+
+def _kept(service: Service, request: Kept) -> Reply:
+    """Do what is about stored objects and the worker alone."""
+    match request:
         case Status():
             return status(service, request)
         case Result():
@@ -103,7 +116,9 @@ def _with_words(service: Service, voice: Voice, call: Call) -> Voice:
         raise type(error)(message, **{**error.details, "voice": voice.voice, "stored": True}) from error
 
 
-def _recording(service: Service, request: Upload, call: Call) -> bytes:
+def _recording(service: Service, request: Upload | Check, call: Call) -> bytes:
+    if isinstance(request, Check) and request.job_id is not None:
+        return speech_of(service, service.jobs.get(request.job_id))
     if request.audio is not None:
         return request.audio
     if request.audio_url is not None:
@@ -139,6 +154,18 @@ def generate(service: Service, request: Generate, call: Call) -> Reply:
         )
     _refuse_useless_url(service, request.delivery)
     return result_reply(service, run_to_the_end(service, request, call), request.delivery)
+
+
+def check(service: Service, request: Check, call: Call) -> Reply:
+    """Compare a recording with its text; only the recogniser is loaded."""
+    service.transcribers.check(service.settings.asr_model)
+    recording = service.decoder.recording(_recording(service, request, call), stopped=call.stopped)
+    if recording.duration > LONGEST_S:
+        raise InvalidAudio(
+            f"the recording lasts {recording.duration:.0f} s; a check takes {LONGEST_S:.0f} s at most: send it in parts",
+            duration=round(recording.duration, 3),
+        )
+    return checked_recording(service, request, recording, call)
 
 
 def status(service: Service, request: Status) -> Reply:

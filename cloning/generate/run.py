@@ -8,7 +8,7 @@ from cloning.clock import Stopwatch
 from cloning.generate.attempt import Generation
 from cloning.generate.candidates import candidates_of, check_candidates
 from cloning.generate.chunk_store import removed_at_the_end
-from cloning.generate.proof import proof_of
+from cloning.generate.proof.prover import proof_of
 from cloning.generate.script import Scripts, language_of_all
 from cloning.jobs.claim import Claim, lost_to_another
 from cloning.jobs.record import Job

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 from cloning.errors import InvalidRequest, UnknownAction
 from cloning.language import Language
+from cloning.requests.check import Check
 from cloning.requests.fields import (
     ExpireCursor,
     Id,
@@ -131,9 +132,10 @@ class Health(Request):
     action = "health"
 
 
-AnyRequest = Upload | Generate | Status | Result | Voices | Delete | Expire | Cancel | Health
+AnyRequest = Upload | Generate | Check | Status | Result | Voices | Delete | Expire | Cancel | Health
 REQUESTS: dict[str, type[AnyRequest]] = {
-    request.action: request for request in (Upload, Generate, Status, Result, Voices, Delete, Expire, Cancel, Health)
+    request.action: request
+    for request in (Upload, Generate, Check, Status, Result, Voices, Delete, Expire, Cancel, Health)
 }
 _KNOWN = frozenset(name for request in REQUESTS.values() for name in request.model_fields)
 
