@@ -9,6 +9,7 @@ What the service does, free of clouds and GPUs: nothing here imports boto3, torc
     voices/         the voice library
     dictionaries/   stored respellings of words
     jobs/           job records, claims, results
+    reading/        a text as a person reads it aloud
     planning/       text to chunks, seeds and lengths
     checking/       speech against its text: word times and verdicts
     audio/          recordings decoded, measured, clipped, encoded

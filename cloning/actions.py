@@ -3,7 +3,10 @@
 import platform
 from datetime import timedelta
 
-from cloning.errors import ConsentRequired, InvalidRequest, ServiceError, StorageMisconfigured
+from cloning.audio.decoding import LONGEST_S
+from cloning.errors import ConsentRequired, InvalidAudio, InvalidRequest, ServiceError, StorageMisconfigured
+from cloning.generate.proof.recording import checked_recording
+from cloning.generate.read_only import read_only
 from cloning.generate.run import run_to_the_end
 from cloning.generate.transcribe import transcribed
 from cloning.jobs.housekeeping import Housekeeping
@@ -13,17 +16,17 @@ from cloning.names import public_name
 from cloning.planning.engine_kinds import KINDS
 from cloning.planning.pace import is_plausible
 from cloning.ports import NoSuchObject
-from cloning.reading.reader import read as read_aloud
 from cloning.replies import (
     Reply,
     dictionary_reply,
     listed_dictionary_reply,
     listed_reply,
-    reading_reply,
     result_reply,
+    speech_of,
     status_reply,
     voice_reply,
 )
+from cloning.requests.check import Check
 from cloning.requests.generate import Delivery, Generate
 from cloning.requests.models import (
     AnyRequest,
@@ -57,8 +60,10 @@ def perform(service: Service, request: AnyRequest, call: Call) -> Reply:
             return generate(service, request, call)
         case Upload():
             return upload(service, request, call)
+        case Check():
+            return check(service, request, call)
         case Read():
-            return read(service, request, call)
+            return read_only(service, request, call)
         case _:
             return _kept(service, request)
 
@@ -128,7 +133,9 @@ def _with_words(service: Service, voice: Voice, call: Call) -> Voice:
         raise type(error)(message, **{**error.details, "voice": voice.voice, "stored": True}) from error
 
 
-def _recording(service: Service, request: Upload, call: Call) -> bytes:
+def _recording(service: Service, request: Upload | Check, call: Call) -> bytes:
+    if isinstance(request, Check) and request.job_id is not None:
+        return speech_of(service, service.jobs.get(request.job_id))
     if request.audio is not None:
         return request.audio
     if request.audio_url is not None:
@@ -166,27 +173,16 @@ def generate(service: Service, request: Generate, call: Call) -> Reply:
     return result_reply(service, run_to_the_end(service, request, call), request.delivery)
 
 
-def read(service: Service, request: Read, call: Call) -> Reply:
-    """Say how a text would be read. Asks the bucket only for a dictionary that is named, and for voices if no language is sent."""
-    kind = KINDS[request.engine or service.settings.engine]
-    say = service.dictionaries.respellings(request.dictionary, request.say).say
-    turns = request.speeches()
-    asked = kind.reads_numbers or request.language
-    names = {turn.voice for turn in turns if turn.voice and not asked}
-    languages = {name: service.voices.get(name, stopped=call.stopped).language for name in sorted(names)}
-    replies = [
-        reading_reply(
-            read_aloud(
-                turn.text,
-                None if kind.reads_numbers else request.language or languages.get(turn.voice or ""),
-                say=say,
-                normalize=request.normalize == "auto",
-                paragraph_pause_s=service.settings.paragraph_pause_ms / 1000,
-            )
+def check(service: Service, request: Check, call: Call) -> Reply:
+    """Compare a recording with its text; only the recogniser is loaded."""
+    service.transcribers.check(service.settings.asr_model)
+    recording = service.decoder.recording(_recording(service, request, call), stopped=call.stopped)
+    if recording.duration > LONGEST_S:
+        raise InvalidAudio(
+            f"the recording lasts {recording.duration:.0f} s; a check takes {LONGEST_S:.0f} s at most: send it in parts",
+            duration=round(recording.duration, 3),
         )
-        for turn in turns
-    ]
-    return {"turns": replies} if request.turns else replies[0]
+    return checked_recording(service, request, recording, call)
 
 
 def status(service: Service, request: Status) -> Reply:

@@ -19,6 +19,8 @@ from cloning.ports import ObjectStore, StoredObject, TooLarge
 CONTENT_TYPE = "application/json"
 # A long text's manifest has some hundred kB.
 MOST_BYTES = 16_000_000
+MOST_WORDS, LONGEST_WORD, LONGEST_RESPELLING = 500, 100, 200
+"""The bounds of a dictionary, in requests and records."""
 _MOST_DEPTH = 32
 _LARGEST_INT = 2**64
 _YEARS = range(2000, 2200)

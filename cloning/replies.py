@@ -147,6 +147,14 @@ def result_reply(service: Service, job: Job, delivery: Delivery) -> Reply:
     return {**reply, **_files(service, job)}
 
 
+def speech_of(service: Service, job: Job) -> bytes:
+    """The file that a finished job made. Raises as `result_reply`."""
+    if job.status is not JobStatus.COMPLETED:
+        raise _no_result(job, service.clock.now())
+    audio = _made_by(job)
+    return _bytes_of(service, job.job_id, audio["key"], audio["bytes"], audio["sha256"])
+
+
 def _files(service: Service, job: Job) -> Reply:
     """The words with their times, and a URL of everything that lies beside the speech."""
     told: Reply = {}

@@ -207,7 +207,7 @@ def _type(facts: Mapping[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in facts.get("enum", [facts.get("const")]))
     if facts.get("type") == "array":
         return f"list of {_type(facts['items'])}"
-    if "$ref" in facts:
+    if "$ref" in facts:  # a model of its own, which the field's meaning describes
         return "object"
     kind = "string (base64)" if facts.get("format") == "binary" else str(facts["type"])
     bounds = [f"{words} `{facts[name]}`" for name, words in _BOUNDS.items() if name in facts]

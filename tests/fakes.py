@@ -67,6 +67,7 @@ class ToneEngine:
 
     def __init__(self, before_speaking: Callable[[str], None] = lambda _: None) -> None:
         self.history: list[tuple[str, int, Parameters]] = []
+        self.voices: list[str] = []
         self.before_speaking = before_speaking
         self.languages: tuple[str, ...] = ()
         self.knows: Callable[[str], bool] = lambda _: True
@@ -89,6 +90,7 @@ class ToneEngine:
         for _ in range(getattr(parameters, "nfe_step", 1)):
             before_step()
         self.history.append((text, seed, parameters))
+        self.voices.append(reference.sha256)
         length = int(len(text.encode()) * 1200 / parameters.speed)
         return (np.random.default_rng(seed).standard_normal(length) * 0.05).astype(np.float32)
 

@@ -24,13 +24,6 @@ from cloning.records import CONTENT_TYPE, MOST_BYTES, Unreadable, load_record, r
 _READERS = 16
 
 
-class Respellings(NamedTuple):
-    """What words are said like, and the sha256 of the stored dictionary among it, if there is one."""
-
-    say: dict[str, str]
-    dictionary_sha256: str | None
-
-
 class _Stored(NamedTuple):
     """What lies at a dictionary's key: the record, or why it can't be read; and its version."""
 
@@ -52,11 +45,6 @@ class DictionaryLibrary:
             return load_record(self._store, keys.dictionary(name), Dictionary, name)[0]
         except NoSuchObject:
             raise _unknown(name) from None
-
-    def respellings(self, name: str | None, say: Mapping[str, str] | None) -> Respellings:
-        """Those of the stored dictionary, if one is named, with those of `say` over them. Raises DictionaryNotFound."""
-        stored = self.get(name) if name else None
-        return Respellings({**(stored.say if stored else {}), **(say or {})}, stored.sha256 if stored else None)
 
     def add(self, name: str, say: Mapping[str, str], *, replace: bool) -> Dictionary:
         """

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from cloning.keys import is_id
-from cloning.reading.dictionary import LONGEST_RESPELLING, LONGEST_WORD, MOST, checked
-from cloning.records import Digest, KeyedRecord, Moment
+from cloning.records import LONGEST_RESPELLING, LONGEST_WORD, MOST_WORDS, Digest, KeyedRecord, Moment
+
+_Word = Annotated[str, Field(min_length=1, max_length=LONGEST_WORD)]
+_Respelling = Annotated[str, Field(max_length=LONGEST_RESPELLING)]
 
 
 def digest_of(say: Mapping[str, str]) -> str:
@@ -24,15 +26,6 @@ def _name(value: str) -> str:
     return value
 
 
-def _bounded(say: dict[str, str]) -> dict[str, str]:
-    try:
-        return checked(say)
-    except ValueError:  # it quotes the word
-        raise ValueError(
-            f"should have at most {MOST} words of 1 to {LONGEST_WORD} characters, said with at most {LONGEST_RESPELLING}"
-        ) from None
-
-
 class Dictionary(KeyedRecord):
     """A dictionary's record, as stored at dictionaries/<name>.json; `say` maps words to their respellings."""
 
@@ -41,7 +34,7 @@ class Dictionary(KeyedRecord):
     advice: ClassVar[str] = "store it again with replace: true, or delete it"
 
     dictionary: Annotated[str, AfterValidator(_name)]
-    say: Annotated[dict[str, str], AfterValidator(_bounded)]
+    say: Annotated[dict[_Word, _Respelling], Field(max_length=MOST_WORDS)]
     sha256: Digest
     created_at: Moment
     replaced_at: Moment | None = None

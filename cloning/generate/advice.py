@@ -9,6 +9,7 @@ from cloning.planning.alphabet import NormalisedText
 from cloning.planning.f5 import Chunk
 from cloning.planning.pace import slowness
 from cloning.ports import Alphabet, Parameters
+from cloning.reading.spans import Reading
 from cloning.requests.generate import Generate
 
 # SSML's elements, and those of speech engines; of one letter or with space inside only where it can be no comparison.
@@ -61,6 +62,16 @@ def of_tags(text: str) -> Iterator[dict[str, object]]:
         yield {
             "code": "TAGS",
             "message": f"the text holds {kind}, which means nothing here yet: it is spoken like the words around it; leave it out",
+        }
+
+
+def of_unread(readings: Sequence[Reading]) -> Iterator[dict[str, object]]:
+    """There are numbers, in a language that is unknown or that nobody has taught the front end to read."""
+    if any(reading.normalised_in is None and any(map(str.isdigit, reading.text)) for reading in readings):
+        yield {
+            "code": "READ_AS_IS",
+            "message": "the text has numbers, and its language is unknown or has no reading rules: they were left as they are; send language, "
+            "or write them in words",
         }
 
 

@@ -25,10 +25,10 @@ from cloning.generate.candidates import (
     note_unusable,
     told_of_fallback,
 )
-from cloning.generate.checks import Recogniser
 from cloning.generate.device_recovery import CPU_MAY_HELP, DeviceUse, devices_of, log_failure
 from cloning.generate.job_tasks import JobTasks
-from cloning.generate.proof import Proof, ProvedSpeech, Prover
+from cloning.generate.proof.checks import Recogniser
+from cloning.generate.proof.prover import Proof, ProvedSpeech, Prover
 from cloning.generate.script import Script, Scripts
 from cloning.generate.speaker import Speaker, weights_of
 from cloning.generate.speaking import ChunkByChunk, Speech, Tally

@@ -8,7 +8,8 @@ from cloning.clock import Stopwatch
 from cloning.generate.attempt import Generation
 from cloning.generate.candidates import candidates_of, check_candidates
 from cloning.generate.chunk_store import removed_at_the_end
-from cloning.generate.proof import proof_of
+from cloning.generate.proof.prover import proof_of
+from cloning.generate.respellings import respellings_of
 from cloning.generate.script import Scripts, language_of_all
 from cloning.jobs.claim import Claim, lost_to_another
 from cloning.jobs.record import Job
@@ -45,7 +46,7 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     candidates = check_candidates(service.engines, candidates, request.wishes(), of_voice=language_of_all(voices))
     if proof.needs_recogniser:
         service.transcribers.check(service.settings.asr_model)
-    scripts = Scripts(service, request, candidates, voices, request.say or {})
+    scripts = Scripts(service, request, candidates, voices, respellings_of(service, request).say)
     scripts.refuse_too_large(service.settings.max_reply_mb, job_id)
     seed = service.draw_seed() if request.seed is None else request.seed
     is_new, may_create = known is None, True

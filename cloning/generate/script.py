@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloning.errors import InvalidRequest, InvalidText
-from cloning.generate.advice import of_language, of_pace, of_tags, of_transcript
+from cloning.generate.advice import of_language, of_pace, of_tags, of_transcript, of_unread
 from cloning.generate.candidates import Candidate, text_language
 from cloning.planning.alphabet import NormalisedText, normalised, refuse_unspeakable
 from cloning.planning.engine_kinds import EngineKind
@@ -16,7 +16,7 @@ from cloning.reading import VERSION
 from cloning.reading.reader import read
 from cloning.reading.spans import Reading
 from cloning.replies import refuse_too_large
-from cloning.requests.generate import Generate
+from cloning.requests.generate import Generate, Turn
 from cloning.service import Service
 from cloning.voices.record import Voice
 
@@ -47,9 +47,9 @@ class Script:
     def to_json(self, more: Warnings = ()) -> dict[str, object]:
         """For reply, record and manifest, with `more` warnings; not for the log: it quotes the text."""
         warnings = [*self.warnings, *more]
-        return {"unspoken": list(self.unspoken), "warnings": warnings, "reading": self._reading()}
+        return {"unspoken": list(self.unspoken), "warnings": warnings, "reading": self._front_end()}
 
-    def _reading(self) -> dict[str, object]:
+    def _front_end(self) -> dict[str, object]:
         languages = {reading.normalised_in for reading in self.readings if reading.normalised_in}
         return {"version": VERSION, "normalized_in": sorted(languages)}
 
@@ -143,17 +143,21 @@ class Scripts:
     def _readings(self, kind: EngineKind) -> tuple[Reading, ...]:
         """How each turn is read; an engine that reads numbers by itself gets them as they are."""
         if kind.reads_numbers not in self._read:
+            turns = self._request.speeches()
             self._read[kind.reads_numbers] = tuple(
-                read(
-                    turn.text,
-                    None if kind.reads_numbers else self.language_of(self.voices[turn.voice]),
-                    say=self.say,
-                    normalize=self._request.normalize == "auto",
-                    paragraph_pause_s=self._pause_s,
-                )
-                for turn in self._request.speeches()
+                self._reading(turn, engine_reads=kind.reads_numbers) for turn in turns
             )
         return self._read[kind.reads_numbers]
+
+    def _reading(self, turn: Turn, *, engine_reads: bool) -> Reading:
+        language = self.language_of(self.voices[turn.voice])
+        return read(
+            turn.text,
+            None if engine_reads else language,
+            say=self.say,
+            normalize=self._request.normalize == "auto" and language is not None,
+            paragraph_pause_s=self._pause_s,
+        )
 
     def _passages(self, kind: EngineKind, alphabet: Alphabet | None) -> tuple[tuple[Passage, ...], float]:
         """The passages, and the silence after the last one. Raises InvalidText for too much silence."""
@@ -222,7 +226,8 @@ class Scripts:
                 chunks = [one for one in plan.chunks if self._voice_of(passages[one.passage].turn).voice == name]
                 found += of_pace(chunks, said.text, candidate.parameters)
         told = {one["code"]: one for one in reversed(found)}
-        return (*reversed(told.values()), *self._of_reading(readings))
+        reads_here = self._request.normalize == "auto" and not candidate.kind.reads_numbers
+        return (*reversed(told.values()), *(of_unread(readings) if reads_here else ()), *self._of_reading(readings))
 
     def _of_reading(self, readings: tuple[Reading, ...]) -> Iterator[dict[str, object]]:
         for turn, reading in enumerate(readings):

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cloning.checking import Verdict
-from cloning.generate.checks import ChunkChecker
 from cloning.generate.chunk_store import ChunkStore, inputs_of, inputs_of_voice
 from cloning.generate.job_tasks import JobTasks
+from cloning.generate.proof.checks import ChunkChecker
 from cloning.generate.speaker import Speaker
 from cloning.generate.synthesis import checked
 from cloning.jobs.record import Job

@@ -6,7 +6,7 @@ from typing import Any
 
 from cloning.generate.candidates import Choice
 from cloning.generate.device_recovery import DeviceUse
-from cloning.generate.proof import ProvedSpeech
+from cloning.generate.proof.prover import ProvedSpeech
 from cloning.generate.script import Script
 from cloning.generate.speaking import Tally
 from cloning.jobs.record import Job

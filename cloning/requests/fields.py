@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from cloning.errors import InvalidText
 from cloning.keys import dictionary_of, is_id, owner_of, voice_of
 from cloning.object_keys import is_key
-from cloning.reading.dictionary import LONGEST_RESPELLING, LONGEST_WORD, MOST
+from cloning.records import LONGEST_RESPELLING, LONGEST_WORD, MOST_WORDS
 from cloning.requests.consent import LONGEST, is_sentence, says_no
 from cloning.requests.encoding import decode_base64
 
@@ -78,8 +78,8 @@ def refuse_too_long(field: str, length: int, info: ValidationInfo) -> None:
 
 def respellings(value: object) -> object:
     """Check a dictionary of respellings: at most 500 words of 1 to 100 characters, each read as at most 200."""
-    if not isinstance(value, dict) or len(value) > MOST:
-        raise ValueError(f'should be an object with at most {MOST} words, such as {{"GIF": "jif"}}')
+    if not isinstance(value, dict) or len(value) > MOST_WORDS:
+        raise ValueError(f'should be an object with at most {MOST_WORDS} words, such as {{"GIF": "jif"}}')
     for word, reading in value.items():
         if not isinstance(word, str) or not 1 <= len(word.strip()) <= LONGEST_WORD or not any(map(str.isalnum, word)):
             raise ValueError(

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 from cloning.errors import InvalidRequest, UnknownAction
 from cloning.language import Language
+from cloning.requests.check import Check
 from cloning.requests.fields import (
     ExpireCursor,
     Id,
@@ -137,6 +138,7 @@ AnyRequest = (
     Upload
     | Generate
     | Read
+    | Check
     | Status
     | Result
     | Voices

@@ -3,26 +3,29 @@
 import re
 from datetime import date
 
-from cloning.reading.languages.han.digits import DASH, SPACE, D, after, as_it_was, before, narrow, rule
+from cloning.reading.languages.han.digits import DASH, SPACE, D, after, as_it_was, before, narrow
 from cloning.reading.languages.han.numerals import chinese, digits
 from cloning.reading.languages.han.quantities import counted
+from cloning.reading.rules import rule
 
 _LONG_AGO = re.compile(r"[ ]?年(?:历史|歷史|的历史|的歷史|前|来|來|间|間|多|以来|以來|之久)")
 _SCORE = re.compile(r"(?:比分|比数|比數|比|以|总分|總分|战胜|戰勝)[为為是 ]?\Z")
+_FIRST, _LAST = 1000, 2999
+"""Four digits that may be a year."""
 _HALF = {"am": "上午", "pm": "下午"}
 
 
 def _year(match: re.Match[str]) -> str | None:
     """1995年; but 1000年 and 1500年历史 are spans of time."""
     value = int(match["year"])
-    is_span = (value % 1000 == 0 and value != 2000) or (value % 100 == 0 and _LONG_AGO.match(after(match)))
-    return digits(match.group()) if 1000 < value < 3000 and not is_span else None
+    is_span = value == _FIRST or (value % 100 == 0 and _LONG_AGO.match(after(match)))
+    return digits(match.group()) if _FIRST <= value <= _LAST and not is_span else None
 
 
 def _years(match: re.Match[str]) -> str | None:
     low, high = narrow(match["low"]), narrow(match["high"])
-    is_years = 1000 <= int(low) < 2100 and int(low[: 4 - len(high)] + high) > int(low)
-    return f"{digits(low)}到{digits(high)}" if is_years else None
+    last = low[: len(low) - len(high)] + high
+    return f"{digits(low)}到{digits(high)}" if _FIRST <= int(low) < int(last) <= _LAST else None
 
 
 def _digits(match: re.Match[str]) -> str:
@@ -55,22 +58,19 @@ def _is_date(year: int, month: int, day: int) -> bool:
 def _time(match: re.Match[str]) -> str | None:
     if _SCORE.search(before(match)):
         return None
-    if not match["until"]:
-        return _half(match) + _clock(match.group("hour", "minute", "second"))
-    until = [match["hour2"], match["minute2"], None]
-    return f"{_half(match)}{_clock(match.group('hour', 'minute', 'second'))}到{_clock(until)}"
+    words = _half(match) + _clock(match["hour"], match["minute"], match["second"])
+    return words + (f"到{_clock(match['hour2'], match['minute2'])}" if match["until"] else "")
 
 
 def _half(match: re.Match[str]) -> str:
     return _HALF[narrow(match["half"]).lower().replace(".", "")] if match["half"] else ""
 
 
-def _clock(parts: object) -> str:
-    hour, minute, second = parts  # type: ignore[misc]
+def _clock(hour: str, minute: str, second: str | None = None) -> str:
     words = counted(str(int(hour))) + "点"
-    if int(minute) or second:
+    if int(minute) or int(second or 0):
         words += _sixtieth(minute) + "分"
-    return words + (f"{_sixtieth(second)}秒" if second else "")
+    return words + (f"{_sixtieth(second)}秒" if second and int(second) else "")
 
 
 def _sixtieth(text: str) -> str:

@@ -2,10 +2,11 @@
 
 import re
 
-from cloning.reading.languages.han.chinese import PER, ROMAN, SIGNS
-from cloning.reading.languages.han.digits import DASH, END, NEXT, NUMBER, SPACE, WORD, D, after, before, narrow, rule
+from cloning.reading.languages.han.chinese import KINGS, PER, ROMAN, SIGNS
+from cloning.reading.languages.han.digits import DASH, END, NEXT, NUMBER, SPACE, WORD, D, after, any_of, before, narrow
 from cloning.reading.languages.han.numerals import chinese, digits
 from cloning.reading.languages.han.quantities import counted, is_called, number
+from cloning.reading.rules import rule
 
 _IN_ADDRESSES = {
     ".": "点", "/": "斜杠", "-": "杠", "_": "下划线", "@": "艾特", ":": "冒号", "?": "问号", "=": "等于", "&": "和", "#": "井号",
@@ -52,10 +53,15 @@ def _ordinal(match: re.Match[str]) -> str:
     return (match["mark"] and "第") + number(match["low"]) + (f"到{number(high)}" if high else "")
 
 
+def _king(match: re.Match[str]) -> str | None:
+    return ROMAN[match.group()] if before(match).endswith(KINGS) else None
+
+
 def _and(match: re.Match[str]) -> str | None:
     """R&D is said as it is."""
     is_name = re.fullmatch("[A-Za-z][&＆][A-Za-z]", before(match, 1) + match.group() + after(match, 1))
-    return None if is_name else "和"
+    is_unit = re.search(r"[0-9０-９] ?[A-Za-z²³/]{1,6}\Z", before(match, 8))
+    return None if is_name and not is_unit else "和"
 
 
 _ADDRESS = "[A-Za-z0-9_~?=&#%+@:./-]"
@@ -82,7 +88,8 @@ CODES = (
     rule("ordinal", rf"(?<![A-Za-z])(?P<mark>[Nn][Oo]\.|№){SPACE}(?P<low>{NUMBER})(?P<high>)", _ordinal),
     rule("section", rf"§{SPACE}(?P<low>{NUMBER})", lambda match: f"第{number(match['low'])}节"),
     rule("hash", rf"[#＃](?P<low>{D}{{1,8}})(?![A-Za-z0-9])", lambda match: f"{number(match['low'])}号"),
-    rule("roman", rf"(?:(?<=第)(?:{'|'.join(ROMAN)})(?![A-Za-z])|(?<=[\u4e00-\u9fff])(?<![零一二三四五六七八九十百千万亿萬億度])(?:{'|'.join(ROMAN)})(?=世)|[Ⅰ-Ⅻ])", lambda match: ROMAN[narrow(match.group())]),
+    rule("roman", rf"(?<=[\u4e00-\u9fff]){any_of(ROMAN)}(?=世)", _king),
+    rule("roman", rf"(?:(?<=第)(?:{'|'.join(ROMAN)})(?![A-Za-z])|[Ⅰ-Ⅻ])", lambda match: ROMAN[narrow(match.group())]),
     rule("version", rf"(?<![0-9０-９A-Za-z.])(?P<v>[vV])?{D}{{1,8}}(?:\.{D}{{1,8}}){{2,6}}(?![0-9A-Za-z])", _version),
     rule("version", rf"(?<![0-9０-９A-Za-z.])(?P<v>[vV]){D}{{1,8}}(?:\.{D}{{1,8}})?(?![0-9A-Za-z.])", _version),
 )  # fmt: skip

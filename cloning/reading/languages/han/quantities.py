@@ -16,11 +16,12 @@ from cloning.reading.languages.han.digits import (
     after,
     any_of,
     as_it_was,
+    bare,
     before,
     narrow,
-    rule,
 )
 from cloning.reading.languages.han.numerals import LARGEST, chinese, digits
+from cloning.reading.rules import rule
 
 _LARGE = "(?P<large>[万萬亿億]{1,2})?"
 _MONEY_WORDS = re.compile(rf"{SPACE}(?:元|圆|圓|块|塊|美元|欧元|歐元|英镑|英鎊|日元|港元|港币|港幣)")
@@ -36,15 +37,10 @@ _LONG = 9
 
 def number(text: str) -> str:
     """A number without a sign: 1,024 or 3.14 or 007."""
-    whole, _, part = _bare(text).partition(".")
+    whole, _, part = bare(text).partition(".")
     is_code = len(whole) > 1 and whole.startswith("0")
     words = digits(whole) if is_code or len(whole) >= len(str(LARGEST)) else chinese(int(whole))
     return words + (f"点{digits(part)}" if part else "")
-
-
-def _bare(text: str) -> str:
-    """Without the signs of groups."""
-    return narrow(text).replace(",", "").replace(" ", "")
 
 
 def counted(text: str) -> str:
@@ -78,7 +74,7 @@ def _money(match: re.Match[str]) -> str:
 
 def _without_zeros(amount: str) -> str:
     """12.50 is twelve and a half."""
-    whole, _, part = _bare(amount).partition(".")
+    whole, _, part = bare(amount).partition(".")
     return f"{whole}.{part.rstrip('0')}".rstrip(".")
 
 
@@ -108,7 +104,7 @@ def _unit(match: re.Match[str]) -> str | None:
 
 
 def _range(match: re.Match[str]) -> str:
-    low, high = (_bare(match[part]) for part in ("low", "high"))
+    low, high = (bare(match[part]) for part in ("low", "high"))
     is_ordinal = before(match, 1) == "第"
     if not is_ordinal and float(low) >= float(high):
         return f"{number(low)}比{number(high)}"
@@ -163,7 +159,7 @@ QUANTITIES = (
     rule("unit", rf"{AMOUNT}{SPACE}(?P<unit>{any_of(UNITS)})(?![A-Za-z0-9²³]|/[A-Za-z])(?P<per>/(?={PER}))?", _unit),
     rule("fraction", rf"(?<![0-9０-９A-Za-z./:,-])(?P<top>{D}{{1,3}})/(?P<bottom>{D}{{1,4}})(?![0-9０-９A-Za-z./:,-])", _fraction),
     rule("fraction", rf"(?P<whole>{NUMBER})(?P<part>[¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", _vulgar),
-    rule("fraction", rf"(?P<whole>)(?P<part>[¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", _vulgar),
+    rule("fraction", r"(?P<whole>)(?P<part>[¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", _vulgar),
     rule("ratio", rf"(?P<low>{NUMBER})[:：](?P<high>{NUMBER})", _ratio),
     rule("range", rf"(?P<low>{NUMBER}){DASH}(?P<high>{NUMBER})", _range),
     rule("code", rf"(?<=[A-Za-z]){D}{{3,}}+(?![A-Za-z.．])", lambda match: digits(match.group(), one="幺")),

@@ -71,7 +71,7 @@ def test_a_replacement_of_nothing_is_a_first_one(library: DictionaryLibrary) -> 
 
 def test_an_unknown_dictionary_is_not_found(library: DictionaryLibrary) -> None:
     """By every verb."""
-    for verb in (library.get, library.delete, lambda name: library.respellings(name, {})):
+    for verb in (library.get, library.delete):
         with pytest.raises(DictionaryNotFound):
             verb("nobody")
 
@@ -84,25 +84,6 @@ def test_a_deleted_dictionary_is_gone(library: DictionaryLibrary, store: FolderS
     library.delete("names")
 
     assert [info.key for info in store.list()] == ["dictionaries/names-2.json"]
-
-
-def test_a_requests_own_respellings_come_first(library: DictionaryLibrary) -> None:
-    """The stored ones otherwise; the digest is the stored dictionary's."""
-    stored = library.add("names", GIF | SQL, replace=False)
-
-    assert library.respellings("names", {"GIF": "gif", "a": "b"}) == (
-        {"GIF": "gif", "a": "b", "SQL": "sequel"},
-        stored.sha256,
-    )
-
-
-def test_without_a_name_the_bucket_is_not_asked() -> None:
-    """Even one that is down."""
-    store = MemoryStore(Bucket())
-    store.troubles = ["before"] * 5
-
-    assert DictionaryLibrary(store, ManualClock()).respellings(None, GIF) == (GIF, None)
-    assert len(store.troubles) == 5
 
 
 def changed(body: bytes, **fields: Any) -> bytes:

@@ -12,7 +12,10 @@ CASES: tuple[Case, ...] = (
     ("cardinal", "nur {1|ein} Hund und {1|eine} Stunde"),
     ("cardinal", "{101|einhunderteins} Dalmatiner"),
     ("cardinal", "{1.234.567|eine Million zweihundertvierunddreißigtausendfünfhundertsiebenundsechzig} Menschen"),
-    ("cardinal", "{10.000|zehntausend}, {10 000|zehntausend}, {10\u00a0000|zehntausend}, {10\u202f000|zehntausend}, {10'000|zehntausend}"),
+    (
+        "cardinal",
+        "{10.000|zehntausend}, {10 000|zehntausend}, {10\u00a0000|zehntausend}, {10\u202f000|zehntausend}, {10'000|zehntausend}",
+    ),
     ("cardinal", "{-5|minus fünf} oder {−5|minus fünf}"),
     ("cardinal", "Agent {007|null null sieben}"),
     ("cardinal", "{1500|eintausendfünfhundert} Menschen"),
@@ -40,7 +43,10 @@ CASES: tuple[Case, ...] = (
     ("time", "von {8–10 Uhr|acht bis zehn Uhr}"),
     ("date", "am {3. März|dritten März}"),
     ("date", "Berlin, {3. März 2026|dritter März zweitausendsechsundzwanzig}"),
-    ("date", "am {03.05.2026|dritten Mai zweitausendsechsundzwanzig}, am {3/4/2026|dritten April zweitausendsechsundzwanzig}"),
+    (
+        "date",
+        "am {03.05.2026|dritten Mai zweitausendsechsundzwanzig}, am {3/4/2026|dritten April zweitausendsechsundzwanzig}",
+    ),
     ("date", "Der {1.5.1999|erste Mai neunzehnhundertneunundneunzig} war ein Samstag."),
     ("date", "bis zum {2026-03-05|fünften März zweitausendsechsundzwanzig}"),
     ("date", "vom {3.|dritten} bis {5. März|fünften März}, {3.–5.|dritter bis fünfter} März"),

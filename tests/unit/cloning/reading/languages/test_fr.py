@@ -9,7 +9,10 @@ CASES: tuple[Case, ...] = (
     ("cardinal", "{80|quatre-vingts} jours, {71|soixante-et-onze}, {99|quatre-vingt-dix-neuf}"),
     ("cardinal", "{1|un} livre, {1|une} heure, {21|vingt-et-une} personnes"),
     ("cardinal", "{1 234 567|un million deux cent trente-quatre mille cinq cent soixante-sept} habitants"),
-    ("cardinal", "{10 000|dix mille}, {10\u00a0000|dix mille}, {10\u202f000|dix mille}, {1.234.567|un million deux cent trente-quatre mille cinq cent soixante-sept}"),
+    (
+        "cardinal",
+        "{10 000|dix mille}, {10\u00a0000|dix mille}, {10\u202f000|dix mille}, {1.234.567|un million deux cent trente-quatre mille cinq cent soixante-sept}",
+    ),
     ("cardinal", "{-5|moins cinq} ou {−5|moins cinq}"),
     ("cardinal", "L'agent {007|zéro zéro sept}"),
     ("cardinal", "Ils étaient {200|deux cents}. Puis rien."),
@@ -59,7 +62,10 @@ CASES: tuple[Case, ...] = (
     ("math", "{2|deux} {+|plus} {2|deux} {=|égale} {4|quatre}"),
     ("math", "{3|trois} {×|fois} {4|quatre}, {± 5|plus ou moins cinq}"),
     ("sign", "{§ 5|paragraphe cinq}, Dupont {&|et} fils, {#3|numéro trois}"),
-    ("special", "Ouvert {24/7|vingt-quatre sept}, {24h/24|vingt-quatre heures sur vingt-quatre} et {7j/7|sept jours sur sept}."),
+    (
+        "special",
+        "Ouvert {24/7|vingt-quatre sept}, {24h/24|vingt-quatre heures sur vingt-quatre} et {7j/7|sept jours sur sept}.",
+    ),
     ("special", "Il mesure {5'10\"|cinq pieds dix pouces}."),
 )
 

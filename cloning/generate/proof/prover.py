@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloning.checking import Problem
+from cloning.checking import Problem, Verdict
 from cloning.checking.subtitles import subtitles
 from cloning.errors import SpeechMismatch
-from cloning.generate.checks import CheckPolicy, ChunkChecker, Recogniser, policy_of, speech_of
+from cloning.generate.proof.checks import CheckPolicy, ChunkChecker, Recogniser, policy_of, speech_of
+from cloning.generate.proof.timing import Places, SpokenWord, spoken_words
 from cloning.generate.script import Script
 from cloning.generate.speaking import ChunkByChunk, Take
 from cloning.generate.synthesis import Finished, finished, segments_of
-from cloning.generate.timing import Places, SpokenWord, spoken_words
-from cloning.planning.f5 import Chunk, draw_seed
+from cloning.planning.f5 import SAMPLE_RATE, Chunk, draw_seed
 from cloning.ports import Alignment, Clock, Parameters, Reference, Unaligned
 from cloning.requests.generate import Generate, SubtitleFormat
 from cloning.settings import Settings
@@ -102,18 +102,9 @@ class Prover:
     def _check(self, script: Script, takes: Mapping[int, Take], where: Places) -> dict[str, Any] | None:
         if self._checker is None:
             return None
-        verdicts = [take.verdict for take in takes.values() if take.verdict]
-        states = {one.state for one in verdicts}
-        state = next(one for one in ("failed", "unavailable", "passed") if one in states)
-        rates = [
-            (one.wer, len(chunk.text))
-            for one, chunk in zip(verdicts, script.plan.chunks, strict=True)
-            if one.wer is not None
-        ]
+        judged = [(takes[chunk.index].verdict, len(chunk.text)) for chunk in script.plan.chunks]
         return {
-            "state": state,
-            "wer": round(sum(wer * size for wer, size in rates) / sum(size for _, size in rates), 4) if rates else None,
-            "worst_run": max((one.worst_run for one in verdicts if one.worst_run is not None), default=None),
+            **summarised([(verdict, size) for verdict, size in judged if verdict]),
             "draws": self._checker.draws,
             "chunks": [_of_chunk(chunk, takes[chunk.index], where) for chunk in script.plan.chunks],
             "recogniser": self._recogniser.model,
@@ -133,12 +124,24 @@ class Prover:
             )
 
         words = spoken_words(script, where, self._references, waves, aligned, speech)
-        return _files_of(words, where.texts, self._proof)
+        return _files_of(words, where.texts, self._proof, len(speech.pcm) / SAMPLE_RATE)
 
 
-def _files_of(words: Sequence[SpokenWord], texts: Sequence[str], proof: Proof) -> dict[str, bytes]:
+def summarised(verdicts: Sequence[tuple[Verdict, int]]) -> dict[str, Any]:
+    """What several verdicts say together; each comes with the length of its text."""
+    states = {verdict.state for verdict, _ in verdicts}
+    heard = [(verdict.wer, size) for verdict, size in verdicts if verdict.wer is not None]
+    total = sum(size for _, size in heard)
+    return {
+        "state": next(state for state in ("failed", "unavailable", "passed") if state in states),
+        "wer": round(sum(wer * size for wer, size in heard) / total, 4) if total else None,
+        "worst_run": max((verdict.worst_run or 0 for verdict, _ in verdicts if verdict.wer is not None), default=None),
+    }
+
+
+def _files_of(words: Sequence[SpokenWord], texts: Sequence[str], proof: Proof, length_s: float) -> dict[str, bytes]:
     told = [word.to_json(has_turns=len(texts) > 1) for word in words]
-    files = {form: subtitles(words, texts, form) for form in proof.subtitles}
+    files = {form: subtitles(words, texts, form, length_s=length_s) for form in proof.subtitles}
     return ({"words": json.dumps(told, ensure_ascii=False).encode()} if proof.words else {}) | files
 
 

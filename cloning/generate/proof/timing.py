@@ -1,10 +1,10 @@
 """When each word of a job's text is spoken: in seconds of the finished speech, with its place in the caller's text."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cloning.checking import Word, timed_words
-from cloning.generate.checks import speech_of
+from cloning.generate.proof.checks import speech_of
 from cloning.generate.script import Script
 from cloning.generate.synthesis import Finished
 from cloning.planning.f5 import Chunk
@@ -27,6 +27,17 @@ class SpokenWord:
     start: float | None
     end: float | None
     confidence: float
+
+    @staticmethod
+    def merged(words: "Iterable[SpokenWord]") -> "list[SpokenWord]":
+        """The words, several that stand for one stretch of the caller's text ("$5") as one."""
+        found: list[SpokenWord] = []
+        for word in words:
+            if found and found[-1].turn == word.turn and word.text_start < found[-1].text_end:
+                found[-1] = _joined(found[-1], word)
+            else:
+                found.append(word)
+        return found
 
     def to_json(self, *, has_turns: bool) -> dict[str, object]:
         """For the reply."""
@@ -68,27 +79,18 @@ def spoken_words(
     aligned: Callable[[Chunk], Alignment | Unaligned],
     finished: Finished,
 ) -> tuple[SpokenWord, ...]:
-    """The words of all chunks, in their order; several that stand for one stretch of the caller's text ("$5") are one."""
+    """The words of all chunks, in their order."""
     found: list[SpokenWord] = []
     for chunk in script.plan.chunks:
         speech = speech_of(chunk, waves[chunk.index], references[chunk.passage])
-        for word in timed_words(speech, aligned(chunk)):
-            one = _spoken(word, chunk, where, finished)
-            if found and _is_same_stretch(found[-1], one):
-                found[-1] = _joined(found[-1], one)
-            else:
-                found.append(one)
-    return tuple(found)
+        found += [_spoken(word, chunk, where, finished) for word in timed_words(speech, aligned(chunk))]
+    return tuple(SpokenWord.merged(found))
 
 
 def _spoken(word: Word, chunk: Chunk, where: Places, finished: Finished) -> SpokenWord:
     turn, start, end = where.source(chunk, word.text_start, word.text_end)
     times = [None if at is None else round(finished.seconds(chunk, at), 3) for at in (word.start, word.end)]
     return SpokenWord(turn, where.texts[turn][start:end], start, end, times[0], times[1], word.confidence)
-
-
-def _is_same_stretch(one: SpokenWord, following: SpokenWord) -> bool:
-    return one.turn == following.turn and following.text_start < one.text_end
 
 
 def _joined(one: SpokenWord, following: SpokenWord) -> SpokenWord:

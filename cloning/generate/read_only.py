@@ -1,0 +1,31 @@
+"""How a text would be read, by the rules of a generate and without one."""
+
+from cloning.generate.respellings import respellings_of
+from cloning.planning.engine_kinds import KINDS
+from cloning.reading.reader import read
+from cloning.replies import Reply, reading_reply
+from cloning.requests.texts import Read
+from cloning.service import Call, Service
+
+
+def read_only(service: Service, request: Read, call: Call) -> Reply:
+    """Asks the bucket only for a dictionary that is named, and for voices if no language is sent. Raises InvalidText, NotFound."""
+    say = respellings_of(service, request).say
+    turns = request.speeches()
+    reads_numbers = KINDS[request.engine or service.settings.engine].reads_numbers
+    unknown = not (reads_numbers or request.language)
+    voices = sorted({turn.voice for turn in turns if turn.voice and unknown})
+    languages = {voice: service.voices.get(voice, stopped=call.stopped).language for voice in voices}
+    replies = [
+        reading_reply(
+            read(
+                turn.text,
+                None if reads_numbers else request.language or languages.get(turn.voice or ""),
+                say=say,
+                normalize=request.normalize == "auto",
+                paragraph_pause_s=service.settings.paragraph_pause_ms / 1000,
+            )
+        )
+        for turn in turns
+    ]
+    return {"turns": replies} if request.turns else replies[0]

@@ -1,0 +1,25 @@
+"""What words are said like: by a stored dictionary, and by the request."""
+
+from typing import NamedTuple
+
+from cloning.requests.generate import Generate
+from cloning.requests.texts import Read
+from cloning.service import Service
+
+
+class Respellings(NamedTuple):
+    """Words and their respellings, and the sha256 of the stored dictionary among them, if there is one."""
+
+    say: dict[str, str]
+    dictionary_sha256: str | None
+
+
+def respellings_of(service: Service, request: Generate | Read) -> Respellings:
+    """
+    Those of the stored dictionary, if one is named, with the request's own over them.
+
+    Raises DictionaryNotFound, RecordDamaged, StorageUnavailable, StorageMisconfigured; without a name the bucket is not asked.
+    """
+    stored = service.dictionaries.get(request.dictionary) if request.dictionary else None
+    said = {**(stored.say if stored else {}), **(request.say or {})}
+    return Respellings(said, stored.sha256 if stored else None)

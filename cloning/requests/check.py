@@ -1,0 +1,52 @@
+"""The request to check speech that is already there."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from cloning.language import Language
+from cloning.requests.fields import Id, Request, audio_bytes, speakable
+from cloning.requests.generate import SubtitleFormat
+
+
+class Check(Request):
+    """
+    Compare a recording with its text, and time its words: whoever or whatever spoke it.
+
+    Exactly one of `audio`, `audio_url`, `audio_key` and `job_id` brings the recording. Nothing is stored but the subtitles.
+    """
+
+    action = "check"
+    text: Annotated[str, AfterValidator(speakable)] = Field(description="what the recording should say")
+    audio: Annotated[bytes, BeforeValidator(audio_bytes)] | None = Field(
+        None, description="the recording, base64, in a format that `upload` takes; at most 10 minutes"
+    )
+    audio_url: Annotated[str, Field(max_length=4096)] | None = Field(
+        None, description="a public http(s) URL of the recording"
+    )
+    audio_key: Annotated[str, Field(max_length=1024)] | None = Field(
+        None, description="the key of a recording in the bucket, below `uploads/` (`AUDIO_KEY_PREFIXES`)"
+    )
+    job_id: Id | None = Field(None, description="a finished job, whose speech is the recording")
+    language: Language | None = Field(None, description="language of the text ('en', 'pt'); unset: recognised")
+    normalize: Literal["auto", "off"] = Field(
+        "auto", description="`auto`: the text is compared as people of its language read it; `off`: as it comes"
+    )
+    check: Literal["fast", "full"] = Field(
+        "full", description="`fast` scores the text against the sound; `full` also transcribes it"
+    )
+    heard: bool = Field(default=False, description="tell what was heard where the check transcribed")
+    words: bool = Field(default=False, description="tell when each word is spoken")
+    subtitles: list[SubtitleFormat] | None = Field(
+        None, min_length=1, max_length=3, description="subtitles to be stored: `srt`, `vtt`, `ass`"
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Check":
+        sources = ("audio", "audio_url", "audio_key", "job_id")
+        given = [name for name in sources if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"send exactly one of audio, audio_url, audio_key and job_id; got {', '.join(given) or 'none'}"
+            )
+        return self

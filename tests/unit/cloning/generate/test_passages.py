@@ -1,0 +1,189 @@
+"""Pauses, paragraphs and several voices in one text: what the engine is given, and the silence between."""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from cloning.audio.canonical import SAMPLE_RATE
+from cloning.errors import InvalidRequest, InvalidText, ServiceError
+from cloning.service import Service
+from storage.folder_store import FolderStore
+from tests.conftest import with_settings
+from tests.fakes import ToneEngine
+from tests.unit.cloning.generate.test_attempt import act
+
+SAID = "Some call me nature."
+
+
+def upload(service: Service, wav: bytes, voice: str = "anna", **more: Any) -> None:
+    audio = base64.b64encode(wav).decode()
+    act(service, action="upload", voice=voice, audio=audio, consent=True, transcript=SAID, **more)
+
+
+@pytest.fixture
+def anna(service: Service, human_wav: bytes) -> str:
+    upload(service, human_wav, language="en")
+    return "anna"
+
+
+def heard(store: FolderStore, reply: dict[str, Any]) -> np.ndarray[Any, Any]:
+    samples, rate = soundfile.read(io.BytesIO(store.get(reply["audio"]["key"]).body), dtype="int16")
+    assert rate == SAMPLE_RATE
+    return np.asarray(samples)
+
+
+def backwards(wav: bytes) -> bytes:
+    """Another recording of the same length and level."""
+    samples, rate = soundfile.read(io.BytesIO(wav))
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples[::-1], rate, format="WAV")
+    return buffer.getvalue()
+
+
+def silences(samples: np.ndarray[Any, Any]) -> list[int]:
+    """The lengths of runs of more than 10 ms of zeros: noise, as the stand-in engine makes it, has none."""
+    is_zero = np.concatenate([[0], (samples == 0).astype(int), [0]])
+    edges = np.flatnonzero(np.diff(is_zero))
+    return [int(end - begin) for begin, end in zip(edges[::2], edges[1::2], strict=True) if end - begin > 240]
+
+
+def texts(engine: ToneEngine) -> list[str]:
+    return [text for text, _, _ in engine.history]
+
+
+@pytest.mark.parametrize("normalize", ["auto", "off"])
+def test_a_pause_is_exact_silence_and_its_tag_is_never_spoken(
+    service: Service, store: FolderStore, engine: ToneEngine, anna: str, normalize: str
+) -> None:
+    """Whatever the cross-fade."""
+    reply = act(service, text="One moment. [pause:500ms] Here [pause:1.5s] I am.", voice=anna, normalize=normalize)
+
+    assert texts(engine) == ["One moment.", "Here", "I am."]
+    assert silences(heard(store, reply)) == [12_000, 36_000]
+
+
+def test_pauses_at_the_ends_and_beside_one_another_add_up(
+    service: Service, store: FolderStore, engine: ToneEngine, anna: str
+) -> None:
+    """A pause needs no speech on both sides."""
+    reply = act(service, text="[pause:1s][pause:500ms] Hello there. [pause:2s]", voice=anna)
+
+    samples = heard(store, reply)
+    assert (texts(engine), silences(samples)) == (["Hello there."], [36_000, 48_000])
+    assert reply["duration"] == round(len(samples) / SAMPLE_RATE, 4)
+
+
+def test_silence_that_was_asked_for_is_not_removed(service: Service, store: FolderStore, anna: str) -> None:
+    """`remove_silence` shortens what the engine made too long."""
+    reply = act(service, text="One. [pause:3s] Two.", voice=anna, remove_silence=True)
+
+    assert silences(heard(store, reply)) == [72_000]
+
+
+def test_a_blank_line_is_a_pause_by_the_setting(
+    service: Service, store: FolderStore, engine: ToneEngine, anna: str
+) -> None:
+    """Not with `normalize: off`: then nothing of the text means more than it says."""
+    patient = with_settings(service, paragraph_pause_ms=250)
+
+    read = act(patient, text="One end.\n\nA beginning.", voice=anna, job_id="a")
+    as_it_is = act(patient, text="One end.\n\nA beginning.", voice=anna, job_id="b", normalize="off")
+
+    assert (silences(heard(store, read)), silences(heard(store, as_it_is))) == ([6_000], [])
+    assert texts(engine) == ["One end.", "A beginning.", "One end. A beginning."]
+
+
+def test_too_much_silence_is_refused(service: Service, engine: ToneEngine, anna: str) -> None:
+    """A short text could ask for hours of it."""
+    with pytest.raises(InvalidText, match="silence") as caught:
+        act(service, text="Hi." + "[pause:10s]" * 61 + "Ho.", voice=anna)
+
+    assert (caught.value.details["field"], engine.history) == ("text", [])
+
+
+def test_a_fixed_length_beside_pauses_is_refused(service: Service, anna: str) -> None:
+    """It would have to be shared out among passages; nobody can say how."""
+    with pytest.raises(InvalidRequest, match="pauses") as caught:
+        act(service, text="One. [pause:1s] Two.", voice=anna, fix_duration=9.0)
+
+    assert caught.value.details["field"] == "fix_duration"
+
+
+def test_turns_are_spoken_each_in_its_voice(
+    service: Service, store: FolderStore, engine: ToneEngine, human_wav: bytes, anna: str
+) -> None:
+    """With the silence that each asks for, none after the last, and the manifest names all voices."""
+    upload(service, backwards(human_wav), "bert", language="en")
+    turns = [
+        {"voice": "anna", "text": "Who is there?", "pause_ms": 100},
+        {"voice": "bert", "text": "It is me."},
+        {"voice": "anna", "text": "Come in.", "pause_ms": 5000},
+    ]
+
+    reply = act(service, turns=turns)
+
+    assert texts(engine) == ["Who is there?", "It is me.", "Come in."]
+    assert silences(heard(store, reply)) == [2_400, 7_200]
+    voices = reply["manifest"]["voices"]
+    assert [one["voice"] for one in voices] == ["anna", "bert"]
+    anna_sha256, bert_sha256 = (one["voice_sha256"] for one in voices)
+    assert engine.voices == [anna_sha256, bert_sha256, anna_sha256]
+
+
+def test_turns_are_one_request_and_one_job(service: Service, engine: ToneEngine, anna: str) -> None:
+    """Delivered twice it is done once; another pause is another request."""
+    turns = [{"voice": anna, "text": "One."}, {"voice": anna, "text": "Two."}]
+
+    first = act(service, turns=turns, job_id="a")
+    again = act(service, turns=turns, job_id="a")
+    with pytest.raises(ServiceError, match="another request"):
+        act(service, turns=[{**turns[0], "pause_ms": 1}, turns[1]], job_id="a")
+
+    assert (first["audio"]["sha256"], len(engine.history)) == (again["audio"]["sha256"], 2)
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [({"text": "Hi."}, "text"), ({"voice": "anna"}, "voice"), ({"fix_duration": 9.0}, "fix_duration")],
+)
+def test_what_turns_stand_for_is_refused_beside_them(
+    service: Service, anna: str, more: dict[str, Any], field: str
+) -> None:
+    """By name."""
+    with pytest.raises(InvalidRequest) as caught:
+        act(service, turns=[{"voice": anna, "text": "Hi there."}], **more)
+
+    assert caught.value.details["field"] == field
+
+
+def test_numbers_are_read_in_the_texts_language(service: Service, engine: ToneEngine, anna: str) -> None:
+    """The request's, else the voice's; `off` leaves them, and so does an unknown language, which is told."""
+    act(service, text="I have 12 apples.", voice=anna, job_id="a")
+    act(service, text="I have 12 apples.", voice=anna, job_id="b", normalize="off")
+    act(service, text="Ich habe 12 Birnen.", voice=anna, job_id="c", language="de")
+    unknown = act(service, text="I have 12 apples.", voice=anna, job_id="d", language="xx")
+
+    assert texts(engine) == [
+        "I have twelve apples.", "I have 12 apples.", "Ich habe zwölf Birnen.", "I have 12 apples.",
+    ]  # fmt: skip
+    assert [one["code"] for one in unknown["warnings"]] == ["READ_AS_IS"]
+
+
+def test_the_reading_is_in_reply_and_manifest(service: Service, anna: str) -> None:
+    """Which version of the front end read the text, in which language."""
+    read = act(service, text="I have 12 apples.", voice=anna, job_id="a")
+    as_it_is = act(service, text="I have 12 apples.", voice=anna, job_id="b", normalize="off")
+
+    assert read["reading"] == read["manifest"]["reading"] == {"version": 1, "normalized_in": ["en"]}
+    assert as_it_is["reading"]["normalized_in"] == []
+
+
+def test_respellings_are_spoken(service: Service, engine: ToneEngine, anna: str) -> None:
+    """Of whole words, whatever `normalize` says."""
+    act(service, text="A GIF, not GIFTs.", voice=anna, say={"GIF": "jif"}, normalize="off")
+
+    assert texts(engine) == ["A jif, not GIFTs."]
