@@ -23,6 +23,13 @@ _VOICE = {
     "adopted": "whether the voice came as a bare file of an older deployment",
     "created_at": "when",
 }
+_DICTIONARY = {
+    "dictionary": "the dictionary's name",
+    "words": "how many words it has",
+    "sha256": "digest of the words and their respellings, whatever their order",
+    "created_at": "when",
+    "replaced_at": "when its words last changed; null until then",
+}
 _STATUS = {
     "job_id": "the job's id",
     "status": "`IN_QUEUE` (taken, not yet speaking), `IN_PROGRESS`, `COMPLETED`, `FAILED`, `CANCELLED`, or `INTERRUPTED`: unfinished, and no worker "
@@ -124,7 +131,27 @@ MEANINGS: dict[str, dict[str, str]] = {
         "count": "voices in this reply",
         "next_cursor": "send it as `cursor` for the next page; null at the end",
     },
-    "delete": {"deleted.voice": "what was removed; `deleted.job_id` for a job"},
+    "dictionary": {**_DICTIONARY, "status": "`STORED`"},
+    "dictionaries": {
+        **{f"dictionaries[].{name}": meaning for name, meaning in _DICTIONARY.items()},
+        "count": "dictionaries in this reply",
+        "next_cursor": "send it as `cursor` for the next page; null at the end",
+    },
+    "read": {
+        "reading": "what would be spoken, before an engine's alphabet is looked at",
+        "spans": "where all of it came from, in order: `[start, end, text_start, text_end]`, places in `reading` and in the text that was "
+        "sent, counted in code points; equally long and the same, character for character, or one stretch for the other",
+        "pauses[].at": "before which place of `reading` there is silence",
+        "pauses[].seconds": "how long",
+        "pauses[].text_start": "what asked for it: from this place of the text",
+        "pauses[].text_end": "to before this one",
+        "normalized_in": "the language whose numbers, dates and signs were read; null if none were (no language, one without rules, "
+        "`normalize` `off`, or an engine that reads them by itself)",
+        "warnings": "what stays as it is written though it should be read otherwise, each with `code`, `message` and `spans` of the text",
+    },
+    "delete": {
+        "deleted.voice": "what was removed; `deleted.job_id` for a job, `deleted.dictionary` for a dictionary"
+    },
     "expire": {
         "removed.jobs": "jobs that were removed, or would be",
         "removed.chunks": "chunks",
@@ -178,6 +205,10 @@ SOMETIMES = {
         "voices[].warnings": "as in `upload`",
         "voices[].problem": "alone with `voice` and `adopted`: why the voice's record can't be read",
     },
+    "dictionaries": {
+        "dictionaries[].problem": "alone with `dictionary`: why the dictionary's record can't be read",
+    },
+    "read": {"turns": "instead of all of these, if `turns` were sent: a list of these, one for each turn"},
     "status": {
         "failure": "why the job, or its last attempt, failed: `code`, `message`, `retryable`, `details`; absent if nothing did"
     },

@@ -76,7 +76,9 @@ def test_every_action_has_an_example(told: list[tuple[Example, dict[str, Any]]])
     """And one shows a failure."""
     shown = {one.request.get("action", "generate") for one, _ in told if one.name != "failure"}
 
-    assert shown == {"health", "upload", "generate", "status", "result", "voices", "cancel", "delete", "expire"}
+    assert shown == {
+        "health", "upload", "generate", "read", "status", "result", "voices", "dictionary", "dictionaries", "cancel", "delete", "expire",
+    }  # fmt: skip
     assert [one.name for one, _ in told].count("failure") == 1
 
 
