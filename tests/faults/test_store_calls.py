@@ -223,6 +223,54 @@ def test_an_upload_makes_four_store_calls_at_most(tmp_path: Path, human_wav: byt
     assert (first, world.store.calls - first) == (4, 1)
 
 
+OLD = {"action": "dictionary", "dictionary": "names", "say": {"GIF": "ghif"}}
+NEW = {**OLD, "say": {"GIF": "jif"}, "replace": True}
+READ = {"action": "read", "text": "A GIF.", "dictionary": "names"}
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("before", "request_", "calls"),
+    [
+        ([], NEW, 2),
+        ([OLD], NEW, 2),
+        ([OLD], {"action": "dictionaries"}, 2),
+        ([OLD], READ, 1),
+        ([OLD], {"action": "delete", "dictionary": "names"}, 2),
+    ],
+    ids=["new", "replaced", "listed", "read", "deleted"],
+)
+def test_any_store_call_for_a_dictionary_may_fail(
+    tmp_path: Path, before: list[dict[str, Any]], request_: dict[str, Any], calls: int, *, after_effect: bool
+) -> None:
+    """The reply says that the failure may pass, or what of one record could not be read; sent again it is as if nothing had been."""
+    calm = FlakyStore(tmp_path / "calm")
+    expected = _asked(calm, tmp_path, before, request_)
+
+    for n in range(1, calls + 1):
+        store = FlakyStore(tmp_path / f"{n}")
+        store.after_effect = after_effect
+        failed = _asked(store, tmp_path, before, request_, fail_at=n)
+        again = _asked(store, tmp_path, [], request_)
+
+        assert failed.get("code", "STORAGE_UNAVAILABLE") == "STORAGE_UNAVAILABLE", n
+        assert ("code" in failed) == failed.get("retryable", False), n
+        assert again == expected or (again["code"] == "DICTIONARY_NOT_FOUND" and "delete" in str(request_)), n
+    assert calm.calls == calls
+
+
+def _asked(
+    store: FlakyStore, folder: Path, before: list[dict[str, Any]], request: dict[str, Any], fail_at: int = 0
+) -> dict[str, Any]:
+    service = make_service(Settings(), store, ManualClock(), ToneEngine(), EchoTranscriber(), folder)
+    for one in before:
+        assert answer(service, one, Call("d"))["status"] == "STORED"
+    store.calls, store.fail_at = 0, fail_at
+    reply = answer(service, request, Call("d"))
+    store.fail_at = 0
+    return reply
+
+
 def test_a_clean_generate_makes_few_store_calls(tmp_path: Path, human_wav: bytes) -> None:
     """Counted, so that a change shows: each is a round trip that a GPU waits for, or a request that is paid for."""
     (tmp_path / "calm").mkdir()
