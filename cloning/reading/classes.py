@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from cloning.reading.calendar import dates, times
 from cloning.reading.codes import addresses, codes, phones, versions
-from cloning.reading.grammar import END, SPACE, START, Currency, Grammar, any_of, lost_dot
+from cloning.reading.grammar import END, SPACE, START, Currency, Grammar, any_of
 from cloning.reading.numbers import Amount, roman
 from cloning.reading.rules import Rule, rule
 
@@ -38,8 +38,12 @@ _SENTENCE_END = re.compile(r"[\"'»”“’)]{0,3}\s{0,3}(?:\Z|\n|(?<=\s)[^\W\d
 
 def _full_stop(g: Grammar, match: re.Match[str]) -> str:
     """The dot of an abbreviation if a sentence ends there."""
-    is_end = match.group() in g.final_abbreviations and _SENTENCE_END.match(match.string, match.end())
-    return "." if is_end else lost_dot(match)
+    return "." if match.group() in g.final_abbreviations and ends_sentence(match) else ""
+
+
+def ends_sentence(match: re.Match[str]) -> bool:
+    """Whether the dot at the end of a match ends a sentence too."""
+    return bool(_SENTENCE_END.match(match.string, match.end()))
 
 
 def money(g: Grammar) -> Iterator[Rule]:
@@ -74,7 +78,7 @@ def money(g: Grammar) -> Iterator[Rule]:
 
 
 def _scale(g: Grammar) -> str:
-    return rf"(?:(?:{SPACE}|-)?(?P<scale>{any_of(g.scales)})(?!\w))?" if g.scales else "(?P<scale>)"
+    return rf"(?:{SPACE}?(?P<scale>{any_of(g.scales)})(?!\w))?" if g.scales else "(?P<scale>)"
 
 
 _CENTS = 2
@@ -196,13 +200,11 @@ def romans(g: Grammar) -> Iterator[Rule]:
 
 
 def number_signs(g: Grammar) -> Iterator[Rule]:
-    """№ 5, § 12; whatever is read of the number."""
+    """№ 5, § 12."""
     if g.number_signs:
-        sign = rf"(?<!\w)(?P<sign>{any_of(g.number_signs)}){SPACE}?"
+        pattern = rf"(?<!\w)(?P<sign>{any_of(g.number_signs)}){SPACE}?{g.number('count')}{END}"
         yield rule(
-            "sign",
-            rf"{sign}{g.number('count')}{END}",
-            lambda match: f"{g.number_signs[match['sign']]} {g.amount(g.parsed(match['count']))}",
+            "sign", pattern, lambda match: f"{g.number_signs[match['sign']]} {g.amount(g.parsed(match['count']))}"
         )
         before = rf"(?<!\w)(?P<sign>{any_of(g.number_signs)})(?={SPACE}?\d)"
         yield rule("sign", before, lambda match: g.number_signs[match["sign"]] + _space_before_digit(match))
