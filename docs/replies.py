@@ -149,9 +149,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "`normalize` `off`, or an engine that reads them by itself)",
         "warnings": "what stays as it is written though it should be read otherwise, each with `code`, `message` and `spans` of the text",
     },
-    "delete": {
-        "deleted.voice": "what was removed; `deleted.job_id` for a job, `deleted.dictionary` for a dictionary"
-    },
+    "delete": {"deleted.voice": "what was removed; `deleted.job_id` for a job, `deleted.dictionary` for a dictionary"},
     "expire": {
         "removed.jobs": "jobs that were removed, or would be",
         "removed.chunks": "chunks",

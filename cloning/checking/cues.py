@@ -19,7 +19,7 @@ PAUSE_S = 0.5
 """Silence that ends a cue."""
 _LEAST_S = 0.01
 
-_HIDDEN = re.compile(r"\[pause:[^\[\]\n]{0,20}\]|[\x00-\x1f\x7f-\x9f]", re.IGNORECASE)
+_HIDDEN = re.compile(r"\[pause:[^\[\]\n]{0,40}\]|[\x00-\x1f\x7f-\x9f]", re.IGNORECASE)
 _SENTENCE_ENDS = ".!?…。！？।؟۔"
 _CLAUSE_ENDS = ",;:–—，；：、،؛"
 _CLOSING = "\"'”’»›)]」』）】"
@@ -103,7 +103,7 @@ def _units(words: Sequence[SubtitleWord], texts: Sequence[str]) -> Iterator[tupl
         shown = _HIDDEN.sub(lambda hidden: " " * len(hidden[0]), text)
         gaps = [(before.text_end, after.text_start) for before, after in pairwise(own)]
         borders = [0, *(start + _border(shown[start:end]) for start, end in gaps), len(text)]
-        for word, (start, end), gap in zip(own, pairwise(borders), [*gaps, None], strict=False):
+        for word, (start, end), gap in zip(own, pairwise(accumulate(borders, max)), [*gaps, None], strict=False):
             piece = shown[start:end]
             said = " ".join(piece.split())
             between = text[slice(*gap)] if gap else None

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloning.checking.cues import LINE, LONGEST_S, columns, cues
+from cloning.checking.cues import COLUMNS_A_SECOND, LINE, LONGEST_S, SHORTEST_S, columns, cues
 from tests.timed import SubtitleWord, timed
 
 _WORDS = st.text(alphabet="abcdeéß你好世界سلامกาé\u0301", min_size=1, max_size=14)
@@ -75,6 +75,22 @@ def test_limits_are_kept(texts: list[str], per_second: float) -> None:
         assert len(cue.lines) <= 2
         assert one_word or cue.end - cue.start <= LONGEST_S + 0.001
         assert all(columns(line) <= LINE or len(line.split()) == 1 for line in cue.lines)
+
+
+@given(TEXTS, st.floats(5, 60), st.floats(0, 3))
+def test_a_cue_is_long_enough_to_be_read_where_there_is_silence(
+    texts: list[str], per_second: float, gap_s: float
+) -> None:
+    """At least a second, and at most 20 columns a second; else it ends where the next one begins, or the speech, or after 7 s."""
+    words, length_s = timed(texts, per_second=per_second, gap_s=gap_s)
+
+    found = cues(words, texts, length_s)
+
+    starts = [*(cue.start for cue in found[1:]), length_s]
+    for cue, following in zip(found, starts, strict=True):
+        shown_s, width = cue.end - cue.start, sum(map(columns, cue.lines))
+        is_short = shown_s < SHORTEST_S - 0.001 or width / shown_s > COLUMNS_A_SECOND + 0.1
+        assert not is_short or shown_s >= LONGEST_S - 0.001 or cue.end >= following - 0.001
 
 
 @given(TEXTS)
