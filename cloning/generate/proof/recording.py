@@ -53,7 +53,7 @@ def checked_recording(service: Service, request: Check, recording: Recording, ca
     if request.words:
         reply["words"] = [word.to_json(has_turns=False) for word in words]
     if request.subtitles:
-        reply["files"] = _stored_subtitles(service, request, words, recording.duration)
+        reply["files"] = _stored_subtitles(service, request, call, words, recording.duration)
     return {**reply, "warnings": list(reading.warnings), "timings": watch.to_json()}
 
 
@@ -121,7 +121,7 @@ def _stored_subtitles(service: Service, request: Check, words: Sequence[SpokenWo
     for form in request.subtitles or ():
         body = subtitles(words, [request.text], form, length_s=length_s)
         sha256 = hashlib.sha256(body).hexdigest()
-        key = keys.captions(sha256, form)
+        key = keys.result(owner, sha256, form)
         service.store.put(key, body, content_type=BESIDE_TYPES[form])
         url = service.store.url(key, expires_s=life.seconds)
         files[form] = {"key": key, "bytes": len(body), "sha256": sha256, "url": url}
