@@ -114,8 +114,15 @@ def _words(parts: Sequence[_Part], reading: Reading, text: str) -> list[SpokenWo
     return SpokenWord.merged(found)
 
 
-def _stored_subtitles(service: Service, request: Check, words: Sequence[SpokenWord], length_s: float) -> dict[str, Any]:
-    """The subtitles, stored under a name made of their content: the same request stores the same objects."""
+def _stored_subtitles(
+    service: Service, request: Check, call: Call, words: Sequence[SpokenWord], length_s: float
+) -> dict[str, Any]:
+    """
+    The subtitles, stored among the results of the job whose speech it is, else of this delivery, under the digest of their content.
+
+    No record names them, so `expire` removes them when they are old, and `delete` with the job.
+    """
+    owner = request.job_id or (call.delivery_id if keys.is_id(call.delivery_id) else service.new_id())
     life = service.store.url_life(service.settings.url_expires_s)
     files: dict[str, Any] = {}
     for form in request.subtitles or ():
