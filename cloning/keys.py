@@ -12,7 +12,6 @@ The bucket's layout: the only place where an object key is spelled or parsed.
     results/<job>.<digest>.json          its manifest
     results/<job>.<digest>.words         the words with their times, JSON
     results/<job>.<digest>.<srt|vtt|ass> its subtitles
-    results/captions/<sha256>.<srt|vtt|ass>  subtitles of recordings that were checked
     dictionaries/<name>.json             respellings of words
     checkpoints/<name>/<digest>/<file>   loadable checkpoints that workers publish; the digest is over all files
     checkpoints/<name>/checkpoint.json   a checkpoint that its owner put there; it names the files beside it
@@ -167,11 +166,6 @@ def manifest_of(audio: str) -> str:
 def beside(audio: str, extension: str) -> str:
     """What lies beside a job's speech: its words, its subtitles."""
     return f"{audio.rpartition('.')[0]}.{extension}"
-
-
-def captions(sha256: str, extension: str) -> str:
-    """Subtitles of a recording that is no job's, by the digest of their content."""
-    return f"{RESULTS}captions/{_digest(sha256)}.{extension}"
 
 
 def result_prefix(job: str) -> str:

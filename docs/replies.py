@@ -64,9 +64,12 @@ _SPOKEN = {
     "device_fallback_reason": "then the failure's code and message; else null",
     "unspoken": "the text's characters that the checkpoint doesn't know in any form (itself, composed, lower case, compatible), each once; "
     "a gap stands in their place",
+    "reading.version": "version of the text front end",
+    "reading.normalized_in": "languages whose rules were applied; none with `normalize: off`, an unknown language, or an engine that reads by itself",
     "warnings": "what else may be audible, each with `code` and `message`: `TAGS` (the text holds SSML or a tag in square brackets, which means nothing here yet), `LANGUAGE` (the voice's is none of the checkpoint's, and the request "
     "names none), `TRANSCRIPT` (the checkpoint can't read all of the voice's), `PACE` (F5-TTS goes by bytes, and this text has far more or "
-    "fewer of them for what it says than the voice's transcript: another script, or numbers)",
+    "fewer of them for what it says than the voice's transcript: another script, or numbers), `READ_AS_IS` (numbers or signs that were left as they are; `spans` has their "
+    "places), `DROPPED` (emoji), `CHECK` (chunks that don't say their text for certain)",
 }
 _RESULT = {
     "job_id": "the job's id",
@@ -184,6 +187,11 @@ MEANINGS: dict[str, dict[str, str]] = {
 }
 # Described once, as a whole: their own names say enough, or they are open.
 WHOLE = (
+    "check",
+    "manifest.check",
+    "files",
+    "words",
+    "manifest.voices",
     "warnings",
     "manifest.warnings",
     "measured",
@@ -192,13 +200,27 @@ WHOLE = (
     "manifest.versions",
     "versions",
 )
+_CHECK = {
+    "check": "with a check: `state` (`passed`, `failed`, or `unavailable`: nothing can be said), `wer` (share of words heard otherwise, of characters in Chinese and Japanese; null where nothing was transcribed), "
+    "`worst_run` (the longest run of such words), `draws` (the most that were allowed), `recogniser`, `control` (what it makes of each voice's own recording), and `chunks`: each with `state`, `draw` (the one that was taken, from 1), `score` (0 to 1), `wer`, `worst_run`, "
+    "`problems` (`kind`, `word`, `text_start` in your text), and `heard` if the request asks for it",
+    "words": "with `words`: each with `text` (as in your text), `start` and `end` (seconds; null with `timing: unreliable`), `text_start` and `text_end` (code points of your text), `turn` (with `turns`), `confidence`; null if they are too many for a reply (`files.words` has them)",
+    "files": "with `words` or `subtitles`: `words`, `srt`, `vtt`, `ass`, each with `key`, `bytes`, `sha256` and `url` (as long as `audio_url`)",
+}
+_OF_A_RESULT = {
+    "audio.base64": "the audio itself, for delivery `inline` and `both`",
+    **_CHECK,
+    "manifest.check": "as `check` of the reply",
+    "manifest.voices": "with `turns`: every voice, with `voice`, `voice_sha256` and `transcript_by`",
+    "timings.check": "with a check or word times: hearing the speech",
+}
 # Not in every reply.
 SOMETIMES = {
     "upload": {
         "warnings": "what may be wrong with the file, such as a dead channel, each with `code` and `message`; absent if there is nothing"
     },
-    "generate": {"audio.base64": "the audio itself, for delivery `inline` and `both`"},
-    "result": {"audio.base64": "the audio itself, for delivery `inline` and `both`"},
+    "generate": _OF_A_RESULT,
+    "result": _OF_A_RESULT,
     "voices": {
         "voices[].warnings": "as in `upload`",
         "voices[].problem": "alone with `voice` and `adopted`: why the voice's record can't be read",

@@ -53,7 +53,7 @@ def checked_recording(service: Service, request: Check, recording: Recording, ca
     if request.words:
         reply["words"] = [word.to_json(has_turns=False) for word in words]
     if request.subtitles:
-        reply["files"] = _stored_subtitles(service, request, words, recording.duration)
+        reply["files"] = _stored_subtitles(service, request, call, words, recording.duration)
     return {**reply, "warnings": list(reading.warnings), "timings": watch.to_json()}
 
 
@@ -114,14 +114,21 @@ def _words(parts: Sequence[_Part], reading: Reading, text: str) -> list[SpokenWo
     return SpokenWord.merged(found)
 
 
-def _stored_subtitles(service: Service, request: Check, words: Sequence[SpokenWord], length_s: float) -> dict[str, Any]:
-    """The subtitles, stored under a name made of their content: the same request stores the same objects."""
+def _stored_subtitles(
+    service: Service, request: Check, call: Call, words: Sequence[SpokenWord], length_s: float
+) -> dict[str, Any]:
+    """
+    The subtitles, stored among the results of the job whose speech it is, else of this delivery, under the digest of their content.
+
+    No record names them, so `expire` removes them when they are old, and `delete` with the job.
+    """
+    owner = request.job_id or (call.delivery_id if keys.is_id(call.delivery_id) else service.new_id())
     life = service.store.url_life(service.settings.url_expires_s)
     files: dict[str, Any] = {}
     for form in request.subtitles or ():
         body = subtitles(words, [request.text], form, length_s=length_s)
         sha256 = hashlib.sha256(body).hexdigest()
-        key = keys.captions(sha256, form)
+        key = keys.result(owner, sha256, form)
         service.store.put(key, body, content_type=BESIDE_TYPES[form])
         url = service.store.url(key, expires_s=life.seconds)
         files[form] = {"key": key, "bytes": len(body), "sha256": sha256, "url": url}
