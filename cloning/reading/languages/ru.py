@@ -14,7 +14,6 @@ from cloning.reading.european import european, is_part, over, word_before, words
 from cloning.reading.grammar import END, SPACE, START, Grammar, Noun, any_of
 from cloning.reading.languages.russian.cases import (
     CARDINALS,
-    ORDINALS,
     Russian,
     counted_in_genitive,
     form_by_context,
@@ -32,6 +31,7 @@ _YEAR_FORMS = {
     "год": "m", "года": "m-genitive", "году": "m-dative", "годом": "m-ablative", "годы": "m", "годов": "m-genitive",
     "годам": "m-dative", "годах": "m-locative", "годами": "m-ablative",
 }  # fmt: skip
+_PARTS = {3: ("треть", "трети"), 4: ("четверть", "четверти")}
 _MONTH = any_of(table.MONTH_NAMES)
 
 
@@ -147,8 +147,8 @@ def _hours() -> Iterator[Rule]:
 def _fraction(top: int, bottom: int) -> str | None:
     if not is_part(top, bottom):
         return over(GRAMMAR, top, bottom, "на")
-    part = GRAMMAR.ordinal(bottom, "f" if top == 1 else "p-genitive")
-    return f"{GRAMMAR.cardinal(top, 'f')} {part}"
+    one, many = _PARTS.get(bottom) or (GRAMMAR.ordinal(bottom, "f"), GRAMMAR.ordinal(bottom, "p-genitive"))
+    return f"{GRAMMAR.cardinal(top, 'f')} {one if top == 1 else many}"
 
 
 def _phone_group(digits: str) -> str:
@@ -197,7 +197,8 @@ def _ranges() -> Iterator[Rule]:
         if first.fraction or last.fraction or (match["dash"] == "-" and first.whole >= last.whole):
             return None
         if not match["noun"]:
-            return "-".join(g.cardinal(one.whole, form_by_context(match, one.whole)) for one in (first, last))
+            forms = [form_by_context(match, one.whole) for one in (first, last)]
+            return f"{g.cardinal(first.whole, 'f' if forms[1] == 'f' else forms[0])}-{g.cardinal(last.whole, forms[1])}"
         noun = nouns[match["noun"]]
         is_case = is_genitive(match)
         said = counted_in_genitive(g, last, noun) if is_case else g.counted(last, noun)
@@ -213,7 +214,6 @@ GRAMMAR: Grammar = Russian(
     point="запятая",
     groups=" \u00a0\u202f\u2009",
     cardinals=CARDINALS,
-    ordinals=ORDINALS,
     plural=plural,
     minus="минус",
     plus="плюс",

@@ -6,6 +6,7 @@ from itertools import chain
 
 from cloning.reading.european import word_before, words_after
 from cloning.reading.grammar import SPACE, START, Grammar
+from cloning.reading.languages.russian.ordinals import joined
 from cloning.reading.languages.tables import ru as table
 from cloning.reading.numbers import roman
 from cloning.reading.rules import Rule, rule
@@ -30,7 +31,6 @@ _FEMALE_ENDINGS = {
 }  # fmt: skip
 _TEN = 10
 _FEW = range(2, 5)
-_JOINED = {1: "одно", 90: "девяносто", 100: "сто", 1000: "тысяче"}
 
 
 def words_with_numbers(g: Grammar) -> tuple[Rule, ...]:
@@ -64,9 +64,7 @@ def _compounds(g: Grammar) -> Iterator[Rule]:
     """25-летний: the number becomes a part of the word."""
 
     def read(match: re.Match[str]) -> str:
-        number = int(match["count"])
-        said = _JOINED.get(number) or g.cardinal(number, "m-genitive").replace("ста ", "сто").replace(" ", "")
-        return said.replace("одного", "одно") if number % _TEN == 1 else said
+        return joined(int(match["count"]), lambda number: g.cardinal(number, "m-genitive"))
 
     yield rule("compound", rf"{START}(?P<count>\d{{1,4}})-(?=[а-яё]{{4,30}}(?!\w))", read)
 
