@@ -8,6 +8,7 @@ What the service does, free of clouds and GPUs: nothing here imports boto3, torc
     requests/       raw input to checked requests
     voices/         the voice library
     jobs/           job records, claims, results
+    reading/        a text as a person reads it aloud
     planning/       text to chunks, seeds and lengths
     audio/          recordings decoded, measured, clipped, encoded
     ports/          the interfaces of stores, engines and the process

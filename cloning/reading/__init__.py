@@ -2,9 +2,16 @@
 A text as a person reads it aloud: numbers and signs as words, the caller's own respellings, pauses; each character with the span
 of the caller's text that it came from.
 
-`read` (cloning.reading.reader) is the whole package: text in, `Reading` out. `spans` holds the types and puts replacements into a
-text; `rules` finds what is to be replaced; `markup` and `dictionary` know what is the same in every language; `languages` has one
-module per language; `numbers` says numbers.
+`read` (cloning.reading.reader) is the whole package: text in, `Reading` out.
+
+    spans       the types, and replacements put into a text
+    rules       what is to be replaced: patterns, the more special ones first
+    markup      tags for pauses; with `markdown` and `emoji`, what is read in no language
+    dictionary  the caller's respellings
+    numbers     numbers as words
+    grammar     a European language as a table
+    classes     rules made from such a table, with `codes` (addresses, telephone numbers) and `calendar` (dates, times)
+    languages   one module per language, and its tables
 """
 
 VERSION = 1

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import date as civil_date
 
-from cloning.reading.grammar import END, SPACE, START, Grammar, any_of
+from cloning.reading.grammar import END, SPACE, START, Grammar, any_of, lost_dot
 from cloning.reading.rules import Rule
 
 _YEAR = r"[12]\d{3}"
@@ -104,7 +104,8 @@ def times(g: Grammar) -> Iterator[Rule]:
         if hour > _HOURS or second > _SECONDS:
             return None
         words = marks[match["mark"].lower()] if match["mark"] else ""
-        return said(hour, minute, second if parts.get("second") else None, words)
+        spoken = said(hour, minute, second if parts.get("second") else None, words)
+        return spoken and spoken + lost_dot(match)
 
     sign = f"[{re.escape(g.time_signs)}]"
     minutes = r"(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from cloning.reading.calendar import dates, times
 from cloning.reading.codes import addresses, codes, phones, versions
-from cloning.reading.grammar import END, SPACE, START, Currency, Grammar, any_of
+from cloning.reading.grammar import END, SPACE, START, Currency, Grammar, any_of, lost_dot
 from cloning.reading.numbers import Amount, roman
 from cloning.reading.rules import Rule, rule
 
@@ -38,7 +38,8 @@ _SENTENCE_END = re.compile(r"[\"'»”“’)]{0,3}\s{0,3}(?:\Z|\n|(?<=\s)[^\W\d
 
 def _full_stop(g: Grammar, match: re.Match[str]) -> str:
     """The dot of an abbreviation if a sentence ends there."""
-    return "." if match.group() in g.final_abbreviations and ends_sentence(match) else ""
+    is_end = match.group() in g.final_abbreviations and ends_sentence(match)
+    return "." if is_end else lost_dot(match)
 
 
 def ends_sentence(match: re.Match[str]) -> bool:
@@ -78,7 +79,7 @@ def money(g: Grammar) -> Iterator[Rule]:
 
 
 def _scale(g: Grammar) -> str:
-    return rf"(?:{SPACE}?(?P<scale>{any_of(g.scales)})(?!\w))?" if g.scales else "(?P<scale>)"
+    return rf"(?:(?:{SPACE}|-)?(?P<scale>{any_of(g.scales)})(?!\w))?" if g.scales else "(?P<scale>)"
 
 
 _CENTS = 2
@@ -200,11 +201,13 @@ def romans(g: Grammar) -> Iterator[Rule]:
 
 
 def number_signs(g: Grammar) -> Iterator[Rule]:
-    """№ 5, § 12."""
+    """№ 5, § 12; whatever is read of the number."""
     if g.number_signs:
-        pattern = rf"(?<!\w)(?P<sign>{any_of(g.number_signs)}){SPACE}?{g.number('count')}{END}"
+        sign = rf"(?<!\w)(?P<sign>{any_of(g.number_signs)}){SPACE}?"
         yield rule(
-            "sign", pattern, lambda match: f"{g.number_signs[match['sign']]} {g.amount(g.parsed(match['count']))}"
+            "sign",
+            rf"{sign}{g.number('count')}{END}",
+            lambda match: f"{g.number_signs[match['sign']]} {g.amount(g.parsed(match['count']))}",
         )
         before = rf"(?<!\w)(?P<sign>{any_of(g.number_signs)})(?={SPACE}?\d)"
         yield rule("sign", before, lambda match: g.number_signs[match["sign"]] + _space_before_digit(match))

@@ -61,6 +61,11 @@ def versions(g: Grammar) -> Iterator[Rule]:
         name = [g.version] if match["v"] else []
         return " ".join([*name, f" {g.version_point or g.point} ".join(numbers)])
 
+    def read_host(match: re.Match[str]) -> str:
+        return f" {g.url_words['.']} ".join(_said(g, one) for one in match.group().split("."))
+
+    if "." in g.url_words:
+        yield rule("address", rf"{START}(?!\d+(?:\.\d{{3}}){{3}})\d{{1,3}}(?:\.\d{{1,3}}){{3}}{END}", read_host)
     yield rule("version", rf"(?<![\w.])(?P<v>[vV]\.?)(?P<numbers>\d{{1,4}}(?:\.\d{{1,5}}){{0,5}}){END}", read)
     yield rule("version", rf"(?P<v>){START}(?P<numbers>\d{{1,3}}(?:\.\d{{1,2}}){{2,5}})(?<!\.\d\d\.\d\d){END}", read)
 
@@ -79,7 +84,8 @@ def phones(g: Grammar) -> Iterator[Rule]:
 
     yield rule("phone", rf"(?<![\w+])\+\d{{1,3}}(?:{SPACE}?[(./-]?{SPACE}?\d{{1,5}}\)?){{1,6}}{END}", read)
     yield rule("phone", rf"(?<!\w)\(0?\d{{2,5}}\){SPACE}?{group}(?:[ \u00a0-]{group}){{0,4}}{END}", read)
-    yield rule("phone", rf"{START}(?:(?:1[-.])?\d{{3}}[-.])?\d{{3}}[-.]\d{{4}}{END}", read)
+    yield rule("phone", rf"{START}(?:1[-.])?\d{{3}}([-.])\d{{3}}\1\d{{4}}{END}", read)
+    yield rule("phone", rf"{START}(?!\d\d0-\d{{3}}0)\d{{3}}[-.]\d{{4}}{END}", read)
     yield rule("phone", rf"{START}(?<!\d[ \u00a0])0\d{{1,4}}(?:[ \u00a0/-]\d{{2,9}}){{1,5}}{END}", read)
     yield rule("phone", rf"{START}\d{{4}}(?:[ \u00a0-]\d{{4}}){{2,3}}{END}", read)
 

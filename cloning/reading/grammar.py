@@ -177,3 +177,11 @@ class Grammar:
 def any_of(words: Iterable[str]) -> str:
     """A regular expression for one of these, the longest first."""
     return "(?:" + "|".join(re.escape(one) for one in sorted(words, key=lambda one: (-len(one), one))) + ")"
+
+
+_ENDED = re.compile(r"[\"'”’»)\]]*[ \t]*(?:\n|\Z)")
+
+
+def lost_dot(match: re.Match[str]) -> str:
+    """The dot of a sentence that ends with an abbreviation's, and so would lose it."""
+    return "." if match.group().endswith(".") and _ENDED.match(match.string, match.end()) else ""

@@ -46,7 +46,7 @@ def spelled(language: str, number: int, rules: str = "spellout-numbering") -> st
     Numbers of one class differ by rule set: spellout-cardinal-feminine, spellout-ordinal, spellout-numbering-year.
     """
     words: str = _engine(language).format_number(number, ruleset_names=[rules]).text
-    return words.replace("\u00ad", "")
+    return words.replace("\u00ad", "").replace(",", "")
 
 
 def spelled_digits(language: str, digits: str, rules: str = "spellout-numbering") -> str:
@@ -57,7 +57,7 @@ def spelled_digits(language: str, digits: str, rules: str = "spellout-numbering"
 def roman(text: str) -> int | None:
     """The value of a roman numeral in capitals; None unless it is spelled as usual ('IV', not 'IIII')."""
     values = [_ROMAN.get(one, 0) for one in text]
-    value = sum(-one if one < after else one for one, after in zip(values, [*values[1:], 0], strict=True))
+    value = sum(-one if one < after else one for one, after in zip(values, [*values, 0][1:], strict=True))
     return value if text and all(values) and _as_roman(value) == text else None
 
 

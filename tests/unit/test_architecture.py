@@ -29,6 +29,8 @@ ALLOWED = {
 }
 # cloning's modules and packages, lowest first. Each imports its own line and those above it; the three wings never each other.
 WINGS = {"requests", "voices", "jobs"}
+# How a text is read, planned and checked: three trades that know nothing of one another, nor do the wings of them.
+ALONE = {"reading", "planning", "checking"}
 LAYERS: tuple[set[str], ...] = (
     {
         "errors",
@@ -44,7 +46,7 @@ LAYERS: tuple[set[str], ...] = (
     },
     {"settings"},
     {"ports"},
-    {"records", "audio", "planning"},
+    {"records", "audio", *ALONE},
     {"parameters"},
     WINGS,
     {"service", "model_problems"},
@@ -55,6 +57,7 @@ LAYERS: tuple[set[str], ...] = (
 # What builds the parts: the worker, what shows everything at work, and the command line of the checkpoints.
 ROOTS = {"handler.py", "local/demo.py", "model_cache/__main__.py"}
 HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
+LATE = {"unicode_rbnf", "wetext"}  # imported inside functions too, by whom they serve
 FOREIGN = {
     "boto3": {"s3_utils", "storage"},
     "botocore": {"s3_utils", "storage"},
@@ -105,14 +108,15 @@ CLONING = [
 
 @pytest.mark.parametrize("path", CLONING, ids=lambda path: str(path.relative_to(ROOT)))
 def test_clonings_packages_stand_in_layers(path: Path) -> None:
-    """Requests, voices and jobs don't know one another, nor how a text is planned; only generate and actions join them."""
+    """Requests, voices and jobs don't know one another, nor how a text is read, planned and checked; only generate and actions join them."""
     level = {name: number for number, names in enumerate(LAYERS) for name in names}
     here = path.relative_to(ROOT / "cloning").parts[0].removesuffix(".py")
     others = {name.split(".")[1] for name in imported(path) if name.startswith("cloning.")} & set(level) - {here}
 
     assert here in level
     assert [name for name in others if level[name] > level[here]] == []
-    assert here not in WINGS or not others & {*WINGS, "planning"}
+    assert here not in WINGS or not others & {*WINGS, *ALONE}
+    assert here not in ALONE or not others & ALONE
 
 
 def test_no_folder_holds_more_than_17_files() -> None:
@@ -129,6 +133,7 @@ def test_heavy_packages_are_imported_by_engines_alone_and_late(path: Path) -> No
         package = module.split(".")[0]
         if package in HEAVY:
             assert (name_of(path), at_top) == ("engines", False), module
+        assert package not in LATE or not at_top, module
         assert name_of(path) in FOREIGN.get(package, OURS), module
 
 

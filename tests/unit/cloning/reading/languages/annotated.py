@@ -1,0 +1,44 @@
+"""Texts that say how they are read: '{21|二十一}本书' for a stretch that is replaced; all else stays as it is. What rules leave to `rest` too."""
+
+import re
+
+from cloning.reading.languages import rules_of
+from cloning.reading.rules import matches
+from cloning.reading.spans import Reading, replaced
+
+_PART = re.compile(r"\{([^{}|]*)\|([^{}|]*)\}")
+
+
+def written(annotated: str) -> str:
+    """What the caller wrote."""
+    return _PART.sub(r"\1", annotated)
+
+
+def spoken(annotated: str) -> str:
+    """What is to be read."""
+    return _PART.sub(r"\2", annotated)
+
+
+def reading(language: str, text: str) -> Reading:
+    """What the rules of the language alone make of a text."""
+    rules = rules_of(language)
+    assert rules is not None
+    claimed = matches(text, rules.rules)
+    if rules.rest:
+        claimed += rules.rest(text, claimed)
+    return Reading(*replaced(text, claimed))
+
+
+def annotated(language: str, text: str) -> str:
+    """The text, and in it what is read otherwise than it is written."""
+    found = reading(language, text)
+    at, parts = 0, []
+    for one in found.spans:
+        parts.append(_annotated(text[at : one.text_start], ""))
+        parts.append(_annotated(text[one.text_start : one.text_end], found.text[one.start : one.end]))
+        at = one.text_end
+    return "".join([*parts, _annotated(text[at:], "")])
+
+
+def _annotated(source: str, words: str) -> str:
+    return source if source == words else f"{{{source}|{words}}}"

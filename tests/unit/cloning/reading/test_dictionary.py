@@ -1,0 +1,78 @@
+"""The caller's own respellings."""
+
+import pytest
+
+from cloning.reading.dictionary import LONGEST_RESPELLING, LONGEST_WORD, MOST, checked
+from cloning.reading.reader import read
+
+
+def said(text: str, say: dict[str, str], language: str | None = None) -> str:
+    return read(text, language, say=say).text
+
+
+def test_whole_words_are_respelled() -> None:
+    """Not parts of words, in scripts that have spaces; marks on letters belong to the word."""
+    assert said("cat cats concat cat's (cat) cat_x", {"cat": "dog"}) == "dog cats concat dog's (dog) cat_x"
+    assert said("वह वही", {"वह": "x"}) == "x वही"
+    assert said("мир мира", {"мир": "x"}) == "x мира"
+
+
+def test_a_word_with_a_capital_is_found_only_as_it_is_written() -> None:
+    """A word in small letters is found however it is written."""
+    assert said("Polish polish POLISH", {"Polish": "Pole-ish"}) == "Pole-ish polish POLISH"
+    assert said("Sql SQL sql", {"sql": "sequel"}) == "sequel sequel sequel"
+    assert said("Sql SQL sql", {"sql": "sequel", "SQL": "S Q L"}) == "sequel S Q L sequel"
+
+
+def test_the_longest_word_counts() -> None:
+    """Wherever several begin at one place."""
+    assert said("New York City, New York", {"New York": "NY", "New York City": "NYC"}) == "NYC, NY"
+
+
+def test_scripts_without_spaces_have_no_words() -> None:
+    """Any stretch of them may be respelled."""
+    assert said("北京银行很好", {"银行": "yin2 hang2"}) == "北京yin2 hang2很好"
+    assert said("東京タワー", {"タワー": "tower"}) == "東京tower"
+
+
+def test_what_is_respelled_is_read_as_it_says() -> None:
+    """Its own numbers are read, and no rule sees the caller's word."""
+    assert said("COVID-19 and MP3", {"COVID-19": "covid 19"}, "en") == "covid nineteen and MP three"
+    assert said("No. 5", {"No.": "No"}, "en") == "No five"
+    assert said("uh yes", {"uh": ""}) == " yes"
+
+
+def test_respellings_count_where_nothing_is_normalised() -> None:
+    """They are the caller's own will; numbers in them stay then."""
+    assert read("12 cats", "en", say={"cats": "5 dogs"}, normalize=False).text == "12 5 dogs"
+
+
+def test_the_place_of_a_respelling_is_known() -> None:
+    """A whole stretch stands for a whole word."""
+    reading = read("a Nguyen b", None, say={"Nguyen": "Win"})
+
+    assert [reading.text[one.start : one.end] for one in reading.spans] == ["a ", "Win", " b"]
+    assert reading.source(3, 4) == (2, 8)
+
+
+@pytest.mark.parametrize(
+    ("say", "named"),
+    [
+        ({"": "x"}, "''"),
+        ({" ": "x"}, "' '"),
+        ({"w" * (LONGEST_WORD + 1): "x"}, "'ww"),
+        ({"word": "x" * (LONGEST_RESPELLING + 1)}, "'word'"),
+        ({f"word{number}": "x" for number in range(MOST + 1)}, str(MOST + 1)),
+    ],
+)
+def test_bounds_are_named(say: dict[str, str], named: str) -> None:
+    """Which word, and what is allowed."""
+    with pytest.raises(ValueError, match=named):
+        checked(say)
+
+
+def test_what_keeps_within_bounds_is_taken() -> None:
+    """As it came."""
+    say = {"w" * LONGEST_WORD: "x" * LONGEST_RESPELLING, "uh": ""}
+
+    assert checked(say) == say
