@@ -154,7 +154,7 @@ def ordinals(g: Grammar) -> Iterator[Rule]:
         yield rule("ordinal", pattern, lambda match: g.ordinal(int(match["count"]), g.ordinal_marks[match["mark"]]))
 
 
-_VULGAR = {
+VULGAR = {
     "½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5), "⅗": (3, 5), "⅘": (4, 5), "⅙": (1, 6),
     "⅚": (5, 6), "⅛": (1, 8), "⅜": (3, 8), "⅝": (5, 8), "⅞": (7, 8),
 }  # fmt: skip
@@ -167,7 +167,7 @@ def fractions(g: Grammar) -> Iterator[Rule]:
         return
 
     def read(match: re.Match[str]) -> str | None:
-        top, bottom = _VULGAR[match["vulgar"]] if match["vulgar"] else (int(match["top"]), int(match["bottom"]))
+        top, bottom = VULGAR[match["vulgar"]] if match["vulgar"] else (int(match["top"]), int(match["bottom"]))
         if match["whole"] and (top, bottom) == (1, 2) and g.half_more:
             return g.half_more(int(match["whole"]))
         words = of(top, bottom) if bottom > 1 else None
@@ -176,7 +176,7 @@ def fractions(g: Grammar) -> Iterator[Rule]:
     slash = "[/⁄]"
     yield rule(
         "fraction",
-        rf"{START}(?:(?P<whole>\d{{1,4}}){SPACE}?)?(?P<vulgar>[{''.join(_VULGAR)}])(?P<top>)(?P<bottom>){END}",
+        rf"{START}(?:(?P<whole>\d{{1,4}}){SPACE}?)?(?P<vulgar>[{''.join(VULGAR)}])(?P<top>)(?P<bottom>){END}",
         read,
     )
     yield rule(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from cloning.reading.classes import paid, standard
+from cloning.reading.classes import VULGAR, paid, standard
 from cloning.reading.grammar import END, SPACE, START, Currency, Grammar, Noun, any_of
 from cloning.reading.numbers import Amount, amount, roman
 from cloning.reading.rules import Rule, rule
@@ -79,14 +79,20 @@ class Extras:
     """'²', '³' and '^' after a number."""
     per: str
     """For the slash of '5 €/kg'."""
+    half: Mapping[str, str]
+    """Before a unit by its gender ('': any other): 'mezzo chilogrammo', 'mezza tonnellata'."""
+    of: str
+    """Between other fractions and a unit: 'tre quarti di litro'."""
+    unit_form: int = 0
+    """Which form of a unit stands after a fraction."""
     score_signs: str = "[:/–-]"
     hashtag: str = "hashtag"
 
 
 def european(g: Grammar, extras: Extras) -> tuple[Rule, ...]:
     """The standard classes, with what these languages add before and after them."""
-    before = (*_feet(g, extras), *_powers(g, extras), *_products(g))
-    after = (*_scores(g, extras), *_points(g, extras.point), *_hosts(g, extras.point), *_between(g, extras))
+    before = (*_feet(g, extras), *_powers(g, extras), *_products(g), *_fractions_of_units(g, extras))
+    after = (*_scores(g, extras), *_points(g, extras.point), *_between(g, extras))
     return (*before, *standard(g), *after)
 
 
@@ -136,6 +142,26 @@ def _powers(g: Grammar, extras: Extras) -> Iterator[Rule]:
     yield rule("power", rf"{START}{g.number('count')}(?P<sign>[²³]|\^(?=\d))(?P<power>(?<=\^)\d{{1,3}})?{END}", read)
 
 
+def _fractions_of_units(g: Grammar, extras: Extras) -> Iterator[Rule]:
+    """1/2 kg, ¾ l, 2½ km."""
+
+    def read(match: re.Match[str]) -> str | None:
+        noun = g.units[match["unit"]]
+        top, bottom = VULGAR[match["vulgar"]] if match["vulgar"] else (int(match["top"]), int(match["bottom"]))
+        is_half = (top, bottom) == (1, 2)
+        if match["whole"]:
+            form = min(max(1, g.plural(Amount(match["whole"]))), len(noun.forms) - 1)
+            return f"{g.half_more(int(match['whole']))} {noun.forms[form]}" if is_half and g.half_more else None
+        if is_half:
+            return f"{extras.half.get(noun.gender, extras.half[''])} {noun.forms[extras.unit_form]}"
+        words = g.fraction(top, bottom) if g.fraction and is_part(top, bottom) else None
+        return words and f"{words}{extras.of}{noun.forms[extras.unit_form]}"
+
+    whole = rf"(?:(?P<whole>\d{{1,3}})(?:{SPACE}|(?=[{''.join(VULGAR)}])))?"
+    fraction = rf"(?:(?P<vulgar>[{''.join(VULGAR)}])|(?P<top>\d{{1,2}})/(?P<bottom>\d{{1,2}}))"
+    yield rule("unit", rf"{START}{whole}{fraction}{SPACE}?(?P<unit>{any_of(g.units)})(?!\w|['’]\w)", read)
+
+
 def _products(g: Grammar) -> Iterator[Rule]:
     """3 x 4, 1920x1080."""
 
@@ -143,15 +169,6 @@ def _products(g: Grammar) -> Iterator[Rule]:
         return f" {g.signs['×']} ".join(g.cardinal(int(one)) for one in re.findall(r"\d+", match.group()))
 
     yield rule("product", rf"{START}\d{{1,5}}(?:{SPACE}?x{SPACE}?\d{{1,5}}){{1,2}}{END}", read)
-
-
-def _hosts(g: Grammar, word: str) -> Iterator[Rule]:
-    """192.168.1.1."""
-
-    def read(match: re.Match[str]) -> str:
-        return f" {word} ".join(g.cardinal(int(one)) for one in match.group().split("."))
-
-    yield rule("address", rf"{START}\d{{1,3}}(?:\.\d{{1,3}}){{3}}{END}", read)
 
 
 def _scores(g: Grammar, extras: Extras) -> Iterator[Rule]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from cloning.reading.european import european, is_part, numbered, over, word_before, words, words_after
-from cloning.reading.grammar import SPACE, START, Grammar, Noun, any_of
+from cloning.reading.grammar import SPACE, START, Grammar, Noun, any_of, lost_dot
 from cloning.reading.languages.tables import de as table
 from cloning.reading.numbers import Amount, roman
 from cloning.reading.rules import LanguageRules, Rule, rule
@@ -30,7 +30,7 @@ def _year(number: int) -> str:
 
 def _ending(match: re.Match[str], noun: str = "") -> str:
     """How an ordinal ends there: -n after what shows the dative, else by the noun's gender and its article."""
-    before = word_before(match).lower()
+    before = _before(match)
     article = re.search(r"(\w+)[ \u00a0](?i:der)[ \u00a0]\Z", match.string[max(0, match.start() - 30) : match.start()])
     if before in table.DATIVE or (article and article[1].lower() in table.PREPOSITIONS):
         return "n"
@@ -40,6 +40,13 @@ def _ending(match: re.Match[str], noun: str = "") -> str:
     ):
         return ""
     return "s" if noun in table.NEUTER else "r"
+
+
+def _before(match: re.Match[str]) -> str:
+    """The word before a match; of 'am 3. und 4. März' that before the first ordinal."""
+    near = match.string[max(0, match.start() - 40) : match.start()]
+    found = re.search(r"(\w+) \d{1,2}\. ?(?:und|oder|bis|–|-) ?\Z", near)
+    return (found[1] if found else word_before(match)).lower()
 
 
 def _ordinal(number: int, ending: str) -> str:
@@ -94,6 +101,13 @@ def _ordinals() -> Iterator[Rule]:
         rf"{START}(?P<count>\d{{1,3}}|[IVX]{{1,6}})\.(?={SPACE}(?P<noun>[A-ZÄÖÜa-zäöü][a-zäöüß]{{1,30}}))",
         read,
     )
+
+    def read_last(match: re.Match[str]) -> str | None:
+        if word_before(match).lower() not in table.DATIVE:
+            return None
+        return _ordinal(int(match["count"]), "n") + lost_dot(match)
+
+    yield rule("ordinal", rf"{START}(?P<count>\d{{1,2}})\.(?=[,;]|\s{{0,3}}(?:\Z|\n))", read_last)
     month = any_of(name for names in table.MONTHS for name in names)
     pattern = (
         rf"{START}(?P<first>\d{{1,2}})\.{SPACE}?(?:bis(?: zum)?|[-–]){SPACE}?(?P<last>\d{{1,2}})\.(?={SPACE}{month})"
@@ -123,13 +137,22 @@ def _kings() -> Iterator[Rule]:
         before = match.string[max(0, match.start() - 40) : match.start()].split()[:-1]
         is_dative = any(one.lower() in table.PREPOSITIONS for one in before[-2:])
         usual, dative = table.KINGS[name]
-        return f"{dative} {_ordinal(number, 'n').capitalize()}" if is_dative else _king(usual, number)
+        said = f"{dative} {_ordinal(number, 'n').capitalize()}" if is_dative else _king(usual, number)
+        return said + lost_dot(match)
 
-    yield rule("roman", rf"(?<=[a-zß]{SPACE})(?P<numeral>[IVX]{{1,6}})\.", read)
+    yield rule("roman", rf"(?<=[a-zß]{SPACE})(?P<numeral>[IVX]{{1,6}})(?:\.|(?!\w))", read)
 
 
 def _king(article: str, number: int) -> str:
     return f"{article} {_ordinal(number, 'n' if article == 'des' else '').capitalize()}"
+
+
+def _halves() -> Iterator[Rule]:
+    def read(match: re.Match[str]) -> str:
+        noun = match["noun"]
+        return table.EXTRAS.half["f" if noun in table.FEMININE else "n" if noun in table.NEUTER else ""]
+
+    yield rule("fraction", rf"{START}(?<!\d[ \u00a0])(?:1/2|½)(?={SPACE}(?P<noun>[A-ZÄÖÜ][a-zäöüß]{{2,30}}))", read)
 
 
 def _days_of_month() -> Iterator[Rule]:
@@ -189,6 +212,7 @@ RULES = LanguageRules(
     (
         *_hours(),
         *_days_of_month(),
+        *_halves(),
         *_kings(),
         *numbered(GRAMMAR, table.ROMANS),
         *_decades(),

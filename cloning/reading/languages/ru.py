@@ -31,6 +31,7 @@ _YEAR_FORMS = {
     "год": "m", "года": "m-genitive", "году": "m-dative", "годом": "m-ablative", "годы": "m", "годов": "m-genitive",
     "годам": "m-dative", "годах": "m-locative", "годами": "m-ablative",
 }  # fmt: skip
+_LAST_ORDINAL = 100
 _PARTS = {3: ("треть", "трети"), 4: ("четверть", "четверти")}
 _MONTH = any_of(table.MONTH_NAMES)
 
@@ -54,7 +55,11 @@ def _year_case(before: str) -> str:
 def _in_context(match: re.Match[str], count: Amount) -> str | None:
     if count.fraction or count.is_negative or match.group().startswith("0"):
         return None
-    return _as_year(match, count.whole) or GRAMMAR.cardinal(count.whole, form_by_context(match, count.whole))
+    return (
+        _as_year(match, count.whole)
+        or _as_ordinal(match, count.whole)
+        or GRAMMAR.cardinal(count.whole, form_by_context(match, count.whole))
+    )
 
 
 def _as_year(match: re.Match[str], number: int) -> str | None:
@@ -67,6 +72,17 @@ def _as_year(match: re.Match[str], number: int) -> str | None:
     is_year = re.match(rf" (?:и|по|до|или) {_YEAR} (?:год|гг?\.)", rest) or not word
     form = _year_case(word_before(match).lower())
     return GRAMMAR.ordinal(number, form) if is_year and form != "m" else None
+
+
+def _as_ordinal(match: re.Match[str], number: int) -> str | None:
+    """'5 класс', 'на 3 месте': what is counted would stand in another form."""
+    noun = words_after(match)[0].lower()
+    if noun in table.ORDINAL_NOUNS and number <= _LAST_ORDINAL:
+        return GRAMMAR.ordinal(number, table.ORDINAL_NOUNS[noun])
+    is_in = word_before(match).lower() in {"в", "во", "на", "о"}
+    if not is_in or not noun.endswith("е") or noun in table.NO_NOUNS or number > _LAST_ORDINAL:
+        return None
+    return GRAMMAR.ordinal(number, "f-locative" if noun in table.LOCATIVE_FEMININE else "m-locative")
 
 
 _SHORT_YEARS = {
@@ -82,14 +98,24 @@ def _short_years() -> Iterator[Rule]:
 
     def read(match: re.Match[str]) -> str | None:
         before = word_before(match).lower()
-        if before in table.MONTH_NAMES:
+        is_sure = match.group().endswith(".") or before in {
+            *table.LOCATIVE,
+            *table.DATIVE,
+            "с",
+            "до",
+            "от",
+            "после",
+            "по",
+        }
+        if before in table.MONTH_NAMES or not is_sure:
             return None
         form = "m" if before in ("по", "за", "на") or not before else _year_case(before)
         form = "m-genitive" if form == "m" and before not in ("по", "за", "на", "") else form
         said = GRAMMAR.ordinal(int(match["year"]), form)
-        return f"{said} {_SHORT_YEARS[form][0]}" + ("." if ends_sentence(match) else "")
+        is_end = match.group().endswith(".") and ends_sentence(match)
+        return f"{said} {_SHORT_YEARS[form][0]}" + ("." if is_end else "")
 
-    yield rule("year", rf"{START}(?P<year>{_YEAR}){SPACE}?г\.", read)
+    yield rule("year", rf"{START}(?P<year>{_YEAR}){SPACE}?г(?:\.|(?!\w))", read)
 
     def read_range(match: re.Match[str]) -> str:
         word = (match["word"] or "").strip()
@@ -231,7 +257,7 @@ GRAMMAR: Grammar = Russian(
     dated=_dated,
     time=_time,
     fraction=_fraction,
-    half_more=lambda whole: f"{GRAMMAR.cardinal(whole)} с половиной",
+    half_more=lambda whole: "полтора" if whole == 1 else f"{GRAMMAR.cardinal(whole)} с половиной",
     and_a_half=" и ",
     signs=table.SIGNS,
     number_signs=table.NUMBER_SIGNS,

@@ -114,6 +114,8 @@ EXTRAS = Extras(
     point="Punkt",
     powers={"²": "Quadrat", "³": "hoch drei", "^": "hoch"},
     per="pro",
+    half={"": "ein halber", "n": "ein halbes", "f": "eine halbe"},
+    of=" ",
     hashtag="Hashtag",
 )
 DATIVE = words(

@@ -93,6 +93,8 @@ EXTRAS = Extras(
     point="point",
     powers={"²": "au carré", "³": "au cube", "^": "puissance"},
     per="par",
+    half={"": "un demi", "f": "une demi"},
+    of=" de ",
 )
 ROMANS = by_gender(
     {

@@ -48,8 +48,8 @@ UNITS = {
     **nouns({"t": "tonnellata/tonnellate", "h": "ora/ore", "kcal": "chilocaloria/chilocalorie"}, "f"),
 }  # fmt: skip
 MONTHS = (
-    ("gennaio", "gen"), ("febbraio", "feb"), ("marzo", "mar"), ("aprile", "apr"), ("maggio", "mag"), ("giugno", "giu"),
-    ("luglio", "lug"), ("agosto", "ago"), ("settembre", "sett", "set"), ("ottobre", "ott"), ("novembre", "nov"), ("dicembre", "dic"),
+    ("gennaio", "gen"), ("febbraio", "feb"), ("marzo",), ("aprile", "apr"), ("maggio",), ("giugno", "giu"),
+    ("luglio", "lug"), ("agosto", "ago"), ("settembre", "sett"), ("ottobre", "ott"), ("novembre", "nov"), ("dicembre", "dic"),
 )  # fmt: skip
 ABBREVIATIONS = {
     "ad es.": "ad esempio", "p. es.": "per esempio", "p.es.": "per esempio", "per es.": "per esempio", "Sig.": "signor",
@@ -85,6 +85,8 @@ EXTRAS = Extras(
     point="punto",
     powers={"²": "al quadrato", "³": "al cubo", "^": "alla"},
     per="al",
+    half={"": "mezzo", "f": "mezza"},
+    of=" di ",
 )
 ROMANS = by_gender(
     {

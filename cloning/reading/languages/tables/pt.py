@@ -92,6 +92,8 @@ EXTRAS = Extras(
     point="ponto",
     powers={"²": "ao quadrado", "³": "ao cubo", "^": "elevado a"},
     per="por",
+    half={"": "meio", "f": "meia"},
+    of=" de ",
 )
 ROMANS = by_gender(
     {

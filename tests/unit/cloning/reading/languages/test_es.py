@@ -47,6 +47,7 @@ CASES: tuple[Case, ...] = (
     ("roman", "Felipe {VI|sexto}, Alfonso {XIII|trece}, Isabel {II|segunda}"),
     ("roman", "el siglo {XX|veinte} y el siglo {V|quinto}"),
     ("roman", "capítulo {IV|cuatro}, la {II|Segunda} Guerra Mundial"),
+    ("fraction", "{½ l|medio litro}, {3/4 kg|tres cuartos de kilogramo}"),
     ("version", "{v2.0.1|versión dos punto cero punto uno}"),
     ("version", "Python {3.12.1|tres punto doce punto uno}"),
     ("url", "En {www.ejemplo.es|w w w punto ejemplo punto es}, claro."),

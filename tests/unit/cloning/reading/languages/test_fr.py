@@ -51,6 +51,7 @@ CASES: tuple[Case, ...] = (
     ("roman", "Louis {XIV|quatorze} et François {Ier|premier}"),
     ("roman", "Élisabeth {II|deux}, chapitre {IV|quatre}, Jean-Paul {II|deux}"),
     ("roman", "la {IIe|deuxième} Guerre mondiale"),
+    ("fraction", "{½ l|un demi litre}, {3/4 kg|trois quarts de kilogramme}"),
     ("version", "{v2.0.1|version deux point zéro point un}"),
     ("version", "Python {3.12.1|trois point douze point un}"),
     ("url", "Sur {www.exemple.fr|w w w point exemple point fr}, tout est dit."),

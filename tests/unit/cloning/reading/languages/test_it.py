@@ -48,6 +48,7 @@ CASES: tuple[Case, ...] = (
     ("fraction", "{½|un mezzo}, {2 1/2|due e mezzo}, {1½|uno e mezzo}"),
     ("roman", "Luigi {XIV|quattordicesimo}, Giovanni Paolo {II|secondo}, Elisabetta {II|seconda}"),
     ("roman", "capitolo {IV|quattro}, la {II|seconda} guerra mondiale"),
+    ("fraction", "{½ l|mezzo litro}, {3/4 kg|tre quarti di chilogrammo}"),
     ("version", "{v2.0.1|versione due punto zero punto uno}"),
     ("version", "Python {3.12.1|tre punto dodici punto uno}"),
     ("url", "Su {www.esempio.it|w w w punto esempio punto it}, certo."),

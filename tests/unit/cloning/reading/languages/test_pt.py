@@ -45,6 +45,7 @@ CASES: tuple[Case, ...] = (
     ("roman", "Dom João {VI|sexto}, Luís {XIV|catorze}, Isabel {II|segunda}"),
     ("roman", "o século {XX|vinte} e o século {V|quinto}"),
     ("roman", "capítulo {IV|quatro}, a {II|Segunda} Guerra Mundial"),
+    ("fraction", "{½ l|meio litro}, {3/4 kg|três quartos de quilograma}"),
     ("version", "{v2.0.1|versão dois ponto zero ponto um}"),
     ("version", "Python {3.12.1|três ponto doze ponto um}"),
     ("url", "Em {www.exemplo.com.br|w w w ponto exemplo ponto com ponto br}, claro."),
