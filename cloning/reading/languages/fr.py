@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cloning.reading.european import day_of_month, european, is_part, numbered, over, unsure, word_before, words_after
-from cloning.reading.grammar import SPACE, START, Grammar, Noun
+from cloning.reading.grammar import SPACE, START, Grammar, Noun, any_of
 from cloning.reading.languages.tables import fr as table
 from cloning.reading.numbers import Amount, roman
 from cloning.reading.rules import LanguageRules, Rule, rule
@@ -85,11 +85,9 @@ def _dotted(g: Grammar, number: str) -> str:
 
 
 def _titles() -> Iterator[Rule]:
-    yield rule(
-        "abbreviation",
-        rf"(?<![\w.])M\.(?={SPACE}(?:(?:de|du|de la|des|le){SPACE}|d['’])?[A-ZÀ-Ý][\w'’-]{{0,30}}[a-zà-ÿ])",
-        lambda _: "Monsieur",
-    )
+    name = rf"(?:(?:de|du|de la|des|le){SPACE}|d['’])?[A-ZÀ-Ý][\w'’-]{{0,30}}[a-zà-ÿ]"
+    pattern = rf"(?<![\w.])(?P<title>{any_of(table.TITLES)})(?={SPACE}{name})"
+    yield rule("abbreviation", pattern, lambda match: table.TITLES[match["title"]])
 
 
 def _hours(g: Grammar) -> Iterator[Rule]:
