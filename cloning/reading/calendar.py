@@ -64,7 +64,8 @@ def _named_dates(g: Grammar) -> Iterator[Rule]:
         year = int(match["year"]) if match["year"] else None
         return _words(g, match, int(match["day"]), number[match["month"].lower()], year)
 
-    year = rf"(?:(?:,{SPACE}?|{of})(?P<year>{_YEAR})(?![\w%€$])(?![.,:]\d))?"
+    comma = f",{SPACE}?|" if g.month_first else ""
+    year = rf"(?:(?:{comma}{of})(?P<year>{_YEAR})(?![\w%€$])(?![.,:]\d))?"
     yield Rule("date", re.compile(rf"{START}{day}\.?{of}{month}{short}{year}"), read)
     if g.month_first:
         yield Rule("date", re.compile(rf"(?<!\w){month}\.?{SPACE}{day}(?!\w)(?![.:/-]?\d|,\d){year}"), read)

@@ -13,7 +13,7 @@ _NEAR = 40
 """So many characters around a match are looked at."""
 _PARTS = frozenset((*range(2, 17), 20, 32, 64, 100, 1000))
 """What things are cut into."""
-_MONTHS, _LAST_DAY = 12, 31
+_MONTHS, _LAST_DAY, _HOURS = 12, 31, 24
 _LAST_ORDINAL = 10
 """Kings and centuries beyond it have cardinals in Spanish and Portuguese."""
 
@@ -91,8 +91,8 @@ class Extras:
 
 def european(g: Grammar, extras: Extras) -> tuple[Rule, ...]:
     """The standard classes, with what these languages add before and after them."""
-    before = (*_feet(g, extras), *_powers(g, extras), *_products(g), *_fractions_of_units(g, extras))
-    after = (*_scores(g, extras), *_points(g, extras.point), *_between(g, extras))
+    before = (*_feet(g, extras), *_powers(g, extras), *_products(g), *_fractions_of_units(g, extras), *_hours(g))
+    after = (*_scores(g, extras), *_points(g, extras.point), *_between(g, extras), *_volumes(g), *_codes(g))
     return (*before, *standard(g), *after)
 
 
@@ -171,9 +171,57 @@ def _products(g: Grammar) -> Iterator[Rule]:
     yield rule("product", rf"{START}\d{{1,5}}(?:{SPACE}?x{SPACE}?\d{{1,5}}){{1,2}}{END}", read)
 
 
+def _hours(g: Grammar) -> Iterator[Rule]:
+    """9:00–18:00, 9h-18h30."""
+    if g.time is None:
+        return
+    said, sign = g.time, f"[{re.escape(g.time_signs)}]"
+    marks = f"(?:{SPACE}?{any_of(g.time_marks)}(?!\\w))?" if g.time_marks else ""
+
+    def read(match: re.Match[str]) -> str | None:
+        hours = (
+            (int(match["hour"]), int(match["minute"] or 0)),
+            (int(match["last_hour"]), int(match["last_minute"] or 0)),
+        )
+        if any(hour > _HOURS for hour, _ in hours):
+            return None
+        first, last = (said(hour, minute, None, "") for hour, minute in hours)
+        return f"{first} {g.to or '–'} {last}"
+
+    one, two = (rf"(?P<{name}hour>\d{{1,2}}){sign}(?P<{name}minute>[0-5]\d)?" for name in ("", "last_"))
+    yield rule("time", rf"{START}{one}{SPACE}?[-–—]{SPACE}?{two}{marks}(?!\w)(?![.:,]?\d)", read)
+
+
+def _volumes(g: Grammar) -> Iterator[Rule]:
+    """Vol. II, cap. IV."""
+    signs = [sign for sign in g.number_signs if sign.endswith(".")]
+
+    def read(match: re.Match[str]) -> str | None:
+        number = roman(match["numeral"])
+        is_letter = match["numeral"] in "LC"
+        return f"{g.number_signs[match['sign']]} {g.cardinal(number)}" if number and not is_letter else None
+
+    if signs:
+        yield rule("roman", rf"(?<!\w)(?P<sign>{any_of(signs)}){SPACE}(?P<numeral>[IVXLC]{{1,7}})(?!\w)", read)
+
+
+def _codes(g: Grammar) -> Iterator[Rule]:
+    """978-3-16-148410-0: what no other class has, in groups."""
+
+    def read(match: re.Match[str]) -> str:
+        return ", ".join(_group(g, one) for one in match.group().split("-"))
+
+    yield rule("code", rf"{START}\d{{1,7}}(?:-\d{{1,7}}){{1,6}}{END}", read)
+
+
+def _group(g: Grammar, digits: str) -> str:
+    is_short = len(digits) <= len("12") and not digits.startswith("0")
+    return g.cardinal(int(digits)) if is_short else g.digits(digits)
+
+
 def _scores(g: Grammar, extras: Extras) -> Iterator[Rule]:
-    """3:2, 3-1."""
-    pattern = rf"{START}(?P<home>\d{{1,3}}){extras.score_signs}(?P<guests>\d{{1,3}}){END}"
+    """3:2, 3-1, 120/80."""
+    pattern = rf"{START}(?P<home>\d{{1,2}}|\d{{3}}(?=/)){extras.score_signs}(?P<guests>\d{{1,2}}|(?<=/)\d{{3}}){END}"
     yield rule("score", pattern, lambda match: over(g, int(match["home"]), int(match["guests"]), extras.score))
 
 

@@ -147,6 +147,18 @@ def _king(article: str, number: int) -> str:
     return f"{article} {_ordinal(number, 'n' if article == 'des' else '').capitalize()}"
 
 
+def _round_prices() -> Iterator[Rule]:
+    """3,- €, 5,– Euro."""
+
+    def read(match: re.Match[str]) -> str:
+        return GRAMMAR.counted(Amount(match["count"].replace(".", "")), GRAMMAR.currencies[match["sign"]].whole)
+
+    pattern = (
+        rf"{START}(?P<count>\d{{1,3}}(?:\.\d{{3}})*),[-–—]{{1,2}}{SPACE}?(?P<sign>{any_of(GRAMMAR.currencies)})(?!\w)"
+    )
+    yield rule("money", pattern, read)
+
+
 def _halves() -> Iterator[Rule]:
     def read(match: re.Match[str]) -> str:
         noun = match["noun"]
@@ -169,6 +181,12 @@ def _hours() -> Iterator[Rule]:
     def read(match: re.Match[str]) -> str | None:
         return _time(int(match["hour"]), int(match["minute"]), None, "")
 
+    def read_range(match: re.Match[str]) -> str:
+        first, last = ((int(match[f"{one}hour"]), int(match[f"{one}minute"])) for one in ("", "last_"))
+        return f"{_time(*first, None, '')} bis {_time(*last, None, '')}"
+
+    one, two = (rf"(?P<{name}hour>[01]?\d|2[0-4])\.(?P<{name}minute>[0-5]\d)" for name in ("", "last_"))
+    yield rule("time", rf"{START}{one}{SPACE}?[-–—]{SPACE}?{two}{SPACE}Uhr(?!\w)", read_range)
     yield rule("time", rf"{START}(?P<hour>[01]?\d|2[0-4])\.(?P<minute>[0-5]\d){SPACE}Uhr(?!\w)", read)
 
 
@@ -213,6 +231,7 @@ RULES = LanguageRules(
         *_hours(),
         *_days_of_month(),
         *_halves(),
+        *_round_prices(),
         *_kings(),
         *numbered(GRAMMAR, table.ROMANS),
         *_decades(),

@@ -41,6 +41,7 @@ def _rules(code: str, region: str) -> LanguageRules:
         unsure(r"\d{1,3}\.\d{3}"),
         *_titles(),
         *_hours(bound),
+        *_heights(bound),
         *_ordinals(bound),
         *numbered(bound, table.ROMANS),
     )
@@ -93,6 +94,16 @@ def _titles() -> Iterator[Rule]:
 def _hours(g: Grammar) -> Iterator[Rule]:
     pattern = rf"{START}(?P<hour>[01]?\d|2[0-4]){SPACE}[hH]{SPACE}?(?P<minute>[0-5]\d)(?!\w)"
     yield rule("time", pattern, lambda match: _time(g, int(match["hour"]), int(match["minute"]), None))
+
+
+def _heights(g: Grammar) -> Iterator[Rule]:
+    """1m85, 1 m 85."""
+    noun = g.units["m"]
+
+    def read(match: re.Match[str]) -> str:
+        return f"{g.counted(Amount(match['metres']), noun)} {g.amount(Amount(match['rest']))}"
+
+    yield rule("unit", rf"{START}(?P<metres>\d{{1,3}}){SPACE}?m{SPACE}?(?P<rest>\d\d)(?!\w|{SPACE}?[%€/])", read)
 
 
 def _ordinals(g: Grammar) -> Iterator[Rule]:

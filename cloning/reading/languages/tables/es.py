@@ -120,7 +120,7 @@ MASCULINE = words(
     "día días problema problemas sistema sistemas tema temas programa programas idioma idiomas mapa mapas clima planeta planetas poeta "
     "poetas drama dramas poema poemas diploma diplomas dilema síntoma síntomas teorema teoremas cura telegrama kilogramas atleta atletas "
     "artista artistas turista turistas periodista periodistas futbolista futbolistas tranvía tranvías fantasma fantasmas esquema esquemas "
-    "gramas crucigrama aroma aromas papa papas cometa cometas sofá sofás"
+    "gramas crucigrama aroma aromas papa papas cometa cometas sofá sofás dálmata dálmatas"
 )
 FEMININE = words(
     "mujer mujeres noche noches vez veces clase clases parte partes calle calles gente tarde tardes mano manos foto fotos flor flores "

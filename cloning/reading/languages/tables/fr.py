@@ -44,7 +44,7 @@ UNITS = {
             "ko": "kilooctet/kilooctets", "Mo": "mégaoctet/mégaoctets", "Go": "gigaoctet/gigaoctets", "To": "téraoctet/téraoctets",
             "MB": "mégaoctet/mégaoctets", "GB": "gigaoctet/gigaoctets", "TB": "téraoctet/téraoctets", "dB": "décibel/décibels",
             "Mbit/s": "mégabit par seconde/mégabits par seconde", "Mb/s": "mégabit par seconde/mégabits par seconde",
-            "hPa": "hectopascal/hectopascals", "kJ": "kilojoule/kilojoules", "ch": "cheval/chevaux", "px": "pixel/pixels",
+            "hPa": "hectopascal/hectopascals", "kJ": "kilojoule/kilojoules", "ch": "cheval/chevaux", "px": "pixel/pixels", "cts": "centime/centimes",
         },
         "m",
     ),

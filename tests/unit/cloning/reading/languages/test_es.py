@@ -48,6 +48,8 @@ CASES: tuple[Case, ...] = (
     ("roman", "el siglo {XX|veinte} y el siglo {V|quinto}"),
     ("roman", "capítulo {IV|cuatro}, la {II|Segunda} Guerra Mundial"),
     ("fraction", "{½ l|medio litro}, {3/4 kg|tres cuartos de kilogramo}"),
+    ("time", "{9:00–18:00 h|nueve a dieciocho}"),
+    ("phone", "{91 123 45 67|nueve uno, uno dos tres, cuatro cinco, seis siete}"),
     ("version", "{v2.0.1|versión dos punto cero punto uno}"),
     ("version", "Python {3.12.1|tres punto doce punto uno}"),
     ("url", "En {www.ejemplo.es|w w w punto ejemplo punto es}, claro."),

@@ -52,6 +52,8 @@ CASES: tuple[Case, ...] = (
     ("roman", "Élisabeth {II|deux}, chapitre {IV|quatre}, Jean-Paul {II|deux}"),
     ("roman", "la {IIe|deuxième} Guerre mondiale"),
     ("fraction", "{½ l|un demi litre}, {3/4 kg|trois quarts de kilogramme}"),
+    ("time", "{9h-18h30|neuf heures à dix-huit heures trente}"),
+    ("unit", "Il mesure {1m85|un mètre quatre-vingt-cinq}."),
     ("version", "{v2.0.1|version deux point zéro point un}"),
     ("version", "Python {3.12.1|trois point douze point un}"),
     ("url", "Sur {www.exemple.fr|w w w point exemple point fr}, tout est dit."),

@@ -49,6 +49,8 @@ CASES: tuple[Case, ...] = (
     ("roman", "Luigi {XIV|quattordicesimo}, Giovanni Paolo {II|secondo}, Elisabetta {II|seconda}"),
     ("roman", "capitolo {IV|quattro}, la {II|seconda} guerra mondiale"),
     ("fraction", "{½ l|mezzo litro}, {3/4 kg|tre quarti di chilogrammo}"),
+    ("time", "{9:00-18:00|nove a diciotto}"),
+    ("date", "il {2 giugno|due giugno}, {1001|milleuno} notti"),
     ("version", "{v2.0.1|versione due punto zero punto uno}"),
     ("version", "Python {3.12.1|tre punto dodici punto uno}"),
     ("url", "Su {www.esempio.it|w w w punto esempio punto it}, certo."),

@@ -46,6 +46,8 @@ CASES: tuple[Case, ...] = (
     ("roman", "o século {XX|vinte} e o século {V|quinto}"),
     ("roman", "capítulo {IV|quatro}, a {II|Segunda} Guerra Mundial"),
     ("fraction", "{½ l|meio litro}, {3/4 kg|três quartos de quilograma}"),
+    ("phone", "{(21) 3333-4444|dois um, três três três três, quatro quatro quatro quatro}"),
+    ("code", "ISBN {978-3-16|nove sete oito, três, dezesseis}"),
     ("version", "{v2.0.1|versão dois ponto zero ponto um}"),
     ("version", "Python {3.12.1|três ponto doze ponto um}"),
     ("url", "Em {www.exemplo.com.br|w w w ponto exemplo ponto com ponto br}, claro."),
