@@ -26,6 +26,8 @@ def addresses(g: Grammar) -> Iterator[Rule]:
 
     yield rule("url", rf"(?<![\w@.])https?://(?P<address>{host}{rest})", read)
     yield rule("email", rf"(?<![\w@.+-])(?P<address>[A-Za-z0-9][A-Za-z0-9._+-]{{0,63}}@{host})(?![\w@])", read)
+    server = r"(?:localhost|\d{1,3}(?:\.\d{1,3}){3}(?=:))(?::\d{1,5})?"
+    yield rule("url", rf"(?<![\w@./:-])(?:https?://)?(?P<address>{server}{rest})(?!\w)", read)
     yield rule("url", rf"(?<![\w@./-])(?P<address>www\.{host}{rest})", read)
     short = rf"{name}(?:\.{name}){{0,4}}\.{suffix}"
     yield rule(
