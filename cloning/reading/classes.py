@@ -38,8 +38,12 @@ _SENTENCE_END = re.compile(r"[\"'»”“’)]{0,3}\s{0,3}(?:\Z|\n|(?<=\s)[^\W\d
 
 def _full_stop(g: Grammar, match: re.Match[str]) -> str:
     """The dot of an abbreviation if a sentence ends there."""
-    is_end = match.group() in g.final_abbreviations and _SENTENCE_END.match(match.string, match.end())
-    return "." if is_end else lost_dot(match)
+    return "." if match.group() in g.final_abbreviations and ends_sentence(match) else lost_dot(match)
+
+
+def ends_sentence(match: re.Match[str]) -> bool:
+    """Whether the dot at the end of a match ends a sentence too."""
+    return bool(_SENTENCE_END.match(match.string, match.end()))
 
 
 def money(g: Grammar) -> Iterator[Rule]:
