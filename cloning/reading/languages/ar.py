@@ -124,7 +124,11 @@ def _ordinal(match: re.Match[str]) -> str:
 def _counted(match: re.Match[str]) -> str | None:
     """3 سيارات."""
     count = GRAMMAR.parsed(match["count"])
-    return None if count.fraction or count.is_negative or count.digits.startswith("0") else GRAMMAR.cardinal(count.whole, "f")
+    return (
+        None
+        if count.fraction or count.is_negative or count.digits.startswith("0")
+        else GRAMMAR.cardinal(count.whole, "f")
+    )
 
 
 def _joined(match: re.Match[str]) -> str:

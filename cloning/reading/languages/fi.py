@@ -98,12 +98,23 @@ GRAMMAR = Grammar(
     to="viiva",
     percent=Noun(("prosentti", "prosenttia")),
     permille=Noun(("promille", "promillea")),
-    currencies={"€": Currency(_EURO, _CENT), "EUR": Currency(_EURO, _CENT), "$": Currency(_DOLLAR, _CENT), "USD": Currency(_DOLLAR, _CENT)},
+    currencies={
+        "€": Currency(_EURO, _CENT),
+        "EUR": Currency(_EURO, _CENT),
+        "$": Currency(_DOLLAR, _CENT),
+        "USD": Currency(_DOLLAR, _CENT),
+    },
     units={sign: Noun(forms) for sign, forms in _UNITS.items()},
     date=_date,
     time=_time,
     signs={"+": "plus", "=": "on yhtä kuin", "×": "kertaa", "&": "ja"},
-    abbreviations={"esim.": "esimerkiksi", "ym.": "ynnä muuta", "jne.": "ja niin edelleen", "eKr.": "ennen Kristusta", "klo": "kello"},
+    abbreviations={
+        "esim.": "esimerkiksi",
+        "ym.": "ynnä muuta",
+        "jne.": "ja niin edelleen",
+        "eKr.": "ennen Kristusta",
+        "klo": "kello",
+    },
 )
 
 
@@ -112,7 +123,11 @@ def _rules() -> tuple[Rule, ...]:
         rule("case", rf"{START}(?P<count>\d{{1,9}}):(?P<suffix>[a-zäö]{{1,6}})(?!\w)", _suffixed),
         rule("always", r"(?<![\w/])24/7(?![\w/])", lambda _: "kaksikymmentäneljä seitsemän"),
         rule("time", r"(?<=klo )(?P<hour>\d{1,2})\.(?P<minute>[0-5]\d)(?![\w.])", _clock),
-        rule("decade", rf"{START}(?P<count>\d{{1,4}})-(?=luv|vuoti|kerta)", lambda match: spelled("fi", int(match["count"]))),
+        rule(
+            "decade",
+            rf"{START}(?P<count>\d{{1,4}})-(?=luv|vuoti|kerta)",
+            lambda match: spelled("fi", int(match["count"])),
+        ),
         rule("ordinal", rf"{START}(?P<count>\d{{1,3}})\.(?= (?P<next>[a-zäö]+))", _ordinal),
         rule("counted", rf"{START}{GRAMMAR.number('count')}(?= (?P<next>[a-zäö]{{5,40}})(?!\w))", _counted),
         *standard(GRAMMAR),

@@ -109,7 +109,9 @@ GRAMMAR = Grammar(
 RULES = LanguageRules(
     "lv",
     (
-        rule("always", r"(?<![\w/])24/7(?![\w/])", lambda _: "divdesmit četras stundas diennaktī, septiņas dienas nedēļā"),
+        rule(
+            "always", r"(?<![\w/])24/7(?![\w/])", lambda _: "divdesmit četras stundas diennaktī, septiņas dienas nedēļā"
+        ),
         rule("ordinal", rf"{START}(?P<count>\d{{1,4}})\.(?= (?P<next>[a-zāčēģīķļņšūž]+))", _ordinal),
         rule("counted", rf"{START}{GRAMMAR.number('count')}(?= (?P<next>[a-zāčēģīķļņšūž]{{3,40}})(?!\w))", _feminine),
         *standard(GRAMMAR),

@@ -69,7 +69,12 @@ def _as_year(match: re.Match[str], number: int) -> str | None:
     return GRAMMAR.ordinal(number, form) if is_year and form != "m" else None
 
 
-_SHORT_YEARS = {"m-locative": ("году", "годах"), "m-dative": ("году", "годам"), "m": ("год", "годы"), "m-genitive": ("года", "годов")}
+_SHORT_YEARS = {
+    "m-locative": ("году", "годах"),
+    "m-dative": ("году", "годам"),
+    "m": ("год", "годы"),
+    "m-genitive": ("года", "годов"),
+}
 
 
 def _short_years() -> Iterator[Rule]:

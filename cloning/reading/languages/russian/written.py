@@ -83,7 +83,11 @@ def _centuries(g: Grammar) -> Iterator[Rule]:
     def read_short(match: re.Match[str]) -> str | None:
         number = roman(match["numeral"])
         is_in = word_before(match).lower() in table.LOCATIVE
-        return f"{g.ordinal(number, 'm-locative' if is_in else 'm-genitive')} {'веке' if is_in else 'века'}" if number else None
+        return (
+            f"{g.ordinal(number, 'm-locative' if is_in else 'm-genitive')} {'веке' if is_in else 'века'}"
+            if number
+            else None
+        )
 
     yield rule("roman", rf"(?<!\w)(?P<numeral>[IVX]{{1,8}}){SPACE}?в\.", read_short)
 
@@ -128,4 +132,8 @@ def _places() -> Iterator[Rule]:
 
     place = "|".join(re.escape(one) for one in table.PLACES)
     yield rule("abbreviation", rf"(?<![\w.])(?<!\d )(?P<place>{place})(?={SPACE}?[А-ЯЁ])", read)
-    yield rule("abbreviation", r"(?<![\w.])(?<!\d )(?<!\d)[Сс]м\.(?=[ \u00a0])", lambda match: "Смотри" if match.group()[0] == "С" else "смотри")
+    yield rule(
+        "abbreviation",
+        r"(?<![\w.])(?<!\d )(?<!\d)[Сс]м\.(?=[ \u00a0])",
+        lambda match: "Смотри" if match.group()[0] == "С" else "смотри",
+    )
