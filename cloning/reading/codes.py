@@ -26,6 +26,8 @@ def addresses(g: Grammar) -> Iterator[Rule]:
 
     yield rule("url", rf"(?<![\w@.])https?://(?P<address>{host}{rest})", read)
     yield rule("email", rf"(?<![\w@.+-])(?P<address>[A-Za-z0-9][A-Za-z0-9._+-]{{0,63}}@{host})(?![\w@])", read)
+    server = r"(?:localhost|\d{1,3}(?:\.\d{1,3}){3}(?=:))(?::\d{1,5})?"
+    yield rule("url", rf"(?<![\w@./:-])(?:https?://)?(?P<address>{server}{rest})(?!\w)", read)
     yield rule("url", rf"(?<![\w@./-])(?P<address>www\.{host}{rest})", read)
     short = rf"{name}(?:\.{name}){{0,4}}\.{suffix}"
     yield rule(
@@ -77,8 +79,8 @@ def phones(g: Grammar) -> Iterator[Rule]:
 
     yield rule("phone", rf"(?<![\w+])\+\d{{1,3}}(?:{SPACE}?[(./-]?{SPACE}?\d{{1,5}}\)?){{1,6}}{END}", read)
     yield rule("phone", rf"(?<!\w)\(0?\d{{2,5}}\){SPACE}?{group}(?:[ \u00a0-]{group}){{0,4}}{END}", read)
-    yield rule("phone", rf"{START}\d{{3}}([-.])\d{{3}}\1\d{{4}}{END}", read)
-    yield rule("phone", rf"{START}(?!\d\d0-\d{{3}}0)\d{{3}}-\d{{4}}{END}", read)
+    yield rule("phone", rf"{START}(?:1[-.])?\d{{3}}([-.])\d{{3}}\1\d{{4}}{END}", read)
+    yield rule("phone", rf"{START}(?!\d\d0-\d{{3}}0)\d{{3}}[-.]\d{{4}}{END}", read)
     yield rule("phone", rf"{START}(?<!\d[ \u00a0])0\d{{1,4}}(?:[ \u00a0/-]\d{{2,9}}){{1,5}}{END}", read)
     yield rule("phone", rf"{START}\d{{4}}(?:[ \u00a0-]\d{{4}}){{2,3}}{END}", read)
 

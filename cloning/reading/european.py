@@ -13,6 +13,7 @@ _NEAR = 40
 """So many characters around a match are looked at."""
 _PARTS = frozenset((*range(2, 17), 20, 32, 64, 100, 1000))
 """What things are cut into."""
+_MONTHS, _LAST_DAY = 12, 31
 _LAST_ORDINAL = 10
 """Kings and centuries beyond it have cardinals in Spanish and Portuguese."""
 
@@ -45,6 +46,11 @@ def _currency(gender: str, forms: str, cent_gender: str = "", cents: str = "") -
     return Currency(Noun(tuple(forms.split("/")), gender), cent)
 
 
+def words(text: str) -> frozenset[str]:
+    """A table of words, parted by spaces."""
+    return frozenset(text.split())
+
+
 def word_before(match: re.Match[str]) -> str:
     """The word that stands before a match, parted by spaces; '' if there is none."""
     near = match.string[max(0, match.start() - _NEAR) : match.start()]
@@ -74,12 +80,13 @@ class Extras:
     per: str
     """For the slash of '5 €/kg'."""
     score_signs: str = "[:/–-]"
+    hashtag: str = "hashtag"
 
 
 def european(g: Grammar, extras: Extras) -> tuple[Rule, ...]:
     """The standard classes, with what these languages add before and after them."""
-    before = (*_feet(g, extras), *_powers(g, extras))
-    after = (*_scores(g, extras), *_points(g, extras.point), *_between(g, extras))
+    before = (*_feet(g, extras), *_powers(g, extras), *_products(g))
+    after = (*_scores(g, extras), *_points(g, extras.point), *_hosts(g, extras.point), *_between(g, extras))
     return (*before, *standard(g), *after)
 
 
@@ -90,7 +97,23 @@ def is_part(top: int, bottom: int) -> bool:
 
 def over(g: Grammar, top: int, bottom: int, word: str) -> str:
     """Two numbers with a word for the slash."""
-    return f"{g.cardinal(top)} {word} {g.cardinal(bottom)}"
+    return " ".join(part for part in (g.cardinal(top), word, g.cardinal(bottom)) if part)
+
+
+def day_of_month(g: Grammar, day: int, month: int) -> str | None:
+    """25/12 as a date, if it is none other: its first number must be too large for a month."""
+    is_one = _MONTHS < day <= _LAST_DAY and 0 < month <= _MONTHS
+    return g.date(day, month, None) if is_one and g.date else None
+
+
+def round_sums(g: Grammar, thousand: str) -> Iterator[Rule]:
+    """R$ 10 mil: thousands take no 'de'."""
+
+    def read(match: re.Match[str]) -> str:
+        return f"{g.amount(g.parsed(match['count']))} {thousand} {g.currencies[match['sign']].whole.forms[-1]}"
+
+    pattern = rf"(?<!\w)(?P<sign>{any_of(g.currencies)}){SPACE}?{g.number('count')}{SPACE}{thousand}(?!\w)"
+    yield rule("money", pattern, read)
 
 
 def _feet(g: Grammar, extras: Extras) -> Iterator[Rule]:
@@ -111,6 +134,24 @@ def _powers(g: Grammar, extras: Extras) -> Iterator[Rule]:
         return f"{g.amount(g.parsed(match['count']))} {power}"
 
     yield rule("power", rf"{START}{g.number('count')}(?P<sign>[²³]|\^(?=\d))(?P<power>(?<=\^)\d{{1,3}})?{END}", read)
+
+
+def _products(g: Grammar) -> Iterator[Rule]:
+    """3 x 4, 1920x1080."""
+
+    def read(match: re.Match[str]) -> str:
+        return f" {g.signs['×']} ".join(g.cardinal(int(one)) for one in re.findall(r"\d+", match.group()))
+
+    yield rule("product", rf"{START}\d{{1,5}}(?:{SPACE}?x{SPACE}?\d{{1,5}}){{1,2}}{END}", read)
+
+
+def _hosts(g: Grammar, word: str) -> Iterator[Rule]:
+    """192.168.1.1."""
+
+    def read(match: re.Match[str]) -> str:
+        return f" {word} ".join(g.cardinal(int(one)) for one in match.group().split("."))
+
+    yield rule("address", rf"{START}\d{{1,3}}(?:\.\d{{1,3}}){{3}}{END}", read)
 
 
 def _scores(g: Grammar, extras: Extras) -> Iterator[Rule]:
@@ -135,10 +176,19 @@ def _points(g: Grammar, word: str) -> Iterator[Rule]:
 
 
 def _between(g: Grammar, extras: Extras) -> Iterator[Rule]:
-    """+5, 5 €/kg, x²."""
+    """+5, 5 €/kg, x², #word, R&D."""
     yield rule("sign", r"(?<![\w+])\+(?=\d)", lambda _: f"{g.plus} ")
+    yield rule("sign", r"(?<!\w)#(?=[^\W\d_])", lambda _: f"{extras.hashtag} ")
+    yield rule("sign", r"(?<=[^\W\d_])&(?=[^\W\d_])", lambda match: f" {g.signs[match.group()]} ")
     yield rule("power", r"(?<=\b[a-zA-Z])[²³](?!\w)", lambda match: f" {extras.powers[match.group()]}")
-    yield rule("sign", r"(?<=[€$£%])/(?=[^\W\d_])", lambda _: f" {extras.per} ")
+
+    def per(match: re.Match[str]) -> str | None:
+        is_price = re.search(
+            r"[€$£%]\Z|[€$£][ \u00a0]?[\d.,]{1,15}\Z", match.string[max(0, match.start() - 20) : match.start()]
+        )
+        return f" {extras.per} " if is_price else None
+
+    yield rule("sign", r"(?<=[€$£%\d])/(?=[^\W\d_])", per)
 
 
 def unsure(pattern: str) -> Rule:

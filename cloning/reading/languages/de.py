@@ -9,15 +9,15 @@ article or preposition that shows its case, and before nouns that ordinals stand
 import re
 from collections.abc import Iterator
 
-from cloning.reading.european import european, is_part, numbered, over, word_before, words_after
+from cloning.reading.european import european, is_part, numbered, over, word_before, words, words_after
 from cloning.reading.grammar import SPACE, START, Grammar, Noun, any_of
 from cloning.reading.languages.tables import de as table
 from cloning.reading.numbers import Amount, roman
 from cloning.reading.rules import LanguageRules, Rule, rule
 
 _YEARS = range(1100, 2000)
-_YEAR_WORDS = frozenset(
-    "jahr jahre jahres jahren seit anno sommer herbst winter frühling frühjahr ende anfang mitte um nach vor".split()
+_YEAR_WORDS = words(
+    "jahr jahre jahres jahren seit anno sommer herbst winter frühling frühjahr ende anfang mitte um nach vor"
 )
 _HALF = 2
 _LAST_DAY = 31
@@ -149,7 +149,7 @@ def _hours() -> Iterator[Rule]:
     yield rule("time", rf"{START}(?P<hour>[01]?\d|2[0-4])\.(?P<minute>[0-5]\d){SPACE}Uhr(?!\w)", read)
 
 
-GRAMMAR = Grammar(
+GRAMMAR: Grammar = Grammar(
     code="de",
     point="Komma",
     groups=". \u00a0\u202f\u2009'’",

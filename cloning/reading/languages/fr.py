@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from cloning.reading.european import european, is_part, numbered, over, unsure, word_before, words_after
+from cloning.reading.european import day_of_month, european, is_part, numbered, over, unsure, word_before, words_after
 from cloning.reading.grammar import SPACE, START, Grammar, Noun
 from cloning.reading.languages.tables import fr as table
 from cloning.reading.numbers import Amount, roman
@@ -26,16 +26,24 @@ _GROUPS = ". \u00a0\u202f\u2009'’"
 
 def _rules(code: str, region: str) -> LanguageRules:
     g = replace(_GRAMMAR, code=code)
+    g = replace(g, date=lambda day, month, year: _date(g, day, month, year))
     bound = replace(
         g,
-        date=lambda day, month, year: _date(g, day, month, year),
         time=lambda hour, minute, second, _: _time(g, hour, minute, second),
         fraction=lambda top, bottom: _fraction(g, top, bottom),
         half_more=lambda whole: f"{g.cardinal(whole)} et demi",
         in_context=lambda match, count: _in_context(g, match, count),
         phone_group=lambda digits: _phone_group(g, digits),
     )
-    own = (unsure(r"\d{1,3}\.\d{3}"), *_titles(), *_hours(bound), *_ordinals(bound), *numbered(bound, table.ROMANS))
+    dotted = rule("phone", rf"{START}0\d(?:\.\d\d){{4}}(?!\w)", lambda match: _dotted(g, match.group()))
+    own = (
+        dotted,
+        unsure(r"\d{1,3}\.\d{3}"),
+        *_titles(),
+        *_hours(bound),
+        *_ordinals(bound),
+        *numbered(bound, table.ROMANS),
+    )
     return LanguageRules(region, (*own, *european(bound, table.EXTRAS)))
 
 
@@ -52,7 +60,7 @@ def _time(g: Grammar, hour: int, minute: int, second: int | None) -> str:
 
 def _fraction(g: Grammar, top: int, bottom: int) -> str | None:
     if not is_part(top, bottom):
-        return over(g, top, bottom, "sur")
+        return day_of_month(g, top, bottom) or over(g, top, bottom, "sur")
     if bottom == _HALF:
         return f"{g.cardinal(top)} {'demi' if top == 1 else 'demis'}"
     one, many = _PARTS.get(bottom) or (g.ordinal(bottom), f"{g.ordinal(bottom)}s")
@@ -72,8 +80,16 @@ def _phone_group(g: Grammar, digits: str) -> str:
     return g.digits(digits) if digits.startswith("0") else g.cardinal(int(digits))
 
 
+def _dotted(g: Grammar, number: str) -> str:
+    return ", ".join(_phone_group(g, pair) for pair in number.split("."))
+
+
 def _titles() -> Iterator[Rule]:
-    yield rule("abbreviation", rf"(?<![\w.])M\.(?={SPACE}[A-ZÀ-Ý][\w'’-]{{0,30}}[a-zà-ÿ])", lambda _: "Monsieur")
+    yield rule(
+        "abbreviation",
+        rf"(?<![\w.])M\.(?={SPACE}(?:(?:de|du|de la|des|le){SPACE}|d['’])?[A-ZÀ-Ý][\w'’-]{{0,30}}[a-zà-ÿ])",
+        lambda _: "Monsieur",
+    )
 
 
 def _hours(g: Grammar) -> Iterator[Rule]:

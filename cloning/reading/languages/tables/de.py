@@ -1,6 +1,6 @@
 """German words."""
 
-from cloning.reading.european import Extras, by_gender, currencies, nouns
+from cloning.reading.european import Extras, by_gender, currencies, nouns, words
 from cloning.reading.grammar import Noun
 
 CURRENCIES = currencies(
@@ -100,9 +100,9 @@ _KINGS = (
     "Christian Gustav Iwan Eduard Jakob Richard Napoleon Sixtus Julius Harald Charles"
 )
 KINGS = {
-    **{name: ("der", "dem") for name in _KINGS.split()},
+    **dict.fromkeys(_KINGS.split(), ("der", "dem")),
     **{f"{name}s": ("des", "dem") for name in _KINGS.split()},
-    **{name: ("die", "der") for name in _QUEENS.split()},
+    **dict.fromkeys(_QUEENS.split(), ("die", "der")),
 }
 """The articles of their ordinals, in the nominative (of the form with -s the genitive) and after a preposition."""
 MONTH_NAMES = frozenset(name for names in MONTHS for name in names)
@@ -114,30 +114,29 @@ EXTRAS = Extras(
     point="Punkt",
     powers={"²": "Quadrat", "³": "hoch drei", "^": "hoch"},
     per="pro",
+    hashtag="Hashtag",
 )
-DATIVE = frozenset(
+DATIVE = words(
     "am im vom zum zur beim dem den des einem einen meinem meinen seinem seinen ihrem ihren diesem diesen jedem jeden bis seit ab nach "
-    "unserem unseren deinem deinen keinem keinen jenem jenen einer meiner seiner ihrer dieser unserer".split()
+    "unserem unseren deinem deinen keinem keinen jenem jenen einer meiner seiner ihrer dieser unserer"
 )
 """After these an ordinal ends in -n."""
-PREPOSITIONS = frozenset(
-    "in an auf mit von zu nach aus bei vor seit während über unter hinter neben ab laut wegen trotz".split()
-)
+PREPOSITIONS = words("in an auf mit von zu nach aus bei vor seit während über unter hinter neben ab laut wegen trotz")
 """Before 'der' these make it a dative or genitive."""
-FEMININE = frozenset(
+FEMININE = words(
     "Stunde Minute Sekunde Woche Frau Person Tasse Flasche Million Milliarde Seite Nacht Stadt Tonne Zeile Stimme Stufe Frage Katze Blume "
     "Karte Aufgabe Antwort Idee Liga Klasse Etage Auflage Ausgabe Staffel Folge Chance Stelle Runde Phase Version Generation Reihe Hälfte "
-    "Wahl Reise Schicht Welle Lesung Sitzung Strophe Sinfonie Symphonie Straße Spalte Kugel Portion Dose Packung Mahlzeit Zeit".split()
+    "Wahl Reise Schicht Welle Lesung Sitzung Strophe Sinfonie Symphonie Straße Spalte Kugel Portion Dose Packung Mahlzeit Zeit"
 )
-NEUTER = frozenset(
+NEUTER = words(
     "Mal Jahr Kind Haus Buch Kapitel Jahrhundert Jahrtausend Quartal Semester Halbjahr Geschlecht Obergeschoss Spiel Tor Drittel Viertel "
-    "Lebensjahr Auto Bild Wort Beispiel Zimmer Stück Tier Glas Ei Gebot Reich".split()
+    "Lebensjahr Auto Bild Wort Beispiel Zimmer Stück Tier Glas Ei Gebot Reich"
 )
 ORDINAL_NOUNS = (
     FEMININE
     | NEUTER
-    | frozenset(
+    | words(
         "Platz Rang Stock Weltkrieg Tag Monat Geburtstag Versuch Teil Band Akt Satz Sieg Punkt Schritt Grad Durchgang Spieltag "
-        "Bundestag Bezirk Senat".split()
+        "Bundestag Bezirk Senat"
     )
 )

@@ -1,6 +1,6 @@
 """French words."""
 
-from cloning.reading.european import Extras, by_gender, currencies, nouns
+from cloning.reading.european import Extras, by_gender, currencies, nouns, words
 from cloning.reading.grammar import Noun
 
 CURRENCIES = currencies(
@@ -106,7 +106,7 @@ ROMANS = by_gender(
         )
     }
 )
-FEMININE = frozenset(
+FEMININE = words(
     "heure heures minute minutes seconde secondes journée journées semaine semaines année années fois femme femmes fille filles personne "
     "personnes page pages ligne lignes ville villes maison maisons voiture voitures chose choses place places partie parties question "
     "questions réponse réponses image images photo photos vidéo vidéos lettre lettres tonne tonnes tasse tasses bouteille bouteilles nuit "
@@ -115,5 +115,5 @@ FEMININE = frozenset(
     "éditions saison saisons nation nations région régions langue langues carte cartes clé clés école écoles église églises île îles "
     "bougie bougies rose roses fleur fleurs vache vaches poule poules souris brebis noix tranche tranches feuille feuilles cuillère "
     "cuillères étape étapes semaine marche marches minute rue rues route routes porte portes fenêtre fenêtres idée idées raison raisons "
-    "façon façons erreur erreurs couleur couleurs valeur valeurs heure catégorie catégories phrase phrases histoire histoires".split()
+    "façon façons erreur erreurs couleur couleurs valeur valeurs heure catégorie catégories phrase phrases histoire histoires"
 )
