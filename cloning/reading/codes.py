@@ -101,4 +101,6 @@ def codes(g: Grammar) -> Iterator[Rule]:
         return " ".join(_said(g, part) for part in parts) if is_sure else None
 
     word = r"(?=[^\W\d_]{0,6}\d)(?=\d{0,6}[^\W\d_])[^\W_]{2,12}"
-    yield rule("code", rf"(?<![\w.@/])(?<!\d-){word}(?!\w)(?!-\d)", read)
+    signs = "[-–.,:/'’]"
+    start = rf"(?<![\w.@/])(?:(?=\D)|(?<!\d{signs}))"
+    yield rule("code", rf"{start}{word}(?!\w)(?:(?<=\D)|(?!{signs}\d))", read)
