@@ -181,7 +181,7 @@ GRAMMAR = _Arabic(
 RULES = LanguageRules(
     "ar",
     (
-        rule("always", r"(?<![\w/])(?:24/7|٢٤/٧)(?![\w/])", lambda _: "على مدار الساعة"),
+        rule("always", rf"{START}(?:24/7|٢٤/٧){END}", lambda _: "على مدار الساعة"),
         rule("ordinal", rf"(?<!\w)(?P<noun>ال\w{{2,20}}) الـ?(?P<count>\d{{1,4}}){END}", _ordinal),
         rule("year", rf"(?:(?<=عام )|(?<=سنة )|(?<=لعام )|(?<=العام )|(?<=منذ )|(?<=حتى )|(?<=إلى )|(?<=في )|(?<=من )){START}(?P<year>\d{{4}}){END}", _year),
         rule("counted", rf"(?:{START}|(?<=[وفبلك])(?<!\w[وفبلك])){GRAMMAR.number('count')}(?= \w{{2,20}}ات(?!\w))", _counted),

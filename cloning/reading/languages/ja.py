@@ -17,6 +17,7 @@ from cloning.reading.languages.han.digits import (
     SIGNED,
     SPACE,
     D,
+    after,
     any_of,
     as_it_was,
     bare,
@@ -66,7 +67,7 @@ def _signed(match: re.Match[str]) -> str:
 
 def _plain(match: re.Match[str]) -> str:
     text = match["low"]
-    is_code = len(text) >= _LONG and text.isdecimal() and not re.match("[円人個万億]", match.string[match.end() :][:1])
+    is_code = len(text) >= _LONG and text.isdecimal() and after(match, 1) not in tuple("円人個万億")
     return _SIGN[narrow(match["sign"] or "")] + (_digits(text) if is_code else number(text))
 
 
