@@ -83,14 +83,15 @@ def _in_context(match: re.Match[str], count: Amount) -> str | None:
 
 
 def _ordinals() -> Iterator[Rule]:
-    shown = table.DATIVE | {"der", "die", "das", "ein", "eine", "mein", "sein", "ihr", "kein", "jede", "diese", "unser"}
+    sure = table.DATIVE - {"bis", "seit", "ab", "nach"}
+    shown = sure | {"der", "die", "das", "ein", "eine", "mein", "sein", "ihr", "kein", "jede", "diese", "unser"}
 
     def read(match: re.Match[str]) -> str | None:
         noun = match["noun"]
         number = int(match["count"]) if match["count"].isdecimal() else roman(match["count"])
         if (
             number is None
-            or noun in table.MONTH_NAMES
+            or noun in table.MONTH_NAMES | table.STARTERS
             or not (word_before(match).lower() in shown or noun in table.ORDINAL_NOUNS)
         ):
             return None
@@ -103,7 +104,7 @@ def _ordinals() -> Iterator[Rule]:
     )
 
     def read_last(match: re.Match[str]) -> str | None:
-        if word_before(match).lower() not in table.DATIVE:
+        if word_before(match).lower() not in sure:
             return None
         return _ordinal(int(match["count"]), "n") + lost_dot(match)
 

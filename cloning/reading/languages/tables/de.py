@@ -123,6 +123,10 @@ DATIVE = words(
     "unserem unseren deinem deinen keinem keinen jenem jenen einer meiner seiner ihrer dieser unserer"
 )
 """After these an ordinal ends in -n."""
+STARTERS = words(
+    "Dann Danach Der Die Das Er Sie Es Wir Ich Aber Und Doch In Im Am An Auf Mit So Da Jetzt Nun Als Wenn Was Wer Wie Nach Ein Eine"
+)
+"""Words that begin a sentence; a number before them ends one."""
 PREPOSITIONS = words("in an auf mit von zu nach aus bei vor seit während über unter hinter neben ab laut wegen trotz")
 """Before 'der' these make it a dative or genitive."""
 FEMININE = words(

@@ -8,6 +8,7 @@ CASES: tuple[Case, ...] = (
     ("cardinal", "Es kamen {21|einundzwanzig} Leute."),
     ("cardinal", "Die Antwort ist {42|zweiundvierzig}."),
     ("cardinal", "Es waren {21|einundzwanzig}. Dann ging er."),
+    ("cardinal", "Wir zählen bis {5|fünf}. Dann nimm die {3|drei}. Danach ist Schluss mit {7|sieben}."),
     ("cardinal", "Platz {1|eins}"),
     ("cardinal", "nur {1|ein} Hund und {1|eine} Stunde"),
     ("cardinal", "{101|einhunderteins} Dalmatiner"),
