@@ -74,6 +74,8 @@ def _fraction(top: int, bottom: int) -> str | None:
 
 def _in_context(match: re.Match[str], count: Amount) -> str | None:
     noun = words_after(match)[0]
+    if match.group() == "1" and re.match(r"-[A-ZÄÖÜ]", match.string[match.end() : match.end() + 2]):
+        return GRAMMAR.cardinal(1, "m")
     if count.is_one and not count.is_negative and noun:
         return GRAMMAR.cardinal(1, "f" if noun in table.FEMININE else "m")
     if not _DIGITS.fullmatch(match.group()) or count.whole not in _YEARS:
@@ -84,7 +86,7 @@ def _in_context(match: re.Match[str], count: Amount) -> str | None:
 
 def _ordinals() -> Iterator[Rule]:
     sure = table.DATIVE - {"bis", "seit", "ab", "nach"}
-    shown = sure | {"der", "die", "das", "ein", "eine", "mein", "sein", "ihr", "kein", "jede", "diese", "unser"}
+    shown = sure | {"als", "der", "die", "das", "ein", "eine", "mein", "sein", "ihr", "kein", "jede", "diese", "unser"}
 
     def read(match: re.Match[str]) -> str | None:
         noun = match["noun"]
@@ -126,7 +128,7 @@ def _decades() -> Iterator[Rule]:
         return _year(int(match["count"])) + "er"
 
     yield rule(
-        "decade", rf"{START}(?P<count>(?:1[1-9]|20)?[1-9]\d|(?:19|20)0\d)er(?=(?:-| )?Jahren?(?!\w)|(?!\w))", read
+        "decade", rf"{START}(?P<count>(?:1[1-9]|20)?[1-9]\d|(?:19|20)0\d|[1-9])er(?=(?:-| )?Jahren?(?!\w)|(?!\w))", read
     )
 
 

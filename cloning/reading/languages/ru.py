@@ -113,9 +113,9 @@ def _short_years() -> Iterator[Rule]:
         form = "m-genitive" if form == "m" and before not in ("по", "за", "на", "") else form
         said = GRAMMAR.ordinal(int(match["year"]), form)
         is_end = match.group().endswith(".") and ends_sentence(match)
-        return f"{said} {_SHORT_YEARS[form][0]}" + ("." if is_end else "")
+        return f"{said} {_SHORT_YEARS[form][len(match['word']) - 1]}" + ("." if is_end else "")
 
-    yield rule("year", rf"{START}(?P<year>{_YEAR}){SPACE}?г(?:\.|(?!\w))", read)
+    yield rule("year", rf"{START}(?P<year>{_YEAR}){SPACE}?(?P<word>гг?)(?:\.|(?!\w))", read)
 
     def read_range(match: re.Match[str]) -> str:
         word = (match["word"] or "").strip()
