@@ -16,7 +16,9 @@ NEXT = r"[\w℃℉(（~～№§$€£¥￥+@＠#＃-]"
 """What follows one."""
 SPACE = "[ \u00a0\u202f\u3000]?"
 DASH = rf"{SPACE}[-~～—–―－〜]{SPACE}"
-SIGNED = rf"(?P<sign>(?:(?<![\w)）%％℃°.])|(?<=[是为為到至约約于於达達在得降升了はがもをにで]))[-−－+＋])?(?P<low>{NUMBER})"
+SIGNED = (
+    rf"(?P<sign>(?:(?<![\w)）%％℃°.])|(?<=[是为為到至约約于於达達在得降升了はがもをにで]))[-−－+＋])?(?P<low>{NUMBER})"
+)
 """With a sign that is no hyphen."""
 AMOUNT = rf"{SIGNED}(?:{DASH}(?P<high>{NUMBER}))?"
 """A number or a range of two."""
