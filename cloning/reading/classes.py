@@ -38,8 +38,13 @@ _SENTENCE_END = re.compile(r"[\"'»”“’)]{0,3}\s{0,3}(?:\Z|\n|(?<=\s)[^\W\d
 
 def _full_stop(g: Grammar, match: re.Match[str]) -> str:
     """The dot of an abbreviation if a sentence ends there."""
-    is_end = match.group() in g.final_abbreviations and _SENTENCE_END.match(match.string, match.end())
+    is_end = match.group() in g.final_abbreviations and ends_sentence(match)
     return "." if is_end else lost_dot(match)
+
+
+def ends_sentence(match: re.Match[str]) -> bool:
+    """Whether the dot at the end of a match ends a sentence too."""
+    return bool(_SENTENCE_END.match(match.string, match.end()))
 
 
 def money(g: Grammar) -> Iterator[Rule]:
@@ -104,7 +109,7 @@ def _is_range(g: Grammar, first: str, last: str, dash: str) -> bool:
 
 
 def ranges(g: Grammar) -> Iterator[Rule]:
-    """5–10, 10-15 %, 3%–5%; two numbers like years are read as years."""
+    """5–10, 10-15 %, 3–5 km; two numbers like years are read as years."""
     if not g.to:
         return
     nouns = {**({"%": g.percent} if g.percent.forms[0] else {}), **g.units}
@@ -115,19 +120,16 @@ def ranges(g: Grammar) -> Iterator[Rule]:
             "0"
         ) != last.digits.startswith("0"):
             return None
-        if match["unit"] and match["twice"] in (None, match["unit"]):
+        if match["unit"]:
             noun = nouns[match["unit"]]
             return f"{g.amount(first, noun.gender)} {g.to} {g.counted(last, noun)}"
-        if match["twice"]:
-            return None
         if all(re.fullmatch("1[1-9]\\d\\d|20\\d\\d", match[one]) for one in ("first", "last")):
             return f"{g.said_year(first.whole)} {g.to} {g.said_year(last.whole)}"
         return f"{g.amount(first)} {g.to} {g.amount(last)}"
 
     dash = rf"{SPACE}?(?P<dash>{_DASH}){SPACE}?"
     tail = rf"(?:{SPACE}?(?P<unit>{any_of(nouns)})(?!\w)|{END})" if nouns else rf"(?P<unit>){END}"
-    twice = rf"(?:{SPACE}?(?P<twice>{any_of(nouns)}))?" if nouns else "(?P<twice>(?!))?"
-    yield rule("range", rf"{START}{g.number('first')}{twice}{dash}{g.number('last')}{tail}", read)
+    yield rule("range", rf"{START}{g.number('first')}{dash}{g.number('last')}{tail}", read)
 
 
 def percentages(g: Grammar) -> Iterator[Rule]:

@@ -10,6 +10,10 @@ _SHORT = 2
 """So many digits are read as a number, more one by one, where they are no amount."""
 
 
+_ROUND = 50
+"""Two multiples of it with a hyphen are a range: 100-1000."""
+
+
 def addresses(g: Grammar) -> Iterator[Rule]:
     """Web and mail addresses: words and signs; the scheme is left out."""
     if "." not in g.url_words or "@" not in g.url_words:
@@ -72,8 +76,11 @@ def phones(g: Grammar) -> Iterator[Rule]:
     """+1 415 555 2671, 555-1234, (0)30 1234 5678 and numbers of cards: digit by digit, a comma between groups."""
     group = r"\d{2,5}"
 
-    def read(match: re.Match[str]) -> str:
-        groups = [(g.phone_group or g.digits)(one) for one in re.findall(r"\d+", match.group())]
+    def read(match: re.Match[str]) -> str | None:
+        numbers = re.findall(r"\d+", match.group())
+        if len(numbers) == _SHORT and all(int(one) % _ROUND == 0 for one in numbers):
+            return None
+        groups = [(g.phone_group or g.digits)(one) for one in numbers]
         plus = f"{g.plus} " if match.group().startswith("+") else ""
         return plus + ", ".join(groups)
 
