@@ -109,16 +109,17 @@ def _is_range(g: Grammar, first: str, last: str, dash: str) -> bool:
 
 
 def ranges(g: Grammar) -> Iterator[Rule]:
-    """5–10, 10-15 %, 3–5 km; two numbers like years are read as years."""
+    """5–10, 10-15 %, 3%–5%; two numbers like years are read as years."""
     if not g.to:
         return
     nouns = {**({"%": g.percent} if g.percent.forms[0] else {}), **g.units}
 
     def read(match: re.Match[str]) -> str | None:
         first, last = g.parsed(match["first"]), g.parsed(match["last"])
-        if not _is_range(g, match["first"], match["last"], match["dash"]) or first.digits.startswith(
-            "0"
-        ) != last.digits.startswith("0"):
+        are_codes = first.digits.startswith("0") != last.digits.startswith("0")
+        if are_codes or not _is_range(g, match["first"], match["last"], match["dash"]):
+            return None
+        if match["twice"] not in (None, match["unit"]):
             return None
         if match["unit"]:
             noun = nouns[match["unit"]]
@@ -129,7 +130,8 @@ def ranges(g: Grammar) -> Iterator[Rule]:
 
     dash = rf"{SPACE}?(?P<dash>{_DASH}){SPACE}?"
     tail = rf"(?:{SPACE}?(?P<unit>{any_of(nouns)})(?!\w)|{END})" if nouns else rf"(?P<unit>){END}"
-    yield rule("range", rf"{START}{g.number('first')}{dash}{g.number('last')}{tail}", read)
+    twice = rf"(?:{SPACE}?(?P<twice>{any_of(nouns)}))?" if nouns else "(?P<twice>(?!))?"
+    yield rule("range", rf"{START}{g.number('first')}{twice}{dash}{g.number('last')}{tail}", read)
 
 
 def percentages(g: Grammar) -> Iterator[Rule]:
