@@ -7,7 +7,7 @@ from unicodedata import normalize
 D = "[0-9０-９]"
 START = r"(?<![0-9０-９])(?<![0-9０-９][.．])"
 """Here a number may begin."""
-NUMBER = rf"{START}(?:{D}{{1,3}}(?:[,\u00a0\u202f\u2009]{D}{{3}})++(?!{D})|{D}++)(?:[.．]{D}++)?+"
+NUMBER = rf"{START}(?:{D}{{1,3}}(?:[,\u00a0\u202f\u2009]{D}{{3}}){{1,6}}+(?!{D})|{D}++)(?:[.．]{D}++)?+"
 """With signs of groups, with decimals; no sign before it."""
 END = rf"(?!{D})"
 WORD = r"[\w℃℉°%％‰()（）@＠$＄€£￡¥￥₹₽₩\"”″′]"
