@@ -40,7 +40,7 @@ LANGUAGES = sorted(PIECES)
 
 
 def _texts(language: str, count: int) -> list[str]:
-    chance = random.Random(f"texts in {language}")  # noqa: S311
+    chance = random.Random(f"texts in {language}")  # noqa: S311 - the same texts each time
     pieces = [*PIECES[language].split(), *SHARED]
     return ["".join(chance.choices(pieces, k=chance.randrange(1, 12))) for _ in range(count)]
 
