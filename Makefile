@@ -55,6 +55,7 @@ bench: setup  ## what the worker costs on this machine, beside the plain way and
 	$(PYTHON) -m benchmarks.imports --results $(RESULTS)
 	$(PYTHON) -m benchmarks.cold_start --results $(RESULTS)
 	$(PYTHON) -m benchmarks.solver --results $(RESULTS)
+	$(PYTHON) -m benchmarks.reading --results $(RESULTS)
 
 gpu:  ## the official path and ours on this machine's GPU, no network needed once the wheelhouse is filled: OPTIONS='--only samplers'
 	scripts/gpu.sh $(OPTIONS)

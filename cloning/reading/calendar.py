@@ -1,7 +1,7 @@
 """Dates and times of European languages, as rules made from a language's `Grammar`."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date as civil_date
 
 from cloning.reading.grammar import END, SPACE, START, Grammar, any_of, lost_dot
@@ -64,7 +64,8 @@ def _named_dates(g: Grammar) -> Iterator[Rule]:
         year = int(match["year"]) if match["year"] else None
         return _words(g, match, int(match["day"]), number[match["month"].lower()], year)
 
-    year = rf"(?:(?:,{SPACE}?|{of})(?P<year>{_YEAR})(?![\w%€$])(?![.,:]\d))?"
+    comma = f",{SPACE}?|" if g.month_first else ""
+    year = rf"(?:(?:{comma}{of})(?P<year>{_YEAR})(?![\w%€$])(?![.,:]\d))?"
     yield Rule("date", re.compile(rf"{START}{day}\.?{of}{month}{short}{year}"), read)
     if g.month_first:
         yield Rule("date", re.compile(rf"(?<!\w){month}\.?{SPACE}{day}(?!\w)(?![.:/-]?\d|,\d){year}"), read)
@@ -96,19 +97,36 @@ def times(g: Grammar) -> Iterator[Rule]:
     if said is None:
         return
     marks = {mark.lower(): words for mark, words in g.time_marks.items()}
-    mark = rf"(?:{SPACE}?(?P<mark>(?i:{any_of(marks)}))(?!\w))" if marks else "(?P<mark>(?!))"
+
+    def words(match: re.Match[str], which: str) -> str | None:
+        hour, minute, second = (match[f"{which}_{part}"] for part in ("hour", "minute", "second"))
+        if int(hour) > _HOURS or int(second or 0) > _SECONDS:
+            return None
+        mark = marks[match[f"{which}_mark"].lower()] if match[f"{which}_mark"] else ""
+        return said(int(hour), int(minute or 0), int(second) if second else None, mark)
 
     def read(match: re.Match[str]) -> str | None:
-        parts = match.groupdict()
-        hour, minute, second = (int(parts.get(one) or 0) for one in ("hour", "minute", "second"))
-        if hour > _HOURS or second > _SECONDS:
-            return None
-        words = marks[match["mark"].lower()] if match["mark"] else ""
-        spoken = said(hour, minute, second if parts.get("second") else None, words)
+        spoken = words(match, "at")
         return spoken and spoken + lost_dot(match)
 
-    sign = f"[{re.escape(g.time_signs)}]"
-    minutes = r"(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?"
-    yield Rule("time", re.compile(rf"{START}(?P<hour>\d{{1,2}}){sign}{minutes}(?:{mark}|{END})"), read)
-    if marks:
-        yield Rule("time", re.compile(rf"{START}(?P<hour>\d{{1,2}}){mark}"), read)
+    def read_range(match: re.Match[str]) -> str | None:
+        first, last = words(match, "at"), words(match, "to")
+        return f"{first} {g.to} {last}{lost_dot(match)}" if first and last else None
+
+    first, hour = _clock(g, marks, "at")
+    last, last_hour = _clock(g, marks, "to")
+    if g.to:
+        dash = rf"{SPACE}?[-–—]{SPACE}?"
+        yield Rule("time", re.compile(rf"{START}{first}{dash}{last}{END}"), read_range)
+        yield Rule("time", re.compile(rf"{START}{hour}{dash}{last_hour}{END}"), read_range)
+    yield Rule("time", re.compile(rf"{START}{first}{END}"), read)
+    yield Rule("time", re.compile(rf"{START}{hour}(?!\w)"), read)
+
+
+def _clock(g: Grammar, marks: Iterable[str], which: str) -> tuple[str, str]:
+    """Regular expressions for hours with minutes, and for an hour with a mark; the names of their groups begin with `which`."""
+    marked = rf"{SPACE}?(?P<{which}_mark>(?i:{any_of(marks)}))(?!\w)" if marks else rf"(?P<{which}_mark>(?!))"
+    hour = rf"(?P<{which}_hour>\d{{1,2}})"
+    minutes = rf"(?P<{which}_minute>[0-5]\d)(?::(?P<{which}_second>[0-5]\d))?"
+    alone = rf"{hour}(?P<{which}_minute>(?!))?(?P<{which}_second>(?!))?{marked}"
+    return rf"{hour}[{re.escape(g.time_signs)}]{minutes}(?:{marked})?", alone

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from cloning.reading.calendar import dates, times
 from cloning.reading.codes import addresses, codes, phones, versions
-from cloning.reading.grammar import END, SPACE, START, Currency, Grammar, any_of
+from cloning.reading.grammar import END, SPACE, START, Currency, Grammar, any_of, lost_dot
 from cloning.reading.numbers import Amount, roman
 from cloning.reading.rules import Rule, rule
 
@@ -38,7 +38,8 @@ _SENTENCE_END = re.compile(r"[\"'»”“’)]{0,3}\s{0,3}(?:\Z|\n|(?<=\s)[^\W\d
 
 def _full_stop(g: Grammar, match: re.Match[str]) -> str:
     """The dot of an abbreviation if a sentence ends there."""
-    return "." if match.group() in g.final_abbreviations and ends_sentence(match) else ""
+    is_end = match.group() in g.final_abbreviations and ends_sentence(match)
+    return "." if is_end else lost_dot(match)
 
 
 def ends_sentence(match: re.Match[str]) -> bool:
@@ -78,7 +79,7 @@ def money(g: Grammar) -> Iterator[Rule]:
 
 
 def _scale(g: Grammar) -> str:
-    return rf"(?:{SPACE}?(?P<scale>{any_of(g.scales)})(?!\w))?" if g.scales else "(?P<scale>)"
+    return rf"(?:(?:{SPACE}|-)?(?P<scale>{any_of(g.scales)})(?!\w))?" if g.scales else "(?P<scale>)"
 
 
 _CENTS = 2
@@ -108,16 +109,17 @@ def _is_range(g: Grammar, first: str, last: str, dash: str) -> bool:
 
 
 def ranges(g: Grammar) -> Iterator[Rule]:
-    """5–10, 10-15 %, 3–5 km; two numbers like years are read as years."""
+    """5–10, 10-15 %, 3%–5%; two numbers like years are read as years."""
     if not g.to:
         return
     nouns = {**({"%": g.percent} if g.percent.forms[0] else {}), **g.units}
 
     def read(match: re.Match[str]) -> str | None:
         first, last = g.parsed(match["first"]), g.parsed(match["last"])
-        if not _is_range(g, match["first"], match["last"], match["dash"]) or first.digits.startswith(
-            "0"
-        ) != last.digits.startswith("0"):
+        are_codes = first.digits.startswith("0") != last.digits.startswith("0")
+        if are_codes or not _is_range(g, match["first"], match["last"], match["dash"]):
+            return None
+        if match["twice"] not in (None, match["unit"]):
             return None
         if match["unit"]:
             noun = nouns[match["unit"]]
@@ -128,7 +130,8 @@ def ranges(g: Grammar) -> Iterator[Rule]:
 
     dash = rf"{SPACE}?(?P<dash>{_DASH}){SPACE}?"
     tail = rf"(?:{SPACE}?(?P<unit>{any_of(nouns)})(?!\w)|{END})" if nouns else rf"(?P<unit>){END}"
-    yield rule("range", rf"{START}{g.number('first')}{dash}{g.number('last')}{tail}", read)
+    twice = rf"(?:{SPACE}?(?P<twice>{any_of(nouns)}))?" if nouns else "(?P<twice>(?!))?"
+    yield rule("range", rf"{START}{g.number('first')}{twice}{dash}{g.number('last')}{tail}", read)
 
 
 def percentages(g: Grammar) -> Iterator[Rule]:
@@ -153,7 +156,7 @@ def ordinals(g: Grammar) -> Iterator[Rule]:
         yield rule("ordinal", pattern, lambda match: g.ordinal(int(match["count"]), g.ordinal_marks[match["mark"]]))
 
 
-_VULGAR = {
+VULGAR = {
     "½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5), "⅗": (3, 5), "⅘": (4, 5), "⅙": (1, 6),
     "⅚": (5, 6), "⅛": (1, 8), "⅜": (3, 8), "⅝": (5, 8), "⅞": (7, 8),
 }  # fmt: skip
@@ -166,7 +169,7 @@ def fractions(g: Grammar) -> Iterator[Rule]:
         return
 
     def read(match: re.Match[str]) -> str | None:
-        top, bottom = _VULGAR[match["vulgar"]] if match["vulgar"] else (int(match["top"]), int(match["bottom"]))
+        top, bottom = VULGAR[match["vulgar"]] if match["vulgar"] else (int(match["top"]), int(match["bottom"]))
         if match["whole"] and (top, bottom) == (1, 2) and g.half_more:
             return g.half_more(int(match["whole"]))
         words = of(top, bottom) if bottom > 1 else None
@@ -175,7 +178,7 @@ def fractions(g: Grammar) -> Iterator[Rule]:
     slash = "[/⁄]"
     yield rule(
         "fraction",
-        rf"{START}(?:(?P<whole>\d{{1,4}}){SPACE}?)?(?P<vulgar>[{''.join(_VULGAR)}])(?P<top>)(?P<bottom>){END}",
+        rf"{START}(?:(?P<whole>\d{{1,4}}){SPACE}?)?(?P<vulgar>[{''.join(VULGAR)}])(?P<top>)(?P<bottom>){END}",
         read,
     )
     yield rule(
@@ -200,11 +203,13 @@ def romans(g: Grammar) -> Iterator[Rule]:
 
 
 def number_signs(g: Grammar) -> Iterator[Rule]:
-    """№ 5, § 12."""
+    """№ 5, § 12; whatever is read of the number."""
     if g.number_signs:
-        pattern = rf"(?<!\w)(?P<sign>{any_of(g.number_signs)}){SPACE}?{g.number('count')}{END}"
+        sign = rf"(?<!\w)(?P<sign>{any_of(g.number_signs)}){SPACE}?"
         yield rule(
-            "sign", pattern, lambda match: f"{g.number_signs[match['sign']]} {g.amount(g.parsed(match['count']))}"
+            "sign",
+            rf"{sign}{g.number('count')}{END}",
+            lambda match: f"{g.number_signs[match['sign']]} {g.amount(g.parsed(match['count']))}",
         )
         before = rf"(?<!\w)(?P<sign>{any_of(g.number_signs)})(?={SPACE}?\d)"
         yield rule("sign", before, lambda match: g.number_signs[match["sign"]] + _space_before_digit(match))

@@ -30,6 +30,8 @@ def addresses(g: Grammar) -> Iterator[Rule]:
 
     yield rule("url", rf"(?<![\w@.])https?://(?P<address>{host}{rest})", read)
     yield rule("email", rf"(?<![\w@.+-])(?P<address>[A-Za-z0-9][A-Za-z0-9._+-]{{0,63}}@{host})(?![\w@])", read)
+    server = r"(?:localhost|\d{1,3}(?:\.\d{1,3}){3}(?=:))(?::\d{1,5})?"
+    yield rule("url", rf"(?<![\w@./:-])(?:https?://)?(?P<address>{server}{rest})(?!\w)", read)
     yield rule("url", rf"(?<![\w@./-])(?P<address>www\.{host}{rest})", read)
     short = rf"{name}(?:\.{name}){{0,4}}\.{suffix}"
     yield rule(
@@ -99,4 +101,6 @@ def codes(g: Grammar) -> Iterator[Rule]:
         return " ".join(_said(g, part) for part in parts) if is_sure else None
 
     word = r"(?=[^\W\d_]{0,6}\d)(?=\d{0,6}[^\W\d_])[^\W_]{2,12}"
-    yield rule("code", rf"(?<![\w.@/])(?<!\d-){word}(?!\w)(?!-\d)", read)
+    signs = "[-–.,:/'’]"
+    start = rf"(?<![\w.@/])(?:(?=\D)|(?<!\d{signs}))"
+    yield rule("code", rf"{start}{word}(?!\w)(?:(?<=\D)|(?!{signs}\d))", read)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from cloning.reading.classes import paid, standard
+from cloning.reading.classes import VULGAR, paid, standard
 from cloning.reading.grammar import END, SPACE, START, Currency, Grammar, Noun, any_of
 from cloning.reading.numbers import Amount, amount, roman
 from cloning.reading.rules import Rule, rule
@@ -13,7 +13,7 @@ _NEAR = 40
 """So many characters around a match are looked at."""
 _PARTS = frozenset((*range(2, 17), 20, 32, 64, 100, 1000))
 """What things are cut into."""
-_MONTHS, _LAST_DAY = 12, 31
+_MONTHS, _LAST_DAY, _HOURS = 12, 31, 24
 _LAST_ORDINAL = 10
 """Kings and centuries beyond it have cardinals in Spanish and Portuguese."""
 
@@ -79,14 +79,20 @@ class Extras:
     """'²', '³' and '^' after a number."""
     per: str
     """For the slash of '5 €/kg'."""
+    half: Mapping[str, str]
+    """Before a unit by its gender ('': any other): 'mezzo chilogrammo', 'mezza tonnellata'."""
+    of: str
+    """Between other fractions and a unit: 'tre quarti di litro'."""
+    unit_form: int = 0
+    """Which form of a unit stands after a fraction."""
     score_signs: str = "[:/–-]"
     hashtag: str = "hashtag"
 
 
 def european(g: Grammar, extras: Extras) -> tuple[Rule, ...]:
     """The standard classes, with what these languages add before and after them."""
-    before = (*_feet(g, extras), *_powers(g, extras), *_products(g))
-    after = (*_scores(g, extras), *_points(g, extras.point), *_hosts(g, extras.point), *_between(g, extras))
+    before = (*_feet(g, extras), *_powers(g, extras), *_products(g), *_fractions_of_units(g, extras), *_hours(g))
+    after = (*_scores(g, extras), *_points(g, extras.point), *_between(g, extras), *_volumes(g), *_codes(g))
     return (*before, *standard(g), *after)
 
 
@@ -136,6 +142,26 @@ def _powers(g: Grammar, extras: Extras) -> Iterator[Rule]:
     yield rule("power", rf"{START}{g.number('count')}(?P<sign>[²³]|\^(?=\d))(?P<power>(?<=\^)\d{{1,3}})?{END}", read)
 
 
+def _fractions_of_units(g: Grammar, extras: Extras) -> Iterator[Rule]:
+    """1/2 kg, ¾ l, 2½ km."""
+
+    def read(match: re.Match[str]) -> str | None:
+        noun = g.units[match["unit"]]
+        top, bottom = VULGAR[match["vulgar"]] if match["vulgar"] else (int(match["top"]), int(match["bottom"]))
+        is_half = (top, bottom) == (1, 2)
+        if match["whole"]:
+            form = min(max(1, g.plural(Amount(match["whole"]))), len(noun.forms) - 1)
+            return f"{g.half_more(int(match['whole']))} {noun.forms[form]}" if is_half and g.half_more else None
+        if is_half:
+            return f"{extras.half.get(noun.gender, extras.half[''])} {noun.forms[extras.unit_form]}"
+        words = g.fraction(top, bottom) if g.fraction and is_part(top, bottom) else None
+        return words and f"{words}{extras.of}{noun.forms[extras.unit_form]}"
+
+    whole = rf"(?:(?P<whole>\d{{1,3}})(?:{SPACE}|(?=[{''.join(VULGAR)}])))?"
+    fraction = rf"(?:(?P<vulgar>[{''.join(VULGAR)}])|(?P<top>\d{{1,2}})/(?P<bottom>\d{{1,2}}))"
+    yield rule("unit", rf"{START}{whole}{fraction}{SPACE}?(?P<unit>{any_of(g.units)})(?!\w|['’]\w)", read)
+
+
 def _products(g: Grammar) -> Iterator[Rule]:
     """3 x 4, 1920x1080."""
 
@@ -145,18 +171,57 @@ def _products(g: Grammar) -> Iterator[Rule]:
     yield rule("product", rf"{START}\d{{1,5}}(?:{SPACE}?x{SPACE}?\d{{1,5}}){{1,2}}{END}", read)
 
 
-def _hosts(g: Grammar, word: str) -> Iterator[Rule]:
-    """192.168.1.1."""
+def _hours(g: Grammar) -> Iterator[Rule]:
+    """9:00–18:00, 9h-18h30."""
+    if g.time is None:
+        return
+    said, sign = g.time, f"[{re.escape(g.time_signs)}]"
+    marks = f"(?:{SPACE}?{any_of(g.time_marks)}(?!\\w))?" if g.time_marks else ""
+
+    def read(match: re.Match[str]) -> str | None:
+        hours = (
+            (int(match["hour"]), int(match["minute"] or 0)),
+            (int(match["last_hour"]), int(match["last_minute"] or 0)),
+        )
+        if any(hour > _HOURS for hour, _ in hours):
+            return None
+        first, last = (said(hour, minute, None, "") for hour, minute in hours)
+        return f"{first} {g.to or '–'} {last}"
+
+    one, two = (rf"(?P<{name}hour>\d{{1,2}}){sign}(?P<{name}minute>[0-5]\d)?" for name in ("", "last_"))
+    yield rule("time", rf"{START}{one}{SPACE}?[-–—]{SPACE}?{two}{marks}(?!\w)(?![.:,]?\d)", read)
+
+
+def _volumes(g: Grammar) -> Iterator[Rule]:
+    """Vol. II, cap. IV."""
+    signs = [sign for sign in g.number_signs if sign.endswith(".")]
+
+    def read(match: re.Match[str]) -> str | None:
+        number = roman(match["numeral"])
+        is_letter = match["numeral"] in "LC"
+        return f"{g.number_signs[match['sign']]} {g.cardinal(number)}" if number and not is_letter else None
+
+    if signs:
+        yield rule("roman", rf"(?<!\w)(?P<sign>{any_of(signs)}){SPACE}(?P<numeral>[IVXLC]{{1,7}})(?!\w)", read)
+
+
+def _codes(g: Grammar) -> Iterator[Rule]:
+    """978-3-16-148410-0: what no other class has, in groups."""
 
     def read(match: re.Match[str]) -> str:
-        return f" {word} ".join(g.cardinal(int(one)) for one in match.group().split("."))
+        return ", ".join(_group(g, one) for one in match.group().split("-"))
 
-    yield rule("address", rf"{START}\d{{1,3}}(?:\.\d{{1,3}}){{3}}{END}", read)
+    yield rule("code", rf"{START}\d{{1,7}}(?:-\d{{1,7}}){{1,6}}{END}", read)
+
+
+def _group(g: Grammar, digits: str) -> str:
+    is_short = len(digits) <= len("12") and not digits.startswith("0")
+    return g.cardinal(int(digits)) if is_short else g.digits(digits)
 
 
 def _scores(g: Grammar, extras: Extras) -> Iterator[Rule]:
-    """3:2, 3-1."""
-    pattern = rf"{START}(?P<home>\d{{1,3}}){extras.score_signs}(?P<guests>\d{{1,3}}){END}"
+    """3:2, 3-1, 120/80."""
+    pattern = rf"{START}(?P<home>\d{{1,2}}|\d{{3}}(?=/)){extras.score_signs}(?P<guests>\d{{1,2}}|(?<=/)\d{{3}}){END}"
     yield rule("score", pattern, lambda match: over(g, int(match["home"]), int(match["guests"]), extras.score))
 
 

@@ -277,6 +277,6 @@ def test_a_long_text_takes_time_by_its_length(language: str) -> None:
 
 def _seconds(language: str, sign: str, length: int) -> float:
     text = (sign * length)[:length]
-    start = time.perf_counter()
+    start = time.thread_time()
     read(text, language)
-    return time.perf_counter() - start
+    return time.thread_time() - start

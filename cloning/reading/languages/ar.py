@@ -124,7 +124,11 @@ def _ordinal(match: re.Match[str]) -> str:
 def _counted(match: re.Match[str]) -> str | None:
     """3 سيارات."""
     count = GRAMMAR.parsed(match["count"])
-    return None if count.fraction or count.is_negative or count.digits.startswith("0") else GRAMMAR.cardinal(count.whole, "f")
+    return (
+        None
+        if count.fraction or count.is_negative or count.digits.startswith("0")
+        else GRAMMAR.cardinal(count.whole, "f")
+    )
 
 
 def _joined(match: re.Match[str]) -> str:
@@ -177,7 +181,7 @@ GRAMMAR = _Arabic(
 RULES = LanguageRules(
     "ar",
     (
-        rule("always", r"(?<![\w/])(?:24/7|٢٤/٧)(?![\w/])", lambda _: "على مدار الساعة"),
+        rule("always", rf"{START}(?:24/7|٢٤/٧){END}", lambda _: "على مدار الساعة"),
         rule("ordinal", rf"(?<!\w)(?P<noun>ال\w{{2,20}}) الـ?(?P<count>\d{{1,4}}){END}", _ordinal),
         rule("year", rf"(?:(?<=عام )|(?<=سنة )|(?<=لعام )|(?<=العام )|(?<=منذ )|(?<=حتى )|(?<=إلى )|(?<=في )|(?<=من )){START}(?P<year>\d{{4}}){END}", _year),
         rule("counted", rf"(?:{START}|(?<=[وفبلك])(?<!\w[وفبلك])){GRAMMAR.number('count')}(?= \w{{2,20}}ات(?!\w))", _counted),

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from cloning.reading.european import european, is_part, numbered, over, word_before, words, words_after
-from cloning.reading.grammar import SPACE, START, Grammar, Noun, any_of
+from cloning.reading.grammar import SPACE, START, Grammar, Noun, any_of, lost_dot
 from cloning.reading.languages.tables import de as table
 from cloning.reading.numbers import Amount, roman
 from cloning.reading.rules import LanguageRules, Rule, rule
@@ -30,7 +30,7 @@ def _year(number: int) -> str:
 
 def _ending(match: re.Match[str], noun: str = "") -> str:
     """How an ordinal ends there: -n after what shows the dative, else by the noun's gender and its article."""
-    before = word_before(match).lower()
+    before = _before(match)
     article = re.search(r"(\w+)[ \u00a0](?i:der)[ \u00a0]\Z", match.string[max(0, match.start() - 30) : match.start()])
     if before in table.DATIVE or (article and article[1].lower() in table.PREPOSITIONS):
         return "n"
@@ -40,6 +40,13 @@ def _ending(match: re.Match[str], noun: str = "") -> str:
     ):
         return ""
     return "s" if noun in table.NEUTER else "r"
+
+
+def _before(match: re.Match[str]) -> str:
+    """The word before a match; of 'am 3. und 4. März' that before the first ordinal."""
+    near = match.string[max(0, match.start() - 40) : match.start()]
+    found = re.search(r"(\w+) \d{1,2}\. ?(?:und|oder|bis|–|-) ?\Z", near)
+    return (found[1] if found else word_before(match)).lower()
 
 
 def _ordinal(number: int, ending: str) -> str:
@@ -67,6 +74,8 @@ def _fraction(top: int, bottom: int) -> str | None:
 
 def _in_context(match: re.Match[str], count: Amount) -> str | None:
     noun = words_after(match)[0]
+    if match.group() == "1" and re.match(r"-[A-ZÄÖÜ]", match.string[match.end() : match.end() + 2]):
+        return GRAMMAR.cardinal(1, "m")
     if count.is_one and not count.is_negative and noun:
         return GRAMMAR.cardinal(1, "f" if noun in table.FEMININE else "m")
     if not _DIGITS.fullmatch(match.group()) or count.whole not in _YEARS:
@@ -76,14 +85,15 @@ def _in_context(match: re.Match[str], count: Amount) -> str | None:
 
 
 def _ordinals() -> Iterator[Rule]:
-    shown = table.DATIVE | {"der", "die", "das", "ein", "eine", "mein", "sein", "ihr", "kein", "jede", "diese", "unser"}
+    sure = table.DATIVE - {"bis", "seit", "ab", "nach"}
+    shown = sure | {"als", "der", "die", "das", "ein", "eine", "mein", "sein", "ihr", "kein", "jede", "diese", "unser"}
 
     def read(match: re.Match[str]) -> str | None:
         noun = match["noun"]
         number = int(match["count"]) if match["count"].isdecimal() else roman(match["count"])
         if (
             number is None
-            or noun in table.MONTH_NAMES
+            or noun in table.MONTH_NAMES | table.STARTERS
             or not (word_before(match).lower() in shown or noun in table.ORDINAL_NOUNS)
         ):
             return None
@@ -94,6 +104,13 @@ def _ordinals() -> Iterator[Rule]:
         rf"{START}(?P<count>\d{{1,3}}|[IVX]{{1,6}})\.(?={SPACE}(?P<noun>[A-ZÄÖÜa-zäöü][a-zäöüß]{{1,30}}))",
         read,
     )
+
+    def read_last(match: re.Match[str]) -> str | None:
+        if word_before(match).lower() not in sure:
+            return None
+        return _ordinal(int(match["count"]), "n") + lost_dot(match)
+
+    yield rule("ordinal", rf"{START}(?P<count>\d{{1,2}})\.(?=[,;]|\s{{0,3}}(?:\Z|\n))", read_last)
     month = any_of(name for names in table.MONTHS for name in names)
     pattern = (
         rf"{START}(?P<first>\d{{1,2}})\.{SPACE}?(?:bis(?: zum)?|[-–]){SPACE}?(?P<last>\d{{1,2}})\.(?={SPACE}{month})"
@@ -111,7 +128,7 @@ def _decades() -> Iterator[Rule]:
         return _year(int(match["count"])) + "er"
 
     yield rule(
-        "decade", rf"{START}(?P<count>(?:1[1-9]|20)?[1-9]\d|(?:19|20)0\d)er(?=(?:-| )?Jahren?(?!\w)|(?!\w))", read
+        "decade", rf"{START}(?P<count>(?:1[1-9]|20)?[1-9]\d|(?:19|20)0\d|[1-9])er(?=(?:-| )?Jahren?(?!\w)|(?!\w))", read
     )
 
 
@@ -123,13 +140,34 @@ def _kings() -> Iterator[Rule]:
         before = match.string[max(0, match.start() - 40) : match.start()].split()[:-1]
         is_dative = any(one.lower() in table.PREPOSITIONS for one in before[-2:])
         usual, dative = table.KINGS[name]
-        return f"{dative} {_ordinal(number, 'n').capitalize()}" if is_dative else _king(usual, number)
+        said = f"{dative} {_ordinal(number, 'n').capitalize()}" if is_dative else _king(usual, number)
+        return said + lost_dot(match)
 
-    yield rule("roman", rf"(?<=[a-zß]{SPACE})(?P<numeral>[IVX]{{1,6}})\.", read)
+    yield rule("roman", rf"(?<=[a-zß]{SPACE})(?P<numeral>[IVX]{{1,6}})(?:\.|(?!\w))", read)
 
 
 def _king(article: str, number: int) -> str:
     return f"{article} {_ordinal(number, 'n' if article == 'des' else '').capitalize()}"
+
+
+def _round_prices() -> Iterator[Rule]:
+    """3,- €, 5,– Euro."""
+
+    def read(match: re.Match[str]) -> str:
+        return GRAMMAR.counted(Amount(match["count"].replace(".", "")), GRAMMAR.currencies[match["sign"]].whole)
+
+    pattern = (
+        rf"{START}(?P<count>\d{{1,3}}(?:\.\d{{3}})*),[-–—]{{1,2}}{SPACE}?(?P<sign>{any_of(GRAMMAR.currencies)})(?!\w)"
+    )
+    yield rule("money", pattern, read)
+
+
+def _halves() -> Iterator[Rule]:
+    def read(match: re.Match[str]) -> str:
+        noun = match["noun"]
+        return table.EXTRAS.half["f" if noun in table.FEMININE else "n" if noun in table.NEUTER else ""]
+
+    yield rule("fraction", rf"{START}(?<!\d[ \u00a0])(?:1/2|½)(?={SPACE}(?P<noun>[A-ZÄÖÜ][a-zäöüß]{{2,30}}))", read)
 
 
 def _days_of_month() -> Iterator[Rule]:
@@ -146,6 +184,12 @@ def _hours() -> Iterator[Rule]:
     def read(match: re.Match[str]) -> str | None:
         return _time(int(match["hour"]), int(match["minute"]), None, "")
 
+    def read_range(match: re.Match[str]) -> str:
+        first, last = ((int(match[f"{one}hour"]), int(match[f"{one}minute"])) for one in ("", "last_"))
+        return f"{_time(*first, None, '')} bis {_time(*last, None, '')}"
+
+    one, two = (rf"(?P<{name}hour>[01]?\d|2[0-4])\.(?P<{name}minute>[0-5]\d)" for name in ("", "last_"))
+    yield rule("time", rf"{START}{one}{SPACE}?[-–—]{SPACE}?{two}{SPACE}Uhr(?!\w)", read_range)
     yield rule("time", rf"{START}(?P<hour>[01]?\d|2[0-4])\.(?P<minute>[0-5]\d){SPACE}Uhr(?!\w)", read)
 
 
@@ -189,6 +233,8 @@ RULES = LanguageRules(
     (
         *_hours(),
         *_days_of_month(),
+        *_halves(),
+        *_round_prices(),
         *_kings(),
         *numbered(GRAMMAR, table.ROMANS),
         *_decades(),

@@ -9,15 +9,15 @@ That is right for "In 1998", "the 2024 election", "1500 meters", "2000 people" a
 
 from cloning.reading.classes import standard
 from cloning.reading.grammar import Grammar, Noun
-from cloning.reading.languages import en_rules, en_tables
+from cloning.reading.languages.english import calendar, rules, tables
 from cloning.reading.rules import LanguageRules
 
 
 def _date(grammar: Grammar, day: int, month: int, year: int | None) -> str:
     """As it is said there: 'March third', or 'the third of March'."""
-    name = en_tables.MONTHS[month - 1][0]
+    name = tables.MONTHS[month - 1][0]
     said = f"{name} {grammar.ordinal(day)}" if grammar.date_order != "dmy" else f"the {grammar.ordinal(day)} of {name}"
-    return said if year is None else f"{said}, {en_rules.year(grammar, year)}"
+    return said if year is None else f"{said}, {calendar.year(grammar, year)}"
 
 
 def _grammar(order: str, cardinals: str, ordinals: str) -> Grammar:
@@ -33,21 +33,21 @@ def _grammar(order: str, cardinals: str, ordinals: str) -> Grammar:
         to="to",
         percent=Noun(("percent",)),
         permille=Noun(("per mille",)),
-        currencies=en_tables.CURRENCIES,
-        scales=en_tables.SCALES,
-        units=en_tables.UNITS,
+        currencies=tables.CURRENCIES,
+        scales=tables.SCALES,
+        units=tables.UNITS,
         date_order=order,
-        time=lambda hour, minute, second, mark: en_rules.time(grammar, hour, minute, second, mark),
+        time=lambda hour, minute, second, mark: calendar.time(grammar, hour, minute, second, mark),
         time_marks={"am": "AM", "a.m.": "AM", "pm": "PM", "p.m.": "PM"},
         date=lambda day, month, year: _date(grammar, day, month, year),
-        year=lambda number: en_rules.year(grammar, number),
-        fraction=lambda top, bottom: en_rules.fraction(grammar, top, bottom),
+        year=lambda number: calendar.year(grammar, number),
+        fraction=lambda top, bottom: rules.fraction(grammar, top, bottom),
         and_a_half=" and ",
-        signs=en_tables.SIGNS,
-        number_signs=en_tables.NUMBER_SIGNS,
-        url_words=en_tables.URL_WORDS,
+        signs=tables.SIGNS,
+        number_signs=tables.NUMBER_SIGNS,
+        url_words=tables.URL_WORDS,
         version="version",
-        abbreviations=en_tables.ABBREVIATIONS,
+        abbreviations=tables.ABBREVIATIONS,
         final_abbreviations=("etc.", "Inc.", "Ltd."),
     )
     return grammar
@@ -55,7 +55,7 @@ def _grammar(order: str, cardinals: str, ordinals: str) -> Grammar:
 
 def _rules(order: str, cardinals: str, ordinals: str = "spellout-ordinal") -> LanguageRules:
     grammar = _grammar(order, cardinals, ordinals)
-    return LanguageRules("en", (*en_rules.before(grammar), *standard(grammar), *en_rules.after(grammar)))
+    return LanguageRules("en", (*rules.before(grammar), *standard(grammar), *rules.after(grammar)))
 
 
 _AMERICAN, _BRITISH = "spellout-cardinal", "spellout-cardinal-verbose"

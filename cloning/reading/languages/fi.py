@@ -8,7 +8,7 @@ kerroksessa. After a colon the text says it: 5:ssä.
 import re
 
 from cloning.reading.classes import standard
-from cloning.reading.grammar import START, Currency, Grammar, Noun
+from cloning.reading.grammar import END, START, Currency, Grammar, Noun
 from cloning.reading.numbers import spelled
 from cloning.reading.rules import LanguageRules, Rule, rule
 
@@ -98,21 +98,31 @@ GRAMMAR = Grammar(
     to="viiva",
     percent=Noun(("prosentti", "prosenttia")),
     permille=Noun(("promille", "promillea")),
-    currencies={"€": Currency(_EURO, _CENT), "EUR": Currency(_EURO, _CENT), "$": Currency(_DOLLAR, _CENT), "USD": Currency(_DOLLAR, _CENT)},
+    currencies={
+        "€": Currency(_EURO, _CENT),
+        "EUR": Currency(_EURO, _CENT),
+        "$": Currency(_DOLLAR, _CENT),
+        "USD": Currency(_DOLLAR, _CENT),
+    },
     units={sign: Noun(forms) for sign, forms in _UNITS.items()},
     date=_date,
     time=_time,
     signs={"+": "plus", "=": "on yhtä kuin", "×": "kertaa", "&": "ja"},
-    abbreviations={"esim.": "esimerkiksi", "ym.": "ynnä muuta", "jne.": "ja niin edelleen", "eKr.": "ennen Kristusta", "klo": "kello"},
+    abbreviations={"esim.": "esimerkiksi", "ym.": "ynnä muuta", "jne.": "ja niin edelleen", "eKr.": "ennen Kristusta"},
 )
 
 
 def _rules() -> tuple[Rule, ...]:
     return (
         rule("case", rf"{START}(?P<count>\d{{1,9}}):(?P<suffix>[a-zäö]{{1,6}})(?!\w)", _suffixed),
-        rule("always", r"(?<![\w/])24/7(?![\w/])", lambda _: "kaksikymmentäneljä seitsemän"),
+        rule("always", rf"{START}24/7{END}", lambda _: "kaksikymmentäneljä seitsemän"),
+        rule("time", r"(?<!\w)klo(?= \d)", lambda _: "kello"),
         rule("time", r"(?<=klo )(?P<hour>\d{1,2})\.(?P<minute>[0-5]\d)(?![\w.])", _clock),
-        rule("decade", rf"{START}(?P<count>\d{{1,4}})-(?=luv|vuoti|kerta)", lambda match: spelled("fi", int(match["count"]))),
+        rule(
+            "decade",
+            rf"{START}(?P<count>\d{{1,4}})-(?=luv|vuoti|kerta)",
+            lambda match: spelled("fi", int(match["count"])),
+        ),
         rule("ordinal", rf"{START}(?P<count>\d{{1,3}})\.(?= (?P<next>[a-zäö]+))", _ordinal),
         rule("counted", rf"{START}{GRAMMAR.number('count')}(?= (?P<next>[a-zäö]{{5,40}})(?!\w))", _counted),
         *standard(GRAMMAR),

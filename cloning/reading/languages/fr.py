@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cloning.reading.european import day_of_month, european, is_part, numbered, over, unsure, word_before, words_after
-from cloning.reading.grammar import SPACE, START, Grammar, Noun
+from cloning.reading.grammar import SPACE, START, Grammar, Noun, any_of
 from cloning.reading.languages.tables import fr as table
 from cloning.reading.numbers import Amount, roman
 from cloning.reading.rules import LanguageRules, Rule, rule
@@ -41,6 +41,7 @@ def _rules(code: str, region: str) -> LanguageRules:
         unsure(r"\d{1,3}\.\d{3}"),
         *_titles(),
         *_hours(bound),
+        *_heights(bound),
         *_ordinals(bound),
         *numbered(bound, table.ROMANS),
     )
@@ -85,16 +86,24 @@ def _dotted(g: Grammar, number: str) -> str:
 
 
 def _titles() -> Iterator[Rule]:
-    yield rule(
-        "abbreviation",
-        rf"(?<![\w.])M\.(?={SPACE}(?:(?:de|du|de la|des|le){SPACE}|d['’])?[A-ZÀ-Ý][\w'’-]{{0,30}}[a-zà-ÿ])",
-        lambda _: "Monsieur",
-    )
+    name = rf"(?:(?:de|du|de la|des|le){SPACE}|d['’])?[A-ZÀ-Ý][\w'’-]{{0,30}}[a-zà-ÿ]"
+    pattern = rf"(?<![\w.])(?P<title>{any_of(table.TITLES)})(?={SPACE}{name})"
+    yield rule("abbreviation", pattern, lambda match: table.TITLES[match["title"]])
 
 
 def _hours(g: Grammar) -> Iterator[Rule]:
     pattern = rf"{START}(?P<hour>[01]?\d|2[0-4]){SPACE}[hH]{SPACE}?(?P<minute>[0-5]\d)(?!\w)"
     yield rule("time", pattern, lambda match: _time(g, int(match["hour"]), int(match["minute"]), None))
+
+
+def _heights(g: Grammar) -> Iterator[Rule]:
+    """1m85, 1 m 85."""
+    noun = g.units["m"]
+
+    def read(match: re.Match[str]) -> str:
+        return f"{g.counted(Amount(match['metres']), noun)} {g.amount(Amount(match['rest']))}"
+
+    yield rule("unit", rf"{START}(?P<metres>\d{{1,3}}){SPACE}?m{SPACE}?(?P<rest>\d\d)(?!\w|{SPACE}?[%€/])", read)
 
 
 def _ordinals(g: Grammar) -> Iterator[Rule]:

@@ -78,7 +78,7 @@ _YEAR = r"(?P<year>(?:1[1-9]|१[१-९])\d{2})"
 RULES = LanguageRules(
     "hi",
     (
-        rule("always", rf"(?<![\w/])(?:24/7|२४/७)(?![\w/])", lambda _: "चौबीसों घंटे, सातों दिन"),
+        rule("always", rf"{START}(?:24/7|२४/७){END}", lambda _: "चौबीसों घंटे, सातों दिन"),
         rule("ordinal", rf"{START}(?P<count>\d{{1,6}})[ -]?(?P<ending>{_ENDINGS})(?![\w\u0900-\u097f])", _ordinal),
         rule("year", rf"(?:(?<=सन् )|(?<=सन )|(?<=वर्ष )|(?<=साल )){_YEAR}{END}", _year),
         rule("year", rf"{START}{_YEAR}(?= (?:में|ई\.|ई०|ईस्वी|से|तक|के दशक))", _year),

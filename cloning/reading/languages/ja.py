@@ -13,10 +13,13 @@ from datetime import date
 from cloning.reading.languages.han.digits import (
     AMOUNT,
     END,
+    FREE,
+    FREE_END,
     NUMBER,
     SIGNED,
     SPACE,
     D,
+    after,
     any_of,
     as_it_was,
     bare,
@@ -66,7 +69,7 @@ def _signed(match: re.Match[str]) -> str:
 
 def _plain(match: re.Match[str]) -> str:
     text = match["low"]
-    is_code = len(text) >= _LONG and text.isdecimal() and not re.match("[円人個万億]", match.string[match.end() :][:1])
+    is_code = len(text) >= _LONG and text.isdecimal() and after(match, 1) not in tuple("円人個万億")
     return _SIGN[narrow(match["sign"] or "")] + (_digits(text) if is_code else number(text))
 
 
@@ -128,26 +131,24 @@ def _rest(text: str, claimed: Sequence[Replacement]) -> list[Replacement]:
     return unclaimed("ja", text, claimed, number)
 
 
-_FREE = r"(?<![0-9０-９A-Za-z./:：,-])"
-_ENDS = r"(?![0-9０-９A-Za-z/:：]|[.,-][0-9０-９])"
 _CURRENCY = rf"(?P<currency>{any_of(_CURRENCIES)})"
 _LARGE = "(?P<large>[万億兆]{1,2})?"
 
 RULES = LanguageRules(
     "ja",
     (
-        rule("date", rf"{_FREE}(?P<year>[12]{D}{{3}})(?P<by>[-/.])(?P<month>{D}{{1,2}})(?P=by)(?P<day>{D}{{1,2}}){_ENDS}", _date),
-        rule("no date", rf"{_FREE}{D}{{1,4}}(?:/{D}{{1,4}}){{2,9}}{_ENDS}", as_it_was),
+        rule("date", rf"{FREE}(?P<year>[12]{D}{{3}})(?P<by>[-/.])(?P<month>{D}{{1,2}})(?P=by)(?P<day>{D}{{1,2}}){FREE_END}", _date),
+        rule("no date", rf"{FREE}{D}{{1,4}}(?:/{D}{{1,4}}){{2,9}}{FREE_END}", as_it_was),
         rule("always", r"(?<![0-9０-９/.])24/7(?![0-9０-９/])", lambda _: "二十四時間年中無休"),
-        rule("time", rf"{_FREE}(?P<hour>[01]?[0-9]|2[0-4]):(?P<minute>[0-5][0-9])(?::(?P<second>[0-5][0-9]))?{_ENDS}", _time),
-        rule("phone", rf"(?<![\w+])[+＋]{D}{{1,3}}(?:[ -]?\(?{D}{{2,5}}\)?){{2,5}}{END}", _phone),
-        rule("phone", rf"{_FREE}(?:\(?0{D}{{1,4}}(?:\)|\) |[ -]){D}{{1,4}}[ -]{D}{{3,4}}|{D}{{3}}-{D}{{3}}-{D}{{4}}|{D}{{3}}-{D}{{4}}){_ENDS}", _phone),
+        rule("time", rf"{FREE}(?P<hour>[01]?[0-9]|2[0-4]):(?P<minute>[0-5][0-9])(?::(?P<second>[0-5][0-9]))?{FREE_END}", _time),
+        rule("phone", rf"(?<![0-9A-Za-z+])[+＋]{D}{{1,3}}(?:[ -]?\(?{D}{{2,5}}\)?){{2,5}}{END}", _phone),
+        rule("phone", rf"{FREE}(?:\(?0{D}{{1,4}}(?:\)|\) |[ -]){D}{{1,4}}[ -]{D}{{3,4}}|{D}{{3}}-{D}{{3}}-{D}{{4}}|{D}{{3}}-{D}{{4}}){FREE_END}", _phone),
         rule("version", rf"(?<![0-9０-９A-Za-z.])(?P<v>[vV])?{D}{{1,8}}(?:\.{D}{{1,8}}){{2,6}}(?![0-9A-Za-z])", _version),
         rule("money", rf"{_CURRENCY}{SPACE}{AMOUNT}{_LARGE}(?:円|ドル|ユーロ)?", _money),
         rule("money", rf"{AMOUNT}{_LARGE}{SPACE}{_CURRENCY}(?![A-Za-z])", _money),
         rule("percent", rf"{AMOUNT}{SPACE}[%％]", lambda match: _amount(match) + "パーセント"),
         rule("unit", rf"{AMOUNT}{SPACE}(?P<unit>{any_of(_UNITS)})(?![A-Za-z0-9²³/])", _unit),
-        rule("fraction", rf"{_FREE}(?P<top>{D}{{1,3}})/(?P<bottom>{D}{{1,4}}){_ENDS}", _fraction),
+        rule("fraction", rf"{FREE}(?P<top>{D}{{1,3}})/(?P<bottom>{D}{{1,4}}){FREE_END}", _fraction),
         rule("range", rf"(?P<low>{NUMBER}){SPACE}[-~～〜–—]{SPACE}(?P<high>{NUMBER})", _range),
         rule("sign", rf"(?<={D})[+×÷=](?={D})", lambda match: _OPERATORS[match.group()]),
         rule("hyphen", rf"(?<=[A-Za-z])-(?={D})", lambda _: ""),

@@ -7,7 +7,7 @@ A number has the gender of the noun behind it, an ordinal (3. maijā) its gender
 import re
 
 from cloning.reading.classes import standard
-from cloning.reading.grammar import START, Currency, Grammar, Noun
+from cloning.reading.grammar import END, START, Currency, Grammar, Noun
 from cloning.reading.numbers import Amount, spelled
 from cloning.reading.rules import LanguageRules, rule
 
@@ -103,13 +103,14 @@ GRAMMAR = Grammar(
     date=_date,
     time=_time,
     signs={"+": "plus", "=": "ir vienāds ar", "×": "reiz", "&": "un"},
-    abbreviations={"plkst.": "pulksten", "u. c.": "un citi", "utt.": "un tā tālāk", "t. i.": "tas ir", "piem.": "piemēram"},
+    abbreviations={"u. c.": "un citi", "utt.": "un tā tālāk", "t. i.": "tas ir", "piem.": "piemēram"},
 )  # fmt: skip
 
 RULES = LanguageRules(
     "lv",
     (
-        rule("always", r"(?<![\w/])24/7(?![\w/])", lambda _: "divdesmit četras stundas diennaktī, septiņas dienas nedēļā"),
+        rule("always", rf"{START}24/7{END}", lambda _: "divdesmit četras stundas diennaktī, septiņas dienas nedēļā"),
+        rule("time", r"(?<!\w)plkst\.(?= \d)", lambda _: "pulksten"),
         rule("ordinal", rf"{START}(?P<count>\d{{1,4}})\.(?= (?P<next>[a-zāčēģīķļņšūž]+))", _ordinal),
         rule("counted", rf"{START}{GRAMMAR.number('count')}(?= (?P<next>[a-zāčēģīķļņšūž]{{3,40}})(?!\w))", _feminine),
         *standard(GRAMMAR),

@@ -78,7 +78,7 @@ def _phones(g: Grammar) -> Iterator[Rule]:
         is_years = len(groups) == len(("from", "to")) and all(one.startswith(("1", "20")) for one in groups)
         return None if is_years else ", ".join(g.digits(one) for one in groups)
 
-    yield rule("phone", rf"{START}(?<!\d )(?:\d\d )?(?:9\d{{4}}|[2-5]\d{{3}})-\d{{4}}{END}", read)
+    yield rule("phone", rf"{START}(?<!\d )(?<!\) )(?<!\))(?:\d\d )?(?:9\d{{4}}|[2-5]\d{{3}})-\d{{4}}{END}", read)
     yield rule("code", rf"{START}\d{{3}}\.\d{{3}}\.\d{{3}}-\d\d{END}", read)
     score = rf"{START}(?P<home>\d)x(?P<guests>\d){END}"
     yield rule("score", score, lambda match: over(g, int(match["home"]), int(match["guests"]), "a"))

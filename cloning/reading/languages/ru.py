@@ -14,7 +14,6 @@ from cloning.reading.european import european, is_part, over, word_before, words
 from cloning.reading.grammar import END, SPACE, START, Grammar, Noun, any_of
 from cloning.reading.languages.russian.cases import (
     CARDINALS,
-    ORDINALS,
     Russian,
     counted_in_genitive,
     form_by_context,
@@ -32,6 +31,8 @@ _YEAR_FORMS = {
     "год": "m", "года": "m-genitive", "году": "m-dative", "годом": "m-ablative", "годы": "m", "годов": "m-genitive",
     "годам": "m-dative", "годах": "m-locative", "годами": "m-ablative",
 }  # fmt: skip
+_LAST_ORDINAL = 100
+_PARTS = {3: ("треть", "трети"), 4: ("четверть", "четверти")}
 _MONTH = any_of(table.MONTH_NAMES)
 
 
@@ -54,7 +55,11 @@ def _year_case(before: str) -> str:
 def _in_context(match: re.Match[str], count: Amount) -> str | None:
     if count.fraction or count.is_negative or match.group().startswith("0"):
         return None
-    return _as_year(match, count.whole) or GRAMMAR.cardinal(count.whole, form_by_context(match, count.whole))
+    return (
+        _as_year(match, count.whole)
+        or _as_ordinal(match, count.whole)
+        or GRAMMAR.cardinal(count.whole, form_by_context(match, count.whole))
+    )
 
 
 def _as_year(match: re.Match[str], number: int) -> str | None:
@@ -69,7 +74,23 @@ def _as_year(match: re.Match[str], number: int) -> str | None:
     return GRAMMAR.ordinal(number, form) if is_year and form != "m" else None
 
 
-_SHORT_YEARS = {"m-locative": ("году", "годах"), "m-dative": ("году", "годам"), "m": ("год", "годы"), "m-genitive": ("года", "годов")}
+def _as_ordinal(match: re.Match[str], number: int) -> str | None:
+    """'5 класс', 'на 3 месте': what is counted would stand in another form."""
+    noun = words_after(match)[0].lower()
+    if noun in table.ORDINAL_NOUNS and number <= _LAST_ORDINAL:
+        return GRAMMAR.ordinal(number, table.ORDINAL_NOUNS[noun])
+    is_in = word_before(match).lower() in {"в", "во", "на", "о"}
+    if not is_in or not noun.endswith("е") or noun in table.NO_NOUNS or number > _LAST_ORDINAL:
+        return None
+    return GRAMMAR.ordinal(number, "f-locative" if noun in table.LOCATIVE_FEMININE else "m-locative")
+
+
+_SHORT_YEARS = {
+    "m-locative": ("году", "годах"),
+    "m-dative": ("году", "годам"),
+    "m": ("год", "годы"),
+    "m-genitive": ("года", "годов"),
+}
 
 
 def _short_years() -> Iterator[Rule]:
@@ -77,14 +98,24 @@ def _short_years() -> Iterator[Rule]:
 
     def read(match: re.Match[str]) -> str | None:
         before = word_before(match).lower()
-        if before in table.MONTH_NAMES:
+        is_sure = match.group().endswith(".") or before in {
+            *table.LOCATIVE,
+            *table.DATIVE,
+            "с",
+            "до",
+            "от",
+            "после",
+            "по",
+        }
+        if before in table.MONTH_NAMES or not is_sure:
             return None
         form = "m" if before in ("по", "за", "на") or not before else _year_case(before)
         form = "m-genitive" if form == "m" and before not in ("по", "за", "на", "") else form
         said = GRAMMAR.ordinal(int(match["year"]), form)
-        return f"{said} {_SHORT_YEARS[form][0]}" + ("." if ends_sentence(match) else "")
+        is_end = match.group().endswith(".") and ends_sentence(match)
+        return f"{said} {_SHORT_YEARS[form][len(match['word']) - 1]}" + ("." if is_end else "")
 
-    yield rule("year", rf"{START}(?P<year>{_YEAR}){SPACE}?г\.", read)
+    yield rule("year", rf"{START}(?P<year>{_YEAR}){SPACE}?(?P<word>гг?)(?:\.|(?!\w))", read)
 
     def read_range(match: re.Match[str]) -> str:
         word = (match["word"] or "").strip()
@@ -147,8 +178,8 @@ def _hours() -> Iterator[Rule]:
 def _fraction(top: int, bottom: int) -> str | None:
     if not is_part(top, bottom):
         return over(GRAMMAR, top, bottom, "на")
-    part = GRAMMAR.ordinal(bottom, "f" if top == 1 else "p-genitive")
-    return f"{GRAMMAR.cardinal(top, 'f')} {part}"
+    one, many = _PARTS.get(bottom) or (GRAMMAR.ordinal(bottom, "f"), GRAMMAR.ordinal(bottom, "p-genitive"))
+    return f"{GRAMMAR.cardinal(top, 'f')} {one if top == 1 else many}"
 
 
 def _phone_group(digits: str) -> str:
@@ -197,7 +228,8 @@ def _ranges() -> Iterator[Rule]:
         if first.fraction or last.fraction or (match["dash"] == "-" and first.whole >= last.whole):
             return None
         if not match["noun"]:
-            return "-".join(g.cardinal(one.whole, form_by_context(match, one.whole)) for one in (first, last))
+            forms = [form_by_context(match, one.whole) for one in (first, last)]
+            return f"{g.cardinal(first.whole, 'f' if forms[1] == 'f' else forms[0])}-{g.cardinal(last.whole, forms[1])}"
         noun = nouns[match["noun"]]
         is_case = is_genitive(match)
         said = counted_in_genitive(g, last, noun) if is_case else g.counted(last, noun)
@@ -213,7 +245,6 @@ GRAMMAR: Grammar = Russian(
     point="запятая",
     groups=" \u00a0\u202f\u2009",
     cardinals=CARDINALS,
-    ordinals=ORDINALS,
     plural=plural,
     minus="минус",
     plus="плюс",
@@ -226,7 +257,7 @@ GRAMMAR: Grammar = Russian(
     dated=_dated,
     time=_time,
     fraction=_fraction,
-    half_more=lambda whole: f"{GRAMMAR.cardinal(whole)} с половиной",
+    half_more=lambda whole: "полтора" if whole == 1 else f"{GRAMMAR.cardinal(whole)} с половиной",
     and_a_half=" и ",
     signs=table.SIGNS,
     number_signs=table.NUMBER_SIGNS,

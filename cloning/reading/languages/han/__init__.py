@@ -1,6 +1,7 @@
 """
-What Chinese and Japanese share.
+What Chinese and Japanese share, and the parts of Chinese.
 
 `numerals` writes numbers in Chinese characters; `digits` holds the pieces of patterns; `grammars` asks wetext about what no rule
-has claimed; `chinese` holds the tables of Chinese, `script` tells its two scripts apart.
+has claimed. Of Chinese: `quantities`, `calendar` and `codes` are its rules, `chinese` their words, `script` tells its two scripts
+apart.
 """

@@ -3,7 +3,7 @@
 import re
 from datetime import date
 
-from cloning.reading.languages.han.digits import DASH, SPACE, D, after, as_it_was, before, narrow
+from cloning.reading.languages.han.digits import DASH, FREE, FREE_END, SPACE, D, after, as_it_was, before, narrow
 from cloning.reading.languages.han.numerals import chinese, digits
 from cloning.reading.languages.han.quantities import counted
 from cloning.reading.rules import rule
@@ -79,18 +79,16 @@ def _sixtieth(text: str) -> str:
 
 _HOUR = r"(?:[01０１]?[0-9０-９]|[2２][0-4０-４])"
 _MINUTE = "[0-5０-５][0-9０-９]"
-_FREE = r"(?<![0-9０-９A-Za-z./:：,-])"
-_ENDS = r"(?![0-9０-９A-Za-z/:：]|[.,-][0-9０-９])"
 
 CALENDAR = (
-    rule("date", rf"{_FREE}(?P<year>{D}{{4}})(?P<by>[-/.／．－])(?P<month>{D}{{1,2}})(?P=by)(?P<day>{D}{{1,2}}){_ENDS}", _date),
-    rule("date", rf"{_FREE}(?P<year>(?:19|20){D}{{2}})[-/](?P<month>{D}{{1,2}})(?P<day>){_ENDS}", _date),
-    rule("date", rf"{_FREE}(?P<first>{D}{{1,2}})(?P<by>[-/.])(?P<second>{D}{{1,2}})(?P=by)(?P<year>[12]{D}{{3}}){_ENDS}", _western),
-    rule("no date", rf"{_FREE}{D}{{1,4}}(?:/{D}{{1,4}}){{2,9}}{_ENDS}", as_it_was),
-    rule("years", rf"{_FREE}(?P<low>{D}{{4}}){DASH}(?P<high>{D}{{4}}|{D}{{2}}(?={SPACE}年|赛季|賽季)){_ENDS}", _years),
-    rule("year", rf"{_FREE}(?P<year>{D}{{4}})(?={SPACE}年(?!级|級))", _year),
-    rule("year", rf"{_FREE}(?:['’]{D}{{2}}(?=年)|{D}{{2}}(?=年{D}{{1,2}}月))", _digits),
-    rule("decade", rf"{_FREE}(?:{D}{{3}}0(?=年代)|00(?=年代)|(?<!第)(?:[5-9][05]|00|05)(?=[后後](?![来來]))|[5-9]0(?=[后後](?![来來])))", _digits),
+    rule("date", rf"{FREE}(?P<year>{D}{{4}})(?P<by>[-/.／．－])(?P<month>{D}{{1,2}})(?P=by)(?P<day>{D}{{1,2}}){FREE_END}", _date),
+    rule("date", rf"{FREE}(?P<year>(?:19|20){D}{{2}})[-/](?P<month>{D}{{1,2}})(?P<day>){FREE_END}", _date),
+    rule("date", rf"{FREE}(?P<first>{D}{{1,2}})(?P<by>[-/.])(?P<second>{D}{{1,2}})(?P=by)(?P<year>[12]{D}{{3}}){FREE_END}", _western),
+    rule("no date", rf"{FREE}{D}{{1,4}}(?:/{D}{{1,4}}){{2,9}}{FREE_END}", as_it_was),
+    rule("years", rf"{FREE}(?P<low>{D}{{4}}){DASH}(?P<high>{D}{{4}}|{D}{{2}}(?={SPACE}年|赛季|賽季)){FREE_END}", _years),
+    rule("year", rf"{FREE}(?P<year>{D}{{4}})(?={SPACE}年(?!级|級))", _year),
+    rule("year", rf"{FREE}(?:['’]{D}{{2}}(?=年)|{D}{{2}}(?=年{D}{{1,2}}月))", _digits),
+    rule("decade", rf"{FREE}(?:{D}{{3}}0(?=年代)|00(?=年代)|(?<!第)(?:[5-9][05]|00|05)(?=[后後](?![来來]))|[5-9]0(?=[后後](?![来來])))", _digits),
     rule("until", rf"(?<=[年月日号號点點分时時]){DASH}(?={D})", lambda _: "到"),
-    rule("time", rf"{_FREE}(?P<hour>{_HOUR})[:：](?P<minute>{_MINUTE})(?:[:：](?P<second>{_MINUTE}))?(?P<until>{DASH}(?P<hour2>{_HOUR})[:：](?P<minute2>{_MINUTE}))?(?:[ ]?(?P<half>[AaPp]\.?[Mm]\b\.?))?{_ENDS}", _time),
+    rule("time", rf"{FREE}(?P<hour>{_HOUR})[:：](?P<minute>{_MINUTE})(?:[:：](?P<second>{_MINUTE}))?(?P<until>{DASH}(?P<hour2>{_HOUR})[:：](?P<minute2>{_MINUTE}))?(?:[ ]?(?P<half>[AaPp]\.?[Mm]\b\.?))?{FREE_END}", _time),
 )  # fmt: skip

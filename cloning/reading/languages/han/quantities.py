@@ -9,6 +9,8 @@ from cloning.reading.languages.han.digits import (
     AMOUNT,
     DASH,
     END,
+    FREE,
+    FREE_END,
     NUMBER,
     SIGNED,
     SPACE,
@@ -152,12 +154,12 @@ def _plain(match: re.Match[str]) -> str:
 _CURRENCY = rf"(?P<currency>{any_of(CURRENCIES)})"
 
 QUANTITIES = (
-    rule("sum", rf"(?<![-+.,/A-Za-z])[-−]?{NUMBER}(?:{SPACE}[{_OPERATORS}]{SPACE}[-−]?{NUMBER}){{1,20}}(?:{SPACE}[=＝])?(?![A-Za-z%％])", _sum),
+    rule("sum", rf"(?<![-+.,/A-Za-z])[-−]?{NUMBER}(?:{SPACE}[{_OPERATORS}]{SPACE}[-−]?{NUMBER}){{1,20}}(?:{SPACE}[=＝](?![=＝×÷≈≠≤≥]))?(?![A-Za-z%％])", _sum),
     rule("money", rf"{_CURRENCY}{SPACE}{AMOUNT}{_LARGE}(?P<short>[KMB](?![A-Za-z]))?(?:元|美元|欧元|歐元|英镑|英鎊|日元|港元)?(?P<per>/(?={PER}))?", _money),
     rule("money", rf"{AMOUNT}{_LARGE}{SPACE}(?P<currency>{any_of(CURRENCIES)})(?![A-Za-z])(?P<short>)(?P<per>/(?={PER}))?", _money),
     rule("percent", rf"{SIGNED}(?P<first>[%％])?(?:{DASH}(?P<high>{NUMBER}))?{SPACE}(?P<of>[%％‰])", _percent),
     rule("unit", rf"{AMOUNT}{SPACE}(?P<unit>{any_of(UNITS)})(?![A-Za-z0-9²³]|/[A-Za-z])(?P<per>/(?={PER}))?", _unit),
-    rule("fraction", rf"(?<![0-9０-９A-Za-z./:,-])(?P<top>{D}{{1,3}})/(?P<bottom>{D}{{1,4}})(?![0-9０-９A-Za-z./:,-])", _fraction),
+    rule("fraction", rf"{FREE}(?P<top>{D}{{1,3}})/(?P<bottom>{D}{{1,4}}){FREE_END}", _fraction),
     rule("fraction", rf"(?P<whole>{NUMBER})(?P<part>[¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", _vulgar),
     rule("fraction", r"(?P<whole>)(?P<part>[¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", _vulgar),
     rule("ratio", rf"(?P<low>{NUMBER})[:：](?P<high>{NUMBER})", _ratio),

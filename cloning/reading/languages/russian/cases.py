@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from cloning.reading.european import word_before, words_after
 from cloning.reading.grammar import Grammar, Noun
+from cloning.reading.languages.russian.ordinals import ordinal
 from cloning.reading.languages.tables import ru as table
 from cloning.reading.numbers import Amount
 
@@ -18,16 +19,7 @@ CARDINALS = {
         for case in CASES
     },
 }
-ORDINALS = {
-    "": "spellout-ordinal-masculine",
-    **{gender[0]: f"spellout-ordinal-{gender}" for gender in ("masculine", "feminine", "neuter", "plural")},
-    **{
-        f"{gender[0]}-{case}": f"spellout-ordinal-{gender}-{case}"
-        for gender in ("masculine", "feminine", "neuter", "plural")
-        for case in CASES
-    },
-}
-"""By the first letter of the gender (p: plural) and the case, if it isn't the nominative: 'f-genitive'."""
+"""By the first letter of the gender and the case, if it isn't the nominative: 'f-genitive'. Ordinals also have p, the plural."""
 _PLACES = ("десят", "сот", "тысячн", "десятитысячн", "стотысячн", "миллионн")
 _YO = (
     (re.compile(r"четверт"), "четвёрт"),
@@ -35,7 +27,7 @@ _YO = (
     (re.compile(r"(?<=тр)ем(?!я)|(?<=четыр)ем"), "ём"),
 )
 _THOUSAND = re.compile(r"^(?:одна|одной|одну|одною) (?=тысяч)")
-_TEEN, _TENS, _HUNDRED = range(11, 15), 10, 100
+_TEEN, _TENS, _HUNDRED, _HUGE = range(11, 15), 10, 100, 10**9
 _FEW = range(2, 5)
 
 
@@ -64,7 +56,9 @@ class Russian(Grammar):
         return _written(super().cardinal(number, gender))
 
     def ordinal(self, number: int, gender: str = "") -> str:
-        return _written(super().ordinal(number, gender))
+        if number >= _HUGE:
+            return self.digits(str(number))
+        return ordinal(number, gender or "m", self.cardinal, lambda part: self.cardinal(part, "m-genitive"))
 
     def amount(self, count: Amount, gender: str = "") -> str:
         if not count.fraction:

@@ -6,6 +6,7 @@ from itertools import chain
 
 from cloning.reading.european import word_before, words_after
 from cloning.reading.grammar import SPACE, START, Grammar
+from cloning.reading.languages.russian.ordinals import joined
 from cloning.reading.languages.tables import ru as table
 from cloning.reading.numbers import roman
 from cloning.reading.rules import Rule, rule
@@ -30,7 +31,6 @@ _FEMALE_ENDINGS = {
 }  # fmt: skip
 _TEN = 10
 _FEW = range(2, 5)
-_JOINED = {1: "одно", 90: "девяносто", 100: "сто", 1000: "тысяче"}
 
 
 def words_with_numbers(g: Grammar) -> tuple[Rule, ...]:
@@ -64,9 +64,7 @@ def _compounds(g: Grammar) -> Iterator[Rule]:
     """25-летний: the number becomes a part of the word."""
 
     def read(match: re.Match[str]) -> str:
-        number = int(match["count"])
-        said = _JOINED.get(number) or g.cardinal(number, "m-genitive").replace("ста ", "сто").replace(" ", "")
-        return said.replace("одного", "одно") if number % _TEN == 1 else said
+        return joined(int(match["count"]), lambda number: g.cardinal(number, "m-genitive"))
 
     yield rule("compound", rf"{START}(?P<count>\d{{1,4}})-(?=[а-яё]{{4,30}}(?!\w))", read)
 
@@ -85,7 +83,11 @@ def _centuries(g: Grammar) -> Iterator[Rule]:
     def read_short(match: re.Match[str]) -> str | None:
         number = roman(match["numeral"])
         is_in = word_before(match).lower() in table.LOCATIVE
-        return f"{g.ordinal(number, 'm-locative' if is_in else 'm-genitive')} {'веке' if is_in else 'века'}" if number else None
+        return (
+            f"{g.ordinal(number, 'm-locative' if is_in else 'm-genitive')} {'веке' if is_in else 'века'}"
+            if number
+            else None
+        )
 
     yield rule("roman", rf"(?<!\w)(?P<numeral>[IVX]{{1,8}}){SPACE}?в\.", read_short)
 
@@ -130,4 +132,8 @@ def _places() -> Iterator[Rule]:
 
     place = "|".join(re.escape(one) for one in table.PLACES)
     yield rule("abbreviation", rf"(?<![\w.])(?<!\d )(?P<place>{place})(?={SPACE}?[А-ЯЁ])", read)
-    yield rule("abbreviation", r"(?<![\w.])(?<!\d )(?<!\d)[Сс]м\.(?=[ \u00a0])", lambda match: "Смотри" if match.group()[0] == "С" else "смотри")
+    yield rule(
+        "abbreviation",
+        r"(?<![\w.])(?<!\d )(?<!\d)[Сс]м\.(?=[ \u00a0])",
+        lambda match: "Смотри" if match.group()[0] == "С" else "смотри",
+    )

@@ -38,7 +38,7 @@ UNITS = {
             "nm": "Nanometer", "l": "Liter", "L": "Liter", "ml": "Milliliter", "cl": "Zentiliter", "hl": "Hektoliter",
             "m²": "Quadratmeter", "m2": "Quadratmeter", "qm": "Quadratmeter", "km²": "Quadratkilometer", "cm²": "Quadratzentimeter",
             "m³": "Kubikmeter", "m3": "Kubikmeter", "cm³": "Kubikzentimeter", "ha": "Hektar", "km/h": "Kilometer pro Stunde",
-            "m/s": "Meter pro Sekunde", "°C": "Grad Celsius", "° C": "Grad Celsius", "°F": "Grad Fahrenheit", "°": "Grad", "Zoll": "Zoll",
+            "m/s": "Meter pro Sekunde", "°C": "Grad Celsius", "° C": "Grad Celsius", "°F": "Grad Fahrenheit", "°": "Grad", "Zoll": "Zoll", "ct": "Cent", "Cent": "Cent",
             "Uhr": "Uhr",
         },
         "m",
@@ -75,7 +75,7 @@ ABBREVIATIONS = {
     "u. U.": "unter Umständen", "usw.": "und so weiter", "etc.": "et cetera", "bzw.": "beziehungsweise", "ca.": "circa",
     "vgl.": "vergleiche", "evtl.": "eventuell", "ggf.": "gegebenenfalls", "inkl.": "inklusive", "exkl.": "exklusive",
     "sog.": "sogenannt", "zzgl.": "zuzüglich", "Dr.": "Doktor", "Prof.": "Professor", "Hr.": "Herr", "Dipl.-Ing.": "Diplom-Ingenieur",
-    "geb.": "geboren", "gest.": "gestorben", "Tel.": "Telefon", "Jh.": "Jahrhundert", "Jhd.": "Jahrhundert", "jr.": "junior",
+    "geb.": "geboren", "gest.": "gestorben", "Tel.": "Telefon", "Jh.": "Jahrhundert", "Jhd.": "Jahrhundert", "jr.": "junior", "Aufl.": "Auflage",
     "24/7": "vierundzwanzig sieben", "7/24": "sieben vierundzwanzig",
 }  # fmt: skip
 FINAL = ("usw.", "etc.", "o. Ä.", "o.Ä.", "Jh.", "Jhd.", "v. Chr.", "n. Chr.", "u. a.", "u.a.", "s. o.", "s. u.", "jr.")
@@ -114,6 +114,8 @@ EXTRAS = Extras(
     point="Punkt",
     powers={"²": "Quadrat", "³": "hoch drei", "^": "hoch"},
     per="pro",
+    half={"": "ein halber", "n": "ein halbes", "f": "eine halbe"},
+    of=" ",
     hashtag="Hashtag",
 )
 DATIVE = words(
@@ -121,16 +123,20 @@ DATIVE = words(
     "unserem unseren deinem deinen keinem keinen jenem jenen einer meiner seiner ihrer dieser unserer"
 )
 """After these an ordinal ends in -n."""
+STARTERS = words(
+    "Dann Danach Der Die Das Er Sie Es Wir Ich Aber Und Doch In Im Am An Auf Mit So Da Jetzt Nun Als Wenn Was Wer Wie Nach Ein Eine"
+)
+"""Words that begin a sentence; a number before them ends one."""
 PREPOSITIONS = words("in an auf mit von zu nach aus bei vor seit während über unter hinter neben ab laut wegen trotz")
 """Before 'der' these make it a dative or genitive."""
 FEMININE = words(
     "Stunde Minute Sekunde Woche Frau Person Tasse Flasche Million Milliarde Seite Nacht Stadt Tonne Zeile Stimme Stufe Frage Katze Blume "
     "Karte Aufgabe Antwort Idee Liga Klasse Etage Auflage Ausgabe Staffel Folge Chance Stelle Runde Phase Version Generation Reihe Hälfte "
-    "Wahl Reise Schicht Welle Lesung Sitzung Strophe Sinfonie Symphonie Straße Spalte Kugel Portion Dose Packung Mahlzeit Zeit"
+    "Wahl Reise Schicht Welle Lesung Sitzung Strophe Sinfonie Symphonie Straße Spalte Kugel Portion Dose Packung Mahlzeit Zeit Aufl"
 )
 NEUTER = words(
     "Mal Jahr Kind Haus Buch Kapitel Jahrhundert Jahrtausend Quartal Semester Halbjahr Geschlecht Obergeschoss Spiel Tor Drittel Viertel "
-    "Lebensjahr Auto Bild Wort Beispiel Zimmer Stück Tier Glas Ei Gebot Reich"
+    "Lebensjahr Auto Bild Wort Beispiel Zimmer Stück Tier Glas Ei Gebot Reich Jh Jhd"
 )
 ORDINAL_NOUNS = (
     FEMININE

@@ -60,7 +60,7 @@ UNITS = {
     ),
 }  # fmt: skip
 MONTHS = (
-    ("enero", "ene"), ("febrero", "feb"), ("marzo", "mar"), ("abril", "abr"), ("mayo",), ("junio", "jun"), ("julio", "jul"),
+    ("enero", "ene"), ("febrero", "feb"), ("marzo",), ("abril", "abr"), ("mayo",), ("junio", "jun"), ("julio", "jul"),
     ("agosto", "ago"), ("septiembre", "setiembre", "sept", "sep"), ("octubre", "oct"), ("noviembre", "nov"), ("diciembre", "dic"),
 )  # fmt: skip
 ABBREVIATIONS = {
@@ -79,7 +79,7 @@ FINAL = (
 )  # fmt: skip
 NUMBER_SIGNS = {
     "n.º": "número", "N.º": "Número", "nº": "número", "Nº": "Número", "n°": "número", "N°": "Número", "núm.": "número", "№": "número",
-    "No.": "número", "#": "número", "§": "párrafo", "pág.": "página", "págs.": "páginas", "p.": "página", "pp.": "páginas",
+    "#": "número", "§": "párrafo", "pág.": "página", "págs.": "páginas", "p.": "página", "pp.": "páginas",
     "art.": "artículo", "cap.": "capítulo", "vol.": "volumen", "fig.": "figura", "±": "más menos", "≈": "unos", "~": "unos",
     "<": "menos de", ">": "más de", "≤": "como mucho", "≥": "al menos", "√": "raíz de",
 }  # fmt: skip
@@ -99,6 +99,8 @@ EXTRAS = Extras(
     point="punto",
     powers={"²": "al cuadrado", "³": "al cubo", "^": "elevado a"},
     per="por",
+    half={"": "medio", "f": "media"},
+    of=" de ",
 )
 ROMANS = by_gender(
     {
@@ -118,7 +120,7 @@ MASCULINE = words(
     "día días problema problemas sistema sistemas tema temas programa programas idioma idiomas mapa mapas clima planeta planetas poeta "
     "poetas drama dramas poema poemas diploma diplomas dilema síntoma síntomas teorema teoremas cura telegrama kilogramas atleta atletas "
     "artista artistas turista turistas periodista periodistas futbolista futbolistas tranvía tranvías fantasma fantasmas esquema esquemas "
-    "gramas crucigrama aroma aromas papa papas cometa cometas sofá sofás"
+    "gramas crucigrama aroma aromas papa papas cometa cometas sofá sofás dálmata dálmatas"
 )
 FEMININE = words(
     "mujer mujeres noche noches vez veces clase clases parte partes calle calles gente tarde tardes mano manos foto fotos flor flores "

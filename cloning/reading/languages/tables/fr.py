@@ -44,7 +44,7 @@ UNITS = {
             "ko": "kilooctet/kilooctets", "Mo": "mégaoctet/mégaoctets", "Go": "gigaoctet/gigaoctets", "To": "téraoctet/téraoctets",
             "MB": "mégaoctet/mégaoctets", "GB": "gigaoctet/gigaoctets", "TB": "téraoctet/téraoctets", "dB": "décibel/décibels",
             "Mbit/s": "mégabit par seconde/mégabits par seconde", "Mb/s": "mégabit par seconde/mégabits par seconde",
-            "hPa": "hectopascal/hectopascals", "kJ": "kilojoule/kilojoules", "ch": "cheval/chevaux", "px": "pixel/pixels",
+            "hPa": "hectopascal/hectopascals", "kJ": "kilojoule/kilojoules", "ch": "cheval/chevaux", "px": "pixel/pixels", "cts": "centime/centimes",
         },
         "m",
     ),
@@ -63,7 +63,7 @@ MONTHS = (
 ABBREVIATIONS = {
     "p. ex.": "par exemple", "p.ex.": "par exemple", "p.\u00a0ex.": "par exemple", "par ex.": "par exemple", "c.-à-d.": "c'est-à-dire",
     "c-à-d": "c'est-à-dire", "c.à.d.": "c'est-à-dire", "etc.": "et cetera", "Mme": "Madame", "Mmes": "Mesdames", "Mlle": "Mademoiselle",
-    "Mlles": "Mesdemoiselles", "MM.": "Messieurs", "Mgr": "Monseigneur", "Dr": "docteur", "Pr": "professeur",
+    "Mlles": "Mesdemoiselles", "MM.": "Messieurs", "Mgr": "Monseigneur",
     "av. J.-C.": "avant Jésus-Christ", "apr. J.-C.": "après Jésus-Christ", "ap. J.-C.": "après Jésus-Christ",
     "J.-C.": "Jésus-Christ", "env.": "environ", "tél.": "téléphone", "Tél.": "Téléphone", "s.v.p.": "s'il vous plaît",
     "svp": "s'il vous plaît", "cf.": "confer", "24/7": "vingt-quatre sept", "Sté": "société", "Cie": "compagnie",
@@ -86,6 +86,8 @@ URL_WORDS = {
     ".": "point", "/": "barre oblique", "@": "arobase", "-": "tiret", "_": "tiret bas", ":": "deux-points", "?": "point d'interrogation",
     "=": "égale", "&": "et", "#": "dièse", "+": "plus", "%": "pour cent", "~": "tilde", "www": "w w w",
 }  # fmt: skip
+TITLES = {"M.": "Monsieur", "Dr": "docteur", "Pr": "professeur"}
+"""They count only before a name."""
 EXTRAS = Extras(
     foot=Noun(("pied", "pieds"), "m"),
     inch=Noun(("pouce", "pouces"), "m"),
@@ -93,6 +95,8 @@ EXTRAS = Extras(
     point="point",
     powers={"²": "au carré", "³": "au cube", "^": "puissance"},
     per="par",
+    half={"": "un demi", "f": "une demi"},
+    of=" de ",
 )
 ROMANS = by_gender(
     {

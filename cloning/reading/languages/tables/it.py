@@ -48,8 +48,8 @@ UNITS = {
     **nouns({"t": "tonnellata/tonnellate", "h": "ora/ore", "kcal": "chilocaloria/chilocalorie"}, "f"),
 }  # fmt: skip
 MONTHS = (
-    ("gennaio", "gen"), ("febbraio", "feb"), ("marzo", "mar"), ("aprile", "apr"), ("maggio", "mag"), ("giugno", "giu"),
-    ("luglio", "lug"), ("agosto", "ago"), ("settembre", "sett", "set"), ("ottobre", "ott"), ("novembre", "nov"), ("dicembre", "dic"),
+    ("gennaio", "gen"), ("febbraio", "feb"), ("marzo",), ("aprile", "apr"), ("maggio",), ("giugno", "giu"),
+    ("luglio", "lug"), ("agosto", "ago"), ("settembre", "sett"), ("ottobre", "ott"), ("novembre", "nov"), ("dicembre", "dic"),
 )  # fmt: skip
 ABBREVIATIONS = {
     "ad es.": "ad esempio", "p. es.": "per esempio", "p.es.": "per esempio", "per es.": "per esempio", "Sig.": "signor",
@@ -58,7 +58,7 @@ ABBREVIATIONS = {
     "Prof.ssa": "professoressa", "prof.ssa": "professoressa", "Avv.": "avvocato", "avv.": "avvocato", "Ing.": "ingegner",
     "ing.": "ingegner", "Geom.": "geometra", "On.": "onorevole", "Egr.": "egregio", "Gent.ma": "gentilissima", "ecc.": "eccetera",
     "etc.": "eccetera", "a.C.": "avanti Cristo", "a. C.": "avanti Cristo", "d.C.": "dopo Cristo", "d. C.": "dopo Cristo",
-    "ca.": "circa", "c.a.": "circa", "tel.": "telefono", "Tel.": "telefono", "S.p.A.": "società per azioni",
+    "ca.": "circa", "c.a.": "circa", "tel.": "telefono", "cell.": "cellulare", "Tel.": "telefono", "S.p.A.": "società per azioni",
     "S.r.l.": "società a responsabilità limitata", "cfr.": "confronta", "v. s.": "vedi sopra", "P.za": "piazza", "V.le": "viale",
     "24/7": "ventiquattro sette", "24h/24": "ventiquattro ore su ventiquattro", "7/7": "sette giorni su sette",
 }  # fmt: skip
@@ -85,6 +85,8 @@ EXTRAS = Extras(
     point="punto",
     powers={"²": "al quadrato", "³": "al cubo", "^": "alla"},
     per="al",
+    half={"": "mezzo", "f": "mezza"},
+    of=" di ",
 )
 ROMANS = by_gender(
     {
@@ -112,6 +114,6 @@ FEMININE = words(
 FEMININE_ENDINGS = ("a", "zione", "sione", "tà", "tù")
 NO_NOUNS = words(
     "a al allo alla ai agli alle con da dal dalla dai dalle di del dello della dei delle e ed o od in nel nella su sul sulla per tra fra "
-    "che se come quando dove è era ha sono la una ma non ora già mila"
+    "che se come quando dove è era ha sono la una ma non già mila"
 )
 ORDINAL_STOPS = NO_NOUNS | words("rispetto gradi verso nord sud est ovest circa")

@@ -92,6 +92,8 @@ EXTRAS = Extras(
     point="ponto",
     powers={"²": "ao quadrado", "³": "ao cubo", "^": "elevado a"},
     per="por",
+    half={"": "meio", "f": "meia"},
+    of=" de ",
 )
 ROMANS = by_gender(
     {
@@ -103,7 +105,7 @@ ROMANS = by_gender(
         "queen": "Isabel Elizabeth Elisabete Catarina Maria Ana Joana Margarida Vitória Cristina",
         None: (
             "capítulo Capítulo tomo Tomo livro Livro ato Ato título Título parte Parte volume Volume anexo Anexo artigo Artigo fase Fase "
-            "tipo nível Rocky"
+            "tipo nível Rocky inciso Inciso"
         ),
     }
 )

@@ -78,7 +78,7 @@ _UNITS = {
     _noun("kilowatt hour"): "kWh", _noun("volt"): "V", _noun("milliamp hour"): "mAh", _noun("kilobyte"): "kB KB",
     _noun("megabyte"): "MB", _noun("gigabyte"): "GB", _noun("terabyte"): "TB",
     _noun("kilobit per second", "kilobits per second"): "kbps", _noun("megabit per second", "megabits per second"): "Mbps",
-    _noun("gigabit per second", "gigabits per second"): "Gbps", _noun("pixel"): "px",
+    _noun("megabit"): "Mb", _noun("gigabit"): "Gb", _noun("gigabit per second", "gigabits per second"): "Gbps", _noun("pixel"): "px",
     _noun("revolution per minute", "revolutions per minute"): "rpm", _noun("frame per second", "frames per second"): "fps",
     _noun("beat per minute", "beats per minute"): "bpm", _noun("hour"): "h hr hrs", _noun("minute"): "min mins",
     _noun("second"): "sec secs", _noun("millisecond"): "ms", _noun("square meter"): "m² m2", _noun("square kilometer"): "km²",
@@ -102,7 +102,7 @@ NUMBER_SIGNS = {
     "#": "number", "№": "number", "No.": "number", "Nos.": "numbers", "no.": "number", "§": "section", "§§": "sections", "~": "about",
     "≈": "about", "±": "plus or minus", ">": "more than", "<": "less than", "≥": "at least", "≤": "at most", "×": "times",
     "Fig.": "figure", "fig.": "figure", "p.": "page", "pp.": "pages", "Vol.": "volume", "vol.": "volume", "Ch.": "chapter",
-    "ch.": "chapter", "Sec.": "section", "©": "copyright",
+    "ch.": "chapter", "Sec.": "section", "ext.": "extension", "©": "copyright",
 }  # fmt: skip
 URL_WORDS = {
     ".": "dot", "@": "at", "/": "slash", "-": "dash", "_": "underscore", ":": "colon", "?": "question mark", "#": "hash",

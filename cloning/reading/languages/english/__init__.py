@@ -1,0 +1,1 @@
+"""What English has beside the classes of other languages, and its words."""
