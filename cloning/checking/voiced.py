@@ -26,6 +26,11 @@ class Voiced:
         """Seconds of voiced frames between the two times."""
         return float(self.voiced[frame(start) : frame(end)].sum() * STEP_S)
 
+    def gaps(self) -> list[tuple[float, float]]:
+        """The stretches without sound between the first and the last sound, in seconds."""
+        quiet = runs(~self.voiced)
+        return [(a * STEP_S, b * STEP_S) for a, b in quiet if a > 0 and b < len(self.voiced)]
+
     def without_gaps(self, shortest: float) -> NDArray[np.bool_]:
         """`voiced`, gaps shorter than that counted as voiced."""
         filled = self.voiced.copy()
