@@ -11,6 +11,8 @@ RATE = 16_000
 _FADE = RATE // 125  # samples of the cross-fade at a cut
 _NEAR = RATE // 25  # how far from a boundary the quietest place may be
 _NOISE_S = 0.5
+_LEAST_FAULT = RATE * 12 // 100
+_LENGTHEN = {"removed", "doubled", "extra", "leaked", "loop"}
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,12 @@ def levelled(sound: Samples, like: Samples) -> Samples:
 
 
 def cases_of(clip: Clip, clips: Sequence[Clip], each: int, chance: np.random.Generator) -> Iterator[Case]:
-    """So many cases of each kind of fault; which words is chance."""
+    """So many cases of each kind of fault; which words is chance. Where hardly any sound came or went, there is no fault to hear."""
     for kind, make in _KINDS.items():
         for _ in range(each):
             samples, text, reference = make(clip, clips, chance)
-            yield Case(kind, clip.name, samples, text, reference)
+            if kind not in _LENGTHEN or abs(len(samples) - len(clip.samples)) >= _LEAST_FAULT:
+                yield Case(kind, clip.name, samples, text, reference)
 
 
 Made = tuple[Samples, str, str]

@@ -8,6 +8,7 @@ read from their queries and keys: the attention itself stays as transcription ha
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,31 @@ Matrix = NDArray[np.floating[Any]]
 
 FRAME_S = 0.02  # of the encoder's output
 _MEDIAN = 7  # frames
+_NEVER = -20.0
+_RARE = -8.0  # a return that is less likely is none, however little the text alone makes of it
 _NO_SPACES = 0x2E80  # kana, hanzi and what else is written without spaces begin here
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text in tokens, the end token's number, and the code points of each token."""
+
+    text: str
+    tokens: list[int]
+    spans: list[tuple[int, int]]
+    end: int
+
+    def beginnings(self) -> list[int]:
+        """The tokens with which a word begins, or a sign of a script without spaces."""
+        return [place for place, (start, _) in enumerate(self.spans) if _begins_word(self.text, start)]
+
+
+@dataclass(frozen=True)
+class Chances:
+    """Natural logarithms: `wanted[row, place]` that the text's token `place` (the last one: its end) comes at a row, `best[row]` of any."""
+
+    wanted: Matrix
+    best: Matrix
 
 
 class Aligner:
@@ -41,10 +66,14 @@ class Aligner:
             return "tokenizer"
         return None if getattr(self._config, "alignment_heads", None) else "alignment_heads"
 
-    def align(self, states: Any, seconds: float, text: str, language: str | None) -> Alignment | Unaligned:
-        """As `Transcriber.align`; `states` is the encoder's output for those seconds."""
-        import torch
+    def align(
+        self, states: Any, silence: Any, seconds: float, text: str, language: str | None
+    ) -> Alignment | Unaligned:
+        """
+        As `Transcriber.align`; `states` is the encoder's output for those seconds, `silence` that for no sound.
 
+        What the text alone makes likely is asked of the silence.
+        """
         if self.unable:
             return Unaligned(self.unable, self._name)
         tokens, spans = self._tokens(text)
@@ -53,13 +82,23 @@ class Aligner:
             return Unaligned("no_text" if prompt else "language", self._name)
         if len(prompt) + len(tokens) > self._model.config.max_target_positions:
             return Unaligned("text_too_long", self._name)
-        ids = torch.tensor([[*prompt, *tokens]], device=self._model.device)
-        with torch.no_grad(), _queries_and_keys(self._model, self._config.alignment_heads) as seen:
-            logits = self._model(decoder_input_ids=ids, encoder_outputs=states, use_cache=False).logits
+        read = Text(text, tokens, spans, self._config.eos_token_id)
+        expected, _ = self._forced(silence, prompt, read, frames=1)
+        chances, attention = self._forced(states, prompt, read, frames=max(1, round(seconds / FRAME_S)))
+        return laid_over(read, chances, expected, attention, self._name)
+
+    def _forced(self, states: Any, prompt: list[int], read: Text, *, frames: int) -> tuple[Chances, Matrix]:
+        """One pass of the decoder over the text: its chances, and the attention, by head, row and frame."""
+        import torch
+
+        ids = torch.tensor([[*prompt, *read.tokens]], device=self._model.device)
         first = len(prompt) - 1  # the row whose output is the first token
-        chances = torch.log_softmax(logits[0, first:].float(), -1).cpu().numpy()
-        attention = _attention(self._model, self._config.alignment_heads, seen, frames=max(1, round(seconds / FRAME_S)))
-        return self._alignment(text, tokens, spans, chances, token_starts(attention[:, first:]))
+        with torch.no_grad(), _queries_and_keys(self._model, self._config.alignment_heads) as seen:
+            logits = self._model(decoder_input_ids=ids, encoder_outputs=states, use_cache=False).logits[0, first:]
+        chances = torch.log_softmax(logits.float(), -1)
+        wanted = chances[:, [*read.tokens, read.end]].cpu().numpy()
+        attention = _attention(self._model, self._config.alignment_heads, seen, frames=frames)
+        return Chances(wanted, chances.max(-1).values.cpu().numpy()), attention[:, first:]
 
     def _tokens(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """The text's tokens and their code points, after the space with which Whisper begins; what looks like a special one is text."""
@@ -82,29 +121,25 @@ class Aligner:
             spoken = config.lang_to_id.get(f"<|{language.split('-')[0]}|>")
         return None if spoken is None else [start, spoken, config.task_to_id["transcribe"], plain]
 
-    def _alignment(
-        self, text: str, tokens: list[int], spans: list[tuple[int, int]], chances: Matrix, starts: list[int]
-    ) -> Alignment:
-        begins = [place for place, (start, _) in enumerate(spans) if _begins_word(text, start)]
-        again = [
-            max(
-                (chances[row, tokens[place]] for place in begins if place < row and tokens[place] != wanted),
-                default=-np.inf,
-            )
-            for row, wanted in enumerate([*tokens, None])
-        ]
-        made = tuple(
-            Token(
-                *spans[row],
-                starts[row] * FRAME_S,
-                starts[row + 1] * FRAME_S,
-                float(chances[row, token]),
-                float(chances[row].max()),
-                float(again[row]),
-            )
-            for row, token in enumerate(tokens)
-        )
-        return Alignment(made, float(chances[-1, self._config.eos_token_id]), float(again[-1]), self._name)
+
+def laid_over(read: Text, heard: Chances, expected: Chances, attention: Matrix, name: str) -> Alignment:
+    """The alignment from what was heard, what is expected without sound, and where the heads look: [head, row, frame]."""
+    starts = [start * FRAME_S for start in token_starts(attention)]
+    ends = [*starts[1:], attention.shape[-1] * FRAME_S]
+    spans = [*read.spans, (len(read.text), len(read.text))]
+    ids = [*read.tokens, read.end]
+    beginnings = read.beginnings()
+    rows = []
+    for row, wanted in enumerate(ids):
+        before = [place for place in beginnings if place < row and ids[place] != wanted]
+        last = next((place for place in reversed(beginnings) if place < row), None)
+        here, without = heard.wanted[row], expected.wanted[row]
+        again = (here[last], without[last]) if last in before else (_NEVER, _NEVER)
+        returns = [here[place] - without[place] for place in before if place != last and here[place] > _RARE]
+        back = max([0.0, *returns])
+        rows.append(Token(*spans[row], starts[row], ends[row], *map(float, (here[row], heard.best[row], *again, back))))
+    attended = (attention / attention.sum(-1, keepdims=True)).mean(0).sum(0)
+    return Alignment(tuple(rows[:-1]), rows[-1], attended.astype(np.float32), name)
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:

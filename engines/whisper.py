@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cloning.errors import ServiceError, TranscriptionFailed
@@ -73,7 +74,7 @@ class WhisperTranscriber:
         self._pipeline = pipeline
         self._weights = weights
         self.model = model
-        self._heard_last: tuple[bytes, Tensor] | None = None
+        self._last: tuple[bytes, Any] | None = None
 
     @classmethod
     def load(cls, model: str, device: str) -> "WhisperTranscriber":
@@ -157,25 +158,30 @@ class WhisperTranscriber:
         with translated(self._weights.device):
             states = self._encoded(samples, sample_rate)
             before_step()
-            return self._aligner.align(states, len(samples) / sample_rate, text, language)
+            return self._aligner.align(states, self._silence, len(samples) / sample_rate, text, language)
 
     @cached_property
     def _aligner(self) -> Aligner:
         return Aligner(self._pipeline.model, self._pipeline.tokenizer, self.model)
 
+    @cached_property
+    def _silence(self) -> Any:
+        return self._encode(np.zeros(_RATE, np.float32))
+
     def _encoded(self, samples: Samples, sample_rate: int) -> Any:
         """The encoder's output, kept until other samples come: it is the costly part of hearing and aligning."""
-        import torch
-        from transformers.modeling_outputs import BaseModelOutput
+        digest = hashlib.sha256(samples.tobytes() + sample_rate.to_bytes(4)).digest()
+        if self._last is None or self._last[0] != digest:
+            self._last = (digest, self._encode(_resampled(samples, sample_rate)))
+        return self._last[1]
 
-        model, digest = self._pipeline.model, hashlib.sha256(samples.tobytes()).digest() + bytes([sample_rate % 251])
-        if self._heard_last is None or self._heard_last[0] != digest:
-            audio = _resampled(samples, sample_rate)
-            features = self._pipeline.feature_extractor(audio, sampling_rate=_RATE, return_tensors="pt").input_features
-            with torch.no_grad():
-                states = model.get_encoder()(features.to(model.device, model.dtype)).last_hidden_state
-            self._heard_last = (digest, states)
-        return BaseModelOutput(last_hidden_state=self._heard_last[1].to(model.device))
+    def _encode(self, audio: Samples) -> Any:
+        import torch
+
+        model = self._pipeline.model
+        features = self._pipeline.feature_extractor(audio, sampling_rate=_RATE, return_tensors="pt").input_features
+        with torch.no_grad():
+            return model.get_encoder()(features.to(model.device, model.dtype))
 
     def _options(self, language: str | None) -> dict[str, Any]:
         """The options of `generate`; an English-only Whisper takes no task or language. Raises TranscriptionFailed for an unknown one."""

@@ -140,8 +140,10 @@ class EchoTranscriber:
         if not spans:
             return Unaligned("no_text", self.model)
         edges = np.linspace(0, len(samples) / sample_rate, len(spans) + 1).tolist()
-        tokens = [Token(*span, *times, -0.1, -0.1, -9.0) for span, times in zip(spans, pairwise(edges), strict=True)]
-        return Alignment(tuple(tokens), -0.1, -9.0, self.model)
+        certain = (-0.1, -0.1, -9.0, -9.0, 0.0)
+        tokens = [Token(*span, *times, *certain) for span, times in zip(spans, pairwise(edges), strict=True)]
+        end = Token(len(text), len(text), edges[-1], edges[-1], *certain)
+        return Alignment(tuple(tokens), end, np.ones(round(edges[-1] / 0.02), np.float32), self.model)
 
     def memory(self) -> dict[str, object]:
         return {"loaded_on": "cpu", "gpu_bytes": 0, "host_bytes": 0}

@@ -1,9 +1,57 @@
-"""The judgement of speech against its text."""
+"""
+The judgement of speech against its text.
 
-from collections.abc import Callable
+Each witness is laid on one scale: 0 is what it usually says of right speech, 1 what it hardly ever says of it. A speech fails by one
+witness at 1, or by several that are doubtful together. The transcription is a witness against a word only where another one doubts it.
+"""
 
-from cloning.checking.verdict import Speech, Verdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from cloning.checking.compare import Comparison, Difference, compare, plain_words
+from cloning.checking.evidence import Evidence, WordEvidence, gather
+from cloning.checking.verdict import Problem, ProblemKind, Speech, Verdict
 from cloning.ports import Alignment, Unaligned
+
+
+class Scale(NamedTuple):
+    """What a witness says of right speech: usually, and hardly ever."""
+
+    usual: float
+    limit: float
+
+    def doubt(self, value: float) -> float:
+        """0 as usual, 1 at the limit."""
+        return max((value - self.usual) / (self.limit - self.usual), 0.0)
+
+
+# Set on one half of the benchmark's clips (benchmarks/README.md, words): the median of right speech, and what 98 % of it stay under.
+SCORE = Scale(1.5, 4.6)  # of a word's least likely token, negative
+BEHIND = Scale(0.3, 4.0)
+AGAIN = Scale(-10.0, -5.8)
+BACK = Scale(1.5, 7.2)
+SLOWNESS = Scale(0.8, 1.5)
+HOLE = Scale(1.6, 2.6)
+END = Scale(0.01, 0.15)
+FLATNESS = Scale(0.3, 0.5)
+BREAK = Scale(-40.0, -15.0)
+# Doubts are added as squares; the transcription needs a doubt of this size beside it.
+_POWER = 2
+_CONFIRMED = 0.5
+_LONG_RUN = 4  # words that were heard otherwise in a row: no other witness is needed
+# Rules without a scale.
+_LEAST_SOUND = 0.2  # of the text's usual length
+_LONGEST_PAUSE_S = 1.8
+_PACE = 2.0  # times longer or shorter than planned
+_SECONDS_A_LETTER = 0.03  # nobody speaks faster
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    size: float
+    kind: ProblemKind
+    word: WordEvidence | None = None
 
 
 def _as_written(text: str) -> str:
@@ -20,6 +68,103 @@ def judge(
     Whether the speech says its text, by its alignment alone, or with what was `heard` in it as a second witness.
 
     `read` writes a text as it is read aloud ("12" as "twelve"), so that what was heard can be compared with what was meant. An alignment
-    that is not there makes the verdict `unavailable`, with its reason.
+    that is not there makes the verdict `unavailable`, with its reason; the transcription's figures are in it all the same.
     """
-    raise NotImplementedError
+    comparison = None if heard is None else compare(speech.text, heard, speech.language, read)
+    figures = (None, None) if comparison is None else (round(comparison.wer, 4), comparison.worst_run)
+    if isinstance(alignment, Unaligned):
+        return Verdict("unavailable", 0.0, *figures, reason=alignment.reason)
+    evidence = gather(speech, alignment)
+    if not evidence.words:
+        return Verdict("unavailable", 0.0, *figures, reason="no_text")
+    doubts = [*_doubts(evidence, alignment), *_plain_faults(speech, evidence)]
+    total = sum(doubt.size**_POWER for doubt in doubts) ** (1 / _POWER)
+    confirmed = [] if comparison is None else list(_confirmed(speech, comparison, evidence, doubts))
+    certain = [doubt for doubt in doubts if doubt.size >= 1] or [max(doubts, key=lambda doubt: doubt.size)]
+    problems = [*confirmed, *(_problem(speech, evidence, doubt) for doubt in certain if total >= 1)]
+    score = max(0.0, 1 - total / 2) * (0.5 if confirmed else 1)
+    return Verdict("failed" if problems else "passed", round(score, 4), *figures, tuple(dict.fromkeys(problems)))
+
+
+def _doubts(evidence: Evidence, alignment: Alignment) -> Iterator[_Doubt]:
+    """One for each witness: the word, or the stretch, that it doubts most."""
+    for scale, kind, value in (
+        (SCORE, ProblemKind.MISSING_WORD, lambda word: -word.score),
+        (BEHIND, ProblemKind.MISSING_WORD, lambda word: word.behind),
+        (AGAIN, ProblemKind.DOUBLED_WORD, lambda word: word.again),
+        (BACK, ProblemKind.LOOP, lambda word: word.back),
+        (SLOWNESS, ProblemKind.EXTRA_SPEECH, lambda word: word.slowness),
+    ):
+        word = max(evidence.words, key=value)
+        yield _Doubt(scale.doubt(value(word)), kind, word)
+    yield _Doubt(HOLE.doubt(-evidence.hole), ProblemKind.EXTRA_SPEECH, _word_at(evidence, evidence.hole_at))
+    yield _Doubt(END.doubt(-alignment.end.log_probability), ProblemKind.EXTRA_SPEECH, evidence.words[-1])
+    yield _Doubt(FLATNESS.doubt(evidence.flatness), ProblemKind.NOISE)
+    yield _Doubt(BREAK.doubt(evidence.break_db), ProblemKind.CUT_OFF, evidence.words[-1])
+
+
+def _plain_faults(speech: Speech, evidence: Evidence) -> Iterator[_Doubt]:
+    """What needs no recogniser."""
+    letters = sum(character.isalnum() for character in speech.text)
+    if evidence.sound_s < letters * _SECONDS_A_LETTER * _LEAST_SOUND or evidence.longest_pause_s > _LONGEST_PAUSE_S:
+        yield _Doubt(1.0, ProblemKind.SILENCE)
+    length = len(speech.samples) / speech.sample_rate
+    if speech.expected_s and not 1 / _PACE <= length / speech.expected_s <= _PACE:
+        yield _Doubt(1.0, ProblemKind.PACE)
+
+
+def _confirmed(speech: Speech, comparison: Comparison, evidence: Evidence, doubts: list[_Doubt]) -> Iterator[Problem]:
+    """The words that the transcription and another witness take for wrong."""
+    extra = max(doubt.size for doubt in doubts if doubt.kind is not ProblemKind.MISSING_WORD)
+    for found in comparison.differences:
+        words = evidence.words[found.first : found.last]
+        doubt = max((_doubt_of(word) for word in words), default=0.0)
+        if len(found.heard) > len(words):
+            doubt = max(doubt, extra, *(_doubt_of(word) for word in _beside(evidence, found)))
+        if doubt >= _CONFIRMED or max(len(words), len(found.heard)) >= _LONG_RUN:
+            yield _named(speech, evidence, found)
+
+
+def _beside(evidence: Evidence, found: Difference) -> tuple[WordEvidence, ...]:
+    return evidence.words[max(found.first - 1, 0) : found.last + 1]
+
+
+def _doubt_of(word: WordEvidence) -> float:
+    return max(
+        SCORE.doubt(-word.score),
+        BEHIND.doubt(word.behind),
+        AGAIN.doubt(word.again),
+        BACK.doubt(word.back),
+        SLOWNESS.doubt(word.slowness),
+    )
+
+
+def _named(speech: Speech, evidence: Evidence, found: Difference) -> Problem:
+    """The problem that a difference is."""
+    place = min(found.first, len(evidence.words) - 1)
+    before = evidence.words[max(found.first - 1, 0)].placed
+    own = evidence.words[place].placed
+    if found.first < found.last:
+        return Problem(ProblemKind.MISSING_WORD, own.text, own.text_start)
+    reference = plain_words(speech.reference_text, speech.language)
+    if found.first in (0, len(evidence.words)) and all(word in reference for word in found.heard):
+        return Problem(ProblemKind.LEAKED_REFERENCE, own.text, own.text_start)
+    said = plain_words(" ".join(word.placed.text for word in evidence.words[: found.last]), speech.language)
+    if said[-len(found.heard) :] == list(found.heard):
+        kind = ProblemKind.DOUBLED_WORD if len(found.heard) == 1 else ProblemKind.LOOP
+        return Problem(kind, before.text, before.text_start)
+    return Problem(ProblemKind.EXTRA_SPEECH, before.text, before.text_start)
+
+
+def _problem(speech: Speech, evidence: Evidence, doubt: _Doubt) -> Problem:
+    if doubt.word is None:
+        return Problem(doubt.kind)
+    leaks = doubt.kind is ProblemKind.EXTRA_SPEECH and doubt.word is evidence.words[0] and speech.reference_text
+    kind = ProblemKind.LEAKED_REFERENCE if leaks else doubt.kind
+    return Problem(kind, doubt.word.placed.text, doubt.word.placed.text_start)
+
+
+def _word_at(evidence: Evidence, seconds: float) -> WordEvidence:
+    """The last word that has begun by then."""
+    begun = [word for word in evidence.words if word.placed.start <= seconds]
+    return begun[-1] if begun else evidence.words[0]

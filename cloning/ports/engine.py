@@ -170,8 +170,9 @@ class Token:
     A piece of a text as a recogniser reads it, found in a recording.
 
     `text_start` and `text_end` are code points of the text; `start` and `end` are seconds of the recording, by attention: pauses belong
-    to a neighbour. `log_probability` is the recogniser's, given all before it, and `best` that of what it would rather have heard there.
-    `again` is the log-probability that a word just said begins again there.
+    to a neighbour. The others are natural logarithms: `log_probability` of the token, given the sound and all before it, and `best` of
+    what the recogniser would rather have there; `again` that the word just said begins again there, `again_by_text` the same without
+    any sound; `back` is how much the sound raises the chance that an earlier word begins again there.
     """
 
     text_start: int
@@ -181,19 +182,22 @@ class Token:
     log_probability: float
     best: float
     again: float
+    again_by_text: float
+    back: float
 
 
 @dataclass(frozen=True)
 class Alignment:
     """
-    A text laid over a recording, its tokens in order. `end` is the log-probability that nothing follows the last one.
+    A text laid over a recording: its tokens in order, and `end`, which stands for nothing more being said.
 
-    `end_again` is that of the last word's beginning again instead, and `model` names the recogniser.
+    `attended` is how much all of them together turn to each 20 ms of the recording: sound that none turns to is not of the text. `model`
+    names the recogniser.
     """
 
     tokens: tuple[Token, ...]
-    end: float
-    end_again: float
+    end: Token
+    attended: NDArray[np.float32]
     model: str
 
 

@@ -1,0 +1,80 @@
+"""What was heard beside what was meant."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from unicodedata import category, normalize
+
+from cloning.checking.words import spans_of
+
+# Languages written without spaces between words: compared by characters.
+_BY_CHARACTER = {"zh", "yue", "ja", "th", "lo", "km", "my"}
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_VOWEL_SIGNS = {"Mn", "Mc"}  # of scripts whose vowels are no letters
+_INSIDE = re.compile("['’ʼ`]")  # as in "don't": left out, the others part words
+
+
+@dataclass(frozen=True)
+class Difference:
+    """
+    Words that were meant and what was heard in their place; one of both may be empty.
+
+    `first` and `last` are the places of the text's words, [first, last); with nothing meant, what was heard stands before `first`.
+    """
+
+    first: int
+    last: int
+    heard: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The `differences` in order, their share of the text's words (`wer`) and the longest in words (`worst_run`)."""
+
+    differences: tuple[Difference, ...]
+    wer: float
+    worst_run: int
+
+
+def compare(text: str, heard: str, language: str | None, read: Callable[[str], str]) -> Comparison:
+    """Both sides as plain words, or characters in languages without spaces; capitals, accents and punctuation don't count."""
+    meant = [
+        (word, place)
+        for place, (start, end) in enumerate(spans_of(text))
+        for word in plain_words(read(text[start:end]), language)
+    ]
+    said = plain_words(read(heard), language)
+    matcher = SequenceMatcher(None, [word for word, _ in meant], said, autojunk=False)
+    found: list[Difference] = []
+    errors = run = 0
+    for kind, a, b, c, d in matcher.get_opcodes():
+        if kind == "equal" or "".join(word for word, _ in meant[a:b]) == "".join(said[c:d]):
+            continue
+        errors += max(b - a, d - c)
+        run = max(run, b - a, d - c)
+        found.append(Difference(*_places(meant, a, b), tuple(said[c:d])))
+    return Comparison(tuple(found), errors / max(len(meant), 1), run)
+
+
+def _places(meant: Sequence[tuple[str, int]], first: int, last: int) -> tuple[int, int]:
+    """The places of these words; between two words the latter's."""
+    if first < last:
+        return meant[first][1], meant[last - 1][1] + 1
+    place = meant[first][1] if first < len(meant) else (meant[-1][1] + 1 if meant else 0)
+    return place, place
+
+
+def plain_words(text: str, language: str | None) -> list[str]:
+    """The words without what can't be heard of them."""
+    bare = _ACCENTS.sub("", normalize("NFKD", _INSIDE.sub("", text.casefold())))
+    spaced = "".join(one if one.isalnum() or category(one) in _VOWEL_SIGNS else " " for one in normalize("NFC", bare))
+    if language and language.split("-")[0].lower() in _BY_CHARACTER:
+        return list(spaced.replace(" ", ""))
+    return [part for word in spaced.split() for part in _signs_apart(word)]
+
+
+def _signs_apart(word: str) -> list[str]:
+    """A hanzi or kana is a word of its own in any language."""
+    spans = spans_of(word)
+    return [word[start:end] for start, end in spans] if len(spans) > 1 else [word]
