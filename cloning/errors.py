@@ -34,12 +34,12 @@ ServiceError
 ├── RecordDamaged             RECORD_DAMAGED            a record in the bucket can't be read
 ├── CheckpointUnusable        CHECKPOINT_UNUSABLE       the checkpoint is missing, damaged or of an unknown layout
 ├── TranscriptionFailed       TRANSCRIPTION_FAILED      the speech recogniser heard no words, or can't be loaded
+├── SpeechMismatch            SPEECH_MISMATCH           the speech doesn't say its text, in any draw
 └── Internal                  INTERNAL                  a bug; the incident id is in the log, the traceback too
 
 A failure travels as `{"error": "CODE: message", "code", "retryable", "details"}`; one that only a new process cures carries
-`refresh_worker: true` too, by which RunPod replaces the worker (it takes the key out of the reply). Mistakes of the programmer (ValueError,
-AssertionError, IllegalMove) stay outside of this tree and become INTERNAL at the boundary. What any exception means is decided in
-cloning/failures.py.
+`refresh_worker: true` too, by which RunPod replaces the worker (it takes the key out of the reply). Mistakes of the programmer stay outside
+of this tree and become INTERNAL at the boundary. What any exception means is decided in cloning/failures.py.
 """
 
 from typing import ClassVar, Self

@@ -65,6 +65,7 @@ _SPOKEN = {
     "unspoken": "the text's characters that the checkpoint doesn't know in any form (itself, composed, lower case, compatible), each once; "
     "a gap stands in their place",
     "reading.version": "version of the text front end",
+    "reading.dictionary_sha256": "digest of the stored dictionary that was used, or null",
     "reading.normalized_in": "languages whose rules were applied; none with `normalize: off`, an unknown language, or an engine that reads by itself",
     "warnings": "what else may be audible, each with `code` and `message`: `TAGS` (the text holds SSML or a tag in square brackets, which means nothing here yet), `LANGUAGE` (the voice's is none of the checkpoint's, and the request "
     "names none), `TRANSCRIPT` (the checkpoint can't read all of the voice's), `PACE` (F5-TTS goes by bytes, and this text has far more or "
@@ -127,6 +128,17 @@ MEANINGS: dict[str, dict[str, str]] = {
     "generate": _RESULT,
     "status": _STATUS,
     "result": _RESULT,
+    "check": {
+        "duration": "seconds of the recording",
+        "check": "as in `generate`, without `draws` and `control`; `chunks` are windows of at most 28 s, each from `start` (s)",
+        "words": "with `words`: as in `generate`",
+        "files": "with `subtitles`: `srt`, `vtt`, `ass`, as in `generate`",
+        "warnings": "what of the text was left as it is, each with `code` and `message`",
+        "timings.queue": "seconds of waiting for a turn on the GPU",
+        "timings.check": "hearing the recording, including the load of the recogniser",
+        "timings.keep": "always 0",
+        "timings.total": "all of it",
+    },
     "voices": {
         **{f"voices[].{name}": meaning for name, meaning in _VOICE.items()},
         "voices[].adopted": "as in `upload`; an entry of only `voice` and `adopted: false` is a bare file that has not been used yet; with "

@@ -6,6 +6,7 @@ Models on devices: the only package that imports torch, f5_tts or transformers, 
     imports/   the libraries, without what inference doesn't use
     xtts       XTTS v2 on coqui-tts's official path
     whisper    transcription
+    alignment  a known text laid over a recording, by Whisper
     alphabets  the characters that a model knows
     lru        an LRU cache
     tiny       a small F5-TTS checkpoint with random weights

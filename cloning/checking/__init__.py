@@ -1,16 +1,18 @@
 """
 Speech against its text: when each word is said, and whether all are.
 
-    alignment = transcriber.align(speech.samples, speech.sample_rate, speech.text, language=speech.language)
-    timed_words(speech, alignment)                      # word times, for subtitles
-    judge(speech, alignment)                            # `check: fast`
-    judge(speech, alignment, heard=transcriber.hear(...), read=...)     # `check: full`
+A recogniser lays the text over the speech (`Transcriber.align`); `timed_words` makes word times of that, and `judge` the verdict of
+`check: fast`. With what `Transcriber.hear` heard it is that of `check: full`.
 
 Numpy and no model: the recogniser's answers come in as values (cloning/ports/engine.py).
 
     verdict    what a check is given, and what it says
     words      word times
+    voiced     where there is sound that may be speech
+    evidence   what alignment and sound say about each word
+    compare    what was heard beside what was meant
     score      the witnesses, and the judgement
+    windows    a long recording and its text, in pieces that a recogniser takes
     cues       words and their times to the cues of subtitles
     subtitles  the cues as SRT, VTT or ASS
 """

@@ -12,7 +12,7 @@ One generate. Start with `run`.
     speaker          a loaded engine
     device_recovery  what a device's failure leads to, in one table
     speaking         a plan, chunk by chunk; what a check refuses is drawn again
-    proof            checks, word times, subtitles
+    proof/           checks, word times, subtitles
     job_tasks        a job's tasks in turns on the GPU, timed by phase
     spoken           a finished speech, and what is told of it
     synthesis        waves checked, and joined around pauses

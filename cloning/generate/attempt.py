@@ -101,7 +101,9 @@ class Generation:
         with self._service.engines.prefetch(first.found):
             audio = self._references()
             if self._voices != self._scripts.voices:  # one was heard, or replaced: other words, another plan
-                self._scripts = Scripts(self._service, self._request, self._candidates, self._voices, self._scripts.say)
+                self._scripts = Scripts(
+                    self._service, self._request, self._candidates, self._voices, self._scripts.respellings
+                )
             self._total = len(self._scripts.of(self._candidates[0]).plan.chunks)
             spoken = self._infer(audio)
         return self._store_result(spoken)

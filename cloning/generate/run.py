@@ -46,7 +46,7 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     candidates = check_candidates(service.engines, candidates, request.wishes(), of_voice=language_of_all(voices))
     if proof.needs_recogniser:
         service.transcribers.check(service.settings.asr_model)
-    scripts = Scripts(service, request, candidates, voices, respellings_of(service, request).say)
+    scripts = Scripts(service, request, candidates, voices, respellings_of(service, request))
     scripts.refuse_too_large(service.settings.max_reply_mb, job_id)
     seed = service.draw_seed() if request.seed is None else request.seed
     is_new, may_create = known is None, True

@@ -7,6 +7,7 @@ from pathlib import Path
 from cloning.errors import InvalidRequest, InvalidText
 from cloning.generate.advice import of_language, of_pace, of_tags, of_transcript, of_unread
 from cloning.generate.candidates import Candidate, text_language
+from cloning.generate.respellings import Respellings
 from cloning.planning.alphabet import NormalisedText, normalised, refuse_unspeakable
 from cloning.planning.engine_kinds import EngineKind
 from cloning.planning.f5 import SAMPLE_RATE, Chunk, Plan
@@ -43,6 +44,7 @@ class Script:
     is_normalised: bool = False
     unspoken: tuple[str, ...] = ()
     warnings: Warnings = ()
+    dictionary_sha256: str | None = None
 
     def to_json(self, more: Warnings = ()) -> dict[str, object]:
         """For reply, record and manifest, with `more` warnings; not for the log: it quotes the text."""
@@ -51,7 +53,11 @@ class Script:
 
     def _front_end(self) -> dict[str, object]:
         languages = {reading.normalised_in for reading in self.readings if reading.normalised_in}
-        return {"version": VERSION, "normalized_in": sorted(languages)}
+        return {
+            "version": VERSION,
+            "normalized_in": sorted(languages),
+            "dictionary_sha256": self.dictionary_sha256,
+        }
 
     def turn_of(self, chunk: Chunk) -> int:
         """The place of the turn that the chunk belongs to."""
@@ -75,15 +81,15 @@ class Scripts:
         request: Generate,
         candidates: tuple[Candidate, ...],
         voices: Mapping[str, Voice],
-        say: Mapping[str, str],
+        respellings: Respellings,
     ) -> None:
-        """`say` are the respellings. Raises InvalidText, InvalidRequest."""
+        """Raises InvalidText, InvalidRequest."""
         for candidate in candidates:
             for voice in voices.values():
                 candidate.kind.refuse_reference(candidate.parameters, voice.audio.duration)
         self.voices = voices
         self.candidates = candidates
-        self.say = say
+        self.respellings = respellings
         self.language = text_language(request.language, candidates, language_of_all(voices))
         self._request = request
         self._pause_s = service.settings.paragraph_pause_ms / 1000
@@ -128,17 +134,17 @@ class Scripts:
     def _script(self, candidate: Candidate, alphabet: Alphabet | None) -> Script:
         readings = self._readings(candidate.kind)
         passages, silence_s = self._passages(candidate.kind, alphabet)
-        text = joined(passages)
+        text, sha256 = joined(passages), self.respellings.dictionary_sha256
         if alphabet is None:
             plan = self._plan(candidate, passages, self._words, silence_s)
             told = self._warnings(candidate, readings, plan, {}, None)
-            return Script(plan, passages, readings, text.text, self._words, warnings=told)
+            return Script(plan, passages, readings, text.text, self._words, warnings=told, dictionary_sha256=sha256)
         refuse_unspeakable(text, alphabet)
         words = {name: normalised(said, alphabet, leave_unknown=True) for name, said in self._words.items()}
         said = {name: one.text for name, one in words.items()}
         plan = self._plan(candidate, passages, said, silence_s)
         told = self._warnings(candidate, readings, plan, words, alphabet, passages)
-        return Script(plan, passages, readings, text.text, said, True, text.unspoken, told)
+        return Script(plan, passages, readings, text.text, said, True, text.unspoken, told, sha256)
 
     def _readings(self, kind: EngineKind) -> tuple[Reading, ...]:
         """How each turn is read; an engine that reads numbers by itself gets them as they are."""
@@ -154,7 +160,7 @@ class Scripts:
         return read(
             turn.text,
             None if engine_reads else language,
-            say=self.say,
+            say=self.respellings.say,
             normalize=self._request.normalize == "auto" and language is not None,
             paragraph_pause_s=self._pause_s,
         )
@@ -227,7 +233,8 @@ class Scripts:
                 found += of_pace(chunks, said.text, candidate.parameters)
         told = {one["code"]: one for one in reversed(found)}
         reads_here = self._request.normalize == "auto" and not candidate.kind.reads_numbers
-        return (*reversed(told.values()), *(of_unread(readings) if reads_here else ()), *self._of_reading(readings))
+        unread = of_unread(readings) if reads_here and "TAGS" not in told else ()
+        return (*reversed(told.values()), *unread, *self._of_reading(readings))
 
     def _of_reading(self, readings: tuple[Reading, ...]) -> Iterator[dict[str, object]]:
         for turn, reading in enumerate(readings):

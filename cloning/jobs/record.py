@@ -135,7 +135,7 @@ class ResultFacts(Record):
     """The fields of a record's `result` that the worker reads; the rest is for callers."""
 
     audio: ResultAudio | None = None
-    files: Annotated[tuple[ResultFile, ...], Field(max_length=20)] = ()
+    files: Annotated[list[ResultFile], Field(max_length=20)] = Field(default_factory=list)
     duration: Annotated[float, Field(ge=0)] | None = None
     manifest: dict[str, Any] | None = None
     timings: dict[str, float] | None = None
@@ -185,7 +185,7 @@ class Job(KeyedRecord):
     @property
     def files(self) -> tuple[ResultFile, ...]:
         """What lies beside the speech, if the result names any."""
-        return ResultFacts.model_validate(self.result).files if self.result else ()
+        return tuple(ResultFacts.model_validate(self.result).files) if self.result else ()
 
     def to(self, status: JobStatus, **changes: object) -> Self:
         """The job after a legal move. Raises IllegalMove."""

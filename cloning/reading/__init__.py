@@ -4,14 +4,20 @@ of the caller's text that it came from.
 
 `read` (cloning.reading.reader) is the whole package: text in, `Reading` out.
 
+    reader      text in, reading out
     spans       the types, and replacements put into a text
     rules       what is to be replaced: patterns, the more special ones first
-    markup      tags for pauses; with `markdown` and `emoji`, what is read in no language
+    markup      tags for pauses, and what is read in no language
+    markdown    its marks
+    emoji       pictures, and characters that show nothing
     dictionary  the caller's respellings
     numbers     numbers as words
     grammar     a European language as a table
-    classes     rules made from such a table, with `codes` (addresses, telephone numbers) and `calendar` (dates, times)
-    languages   one module per language, and its tables
+    classes     rules made from such a table
+    calendar    of these, dates and times
+    codes       of these, addresses, versions, telephone numbers
+    european    rules that some European languages add
+    languages/  one module per language, and its tables
 """
 
 VERSION = 1

@@ -3,6 +3,7 @@ Parsing of raw input into frozen requests.
 
     models       the request of each action
     generate     the request to speak
+    check        the request to check a recording
     texts        dictionaries, and how a text is read
     fields       the types of their fields
     encoding     base64 and data: URLs

@@ -14,7 +14,8 @@ from cloning.clock import SystemClock
 from cloning.jobs.claim import Claim
 from cloning.jobs.store import JobStore
 from cloning.requests.fields import Limits
-from cloning.requests.models import Generate, parse
+from cloning.requests.generate import Generate
+from cloning.requests.models import parse
 from local.worker import LocalEndpoint, local_endpoint
 from storage.folder_store import FolderStore
 from tests.conftest import ROOT, SPOKEN

@@ -153,7 +153,7 @@ class ChunkChecker:
         verdict, heard, alignment = self._judged(speech_of(chunk, wave, reference), mode=self._policy.mode)
         self.alignments[chunk.index, draw] = alignment
         kept.keep_verdict(chunk, how, verdict)
-        return verdict, heard
+        return verdict, heard if self._policy.tells_heard else None
 
     def _judged(self, speech: Speech, *, mode: CheckMode) -> tuple[Verdict, str | None, Alignment | Unaligned]:
         """By the score alone, and where that doubts, or always with `full`, by a transcription too."""

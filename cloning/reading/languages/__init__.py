@@ -1,6 +1,24 @@
 """
 One module per language: its `RULES`, and perhaps `REGIONS` with those of single regions. A language is imported when a text in it
 is first read.
+
+    en        English
+    zh        Chinese
+    de        German
+    fr        French
+    es        Spanish
+    it        Italian
+    pt        Portuguese
+    ru        Russian
+    fi        Finnish: numbers
+    hi        Hindi: numbers
+    ar        Arabic: numbers
+    ja        Japanese: numbers, and more that Chinese has
+    lv        Latvian: numbers
+    english/  the rules and tables of English
+    han/      the rules of Chinese, and what Japanese shares
+    russian/  the rules of Russian
+    tables/   the words of the others
 """
 
 from collections.abc import Mapping

@@ -9,7 +9,8 @@ from cloning.errors import InvalidRequest
 from cloning.names import BALANCED, EngineName, ProfileName
 from cloning.parameters import BY_INTENT, ENGINES, PROFILES, engines_with, names_of, resolved
 from cloning.requests.fields import Limits
-from cloning.requests.models import Generate, parse
+from cloning.requests.generate import Generate
+from cloning.requests.models import parse
 
 LIMITS = Limits(1000, 1000)
 NAMES: tuple[ProfileName, ...] = get_args(ProfileName)

@@ -3,6 +3,7 @@
 import json
 import re
 from base64 import b64encode
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -36,10 +37,10 @@ def api_examples() -> list[Example]:
     return examples
 
 
-def readme_excerpts() -> list[Example]:
-    """The README's first requests; of each reply it shows some fields."""
+def excerpts_of(page: Path) -> list[Example]:
+    """Requests with some fields of their replies."""
     excerpts: list[Example] = []
-    for name, body in EXCERPT.findall(README.read_text(encoding="utf-8")):
+    for name, body in EXCERPT.findall(page.read_text(encoding="utf-8")):
         request, end = json.JSONDecoder().raw_decode(body)
         excerpts.append(Example(name, request, json.loads(body[end:])))
     return excerpts
@@ -77,7 +78,7 @@ def test_every_action_has_an_example(told: list[tuple[Example, dict[str, Any]]])
     shown = {one.request.get("action", "generate") for one, _ in told if one.name != "failure"}
 
     assert shown == {
-        "health", "upload", "generate", "read", "status", "result", "voices", "dictionary", "dictionaries", "cancel", "delete", "expire",
+        "health", "upload", "generate", "read", "check", "status", "result", "voices", "dictionary", "dictionaries", "cancel", "delete", "expire",
     }  # fmt: skip
     assert [one.name for one, _ in told].count("failure") == 1
 
@@ -113,7 +114,7 @@ def test_older_clients_requests_work_without_consent(service: Service, human_wav
 
 def test_the_readmes_first_requests_are_answered_as_it_shows(service: Service, human_wav: bytes) -> None:
     """An upload and a generate, six fields of each reply; every field that is shown is real by name, type and state."""
-    excerpts = readme_excerpts()
+    excerpts = excerpts_of(README)
 
     replies = [answer(service, sendable(one.request, human_wav), Call(one.name)) for one in excerpts]
 
@@ -122,3 +123,15 @@ def test_the_readmes_first_requests_are_answered_as_it_shows(service: Service, h
         assert len(excerpt.reply) == 6
         assert {name: shape(reply.get(name)) for name in excerpt.reply} == shape(excerpt.reply), excerpt.name
         assert reply["status"] == excerpt.reply["status"]
+
+
+def test_what_a_check_adds_to_a_reply_is_documented(service: Service, human_wav: bytes) -> None:
+    """Each field that the excerpt shows, with all of its own; that no chunk of noise passes is the stand-in engine's."""
+    answer(service, sendable(api_examples()[1].request, human_wav), Call("upload"))
+    (excerpt,) = excerpts_of(API)
+
+    reply = answer(service, excerpt.request, Call("a"))
+
+    chunk = reply["check"]["chunks"][0]
+    chunk["problems"] = []
+    assert {name: shape(reply[name]) for name in excerpt.reply} == shape(excerpt.reply)

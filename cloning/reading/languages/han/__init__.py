@@ -1,7 +1,12 @@
 """
 What Chinese and Japanese share, and the parts of Chinese.
 
-`numerals` writes numbers in Chinese characters; `digits` holds the pieces of patterns; `grammars` asks wetext about what no rule
-has claimed. Of Chinese: `quantities`, `calendar` and `codes` are its rules, `chinese` their words, `script` tells its two scripts
-apart.
+    numerals    numbers in Chinese characters
+    digits      pieces of patterns for numbers
+    grammars    what no rule has claimed is asked of wetext
+    quantities  rules of Chinese for amounts
+    calendar    rules of Chinese for dates and times
+    codes       rules of Chinese for addresses, telephone numbers and the like
+    chinese     their words
+    script      traditional or simplified
 """

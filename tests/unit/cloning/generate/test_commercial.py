@@ -6,7 +6,8 @@ import pytest
 
 from cloning.errors import LicenseRefused
 from cloning.requests.fields import Limits
-from cloning.requests.models import Generate, parse
+from cloning.requests.generate import Generate
+from cloning.requests.models import parse
 from model_cache.catalog import entries
 from model_cache.library import Library
 from storage.folder_store import FolderStore

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from cloning.errors import InvalidAudio, InvalidRequest, InvalidText, ServiceError, UnknownAction
 from cloning.requests.fields import Limits
-from cloning.requests.models import Delete, Generate, Health, Result, Status, Upload, Voices, parse
+from cloning.requests.generate import Generate
+from cloning.requests.models import Delete, Health, Result, Status, Upload, Voices, parse
 from cloning.requests.older_names import NOT_THERE_YET
 from cloning.requests.texts import Read
 

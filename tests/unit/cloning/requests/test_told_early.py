@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from cloning.errors import InvalidRequest
 from cloning.requests.fields import Limits
-from cloning.requests.models import Generate, Upload, parse
+from cloning.requests.generate import Generate
+from cloning.requests.models import Upload, parse
 from cloning.service import Call, Service
 from handler import answer, make_handler
 from tests.unit.cloning.generate.test_attempt import act, service_upload
@@ -125,7 +126,7 @@ def warned(service: Service, text: str, job: str, **more: Any) -> list[str]:
 
 @pytest.mark.parametrize(
     "text",
-    ["<speak>Hello there.</speak>", 'Wait <break time="1s"/> for it.', "Hello [laughs] there.", "One [pause: 500ms] two.",
+    ["<speak>Hello there.</speak>", 'Wait <break time="1s"/> for it.', "Hello [laughs] there.", "One [wait 500ms] two.",
      '<prosody rate="slow">Slowly now.</prosody>', "Well [Sighs], then.",
      "<p>Hello.</p>", "<s>Hello.</s>", "<w role='x'>Hello.</w>", "<lexicon uri='x'/> Hello.", "<bookmark mark='x'/> Hello.",
      "<?xml version='1.0'?> Hello.", "Wait &lt;break time='1s'/&gt; for it.", "Hello [ laughs ] there.", "Hello [1s] there.",
@@ -171,7 +172,7 @@ def test_generate_takes_texts_with_tags(service: Service) -> None:
 @given(signs=st.integers(3, 200), spaces=st.integers(0, 60))
 def test_pace_is_judged_of_what_is_spoken(signs: int, spaces: int) -> None:
     """Ruled lines and indents that are cut before the model sees them change no warning."""
-    from cloning.generate.script import _of_pace
+    from cloning.generate.advice import of_pace
     from cloning.planning.f5 import plan_speech
     from cloning.ports import F5Parameters, Reference
 
@@ -180,9 +181,9 @@ def test_pace_is_judged_of_what_is_spoken(signs: int, spaces: int) -> None:
         __import__("pathlib").Path(), "Some call me nature, others call me mother nature.", "0" * 64, 5.0
     )
 
-    def warnings(text: str) -> list[dict[str, str]]:
+    def warnings(text: str) -> list[dict[str, object]]:
         plan = plan_speech(text, reference_text=reference.text, reference_s=5.0, seed=1, parameters=parameters)
-        return list(_of_pace(plan, reference.text, parameters))
+        return list(of_pace(plan.chunks, reference.text, parameters))
 
     plain = warnings(f"{SENTENCE}\n{OTHER}")
     assert warnings(f"{' ' * spaces}{SENTENCE}\n{' ' * spaces}{OTHER}") == plain
