@@ -9,8 +9,11 @@ Speech against its text: when each word is said, and whether all are.
 Numpy and no model: the recogniser's answers come in as values (cloning/ports/engine.py).
 
     verdict    what a check is given, and what it says
+    voiced     where a recording has sound
     words      word times
-    score      the witnesses, and the judgement
+    compare    what was heard beside what was meant
+    evidence   what an alignment and the sound say of each word
+    score      the judgement
 """
 
 from cloning.checking.score import judge
