@@ -102,8 +102,10 @@ class Aligner:
 
     def _tokens(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """The text's tokens and their code points, after the space with which Whisper begins; what looks like a special one is text."""
+        if not text.strip():
+            return [], []
         found = self._tokenizer(
-            " " + text.lstrip(), add_special_tokens=False, return_offsets_mapping=True, split_special_tokens=True
+            " " + text.strip(), add_special_tokens=False, return_offsets_mapping=True, split_special_tokens=True
         )
         shift = len(text) - len(text.lstrip()) - 1
         spans = [_trimmed(text, max(start + shift, 0), end + shift) for start, end in found["offset_mapping"]]

@@ -5,7 +5,7 @@ Each is held to the contract of the real thing (tests/contract): ToneEngine to t
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -136,17 +136,86 @@ class EchoTranscriber:
     ) -> Alignment | Unaligned:
         """Every word is certain; all take the same time."""
         before_step()
-        spans = [match.span() for match in re.finditer(r"\S+", text)]
-        if not spans:
-            return Unaligned("no_text", self.model)
-        edges = np.linspace(0, len(samples) / sample_rate, len(spans) + 1).tolist()
-        certain = (-0.1, -0.1, -9.0, -9.0, 0.0)
-        tokens = [Token(*span, *times, *certain) for span, times in zip(spans, pairwise(edges), strict=True)]
-        end = Token(len(text), len(text), edges[-1], edges[-1], *certain)
-        return Alignment(tuple(tokens), end, np.ones(round(edges[-1] / 0.02), np.float32), self.model)
+        return evenly_spread(text, len(samples) / sample_rate, self.model)
 
     def memory(self) -> dict[str, object]:
         return {"loaded_on": "cpu", "gpu_bytes": 0, "host_bytes": 0}
+
+
+def evenly_spread(text: str, seconds: float, model: str, unsaid: Collection[str] = ()) -> Alignment | Unaligned:
+    """Every word takes the same time, and is certain unless it is among the `unsaid`."""
+    spans = [match.span() for match in re.finditer(r"\S+", text)]
+    if not spans or not seconds:
+        return Unaligned("no_sound" if spans else "no_text", model)
+    edges = np.linspace(0, seconds, len(spans) + 1).tolist()
+    rest = (-0.1, -20.0, -20.0, 0.0)
+    tokens = [
+        Token(*span, *times, -9.0 if text[slice(*span)] in unsaid else -0.1, *rest)
+        for span, times in zip(spans, pairwise(edges), strict=True)
+    ]
+    end = Token(len(text), len(text), seconds, seconds, -0.01, -0.01, *rest[1:])
+    return Alignment(tuple(tokens), end, np.ones(max(round(seconds / 0.02), 1), np.float32), model)
+
+
+class Hummer(ToneEngine):
+    """Hums syllables, so that a check finds nothing wrong with the sound; `says` changes what is said of a text, for `Eavesdropper`."""
+
+    def __init__(self, says: Callable[[str], str] = lambda text: text) -> None:
+        super().__init__()
+        self.says = says
+        self.said: dict[bytes, str] = {}
+
+    def speak(
+        self,
+        reference: Reference,
+        text: str,
+        *,
+        seed: int,
+        parameters: Parameters,
+        before_step: Callable[[], None] = keep_going,
+        frugal: bool = False,
+    ) -> Samples:
+        noise = super().speak(reference, text, seed=seed, parameters=parameters, before_step=before_step, frugal=frugal)
+        hum = hummed(len(noise) / self.sample_rate, self.sample_rate, pitch=100 + seed % 100)
+        self.said[hum.tobytes()] = self.says(text)
+        return hum
+
+
+def hummed(seconds: float, sample_rate: int, pitch: float = 120) -> Samples:
+    """Syllables of 0.2 s without words, with silence before and behind them."""
+    time = np.arange(int(seconds * sample_rate)) / sample_rate
+    tone = sum(np.sin(2 * np.pi * pitch * harmonic * time) / harmonic for harmonic in range(1, 12))
+    syllables = 0.2 + 0.8 * np.sin(np.pi * time / 0.2) ** 2
+    hum: Samples = (0.1 * tone * syllables * ((time > 0.1) & (time < seconds - 0.1))).astype(np.float32)
+    return hum
+
+
+class Eavesdropper(EchoTranscriber):
+    """Hears what a `Hummer` says, word for word."""
+
+    def __init__(self, engine: Hummer) -> None:
+        super().__init__()
+        self._engine = engine
+
+    def hear(
+        self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = keep_going
+    ) -> str:
+        before_step()
+        return self._engine.said.get(samples.tobytes(), "")
+
+    def align(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        text: str,
+        *,
+        language: str | None,
+        before_step: Callable[[], None] = keep_going,
+    ) -> Alignment | Unaligned:
+        """Words that were not said are unlikely."""
+        said = self.hear(samples, sample_rate, language=language, before_step=before_step).split()
+        unsaid = {word for word in text.split() if word not in said}
+        return evenly_spread(text, len(samples) / sample_rate, self.model, unsaid)
 
 
 class Always(Generic[Value]):

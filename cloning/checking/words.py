@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from unicodedata import category
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +27,13 @@ _EARLY_S = 0.08
 _PAUSE_S = 0.1
 _REACH_S, _REACH_OF_PAUSE, _LONG_PAUSE_S = 0.2, 0.5, 0.5
 
-# A word is a run of letters, digits and the signs that join them; in scripts without spaces each character is one.
-_CHARACTER = "[\u2e80-\u2fdf\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
-_WORD = re.compile(rf"(?:(?!{_CHARACTER})\w)+(?:[^\w\s]+(?:(?!{_CHARACTER})\w)+)*|(?=\w){_CHARACTER}")
+# The text as kinds of characters: letters, digits, signs of scripts without spaces (each a word), and what joins letters or digits.
+_SIGN = re.compile(
+    "[\u2e80-\u2fdf\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+_MARKS = {"Mn", "Mc"}
+_JOINERS = "'’ʼ`-\u2010\u2011"
+_WORD = re.compile("s|[ad]+(?:j[ad]+|(?<=d)p(?=d)[ad]+)*")
 
 
 @dataclass(frozen=True)
@@ -50,12 +55,19 @@ class Placed:
 
 def spans_of(text: str) -> list[tuple[int, int]]:
     """The code points of each word; punctuation alone is none."""
-    return [match.span() for match in _WORD.finditer(text)]
+    return [match.span() for match in _WORD.finditer("".join(map(_kind, text)))]
+
+
+def _kind(character: str) -> str:
+    if character.isalnum() or category(character) in _MARKS:
+        return "d" if character.isdigit() else "s" if _SIGN.match(character) else "a"
+    return "j" if character in _JOINERS else "p" if character in ".,:" else " "
 
 
 def placed_words(speech: Speech, alignment: Alignment, sound: Voiced) -> list[Placed]:
     """The text's words, with edges at pauses where there are some."""
-    spans = spans_of(speech.text)
+    if not (spans := spans_of(speech.text)):
+        return []
     own = [tuple(token for token in alignment.tokens if token.text_start < b and token.text_end > a) for a, b in spans]
     heard = sound.without_gaps(_PAUSE_S)
     starts = [_start(span, tokens) + _EARLY_S for span, tokens in zip(spans, own, strict=True)]

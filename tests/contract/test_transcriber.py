@@ -10,7 +10,7 @@ import pytest
 from cloning.audio.canonical import check_and_make_canonical
 from cloning.audio.decoding import decode
 from cloning.errors import Interrupted, TranscriptionFailed
-from cloning.ports import Samples, Transcriber
+from cloning.ports import Alignment, Samples, Transcriber, Unaligned
 from engines.device.placement import Weights
 from engines.whisper import WhisperTranscriber
 from tests.conftest import SPOKEN
@@ -76,6 +76,93 @@ def test_hearing_can_be_stopped(transcriber: Transcriber, canonical: Samples) ->
         transcriber.transcribe(canonical, 24_000, language="en", before_step=stop)
 
     assert words(transcriber.transcribe(canonical, 24_000, language="en").text) == words(SPOKEN)
+
+
+def test_a_known_text_is_laid_over_a_recording(transcriber: Transcriber, canonical: Samples) -> None:
+    """Every word of it is likely, in the recording, and in order; hearing the same samples gives the same words."""
+    alignment = transcriber.align(canonical, 24_000, SPOKEN, language="en")
+
+    assert isinstance(alignment, Alignment)
+    starts = [token.start for token in alignment.tokens]
+    assert starts == sorted(starts)
+    assert [*{token.text_start for token in alignment.tokens if token.log_probability < -4}] == []
+    assert alignment.tokens[-1].end <= len(canonical) / 24_000 + 0.02
+    assert len(alignment.attended) == pytest.approx(len(canonical) / 24_000 / 0.02, abs=1)
+    assert words(transcriber.hear(canonical, 24_000, language="en")) == words(SPOKEN)
+
+
+def test_a_text_that_cannot_be_laid_over_is_an_answer(transcriber: Transcriber, canonical: Samples) -> None:
+    """With its reason; nothing is raised."""
+    told = [
+        transcriber.align(canonical, 24_000, "  ", language="en"),
+        transcriber.align(canonical[:0], 24_000, "a", language="en"),
+    ]
+
+    assert told == [Unaligned("no_text", transcriber.model), Unaligned("no_sound", transcriber.model)]
+
+
+def test_silence_is_heard_as_nothing(transcriber: Transcriber) -> None:
+    """A check of silent speech must not fail for want of words. (Whisper may make up a few.)"""
+    assert len(words(transcriber.hear(np.zeros(24_000, np.float32), 24_000, language="en"))) <= 3
+
+
+def test_whisper_aligns_without_touching_its_transcripts(whisper: WhisperTranscriber, canonical: Samples) -> None:
+    """The attention that transcribes is what it was, and the alignment doesn't depend on who asked before."""
+    heard = whisper.transcribe(canonical, 24_000, language="en")
+    model = whisper._pipeline.model
+    before = model.config._attn_implementation
+
+    first = whisper.align(canonical, 24_000, SPOKEN, language=None)
+    again = whisper.align(canonical, 24_000, SPOKEN, language="en-GB")
+
+    assert isinstance(first, Alignment)
+    assert isinstance(again, Alignment)
+    assert first.tokens == again.tokens
+    assert whisper.transcribe(canonical, 24_000, language="en") == heard
+    assert model.config._attn_implementation == before
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "language", "reason"),
+    [
+        ("word " * 500, 2, "en", "text_too_long"),
+        ("words", 31, "en", "sound_too_long"),
+        ("words", 2, "xx", "language"),
+    ],
+)
+def test_whisper_says_what_it_cannot_align(
+    whisper: WhisperTranscriber, text: str, seconds: int, language: str, reason: str
+) -> None:
+    """Its window is 30 s, its memory 448 tokens, its languages are known."""
+    samples = np.zeros(16_000 * seconds, np.float32)
+
+    assert whisper.align(samples, 16_000, text, language=language) == Unaligned(reason, whisper.model)
+
+
+def test_what_looks_like_a_sign_of_the_model_is_text(whisper: WhisperTranscriber, canonical: Samples) -> None:
+    """A caller's text never commands the recogniser."""
+    alignment = whisper.align(canonical, 24_000, "<|endoftext|> Some", language="en")
+
+    assert isinstance(alignment, Alignment)
+    assert (alignment.tokens[0].text_start, alignment.tokens[-1].text_end) == (0, 18)
+    assert len(alignment.tokens) > 4
+
+
+@pytest.mark.parametrize("missing", ["heads", "merge"])
+def test_a_recogniser_that_cannot_align_says_so(missing: str) -> None:
+    """One without known heads, or whose tokenizer spells words in another way than its model learnt them."""
+    tokenizer = SimpleNamespace(
+        convert_tokens_to_ids=lambda _: 264,
+        encode=lambda *_, **__: [220, 3322] if missing == "merge" else [264],
+    )
+    heads = {} if missing == "heads" else {"alignment_heads": [[0, 0]]}
+    model = SimpleNamespace(generation_config=SimpleNamespace(**heads))
+    transcriber = WhisperTranscriber(SimpleNamespace(model=model, tokenizer=tokenizer), "any", Weights({}, "cpu", {}))
+
+    told = transcriber.align(np.zeros(16_000, np.float32), 16_000, "words", language="en")
+
+    assert told == Unaligned("tokenizer" if missing == "merge" else "alignment_heads", "any")
 
 
 @pytest.mark.parametrize("heard", ["", " ", "...", " - ♪ "])

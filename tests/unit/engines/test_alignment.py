@@ -1,0 +1,84 @@
+"""The cheapest way through an attention, and what becomes of it."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from cloning.ports import Alignment
+from engines.alignment import Chances, Matrix, Text, laid_over, token_starts, warp
+
+
+def cost_of(starts: tuple[int, ...], cost: Matrix) -> float:
+    """The cheapest path whose rows begin at these columns: each ends where the next one begins, or just before."""
+    total = float(cost[-1, starts[-1] :].sum())
+    for row, (start, following) in enumerate(itertools.pairwise(starts)):
+        shared = cost[row, start : following + 1].sum()
+        apart = cost[row, start:following].sum() if following > start else np.inf
+        total += float(min(shared, apart))
+    return total
+
+
+def test_the_path_is_the_cheapest() -> None:
+    """Of every path through small random matrices."""
+    chance = np.random.default_rng(0)
+    for _ in range(20):
+        cost = chance.standard_normal((3, 5))
+
+        starts = warp(cost)
+
+        ways = [(0, *way) for way in itertools.combinations_with_replacement(range(5), 2)]
+        assert cost_of(tuple(starts), cost) <= min(cost_of(way, cost) for way in ways) + 1e-9
+
+
+def test_a_clear_diagonal_is_followed() -> None:
+    """Each token begins where the heads turn to it."""
+    attention = np.full((2, 4, 40), 0.001)
+    for row in range(4):
+        attention[:, row, row * 10 : row * 10 + 10] = 0.1
+
+    assert token_starts(attention) == [0, 10, 20, 30]
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 5])
+def test_more_tokens_than_frames_are_no_failure(frames: int) -> None:
+    """A cut-off sound may be shorter than its text."""
+    starts = token_starts(np.full((1, 6, frames), 1 / frames))
+
+    assert starts == sorted(starts)
+    assert max(starts) < frames
+
+
+def laid(heard: Matrix, expected: Matrix) -> Alignment:
+    text = Text("go on go", tokens=[5, 6, 5], spans=[(0, 2), (3, 5), (6, 8)], end=9)
+    attention = np.full((1, 4, 40), 0.01)
+    for row in range(4):
+        attention[0, row, 10 * row : 10 * row + 10] = 1
+    return laid_over(text, Chances(heard, heard.max(1)), Chances(expected, expected.max(1)), attention, "made up")
+
+
+def test_each_token_has_its_chance_and_the_best_one_beside_it() -> None:
+    """Row by row; the end token is the last row's."""
+    heard = np.log(np.full((4, 4), 0.1))
+    heard[1] = np.log([0.6, 0.2, 0.6, 0.1])
+
+    alignment = laid(heard, heard)
+
+    assert alignment.tokens[1].log_probability == pytest.approx(np.log(0.2))
+    assert alignment.tokens[1].best == pytest.approx(np.log(0.6))
+    assert (alignment.end.text_start, alignment.end.text_end) == (8, 8)
+    assert [token.start for token in alignment.tokens] == pytest.approx([0.0, 0.2, 0.4])
+    assert len(alignment.attended) == 40
+
+
+def test_a_word_that_begins_again_is_told_beside_what_the_text_alone_expects() -> None:
+    """Of the word just said; what may come next anyway is no return."""
+    heard, expected = np.log(np.full((4, 4), 0.01)), np.log(np.full((4, 4), 0.001))
+    heard[1, 0] = np.log(0.5)
+    heard[3, 1] = np.log(0.25)
+
+    alignment = laid(heard, expected)
+
+    assert (alignment.tokens[1].again, alignment.tokens[1].again_by_text) == pytest.approx((np.log(0.5), np.log(0.001)))
+    assert alignment.tokens[2].again == pytest.approx(np.log(0.01))
+    assert alignment.end.back == pytest.approx(np.log(250))
