@@ -19,9 +19,9 @@ from tests.unit.cloning.generate.test_attempt import act
 SAID = "Some call me nature."
 
 
-def upload(service: Service, wav: bytes, voice: str = "anna", **more: Any) -> None:
+def upload(service: Service, wav: bytes, voice: str = "anna", transcript: str = SAID, **more: Any) -> None:
     audio = base64.b64encode(wav).decode()
-    act(service, action="upload", voice=voice, audio=audio, consent=True, transcript=SAID, **more)
+    act(service, action="upload", voice=voice, audio=audio, consent=True, transcript=transcript, **more)
 
 
 @pytest.fixture
