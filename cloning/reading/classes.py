@@ -79,7 +79,12 @@ def money(g: Grammar) -> Iterator[Rule]:
 
 
 def _scale(g: Grammar) -> str:
-    return rf"(?:(?:{SPACE}|-)?(?P<scale>{any_of(g.scales)})(?!\w))?" if g.scales else "(?P<scale>)"
+    """'Million' or 'M' after a number; a single letter only beside it or the sign: $5M, 5 M€, but a $5 T-shirt."""
+    return (
+        rf"(?:(?:(?:{SPACE}|-)(?=\w\w|\w{SPACE}?{any_of(g.currencies)}))?(?P<scale>{any_of(g.scales)})(?!\w))?"
+        if g.scales
+        else "(?P<scale>)"
+    )
 
 
 _CENTS = 2

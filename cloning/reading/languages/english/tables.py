@@ -99,7 +99,7 @@ SIGNS = {
     "±": "plus or minus", "&": "and", "@": "at",
 }  # fmt: skip
 NUMBER_SIGNS = {
-    "#": "number", "№": "number", "No.": "number", "Nos.": "numbers", "no.": "number", "§": "section", "§§": "sections", "~": "about",
+    "#": "number", "№": "number", "No.": "number", "Nos.": "numbers", "§": "section", "§§": "sections", "~": "about",
     "≈": "about", "±": "plus or minus", ">": "more than", "<": "less than", "≥": "at least", "≤": "at most", "×": "times",
     "Fig.": "figure", "fig.": "figure", "p.": "page", "pp.": "pages", "Vol.": "volume", "vol.": "volume", "Ch.": "chapter",
     "ch.": "chapter", "Sec.": "section", "ext.": "extension", "©": "copyright",

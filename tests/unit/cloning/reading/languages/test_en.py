@@ -34,6 +34,7 @@ CASES: tuple[Case, ...] = (
     ("money", "a {$5-million|five million dollar} deal, a price of {$1998|one thousand nine hundred ninety-eight dollars}"),
     ("money", "{20 USD|twenty US dollars}, {CHF 20|twenty Swiss francs}, {R$ 20|twenty reais}, {¥500|five hundred yen}"),
     ("money", "{₹2|two rupees}, {100 ₽|one hundred rubles}, {EUR 5|five euros}, {$5|five dollars}{/| per }month"),
+    ("money", "a {$5|five dollars} T-shirt, {$5 million|five million dollars}-worth of T-shirts"),
     ("money", "{$5–10|five to ten dollars}"),
     ("percent", "{5%|five percent}, {0.5 %|zero point five percent}, {5-10%|five to ten percent}"),
     ("time", "at {3:30 pm|three thirty PM}, at {9 a.m.|nine AM} or at {14:30|fourteen thirty}"),
@@ -80,7 +81,7 @@ CASES: tuple[Case, ...] = (
 AS_IT_WAS = (
     "It was a fine day, and I may march on; the second is no number.",
     "MIX, CD and DVD. Part of me, and so forth: it's John's.",
-    "Meet me at the corner of no. Then go.",
+    "Meet me at the corner of no. Then go in. It is so.",
     "3/4/2026",
     "1,23,4",
     "1.2.3.4.5,6",
