@@ -226,7 +226,7 @@ def test_nothing_is_drawn_again_without_time_for_it(tmp_path: Path, human_wav: b
 
 def test_a_cancel_is_seen_between_two_draws(tmp_path: Path, human_wav: bytes) -> None:
     """As between two chunks."""
-    service, engine, _ = world(tmp_path, human_wav, (0, 0))
+    service, engine, _ = world(tmp_path, human_wav, (0, 0), (1, 0), (2, 0), (3, 0))
     first = len(act(service, **SPEAK, job_id="a")["check"]["chunks"])
     engine.history.clear()
 
@@ -238,7 +238,7 @@ def test_a_cancel_is_seen_between_two_draws(tmp_path: Path, human_wav: bytes) ->
     with pytest.raises(JobCancelled):
         act(service, **SPEAK, job_id="b")
 
-    assert len(engine.history) <= first + 1
+    assert len(engine.history) <= first + 2  # one is begun while the last one is delivered
 
 
 def test_a_job_that_is_taken_over_ends_with_the_same_speech(tmp_path: Path, human_wav: bytes) -> None:
@@ -267,7 +267,8 @@ def test_a_job_that_is_taken_over_ends_with_the_same_speech(tmp_path: Path, huma
 
         assert reply["audio"]["sha256"] == expected["audio"]["sha256"], n
         assert (reply["check"], reply["words"]) == (expected["check"], expected["words"]), n
-        assert list(store.list(keys.chunk_folder("j"))) == [], n
+        if act(first, action="status", job_id="j")["attempt"] > 1:  # a dead worker's own are left to `expire`
+            assert list(store.list(keys.chunk_folder("j"))) == [], n
 
 
 def test_words_and_subtitles_lie_beside_the_speech_and_go_with_it(tmp_path: Path, human_wav: bytes) -> None:
