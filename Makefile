@@ -5,6 +5,7 @@ UV_VERSION := 0.13.9
 UV := .uv/bin/uv
 PYTHON := .venv/bin/python
 RESULTS ?= out/bench
+WORKERS ?= 2
 
 .PHONY: help setup demo test chaos check fix bench gpu wheelhouse image lock
 
@@ -24,8 +25,9 @@ $(UV):
 demo: setup  ## upload a voice, speak with it, leave out/speech.wav and out/report.md
 	$(PYTHON) -m local.demo
 
-test: setup  ## every test
-	$(PYTHON) -m pytest
+test: export OMP_NUM_THREADS := 1
+test: setup  ## every test, in WORKERS=2 processes; `.venv/bin/python -m pytest PATH` runs some in one
+	$(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 chaos: setup  ## workers struck down at random on a bucket that fails at random: SEED=0 RUN=a|b|both
 	$(PYTHON) -m tests.chaos --seed $(or $(SEED),0) --run $(or $(RUN),both) $(CHAOS)

@@ -1,5 +1,6 @@
 """Several voices in one text, its words with their times, and a check by the worker's own recogniser: all of it heard."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ def test_the_pauses_between_turns_have_no_words(reply: dict[str, Any]) -> None:
     """Silence parts one turn's last word from the next one's first."""
     found = spans(reply)
 
-    assert all(begin - end >= PAUSE_S - 0.05 for (_, end), (begin, _) in zip(found, found[1:], strict=False))
+    assert all(begin - end >= PAUSE_S - 0.05 for (_, end), (begin, _) in pairwise(found))
 
 
 def test_the_check_says_what_it_heard_with_whom(studio: Studio, reply: dict[str, Any]) -> None:
