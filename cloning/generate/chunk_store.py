@@ -124,7 +124,9 @@ class ChunkStore:
 
 
 @contextmanager
-def removed_at_the_end(claim: Claim, store: ObjectStore, later: Callable[[Callable[[], None]], None]) -> Iterator[None]:
+def removed_at_the_end(
+    claim: Claim, store: ObjectStore, later: Callable[[Callable[[], None]], None], *, is_checked: bool = False
+) -> Iterator[None]:
     """
     Remove the job's chunks, by `later`, if it has ended for good when the block is left. Raises what the block raises.
 
@@ -135,8 +137,9 @@ def removed_at_the_end(claim: Claim, store: ObjectStore, later: Callable[[Callab
         yield
     finally:
         job = claim.job
-        # The last chunk of an attempt is never kept: a job of one chunk has none, unless it was tried before.
-        if (job.status.is_final or claim.lost) and (job.attempt > 1 or job.progress.total > 1):
+        # Without a check the last chunk of an attempt is never kept: a job of one chunk has none, unless it was tried before.
+        may_be_there = is_checked or job.attempt > 1 or job.progress.total > 1
+        if (job.status.is_final or claim.lost) and may_be_there:
             later(partial(_remove_if_over, claim, store))
 
 

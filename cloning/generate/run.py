@@ -58,6 +58,9 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
             case Busy():
                 service.clock.sleep(_POLL_S)
             case Claim() as claim:
-                with lost_to_another(claim), removed_at_the_end(claim, service.store, service.in_background):
+                chunks = removed_at_the_end(
+                    claim, service.store, service.in_background, is_checked=proof.policy is not None
+                )
+                with lost_to_another(claim), chunks:
                     return Generation(service, request, call, claim, scripts, proof, watch).run()
         is_new = may_create = False  # who deletes the job from here on doesn't want it

@@ -96,8 +96,11 @@ def _spoken(word: Word, chunk: Chunk, where: Places, finished: Finished) -> Spok
 def _joined(one: SpokenWord, following: SpokenWord) -> SpokenWord:
     starts = [at for at in (one.start, following.start) if at is not None]
     ends = [at for at in (one.end, following.end) if at is not None]
+    longer = following.text[max(one.text_end - following.text_start, 0) :]
     return replace(
         one,
+        text=one.text + longer,
+        text_end=max(one.text_end, following.text_end),
         start=min(starts, default=None),
         end=max(ends, default=None),
         confidence=min(one.confidence, following.confidence),

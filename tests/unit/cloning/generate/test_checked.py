@@ -297,3 +297,12 @@ def test_a_delivery_twice_is_done_once_with_its_words(tmp_path: Path, human_wav:
     again = act(service, Call("a"), voice="anna", text="Well done.", words=True)
 
     assert (first["words"], len(engine.history)) == (again["words"], 1)
+
+
+def test_a_checked_job_of_one_chunk_leaves_nothing_behind(tmp_path: Path, human_wav: bytes) -> None:
+    """Its only chunk is kept too, for its check may take long: it goes with the job's end."""
+    service, *_ = world(tmp_path, human_wav)
+
+    act(service, **{**SPEAK, "text": "We met there once."}, job_id="j")
+
+    assert [info.key for info in service.store.list(keys.chunk_folder("j"))] == []
