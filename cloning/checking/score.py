@@ -74,7 +74,9 @@ def judge(
     that is not there makes the verdict `unavailable`, with its reason; the transcription's figures are in it all the same.
     """
     comparison = None if heard is None else compare(speech.text, heard, speech.language, read)
-    figures = (None, None) if comparison is None else (round(comparison.wer, 4), comparison.worst_run)
+    figures: tuple[float | None, int | None] = (None, None)
+    if comparison is not None:
+        figures = (round(comparison.wer, 4), comparison.worst_run)
     if not len(speech.samples):
         return Verdict("failed", 0.0, *figures, (Problem(ProblemKind.SILENCE),))
     if isinstance(alignment, Unaligned):

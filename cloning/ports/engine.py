@@ -214,6 +214,15 @@ class Unaligned:
     model: str
 
 
+class SpeakerModel(Protocol):
+    """Tells voices apart. Only the owner of the GPU may call it."""
+
+    name: str
+
+    def similarity(self, one: Samples, other: Samples, sample_rate: int) -> float:
+        """How alike the voices in two recordings are: 1 for the same, about 0 and less for very different ones."""
+
+
 class Transcriber(Protocol):
     """A loaded speech recogniser. Only the owner of the GPU may call it."""
 

@@ -137,6 +137,11 @@ class Settings(BucketSettings):
         description="The endpoint's execution timeout, in seconds (RunPod's own default is 600): a chunk that fails its check is not drawn again when four fifths of it have passed.",
     )
 
+    speaker_model: Literal["off", "resemblyzer"] = Field(
+        "off",
+        description="Speaker model that says in a check how alike the speech is to its voice (`check.similarity`): a report, never a reason to draw again. `resemblyzer` needs the extra `similarity` (build argument `SIMILARITY=1`).",
+    )
+
     worker_concurrency: int = Field(
         2,
         ge=1,

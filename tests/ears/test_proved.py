@@ -73,5 +73,6 @@ def test_the_check_says_what_it_heard_with_whom(studio: Studio, reply: dict[str,
     check = reply["check"]
 
     assert (check["state"] in ("passed", "failed"), len(check["chunks"]), len(check["control"])) == (True, 3, 2)
+    assert all(0.5 < one <= 1 for one in check["similarity"])
     assert all(one["wer"] is not None and one["wer"] <= 0.5 for one in check["control"])
     assert ("CHECK" in [one["code"] for one in reply["warnings"]]) == (check["state"] == "failed")

@@ -80,6 +80,17 @@ class Recogniser:
 
         return self._in_turn(ask)
 
+    @property
+    def has_speaker_model(self) -> bool:
+        return self._service.speaker_model is not None
+
+    def likeness(self, samples: Samples, reference: Reference) -> float:
+        """How alike the voice in the samples is to that of the reference, by the speaker model."""
+        model = self._service.speaker_model
+        assert model is not None  # noqa: S101 - see has_speaker_model
+        own, rate = recording_of(reference)
+        return self._tasks.run("check", [GpuTask(None, 0.0, lambda: model.similarity(samples, own, rate))])[0]
+
     def _in_turn(self, ask: Callable[[Transcriber], Value]) -> Value:
         return self._tasks.run("check", [GpuTask(None, 0.0, lambda: self._helped(ask))])[0]
 
@@ -166,7 +177,7 @@ class ChunkChecker:
 
     def _control(self, reference: Reference) -> Control:
         if reference.sha256 not in self.controls:
-            samples, rate = _recording(reference)
+            samples, rate = recording_of(reference)
             verdict, _, _ = self._judged(Speech(samples, rate, reference.text, reference.language), mode="full")
             unknown = "the recogniser hardly understands this voice's own recording"
             is_known = verdict.wer is None or verdict.wer <= _HARDLY_KNOWN
@@ -180,7 +191,7 @@ def speech_of(chunk: Chunk, wave: Samples, reference: Reference) -> Speech:
     return Speech(wave, SAMPLE_RATE, chunk.text, reference.language, chunk.seconds, reference.text)
 
 
-def _recording(reference: Reference) -> tuple[Samples, int]:
+def recording_of(reference: Reference) -> tuple[Samples, int]:
     """Of a canonical WAV: 24 kHz, mono, PCM16."""
     import soundfile
 

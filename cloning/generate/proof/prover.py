@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from cloning.checking import Problem, Verdict
 from cloning.checking.subtitles import subtitles
 from cloning.errors import SpeechMismatch
@@ -14,7 +16,7 @@ from cloning.generate.script import Script
 from cloning.generate.speaking import ChunkByChunk, Take
 from cloning.generate.synthesis import Finished, finished, segments_of
 from cloning.planning.f5 import SAMPLE_RATE, Chunk, draw_seed
-from cloning.ports import Alignment, Clock, Parameters, Reference, Unaligned
+from cloning.ports import Alignment, Clock, Parameters, Reference, Samples, Unaligned
 from cloning.requests.generate import Generate, SubtitleFormat
 from cloning.settings import Settings
 
@@ -109,7 +111,19 @@ class Prover:
             "chunks": [_of_chunk(chunk, takes[chunk.index], where) for chunk in script.plan.chunks],
             "recogniser": self._recogniser.model,
             "control": [one.to_json() for one in self._checker.controls.values()],
+            **self._likeness(takes, script.plan.chunks),
         }
+
+    def _likeness(self, takes: Mapping[int, Take], chunks: Sequence[Chunk]) -> dict[str, Any]:
+        """How alike each voice's speech is to its own recording, if a speaker model is there to say so."""
+        if not self._recogniser.has_speaker_model:
+            return {}
+        by_voice: dict[str, tuple[Reference, list[Samples]]] = {}
+        for chunk in chunks:
+            reference = self._references[chunk.passage]
+            by_voice.setdefault(reference.sha256, (reference, []))[1].append(takes[chunk.index].samples)
+        values = [self._recogniser.likeness(np.concatenate(waves), one) for one, waves in by_voice.values()]
+        return {"similarity": [round(value, 3) for value in values]}
 
     def _files(self, script: Script, takes: Mapping[int, Take], where: Places, speech: Finished) -> dict[str, bytes]:
         if not self._proof.needs_times:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ TEXT = (
     "The quick brown fox jumps over the lazy dog and runs into the forest behind the old house. "
     "Nobody has ever seen it again since that long and cold winter of which the people still speak. "
 ) * 3
-SPEAK = {"voice": "anna", "seed": JOB_SEED, "text": TEXT, "check": "full", "draws": 3}
+SPEAK: dict[str, Any] = {"voice": "anna", "seed": JOB_SEED, "text": TEXT, "check": "full", "draws": 3}
 
 
 class Stammerer(Hummer):
@@ -185,6 +186,29 @@ def test_the_profile_for_quality_checks(tmp_path: Path, human_wav: bytes) -> Non
     assert (by_profile["check"]["draws"], "check" in off) == (3, False)
 
 
+class _Alike:
+    """A speaker model that finds all voices equally alike."""
+
+    name = "alike"
+
+    def similarity(self, one: Samples, other: Samples, sample_rate: int) -> float:
+        assert len(one) > 0
+        assert len(other) > 0
+        return 0.87654
+
+
+def test_a_speaker_model_reports_and_decides_nothing(tmp_path: Path, human_wav: bytes) -> None:
+    """For each voice; without the setting there is no such field."""
+    service, engine, _ = world(tmp_path, human_wav)
+
+    told = act(replace(service, speaker_model=_Alike()), **SPEAK, job_id="a")
+    silent = act(service, **SPEAK, job_id="b")
+
+    assert (told["check"]["similarity"], "similarity" in silent["check"]) == ([0.877], False)
+    assert told["audio"]["sha256"] == silent["audio"]["sha256"]
+    assert len(engine.history) == 2 * len(draws(told))
+
+
 @pytest.mark.parametrize("more", [{"draws": 2}, {"on_mismatch": "fail"}, {"heard": True}])
 @pytest.mark.parametrize("check", [None, "off"])
 def test_details_of_a_check_without_one_are_refused(
@@ -194,7 +218,7 @@ def test_details_of_a_check_without_one_are_refused(
     service, *_ = world(tmp_path, human_wav)
 
     with pytest.raises(InvalidRequest) as caught:
-        act(service, voice="anna", text="Hi there.", **more, **({"check": check} if check else {}))
+        act(service, voice="anna", text="Hi there.", **{**more, **({"check": check} if check else {})})
 
     assert caught.value.details["field"] == next(iter(more))
 
