@@ -43,7 +43,7 @@ def _clip(row: dict[str, Any], path: Path) -> Clip:
         raise ValueError(f"{path} is not the file of {row['package']}: fetch that version")
     samples = _decoded(data, raw=path.suffix == ".raw")[int(row["start"] * RATE) : int(row["end"] * RATE)]
     spans = tuple((int(start * RATE), int(end * RATE)) for start, end in row["words"])
-    return Clip(row["clip"], row["path"].split("_0")[0], samples, row["text"], spans)
+    return Clip(row["clip"], row["path"].split("_0")[0], samples, row["text"], spans, row.get("parts_only", False))
 
 
 def _decoded(data: bytes, *, raw: bool) -> Samples:
@@ -66,7 +66,7 @@ def right_cases(clip: Clip) -> Iterator[Case]:
 def right_pairs(clips: Sequence[Clip]) -> Iterator[Case]:
     """Two clips of the same recording and the same half, one after the other: longer speech."""
     for one, other in zip(clips, clips[2:], strict=False):
-        if one.speaker == other.speaker:
+        if one.speaker == other.speaker and not (one.parts_only or other.parts_only):
             sound = joined(one.samples, levelled(other.samples, one.samples))
             yield Case("right: longer", one.name, sound, f"{one.text} {other.text}")
 

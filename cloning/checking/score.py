@@ -35,13 +35,16 @@ AGAIN = Scale(-9.0, -5.0)
 BACK = Scale(3.0, 7.4)
 SLOWNESS = Scale(0.9, 1.6)
 HOLE = Scale(1.8, 2.6)
+LEAD = Scale(0.3, 1.2)
 END = Scale(-1.5, -0.5)  # powers of ten of the improbability of nothing following
 FLATNESS = Scale(0.25, 0.5)
 BREAK = Scale(-28.0, -15.0)
-# Doubts of several kinds add up as cubes: two of 0.8 fail a speech. The transcription needs a doubt of this size beside it.
-_POWER = 3
+# Doubts of several kinds add up to this power: two of 0.76 fail a speech. The transcription needs a doubt of that size beside it.
+_POWER = 2.5
 _CONFIRMED = 0.5
 _LONG_RUN = 3  # words that were heard otherwise in a row: no other witness is needed
+# Words that nobody hears by mistake: those of the reference at an end, and those said before, again.
+_TELLING = {ProblemKind.LEAKED_REFERENCE, ProblemKind.DOUBLED_WORD, ProblemKind.LOOP}
 # Rules without a scale.
 _CERTAIN = 1e-4
 _LEAST_SOUND = 0.2  # of the text's usual length
@@ -106,6 +109,7 @@ def _doubts(evidence: Evidence, alignment: Alignment) -> Iterator[_Doubt]:
         word = max(evidence.words, key=value)
         yield _Doubt(scale.doubt(value(word)), kind, word)
     yield _Doubt(HOLE.doubt(-evidence.hole), ProblemKind.EXTRA_SPEECH, _word_at(evidence, evidence.hole_at))
+    yield _Doubt(LEAD.doubt(-evidence.lead), ProblemKind.EXTRA_SPEECH, evidence.words[0])
     yield _Doubt(
         END.doubt(math.log10(_CERTAIN - alignment.end.log_probability)), ProblemKind.EXTRA_SPEECH, evidence.words[-1]
     )
@@ -131,8 +135,10 @@ def _confirmed(speech: Speech, comparison: Comparison, evidence: Evidence, doubt
         doubt = max((_doubt_of(word) for word in words), default=0.0)
         if len(found.heard) > len(words):
             doubt = max(doubt, extra, *(_doubt_of(word) for word in _beside(evidence, found)))
-        if doubt >= _CONFIRMED or max(len(words), len(found.heard)) >= _LONG_RUN:
-            yield _named(speech, evidence, found)
+        problem = _named(speech, evidence, found)
+        long = max(len(words), len(found.heard)) >= _LONG_RUN
+        if doubt >= _CONFIRMED or long or problem.kind in _TELLING:
+            yield problem
 
 
 def _beside(evidence: Evidence, found: Difference) -> tuple[WordEvidence, ...]:
