@@ -28,6 +28,7 @@ from cloning.ports import Alignment, F5Parameters, Reference, Samples, Token, Tr
 from engines.f5.engine import F5Engine
 from engines.whisper import WhisperTranscriber
 from local.talker import CFG_STRENGTH, STEPS, find_talker
+from local.whisper import make_whisper
 from model_cache.cache import CheckpointCache
 from model_cache.catalog import find
 from storage.folder_store import FolderStore
@@ -36,6 +37,7 @@ from worker.models import f5_files
 SEED, EACH = 1, 3
 GOALS = {"removed": (0.9, 0.97), "doubled": (0.9, 0.97), "leaked": (0.9, 0.97), "loop": (0.9, 0.97)}
 GOALS |= {"exchanged": (0.0, 0.95), "extra": (0.0, 0.95)}
+_WHISPER = Path(__file__).resolve().parent.parent / ".cache" / "whisper-base"
 _SENTENCE = "The driver drove quickly from the lake to the office."
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -224,7 +226,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args()
     clips = clips_in(args.speech)
-    listener = Listener.open(args.whisper, args.answers)
+    listener = Listener.open(args.whisper or make_whisper(_WHISPER), args.answers)
     cases = judged(all_cases(clips), clips, listener)
     times = word_times(clips, listener)
     listener.close()
