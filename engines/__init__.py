@@ -5,7 +5,8 @@ Models on devices: the only package that imports torch, f5_tts or transformers, 
     device/    the placement of models, and turns on the GPU
     imports/   the libraries, without what inference doesn't use
     xtts       XTTS v2 on coqui-tts's official path
-    whisper    transcription
+    whisper    transcription, and texts laid over recordings
+    alignment  a known text over a recording, by attention
     alphabets  the characters that a model knows
     lru        an LRU cache
     tiny       a small F5-TTS checkpoint with random weights

@@ -1,12 +1,8 @@
 """
 Speech against its text: when each word is said, and whether all are.
 
-    alignment = transcriber.align(speech.samples, speech.sample_rate, speech.text, language=speech.language)
-    timed_words(speech, alignment)                      # word times, for subtitles
-    judge(speech, alignment)                            # `check: fast`
-    judge(speech, alignment, heard=transcriber.hear(...), read=...)     # `check: full`
-
-Numpy and no model: the recogniser's answers come in as values (cloning/ports/engine.py).
+A recogniser aligns a `Speech` (`Transcriber.align`) and, for `check: full`, hears it (`Transcriber.hear`); `judge` says what is wrong, and
+`timed_words` when each word is said. Numpy and no model: the recogniser's answers come in as values (cloning/ports/engine.py).
 
     verdict    what a check is given, and what it says
     voiced     where a recording has sound
