@@ -53,6 +53,15 @@ _PACE = 2.0  # times longer or shorter than planned
 _SECONDS_A_LETTER = 0.03  # nobody speaks faster
 
 
+_OF_WORDS: tuple[tuple[Scale, ProblemKind, Callable[[WordEvidence], float]], ...] = (
+    (SCORE, ProblemKind.MISSING_WORD, lambda word: -word.score),
+    (BEHIND, ProblemKind.MISSING_WORD, lambda word: word.behind),
+    (AGAIN, ProblemKind.DOUBLED_WORD, lambda word: word.again),
+    (BACK, ProblemKind.LOOP, lambda word: word.back),
+    (SLOWNESS, ProblemKind.EXTRA_SPEECH, lambda word: word.slowness),
+)
+
+
 @dataclass(frozen=True)
 class _Doubt:
     size: float
@@ -77,14 +86,14 @@ def judge(
     that is not there makes the verdict `unavailable`, with its reason; the transcription's figures are in it all the same.
     """
     comparison = None if heard is None else compare(speech.text, heard, speech.language, read)
-    figures = (None, None) if comparison is None else (round(comparison.wer, 4), comparison.worst_run)
+    wer, run = (round(comparison.wer, 4), comparison.worst_run) if comparison else (None, None)
     if not len(speech.samples):
-        return Verdict("failed", 0.0, *figures, (Problem(ProblemKind.SILENCE),))
+        return Verdict("failed", 0.0, wer, run, (Problem(ProblemKind.SILENCE),))
     if isinstance(alignment, Unaligned):
-        return Verdict("unavailable", 0.0, *figures, reason=alignment.reason)
+        return Verdict("unavailable", 0.0, wer, run, reason=alignment.reason)
     evidence = gather(speech, alignment)
     if not evidence.words:
-        return Verdict("unavailable", 0.0, *figures, reason="no_words")
+        return Verdict("unavailable", 0.0, wer, run, reason="no_words")
     doubts = [*_doubts(evidence, alignment), *_plain_faults(speech, evidence)]
     worst = {
         kind: max(doubt.size for doubt in doubts if doubt.kind is kind) for kind in {doubt.kind for doubt in doubts}
@@ -94,18 +103,12 @@ def judge(
     certain = [doubt for doubt in doubts if doubt.size >= 1] or [max(doubts, key=lambda doubt: doubt.size)]
     problems = [*confirmed, *(_problem(speech, evidence, doubt) for doubt in certain if total >= 1)]
     score = max(0.0, 1 - total / 2) * (0.5 if confirmed else 1)
-    return Verdict("failed" if problems else "passed", round(score, 4), *figures, tuple(dict.fromkeys(problems)))
+    return Verdict("failed" if problems else "passed", round(score, 4), wer, run, tuple(dict.fromkeys(problems)))
 
 
 def _doubts(evidence: Evidence, alignment: Alignment) -> Iterator[_Doubt]:
     """One for each witness: the word, or the stretch, that it doubts most."""
-    for scale, kind, value in (
-        (SCORE, ProblemKind.MISSING_WORD, lambda word: -word.score),
-        (BEHIND, ProblemKind.MISSING_WORD, lambda word: word.behind),
-        (AGAIN, ProblemKind.DOUBLED_WORD, lambda word: word.again),
-        (BACK, ProblemKind.LOOP, lambda word: word.back),
-        (SLOWNESS, ProblemKind.EXTRA_SPEECH, lambda word: word.slowness),
-    ):
+    for scale, kind, value in _OF_WORDS:
         word = max(evidence.words, key=value)
         yield _Doubt(scale.doubt(value(word)), kind, word)
     yield _Doubt(HOLE.doubt(-evidence.hole), ProblemKind.EXTRA_SPEECH, _word_at(evidence, evidence.hole_at))
@@ -146,13 +149,7 @@ def _beside(evidence: Evidence, found: Difference) -> tuple[WordEvidence, ...]:
 
 
 def _doubt_of(word: WordEvidence) -> float:
-    return max(
-        SCORE.doubt(-word.score),
-        BEHIND.doubt(word.behind),
-        AGAIN.doubt(word.again),
-        BACK.doubt(word.back),
-        SLOWNESS.doubt(word.slowness),
-    )
+    return max(scale.doubt(value(word)) for scale, _, value in _OF_WORDS)
 
 
 def _named(speech: Speech, evidence: Evidence, found: Difference) -> Problem:

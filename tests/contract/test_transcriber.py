@@ -168,22 +168,6 @@ def test_an_eavesdropper_hears_what_a_hummer_says(tmp_path: Path) -> None:
     assert (ProblemKind.MISSING_WORD, "three") in {(problem.kind, problem.word) for problem in wrong.problems}
 
 
-@pytest.mark.parametrize("missing", ["heads", "merge"])
-def test_a_recogniser_that_cannot_align_says_so(missing: str) -> None:
-    """One without known heads, or whose tokenizer spells words in another way than its model learnt them."""
-    tokenizer = SimpleNamespace(
-        convert_tokens_to_ids=lambda _: 264,
-        encode=lambda *_, **__: [220, 3322] if missing == "merge" else [264],
-    )
-    heads = {} if missing == "heads" else {"alignment_heads": [[0, 0]]}
-    model = SimpleNamespace(generation_config=SimpleNamespace(**heads))
-    transcriber = WhisperTranscriber(SimpleNamespace(model=model, tokenizer=tokenizer), "any", Weights({}, "cpu", {}))
-
-    told = transcriber.align(np.zeros(16_000, np.float32), 16_000, "words", language="en")
-
-    assert told == Unaligned("tokenizer" if missing == "merge" else "alignment_heads", "any")
-
-
 @pytest.mark.parametrize("heard", ["", " ", "...", " - ♪ "])
 def test_no_words_are_no_transcript(heard: str) -> None:
     """A made-up text would be spoken into every result. (The pipeline is a stand-in: the real one can't be made to hear nothing.)"""
