@@ -35,19 +35,31 @@ AGAIN = Scale(-9.0, -5.0)
 BACK = Scale(3.0, 7.4)
 SLOWNESS = Scale(0.9, 1.6)
 HOLE = Scale(1.8, 2.6)
+LEAD = Scale(0.3, 1.2)
 END = Scale(-1.5, -0.5)  # powers of ten of the improbability of nothing following
 FLATNESS = Scale(0.25, 0.5)
 BREAK = Scale(-28.0, -15.0)
-# Doubts of several kinds add up as cubes: two of 0.8 fail a speech. The transcription needs a doubt of this size beside it.
-_POWER = 3
+# Doubts of several kinds add up to this power: two of 0.76 fail a speech. The transcription needs a doubt of that size beside it.
+_POWER = 2.5
 _CONFIRMED = 0.5
 _LONG_RUN = 3  # words that were heard otherwise in a row: no other witness is needed
+# Words that nobody hears by mistake: those of the reference at an end, and those said before, again.
+_TELLING = {ProblemKind.LEAKED_REFERENCE, ProblemKind.DOUBLED_WORD, ProblemKind.LOOP}
 # Rules without a scale.
 _CERTAIN = 1e-4
 _LEAST_SOUND = 0.2  # of the text's usual length
 _LONGEST_PAUSE_S = 1.8
 _PACE = 2.0  # times longer or shorter than planned
 _SECONDS_A_LETTER = 0.03  # nobody speaks faster
+
+
+_OF_WORDS: tuple[tuple[Scale, ProblemKind, Callable[[WordEvidence], float]], ...] = (
+    (SCORE, ProblemKind.MISSING_WORD, lambda word: -word.score),
+    (BEHIND, ProblemKind.MISSING_WORD, lambda word: word.behind),
+    (AGAIN, ProblemKind.DOUBLED_WORD, lambda word: word.again),
+    (BACK, ProblemKind.LOOP, lambda word: word.back),
+    (SLOWNESS, ProblemKind.EXTRA_SPEECH, lambda word: word.slowness),
+)
 
 
 @dataclass(frozen=True)
@@ -74,16 +86,14 @@ def judge(
     that is not there makes the verdict `unavailable`, with its reason; the transcription's figures are in it all the same.
     """
     comparison = None if heard is None else compare(speech.text, heard, speech.language, read)
-    figures: tuple[float | None, int | None] = (None, None)
-    if comparison is not None:
-        figures = (round(comparison.wer, 4), comparison.worst_run)
+    wer, run = (round(comparison.wer, 4), comparison.worst_run) if comparison else (None, None)
     if not len(speech.samples):
-        return Verdict("failed", 0.0, *figures, (Problem(ProblemKind.SILENCE),))
+        return Verdict("failed", 0.0, wer, run, (Problem(ProblemKind.SILENCE),))
     if isinstance(alignment, Unaligned):
-        return Verdict("unavailable", 0.0, *figures, reason=alignment.reason)
+        return Verdict("unavailable", 0.0, wer, run, reason=alignment.reason)
     evidence = gather(speech, alignment)
     if not evidence.words:
-        return Verdict("unavailable", 0.0, *figures, reason="no_words")
+        return Verdict("unavailable", 0.0, wer, run, reason="no_words")
     doubts = [*_doubts(evidence, alignment), *_plain_faults(speech, evidence)]
     worst = {
         kind: max(doubt.size for doubt in doubts if doubt.kind is kind) for kind in {doubt.kind for doubt in doubts}
@@ -93,21 +103,16 @@ def judge(
     certain = [doubt for doubt in doubts if doubt.size >= 1] or [max(doubts, key=lambda doubt: doubt.size)]
     problems = [*confirmed, *(_problem(speech, evidence, doubt) for doubt in certain if total >= 1)]
     score = max(0.0, 1 - total / 2) * (0.5 if confirmed else 1)
-    return Verdict("failed" if problems else "passed", round(score, 4), *figures, tuple(dict.fromkeys(problems)))
+    return Verdict("failed" if problems else "passed", round(score, 4), wer, run, tuple(dict.fromkeys(problems)))
 
 
 def _doubts(evidence: Evidence, alignment: Alignment) -> Iterator[_Doubt]:
     """One for each witness: the word, or the stretch, that it doubts most."""
-    for scale, kind, value in (
-        (SCORE, ProblemKind.MISSING_WORD, lambda word: -word.score),
-        (BEHIND, ProblemKind.MISSING_WORD, lambda word: word.behind),
-        (AGAIN, ProblemKind.DOUBLED_WORD, lambda word: word.again),
-        (BACK, ProblemKind.LOOP, lambda word: word.back),
-        (SLOWNESS, ProblemKind.EXTRA_SPEECH, lambda word: word.slowness),
-    ):
+    for scale, kind, value in _OF_WORDS:
         word = max(evidence.words, key=value)
         yield _Doubt(scale.doubt(value(word)), kind, word)
     yield _Doubt(HOLE.doubt(-evidence.hole), ProblemKind.EXTRA_SPEECH, _word_at(evidence, evidence.hole_at))
+    yield _Doubt(LEAD.doubt(-evidence.lead), ProblemKind.EXTRA_SPEECH, evidence.words[0])
     yield _Doubt(
         END.doubt(math.log10(_CERTAIN - alignment.end.log_probability)), ProblemKind.EXTRA_SPEECH, evidence.words[-1]
     )
@@ -133,8 +138,10 @@ def _confirmed(speech: Speech, comparison: Comparison, evidence: Evidence, doubt
         doubt = max((_doubt_of(word) for word in words), default=0.0)
         if len(found.heard) > len(words):
             doubt = max(doubt, extra, *(_doubt_of(word) for word in _beside(evidence, found)))
-        if doubt >= _CONFIRMED or max(len(words), len(found.heard)) >= _LONG_RUN:
-            yield _named(speech, evidence, found)
+        problem = _named(speech, evidence, found)
+        long = max(len(words), len(found.heard)) >= _LONG_RUN
+        if doubt >= _CONFIRMED or long or problem.kind in _TELLING:
+            yield problem
 
 
 def _beside(evidence: Evidence, found: Difference) -> tuple[WordEvidence, ...]:
@@ -142,13 +149,7 @@ def _beside(evidence: Evidence, found: Difference) -> tuple[WordEvidence, ...]:
 
 
 def _doubt_of(word: WordEvidence) -> float:
-    return max(
-        SCORE.doubt(-word.score),
-        BEHIND.doubt(word.behind),
-        AGAIN.doubt(word.again),
-        BACK.doubt(word.back),
-        SLOWNESS.doubt(word.slowness),
-    )
+    return max(scale.doubt(value(word)) for scale, _, value in _OF_WORDS)
 
 
 def _named(speech: Speech, evidence: Evidence, found: Difference) -> Problem:

@@ -207,7 +207,8 @@ class Unaligned:
     Why a text could not be laid over a recording; an answer, not a failure.
 
     `reason` is for a log or reply: 'tokenizer' (it doesn't encode as its model was trained), 'alignment_heads' (the recogniser names
-    none), 'language' (it doesn't know it), 'text_too_long', 'sound_too_long' (over 30 s), 'no_text', 'no_sound'.
+    none, or others than it has), 'generation_config' (it doesn't name its special tokens), 'language' (it doesn't know it),
+    'text_too_long', 'sound_too_long' (over 30 s), 'no_text', 'no_sound'.
     """
 
     reason: str

@@ -1,6 +1,7 @@
 """Speech passes when no witness doubts it, and fails with the problem's name and place."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def right() -> Alignment:
     return alignment
 
 
-def with_token(place: int, **changes: float) -> Alignment:
+def with_token(place: int, **changes: Any) -> Alignment:
     """One word's token is otherwise."""
     tokens = list(right().tokens)
     tokens[place] = replace(tokens[place], **changes)
