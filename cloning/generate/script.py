@@ -11,7 +11,7 @@ from cloning.generate.respellings import Respellings
 from cloning.planning.alphabet import NormalisedText, normalised, refuse_unspeakable
 from cloning.planning.engine_kinds import EngineKind
 from cloning.planning.f5 import SAMPLE_RATE, Chunk, Plan
-from cloning.planning.passages import Passage, joined, one_plan
+from cloning.planning.passages import Passage, joined, one_plan, with_speech
 from cloning.ports import Alphabet, Reference
 from cloning.reading import VERSION
 from cloning.reading.reader import read
@@ -173,10 +173,8 @@ class Scripts:
         for turn, reading in enumerate(self._readings(kind)):
             for start, end, silence_s in _stretches(reading):
                 text = _in_characters_of(alphabet, reading.text[start:end])
-                if not passages or any(map(str.isalnum, text.text)):
-                    passages.append(Passage(turn, start, text, pause_s))
-                    pause_s = 0.0
-                pause_s, total_s = pause_s + silence_s, total_s + silence_s
+                passages.append(Passage(turn, start, text, pause_s))
+                pause_s, total_s = silence_s, total_s + silence_s
             if turn < len(turns) - 1:
                 pause_s += turns[turn].pause_ms / 1000
         if total_s > _MOST_SILENCE_S:
@@ -184,7 +182,7 @@ class Scripts:
                 f"the text's pauses are {total_s:.0f} s of silence; at most {_MOST_SILENCE_S:.0f} s fit in one job: make them fewer or shorter",
                 field="text", pauses=round(total_s, 3),
             )  # fmt: skip
-        return tuple(passages), pause_s
+        return with_speech(passages, pause_s)
 
     def _plan(
         self, candidate: Candidate, passages: Sequence[Passage], words: Mapping[str, str], silence_s: float

@@ -9,7 +9,7 @@ article or preposition that shows its case, and before nouns that ordinals stand
 import re
 from collections.abc import Iterator
 
-from cloning.reading.european import european, is_part, numbered, over, word_before, words, words_after
+from cloning.reading.european import european, is_part, keeping_stops, numbered, over, word_before, words, words_after
 from cloning.reading.grammar import SPACE, START, Grammar, Noun, any_of, lost_dot
 from cloning.reading.languages.tables import de as table
 from cloning.reading.numbers import Amount, roman
@@ -101,7 +101,7 @@ def _ordinals() -> Iterator[Rule]:
 
     yield rule(
         "ordinal",
-        rf"{START}(?P<count>\d{{1,3}}|[IVX]{{1,6}})\.(?={SPACE}(?P<noun>[A-ZÄÖÜa-zäöü][a-zäöüß]{{1,30}}))",
+        rf"{START}(?P<count>\d{{1,3}}|[IVX]{{1,6}})\.(?={SPACE}(?P<noun>[A-ZÄÖÜa-zäöü][a-zäöüß]{{1,30}}|[A-Z]{{2,4}}(?!\w)))",
         read,
     )
 
@@ -112,15 +112,14 @@ def _ordinals() -> Iterator[Rule]:
 
     yield rule("ordinal", rf"{START}(?P<count>\d{{1,2}})\.(?=[,;]|\s{{0,3}}(?:\Z|\n))", read_last)
     month = any_of(name for names in table.MONTHS for name in names)
-    pattern = (
-        rf"{START}(?P<first>\d{{1,2}})\.{SPACE}?(?:bis(?: zum)?|[-–]){SPACE}?(?P<last>\d{{1,2}})\.(?={SPACE}{month})"
-    )
+    pattern = rf"{START}(?P<first>\d{{1,2}})\.{SPACE}?(?P<by>bis(?: zum)?|[-–/]){SPACE}?(?P<last>\d{{1,2}})\.(?={SPACE}{month})"
     yield rule("date", pattern, _days)
 
 
 def _days(match: re.Match[str]) -> str:
     ending = _ending(match)
-    return f"{_ordinal(int(match['first']), ending)} bis {_ordinal(int(match['last']), ending)}"
+    by = "und" if match["by"] == "/" else "bis"
+    return f"{_ordinal(int(match['first']), ending)} {by} {_ordinal(int(match['last']), ending)}"
 
 
 def _decades() -> Iterator[Rule]:
@@ -228,17 +227,15 @@ GRAMMAR: Grammar = Grammar(
     final_abbreviations=table.FINAL,
     in_context=_in_context,
 )
-RULES = LanguageRules(
-    "de",
-    (
-        *_hours(),
-        *_days_of_month(),
-        *_halves(),
-        *_round_prices(),
-        *_kings(),
-        *numbered(GRAMMAR, table.ROMANS),
-        *_decades(),
-        *_ordinals(),
-        *european(GRAMMAR, table.EXTRAS),
-    ),
+_ALL = (
+    *_hours(),
+    *_days_of_month(),
+    *_halves(),
+    *_round_prices(),
+    *_kings(),
+    *numbered(GRAMMAR, table.ROMANS),
+    *_decades(),
+    *_ordinals(),
+    *european(GRAMMAR, table.EXTRAS),
 )
+RULES = LanguageRules("de", tuple(keeping_stops(_ALL, GRAMMAR.units, lost_dot)))

@@ -21,7 +21,7 @@ from cloning.reading.european import (
     unsure,
     words_after,
 )
-from cloning.reading.grammar import END, START, Currency, Grammar, Noun, any_of
+from cloning.reading.grammar import END, SPACE, START, Currency, Grammar, Noun, any_of
 from cloning.reading.languages.tables import es as table
 from cloning.reading.numbers import Amount
 from cloning.reading.rules import LanguageRules, Rule, rule
@@ -70,6 +70,13 @@ def _fraction(top: int, bottom: int) -> str | None:
 
 def _part(bottom: int) -> str:
     return GRAMMAR.cardinal(bottom).replace(" ", "") + "avo"
+
+
+def _halves() -> Iterator[Rule]:
+    """1/2 taza, ½ kilo."""
+    halves = {"f": "media", "m": "medio"}
+    pattern = rf"{START}(?<!\d{SPACE})(?:1/2|½)(?={SPACE}(?!{any_of(table.UNITS)}(?!\w))[a-zà-ÿ])"
+    yield rule("fraction", pattern, lambda match: halves.get(_gender(match)))
 
 
 def _ordinals() -> Iterator[Rule]:
@@ -166,9 +173,11 @@ def _rules(
         *(() if region != "es" else (unsure(r"\d{1,3},\d{3}"), *_thousands())),
         *round_sums(g, "mil"),
         *_phones(),
+        *_halves(),
         *_ordinals(),
         *numbered(g, table.ROMANS),
-        *numerals(g, "[Gg]uerra|[Rr]epública|[Cc]ongreso|[Ee]dición", "f"),
+        *numerals(g, "[Gg]uerra|[Rr]epública|[Ee]dición", "f"),
+        *numerals(g, "[Cc]ongreso", "adjective"),
     )
     return LanguageRules(region, (*own, *european(g, table.EXTRAS)))
 

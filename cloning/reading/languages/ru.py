@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from cloning.reading.classes import ends_sentence
 from cloning.reading.codes import phones
-from cloning.reading.european import european, is_part, over, word_before, words_after
+from cloning.reading.european import european, is_part, keeping_stops, over, word_before, words_after
 from cloning.reading.grammar import END, SPACE, START, Grammar, Noun, any_of
 from cloning.reading.languages.russian.cases import (
     CARDINALS,
@@ -203,6 +203,13 @@ def _phones() -> Iterator[Rule]:
     yield from phones(GRAMMAR)
 
 
+def _spoons() -> Iterator[Rule]:
+    """1/2 ч. л., ½ ст. л."""
+    spoons = {"ч": "чайной", "ст": "столовой"}
+    pattern = rf"{START}(?<!\d{SPACE})(?:1/2|½){SPACE}?(?P<spoon>ч|ст)\.{SPACE}?л\."
+    yield rule("unit", pattern, lambda match: f"половина {spoons[match['spoon']]} ложки")
+
+
 def _amounts() -> Iterator[Rule]:
     """Около 5 км, до 10 %, от 100 ₽: numbers and nouns in the genitive."""
     g = GRAMMAR
@@ -269,16 +276,15 @@ GRAMMAR: Grammar = Russian(
     in_context=_in_context,
     phone_group=_phone_group,
 )
-RULES = LanguageRules(
-    "ru",
-    (
-        *_short_years(),
-        *_days(),
-        *_phones(),
-        *_hours(),
-        *words_with_numbers(GRAMMAR),
-        *_amounts(),
-        *_ranges(),
-        *european(GRAMMAR, table.EXTRAS),
-    ),
+_ALL = (
+    *_short_years(),
+    *_days(),
+    *_phones(),
+    *_hours(),
+    *_spoons(),
+    *words_with_numbers(GRAMMAR),
+    *_amounts(),
+    *_ranges(),
+    *european(GRAMMAR, table.EXTRAS),
 )
+RULES = LanguageRules("ru", tuple(keeping_stops(_ALL, (*GRAMMAR.units, *GRAMMAR.currencies), ends_sentence)))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
-from cloning.reading.classes import money, signs
+from cloning.reading.classes import UNIT_DOT, VULGAR, money, signs
 from cloning.reading.codes import phones
 from cloning.reading.grammar import END, SPACE, START, Grammar, any_of
 from cloning.reading.languages.english import tables
@@ -39,6 +39,7 @@ def before(g: Grammar) -> Iterator[Rule]:
     yield rule("ordinal", grouped, lambda match: g.ordinal(g.parsed(match["count"]).whole))
     yield from decades(g)
     yield from _lengths(g)
+    yield from _fractions_of_units(g)
     yield from named_dates(g)
     yield from _romans(g)
     yield from years(g)
@@ -99,6 +100,21 @@ def _lengths(g: Grammar) -> Iterator[Rule]:
         hyphened,
         lambda match: f"{g.amount(g.parsed(match['count']))}-{g.units[match['unit']].forms[0]}",
     )
+
+
+def _fractions_of_units(g: Grammar) -> Iterator[Rule]:
+    """1/2 lb, 1 1/2 oz, ½ tsp."""
+
+    def read(match: re.Match[str]) -> str | None:
+        words = fraction(g, *(VULGAR.get(match["part"]) or map(int, match["part"].split("/"))))
+        noun = g.units[match["unit"]]
+        if words is None or not match["whole"]:
+            return words and f"{words} {noun.forms[0]}"
+        return f"{g.cardinal(int(match['whole']))}{g.and_a_half}{words} {noun.forms[-1]}"
+
+    part = rf"(?P<part>[{''.join(VULGAR)}]|\d{{1,2}}/\d{{1,2}})"
+    whole = rf"(?:(?P<whole>\d{{1,3}})(?:{SPACE}|(?=[{''.join(VULGAR)}])))?"
+    yield rule("unit", rf"{START}{whole}{part}{SPACE}?(?P<unit>{any_of(g.units)})(?!\w|['’]\w){UNIT_DOT}", read)
 
 
 def _romans(g: Grammar) -> Iterator[Rule]:

@@ -69,7 +69,7 @@ _UNITS = {
     _noun("micrometer"): "µm μm", _noun("nanometer"): "nm", _noun("mile"): "mi", _noun("foot", "feet"): "ft",
     _noun("yard"): "yd yds", _noun("kilogram"): "kg", _noun("gram"): "g", _noun("milligram"): "mg",
     _noun("microgram"): "µg μg mcg", _noun("pound"): "lb lbs", _noun("ounce"): "oz", _noun("liter"): "L l",
-    _noun("milliliter"): "ml mL", _noun("centiliter"): "cl", _noun("gallon"): "gal", _noun("pint"): "pt",
+    _noun("milliliter"): "ml mL", _noun("centiliter"): "cl", _noun("gallon"): "gal", _noun("pint"): "pt", _noun("quart"): "qt", _noun("teaspoon"): "tsp", _noun("tablespoon"): "tbsp Tbsp",
     _noun("kilometer per hour", "kilometers per hour"): "km/h kmh kph", _noun("mile per hour", "miles per hour"): "mph",
     _noun("meter per second", "meters per second"): "m/s", _noun("degree"): "°",
     _noun("degree Celsius", "degrees Celsius"): "°C ℃", _noun("degree Fahrenheit", "degrees Fahrenheit"): "°F ℉",
