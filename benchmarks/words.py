@@ -116,7 +116,8 @@ def judged(cases: Iterable[Case], clips: Sequence[Clip], listener: Listener) -> 
     made = []
     for case in cases:
         alignment, heard = listener.listen(case.samples, case.text)
-        speech = Speech(case.samples, RATE, case.text, language="en", reference_text=case.reference)
+        reference = case.reference or next(clip.text for clip in clips if clip.text not in case.text)
+        speech = Speech(case.samples, RATE, case.text, language="en", reference_text=reference)
         lowest = min(token.log_probability for token in alignment.tokens)
         verdicts = judge(speech, alignment), judge(speech, alignment, heard, read)
         made.append(Judged(case, *verdicts, lowest, halves[case.clip]))

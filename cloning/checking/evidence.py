@@ -42,8 +42,8 @@ class Evidence:
     All that `fast` goes by.
 
     `hole` is how little (logarithm, against the median) the least attended stretch of sound is attended and `hole_at` its time in
-    seconds; `lead` is the same of longer stretches up to the first word's end; `break_db` the loudness of the very end against the loud parts; `flatness` that of the spectrum of the most noise-like
-    stretch, 0 to 1; `sound_s` the seconds of sound; `longest_pause_s` of the pauses between sounds.
+    seconds; `lead` is the same of longer stretches up to the first word's end; `break_db` is the loudness of the very end against the
+    loud parts; `flatness` that of the spectrum of the most noise-like stretch, 0 to 1; `sound_s` the seconds of sound; `longest_pause_s` of the pauses between sounds.
     """
 
     words: tuple[WordEvidence, ...]

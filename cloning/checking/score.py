@@ -39,9 +39,10 @@ LEAD = Scale(0.3, 1.2)
 END = Scale(-1.5, -0.5)  # powers of ten of the improbability of nothing following
 FLATNESS = Scale(0.25, 0.5)
 BREAK = Scale(-28.0, -15.0)
-# Doubts of several kinds add up to this power: two of 0.76 fail a speech. The transcription needs a doubt of that size beside it.
+# Doubts of several kinds add up to this power: two of 0.76 fail a speech.
 _POWER = 2.5
-_CONFIRMED = 0.5
+_CONFIRMED = 0.5  # the doubt that the transcription needs beside it
+_TELLING_LETTERS = 4  # of the reference: "and" is heard anywhere
 _LONG_RUN = 3  # words that were heard otherwise in a row: no other witness is needed
 # Words that nobody hears by mistake: those of the reference at an end, and those said before, again.
 _TELLING = {ProblemKind.LEAKED_REFERENCE, ProblemKind.DOUBLED_WORD, ProblemKind.LOOP}
@@ -159,13 +160,18 @@ def _named(speech: Speech, evidence: Evidence, found: Difference) -> Problem:
     own = evidence.words[place].placed
     if found.first < found.last:
         return Problem(ProblemKind.MISSING_WORD, own.text, own.text_start)
-    reference = plain_words(speech.reference_text, speech.language)
-    if found.first in (0, len(evidence.words)) and all(word in reference for word in found.heard):
+    if found.first in (0, len(evidence.words)) and _is_of_reference(speech, found):
         return Problem(ProblemKind.LEAKED_REFERENCE, own.text, own.text_start)
     if _is_repeated(speech, evidence, found):
         kind = ProblemKind.DOUBLED_WORD if len(found.heard) == 1 else ProblemKind.LOOP
         return Problem(kind, before.text, before.text_start)
     return Problem(ProblemKind.EXTRA_SPEECH, before.text, before.text_start)
+
+
+def _is_of_reference(speech: Speech, found: Difference) -> bool:
+    """Whether these words, in this order, are in the voice's recording, and long enough to tell."""
+    reference = " ".join(plain_words(speech.reference_text, speech.language))
+    return sum(map(len, found.heard)) >= _TELLING_LETTERS and f" {' '.join(found.heard)} " in f" {reference} "
 
 
 def _is_repeated(speech: Speech, evidence: Evidence, found: Difference) -> bool:

@@ -114,6 +114,14 @@ def test_a_long_run_needs_no_other_witness(heard: str, kind: ProblemKind, word: 
     assert (verdict.state, kinds(verdict)) == ("failed", {(kind, word)})
 
 
+@pytest.mark.parametrize(("first", "state"), [("and", "passed"), ("other words", "failed"), ("words other", "passed")])
+def test_words_of_the_reference_tell_if_they_are_long_enough(first: str, state: str) -> None:
+    """Even two of them, in their order; "and" is heard anywhere."""
+    speech = replace(SPEECH, reference_text="Some other words, and more.")
+
+    assert judge(speech, right(), f"{first} {TEXT}").state == state
+
+
 def test_silence_noise_a_break_and_a_wrong_length_are_heard_without_words() -> None:
     """Each by its own witness, however well the words are aligned."""
     hum = hummed(SECONDS, RATE)
