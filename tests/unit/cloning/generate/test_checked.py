@@ -16,7 +16,7 @@ from cloning.service import Call, Service
 from cloning.settings import Settings
 from storage.folder_store import FolderStore
 from tests.conftest import SPOKEN, make_service, with_settings
-from tests.fakes import Eavesdropper, Hummer, ManualClock
+from tests.fakes import Eavesdropper, Hummer, ManualClock, evenly_spread
 from tests.faults.test_store_calls import FlakyStore, Killed
 from tests.unit.cloning.generate.test_attempt import act
 from tests.unit.cloning.generate.test_passages import upload
@@ -104,6 +104,23 @@ def test_the_first_draw_that_says_its_text_is_taken(tmp_path: Path, human_wav: b
     assert (reply["check"]["state"], draws(reply)[:3], reply["warnings"]) == ("passed", [3, 1, 2], [])
     assert seeds[:3] == [draw_seed(JOB_SEED, 0, 2), chunk_seed(JOB_SEED, 1), draw_seed(JOB_SEED, 2, 1)]
     assert len(engine.history) == len(seeds) + 3
+
+
+def test_a_draw_that_passes_with_other_words_is_drawn_again(tmp_path: Path, human_wav: bytes) -> None:
+    """One witness alone is no reason to fail, but to try again: the draw that is heard word for word is taken."""
+    service, engine, listener = world(tmp_path, human_wav)
+    hear, texts = listener.hear, iter(["Nobody was ever there."])
+
+    def misheard(*samples: Any, **how: Any) -> str:
+        heard = hear(*samples, **how)
+        return next(texts, heard) if heard.startswith("Nobody") else heard
+
+    listener.hear = misheard  # type: ignore[method-assign]
+    listener.align = lambda samples, rate, text, **_: evenly_spread(text, len(samples) / rate, "echo")  # type: ignore[method-assign]
+    reply = act(service, **{**SPEAK, "text": "Nobody was ever here."})
+
+    (chunk,) = reply["check"]["chunks"]
+    assert (chunk["state"], chunk["draw"], chunk["wer"], len(engine.history)) == ("passed", 2, 0.0, 2)
 
 
 def test_a_word_that_is_missing_is_named_with_its_place(tmp_path: Path, human_wav: bytes) -> None:
