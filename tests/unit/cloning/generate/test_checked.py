@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cloning import keys
-from cloning.errors import InvalidRequest, JobCancelled, SpeechMismatch
+from cloning.errors import InvalidRequest, Interrupted, JobCancelled, SpeechMismatch
 from cloning.planning.f5 import chunk_seed, draw_seed
 from cloning.ports import Parameters, Reference, Samples, keep_going
 from cloning.service import Call, Service
@@ -306,3 +306,37 @@ def test_a_checked_job_of_one_chunk_leaves_nothing_behind(tmp_path: Path, human_
     act(service, **{**SPEAK, "text": "We met there once."}, job_id="j")
 
     assert [info.key for info in service.store.list(keys.chunk_folder("j"))] == []
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b'{"state": "failed", "problems": [{"kind": "LOOP", "word": "fox", "text_start": 90000}]}',
+        b'{"state": "passed", "score": NaN}',
+        b'{"state": "passed", "wer": 1e999, "worst_run": 0}',
+        b'{"state": "passed"',
+        b"[]",
+    ],
+)
+def test_a_damaged_verdict_is_made_again(tmp_path: Path, human_wav: bytes, damaged: bytes) -> None:
+    """What an earlier attempt's check said counts only if it is about the chunk."""
+    service, engine, _ = world(tmp_path, human_wav, (0, 0), (0, 1), (0, 2))
+    expected = act(service, **SPEAK, job_id="calm")
+    call = Call("j")
+    engine.history.clear()
+
+    def stop(_: str) -> None:
+        if len(engine.history) > len(expected["check"]["chunks"]):
+            call.stopped.set()
+
+    engine.before_speaking = stop
+    with pytest.raises(Interrupted):
+        act(service, call, **SPEAK)
+    verdicts = [info.key for info in service.store.list(keys.chunk_folder("j")) if not info.key.endswith(".wav")]
+    for key in verdicts:
+        service.store.put(key, damaged, content_type="application/json")
+    engine.before_speaking = lambda _: None
+    reply = act(service, Call("j"), **SPEAK)
+
+    assert len(verdicts) > 3
+    assert reply["check"] == expected["check"]
