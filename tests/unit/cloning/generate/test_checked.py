@@ -340,3 +340,33 @@ def test_a_damaged_verdict_is_made_again(tmp_path: Path, human_wav: bytes, damag
 
     assert len(verdicts) > 3
     assert reply["check"] == expected["check"]
+
+
+@pytest.mark.parametrize("found", [None, b"[{}]", b"[" * 5000])
+def test_a_speech_is_told_without_its_words_if_they_are_lost(
+    tmp_path: Path, human_wav: bytes, found: bytes | None
+) -> None:
+    """They are gone, or other than they were."""
+    service, *_ = world(tmp_path, human_wav)
+    made = act(service, voice="anna", text="Well done, my friend.", words=True, job_id="j")
+    key = made["files"]["words"]["key"]
+    service.store.delete(key)
+    if found is not None:
+        service.store.put(key, found, content_type="application/json")
+
+    reply = act(service, action="result", job_id="j")
+
+    assert (reply["words"], reply["audio"]["sha256"]) == (None, made["audio"]["sha256"])
+
+
+def test_words_are_left_to_their_file_where_inline_audio_fills_the_reply(tmp_path: Path, human_wav: bytes) -> None:
+    """RunPod drops a reply that is too large, and all would be lost."""
+    service, *_ = world(tmp_path, human_wav)
+    made = act(service, voice="anna", text="Well done, my friend. " * 25, words=True, job_id="j")
+    audio_mb = made["audio"]["bytes"] * 4 / 3 / 1e6
+    filled = with_settings(service, max_reply_mb=audio_mb + 0.051)
+
+    reply = act(filled, action="result", job_id="j", delivery="inline")
+
+    assert len(made["words"]) > 30
+    assert reply["words"] is None
