@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cloning import keys
-from cloning.errors import InvalidRequest, Interrupted, JobCancelled, SpeechMismatch
+from cloning.errors import Interrupted, InvalidRequest, JobCancelled, SpeechMismatch
 from cloning.planning.f5 import chunk_seed, draw_seed
 from cloning.ports import Parameters, Reference, Samples, keep_going
 from cloning.service import Call, Service
@@ -370,3 +370,14 @@ def test_words_are_left_to_their_file_where_inline_audio_fills_the_reply(tmp_pat
 
     assert len(made["words"]) > 30
     assert reply["words"] is None
+
+
+def test_a_single_turn_is_named_as_several_are(tmp_path: Path, human_wav: bytes) -> None:
+    """A client of turns finds `turn` with each word and problem, however many it sent."""
+    service, *_ = world(tmp_path, human_wav, (0, 0))
+    turns = [{"voice": "anna", "text": "We met there in the old house."}]
+
+    reply = act(service, turns=turns, seed=JOB_SEED, words=True, check="full", draws=1)
+
+    places = [*reply["words"], *reply["check"]["chunks"][0]["problems"]]
+    assert [one["turn"] for one in places if one["text_start"] is not None] == [0] * len(places)
