@@ -23,11 +23,12 @@ from cloning.settings import Settings
 
 @dataclass(frozen=True)
 class Proof:
-    """What is asked for: the check's policy (None: no check), word times, subtitles in these formats."""
+    """What is asked for: the check's policy (None: no check), word times, subtitles in these formats; and whether of turns."""
 
     policy: CheckPolicy | None
     words: bool
     subtitles: tuple[SubtitleFormat, ...]
+    has_turns: bool = False
 
     @property
     def needs_times(self) -> bool:
@@ -40,7 +41,7 @@ class Proof:
 
 def proof_of(request: Generate, settings: Settings) -> Proof:
     """What the request asks for. Raises InvalidRequest."""
-    return Proof(policy_of(request, settings), request.words, tuple(request.subtitles or ()))
+    return Proof(policy_of(request, settings), request.words, tuple(request.subtitles or ()), bool(request.turns))
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Prover:
         seeds = {index: draw_seed(seed, index, take.draw) for index, take in takes.items() if take.draw}
         if not self._proof.needs_recogniser:
             return ProvedSpeech(speech, seeds)
-        where = Places(script, texts)
+        where = Places(script, texts, has_turns=self._proof.has_turns)
         check = self._check(script, takes, where)
         return ProvedSpeech(
             speech, seeds, check, tuple(_warnings(failed, len(takes))), self._files(script, takes, where, speech)
@@ -154,7 +155,7 @@ def summarised(verdicts: Sequence[tuple[Verdict, int]]) -> dict[str, Any]:
 
 
 def _files_of(words: Sequence[SpokenWord], texts: Sequence[str], proof: Proof, length_s: float) -> dict[str, bytes]:
-    told = [word.to_json(has_turns=len(texts) > 1) for word in words]
+    told = [word.to_json(has_turns=proof.has_turns) for word in words]
     files = {form: subtitles(words, texts, form, length_s=length_s) for form in proof.subtitles}
     return ({"words": json.dumps(told, ensure_ascii=False).encode()} if proof.words else {}) | files
 
@@ -174,7 +175,7 @@ def _of_problem(problem: Problem, chunk: Chunk, where: Places) -> dict[str, Any]
     told: dict[str, Any] = {"kind": problem.kind.value, "word": problem.word, "text_start": None}
     if problem.text_start is not None:
         turn, start, _ = where.source(chunk, problem.text_start, problem.text_start + max(1, len(problem.word)))
-        told |= {"text_start": start} | ({"turn": turn} if len(where.texts) > 1 else {})
+        told |= {"text_start": start} | ({"turn": turn} if where.has_turns else {})
     return told
 
 

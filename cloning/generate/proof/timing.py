@@ -52,8 +52,9 @@ class SpokenWord:
 class Places:
     """Where each chunk's characters stand in the caller's texts."""
 
-    def __init__(self, script: Script, texts: Sequence[str]) -> None:
+    def __init__(self, script: Script, texts: Sequence[str], *, has_turns: bool) -> None:
         self._script = script
+        self.has_turns = has_turns
         self.texts = texts
         self._places: dict[int, list[int]] = {}
         ends: dict[int, int] = {}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cloning import keys
-from cloning.errors import InvalidRequest, JobCancelled, SpeechMismatch
+from cloning.errors import Interrupted, InvalidRequest, JobCancelled, SpeechMismatch
 from cloning.planning.f5 import chunk_seed, draw_seed
 from cloning.ports import Parameters, Reference, Samples, keep_going
 from cloning.service import Call, Service
@@ -368,3 +368,78 @@ def test_a_checked_job_of_one_chunk_leaves_nothing_behind(tmp_path: Path, human_
     act(service, **{**SPEAK, "text": "We met there once."}, job_id="j")
 
     assert [info.key for info in service.store.list(keys.chunk_folder("j"))] == []
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b'{"state": "failed", "problems": [{"kind": "LOOP", "word": "fox", "text_start": 90000}]}',
+        b'{"state": "passed", "score": NaN}',
+        b'{"state": "passed", "wer": 1e999, "worst_run": 0}',
+        b'{"state": "passed"',
+        b"[]",
+    ],
+)
+def test_a_damaged_verdict_is_made_again(tmp_path: Path, human_wav: bytes, damaged: bytes) -> None:
+    """What an earlier attempt's check said counts only if it is about the chunk."""
+    service, engine, _ = world(tmp_path, human_wav, (0, 0), (0, 1), (0, 2))
+    expected = act(service, **SPEAK, job_id="calm")
+    call = Call("j")
+    engine.history.clear()
+
+    def stop(_: str) -> None:
+        if len(engine.history) > len(expected["check"]["chunks"]):
+            call.stopped.set()
+
+    engine.before_speaking = stop
+    with pytest.raises(Interrupted):
+        act(service, call, **SPEAK)
+    verdicts = [info.key for info in service.store.list(keys.chunk_folder("j")) if not info.key.endswith(".wav")]
+    for key in verdicts:
+        service.store.put(key, damaged, content_type="application/json")
+    engine.before_speaking = lambda _: None
+    reply = act(service, Call("j"), **SPEAK)
+
+    assert len(verdicts) > 3
+    assert reply["check"] == expected["check"]
+
+
+@pytest.mark.parametrize("found", [None, b"[{}]", b"[" * 5000])
+def test_a_speech_is_told_without_its_words_if_they_are_lost(
+    tmp_path: Path, human_wav: bytes, found: bytes | None
+) -> None:
+    """They are gone, or other than they were."""
+    service, *_ = world(tmp_path, human_wav)
+    made = act(service, voice="anna", text="Well done, my friend.", words=True, job_id="j")
+    key = made["files"]["words"]["key"]
+    service.store.delete(key)
+    if found is not None:
+        service.store.put(key, found, content_type="application/json")
+
+    reply = act(service, action="result", job_id="j")
+
+    assert (reply["words"], reply["audio"]["sha256"]) == (None, made["audio"]["sha256"])
+
+
+def test_words_are_left_to_their_file_where_inline_audio_fills_the_reply(tmp_path: Path, human_wav: bytes) -> None:
+    """RunPod drops a reply that is too large, and all would be lost."""
+    service, *_ = world(tmp_path, human_wav)
+    made = act(service, voice="anna", text="Well done, my friend. " * 25, words=True, job_id="j")
+    audio_mb = made["audio"]["bytes"] * 4 / 3 / 1e6
+    filled = with_settings(service, max_reply_mb=audio_mb + 0.051)
+
+    reply = act(filled, action="result", job_id="j", delivery="inline")
+
+    assert len(made["words"]) > 30
+    assert reply["words"] is None
+
+
+def test_a_single_turn_is_named_as_several_are(tmp_path: Path, human_wav: bytes) -> None:
+    """A client of turns finds `turn` with each word and problem, however many it sent."""
+    service, *_ = world(tmp_path, human_wav, (0, 0))
+    turns = [{"voice": "anna", "text": "We met there in the old house."}]
+
+    reply = act(service, turns=turns, seed=JOB_SEED, words=True, check="full", draws=1)
+
+    places = [*reply["words"], *reply["check"]["chunks"][0]["problems"]]
+    assert [one["turn"] for one in places if one["text_start"] is not None] == [0] * len(places)
