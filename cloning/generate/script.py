@@ -1,7 +1,7 @@
 """What each engine that may speak is given, and what the caller should know of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cloning.errors import InvalidRequest, InvalidText
@@ -90,6 +90,7 @@ class Scripts:
         self.voices = voices
         self.candidates = candidates
         self.respellings = respellings
+        self._service = service
         self.language = text_language(request.language, candidates, language_of_all(voices))
         self._request = request
         self._pause_s = service.settings.paragraph_pause_ms / 1000
@@ -102,6 +103,10 @@ class Scripts:
                 self._scripts[candidate.engine] = self._script(candidate, alphabet)
             elif alphabet:
                 refuse_unspeakable(joined(self._passages(candidate.kind, alphabet)[0]), alphabet)
+
+    def again(self, voices: Mapping[str, Voice]) -> "Scripts":
+        """The same for voices that were heard, or replaced, meanwhile."""
+        return Scripts(self._service, self._request, self.candidates, voices, self.respellings)
 
     def of(self, candidate: Candidate) -> Script:
         """What this engine is to speak, by what is known of it so far."""
@@ -227,8 +232,8 @@ class Scripts:
             found += of_language(self._request, self.language, alphabet)
             for name, said in words.items():
                 found += of_transcript(said, alphabet)
-                chunks = [one for one in plan.chunks if self._voice_of(passages[one.passage].turn).voice == name]
-                found += of_pace(chunks, said.text, candidate.parameters)
+                own = [one for one in plan.chunks if self._voice_of(passages[one.passage].turn).voice == name]
+                found += of_pace(replace(plan, chunks=tuple(own)), said.text, candidate.parameters)
         told = {one["code"]: one for one in reversed(found)}
         reads_here = self._request.normalize == "auto" and not candidate.kind.reads_numbers
         unread = of_unread(readings) if reads_here and "TAGS" not in told else ()

@@ -13,7 +13,7 @@ from cloning.planning.f5 import SAMPLE_RATE, Chunk
 from cloning.ports import Alignment, Clock, Reference, Samples, Transcriber, Unaligned, Value
 from cloning.ports.gpu import GpuTask
 from cloning.reading.reader import read
-from cloning.requests.generate import CheckMode, Generate
+from cloning.requests.generate import CheckMode, Generate, SubtitleFormat
 from cloning.service import Service
 from cloning.settings import Settings
 
@@ -47,6 +47,29 @@ def policy_of(request: Generate, settings: Settings) -> CheckPolicy | None:
         return None
     draws = request.draws or (_ITS_DRAWS if by_profile else settings.check_draws)
     return CheckPolicy(mode, draws, (request.on_mismatch or settings.on_mismatch) == "fail", request.heard)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What is asked for: the check's policy (None: no check), word times, subtitles in these formats; and whether of turns."""
+
+    policy: CheckPolicy | None
+    words: bool
+    subtitles: tuple[SubtitleFormat, ...]
+    has_turns: bool = False
+
+    @property
+    def needs_times(self) -> bool:
+        return self.words or bool(self.subtitles)
+
+    @property
+    def needs_recogniser(self) -> bool:
+        return self.policy is not None or self.needs_times
+
+
+def proof_of(request: Generate, settings: Settings) -> Proof:
+    """What the request asks for. Raises InvalidRequest."""
+    return Proof(policy_of(request, settings), request.words, tuple(request.subtitles or ()), bool(request.turns))
 
 
 class Recogniser:

@@ -10,38 +10,13 @@ import numpy as np
 from cloning.checking import Problem, Verdict
 from cloning.checking.subtitles import subtitles
 from cloning.errors import SpeechMismatch
-from cloning.generate.proof.checks import CheckPolicy, ChunkChecker, Recogniser, policy_of, speech_of
+from cloning.generate.proof.checks import ChunkChecker, Proof, Recogniser, speech_of
 from cloning.generate.proof.timing import Places, SpokenWord, spoken_words
 from cloning.generate.script import Script
 from cloning.generate.speaking import ChunkByChunk, Take
 from cloning.generate.synthesis import Finished, finished, segments_of
 from cloning.planning.f5 import SAMPLE_RATE, Chunk, draw_seed
 from cloning.ports import Alignment, Clock, Parameters, Reference, Samples, Unaligned
-from cloning.requests.generate import Generate, SubtitleFormat
-from cloning.settings import Settings
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What is asked for: the check's policy (None: no check), word times, subtitles in these formats; and whether of turns."""
-
-    policy: CheckPolicy | None
-    words: bool
-    subtitles: tuple[SubtitleFormat, ...]
-    has_turns: bool = False
-
-    @property
-    def needs_times(self) -> bool:
-        return self.words or bool(self.subtitles)
-
-    @property
-    def needs_recogniser(self) -> bool:
-        return self.policy is not None or self.needs_times
-
-
-def proof_of(request: Generate, settings: Settings) -> Proof:
-    """What the request asks for. Raises InvalidRequest."""
-    return Proof(policy_of(request, settings), request.words, tuple(request.subtitles or ()), bool(request.turns))
 
 
 @dataclass(frozen=True)
@@ -89,7 +64,7 @@ class Prover:
             raise _mismatch(failed, takes)
         waves = {index: take.samples for index, take in takes.items()}
         speech = finished(
-            segments_of(script.plan, waves),
+            segments_of(waves, script.plan.pauses, script.plan.cross_fade_duration),
             last_silence_s=script.plan.pause_s,
             remove_silence=parameters.remove_silence,
         )

@@ -90,7 +90,7 @@ def spoken_words(
 
 def _spoken(word: Word, chunk: Chunk, where: Places, finished: Finished) -> SpokenWord:
     turn, start, end = where.source(chunk, word.text_start, word.text_end)
-    times = [None if at is None else round(finished.seconds(chunk, at), 3) for at in (word.start, word.end)]
+    times = [None if at is None else round(finished.seconds(chunk.index, at), 3) for at in (word.start, word.end)]
     return SpokenWord(turn, where.texts[turn][start:end], start, end, times[0], times[1], word.confidence)
 
 

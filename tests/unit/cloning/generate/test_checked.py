@@ -286,7 +286,7 @@ def test_speaking_and_hearing_take_turns_once_a_round(tmp_path: Path, human_wav:
 
 def test_a_cancel_is_seen_between_two_draws(tmp_path: Path, human_wav: bytes) -> None:
     """As between two chunks."""
-    service, engine, _ = world(tmp_path, human_wav, (0, 0), (1, 0), (2, 0), (3, 0))
+    service, engine, _ = world(tmp_path, human_wav, *((chunk, 0) for chunk in range(6)))
     first = len(act(service, **SPEAK, job_id="a")["check"]["chunks"])
     engine.history.clear()
 
@@ -298,7 +298,7 @@ def test_a_cancel_is_seen_between_two_draws(tmp_path: Path, human_wav: bytes) ->
     with pytest.raises(JobCancelled):
         act(service, **SPEAK, job_id="b")
 
-    assert len(engine.history) <= first + 2  # one is begun while the last one is delivered
+    assert len(engine.history) < 2 * first  # some are begun while the last one is delivered
 
 
 def test_a_job_that_is_taken_over_ends_with_the_same_speech(tmp_path: Path, human_wav: bytes) -> None:
