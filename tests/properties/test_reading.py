@@ -266,7 +266,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_long_text_of_one_sign_is_read_to_its_end(language: str) -> None:
-    """However often it comes, its spans cover the reading. (How long that takes is the benchmark's to say.)"""
+    """However often it comes, its spans cover the reading."""
     assert rules_of(language)
     for name, sign in HOSTILE.items():
         text = (sign * 4_000)[:4_000]
