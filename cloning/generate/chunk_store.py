@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
 
 import numpy as np
@@ -118,8 +118,9 @@ def _remove_if_over(claim: Claim, store: ObjectStore) -> None:
 def inputs_of(facts: EngineFacts, reference: Reference, parameters: Parameters) -> dict[str, object]:
     """What shapes every chunk of a job alike: who speaks, on what, in which language, with whose voice and which values."""
     values = {name: value for name, value in asdict(parameters).items() if name not in _OF_THE_WHOLE}
+    speaks = {one.name: getattr(facts, one.name) for one in fields(facts) if one.compare}
     return {
-        **asdict(facts),
+        **speaks,
         **values,
         "voice": reference.sha256,
         "words": reference.text,
