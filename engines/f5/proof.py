@@ -40,7 +40,7 @@ _GUIDANCE = 2.0
 _STEPS_ASKED = (7, 16, 32)
 _ONE_SILENCE = -3.0  # about a log-mel's mean
 _DRIVER = Path("/proc/driver/nvidia/version")
-_CODE = tuple(Path(module.__file__) for module in (solver, packed, tables, fast))
+_CODE = tuple(Path(str(module.__file__)) for module in (solver, packed, tables, fast))
 
 Distances = dict[str, float | None]
 
@@ -54,7 +54,7 @@ def circumstances(model: Any, files: F5Files, *, code: Iterable[Path] = (*_CODE,
     return {
         **_card(parameter.device),
         "torch": torch.__version__,
-        "cudnn": str(torch.backends.cudnn.version()),
+        "cudnn": str(torch.backends.cudnn.version()),  # type: ignore[no-untyped-call]  # torch's own
         "f5_tts": str(installed["f5-tts"]),
         "dtype": str(parameter.dtype).removeprefix("torch."),
         "arch": hashlib.sha256(json.dumps(files.arch, sort_keys=True, default=str).encode()).hexdigest()[:16],

@@ -13,7 +13,7 @@ from engines.device.placement import Weights, choose_device, host_copy
 
 @pytest.fixture(autouse=True)
 def _attention_as_it_was() -> Iterator[None]:
-    before = torch.backends.cuda.cudnn_sdp_enabled()
+    before = torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]  # torch's own
     yield
     torch.backends.cuda.enable_cudnn_sdp(before)
 
@@ -24,7 +24,7 @@ def test_attention_on_a_gpu_makes_no_plans(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
 
     assert choose_device("cuda:1") == "cuda:1"
-    assert not torch.backends.cuda.cudnn_sdp_enabled()
+    assert not torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]  # torch's own
 
 
 class Asked(TorchFunctionMode):

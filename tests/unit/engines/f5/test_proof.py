@@ -94,7 +94,7 @@ def _keys_are_a_frame_off(patch: pytest.MonkeyPatch) -> None:
 
 
 def _a_row_is_stale(patch: pytest.MonkeyPatch) -> None:
-    block = solver.apply_block
+    block = packed.apply_block
 
     def faulty(one: Any, x: "Tensor", *rest: Any) -> None:
         block(one, x, *rest)
@@ -125,7 +125,7 @@ def _utterances_see_each_other(patch: pytest.MonkeyPatch) -> None:
 
 
 def _a_gate_is_open(patch: pytest.MonkeyPatch) -> None:
-    block, calls = solver.apply_block, list[int]()
+    block, calls = packed.apply_block, list[int]()
 
     def faulty(one: Any, x: "Tensor", modulation: Any, pack: Any) -> None:
         calls.append(1)
@@ -185,7 +185,7 @@ def _another_draw(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_number(patch: pytest.MonkeyPatch) -> None:
-    block = solver.apply_block
+    block = packed.apply_block
 
     def faulty(one: Any, x: "Tensor", *rest: Any) -> None:
         block(one, x, *rest)

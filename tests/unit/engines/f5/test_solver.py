@@ -143,12 +143,12 @@ def test_in_half_precision_the_tables_are_a_product_per_layer() -> None:
     model = make_model().half()
     products: list[str] = []
 
-    class Products(TorchDispatchMode):
+    class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             products.append(func.__name__.partition(".")[0])
             return func(*args, **(kwargs or {}))
 
-    with Products():
+    with Products():  # type: ignore[no-untyped-call]  # torch's own
         Sampler(model).grid(Guidance(32, 2.0, -1.0))
 
     layers = len(model.transformer.transformer_blocks) + 1
@@ -232,7 +232,8 @@ def test_half_precision_rounds_upstreams_grid() -> None:
     def steps(count: int, dtype: Any) -> "Tensor":
         t = get_epss_timesteps(count, device="cpu", dtype=dtype)
         t = t - (torch.cos(torch.pi / 2 * t) - 1 + t)
-        return t.float().diff()
+        lengths: Tensor = t.float().diff()
+        return lengths
 
     worst = {
         n: float((steps(n, torch.float16) / steps(n, torch.float32) - 1).abs().max()) for n in (7, 12, 16, 32, 48, 64)
