@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
 
 import numpy as np
@@ -159,7 +159,8 @@ def _remove_if_over(claim: Claim, store: ObjectStore) -> None:
 def inputs_of(facts: EngineFacts, parameters: Parameters) -> dict[str, object]:
     """What shapes every chunk of a job alike: who speaks, on what, with which values."""
     values = {name: value for name, value in asdict(parameters).items() if name not in _OF_THE_WHOLE}
-    return {**asdict(facts), **values}
+    speaks = {one.name: getattr(facts, one.name) for one in fields(facts) if one.compare}
+    return {**speaks, **values}
 
 
 def inputs_of_voice(reference: Reference) -> dict[str, object]:
