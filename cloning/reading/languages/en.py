@@ -8,6 +8,7 @@ That is right for "In 1998", "the 2024 election", "1500 meters", "2000 people" a
 """
 
 from cloning.reading.classes import standard
+from cloning.reading.european import keeping_stops
 from cloning.reading.grammar import Grammar, Noun
 from cloning.reading.languages.english import calendar, rules, tables
 from cloning.reading.rules import LanguageRules
@@ -55,7 +56,8 @@ def _grammar(order: str, cardinals: str, ordinals: str) -> Grammar:
 
 def _rules(order: str, cardinals: str, ordinals: str = "spellout-ordinal") -> LanguageRules:
     grammar = _grammar(order, cardinals, ordinals)
-    return LanguageRules("en", (*rules.before(grammar), *standard(grammar), *rules.after(grammar)))
+    every = (*rules.before(grammar), *standard(grammar), *rules.after(grammar))
+    return LanguageRules("en", tuple(keeping_stops(every, ("a.m.", "p.m."), rules.starts_a_sentence)))
 
 
 _AMERICAN, _BRITISH = "spellout-cardinal", "spellout-cardinal-verbose"
