@@ -24,7 +24,7 @@ TEXT = (
     "The quick brown fox jumps over the lazy dog and runs into the forest behind the old house. "
     "Nobody has ever seen it again since that long and cold winter of which the people still speak. "
 ) * 3
-SPEAK = {"voice": "anna", "seed": JOB_SEED, "text": TEXT, "check": "full", "draws": 3}
+SPEAK: dict[str, Any] = {"voice": "anna", "seed": JOB_SEED, "text": TEXT, "check": "full", "draws": 3}
 
 
 class Stammerer(Hummer):
