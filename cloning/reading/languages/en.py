@@ -8,10 +8,9 @@ That is right for "In 1998", "the 2024 election", "1500 meters", "2000 people" a
 """
 
 from cloning.reading.classes import standard
-from cloning.reading.european import keeping_stops
 from cloning.reading.grammar import Grammar, Noun
 from cloning.reading.languages.english import calendar, rules, tables
-from cloning.reading.rules import LanguageRules
+from cloning.reading.rules import LanguageRules, keeping_stops
 
 
 def _date(grammar: Grammar, day: int, month: int, year: int | None) -> str:
