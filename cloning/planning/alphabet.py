@@ -81,6 +81,11 @@ def refuse_unspeakable(text: NormalisedText, alphabet: Alphabet) -> None:
     """Raises InvalidText if nothing can be spoken, or so little that the text must be in another script than the checkpoint's."""
     if any(character.isalnum() for character in text.text) and text.lost * _ONE_IN <= text.letters:
         return
+    if not (text.letters or text.unspoken):
+        raise InvalidText(
+            "nothing of the text is left to speak once it is read: its respellings, or marks of Markdown, take all of it",
+            field="text",
+        )
     speaks = f", which speaks {', '.join(alphabet.languages)}," if alphabet.languages else ""
     raise InvalidText(
         f"checkpoint {alphabet.checkpoint!r}{speaks} doesn't know {text.lost} of the text's {text.letters} letters and digits: "

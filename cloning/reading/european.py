@@ -1,7 +1,7 @@
 """Rules that some European languages add to `cloning.reading.classes`, and what they ask of the words around a number."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from cloning.reading.classes import VULGAR, paid, standard
@@ -94,23 +94,6 @@ def european(g: Grammar, extras: Extras) -> tuple[Rule, ...]:
     before = (*_feet(g, extras), *_powers(g, extras), *_products(g), *_fractions_of_units(g, extras), *_hours(g))
     after = (*_scores(g, extras), *_points(g, extras.point), *_between(g, extras), *_volumes(g), *_codes(g))
     return (*before, *standard(g), *after)
-
-
-def keeping_stops(
-    rules: Iterable[Rule], dotted: Iterable[str], is_end: Callable[[re.Match[str]], object]
-) -> Iterator[Rule]:
-    """The rules, with a full stop behind what ends with one of the `dotted` abbreviations and a sentence."""
-    endings = tuple(one for one in dotted if one.endswith("."))
-
-    def stopped(one: Rule) -> Rule:
-        def read(match: re.Match[str]) -> str | None:
-            words = one.read(match)
-            is_lost = words and not words.endswith(".") and match.group().endswith(endings) and is_end(match)
-            return f"{words}." if is_lost else words
-
-        return replace(one, read=read)
-
-    yield from map(stopped, rules)
 
 
 def is_part(top: int, bottom: int) -> bool:

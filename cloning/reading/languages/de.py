@@ -9,11 +9,11 @@ article or preposition that shows its case, and before nouns that ordinals stand
 import re
 from collections.abc import Iterator
 
-from cloning.reading.european import european, is_part, keeping_stops, numbered, over, word_before, words, words_after
+from cloning.reading.european import european, is_part, numbered, over, word_before, words, words_after
 from cloning.reading.grammar import SPACE, START, Grammar, Noun, any_of, lost_dot
 from cloning.reading.languages.tables import de as table
 from cloning.reading.numbers import Amount, roman
-from cloning.reading.rules import LanguageRules, Rule, rule
+from cloning.reading.rules import LanguageRules, Rule, keeping_stops, rule
 
 _YEARS = range(1100, 2000)
 _YEAR_WORDS = words(
@@ -161,6 +161,22 @@ def _round_prices() -> Iterator[Rule]:
     yield rule("money", pattern, read)
 
 
+def _times() -> Iterator[Rule]:
+    """1x, 2-mal, 3fach, 20%ige."""
+    endings = {"x": "mal", "mal": "mal", "fach": "fach"}
+
+    def said(match: re.Match[str]) -> str:
+        return GRAMMAR.cardinal(int(match["count"]), "m")
+
+    pattern = rf"{START}(?P<count>\d{{1,4}})(?:x|-?(?P<ending>mal|fach))(?!\w)"
+    yield rule("times", pattern, lambda match: said(match) + endings[match["ending"] or "x"])
+    yield rule(
+        "percent",
+        rf"{START}(?P<count>\d{{1,3}}){SPACE}?%-?(?=ige?[nrsm]?(?!\w))",
+        lambda match: f"{said(match)}prozent",
+    )
+
+
 def _halves() -> Iterator[Rule]:
     def read(match: re.Match[str]) -> str:
         noun = match["noun"]
@@ -231,6 +247,7 @@ _ALL = (
     *_hours(),
     *_days_of_month(),
     *_halves(),
+    *_times(),
     *_round_prices(),
     *_kings(),
     *numbered(GRAMMAR, table.ROMANS),

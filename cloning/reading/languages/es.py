@@ -72,6 +72,12 @@ def _part(bottom: int) -> str:
     return GRAMMAR.cardinal(bottom).replace(" ", "") + "avo"
 
 
+def _hours() -> Iterator[Rule]:
+    """A las 20.30."""
+    pattern = rf"(?<=\b[Ll]as )(?P<hour>[01]?\d|2[0-4])\.(?P<minute>[0-5]\d)(?:{SPACE}?h(?:oras)?)?{END}"
+    yield rule("time", pattern, lambda match: _time(int(match["hour"]), int(match["minute"]), None, ""))
+
+
 def _halves() -> Iterator[Rule]:
     """1/2 taza, ½ kilo."""
     halves = {"f": "media", "m": "medio"}
@@ -174,6 +180,7 @@ def _rules(
         *round_sums(g, "mil"),
         *_phones(),
         *_halves(),
+        *_hours(),
         *_ordinals(),
         *numbered(g, table.ROMANS),
         *numerals(g, "[Gg]uerra|[Rr]epública|[Ee]dición", "f"),

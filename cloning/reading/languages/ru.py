@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from cloning.reading.classes import ends_sentence
 from cloning.reading.codes import phones
-from cloning.reading.european import european, is_part, keeping_stops, over, word_before, words_after
+from cloning.reading.european import european, is_part, over, word_before, words_after
 from cloning.reading.grammar import END, SPACE, START, Grammar, Noun, any_of
 from cloning.reading.languages.russian.cases import (
     CARDINALS,
@@ -23,7 +23,7 @@ from cloning.reading.languages.russian.cases import (
 from cloning.reading.languages.russian.written import words_with_numbers
 from cloning.reading.languages.tables import ru as table
 from cloning.reading.numbers import Amount
-from cloning.reading.rules import LanguageRules, Rule, rule
+from cloning.reading.rules import LanguageRules, Rule, keeping_stops, rule
 
 _DASH = "[-–—]"
 _YEAR = r"(?:1\d|20)\d\d"

@@ -27,6 +27,7 @@ def before(g: Grammar) -> Iterator[Rule]:
     """Before the classes of all languages; money is no year."""
     attributive = rf"(?<!\w)(?P<sign>{any_of(g.currencies)}){g.number('count')}-(?P<scale>{any_of(g.scales)})(?= [a-z])"
     yield rule("money", attributive, lambda match: _attributive(g, match))
+    yield from _spaced(g)
     yield from money(g)
     yield rule("fixed", rf"{START}24/7{END}", lambda _: "twenty-four seven")
     yield rule("fixed", rf"{START}9/11{END}(?! (?:of|full|cup))", lambda _: "nine eleven")
@@ -51,6 +52,16 @@ def before(g: Grammar) -> Iterator[Rule]:
     yield rule("abbreviation", r"(?<!\w)St\.(?= [A-Z])", lambda _: "Saint")
 
 
+_STARTER = re.compile(
+    r" (?:He|She|It|They|We|I|You|The|A|An|This|That|There|But|And|After|When|His|Her|Their|Its|In|At|On|If|As|By|No|Then)(?!\w)"
+)
+
+
+def starts_a_sentence(match: re.Match[str]) -> bool:
+    """Whether a word follows that hardly has a capital for another reason: '9 a.m. EST' and '9 a.m. Monday' go on."""
+    return bool(_STARTER.match(match.string, match.end()))
+
+
 _OPERATORS = {
     "+": "plus",
     "-": "minus",
@@ -61,6 +72,20 @@ _OPERATORS = {
     "/": "divided by",
     "÷": "divided by",
 }
+
+
+def _spaced(g: Grammar) -> Iterator[Rule]:
+    """50 000 km, $1 200 000: with plain spaces, told by a group that begins with a zero, as no number does."""
+
+    def read(match: re.Match[str]) -> str:
+        count = Amount(match["count"].replace(" ", ""))
+        noun = g.currencies[match["sign"]].whole if match["sign"] else g.units.get(match["unit"] or "")
+        return g.counted(count, noun) if noun else g.cardinal(count.whole)
+
+    count = r"(?P<count>\d{1,3}(?: \d{3}){0,3} 0\d\d(?: \d{3}){0,3})(?! \d)"
+    tail = rf"(?:{SPACE}?(?P<unit>{any_of(g.units)})(?!\w)|{END})"
+    yield rule("cardinal", rf"(?<!\w)(?P<sign>{any_of(g.currencies)}){count}(?P<unit>){END}", read)
+    yield rule("cardinal", rf"(?P<sign>){START}(?<!\d ){count}{tail}", read)
 
 
 def _sums(g: Grammar) -> Iterator[Rule]:

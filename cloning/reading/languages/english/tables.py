@@ -45,7 +45,7 @@ CURRENCIES = {
     "CAD": _dollars_of("Canadian"), "NZ$": _dollars_of("New Zealand"), "NZD": _dollars_of("New Zealand"),
     "HK$": _dollars_of("Hong Kong"), "HKD": _dollars_of("Hong Kong"), "S$": _dollars_of("Singapore"),
     "GBP": Currency(_noun("British pound"), Noun(("penny", "pence"))), "EUR": _EUROS, "JPY": _YEN, "CNY": _YUAN, "RMB": _YUAN,
-    "INR": Currency(_noun("Indian rupee"), Noun(("paisa", "paise"))), "Rs.": _RUPEES, "RUB": _ROUBLES, "BRL": _REAIS,
+    "INR": Currency(_noun("Indian rupee"), Noun(("paisa", "paise"))), "Rs.": _RUPEES, "Rs": _RUPEES, "RUB": _ROUBLES, "BRL": _REAIS,
     "SEK": Currency(_noun("Swedish krona", "Swedish kronor")), "NOK": Currency(_noun("Norwegian krone", "Norwegian kroner")),
     "DKK": Currency(_noun("Danish krone", "Danish kroner")), "PLN": Currency(_noun("zloty", "zlotys")),
     "zł": Currency(_noun("zloty", "zlotys")), "MXN": Currency(_noun("Mexican peso"), _noun("centavo")),

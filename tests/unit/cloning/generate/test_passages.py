@@ -213,3 +213,14 @@ def test_a_paragraph_that_the_checkpoint_does_not_know_is_told(service: Service,
 
     assert reply["unspoken"] == ["Ж", "ж"]
     assert "doesn't know" in caught.value.message
+
+
+@pytest.mark.parametrize("more", [{"text": "Hello", "say": {"Hello": ""}}, {"text": "[^1]"}])
+def test_a_text_of_which_nothing_is_left_is_refused_for_that(
+    service: Service, engine: ToneEngine, anna: str, more: dict[str, Any]
+) -> None:
+    """Not for letters that the checkpoint doesn't know."""
+    with pytest.raises(InvalidText, match="nothing of the text is left"):
+        act(service, voice=anna, **more)
+
+    assert texts(engine) == []

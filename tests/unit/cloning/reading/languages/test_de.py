@@ -93,6 +93,10 @@ CASES: tuple[Case, ...] = (
         "im {3.|dritten} OG, der {1.|erste} FC Köln, die {2.|zweite} Bundesliga, am {10./11.|zehnten und elften} Mai",
     ),
     ("unit", "{2 EL|zwei Esslöffel} Öl, {1 TL|ein Teelöffel} Salz, {30 Min.|dreißig Minuten.}"),
+    (
+        "special",
+        "{1x|einmal} täglich, {2-mal|zweimal}, {3fach|dreifach}, eine {20%|zwanzigprozent}ige Lösung, {3x|dreimal}",
+    ),
 )
 
 AS_IT_WAS = ("Das Wetter ist schön.", "ein Kilo Äpfel und 🍎", "MIX und CD", "Das ist Fr. Und so.")

@@ -65,6 +65,7 @@ CASES: tuple[Case, ...] = (
     ("special", "Mide {5'10\"|cinco pies diez pulgadas}."),
     ("roman", "el {IV|Cuarto} Congreso, la {II|Segunda} Edición"),
     ("fraction", "{1/2|media} taza, {½|medio} kilo, {3 cdas.|tres cucharadas} de azúcar"),
+    ("time", "El lunes a las {20.30|veinte y treinta}, con {20.30|veinte punto treinta}"),
 )
 
 REGIONS = (
