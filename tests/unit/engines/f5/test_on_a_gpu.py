@@ -1,0 +1,131 @@
+"""
+What the solver would ask of a GPU, seen without one: torch's fake tensors have a CUDA device and no numbers.
+
+A host that waits for the device needs a number, so it fails here. Operations are those that would start kernels; views are not.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from engines.f5 import solver
+from engines.f5.solver import Condition, Guidance, Sampler
+from engines.imports.f5 import import_f5
+from engines.tiny import TINY_ARCH
+
+DEPTH = 2  # as few as show what a block asks for; widths change no count
+WAYS: dict[str, tuple[int, float, bool]] = {
+    "one": (1, 2.0, False),
+    "four": (4, 2.0, False),
+    "frugal": (1, 2.0, True),
+    "unguided": (1, 0.0, False),
+}
+# Operations of one step through so many blocks. More is a step back: on cards where launches count each costs 5 us and more.
+MOST = {"one": 75, "four": 122, "frugal": 143, "unguided": 71}
+FREE = {
+    "view", "_unsafe_view", "expand", "transpose", "permute", "slice", "select", "unsqueeze", "squeeze", "split", "split_with_sizes",
+    "t", "as_strided", "detach", "alias", "unbind", "view_as_complex", "view_as_real", "_reshape_alias", "lift_fresh",
+    "empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "chunk", "device",
+}  # fmt: skip
+
+
+class Operations(TorchDispatchMode):
+    """Counts what would start a kernel; notes what has tensors on two devices (numbers without a shape may be anywhere)."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's own
+        self.counts = Counter[str]()
+        self.mixed = Counter[tuple[str, ...]]()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        name = func.__name__.partition(".")[0]
+        if name not in FREE:
+            self.counts[name] += 1
+            tensors = [
+                one for one in torch.utils._pytree.tree_leaves((args, kwargs, made)) if isinstance(one, torch.Tensor)
+            ]
+            devices = {str(one.device) for one in tensors if one.ndim}
+            if len(devices) > 1:
+                self.mixed[name, *sorted(devices)] += 1
+        return made
+
+
+@pytest.fixture(autouse=True)
+def _fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every tensor is a fake one. The draw is left out: its generator wants a real device (the proof looks at the draw)."""
+    import_f5()
+    draw = lambda one, known: torch.randn(one.frames, known.shape[-1], device=known.device)  # noqa: E731
+    monkeypatch.setattr(solver, "noise", draw)
+    # On a GPU attention is one operation; without one torch would take it apart.
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", lambda query, key, value: query.clone())  # noqa: ARG005
+    # In inference mode a fake tensor sees whole functions, not the operations that they are made of.
+    monkeypatch.setattr(torch, "inference_mode", lambda mode=True: torch.no_grad() if mode else nullcontext())
+    with FakeTensorMode(allow_non_fake_inputs=False):
+        yield
+
+
+def make_sampler(guidance: Guidance, times: Sequence[float]) -> Sampler:
+    """Of a small model in half precision."""
+    from f5_tts.model import CFM, DiT
+
+    with torch.device("cuda"):
+        model = CFM(
+            transformer=DiT(**TINY_ARCH | {"depth": DEPTH}, text_num_embeds=200, mel_dim=100),
+            mel_spec_kwargs={"n_mel_channels": 100},
+            odeint_kwargs={"method": "euler"},
+        ).eval()
+    for module in model.modules():  # `half` can't replace a fake parameter
+        for name, parameter in list(module._parameters.items()):
+            if parameter is not None:
+                module._parameters[name] = torch.nn.Parameter(parameter.half(), requires_grad=False)
+        for name, buffer in list(module._buffers.items()):
+            if buffer is not None and buffer.is_floating_point():
+                module._buffers[name] = buffer.half()
+    sampler = Sampler(model)
+    sampler.use_grid(guidance, times)
+    return sampler
+
+
+def solved(way: str, steps: int) -> tuple[list[Any], Operations]:
+    """What comes of it, and what a GPU would have been asked; the tables were there before."""
+    count, strength, is_frugal = WAYS[way]
+    guidance = Guidance(steps, strength, -1.0)
+    sampler = make_sampler(guidance, [number / steps for number in range(steps + 1)])
+    conditions = [
+        Condition(torch.randn(24, 100, device="cuda"), torch.zeros(12, dtype=torch.long), 60 + 5 * one, one)
+        for one in range(count)
+    ]
+    with Operations() as operations:
+        mels = sampler.solve(conditions, guidance, is_frugal=is_frugal)
+    return mels, operations
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_leaves_the_gpu_but_the_tokens_come_to_it(way: str) -> None:
+    """No operation has tensors on two devices but the copies of the tokens, and none waits for a number."""
+    mels, operations = solved(way, 2)
+
+    assert {(str(mel.device), mel.dtype) for mel in mels} == {("cuda:0", torch.float16)}
+    assert set(operations.mixed) == {("_to_copy", "cpu", "cuda:0")}
+    assert operations.mixed["_to_copy", "cpu", "cuda:0"] == WAYS[way][0]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_step_asks_for_no_more_operations_than_it_did(way: str) -> None:
+    """Counted, over what a longer solve asks for more."""
+    (_, few), (_, many) = solved(way, 2), solved(way, 4)
+
+    assert (many.counts.total() - few.counts.total()) / 2 == MOST[way]
+
+
+def test_a_wait_for_the_device_would_be_seen() -> None:
+    """The test of the tests: a comparison on the host fails on a fake tensor."""
+    with pytest.raises(DataDependentOutputException):
+        bool(torch.ones((), device="cuda") > 0)
