@@ -16,6 +16,7 @@ of the caller's text that it came from.
     classes     rules made from such a table
     calendar    of these, dates and times
     codes       of these, addresses, versions, telephone numbers
+    neighbours  the words around a match
     european    rules that some European languages add
     languages/  one module per language, and its tables
 """

@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 
 from cloning.reading.classes import VULGAR, paid, standard
 from cloning.reading.grammar import END, SPACE, START, Currency, Grammar, Noun, any_of
+from cloning.reading.neighbours import word_before, words_after
 from cloning.reading.numbers import Amount, amount, roman
 from cloning.reading.rules import Rule, rule
 
-_NEAR = 40
-"""So many characters around a match are looked at."""
 _PARTS = frozenset((*range(2, 17), 20, 32, 64, 100, 1000))
 """What things are cut into."""
 _MONTHS, _LAST_DAY, _HOURS = 12, 31, 24
@@ -49,20 +48,6 @@ def _currency(gender: str, forms: str, cent_gender: str = "", cents: str = "") -
 def words(text: str) -> frozenset[str]:
     """A table of words, parted by spaces."""
     return frozenset(text.split())
-
-
-def word_before(match: re.Match[str]) -> str:
-    """The word that stands before a match, parted by spaces; '' if there is none."""
-    near = match.string[max(0, match.start() - _NEAR) : match.start()]
-    found = re.search(r"([^\W\d_]+)[ \u00a0\u202f]{1,3}\Z", near)
-    return found[1] if found else ""
-
-
-def words_after(match: re.Match[str]) -> tuple[str, str]:
-    """The two words after a match, each parted by a space; '' for those that are none."""
-    near = match.string[match.end() : match.end() + _NEAR]
-    found = re.match(r"[ \u00a0\u202f]([^\W\d_]+)(?:[ \u00a0\u202f]([^\W\d_]+))?", near)
-    return (found[1], found[2] or "") if found else ("", "")
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ article or preposition that shows its case, and before nouns that ordinals stand
 import re
 from collections.abc import Iterator
 
-from cloning.reading.european import european, is_part, numbered, over, word_before, words, words_after
+from cloning.reading.european import european, is_part, numbered, over, words
 from cloning.reading.grammar import SPACE, START, Grammar, Noun, any_of, lost_dot
 from cloning.reading.languages.tables import de as table
+from cloning.reading.neighbours import word_before, words_after
 from cloning.reading.numbers import Amount, roman
 from cloning.reading.rules import LanguageRules, Rule, keeping_stops, rule
 

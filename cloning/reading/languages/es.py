@@ -19,10 +19,10 @@ from cloning.reading.european import (
     over,
     round_sums,
     unsure,
-    words_after,
 )
 from cloning.reading.grammar import END, SPACE, START, Currency, Grammar, Noun, any_of
 from cloning.reading.languages.tables import es as table
+from cloning.reading.neighbours import words_after
 from cloning.reading.numbers import Amount
 from cloning.reading.rules import LanguageRules, Rule, rule
 

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from cloning.reading.european import day_of_month, european, is_part, numbered, over, unsure, word_before, words_after
+from cloning.reading.european import day_of_month, european, is_part, numbered, over, unsure
 from cloning.reading.grammar import SPACE, START, Grammar, Noun, any_of
 from cloning.reading.languages.tables import fr as table
+from cloning.reading.neighbours import word_before, words_after
 from cloning.reading.numbers import Amount, roman
 from cloning.reading.rules import LanguageRules, Rule, rule
 

@@ -7,9 +7,10 @@ Italian.
 import re
 from collections.abc import Iterator
 
-from cloning.reading.european import day_of_month, european, is_part, numbered, numerals, over, words_after
+from cloning.reading.european import day_of_month, european, is_part, numbered, numerals, over
 from cloning.reading.grammar import END, SPACE, START, Grammar, Noun, any_of
 from cloning.reading.languages.tables import it as table
+from cloning.reading.neighbours import words_after
 from cloning.reading.numbers import Amount
 from cloning.reading.rules import LanguageRules, Rule, rule
 

@@ -8,19 +8,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from cloning.reading.european import (
-    Iberian,
-    day_of_month,
-    european,
-    is_part,
-    numbered,
-    numerals,
-    over,
-    round_sums,
-    words_after,
-)
+from cloning.reading.european import Iberian, day_of_month, european, is_part, numbered, numerals, over, round_sums
 from cloning.reading.grammar import END, SPACE, START, Grammar, Noun, any_of
 from cloning.reading.languages.tables import pt as table
+from cloning.reading.neighbours import words_after
 from cloning.reading.numbers import Amount
 from cloning.reading.rules import LanguageRules, Rule, rule
 

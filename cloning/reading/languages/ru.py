@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from cloning.reading.classes import ends_sentence
 from cloning.reading.codes import phones
-from cloning.reading.european import european, is_part, over, word_before, words_after
+from cloning.reading.european import european, is_part, over
 from cloning.reading.grammar import END, SPACE, START, Grammar, Noun, any_of
 from cloning.reading.languages.russian.cases import (
     CARDINALS,
@@ -22,6 +22,7 @@ from cloning.reading.languages.russian.cases import (
 )
 from cloning.reading.languages.russian.written import words_with_numbers
 from cloning.reading.languages.tables import ru as table
+from cloning.reading.neighbours import word_before, words_after
 from cloning.reading.numbers import Amount
 from cloning.reading.rules import LanguageRules, Rule, keeping_stops, rule
 

@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass
 
-from cloning.reading.european import word_before, words_after
 from cloning.reading.grammar import Grammar, Noun
 from cloning.reading.languages.russian.ordinals import ordinal
 from cloning.reading.languages.tables import ru as table
+from cloning.reading.neighbours import word_before, words_after
 from cloning.reading.numbers import Amount
 
 CASES = ("genitive", "dative", "accusative", "locative", "ablative")

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
-from cloning.reading.european import word_before, words_after
 from cloning.reading.grammar import SPACE, START, Grammar
 from cloning.reading.languages.russian.ordinals import joined
 from cloning.reading.languages.tables import ru as table
+from cloning.reading.neighbours import word_before, words_after
 from cloning.reading.numbers import roman
 from cloning.reading.rules import Rule, rule
 
