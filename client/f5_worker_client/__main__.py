@@ -5,6 +5,8 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
+import httpx
+
 from f5_worker_client.address import key_for
 from f5_worker_client.cli import commands
 from f5_worker_client.cli.console import Console
@@ -21,8 +23,8 @@ def main() -> None:
     sys.exit(run(sys.argv[1:], os.environ))
 
 
-def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """One command; returns the exit code."""
+def run(arguments: Sequence[str], environment: Mapping[str, str], transport: httpx.MockTransport | None = None) -> int:
+    """One command; returns the exit code. Tests answer by a transport of their own."""
     options = parser().parse_args(arguments)
     console = Console(as_json=options.json, quiet=options.quiet)
     url = options.url or (None if options.endpoint else environment.get("F5_URL"))
@@ -30,8 +32,9 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     key, patience = key_for(url, environment) or "", Patience(timeout_s=options.timeout)
     try:
         if options.command == "speak":
-            return asyncio.run(_speak(AsyncClient(endpoint, api_key=key, url=url, patience=patience), options, console))
-        with Client(endpoint, api_key=key, url=url, patience=patience) as client:
+            speaker = AsyncClient(endpoint, api_key=key, url=url, patience=patience, transport=transport)
+            return asyncio.run(_speak(speaker, options, console))
+        with Client(endpoint, api_key=key, url=url, patience=patience, transport=transport) as client:
             return commands.COMMANDS[options.command](client, options, console)
     except ClientError as error:
         console.failed(error)

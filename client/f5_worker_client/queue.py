@@ -19,6 +19,8 @@ GONE = 404
 _BUSY = frozenset({408, 425, 429})
 _SERVER_ERROR = 500
 _LONGEST_RETRY_AFTER_S = 60.0
+# Errors of the wait or the way, which say nothing of the job.
+_OF_NO_JOB = frozenset({"TIMEOUT", "NO_ANSWER", "UNAUTHORISED"})
 # /run takes 10 MB and /runsync 20 MB; the rest of a request is small.
 RUN_BYTES = 9_900_000
 LARGEST_BYTES = 19_800_000
@@ -90,15 +92,21 @@ class Call:
 
 
 def call(link: Link, request: Call) -> Flow[Reply]:
-    """The worker's reply. A job that the queue forgot, and a failure that may pass, is sent again. Raises ClientError."""
+    """
+    The worker's reply. A job that the queue forgot, and a failure that may pass, is sent again. Raises ClientError.
+
+    So is any failure of a job that an earlier call sent: what was wrong then may be mended.
+    """
     deadline = link.now() + link.patience.timeout_s
     waits = link.patience.waits()
     while True:
+        is_earlier = request.ticket is not None
         try:
             return (yield from _one_job(link, request, deadline))
-        except Unavailable as error:
-            wait = next(waits, None)
-            if wait is None or error.code in ("TIMEOUT", "NO_ANSWER") or link.now() + wait >= deadline:
+        except ClientError as error:
+            wait = 0.0 if is_earlier else next(waits, None)
+            may_pass = is_earlier or isinstance(error, Unavailable)
+            if not may_pass or wait is None or error.code in _OF_NO_JOB or link.now() + wait >= deadline:
                 raise
         request.ticket = None
         yield Pause(wait)

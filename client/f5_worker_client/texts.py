@@ -75,18 +75,17 @@ def _is_heading(paragraph: str) -> bool:
 
 def _packed(paragraphs: list[str], limit: int) -> list[str]:
     """As many whole paragraphs together as fit."""
-    return _joined([part for paragraph in paragraphs for part in _cut(paragraph, limit, _CUTS)], "\n\n", limit)
+    parts = [part.strip() for paragraph in paragraphs for part in _cut(paragraph, limit, _CUTS)]
+    return _joined([part for part in parts if any(map(str.isalnum, part))], "\n\n", limit)
 
 
 def _cut(text: str, limit: int, cuts: tuple[re.Pattern[str], ...]) -> list[str]:
-    """A text in parts that fit, cut at the best places that do."""
-    if len(text) <= limit:
+    """A text in parts that fit but for the spaces around them, cut at the best places that do."""
+    if len(text.strip()) <= limit:
         return [text]
     if not cuts:
         return [text[start : start + limit] for start in range(0, len(text), limit)]
-    parts = [part for part in _between(text, cuts[0]) if part.strip()]
-    fitting = [one for part in parts for one in _cut(part, limit, cuts[1:])]
-    return [part.strip() for part in _joined(fitting, "", limit) if part.strip()]
+    return _joined([one for part in _between(text, cuts[0]) for one in _cut(part, limit, cuts[1:])], "", limit)
 
 
 def _between(text: str, cut: re.Pattern[str]) -> list[str]:
@@ -99,7 +98,7 @@ def _joined(parts: list[str], between: str, limit: int) -> list[str]:
     """Neighbours together, as long as they fit."""
     joined: list[str] = []
     for part in parts:
-        if joined and len(joined[-1]) + len(between) + len(part) <= limit:
+        if joined and len(f"{joined[-1]}{between}{part}".strip()) <= limit:
             joined[-1] += between + part
         else:
             joined.append(part)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-
 from f5_worker_client import Client
+
 from tests.unit.client.endpoint import QUICK, Endpoint
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import httpx
-
 from f5_worker_client import Patience
 
 QUICK = Patience(timeout_s=20, tries=6, first_wait_s=0.001, longest_wait_s=0.004, poll_s=0.0005, longest_poll_s=0.002)
@@ -83,22 +82,25 @@ class Endpoint:
 
     def _reply(self, request: httpx.Request) -> httpx.Response:
         if request.url.host != "api.runpod.ai":
-            key = request.url.path.lstrip("/")
-            if key in self.expired:
-                return httpx.Response(403, text=f"<Error>{request.url}</Error>")
-            return httpx.Response(200, content=self.files[key]) if key in self.files else httpx.Response(404)
+            return self._file(request)
         if request.headers["Authorization"] != "Bearer secret-key":
             return httpx.Response(401, json={"error": "unauthorized"})
-        path = request.url.path.removeprefix("/v2/abc123/")
-        if path.startswith("v2/") or request.url.path.startswith("/v2/other"):
-            return httpx.Response(404, json={"error": "endpoint not found"})
-        if path in ("run", "runsync"):
-            return self._run(json.loads(request.content)["input"])
-        if path == "health":
+        _, _, endpoint, what, *ticket = request.url.path.split("/")
+        if endpoint != "abc123" or (ticket and ticket[0] not in self._queue):
+            return httpx.Response(404, json={"error": "not found"})
+        if ticket:
+            return self._state(what, ticket[0])
+        if what == "health":
             return httpx.Response(200, json={"workers": {"idle": 1, "running": 0}, "jobs": {"inQueue": 0}})
-        what, _, ticket = path.partition("/")
-        if ticket not in self._queue:
-            return httpx.Response(404, json={"error": "job not found"})
+        return self._run(json.loads(request.content)["input"])
+
+    def _file(self, request: httpx.Request) -> httpx.Response:
+        key = request.url.path.lstrip("/")
+        if key in self.expired:
+            return httpx.Response(403, text=f"<Error>{request.url}</Error>")
+        return httpx.Response(200, content=self.files[key]) if key in self.files else httpx.Response(404)
+
+    def _state(self, what: str, ticket: str) -> httpx.Response:
         if what == "cancel":
             self._queue[ticket] = [{"status": "CANCELLED"}]
         states = self._queue[ticket]
@@ -108,7 +110,8 @@ class Endpoint:
         self.posts.append(fields)
         ticket = f"ticket-{len(self.posts)}"
         running = [
-            {"status": "IN_PROGRESS", "output": {"job_id": "j", "done": n, "total": self.polls}} for n in range(self.polls)
+            {"status": "IN_PROGRESS", "output": {"job_id": "j", "done": n, "total": self.polls}}
+            for n in range(self.polls)
         ]
         self._queue[ticket] = [*running, self._end(fields)]
         return httpx.Response(200, json={"id": ticket, "status": "IN_QUEUE"})
@@ -157,7 +160,12 @@ class Endpoint:
         fields = self.jobs[job_id]
         sound = wav_of(fields["text"])
         suffix = fields.get("format", "wav")
-        stored = {suffix: sound, "srt": SRT.encode(), "vtt": VTT.encode(), "words": b'[{"text": "Hello", "start": 0.1, "end": null}]'}
+        stored = {
+            suffix: sound,
+            "srt": SRT.encode(),
+            "vtt": VTT.encode(),
+            "words": b'[{"text": "Hello", "start": 0.1, "end": null}]',
+        }
         kinds = [*fields.get("subtitles", []), *(["words"] if fields.get("words") else [])]
         self.files |= {f"{job_id}.{kind}": stored[kind] for kind in (suffix, *kinds)}
         self.files[f"{job_id}.wav"] = sound
@@ -171,7 +179,11 @@ class Endpoint:
             "license_notice": "made with F5-TTS",
             "warnings": [],
             "files": {
-                kind: {"bytes": len(stored[kind]), "sha256": sha256(stored[kind]), "url": self.url.format(key=f"{job_id}.{kind}")}
+                kind: {
+                    "bytes": len(stored[kind]),
+                    "sha256": sha256(stored[kind]),
+                    "url": self.url.format(key=f"{job_id}.{kind}"),
+                }
                 for kind in kinds
             },
         }
@@ -190,7 +202,9 @@ class Endpoint:
 
     def do_delete(self, fields: dict[str, Any]) -> dict[str, Any]:
         where, name = next((name, value) for name, value in fields.items() if name != "action")
-        del {"voice": self.voices, "job_id": self.jobs}[where][name if name in {**self.voices, **self.jobs} else _raise(where)]
+        del {"voice": self.voices, "job_id": self.jobs}[where][
+            name if name in {**self.voices, **self.jobs} else _raise(where)
+        ]
         return {"deleted": {where: name}}
 
     def do_status(self, fields: dict[str, Any]) -> dict[str, Any]:
@@ -202,12 +216,21 @@ class Endpoint:
         return {**self.do_status(fields), "status": "IN_PROGRESS"}
 
     def do_read(self, fields: dict[str, Any]) -> dict[str, Any]:
-        return {"reading": fields["text"].replace("$5", "five dollars"), "normalized_in": "en", "warnings": [], "spans": []}
+        return {
+            "reading": fields["text"].replace("$5", "five dollars"),
+            "normalized_in": "en",
+            "warnings": [],
+            "spans": [],
+        }
 
     def do_check(self, fields: dict[str, Any]) -> dict[str, Any]:
         state = "failed" if "not" in fields["text"] else "passed"
         problems = [{"kind": "missing", "word": "not"}] if state == "failed" else []
-        return {"duration": 1.0, "check": {"state": state, "chunks": [{"start": 0.0, "problems": problems}]}, "warnings": []}
+        return {
+            "duration": 1.0,
+            "check": {"state": state, "chunks": [{"start": 0.0, "problems": problems}]},
+            "warnings": [],
+        }
 
     def do_health(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"status": "ok", "problems": [], "default_engine": "f5", "checkpoint": "F5TTS_v1_Base"}

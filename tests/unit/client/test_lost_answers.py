@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from f5_worker_client import AsyncClient, Client, NotFound, Unavailable
+from f5_worker_client.actions import speech_request
+from f5_worker_client.queue import Call, call
 
-from f5_worker_client import AsyncClient, Client, Unavailable
 from tests.unit.client.endpoint import QUICK, Endpoint, Fault, wav_of
 
 # submit, three polls, the file; one more, so that the last is known to be no fault at all.
@@ -96,6 +98,19 @@ def test_a_failure_that_stays_is_told_at_once(endpoint: Endpoint, client: Client
     assert len(endpoint.posts) == 1
 
 
+def test_an_earlier_calls_failure_is_not_told_again(endpoint: Endpoint, client: Client) -> None:
+    """What was missing may be there now: its job is asked about, and then the request is sent again."""
+    endpoint.failures = [{"code": "VOICE_NOT_FOUND", "message": "no voice", "retryable": False, "details": {}}]
+    request = Call(speech_request("Hello.", "me", {}))
+    with pytest.raises(NotFound):
+        client.driver.run(call(client.link, request))
+
+    reply = client.driver.run(call(client.link, Call(request.fields, ticket=request.ticket)))
+
+    assert reply["status"] == "COMPLETED"
+    assert len(endpoint.posts) == 2
+
+
 def test_a_delete_whose_answer_was_lost_is_done(endpoint: Endpoint, client: Client) -> None:
     """The second try finds nothing, and that is what was asked for; a first one that finds nothing is a mistake."""
     endpoint.voices["me"] = {"voice": "me"}
@@ -115,7 +130,7 @@ def test_a_time_limit_ends_the_wait_and_not_the_job() -> None:
 
     with (
         Client("abc123", api_key="secret-key", patience=patience, transport=endpoint.transport) as client,
-        pytest.raises(Unavailable, match="still IN_PROGRESS after 0.05 s") as caught,
+        pytest.raises(Unavailable, match=r"still IN_PROGRESS after 0\.05 s") as caught,
     ):
         client.speak("Hello.", "me")
 
