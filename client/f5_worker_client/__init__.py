@@ -1,12 +1,6 @@
 """
 Client of the F5-TTS worker for RunPod Serverless.
 
-    from f5_worker_client import Client
-
-    with Client(endpoint="abc123", api_key="...") as client:
-        client.upload("me.wav", voice="me", consent="I am the speaker and I agree.")
-        client.save(client.speak("Hello!", voice="me", format="mp3"), "hello.mp3")
-
 What is asked, and when to ask again, is written once, in flows: generators of steps. A driver takes the steps, over httpx, blocking or not.
 
     errors      what can go wrong, and the exit codes

@@ -32,6 +32,9 @@ class Client:
     """
     A worker behind an endpoint's id on RunPod, or behind `url`: `http://127.0.0.1:8000` for `python -m local`.
 
+        with Client("abc123", api_key="...") as client:
+            client.save(client.speak("Hello!", voice="me", format="mp3"), "hello.mp3")
+
     `transport` replaces httpx's own.
     """
 
