@@ -41,7 +41,7 @@ def _common() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     where = common.add_argument_group("where and how")
     where.add_argument("--endpoint", metavar="ID", help="the endpoint's id on RunPod; unset: F5_ENDPOINT")
-    where.add_argument("--url", help="a queue elsewhere, such as http://127.0.0.1:8000; unset: F5_URL")
+    where.add_argument("--url", metavar="URL", help="a queue elsewhere, such as http://127.0.0.1:8000; unset: F5_URL")
     where.add_argument(
         "--timeout", type=_seconds, default=3600.0, metavar="S", help="seconds to wait in all (%(default)g)"
     )
