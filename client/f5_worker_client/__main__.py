@@ -38,6 +38,8 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], transport: htt
             return commands.COMMANDS[options.command](client, options, console)
     except ClientError as error:
         console.failed(error)
+        if options.command == "speak" and error.code in ("JOB_FAILED", "JOB_CANCELLED"):
+            console.remark("that job has ended for good: --again makes another one")
         return error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would fail once more at its end

@@ -3,15 +3,16 @@
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict, TypeVar
 
-from f5_worker_client.errors import InvalidRequest, NotFound, of_status
+from f5_worker_client.errors import Failed, InvalidRequest, NotFound, of_status
 from f5_worker_client.queue import LARGEST_BYTES, OK, Call, Link, Reply, asked, call
 from f5_worker_client.replies import Checked, JobState, Reading, Speech, Voice
 from f5_worker_client.steps import Flow
 
+T = TypeVar("T")
 _DIGITS_OF_AN_ID = 32
 _CALLS = frozenset({"job_id", "delivery"})  # say nothing about how it should sound
 
@@ -90,7 +91,7 @@ def job_id_of(fields: Mapping[str, Any]) -> str:
 
 def speak(link: Link, request: Call) -> Flow[Speech]:
     """Speak; `request` carries what `speech_request` made."""
-    return Speech.of((yield from call(link, request)))
+    return _told(Speech.of, (yield from call(link, request)))
 
 
 def upload(
@@ -98,7 +99,7 @@ def upload(
 ) -> Flow[Voice]:
     """Store a voice from a file, a URL, or the bytes of a file."""
     fields = {"action": "upload", "voice": voice, "consent": consent, **options, **_recording(recording)}
-    return Voice.of((yield from call(link, Call(fields))))
+    return _told(Voice.of, (yield from call(link, Call(fields))))
 
 
 def voices(link: Link) -> Flow[list[Voice]]:
@@ -107,20 +108,20 @@ def voices(link: Link) -> Flow[list[Voice]]:
     cursor: dict[str, Any] = {}
     while True:
         page = yield from call(link, Call({"action": "voices", "limit": 100, **cursor}))
-        found += [Voice.of(entry) for entry in page["voices"]]
-        if page["next_cursor"] is None:
+        found += _told(lambda told: [Voice.of(entry) for entry in told["voices"]], page)
+        if page.get("next_cursor") is None:
             return found
         cursor = {"cursor": page["next_cursor"]}
 
 
 def status(link: Link, job_id: str) -> Flow[JobState]:
     """How a job stands."""
-    return JobState.of((yield from call(link, Call({"action": "status", "job_id": job_id}))))
+    return _told(JobState.of, (yield from call(link, Call({"action": "status", "job_id": job_id}))))
 
 
 def result(link: Link, job_id: str) -> Flow[Speech]:
     """A finished job's speech, with a fresh URL."""
-    return Speech.of((yield from call(link, Call({"action": "result", "job_id": job_id}))))
+    return _told(Speech.of, (yield from call(link, Call({"action": "result", "job_id": job_id}))))
 
 
 def cancel(link: Link, job_id: str) -> Flow[JobState]:
@@ -130,7 +131,7 @@ def cancel(link: Link, job_id: str) -> Flow[JobState]:
     A job that still waits in RunPod's queue is unknown to the worker; if its id is RunPod's, it is cancelled there.
     """
     try:
-        return JobState.of((yield from call(link, Call({"action": "cancel", "job_id": job_id}))))
+        return _told(JobState.of, (yield from call(link, Call({"action": "cancel", "job_id": job_id}))))
     except NotFound:
         answer = yield from asked(link, "POST", f"cancel/{job_id}")
         if answer.status != OK:
@@ -152,13 +153,13 @@ def delete(link: Link, kind: Literal["voice", "job_id", "dictionary"], name: str
 
 def read(link: Link, text: str, options: ReadOptions) -> Flow[Reading]:
     """How a text would be read; no job begins."""
-    return Reading.of((yield from call(link, Call({"action": "read", "text": text, **options}))))
+    return _told(Reading.of, (yield from call(link, Call({"action": "read", "text": text, **options}))))
 
 
 def check(link: Link, recording: Path | str | bytes, text: str, options: CheckOptions) -> Flow[Checked]:
     """Compare a recording with its text."""
     fields = {"action": "check", "text": text, **options, **_recording(recording)}
-    return Checked.of((yield from call(link, Call(fields))))
+    return _told(Checked.of, (yield from call(link, Call(fields))))
 
 
 def health(link: Link) -> Flow[Reply]:
@@ -172,6 +173,16 @@ def queue_health(link: Link) -> Flow[Reply]:
     if answer.status != OK:
         raise of_status(answer.status, "")
     return answer.json() or {}
+
+
+def _told(of: Callable[[Reply], T], reply: Reply) -> T:
+    """What a reply tells. Raises Failed for one of another form, such as a much older worker's."""
+    try:
+        return of(reply)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Failed(
+            "WORKER_FAILED", f"the worker's reply can't be read ({error!r}): is it of another version?"
+        ) from None
 
 
 def _recording(source: Path | str | bytes) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Where the worker is: the root of its queue, and the key that is sent there."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -36,14 +37,16 @@ def address_of(endpoint: str | None, url: str | None, api_key: str | None) -> Ad
         raise InvalidRequest(
             "INVALID_REQUEST", "which endpoint? set F5_ENDPOINT or --endpoint, or --url for a local queue"
         )
+    if endpoint and not re.fullmatch(r"[\w-]+", endpoint, re.ASCII):
+        raise InvalidRequest("INVALID_REQUEST", "an endpoint's id has letters, digits, '-' and '_' alone")
     address = Address(_root(url, endpoint) if url else f"{RUNPOD}/{endpoint}", (api_key or "").strip())
     parts = urlsplit(address.root)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise InvalidRequest("INVALID_REQUEST", "the URL should look like https://host/v2/ID")
     if parts.scheme == "http" and not address.is_local:
         raise InvalidRequest("INVALID_REQUEST", "the key would travel unencrypted: use https, or a local address")
-    if not address.api_key:
-        raise Unauthorised("UNAUTHORISED", "there is no key: set RUNPOD_API_KEY")
+    if not re.fullmatch(r"[!-~]+", address.api_key):
+        raise Unauthorised("UNAUTHORISED", "there is no key, or one with odd characters: set RUNPOD_API_KEY")
     return address
 
 

@@ -112,7 +112,11 @@ async def speak_long(
             raise
         pieces = pieces_of(text, limit)
         facts = await _all(client, order, pieces, jobs, on_progress)
-    return _bound(order, pieces, facts)
+    try:
+        return _bound(order, pieces, facts)
+    except OSError as error:
+        why = f"{target} can't be written: {error.strerror}; is another f5-worker writing it?"
+        raise InvalidRequest("INVALID_REQUEST", why) from None
 
 
 async def _all(client: AsyncClient, order: _Order, pieces: Sequence[Piece], jobs: int, watch: Watch) -> list[Facts]:

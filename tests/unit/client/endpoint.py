@@ -45,11 +45,12 @@ class Endpoint:
     `faults` says what happens to the request of that number, counted from 0.
 
     `jobs` are the worker's, by their id: what a text was spoken for; `posts` every input that reached the queue. `polls` is how often a
-    job is seen unfinished. `failures` are the next jobs' failures: a reply's fields, or a status of the queue.
+    job is seen unfinished. An exception among the faults ends the client, before the request or, with `strikes_late`, after it. `failures` are the next jobs' failures: a reply's fields, or a status of the queue.
     """
 
     faults: dict[int, Fault] = field(default_factory=dict)
     polls: int = 2
+    strikes_late: bool = False
     longest_text: int = 20_000
     failures: list[dict[str, Any] | str] = field(default_factory=list)
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -73,9 +74,11 @@ class Endpoint:
             raise httpx.ConnectError(f"no route to {request.url}")
         if isinstance(fault, int):
             return httpx.Response(fault, json={"error": "busy"})
-        if isinstance(fault, type):
+        if isinstance(fault, type) and not self.strikes_late:
             raise fault
         reply = self._reply(request)
+        if isinstance(fault, type):
+            raise fault
         if fault == "lost after":
             raise httpx.ReadError(f"reset by {request.url}")
         return httpx.Response(reply.status_code, content=reply.content[: len(reply.content) // 2]) if fault else reply

@@ -41,8 +41,12 @@ def test_without_an_endpoint_or_a_key_the_variables_are_named() -> None:
     """What to set."""
     with pytest.raises(InvalidRequest, match="F5_ENDPOINT"):
         address_of(None, None, "key")
-    with pytest.raises(Unauthorised, match="RUNPOD_API_KEY"):
-        address_of("abc123", None, " ")
+    for key in (None, " ", "schlüssel", "two words"):
+        with pytest.raises(Unauthorised, match="RUNPOD_API_KEY"):
+            address_of("abc123", None, key)
+    for endpoint in ("a/b", "a b", "?", "ä"):
+        with pytest.raises(InvalidRequest, match="an endpoint's id"):
+            address_of(endpoint, None, "key")
 
 
 @pytest.mark.parametrize(

@@ -95,3 +95,34 @@ def test_an_error_carries_what_the_reply_said(endpoint: Endpoint, client: Client
         "details": {"mb": 1},
     }
     assert len(endpoint.posts) == QUICK.tries
+
+
+def test_a_reply_of_another_form_is_an_error_and_no_traceback(
+    endpoint: Endpoint, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a much older worker's."""
+    for name in ("voices", "status"):
+        monkeypatch.setattr(endpoint, f"do_{name}", lambda _: {"odd": []}, raising=False)
+
+    for ask in (client.voices, lambda: client.status("one")):
+        with pytest.raises(ClientError, match="WORKER_FAILED: the worker's reply can't be read"):
+            ask()
+
+
+def test_half_a_character_is_the_workers_to_refuse(endpoint: Endpoint, client: Client) -> None:
+    """It reaches it, and no encoder here fails."""
+    endpoint.failures = [{"code": "INVALID_REQUEST", "message": "half", "retryable": False, "details": {}}]
+    with pytest.raises(InvalidRequest, match="half"):
+        client.read("\ud800")
+
+    assert endpoint.posts == [{"action": "read", "text": "\ud800"}]
+
+
+def test_a_large_recording_takes_the_larger_door(endpoint: Endpoint, client: Client) -> None:
+    """/run carries 10 MB, /runsync 20; more is refused here, with what to do."""
+    client.upload(b"x" * 9_000_000, "me", consent=True)
+    with pytest.raises(InvalidRequest, match="send it as FLAC or MP3"):
+        client.upload(b"x" * 15_000_000, "me", consent=True)
+
+    assert endpoint.requests[0].url.path == "/v2/abc123/runsync"
+    assert len(endpoint.posts) == 1
