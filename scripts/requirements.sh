@@ -14,7 +14,7 @@ if [ "${1:-}" = xtts ]; then
 HEAD
     # A package and its hashes are one paragraph: those that requirements.txt has too are left out.
     awk 'FNR == NR { if (/^[^ ]/) there[$1]; next } /^[^ ]/ { wanted = !($1 in there) } wanted' \
-        <(export_locked) <(export_locked --extra xtts)
+        <(export_locked) <(export_locked --group xtts)
 else
     cat <<'HEAD'
 # What the image gets: the locked run-time packages, each pinned and with its hashes. Made from uv.lock by `make lock`; don't edit.

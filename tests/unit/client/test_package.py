@@ -51,9 +51,13 @@ def test_importing_it_imports_nothing_of_the_workers() -> None:
     assert not {"torch", "numpy", "pydantic", "runpod", "boto3", "cloning", "local", "storage", "worker"} & set(modules)
 
 
-def test_its_version_is_the_workers() -> None:
-    """They are released together."""
-    assert project("client/pyproject.toml")["version"] == project("pyproject.toml")["version"]
+def test_the_root_installs_the_same() -> None:
+    """`pip install .` and `pip install ./client` give one command with one version, from one list of packages."""
+    root, client = project("pyproject.toml"), project("client/pyproject.toml")
+
+    assert {name: root[name] for name in ("version", "dependencies", "scripts", "license")} == {
+        name: client[name] for name in ("version", "dependencies", "scripts", "license")
+    }
 
 
 def test_type_checkers_may_read_it() -> None:
