@@ -28,7 +28,7 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], transport: htt
     options = parser().parse_args(arguments)
     console = Console(as_json=options.json, quiet=options.quiet)
     url = options.url or (None if options.endpoint else environment.get("F5_URL"))
-    endpoint = options.endpoint or environment.get("F5_ENDPOINT")
+    endpoint = options.endpoint or (None if url else environment.get("F5_ENDPOINT"))
     key, patience = key_for(url, environment) or "", Patience(timeout_s=options.timeout)
     try:
         if options.command == "speak":

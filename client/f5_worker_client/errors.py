@@ -17,7 +17,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+_QUERY = re.compile(r"(?<=\S)\?[\w%.~-]+=\S*")
 _CODED = re.compile(r"([A-Z][A-Z_]+): (.*)", re.DOTALL)
+
+
+def _without_queries(text: str) -> str:
+    """A URL's query may be its key, whoever wrote it into a message."""
+    return _QUERY.sub("?...", text)
 
 
 class ClientError(Exception):
@@ -28,11 +34,13 @@ class ClientError(Exception):
     def __init__(
         self, code: str, message: str, *, retryable: bool = False, details: Mapping[str, Any] | None = None
     ) -> None:
-        super().__init__(f"{code}: {message}")
         self.code = code
-        self.message = message
+        self.message = _without_queries(message)
         self.retryable = retryable
-        self.details = dict(details or {})
+        self.details = {
+            name: _without_queries(one) if isinstance(one, str) else one for name, one in (details or {}).items()
+        }
+        super().__init__(f"{self.code}: {self.message}")
 
     def to_json(self) -> dict[str, Any]:
         """The four facts, as the worker's replies name them."""

@@ -220,6 +220,25 @@ def test_a_job_in_runpods_queue_is_cancelled_there(endpoint: Endpoint, capsys: C
     assert capsys.readouterr().out == "CANCELLED\n"
 
 
+def test_a_job_that_ended_for_good_says_how_to_make_another(endpoint: Endpoint, capsys: Capture) -> None:
+    """The same request is the same job."""
+    endpoint.failures = [{"code": "JOB_CANCELLED", "message": "cancelled", "retryable": False, "details": {}}]
+
+    assert f5_worker(endpoint, "speak", "Hello.", "--voice", "me", "-o", "hello.wav") == 5
+    assert "--again makes another one" in capsys.readouterr().err
+
+
+def test_a_url_means_its_own_endpoint(endpoint: Endpoint) -> None:
+    """F5_ENDPOINT is RunPod's; a local queue is called `local` unless the command says otherwise."""
+    run(["health", "--queue", "--url", "http://127.0.0.1:8000"], KEY, endpoint.transport)
+    run(["health", "--queue", "--endpoint", "abc123"], {**KEY, "F5_URL": "http://127.0.0.1:8000"}, endpoint.transport)
+
+    assert [f"{request.url.host}{request.url.path}" for request in endpoint.requests] == [
+        "127.0.0.1/v2/local/health",
+        "api.runpod.ai/v2/abc123/health",
+    ]
+
+
 def test_a_reply_doesnt_steer_the_terminal(endpoint: Endpoint, capsys: Capture) -> None:
     """Control characters in what others wrote are not printed."""
     endpoint.failures = [{"code": "CONFLICT", "message": "\x1b]0;owned\x07", "retryable": False, "details": {}}]

@@ -10,7 +10,7 @@ from f5_worker_client.errors import OWN_CODES, of_worker
 from cloning.errors import InvalidRequest as WorkerInvalidRequest
 from cloning.errors import NotFound as WorkerNotFound
 from cloning.errors import ServiceError
-from tests.unit.client.endpoint import QUICK, Endpoint
+from tests.unit.client.endpoint import QUICK, SIGNATURE, Endpoint
 
 
 def kinds(base: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError]]:
@@ -126,3 +126,13 @@ def test_a_large_recording_takes_the_larger_door(endpoint: Endpoint, client: Cli
 
     assert endpoint.requests[0].url.path == "/v2/abc123/runsync"
     assert len(endpoint.posts) == 1
+
+
+def test_a_message_holds_no_query_whoever_wrote_it() -> None:
+    """A worker's own words, and RunPod's, are no place for a presigned URL."""
+    url = f"https://bucket.example.com/a.wav?X-Amz-Date=1&{SIGNATURE}"
+    told = of_worker(f"DOWNLOAD_REFUSED: {url} is gone; is it?", {"code": "INTERNAL", "details": {"url": url}})
+
+    assert SIGNATURE not in f"{told} {told.details} {told.to_json()}"
+    assert told.message == "https://bucket.example.com/a.wav?... is gone; is it?"
+    assert told.details == {"url": "https://bucket.example.com/a.wav?..."}
