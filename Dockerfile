@@ -4,6 +4,7 @@
 #   docker build --platform linux/amd64 -t f5-tts-worker .
 #   docker build --platform linux/amd64 -t f5-tts-worker --build-arg BAKE_CHECKPOINT=F5TTS_v1_Base .   # weights inside: mind their licence
 #   docker build --platform linux/amd64 -t f5-tts-worker --build-arg XTTS=1 .                          # with the engine XTTS, no weights
+#   docker build --platform linux/amd64 -t f5-tts-worker --build-arg SIMILARITY=1 .                    # with a speaker model for `check`
 #   make image                                                                                         # builds it, runs `health` in it, prints its size
 #
 # The requirements are locked for x86-64: elsewhere, without --platform, pip would leave out what is marked so, and the build fail.
@@ -17,10 +18,12 @@ ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
 # an image's sources don't change under it. Slim bases drop the standard library's bytecode too; a file of it that doesn't
 # compile must not stop the build.
 ARG XTTS=0
-COPY requirements.txt requirements-xtts.txt /tmp/
+ARG SIMILARITY=0
+COPY requirements.txt requirements-xtts.txt requirements-similarity.txt /tmp/
 RUN python3 -m venv /opt/venv \
     && python -m pip install --no-deps --no-compile --no-cache-dir --disable-pip-version-check -r /tmp/requirements.txt \
         $(if [ "${XTTS}" = 1 ]; then echo "-r /tmp/requirements-xtts.txt"; fi) \
+        $(if [ "${SIMILARITY}" = 1 ]; then echo "-r /tmp/requirements-similarity.txt"; fi) \
     && python -m pip uninstall --yes pip \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib \
     && (python -m compileall -qq -j 0 --invalidation-mode unchecked-hash \

@@ -5,6 +5,8 @@ UV_VERSION := 0.13.9
 UV := .uv/bin/uv
 PYTHON := .venv/bin/python
 RESULTS ?= out/bench
+WORKERS ?= 2
+SPEECH ?= .cache/speech
 
 .PHONY: help setup demo test chaos check fix bench gpu wheelhouse image lock
 
@@ -24,8 +26,9 @@ $(UV):
 demo: setup  ## upload a voice, speak with it, leave out/speech.wav and out/report.md
 	$(PYTHON) -m local.demo
 
-test: setup  ## every test
-	$(PYTHON) -m pytest
+test: export OMP_NUM_THREADS := 1
+test: setup  ## every test, in WORKERS=2 processes; `.venv/bin/python -m pytest PATH` runs some in one
+	$(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 chaos: setup  ## workers struck down at random on a bucket that fails at random: SEED=0 RUN=a|b|both
 	$(PYTHON) -m tests.chaos --seed $(or $(SEED),0) --run $(or $(RUN),both) $(CHAOS)
@@ -38,6 +41,7 @@ check: setup  ## style, types, import directions, generated files up to date; ch
 	$(PYTHON) -m docs.generate --check
 	scripts/requirements.sh | diff - requirements.txt
 	scripts/requirements.sh xtts | diff - requirements-xtts.txt
+	scripts/requirements.sh similarity | diff - requirements-similarity.txt
 
 fix: setup  ## what check finds and a machine can mend
 	$(PYTHON) -m ruff check --fix .
@@ -48,6 +52,7 @@ lock: setup  ## resolve again within pyproject.toml's bounds; writes uv.lock and
 	$(UV) lock --upgrade
 	scripts/requirements.sh > requirements.txt
 	scripts/requirements.sh xtts > requirements-xtts.txt
+	scripts/requirements.sh similarity > requirements-similarity.txt
 
 bench: setup  ## what the worker costs on this machine, beside the plain way and the limits; quarter of an hour, wants 10 GB of disk and quiet
 	$(PYTHON) -m benchmarks.overhead --results $(RESULTS)
@@ -56,6 +61,8 @@ bench: setup  ## what the worker costs on this machine, beside the plain way and
 	$(PYTHON) -m benchmarks.cold_start --results $(RESULTS)
 	$(PYTHON) -m benchmarks.solver --results $(RESULTS)
 	$(PYTHON) -m benchmarks.reading --results $(RESULTS)
+	$(PYTHON) -m benchmarks.redraws --results $(RESULTS)
+	$(PYTHON) -m benchmarks.words --results $(RESULTS) --speech $(SPEECH)
 
 gpu:  ## the official path and ours on this machine's GPU, no network needed once the wheelhouse is filled: OPTIONS='--only samplers'
 	scripts/gpu.sh $(OPTIONS)

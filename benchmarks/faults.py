@@ -17,13 +17,18 @@ _LENGTHEN = {"removed", "doubled", "extra", "leaked", "loop"}
 
 @dataclass(frozen=True)
 class Clip:
-    """A recording at 16 kHz, what it says, and each word's [start, end) in samples. `speaker` is the recording's origin."""
+    """
+    A recording at 16 kHz, what it says, and each word's [start, end) in samples. `speaker` is the recording's origin.
+
+    One that is good for its parts only, because something else can be heard in it, lends words to others.
+    """
 
     name: str
     speaker: str
     samples: Samples
     text: str
     spans: tuple[tuple[int, int], ...]
+    parts_only: bool = False
 
     @property
     def words(self) -> list[str]:

@@ -10,6 +10,7 @@ import io
 import json
 import sysconfig
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,12 @@ def _clip(row: dict[str, Any], path: Path) -> Clip:
         raise ValueError(f"{path} is not the file of {row['package']}: fetch that version")
     samples = _decoded(data, raw=path.suffix == ".raw")[int(row["start"] * RATE) : int(row["end"] * RATE)]
     spans = tuple((int(start * RATE), int(end * RATE)) for start, end in row["words"])
-    return Clip(row["clip"], row["path"].split("_0")[0], samples, row["text"], spans)
+    return Clip(row["clip"], row["path"].split("_0")[0], samples, row["text"], spans, row.get("parts_only", False))
 
 
 def _decoded(data: bytes, *, raw: bool) -> Samples:
     if raw:
-        return np.frombuffer(data, np.int16).astype(np.float32) / 32768
+        return np.frombuffer(data, np.int16).astype(np.float32) / np.float32(32768)
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
     made: Samples = soxr.resample(samples.mean(1), rate, RATE)
     return made
@@ -66,7 +67,7 @@ def right_cases(clip: Clip) -> Iterator[Case]:
 def right_pairs(clips: Sequence[Clip]) -> Iterator[Case]:
     """Two clips of the same recording and the same half, one after the other: longer speech."""
     for one, other in zip(clips, clips[2:], strict=False):
-        if one.speaker == other.speaker:
+        if one.speaker == other.speaker and not (one.parts_only or other.parts_only):
             sound = joined(one.samples, levelled(other.samples, one.samples))
             yield Case("right: longer", one.name, sound, f"{one.text} {other.text}")
 
@@ -102,7 +103,7 @@ def _with_soft_edges(piece: Samples) -> Samples:
 def _at_speed(samples: Samples, speed: float) -> Samples:
     """The same voice, faster or slower."""
     graph = av.filter.Graph()
-    source = graph.add_abuffer(sample_rate=RATE, format="flt", layout="mono", time_base=f"1/{RATE}")  # type: ignore[arg-type]
+    source = graph.add_abuffer(sample_rate=RATE, format="flt", layout="mono", time_base=Fraction(1, RATE))
     tempo, sink = graph.add("atempo", str(speed)), graph.add("abuffersink")
     source.link_to(tempo)
     tempo.link_to(sink)
@@ -117,7 +118,7 @@ def _at_speed(samples: Samples, speed: float) -> Samples:
 def _pulled(graph: av.filter.Graph) -> Iterator[Samples]:
     while True:
         try:
-            yield graph.pull().to_ndarray()[0]  # type: ignore[union-attr]
+            yield graph.pull().to_ndarray()[0]
         except (av.error.EOFError, av.error.BlockingIOError):
             return
 

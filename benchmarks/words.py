@@ -9,42 +9,51 @@ cloning/checking/score.py were set on; the other one is reported.
 import argparse
 import hashlib
 import json
-import sys
+import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 
 from benchmarks.faults import RATE, Case, Clip, cases_of
 from benchmarks.report import RESULTS, about, save
 from benchmarks.spoken import clips_in, right_cases, right_pairs, spaced
 from cloning.checking import Speech, Verdict, judge, timed_words
-from cloning.ports import Alignment, Samples, Token, Transcriber
+from cloning.ports import Alignment, F5Parameters, Reference, Samples, Token, Transcriber
+from engines.f5.engine import F5Engine
 from engines.whisper import WhisperTranscriber
+from local.talker import CFG_STRENGTH, STEPS, find_talker
+from local.whisper import make_whisper
+from model_cache.cache import CheckpointCache
+from model_cache.catalog import find
+from storage.folder_store import FolderStore
+from worker.models import f5_files
 
 SEED, EACH = 1, 3
 GOALS = {"removed": (0.9, 0.97), "doubled": (0.9, 0.97), "leaked": (0.9, 0.97), "loop": (0.9, 0.97)}
 GOALS |= {"exchanged": (0.0, 0.95), "extra": (0.0, 0.95)}
+_WHISPER = Path(__file__).resolve().parent.parent / ".cache" / "whisper-base"
+_SENTENCE = "The driver drove quickly from the lake to the office."
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 @dataclass
 class Listener:
-    """A recogniser whose answers are kept in a file: a second run costs nothing. `seconds` are those of the answers made now."""
+    """A recogniser whose answers are kept in a file: a second run costs nothing."""
 
     transcriber: Transcriber
     file: Path | None
-    seconds: dict[str, float]
     answers: dict[str, Any]
 
     @classmethod
     def open(cls, whisper: Path, file: Path | None) -> "Listener":
         """Load the recogniser, and what is in the file."""
         known = json.loads(file.read_text("utf-8")) if file and file.exists() else {}
-        return cls(WhisperTranscriber.load(str(whisper), "cpu"), file, {"align": 0.0, "hear": 0.0, "sound": 0.0}, known)
+        return cls(WhisperTranscriber.load(str(whisper), "cpu"), file, known)
 
     def listen(self, samples: Samples, text: str) -> tuple[Alignment, str]:
         """The alignment and what is heard."""
@@ -57,13 +66,8 @@ class Listener:
         return Alignment(tuple(tokens[:-1]), tokens[-1], attended, alignment["model"]), heard
 
     def _ask(self, samples: Samples, text: str) -> tuple[dict[str, Any], str]:
-        begun = time.perf_counter()
         alignment = self.transcriber.align(samples, RATE, text, language="en")
-        aligned = time.perf_counter()
         heard = self.transcriber.hear(samples, RATE, language="en")
-        self.seconds["align"] += aligned - begun
-        self.seconds["hear"] += time.perf_counter() - aligned
-        self.seconds["sound"] += len(samples) / RATE
         assert isinstance(alignment, Alignment), alignment
         return as_json(alignment), heard
 
@@ -101,16 +105,19 @@ def all_cases(clips: Sequence[Clip]) -> list[Case]:
     """The benchmark's cases: right speech and faults."""
     chance = np.random.default_rng(SEED)
     right = [case for clip in clips for case in right_cases(clip)]
-    return [*right, *right_pairs(clips), *(case for clip in clips for case in cases_of(clip, clips, EACH, chance))]
+    faulty = [case for clip in clips for case in cases_of(clip, clips, EACH, chance)]
+    usable = {clip.name for clip in clips if not clip.parts_only}
+    return [case for case in (*right, *right_pairs(clips), *faulty) if case.clip in usable]
 
 
 def judged(cases: Iterable[Case], clips: Sequence[Clip], listener: Listener) -> list[Judged]:
     """Every case with its verdicts."""
-    halves = {clip.name: place % 2 == 0 for place, clip in enumerate(clips)}
+    halves = {clip.name: place % 2 == 1 for place, clip in enumerate(clips)}
     made = []
     for case in cases:
         alignment, heard = listener.listen(case.samples, case.text)
-        speech = Speech(case.samples, RATE, case.text, language="en", reference_text=case.reference)
+        reference = case.reference or next(clip.text for clip in clips if clip.text not in case.text)
+        speech = Speech(case.samples, RATE, case.text, language="en", reference_text=reference)
         lowest = min(token.log_probability for token in alignment.tokens)
         verdicts = judge(speech, alignment), judge(speech, alignment, heard, read)
         made.append(Judged(case, *verdicts, lowest, halves[case.clip]))
@@ -145,6 +152,8 @@ def word_times(clips: Sequence[Clip], listener: Listener) -> dict[str, Any]:
     errors: list[float] = []
     untimed = 0
     for clip in clips:
+        if clip.parts_only:
+            continue
         sound, edges = spaced(clip, chance)
         words = timed_words(Speech(sound, RATE, clip.text, language="en"), listener.listen(sound, clip.text)[0])
         for place, seconds, begins in edges:
@@ -153,6 +162,31 @@ def word_times(clips: Sequence[Clip], listener: Listener) -> dict[str, Any]:
             errors += [] if told is None else [abs(told - seconds)]
     quantiles = np.quantile(errors, [0.5, 0.95]).round(3).tolist()
     return {"edges": len(errors) + untimed, "without_time": untimed, "median_s": quantiles[0], "p95_s": quantiles[1]}
+
+
+def costs(transcriber: Transcriber) -> dict[str, float]:
+    """Seconds of one sentence on this machine: spoken by the small checkpoint, laid over, heard."""
+    talker = find_talker()
+    name, prompt = next(iter(talker.prompts.items()))
+    with tempfile.TemporaryDirectory() as folder:
+        found = find(str(talker.folder))
+        local = CheckpointCache(FolderStore(Path(folder) / "bucket"), Path(folder) / "models").local(found)
+        engine = F5Engine.load(f5_files(local, None), "cpu", "auto")
+        reference = Reference(prompt.recording, prompt.words, name, soundfile.info(prompt.recording).duration)
+        parameters = F5Parameters(nfe_step=STEPS, cfg_strength=CFG_STRENGTH)
+        samples, spoken_s = _timed(lambda: engine.speak(reference, _SENTENCE, seed=SEED, parameters=parameters))
+    transcriber.align(samples[:RATE], RATE, _SENTENCE, language="en")  # what is made once
+    _, fast_s = _timed(lambda: transcriber.align(samples, engine.sample_rate, _SENTENCE, language="en"))
+    _, more_s = _timed(lambda: transcriber.hear(samples, engine.sample_rate, language="en"))
+    audio_s = len(samples) / engine.sample_rate
+    return {"audio_s": audio_s, "small_checkpoint_s": spoken_s, "fast_s": fast_s, "full_s": fast_s + more_s}
+
+
+def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    """The result and its seconds."""
+    begun = time.perf_counter()
+    made = work()
+    return made, round(time.perf_counter() - begun, 3)
 
 
 def holds(rows: Sequence[dict[str, Any]], times: dict[str, Any]) -> dict[str, bool]:
@@ -179,14 +213,12 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.words", description=__doc__)
     parser.add_argument("--speech", type=Path, action="append", default=[], help="folder with unpacked packages")
-    parser.add_argument(
-        "--whisper", type=Path, required=True, help="folder of the recogniser (python -m local.whisper)"
-    )
+    parser.add_argument("--whisper", type=Path, help="folder of another recogniser than the small one")
     parser.add_argument("--answers", type=Path, help="file that keeps the recogniser's answers")
     parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args()
     clips = clips_in(args.speech)
-    listener = Listener.open(args.whisper, args.answers)
+    listener = Listener.open(args.whisper or make_whisper(_WHISPER), args.answers)
     cases = judged(all_cases(clips), clips, listener)
     times = word_times(clips, listener)
     listener.close()
@@ -199,11 +231,11 @@ def main() -> None:
         "reported": reported,
         "set_on": rows_of([one for one in cases if one.tuned_on]),
         "word_times": times,
-        "seconds": {name: round(seconds, 1) for name, seconds in listener.seconds.items()},
+        "one_sentence": costs(listener.transcriber),
         "holds": holds(reported, times),
     }
     save(report, args.results, "words", reported)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

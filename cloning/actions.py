@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from cloning.audio.decoding import LONGEST_S
 from cloning.errors import ConsentRequired, InvalidAudio, InvalidRequest, ServiceError, StorageMisconfigured
+from cloning.generate.attempt import run_to_the_end
 from cloning.generate.proof.recording import checked_recording
 from cloning.generate.read_only import read_only
-from cloning.generate.run import run_to_the_end
 from cloning.generate.transcribe import transcribed
 from cloning.jobs.housekeeping import Housekeeping
 from cloning.keys import is_id

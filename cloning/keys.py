@@ -16,6 +16,7 @@ The bucket's layout: the only place where an object key is spelled or parsed.
     checkpoints/<name>/<digest>/<file>   loadable checkpoints that workers publish; the digest is over all files
     checkpoints/<name>/checkpoint.json   a checkpoint that its owner put there; it names the files beside it
     uploads/                             recordings that callers may name by `audio_key`; the service writes none
+    proofs/<digest>.json                 whether the fast solver is proved on a card; the digest is of all that this depends on
     probes/<id>                          written and removed at a worker's start, to test conditional writes
 
 Ids are checked when a key is made and when it comes from a listing, so that no id can leave its folder.
@@ -29,8 +30,9 @@ RESULTS = "results/"
 DICTIONARIES = "dictionaries/"
 CHECKPOINTS = "checkpoints/"
 PROBES = "probes/"
+PROOFS = "proofs/"
 UPLOADS = "uploads/"
-OURS = (VOICES, JOBS, RESULTS, DICTIONARIES, CHECKPOINTS, PROBES)
+OURS = (VOICES, JOBS, RESULTS, DICTIONARIES, CHECKPOINTS, PROBES, PROOFS)
 """The prefixes of everything that the service itself writes."""
 
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -218,3 +220,8 @@ def checkpoint_file(name: str, sha256: str, file: str) -> str:
 def probe(name: str) -> str:
     """The object with which a worker tests the store's conditional writes at its start."""
     return f"{PROBES}{_id(name)}"
+
+
+def proof(sha256: str) -> str:
+    """The verdict on the fast solver; the digest is of the card, the versions, the code and the checkpoint."""
+    return f"{PROOFS}{_digest(sha256)}.json"

@@ -3,7 +3,7 @@
 from typing import Literal
 
 EngineName = Literal["f5", "xtts"]
-ProfileName = Literal["balanced", "fast", "ultra_quality", "ultra_natural", "expressive"]
+ProfileName = Literal["balanced", "fast", "draft", "ultra_quality", "ultra_natural", "expressive"]
 BALANCED: ProfileName = "balanced"
 
 

@@ -10,7 +10,7 @@ from cloning.dictionaries.record import Dictionary
 from cloning.dictionaries.record import Listed as ListedDictionary
 from cloning.errors import JobCancelled, JobFailed, JobNotFinished, NotFound, ResultTooLarge, StorageUnavailable
 from cloning.jobs.record import Attempt, Job, JobStatus, ResultFile
-from cloning.ports import NoSuchObject
+from cloning.ports import NoSuchObject, TooLarge
 from cloning.reading.spans import Reading
 from cloning.records import damaged
 from cloning.requests.encoding import encode_base64
@@ -25,7 +25,7 @@ _UNKNOWN_END = (
 )
 # The rest of a reply, besides inline audio, is far below this.
 _ROOM_BYTES = 50_000
-# Words beyond this part of a reply are left to their file: inline audio may need the rest.
+# Words beyond this part of a reply, or beside too much inline audio, are left to their file.
 _SHARE_OF_WORDS = 0.2
 WORDS = "words"
 # A record's result goes into the reply unchanged, except for the reply's own fields.
@@ -144,7 +144,9 @@ def result_reply(service: Service, job: Job, delivery: Delivery) -> Reply:
     if delivery in ("inline", "both"):
         refuse_too_large(audio["bytes"], service.settings.max_reply_mb, job.job_id)
         audio["base64"] = encode_base64(_bytes_of(service, job.job_id, audio["key"], audio["bytes"], audio["sha256"]))
-    return {**reply, **_files(service, job)}
+    limit_mb = service.settings.max_reply_mb
+    room = min(limit_mb * 1e6 * _SHARE_OF_WORDS, limit_mb * 1e6 - _ROOM_BYTES - len(audio.get("base64", "")))
+    return {**reply, **_files(service, job, room)}
 
 
 def speech_of(service: Service, job: Job) -> bytes:
@@ -155,23 +157,27 @@ def speech_of(service: Service, job: Job) -> bytes:
     return _bytes_of(service, job.job_id, audio["key"], audio["bytes"], audio["sha256"])
 
 
-def _files(service: Service, job: Job) -> Reply:
-    """The words with their times, and a URL of everything that lies beside the speech."""
+def _files(service: Service, job: Job, room: float) -> Reply:
+    """The words with their times, if they fit into so many bytes, and a URL of everything that lies beside the speech."""
     told: Reply = {}
     life = service.store.url_life(service.settings.url_expires_s)
     for file in job.files:
         url = service.store.url(file.key, expires_s=life.seconds)
         told.setdefault("files", {})[file.kind] = {**file.model_dump(exclude={"kind"}), "url": url}
         if file.kind == WORDS:
-            told["words"] = _words_of(service, job.job_id, file)
+            told["words"] = _words_of(service, file) if file.bytes <= room else None
     return told
 
 
-def _words_of(service: Service, job_id: str, file: ResultFile) -> list[dict[str, Any]] | None:
-    """The words; None if they are too many for a reply."""
-    if file.bytes > service.settings.max_reply_mb * 1e6 * _SHARE_OF_WORDS:
+def _words_of(service: Service, file: ResultFile) -> list[dict[str, Any]] | None:
+    """The words; None if they are gone or damaged: the speech may still be there."""
+    try:
+        body = service.store.get(file.key, most=file.bytes).body
+    except (NoSuchObject, TooLarge):
         return None
-    words: list[dict[str, Any]] = json.loads(_bytes_of(service, job_id, file.key, file.bytes, file.sha256))
+    if hashlib.sha256(body).hexdigest() != file.sha256:
+        return None
+    words: list[dict[str, Any]] = json.loads(body)
     return words
 
 

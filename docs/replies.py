@@ -89,6 +89,7 @@ _RESULT = {
     "manifest.device": "on which device, with the GPU's name",
     "manifest.dtype": "in which precision; in any but `float32`, the other chunks of a batch change the samples' rounding (setting `BATCH_CHUNKS`)",
     "manifest.sampler": "`official`: the engine's own code decides; `fast`: the worker's solver, with F5-TTS's arithmetic (setting `SAMPLER`)",
+    "manifest.sampler_proof": "where the GPU's sampler had to be proved: `state` (`proved`, `failed`, `skipped`, `remembered`), whether it `holds`, `why` not, the distances, and what the proof was made on; else null",
     "manifest.checkpoint": "with which weights",
     "manifest.checkpoint_sha256": "digest of the file that was loaded",
     "manifest.checkpoint_license": "the weights' licence",
@@ -214,9 +215,9 @@ WHOLE = (
 )
 _CHECK = {
     "check": "with a check: `state` (`passed`, `failed`, or `unavailable`: nothing can be said), `wer` (share of words heard otherwise, of characters in Chinese and Japanese; null where nothing was transcribed), "
-    "`worst_run` (the longest run of such words), `draws` (the most that were allowed), `recogniser`, `control` (what it makes of each voice's own recording), and `chunks`: each with `state`, `draw` (the one that was taken, from 1), `score` (0 to 1), `wer`, `worst_run`, "
+    "`worst_run` (the longest run of such words), `draws` (the most that were allowed), `recogniser`, `control` (what it makes of each voice's own recording), `similarity` (with `SPEAKER_MODEL`: how alike the speech is to each voice's recording, 1 for the same voice), and `chunks`: each with `state`, `draw` (the one that was taken, from 1), `score` (0 to 1), `wer`, `worst_run`, "
     "`problems` (`kind`, `word`, `text_start` in your text), and `heard` if the request asks for it",
-    "words": "with `words`: each with `text` (as in your text), `start` and `end` (seconds; null with `timing: unreliable`), `text_start` and `text_end` (code points of your text), `turn` (with `turns`), `confidence`; null if they are too many for a reply (`files.words` has them)",
+    "words": "with `words`: each with `text` (as in your text), `start` and `end` (seconds; null with `timing: unreliable`), `text_start` and `text_end` (code points of your text), `turn` (with `turns`), `confidence`; null if they are too many for a reply (`files.words` has them), or no longer in the bucket as they were",
     "files": "with `words` or `subtitles`: `words`, `srt`, `vtt`, `ass`, each with `key`, `bytes`, `sha256` and `url` (as long as `audio_url`)",
 }
 _OF_A_RESULT = {

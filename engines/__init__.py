@@ -1,14 +1,15 @@
 """
 Models on devices: the only package that imports torch, f5_tts or transformers, and only inside functions.
 
-    f5/        F5-TTS
-    device/    the placement of models, and turns on the GPU
-    imports/   the libraries, without what inference doesn't use
-    xtts       XTTS v2 on coqui-tts's official path
-    whisper    transcription
-    alignment  a known text laid over a recording, by Whisper
-    alphabets  the characters that a model knows
-    lru        an LRU cache
-    tiny       a small F5-TTS checkpoint with random weights
-    tiny_xtts  the same for XTTS
+    f5/            F5-TTS
+    device/        the placement of models, and turns on the GPU
+    imports/       the libraries, without what inference doesn't use
+    xtts           XTTS v2 on coqui-tts's official path
+    whisper        transcription
+    speaker_model  how alike two voices are
+    alignment      a known text laid over a recording, by Whisper
+    alphabets      the characters that a model knows
+    lru            an LRU cache
+    tiny           a small F5-TTS checkpoint with random weights
+    tiny_xtts      the same for XTTS
 """

@@ -58,13 +58,19 @@ class Aligner:
         self._tokenizer = tokenizer
         self._name = name
         self._config = model.generation_config
+        self._heads: list[list[int]] = getattr(self._config, "alignment_heads", None) or []
+        self._is_multilingual = getattr(self._config, "is_multilingual", True)
         self.unable = self._unable()
 
     def _unable(self) -> str | None:
         known = self._tokenizer.convert_tokens_to_ids("Ġthe")  # a vocabulary without its merges would spell the text
         if self._tokenizer.encode(" the", add_special_tokens=False) != [known]:
             return "tokenizer"
-        return None if getattr(self._config, "alignment_heads", None) else "alignment_heads"
+        if not _are_heads(self._heads, self._model.config):
+            return "alignment_heads"
+        needed = ["decoder_start_token_id", "no_timestamps_token_id", "eos_token_id"]
+        needed += ["lang_to_id", "task_to_id"] if self._is_multilingual else []
+        return "generation_config" if any(getattr(self._config, name, None) is None for name in needed) else None
 
     def align(
         self, states: Any, silence: Any, seconds: float, text: str, language: str | None
@@ -93,11 +99,11 @@ class Aligner:
 
         ids = torch.tensor([[*prompt, *read.tokens]], device=self._model.device)
         first = len(prompt) - 1  # the row whose output is the first token
-        with torch.no_grad(), _queries_and_keys(self._model, self._config.alignment_heads) as seen:
+        with torch.no_grad(), _queries_and_keys(self._model, self._heads) as seen:
             logits = self._model(decoder_input_ids=ids, encoder_outputs=states, use_cache=False).logits[0, first:]
         chances = torch.log_softmax(logits.float(), -1)
         wanted = chances[:, [*read.tokens, read.end]].cpu().numpy()
-        attention = _attention(self._model, self._config.alignment_heads, seen, frames=frames)
+        attention = _attention(self._model, self._heads, seen, frames=frames)
         return Chances(wanted, chances.max(-1).values.cpu().numpy()), attention[:, first:]
 
     def _tokens(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
@@ -115,7 +121,7 @@ class Aligner:
         """What stands before a transcript without times; None if the language is unknown."""
         config = self._config
         start, plain = config.decoder_start_token_id, config.no_timestamps_token_id
-        if not getattr(config, "is_multilingual", True):
+        if not self._is_multilingual:
             return [start, plain]
         if language is None:
             spoken = int(self._model.detect_language(encoder_outputs=states)[0])
@@ -153,6 +159,15 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
 def _begins_word(text: str, start: int) -> bool:
     """Whether a word, or a sign of a script without spaces, begins at this code point."""
     return text[start].isalnum() and (start == 0 or not text[start - 1].isalnum() or ord(text[start]) >= _NO_SPACES)
+
+
+def _are_heads(heads: Any, config: Any) -> bool:
+    """Whether these are pairs of a layer and a head that the model has."""
+    most = (config.decoder_layers, config.decoder_attention_heads)
+    return bool(heads) and all(
+        len(pair) == len(most) and all(0 <= number < bound for number, bound in zip(pair, most, strict=True))
+        for pair in heads
+    )
 
 
 @contextmanager

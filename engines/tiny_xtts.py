@@ -51,8 +51,11 @@ def make_xtts_checkpoint(out: Path, *, seed: int = 0) -> Path:
         folder.mkdir()
         _write(folder, seed)
         (folder / "checkpoint.json").write_text(json.dumps(_card(seed), indent=2) + "\n", "utf-8")
-        if not out.exists():
+        try:
             folder.rename(out)
+        except OSError:
+            if not (out / "checkpoint.json").is_file():  # else another process was faster, with the same weights
+                raise
     return out
 
 

@@ -134,6 +134,8 @@ class WhisperTranscriber:
         self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = keep_going
     ) -> str:
         """As `Transcriber.hear`."""
+        if not len(samples):
+            return ""
         options = self._options(language) | {"stopping_criteria": [_stepping(before_step)]}
         before_step()
         with translated(self._weights.device):

@@ -7,7 +7,10 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
+import hypothesis
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from cloning.dictionaries.library import DictionaryLibrary
 from cloning.jobs.conditional_writes import Conditions
@@ -31,6 +34,32 @@ def pytest_report_header() -> list[str]:
     return [
         f"python {platform.python_version()}, " + ", ".join(f"{package} {version(package)}" for package in packages)
     ]
+
+
+# A machine that is busy with other tests is no failure: ten times Hypothesis's own patience with an example.
+hypothesis.settings.register_profile("beside-others", deadline=2000)
+hypothesis.settings.load_profile("beside-others")
+
+# The dearest begin first, so that no process of `make test` is left alone with them at the end.
+_DEAREST = ("tests/ears", "tests/e2e", "tests/unit/training", "tests/faults", "tests/contract")
+
+
+class ByFile(LoadFileScheduling):
+    """A file stays in one process with its fixtures, and so do all of tests/ears, which hear one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/ears" if nodeid.startswith("tests/ears/") else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The dearest first, where several processes share them."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: next((n for n, path in enumerate(_DEAREST) if item.nodeid.startswith(path)), 99))
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,7 @@ from cloning.voices.library import VoiceLibrary
 from engines.device.gpu_thread import GpuThread
 from engines.device.placement import free_memory, gpu_memory
 from engines.device.scheduler import Bounds
+from engines.speaker_model import Resemblyzer
 from model_cache.background import Errands
 from worker.audio_decoder import ChildDecoder
 from worker.audio_urls import fetch_url
@@ -65,6 +66,7 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
         draw_seed=lambda: secrets.randbelow(2**32),
         worker=worker,
         gpu_memory=gpu_memory,
+        speaker_model=Resemblyzer() if settings.speaker_model == "resemblyzer" else None,
         in_background=Errands().do,
     )
 

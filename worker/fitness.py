@@ -57,6 +57,10 @@ def checks(
 
     def check_versions() -> None:
         versions_are_known(versions(), sys.version_info[:2], settings.engines)
+        if settings.speaker_model != "off" and find_spec(settings.speaker_model) is None:
+            raise Unfit(
+                f"SPEAKER_MODEL={settings.speaker_model}: that package is not installed; build the image with SIMILARITY=1, or unset it"
+            )
 
     def check_gpu() -> None:
         gpu_is_usable(settings.device, torch_cuda=cuda_of_torch())

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from cloning.clock import Timings, no_timings, timed
+from cloning.clock import SystemClock, Timings, no_timings, timed
 from cloning.errors import CheckpointUnusable
 from cloning.names import EngineName
 from cloning.planning.xtts import LANGUAGES
-from cloning.ports import Alphabet, Engine, ObjectStore, Transcriber
+from cloning.ports import Alphabet, Clock, Engine, ObjectStore, Transcriber
 from cloning.settings import Settings
 from engines.alphabets import f5_knows, vocabulary_at
 from engines.device.lazy import Lazy
 from engines.device.placement import free_memory
 from engines.device.prefetch import Prefetch
+from engines.device.verdicts import Prove, Verdicts
 from engines.f5.engine import F5Engine
 from engines.f5.loading import F5Files
 from engines.f5.vocoder import vocoder_config
@@ -31,6 +32,7 @@ from model_cache.copies.lease import InUse
 from model_cache.library import Library
 from model_cache.local_checkpoint import LocalCheckpoint
 from model_cache.progress import Watch, unwatched
+from storage.folder_store import FolderStore
 from storage.plain_text import NotText, vocabulary
 
 log = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class EngineModels:
         self._errands = Errands()
         self._cache = make_cache(settings, store, later=self._errands.add)
         self._library = Library(store)
+        self._verdicts = make_verdicts(settings, store)
         self._lookups = count(1)
         self._fetched: dict[str, int] = {}  # by name, the last look-up whose files were asked for
         self._early = Prefetch(self._fetch)
@@ -119,7 +122,7 @@ class EngineModels:
 
     def _engine(self, local: LocalCheckpoint, device: str, part: Timings) -> Engine:
         try:
-            return load_engine(self._cache, local, self._settings, device, part)
+            return load_engine(self._cache, local, self._settings, device, part, self._verdicts.prove)
         except BaseException:
             local.lease.release()
             raise
@@ -149,9 +152,14 @@ class Recognisers(Lazy[Transcriber]):
 
 
 def load_engine(
-    cache: CheckpointCache, local: LocalCheckpoint, settings: Settings, device: str, part: Timings = no_timings
+    cache: CheckpointCache,
+    local: LocalCheckpoint,
+    settings: Settings,
+    device: str,
+    part: Timings = no_timings,
+    prove: Prove | None = None,
 ) -> Engine:
-    """The engine whose checkpoint it is, loaded; tells its parts. Raises CheckpointUnusable, and what the hub and the device do."""
+    """The engine whose checkpoint it is, loaded; tells its parts. `prove` is asked of a GPU's fast sampler. Raises CheckpointUnusable, and what the hub and the device do."""
     if local.checkpoint.engine == "xtts":
         with timed(part, "import"):
             import_xtts()
@@ -161,7 +169,7 @@ def load_engine(
         default = None if settings.vocoder_path or local.vocoder_path else cache.vocoder()
     vocoder = default.vocoder_path if default else settings.vocoder_path
     with timed(part, "weights"):
-        return F5Engine.load(f5_files(local, vocoder), device, settings.sampler)
+        return F5Engine.load(f5_files(local, vocoder), device, settings.sampler, prove)
 
 
 def alphabet_of(checkpoint: Checkpoint) -> Alphabet | None:
@@ -188,6 +196,12 @@ def make_cache(
         watch=watch,
         later=later,
     )
+
+
+def make_verdicts(settings: Settings, store: ObjectStore, clock: Clock = SystemClock()) -> Verdicts:  # noqa: B008 - it has no state
+    """What is known of the fast sampler on the cards of this deployment."""
+    disk = FolderStore(settings.model_cache_dir / ".proofs")
+    return Verdicts(disk, store, clock, worker=settings.runpod_pod_id or "local")
 
 
 def f5_files(local: LocalCheckpoint, vocoder: Path | None) -> F5Files:

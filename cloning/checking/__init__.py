@@ -1,10 +1,8 @@
 """
 Speech against its text: when each word is said, and whether all are.
 
-A recogniser lays the text over the speech (`Transcriber.align`); `timed_words` makes word times of that, and `judge` the verdict of
-`check: fast`. With what `Transcriber.hear` heard it is that of `check: full`.
-
-Numpy and no model: the recogniser's answers come in as values (cloning/ports/engine.py).
+A recogniser aligns a `Speech` (`Transcriber.align`) and, for `check: full`, hears it (`Transcriber.hear`); `judge` says what is wrong, and
+`timed_words` when each word is said. Numpy and no model: the recogniser's answers come in as values (cloning/ports/engine.py).
 
     verdict    what a check is given, and what it says
     words      word times

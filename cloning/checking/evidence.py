@@ -11,7 +11,7 @@ from cloning.checking.words import Placed, placed_words
 from cloning.ports import Alignment, Samples, Token
 
 _FRAME_S = 0.02  # of Alignment.attended
-_HOLE_FRAMES = 8
+_HOLE_FRAMES, _LEAD_FRAMES = 8, 16
 _EDGE_S = 0.03  # how much of the end tells whether the sound breaks off
 _NOISE_S = 0.3
 _LOWEST_HZ, _HIGHEST_HZ = 300, 7000
@@ -42,13 +42,14 @@ class Evidence:
     All that `fast` goes by.
 
     `hole` is how little (logarithm, against the median) the least attended stretch of sound is attended and `hole_at` its time in
-    seconds; `break_db` the loudness of the very end against the loud parts; `flatness` that of the spectrum of the most noise-like
-    stretch, 0 to 1; `sound_s` the seconds of sound; `longest_pause_s` of the pauses between sounds.
+    seconds; `lead` is the same of longer stretches up to the first word's end; `break_db` is the loudness of the very end against the
+    loud parts; `flatness` that of the spectrum of the most noise-like stretch, 0 to 1; `sound_s` the seconds of sound; `longest_pause_s` of the pauses between sounds.
     """
 
     words: tuple[WordEvidence, ...]
     hole: float
     hole_at: float
+    lead: float
     break_db: float
     flatness: float
     sound_s: float
@@ -59,7 +60,9 @@ def gather(speech: Speech, alignment: Alignment) -> Evidence:
     """The evidence for a speech's text."""
     sound = voiced(speech.samples, speech.sample_rate)
     placed = placed_words(speech, alignment, sound)
-    hole, hole_at = _hole(alignment.attended, sound)
+    heard = _heard_frames(alignment.attended, sound)
+    hole, hole_at = _least(alignment.attended, heard, _HOLE_FRAMES, np.inf)
+    lead, _ = _least(alignment.attended, heard, _LEAD_FRAMES, placed[0].end if placed else 0.0)
     loud = float(np.percentile(sound.loudness, 95)) if len(sound.loudness) else 0.0
     ending = sound.loudness[-max(round(_EDGE_S / STEP_S), 1) :]
     gaps = sound.gaps()
@@ -67,6 +70,7 @@ def gather(speech: Speech, alignment: Alignment) -> Evidence:
         words=_words(placed, alignment, sound),
         hole=hole,
         hole_at=hole_at,
+        lead=lead,
         break_db=float(ending.mean() - loud) if len(ending) else 0.0,
         flatness=_flatness(speech.samples, speech.sample_rate, sound),
         sound_s=float(sound.voiced.sum() * STEP_S),
@@ -100,18 +104,23 @@ def _again(row: Token) -> float:
     return row.again + (row.again - row.again_by_text)
 
 
-def _hole(attended: NDArray[np.float32], sound: Voiced) -> tuple[float, float]:
-    """The least attended 0.16 s of sound."""
-    pairs = np.zeros(2 * len(attended), bool)
-    known = sound.voiced[: len(pairs)]
-    pairs[: len(known)] = known
-    places = np.flatnonzero(pairs.reshape(-1, 2).any(1))
-    if len(places) < _HOLE_FRAMES:
+def _heard_frames(attended: NDArray[np.float32], sound: Voiced) -> NDArray[np.intp]:
+    """Which frames of `attended` have sound."""
+    halves = np.zeros(2 * len(attended), bool)
+    known = sound.voiced[: len(halves)]
+    halves[: len(known)] = known
+    return np.flatnonzero(halves.reshape(-1, 2).any(1))
+
+
+def _least(attended: NDArray[np.float32], places: NDArray[np.intp], width: int, until: float) -> tuple[float, float]:
+    """How little (logarithm, against the median) the least attended frames in a row before that time are, and when they are."""
+    if len(places) < width:
         return 0.0, 0.0
     heard = attended[places].astype(np.float64)
-    means = np.convolve(heard, np.ones(_HOLE_FRAMES) / _HOLE_FRAMES, "valid")
-    least = int(np.argmin(means))
-    return float(np.log(means[least] / np.median(heard) + 1e-4)), float(places[least + _HOLE_FRAMES // 2] * _FRAME_S)
+    means = np.convolve(heard, np.ones(width) / width, "valid")
+    early = max(int((places[: len(means)] * _FRAME_S < until - width * _FRAME_S).sum()), 1)
+    least = int(np.argmin(means[:early]))
+    return float(np.log(means[least] / np.median(heard) + 1e-4)), float(places[least + width // 2] * _FRAME_S)
 
 
 def _flatness(samples: Samples, sample_rate: int, sound: Voiced) -> float:

@@ -35,19 +35,32 @@ AGAIN = Scale(-9.0, -5.0)
 BACK = Scale(3.0, 7.4)
 SLOWNESS = Scale(0.9, 1.6)
 HOLE = Scale(1.8, 2.6)
+LEAD = Scale(0.3, 1.2)
 END = Scale(-1.5, -0.5)  # powers of ten of the improbability of nothing following
 FLATNESS = Scale(0.25, 0.5)
 BREAK = Scale(-28.0, -15.0)
-# Doubts of several kinds add up as cubes: two of 0.8 fail a speech. The transcription needs a doubt of this size beside it.
-_POWER = 3
-_CONFIRMED = 0.5
+# Doubts of several kinds add up to this power: two of 0.76 fail a speech.
+_POWER = 2.5
+_CONFIRMED = 0.5  # the doubt that the transcription needs beside it
+_TELLING_LETTERS = 4  # of the reference: "and" is heard anywhere
 _LONG_RUN = 3  # words that were heard otherwise in a row: no other witness is needed
+# Words that nobody hears by mistake: those of the reference at an end, and those said before, again.
+_TELLING = {ProblemKind.LEAKED_REFERENCE, ProblemKind.DOUBLED_WORD, ProblemKind.LOOP}
 # Rules without a scale.
 _CERTAIN = 1e-4
 _LEAST_SOUND = 0.2  # of the text's usual length
 _LONGEST_PAUSE_S = 1.8
 _PACE = 2.0  # times longer or shorter than planned
 _SECONDS_A_LETTER = 0.03  # nobody speaks faster
+
+
+_OF_WORDS: tuple[tuple[Scale, ProblemKind, Callable[[WordEvidence], float]], ...] = (
+    (SCORE, ProblemKind.MISSING_WORD, lambda word: -word.score),
+    (BEHIND, ProblemKind.MISSING_WORD, lambda word: word.behind),
+    (AGAIN, ProblemKind.DOUBLED_WORD, lambda word: word.again),
+    (BACK, ProblemKind.LOOP, lambda word: word.back),
+    (SLOWNESS, ProblemKind.EXTRA_SPEECH, lambda word: word.slowness),
+)
 
 
 @dataclass(frozen=True)
@@ -74,14 +87,14 @@ def judge(
     that is not there makes the verdict `unavailable`, with its reason; the transcription's figures are in it all the same.
     """
     comparison = None if heard is None else compare(speech.text, heard, speech.language, read)
-    figures = (None, None) if comparison is None else (round(comparison.wer, 4), comparison.worst_run)
+    wer, run = (round(comparison.wer, 4), comparison.worst_run) if comparison else (None, None)
     if not len(speech.samples):
-        return Verdict("failed", 0.0, *figures, (Problem(ProblemKind.SILENCE),))
+        return Verdict("failed", 0.0, wer, run, (Problem(ProblemKind.SILENCE),))
     if isinstance(alignment, Unaligned):
-        return Verdict("unavailable", 0.0, *figures, reason=alignment.reason)
+        return Verdict("unavailable", 0.0, wer, run, reason=alignment.reason)
     evidence = gather(speech, alignment)
     if not evidence.words:
-        return Verdict("unavailable", 0.0, *figures, reason="no_words")
+        return Verdict("unavailable", 0.0, wer, run, reason="no_words")
     doubts = [*_doubts(evidence, alignment), *_plain_faults(speech, evidence)]
     worst = {
         kind: max(doubt.size for doubt in doubts if doubt.kind is kind) for kind in {doubt.kind for doubt in doubts}
@@ -91,21 +104,16 @@ def judge(
     certain = [doubt for doubt in doubts if doubt.size >= 1] or [max(doubts, key=lambda doubt: doubt.size)]
     problems = [*confirmed, *(_problem(speech, evidence, doubt) for doubt in certain if total >= 1)]
     score = max(0.0, 1 - total / 2) * (0.5 if confirmed else 1)
-    return Verdict("failed" if problems else "passed", round(score, 4), *figures, tuple(dict.fromkeys(problems)))
+    return Verdict("failed" if problems else "passed", round(score, 4), wer, run, tuple(dict.fromkeys(problems)))
 
 
 def _doubts(evidence: Evidence, alignment: Alignment) -> Iterator[_Doubt]:
     """One for each witness: the word, or the stretch, that it doubts most."""
-    for scale, kind, value in (
-        (SCORE, ProblemKind.MISSING_WORD, lambda word: -word.score),
-        (BEHIND, ProblemKind.MISSING_WORD, lambda word: word.behind),
-        (AGAIN, ProblemKind.DOUBLED_WORD, lambda word: word.again),
-        (BACK, ProblemKind.LOOP, lambda word: word.back),
-        (SLOWNESS, ProblemKind.EXTRA_SPEECH, lambda word: word.slowness),
-    ):
+    for scale, kind, value in _OF_WORDS:
         word = max(evidence.words, key=value)
         yield _Doubt(scale.doubt(value(word)), kind, word)
     yield _Doubt(HOLE.doubt(-evidence.hole), ProblemKind.EXTRA_SPEECH, _word_at(evidence, evidence.hole_at))
+    yield _Doubt(LEAD.doubt(-evidence.lead), ProblemKind.EXTRA_SPEECH, evidence.words[0])
     yield _Doubt(
         END.doubt(math.log10(_CERTAIN - alignment.end.log_probability)), ProblemKind.EXTRA_SPEECH, evidence.words[-1]
     )
@@ -131,8 +139,10 @@ def _confirmed(speech: Speech, comparison: Comparison, evidence: Evidence, doubt
         doubt = max((_doubt_of(word) for word in words), default=0.0)
         if len(found.heard) > len(words):
             doubt = max(doubt, extra, *(_doubt_of(word) for word in _beside(evidence, found)))
-        if doubt >= _CONFIRMED or max(len(words), len(found.heard)) >= _LONG_RUN:
-            yield _named(speech, evidence, found)
+        problem = _named(speech, evidence, found)
+        long = max(len(words), len(found.heard)) >= _LONG_RUN
+        if doubt >= _CONFIRMED or long or problem.kind in _TELLING:
+            yield problem
 
 
 def _beside(evidence: Evidence, found: Difference) -> tuple[WordEvidence, ...]:
@@ -140,13 +150,7 @@ def _beside(evidence: Evidence, found: Difference) -> tuple[WordEvidence, ...]:
 
 
 def _doubt_of(word: WordEvidence) -> float:
-    return max(
-        SCORE.doubt(-word.score),
-        BEHIND.doubt(word.behind),
-        AGAIN.doubt(word.again),
-        BACK.doubt(word.back),
-        SLOWNESS.doubt(word.slowness),
-    )
+    return max(scale.doubt(value(word)) for scale, _, value in _OF_WORDS)
 
 
 def _named(speech: Speech, evidence: Evidence, found: Difference) -> Problem:
@@ -156,13 +160,18 @@ def _named(speech: Speech, evidence: Evidence, found: Difference) -> Problem:
     own = evidence.words[place].placed
     if found.first < found.last:
         return Problem(ProblemKind.MISSING_WORD, own.text, own.text_start)
-    reference = plain_words(speech.reference_text, speech.language)
-    if found.first in (0, len(evidence.words)) and all(word in reference for word in found.heard):
+    if found.first in (0, len(evidence.words)) and _is_of_reference(speech, found):
         return Problem(ProblemKind.LEAKED_REFERENCE, own.text, own.text_start)
     if _is_repeated(speech, evidence, found):
         kind = ProblemKind.DOUBLED_WORD if len(found.heard) == 1 else ProblemKind.LOOP
         return Problem(kind, before.text, before.text_start)
     return Problem(ProblemKind.EXTRA_SPEECH, before.text, before.text_start)
+
+
+def _is_of_reference(speech: Speech, found: Difference) -> bool:
+    """Whether these words, in this order, are in the voice's recording, and long enough to tell."""
+    reference = " ".join(plain_words(speech.reference_text, speech.language))
+    return sum(map(len, found.heard)) >= _TELLING_LETTERS and f" {' '.join(found.heard)} " in f" {reference} "
 
 
 def _is_repeated(speech: Speech, evidence: Evidence, found: Difference) -> bool:

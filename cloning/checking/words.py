@@ -23,7 +23,7 @@ UNRELIABLE = -6.0
 _LEAST_SOUND_S = 0.03
 # Measured on recordings with known silences (benchmarks/README.md, words): how early attention is, and how far from a pause an edge may
 # be, in sound without pauses; long pauses reach further. Shorter gaps are closures inside of words.
-_EARLY_S = 0.08
+_EARLY_S = 0.06
 _PAUSE_S = 0.1
 _REACH_S, _REACH_OF_PAUSE, _LONG_PAUSE_S = 0.2, 0.5, 0.5
 

@@ -1,8 +1,8 @@
 """
-One generate. Start with `run`.
+One generate. Start with `attempt`.
 
-    run              check, plan, claim
-    attempt          hear, load, speak, store, complete: from top to bottom
+    attempt          check, plan, claim, hear, load, speak, store, complete: from top to bottom
+    job_voices       the voices of one job, heard and fetched
     candidates       which engines may speak, in which order, with which values
     script           what each engine is to speak, planned once, and what the caller should know of it
     advice           warnings: what of a text or a voice may be heard

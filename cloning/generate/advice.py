@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cloning.characters import is_invisible
 from cloning.planning.alphabet import NormalisedText
-from cloning.planning.f5 import Chunk
+from cloning.planning.f5 import Plan
 from cloning.planning.pace import slowness
 from cloning.ports import Alphabet, Parameters
 from cloning.reading.spans import Reading
@@ -75,11 +75,10 @@ def of_unread(readings: Sequence[Reading]) -> Iterator[dict[str, object]]:
         }
 
 
-def of_pace(chunks: Sequence[Chunk], words: str, parameters: Parameters) -> Iterator[dict[str, object]]:
+def of_pace(plan: Plan, words: str, parameters: Parameters) -> Iterator[dict[str, object]]:
     """Of what is really spoken. Chunks that upstream speaks at a speed of its own, whatever is asked, say nothing."""
-    paced = [chunk.text for chunk in chunks if chunk.speed == parameters.speed]
-    ratio = slowness("".join(paced), words)
-    if ratio is None or parameters.speed != 1.0 or any(chunk.fix_duration is not None for chunk in chunks):
+    ratio = slowness(plan.text_at(parameters.speed), words)
+    if ratio is None or parameters.speed != 1.0 or any(chunk.fix_duration is not None for chunk in plan.chunks):
         return
     least, most = _SPEEDS
     yield {

@@ -1,15 +1,14 @@
 """
-One attempt at a job that this worker has claimed: hear; for each device, for each engine: load and speak; store, complete.
+One generate: check, plan, claim, hear; for each device, for each engine: load and speak; store, complete. Read it downward.
 
-The order is the guarantee: the audio and its manifest are in the bucket before the record says COMPLETED; the record says so before
-anybody is told.
+The order is the guarantee: everything that can be refused is refused first; the audio and its manifest are in the bucket before the
+record says COMPLETED; the record says so before anybody is told.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,35 +19,84 @@ from cloning.failures import of_claimed_job
 from cloning.generate.candidates import (
     Candidate,
     Choice,
-    needs_transcript,
+    candidates_of,
+    check_candidates,
     nobody_spoke,
     note_unusable,
     told_of_fallback,
 )
+from cloning.generate.chunk_store import removed_at_the_end
 from cloning.generate.device_recovery import CPU_MAY_HELP, DeviceUse, devices_of, log_failure
 from cloning.generate.job_tasks import JobTasks
-from cloning.generate.proof.checks import Recogniser
-from cloning.generate.proof.prover import Proof, ProvedSpeech, Prover
-from cloning.generate.script import Script, Scripts
+from cloning.generate.job_voices import JobVoices
+from cloning.generate.proof.checks import Proof, Recogniser, proof_of
+from cloning.generate.proof.prover import ProvedSpeech, Prover
+from cloning.generate.respellings import respellings_of
+from cloning.generate.script import Script, Scripts, language_of_all
 from cloning.generate.speaker import Speaker, weights_of
 from cloning.generate.speaking import ChunkByChunk, Speech, Tally
 from cloning.generate.spoken import Spoken
-from cloning.generate.transcribe import transcribed
-from cloning.jobs.claim import Claim, Heartbeat, LeaseLost
+from cloning.jobs.claim import Claim, Heartbeat, LeaseLost, lost_to_another
 from cloning.jobs.record import Effort, Job
 from cloning.jobs.results import MAY_PASS, ResultWriter
+from cloning.jobs.store import Busy, Finished
 from cloning.names import EngineName
 from cloning.planning.f5 import SAMPLE_RATE
-from cloning.ports import Value
 from cloning.ports.gpu import GpuTask
 from cloning.requests.generate import Generate
 from cloning.service import Call, Service
-from cloning.voices.record import Voice
 
 log = logging.getLogger(__name__)
 
+# `load_import` and `load_fetch` run side by side.
+_PHASES = (
+    "queue", "voice", "transcript", "load", "load_import", "load_fetch", "load_weights", "infer", "keep", "encode", "upload",
+)  # fmt: skip
+_POLL_S = 1.0
 # The part of the execution timeout after which nothing is drawn again: what follows must still be encoded and stored.
 _USABLE = 0.8
+
+
+def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
+    """
+    The job's final record, whoever did it: the store's if it was done before, another worker's if that one is at it, else ours.
+
+    The text goes to `Scripts` and comes back as a plan; who may speak is decided without it.
+
+    Raises the ServiceError that the caller should see.
+    """
+    job_id, digest = request.job_id or call.delivery_id, request.digest()
+    known = service.jobs.find(job_id)
+    if known is not None and known.status.is_final and known.request_digest == digest:
+        return known
+    service.breaker.check()
+    proof = proof_of(request, service.settings)
+    watch = Stopwatch(_PHASES + (("check",) if proof.needs_recogniser else ()), service.clock.monotonic)
+    candidates = candidates_of(request.wishes(), service.settings)
+    with watch.timing("voice"):
+        names = dict.fromkeys(turn.voice for turn in request.speeches())
+        voices = {name: service.voices.get(name, stopped=call.stopped) for name in names}
+    candidates = check_candidates(service.engines, candidates, request.wishes(), of_voice=language_of_all(voices))
+    if proof.needs_recogniser:
+        service.transcribers.check(service.settings.asr_model)
+    scripts = Scripts(service, request, candidates, voices, respellings_of(service, request))
+    scripts.refuse_too_large(service.settings.max_reply_mb, job_id)
+    seed = service.draw_seed() if request.seed is None else request.seed
+    is_new, may_create = known is None, True
+    while True:
+        call.check_stopped(job_id)
+        match service.jobs.claim(job_id, digest, seed, is_new=is_new, may_create=may_create):
+            case Finished(job):
+                return job
+            case Busy():
+                service.clock.sleep(_POLL_S)
+            case Claim() as claim:
+                chunks = removed_at_the_end(
+                    claim, service.store, service.in_background, is_checked=proof.policy is not None
+                )
+                with lost_to_another(claim), chunks:
+                    return Generation(service, request, call, claim, scripts, proof, watch).run()
+        is_new = may_create = False  # who deletes the job from here on doesn't want it
 
 
 class Generation:
@@ -70,7 +118,9 @@ class Generation:
         self._call = call
         self._claim = claim
         self._scripts = scripts
-        self._voices = scripts.voices
+        self._voices = JobVoices(
+            service, request, call, watch, candidates=scripts.candidates, before_step=self._before_step
+        )
         self._proof = proof
         self._watch = watch
         self._tasks = JobTasks(service.gpu, watch, self._before_step)
@@ -78,7 +128,6 @@ class Generation:
         self._results = ResultWriter(service.store, service.jobs, claim, self._before_step)
         self._begun = False
         self._total = 0  # the chunks of the first engine, as far as is known before one is loaded
-        self._heard_elsewhere: str | None = None
         self._ends_at = watch.now() + service.settings.execution_timeout_s * _USABLE
         self._failed_engines: dict[EngineName, ServiceError] = {}
 
@@ -99,41 +148,12 @@ class Generation:
     def _speak(self) -> dict[str, Any]:
         first = next(one for one in self._candidates if not one.problem)  # the others will hardly be asked
         with self._service.engines.prefetch(first.found):
-            audio = self._references()
-            if self._voices != self._scripts.voices:  # one was heard, or replaced: other words, another plan
-                self._scripts = Scripts(
-                    self._service, self._request, self._candidates, self._voices, self._scripts.respellings
-                )
+            voices, audio = self._voices.with_audio(self._scripts.voices, self._claim.job.job_id)
+            if voices != self._scripts.voices:  # one was heard, or replaced: other words, another plan
+                self._scripts = self._scripts.again(voices)
             self._total = len(self._scripts.of(self._candidates[0]).plan.chunks)
             spoken = self._infer(audio)
         return self._store_result(spoken)
-
-    def _references(self) -> Mapping[str, Path]:
-        """The audio of each voice on this disk; `_voices` have their words then."""
-        found = {name: self._reference(voice) for name, voice in self._voices.items()}
-        self._voices = {name: voice for name, (voice, _) in found.items()}
-        return {name: path for name, (_, path) in found.items()}
-
-    def _reference(self, voice: Voice) -> tuple[Voice, Path]:
-        """The voice with its words and its audio, though it may be replaced while it is heard or fetched."""
-        while True:
-            with self._watch.timing("voice"):
-                voice, path = self._service.voices.with_audio(voice)
-            if voice.transcript or not needs_transcript(self._candidates):
-                return voice, path
-            voice = self._on_gpu(partial(self._transcribe, voice))
-
-    def _transcribe(self, voice: Voice) -> Voice:
-        with self._watch.timing("transcript"):
-            voice, self._heard_elsewhere = transcribed(
-                self._service,
-                voice,
-                device_fallback=self._request.device_fallback,
-                before_step=self._before_step,
-                stopped=self._call.stopped,
-                job=self._claim.job.job_id,
-            )
-        return voice
 
     def _infer(self, audio: Mapping[str, Path]) -> Spoken:
         """The speech, of the first device that does it. Another device speaks the whole text: its noise is another, and so is the voice."""
@@ -166,7 +186,7 @@ class Generation:
                 proved = self._chunks(candidate, speaker, script, audio, device)
             choice = Choice(candidate, speaker.facts, script.plan.language, dict(self._failed_engines))
             used = DeviceUse(self._service.settings.device, speaker.facts.device.split(" ")[0], reason)
-            return Spoken(choice, script, self._voices, proved, used, self._heard_elsewhere)
+            return Spoken(choice, script, self._scripts.voices, proved, used, self._voices.heard_elsewhere)
         raise nobody_spoke(self._failed_engines)
 
     def _load(self, candidate: Candidate, device: str | None) -> Speaker:
@@ -249,17 +269,6 @@ class Generation:
     def _effort(self) -> Effort:
         made, reused = self._tally.made, self._tally.reused
         return Effort(timings=self._watch.to_json(), chunks_made=made, chunks_reused=reused)
-
-    def _on_gpu(self, work: Callable[[], Value]) -> Value:
-        """The work's result; the wait for the GPU counts as `queue`."""
-        begun = self._watch.now()
-
-        def owned() -> Value:
-            self._watch.add("queue", self._watch.now() - begun)
-            self._call.check_stopped(self._claim.job.job_id)
-            return work()
-
-        return self._service.gpu.run(owned, stopped=self._call.stopped)
 
     def _forget_engines(self) -> None:
         """What a failed attempt has left leaves the memory."""

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
 
 import numpy as np
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 _MOST_BYTES = 64_000_000
 _MOST_VERDICT = 100_000
 _VERDICT = TypeAdapter(Verdict)
+_KEPT = TypeAdapter(dict[str, str])
 _FORM = struct.Struct("<HHIIHH")
 _HEAD_BYTES, _MOST_PARTS = 12, 16
 _IEEE_FLOAT, _SAMPLE_BYTES = 3, 4
@@ -86,15 +87,15 @@ class ChunkStore:
         if self._there.get(key, _MOST_VERDICT + 1) > _MOST_VERDICT:
             return None
         try:
-            return _VERDICT.validate_json(self._store.get(key, most=_MOST_VERDICT).body)
-        except (NoSuchObject, TooLarge, ServiceError, ValidationError):
+            return _decode_verdict(self._store.get(key, most=_MOST_VERDICT).body)
+        except (NoSuchObject, TooLarge, ServiceError):
             return None
 
     def keep_verdict(self, chunk: Chunk, how: Mapping[str, object], verdict: Verdict) -> None:
         """Store what a check, made in that way, says of the chunk, in the background."""
         key = keys.verdict(self._job_id, chunk.index, self._digest(chunk, how))
         self._background.submit(
-            self._try, lambda: self._store.put(key, _VERDICT.dump_json(verdict), content_type="application/json")
+            self._try, lambda: self._store.put(key, _encode_verdict(verdict), content_type="application/json")
         )
 
     def close(self, *, needed: bool) -> None:
@@ -124,7 +125,9 @@ class ChunkStore:
 
 
 @contextmanager
-def removed_at_the_end(claim: Claim, store: ObjectStore, later: Callable[[Callable[[], None]], None]) -> Iterator[None]:
+def removed_at_the_end(
+    claim: Claim, store: ObjectStore, later: Callable[[Callable[[], None]], None], *, is_checked: bool = False
+) -> Iterator[None]:
     """
     Remove the job's chunks, by `later`, if it has ended for good when the block is left. Raises what the block raises.
 
@@ -135,8 +138,9 @@ def removed_at_the_end(claim: Claim, store: ObjectStore, later: Callable[[Callab
         yield
     finally:
         job = claim.job
-        # The last chunk of an attempt is never kept: a job of one chunk has none, unless it was tried before.
-        if (job.status.is_final or claim.lost) and (job.attempt > 1 or job.progress.total > 1):
+        # Without a check the last chunk of an attempt is never kept: a job of one chunk has none, unless it was tried before.
+        may_be_there = is_checked or job.attempt > 1 or job.progress.total > 1
+        if (job.status.is_final or claim.lost) and may_be_there:
             later(partial(_remove_if_over, claim, store))
 
 
@@ -155,12 +159,29 @@ def _remove_if_over(claim: Claim, store: ObjectStore) -> None:
 def inputs_of(facts: EngineFacts, parameters: Parameters) -> dict[str, object]:
     """What shapes every chunk of a job alike: who speaks, on what, with which values."""
     values = {name: value for name, value in asdict(parameters).items() if name not in _OF_THE_WHOLE}
-    return {**asdict(facts), **values}
+    speaks = {one.name: getattr(facts, one.name) for one in fields(facts) if one.compare}
+    return {**speaks, **values}
 
 
 def inputs_of_voice(reference: Reference) -> dict[str, object]:
     """What shapes every chunk of one voice alike: the voice, and in which language it speaks."""
     return {"voice": reference.sha256, "words": reference.text, "language": reference.language}
+
+
+def _encode_verdict(verdict: Verdict) -> bytes:
+    """Its JSON, with its digest as for a chunk."""
+    told = _VERDICT.dump_json(verdict).decode()
+    return json.dumps({"sha256": hashlib.sha256(told.encode()).hexdigest(), "verdict": told}).encode()
+
+
+def _decode_verdict(body: bytes) -> Verdict | None:
+    """The verdict, or None if it is not the one that was stored."""
+    try:
+        kept = _KEPT.validate_json(body)
+        is_whole = kept["sha256"] == hashlib.sha256(kept["verdict"].encode()).hexdigest()
+        return _VERDICT.validate_json(kept["verdict"]) if is_whole else None
+    except (ValidationError, KeyError):
+        return None
 
 
 def encode_chunk(wave: Samples, sample_rate: int) -> bytes:

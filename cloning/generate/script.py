@@ -1,7 +1,7 @@
 """What each engine that may speak is given, and what the caller should know of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cloning.errors import InvalidRequest, InvalidText
@@ -11,7 +11,7 @@ from cloning.generate.respellings import Respellings
 from cloning.planning.alphabet import NormalisedText, normalised, refuse_unspeakable
 from cloning.planning.engine_kinds import EngineKind
 from cloning.planning.f5 import SAMPLE_RATE, Chunk, Plan
-from cloning.planning.passages import Passage, joined, one_plan
+from cloning.planning.passages import Passage, joined, one_plan, with_speech
 from cloning.ports import Alphabet, Reference
 from cloning.reading import VERSION
 from cloning.reading.reader import read
@@ -90,6 +90,7 @@ class Scripts:
         self.voices = voices
         self.candidates = candidates
         self.respellings = respellings
+        self._service = service
         self.language = text_language(request.language, candidates, language_of_all(voices))
         self._request = request
         self._pause_s = service.settings.paragraph_pause_ms / 1000
@@ -102,6 +103,10 @@ class Scripts:
                 self._scripts[candidate.engine] = self._script(candidate, alphabet)
             elif alphabet:
                 refuse_unspeakable(joined(self._passages(candidate.kind, alphabet)[0]), alphabet)
+
+    def again(self, voices: Mapping[str, Voice]) -> "Scripts":
+        """The same for voices that were heard, or replaced, meanwhile."""
+        return Scripts(self._service, self._request, self.candidates, voices, self.respellings)
 
     def of(self, candidate: Candidate) -> Script:
         """What this engine is to speak, by what is known of it so far."""
@@ -173,10 +178,8 @@ class Scripts:
         for turn, reading in enumerate(self._readings(kind)):
             for start, end, silence_s in _stretches(reading):
                 text = _in_characters_of(alphabet, reading.text[start:end])
-                if not passages or any(map(str.isalnum, text.text)):
-                    passages.append(Passage(turn, start, text, pause_s))
-                    pause_s = 0.0
-                pause_s, total_s = pause_s + silence_s, total_s + silence_s
+                passages.append(Passage(turn, start, text, pause_s))
+                pause_s, total_s = silence_s, total_s + silence_s
             if turn < len(turns) - 1:
                 pause_s += turns[turn].pause_ms / 1000
         if total_s > _MOST_SILENCE_S:
@@ -184,7 +187,7 @@ class Scripts:
                 f"the text's pauses are {total_s:.0f} s of silence; at most {_MOST_SILENCE_S:.0f} s fit in one job: make them fewer or shorter",
                 field="text", pauses=round(total_s, 3),
             )  # fmt: skip
-        return tuple(passages), pause_s
+        return with_speech(passages, pause_s)
 
     def _plan(
         self, candidate: Candidate, passages: Sequence[Passage], words: Mapping[str, str], silence_s: float
@@ -229,8 +232,8 @@ class Scripts:
             found += of_language(self._request, self.language, alphabet)
             for name, said in words.items():
                 found += of_transcript(said, alphabet)
-                chunks = [one for one in plan.chunks if self._voice_of(passages[one.passage].turn).voice == name]
-                found += of_pace(chunks, said.text, candidate.parameters)
+                own = [one for one in plan.chunks if self._voice_of(passages[one.passage].turn).voice == name]
+                found += of_pace(replace(plan, chunks=tuple(own)), said.text, candidate.parameters)
         told = {one["code"]: one for one in reversed(found)}
         reads_here = self._request.normalize == "auto" and not candidate.kind.reads_numbers
         unread = of_unread(readings) if reads_here and "TAGS" not in told else ()

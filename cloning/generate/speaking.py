@@ -48,6 +48,11 @@ class Take:
         return self.verdict is not None and self.verdict.state == "failed"
 
     @property
+    def is_worth_another(self) -> bool:
+        """Whether another draw may be better: this one fails, or passes though not every word was heard as it is written."""
+        return self.verdict is not None and (self.verdict.state == "failed" or bool(self.verdict.wer))
+
+    @property
     def rank(self) -> tuple[bool, int, float, float]:
         """The lower the better."""
         if self.verdict is None:
@@ -87,7 +92,7 @@ class ChunkByChunk:
         )
 
     def takes(self, checker: ChunkChecker | None) -> dict[int, Take]:
-        """The chunks by their places, each the first draw that passes the check, else the best one."""
+        """The chunks by their places, each the first draw that nothing speaks against, else the best one."""
         finished = False
         try:
             takes = self._checked(checker) if checker else self._unchecked()
@@ -113,7 +118,7 @@ class ChunkByChunk:
                 verdict, heard = checker.verdict(chunk, draw, waves[chunk.index], self._kept)
                 take = Take(draw, waves[chunk.index], verdict, heard)
                 takes[chunk.index] = min(takes.get(chunk.index, take), take, key=lambda one: one.rank)
-            pending = [chunk for chunk in pending if takes[chunk.index].has_failed]
+            pending = [chunk for chunk in pending if takes[chunk.index].is_worth_another]
             if not pending:
                 break
         return takes

@@ -7,7 +7,7 @@ import numpy as np
 
 from cloning.audio.canonical import to_pcm16
 from cloning.audio.clipping import Kept, Pcm16, cut_long_silences
-from cloning.planning.f5 import SAMPLE_RATE, Chunk, Plan
+from cloning.planning.f5 import SAMPLE_RATE, Chunk
 from cloning.ports import Samples
 
 
@@ -38,11 +38,10 @@ def cross_fade(waves: Sequence[Samples], overlap: int) -> Samples:
 
 @dataclass(frozen=True)
 class Segment:
-    """Chunks without a pause between them, cross-faded to one wave; `starts` are where each begins in it, `silence` what comes before, both in samples."""
+    """Chunks without a pause between them, cross-faded to one wave: where each begins in it by its place, and the silence before, in samples."""
 
     silence: int
-    chunks: tuple[Chunk, ...]
-    starts: tuple[int, ...]
+    starts: Mapping[int, int]
     samples: Samples
 
 
@@ -53,33 +52,33 @@ class Finished:
     pcm: Pcm16
     _pieces: tuple[tuple[Segment, int, tuple[Kept, ...]], ...]
 
-    def seconds(self, chunk: Chunk, at: float) -> float:
-        """When in the speech the moment `at` of that chunk is; of a moment that was cut as silence, when the cut is."""
+    def seconds(self, place: int, at: float) -> float:
+        """When in the speech the moment `at` of the chunk at that place is; of a moment that was cut as silence, when the cut is."""
         for segment, begin, kept in self._pieces:
-            if chunk in segment.chunks:
-                sample = segment.starts[segment.chunks.index(chunk)] + round(at * SAMPLE_RATE)
+            if place in segment.starts:
+                sample = segment.starts[place] + round(at * SAMPLE_RATE)
                 return (begin + _after_cuts(sample, kept)) / SAMPLE_RATE
-        raise AssertionError(f"chunk {chunk.index} is in no segment")
+        raise AssertionError(f"chunk {place} is in no segment")
 
 
-def segments_of(plan: Plan, waves: Mapping[int, Samples]) -> tuple[Segment, ...]:
-    """The waves of a plan's chunks, by their index, joined where no pause parts them."""
-    overlap = int(plan.cross_fade_duration * SAMPLE_RATE)
-    groups: list[list[Chunk]] = []
-    for chunk in plan.chunks:
-        if not groups or chunk.pause_s:
+def segments_of(waves: Mapping[int, Samples], pauses: Sequence[float], cross_fade_s: float) -> tuple[Segment, ...]:
+    """The chunks' waves by place, joined where no pause parts them; `pauses` are the seconds of silence before each chunk."""
+    groups: list[list[int]] = []
+    for place, pause_s in enumerate(pauses):
+        if not groups or pause_s:
             groups.append([])
-        groups[-1].append(chunk)
-    return tuple(_segment(group, [waves[chunk.index] for chunk in group], overlap) for group in groups)
+        groups[-1].append(place)
+    overlap = int(cross_fade_s * SAMPLE_RATE)
+    return tuple(_segment(group, waves, round(pauses[group[0]] * SAMPLE_RATE), overlap) for group in groups)
 
 
-def _segment(chunks: Sequence[Chunk], waves: Sequence[Samples], overlap: int) -> Segment:
-    starts, end = [], 0
-    for wave in waves:
-        starts.append(end - min(overlap, end, len(wave)))
-        end = starts[-1] + len(wave)
-    silence = round(chunks[0].pause_s * SAMPLE_RATE)
-    return Segment(silence, tuple(chunks), tuple(starts), cross_fade(waves, overlap))
+def _segment(group: Sequence[int], waves: Mapping[int, Samples], silence: int, overlap: int) -> Segment:
+    starts: dict[int, int] = {}
+    end = 0
+    for place in group:
+        starts[place] = end - min(overlap, end, len(waves[place]))
+        end = starts[place] + len(waves[place])
+    return Segment(silence, starts, cross_fade([waves[place] for place in group], overlap))
 
 
 def finished(segments: Sequence[Segment], *, last_silence_s: float = 0.0, remove_silence: bool) -> Finished:

@@ -27,21 +27,21 @@ class NormalisedText:
     A text as a checkpoint can be given it.
 
     `unspoken` are the visible characters that it can't be given in any form, each once, in the text's order. `letters` counts the
-    text's letters and digits, `lost` those of them that are not in `text`. `sources` says for each character of `text` where it stood
-    before; None: all stand where they stood.
+    text's letters and digits, `lost` those of them that are not in `text`. `sources` has the stretch
+    where each character of `text` stood before; None: all stand where they stood.
     """
 
     text: str
     unspoken: tuple[str, ...]
     letters: int
     lost: int
-    sources: tuple[int, ...] | None = None
+    sources: tuple[tuple[int, int], ...] | None = None
 
     def source(self, start: int, end: int) -> tuple[int, int]:
         """Where the stretch [start, end) of `text` stood before."""
         if self.sources is None or start == end:
             return start, end
-        return self.sources[start], self.sources[end - 1] + 1
+        return self.sources[start][0], self.sources[end - 1][1]
 
 
 def normalised(text: str, alphabet: Alphabet, *, leave_unknown: bool = False) -> NormalisedText:
@@ -54,25 +54,25 @@ def normalised(text: str, alphabet: Alphabet, *, leave_unknown: bool = False) ->
     if alphabet.knows(text):
         return NormalisedText(text, (), letters, 0)
     kept: list[str] = []
-    sources: list[int] = []
+    sources: list[tuple[int, int]] = []
     unspoken: dict[str, int] = {}
 
-    def keep(form: str, at: int) -> None:
+    def keep(form: str, start: int, end: int) -> None:
         kept.append(form)
-        sources.extend([at] * len(form))
+        sources.extend([(start, end)] * len(form))
 
     for match in _CLUSTER.finditer(text):
         cluster, at = match.group(), match.start()
         if all(_is_known(character, alphabet) for character in cluster):
             for place, character in enumerate(cluster, at):
-                keep(character, place)
+                keep(character, place, place + 1)
             continue
         for character in normalize("NFC", cluster):
             form = _known_form(character, alphabet)
             if form is None:
                 unspoken[character] = unspoken.get(character, 0) + 1
                 form = character if leave_unknown else "" if category(character).startswith("M") else " "
-            keep(form, at)
+            keep(form, *match.span())
     lost = sum(times for character, times in unspoken.items() if character.isalnum())
     return NormalisedText("".join(kept), tuple(unspoken), letters, lost, tuple(sources))
 
@@ -81,6 +81,11 @@ def refuse_unspeakable(text: NormalisedText, alphabet: Alphabet) -> None:
     """Raises InvalidText if nothing can be spoken, or so little that the text must be in another script than the checkpoint's."""
     if any(character.isalnum() for character in text.text) and text.lost * _ONE_IN <= text.letters:
         return
+    if not (text.letters or text.unspoken):
+        raise InvalidText(
+            "nothing of the text is left to speak once it is read: its respellings, or marks of Markdown, take all of it",
+            field="text",
+        )
     speaks = f", which speaks {', '.join(alphabet.languages)}," if alphabet.languages else ""
     raise InvalidText(
         f"checkpoint {alphabet.checkpoint!r}{speaks} doesn't know {text.lost} of the text's {text.letters} letters and digits: "

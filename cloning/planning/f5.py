@@ -67,6 +67,15 @@ class Plan:
         seams = sum(not chunk.pause_s for chunk in self.chunks[1:])
         return max(0.0, sum(chunk.seconds for chunk in self.chunks) - self.cross_fade_duration * seams) + silences
 
+    def text_at(self, speed: float) -> str:
+        """The text of the chunks that are spoken at that speed, without a gap."""
+        return "".join(chunk.text for chunk in self.chunks if chunk.speed == speed)
+
+    @property
+    def pauses(self) -> tuple[float, ...]:
+        """Seconds of silence before each chunk."""
+        return tuple(chunk.pause_s for chunk in self.chunks)
+
     def to_json(self, seeds: Mapping[int, int]) -> list[dict[str, object]]:
         """The chunks, for the manifest: without a word of the text. `seeds` are those of the draws that were taken, by place."""
         return [
@@ -86,10 +95,12 @@ class _F5:
     name: EngineName = "f5"
     setting = "CHECKPOINT"
     extra: str | None = None
-    # Its own defaults; fewer steps; the most that its own page offers; more steps and a looser hold on the text.
+    # Its own defaults; fewer steps; the fewest that upstream recommends, on its pruned grid; the most that its own page offers; more
+    # steps and a looser hold on the text.
     profiles: Mapping[ProfileName, F5Parameters] = {
         "balanced": F5Parameters(),
         "fast": F5Parameters(nfe_step=16),
+        "draft": F5Parameters(nfe_step=7),
         "ultra_quality": F5Parameters(nfe_step=64),
         "ultra_natural": F5Parameters(nfe_step=48, cfg_strength=1.7),
     }

@@ -21,14 +21,42 @@ class Passage:
     pause_s: float
 
 
+def with_speech(passages: Sequence[Passage], pause_s: float) -> tuple[tuple[Passage, ...], float]:
+    """
+    The passages that hold a letter or digit, if any does, and the silence behind the last one; `pause_s` stands behind them all.
+
+    Of a passage without, the silence stays, and what the engine doesn't know of it counts with a neighbour's.
+    """
+    kept: list[Passage] = []
+    mute: list[NormalisedText] = []
+    silence_s = 0.0
+    for passage in passages:
+        silence_s += passage.pause_s
+        if any(map(str.isalnum, passage.text.text)):
+            kept.append(replace(passage, pause_s=silence_s, text=_counting(passage.text, [*mute, passage.text])))
+            mute, silence_s = [], 0.0
+        else:
+            mute.append(passage.text)
+    if not kept:
+        return tuple(passages), pause_s
+    kept[-1] = replace(kept[-1], text=_counting(kept[-1].text, [kept[-1].text, *mute]))
+    return tuple(kept), silence_s + pause_s
+
+
 def joined(passages: Sequence[Passage]) -> NormalisedText:
     """All passages as one text: what of it reaches the engine."""
     texts = [passage.text for passage in passages]
-    return NormalisedText(
-        "\n".join(text.text for text in texts),
-        tuple(dict.fromkeys(character for text in texts for character in text.unspoken)),
-        sum(text.letters for text in texts),
-        sum(text.lost for text in texts),
+    whole = NormalisedText("\n".join(text.text for text in texts), (), 0, 0)
+    return _counting(whole, texts)
+
+
+def _counting(text: NormalisedText, counted: Sequence[NormalisedText]) -> NormalisedText:
+    """The text with what is counted and unknown of several."""
+    return replace(
+        text,
+        unspoken=tuple(dict.fromkeys(character for one in counted for character in one.unspoken)),
+        letters=sum(one.letters for one in counted),
+        lost=sum(one.lost for one in counted),
     )
 
 

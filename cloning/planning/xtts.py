@@ -46,7 +46,11 @@ class _Xtts:
         "ultra_quality": XttsParameters(temperature=0.65, top_p=0.8, sound_norm_refs=True),
         "expressive": XttsParameters(temperature=0.85, top_p=0.92, top_k=80, repetition_penalty=4.0),
     }
-    intents: Mapping[ProfileName, ProfileName] = {**{name: name for name in profiles}, "ultra_natural": "expressive"}
+    intents: Mapping[ProfileName, ProfileName] = {
+        **{name: name for name in profiles},
+        "draft": "fast",
+        "ultra_natural": "expressive",
+    }
     needs_transcript = False
     needs_language = True
     reads_numbers = True

@@ -1,7 +1,7 @@
 """An engine and a speech recogniser, and what they are given: voices, texts, values."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -84,7 +84,11 @@ Parameters = F5Parameters | XttsParameters
 
 @dataclass(frozen=True)
 class EngineFacts:
-    """What really speaks: goes into the reply and the manifest word for word. `license_notice` is for whoever uses the speech."""
+    """
+    What really speaks: goes into the reply and the manifest word for word. `license_notice` is for whoever uses the speech.
+
+    `sampler_proof` says why the sampler is the one that it is, where that had to be proved; it shapes no samples.
+    """
 
     engine: str
     device: str
@@ -96,6 +100,7 @@ class EngineFacts:
     checkpoint_note: str
     license_notice: str
     vocoder: str
+    sampler_proof: Mapping[str, object] | None = field(default=None, compare=False)
 
 
 def keep_going() -> None:
@@ -207,11 +212,21 @@ class Unaligned:
     Why a text could not be laid over a recording; an answer, not a failure.
 
     `reason` is for a log or reply: 'tokenizer' (it doesn't encode as its model was trained), 'alignment_heads' (the recogniser names
-    none), 'language' (it doesn't know it), 'text_too_long', 'sound_too_long' (over 30 s), 'no_text', 'no_sound'.
+    none, or others than it has), 'generation_config' (it doesn't name its special tokens), 'language' (it doesn't know it),
+    'text_too_long', 'sound_too_long' (over 30 s), 'no_text', 'no_sound'.
     """
 
     reason: str
     model: str
+
+
+class SpeakerModel(Protocol):
+    """Tells voices apart. Only the owner of the GPU may call it."""
+
+    name: str
+
+    def similarity(self, one: Samples, other: Samples, sample_rate: int) -> float:
+        """How alike the voices in two recordings are: 1 for the same, about 0 and less for very different ones."""
 
 
 class Transcriber(Protocol):

@@ -68,7 +68,8 @@ def money(g: Grammar) -> Iterator[Rule]:
         first = g.amount(g.parsed(match["first"]), g.currencies[match["sign"]].whole.gender)
         return f"{first} {g.to} {read(match)}"
 
-    before = rf"(?<!\w)(?P<minus>[-−]?)(?P<sign>{sign}){SPACE}?"
+    is_of_number_before = rf"(?<=\d{SPACE}){sign}{SPACE}"  # 50 € 3 times
+    before = rf"(?<!\w)(?!{is_of_number_before})(?P<minus>[-−]?)(?P<sign>{sign}){SPACE}?"
     after = rf"{SPACE}?(?P<sign>{sign})(?!\w)"
     first = rf"{g.number('first')}{SPACE}?(?P<dash>{_DASH}){SPACE}?"
     if g.to:
@@ -117,6 +118,12 @@ def ranges(g: Grammar) -> Iterator[Rule]:
     """5–10, 10-15 %, 3%–5%; two numbers like years are read as years."""
     if not g.to:
         return
+
+    def read_years(match: re.Match[str]) -> str | None:
+        first, last = match["first"], match["last"]
+        return f"{g.said_year(int(first))} {g.to} {g.cardinal(int(last))}" if last > first[2:] else None
+
+    yield rule("range", rf"{START}(?P<first>1[1-9]\d\d|20\d\d){_DASH}(?P<last>\d\d){END}", read_years)
     nouns = {**({"%": g.percent} if g.percent.forms[0] else {}), **g.units}
 
     def read(match: re.Match[str]) -> str | None:
@@ -147,10 +154,14 @@ def percentages(g: Grammar) -> Iterator[Rule]:
         yield rule("percent", pattern, lambda match: g.counted(g.parsed(match["count"]), nouns[match["sign"]]))
 
 
+UNIT_DOT = rf"(?:\.(?=[,;:)]|{SPACE}[a-zß-öø-ÿа-яё]))?"
+"""The dot of an abbreviated unit, where no sentence ends."""
+
+
 def units(g: Grammar) -> Iterator[Rule]:
     """5 km, 20 °C."""
     if g.units:
-        pattern = rf"{START}{g.number('count')}{SPACE}?(?P<unit>{any_of(g.units)})(?!\w|['’]\w)"
+        pattern = rf"{START}{g.number('count')}{SPACE}?(?P<unit>{any_of(g.units)})(?!\w|['’]\w){UNIT_DOT}"
         yield rule("unit", pattern, lambda match: g.counted(g.parsed(match["count"]), g.units[match["unit"]]))
 
 

@@ -1,14 +1,14 @@
 """The front end: what the caller wrote becomes what is spoken."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from cloning.errors import InvalidText
 from cloning.reading.dictionary import respellings
 from cloning.reading.languages import rules_of
 from cloning.reading.markup import Marks, holds_a_tag, marks_of
 from cloning.reading.rules import LanguageRules, matches
-from cloning.reading.spans import Pause, Reading, Replacement, Span, position, replaced
+from cloning.reading.spans import Pause, Reading, Replacement, Span, position
 
 _WARNED = 20
 """A warning names at most so many places."""
@@ -86,3 +86,26 @@ def _unread(words: str, spans: tuple[Span, ...]) -> Iterator[list[int]]:
                 yield [span.text_start, span.text_end]
                 break
             yield [match.start() - span.start + span.text_start, match.end() - span.start + span.text_start]
+
+
+def replaced(text: str, replacements: Iterable[Replacement]) -> tuple[str, tuple[Span, ...]]:
+    """The text with the replacements in it, and its spans. Replacements must not overlap."""
+    parts: list[str] = []
+    spans: list[Span] = []
+    at = done = 0
+
+    def add(part: str, start: int, end: int, *, is_same: bool) -> None:
+        nonlocal at
+        if part:
+            spans.append(Span(at, at + len(part), start, end, is_same))
+            parts.append(part)
+            at += len(part)
+
+    for one in sorted(replacements, key=lambda each: (each.start, each.end)):
+        if one.start < done:
+            raise AssertionError("two replacements overlap")
+        add(text[done : one.start], done, one.start, is_same=True)
+        add(one.text, one.start, one.end, is_same=False)
+        done = one.end
+    add(text[done:], done, len(text), is_same=True)
+    return "".join(parts), tuple(spans)

@@ -5,8 +5,8 @@ All rules see the text as it came, so a rule may look at what stands around its 
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from cloning.reading.spans import Replacement
 
@@ -37,6 +37,23 @@ class LanguageRules:
 def rule(kind: str, pattern: str, read: Callable[[re.Match[str]], str | None]) -> Rule:
     """A rule by the text of its pattern."""
     return Rule(kind, re.compile(pattern), read)
+
+
+def keeping_stops(
+    rules: Iterable[Rule], dotted: Iterable[str], is_end: Callable[[re.Match[str]], object]
+) -> Iterator[Rule]:
+    """The rules, with a full stop behind what ends with one of the `dotted` abbreviations and a sentence."""
+    endings = tuple(one for one in dotted if one.endswith("."))
+
+    def stopped(one: Rule) -> Rule:
+        def read(match: re.Match[str]) -> str | None:
+            words = one.read(match)
+            is_lost = words and not words.endswith(".") and match.group().endswith(endings) and is_end(match)
+            return f"{words}." if is_lost else words
+
+        return replace(one, read=read)
+
+    yield from map(stopped, rules)
 
 
 def matches(text: str, rules: Iterable[Rule], claimed: Sequence[Replacement] = ()) -> list[Replacement]:

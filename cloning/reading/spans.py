@@ -1,7 +1,7 @@
 """A text with parts of it replaced, and where each character of the result came from. Offsets count code points."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -72,29 +72,6 @@ class Reading:
         place = bisect_right(self.spans, at, key=lambda span: span.start) - 1
         where = self.spans[place].text_end if self.spans and at >= self.spans[place].end else 0
         return where, where
-
-
-def replaced(text: str, replacements: Iterable[Replacement]) -> tuple[str, tuple[Span, ...]]:
-    """The text with the replacements in it, and its spans. Replacements must not overlap."""
-    parts: list[str] = []
-    spans: list[Span] = []
-    at = done = 0
-
-    def add(part: str, start: int, end: int, *, is_same: bool) -> None:
-        nonlocal at
-        if part:
-            spans.append(Span(at, at + len(part), start, end, is_same))
-            parts.append(part)
-            at += len(part)
-
-    for one in sorted(replacements, key=lambda each: (each.start, each.end)):
-        if one.start < done:
-            raise AssertionError("two replacements overlap")
-        add(text[done : one.start], done, one.start, is_same=True)
-        add(one.text, one.start, one.end, is_same=False)
-        done = one.end
-    add(text[done:], done, len(text), is_same=True)
-    return "".join(parts), tuple(spans)
 
 
 def position(spans: Sequence[Span], text_at: int) -> int:

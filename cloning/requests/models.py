@@ -27,7 +27,7 @@ from cloning.requests.fields import (
 )
 from cloning.requests.generate import Delivery, Generate
 from cloning.requests.misplaced import is_json, refuse_misplaced
-from cloning.requests.older_names import OLDER_ACTIONS, todays_names, with_timings
+from cloning.requests.older_names import OLDER_ACTIONS, OLDER_TIMINGS, todays_names, with_timings
 from cloning.requests.problems import explained, shown, suggestion
 from cloning.requests.texts import Dictionaries, Read, StoreDictionary
 
@@ -163,7 +163,8 @@ def parse(raw: object, limits: Limits) -> AnyRequest:
     fields = {str(name): value for name, value in raw.items()}
     refuse_misplaced({name: value for name, value in fields.items() if name not in _KNOWN})
     model = REQUESTS[_take_action(fields)]
-    fields = with_timings(fields) if model is Generate else fields
+    if model is Generate and fields.keys() & OLDER_TIMINGS:
+        fields = with_timings(fields)
     names = todays_names(fields.keys(), model.model_fields)
     fields = {name: fields[sent] for name, sent in names.items()}
     _refuse_lone_surrogates(fields)

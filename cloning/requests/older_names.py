@@ -6,6 +6,7 @@ from cloning.errors import InvalidRequest
 
 OLDER_NAMES = {"voice_name": "voice", "local_voice": "voice", "voice_file": "audio", "voice_file_url": "audio_url"}
 OLDER_ACTIONS = {"list_voices": "voices"}
+OLDER_TIMINGS = {"return_word_timings", "timing_format"}
 NOT_THERE_YET = {
     "text_file": "a voice's transcript is made from its audio; send 'transcript' to set it yourself",
     "text_file_url": "a voice's transcript is made from its audio; send 'transcript' to set it yourself",

@@ -92,7 +92,7 @@ class Settings(BucketSettings):
 
     sampler: Literal["auto", "official", "fast"] = Field(
         "auto",
-        description="Solver of F5-TTS: `official` is f5-tts's own, `fast` the same arithmetic without its overhead; `auto` is `fast` where the two are equal bit for bit (a CPU), else `official`.",
+        description="Solver of F5-TTS: `official` is f5-tts's own, `fast` the same arithmetic without its overhead; `auto` is `fast` where the two are equal bit for bit (a CPU), or where `fast` proves itself on the GPU at its first load there ([operations](operations.md#the-fast-solver-proves-itself)); else `official`.",
     )
 
     batch_chunks: int | None = Field(
@@ -137,6 +137,11 @@ class Settings(BucketSettings):
         description="The endpoint's execution timeout, in seconds (RunPod's own default is 600): a chunk that fails its check is not drawn again when four fifths of it have passed.",
     )
 
+    speaker_model: Literal["off", "resemblyzer"] = Field(
+        "off",
+        description="Speaker model that says in a check how alike the speech is to its voice (`check.similarity`): a report, never a reason to draw again. `resemblyzer` needs the extra `similarity` (build argument `SIMILARITY=1`).",
+    )
+
     worker_concurrency: int = Field(
         2,
         ge=1,
@@ -153,7 +158,7 @@ class Settings(BucketSettings):
     audio_key_prefixes: Annotated[AudioFolders, NoDecode] = Field(
         (keys.UPLOADS,),
         examples=["uploads,inbox"],
-        description="Folders of the bucket, separated by commas, that may hold an `audio_key`; never one that the service itself writes to (`voices`, `jobs`, `results`, `dictionaries`, `checkpoints`, `probes`).",
+        description="Folders of the bucket, separated by commas, that may hold an `audio_key`; never one that the service itself writes to (`voices`, `jobs`, `results`, `dictionaries`, `checkpoints`, `probes`, `proofs`).",
     )
     download_timeout_s: float = Field(
         30.0, gt=0, le=600, description="Longest time to fetch an `audio_url`, in seconds, all redirects together."

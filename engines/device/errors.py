@@ -11,10 +11,16 @@ from contextlib import contextmanager
 
 from cloning.errors import DeviceMismatch, GpuOutOfMemory, WorkerUnfit
 
-# cuBLAS and cuDNN have errors of their own; what they can't allocate is memory, the rest means that a kernel did not run.
-_MEMORY = re.compile(r"CUDA error: out of memory|CU(?:BLAS|DNN)_STATUS_ALLOC_FAILED")
+# The libraries have names of their own for memory that they can't allocate. A cuBLAS handle takes memory too, and nearly always
+# fails for want of it. What a capture refuses does the device no harm. Of the rest a kernel did not run, or can't on this card.
+_MEMORY = re.compile(
+    r"(?:CUDA error|CUDA driver error|Triton Error \[CUDA\]): out of memory|CU(?:BLAS|DNN|FFT)\w*_ALLOC\w*_FAILED"
+    r"|CUBLAS_STATUS_NOT_INITIALIZED when calling `cublas\w*Create"
+)
+_CAPTURE = re.compile(r"CUDA error: operation .*(?:stream is capturing|during capture)")
 _FATAL = re.compile(
-    r"CUDA error|CUDA driver error|cudaError\w+|CUDA kernel errors|CU(?:BLAS|DNN|SOLVER|FFT)_\w*(?:EXECUTION|EXEC|INTERNAL|MAPPING)\w*|cuFFT error"
+    r"CUDA error|CUDA driver error|cudaError\w+|CUDA kernel errors|CU(?:BLAS|DNN|SOLVER|FFT)_\w*(?:EXECUTION|EXEC|INTERNAL|MAPPING)\w*"
+    r"|cuFFT error|Triton Error \[CUDA\]|cuDNN Frontend error|No available kernel"
 )
 _MISMATCH = re.compile(
     r"[Ee]xpected all tensors to be on the same device|on the expected device|same device|out of meta tensor"
@@ -46,6 +52,8 @@ def failure_of(error: BaseException, device: str) -> GpuOutOfMemory | DeviceMism
         return DeviceMismatch(
             f"part of the model was not on {device}; send the job again: it is a fault of this worker", device=device
         )
+    if _CAPTURE.search(said):
+        return None
     if isinstance(error, torch.AcceleratorError) or _FATAL.search(said):
         kind = _kind(said)
         return WorkerUnfit(

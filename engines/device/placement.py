@@ -9,6 +9,7 @@ So whatever is loaded or brought back is looked at, tensor by tensor, before any
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from cloning.errors import DeviceMismatch, DeviceUnavailable
@@ -21,16 +22,22 @@ _MOST_NAMED = 3
 
 
 def choose_device(wanted: str) -> str:
-    """The torch device for the setting DEVICE: 'auto' is a GPU if there is one. Raises DeviceUnavailable if it isn't there."""
+    """
+    The torch device for the setting DEVICE: 'auto' is a GPU if there is one. Raises DeviceUnavailable if it isn't there.
+
+    On a GPU attention is kept from cuDNN, which on Hopper and Blackwell would be asked first and plan anew for every length.
+    """
     import torch
 
     if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted.startswith("cuda") and int(wanted.partition(":")[2] or 0) >= torch.cuda.device_count():
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    elif wanted.startswith("cuda") and int(wanted.partition(":")[2] or 0) >= torch.cuda.device_count():
         raise DeviceUnavailable(
             f"DEVICE is {wanted!r} and this worker has {torch.cuda.device_count() or 'no'} usable GPU; set DEVICE=auto, or fix the GPU",
             field="DEVICE",
         )
+    if wanted.startswith("cuda"):
+        torch.backends.cuda.enable_cudnn_sdp(False)
     return wanted
 
 
@@ -126,7 +133,7 @@ class Weights:
     def park(self) -> None:
         """The modules let go of the device's memory."""
         if not self._kept:
-            self._kept = [tensor.detach().to("cpu", copy=True) for tensor in self._places()]
+            self._kept = [host_copy(tensor.detach()) for tensor in self._places()]
         self.parked = True
         for module in self._parts.values():
             module.to("meta")
@@ -164,6 +171,16 @@ class Weights:
             for module in part.modules():
                 yield from module.parameters(recurse=False)
                 yield from module.buffers(recurse=False)
+
+
+def host_copy(tensor: "Tensor") -> "Tensor":
+    """A copy in the machine's memory, pinned if it comes from a GPU and the machine allows: it goes back several times as fast."""
+    import torch
+
+    if tensor.is_cuda:
+        with suppress(RuntimeError):  # no more can be pinned; another failure shows in the plain copy too
+            return torch.empty_like(tensor, device="cpu", pin_memory=True).copy_(tensor)
+    return tensor.to("cpu", copy=True)
 
 
 def free_memory() -> None:

@@ -6,6 +6,8 @@ F5-TTS.
     official  guidance in two passes, where memory is short
     fast      the same samples faster
     solver    the ODE solver
+    tables    what it computes once per time and length
+    proof     whether it computes on a device what the official modules do
     packed    several utterances end to end
     vocoder   Vocos, from a config that is read as data
 """

@@ -31,7 +31,7 @@ def make_fast(sampler: str, f5: Any, model: Any, vocoder: Any, *, checkpoint: st
     """
     Make the path that the setting SAMPLER asks for; None means the official one.
 
-    'auto' means this one on a CPU, where its samples equal the official path's. Raises CheckpointUnusable if 'fast' is impossible.
+    'auto' means this one on a CPU, where its samples equal the official path's; elsewhere it has to be proved. Raises CheckpointUnusable if 'fast' is impossible.
     """
     if sampler == "official":
         return None
@@ -43,8 +43,8 @@ def make_fast(sampler: str, f5: Any, model: Any, vocoder: Any, *, checkpoint: st
             )
         return None
     parameter = next(model.parameters())
-    is_proved = str(parameter.dtype) == "torch.float32" and parameter.device.type == "cpu"
-    return FastPath(f5, model, vocoder) if sampler == "fast" or is_proved else None
+    is_equal = str(parameter.dtype) == "torch.float32" and parameter.device.type == "cpu"
+    return FastPath(f5, model, vocoder) if sampler == "fast" or is_equal else None
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ class F5Files:
 def load_model(f5: Any, files: F5Files, device: str) -> Any:
     """Load the model onto the device. Raises CheckpointUnusable, and the failures of the device."""
     import f5_tts.model
+    import torch
     from safetensors import SafetensorError
 
     backbone = getattr(f5_tts.model, files.backbone, None)
@@ -44,7 +45,8 @@ def load_model(f5: Any, files: F5Files, device: str) -> Any:
             checkpoint=files.name,
         )
     try:
-        with blank_weights(), _plain(files) as vocab:  # its load_state_dict is strict
+        # Allocated where they will be: in the machine's memory they would only be made and moved. Its load_state_dict is strict.
+        with torch.device(device), blank_weights(), _plain(files) as vocab:
             model = f5.load_model(
                 backbone,
                 files.arch,

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloning.ports import keep_going
-from engines.f5.packed import Modulation, Pack, Rotation, apply_block
+from engines.f5.packed import Pack, Rotation, apply_block
+from engines.f5.tables import Step, is_half, rotation, steps_at
 from engines.lru import LruCache
 
 if TYPE_CHECKING:
@@ -73,13 +74,13 @@ class Sampler:
 
     def __init__(self, model: Any) -> None:
         self._dit = model.transformer
-        self._grids: LruCache[list[_Step]] = LruCache(_MOST_GRIDS)
+        self._grids: LruCache[list[Step]] = LruCache(_MOST_GRIDS)
         self._rotations: LruCache[Rotation] = LruCache(_MOST_ROTATIONS)
 
     @property
     def is_half(self) -> bool:
         """Whether the model isn't in float32."""
-        return str(self._dit.proj_out.weight.dtype) != "torch.float32"
+        return is_half(self._dit)
 
     def forget(self) -> None:
         """Drop every table, as when the weights leave the device."""
@@ -102,7 +103,7 @@ class Sampler:
         with torch.inference_mode():
             runs = [self._begin(condition, guidance) for condition in conditions]
             packs: dict[int, Pack] = {}  # by the number of runs that go on: it only falls
-            for step in self._grid(guidance):
+            for step in self.grid(guidance):
                 if going := [run for run in runs if run.goes_on()]:
                     if len(going) not in packs:
                         packs[len(going)] = Pack.of([run.rotation for run in going], copies // len(halves))
@@ -110,12 +111,32 @@ class Sampler:
                     _advance(going, flows, guidance, step)
             return [run.outcome() for run in runs]
 
+    def velocities(self, conditions: "Sequence[Condition]", time: float) -> "list[Tensor]":
+        """What the model makes of each utterance's noise at this time, with guidance: float32, shape [2, n, mels]. For the proof."""
+        import torch
+
+        with torch.inference_mode():
+            runs = [self._begin(condition, Guidance(1, 1.0, None)) for condition in conditions]
+            (step,) = steps_at(self._dit, [torch.tensor(time, device=runs[0].y.device)], [runs[0].y.new_ones(())], 2)
+            return self._flows(runs, slice(2), Pack.of([run.rotation for run in runs], 2), step)
+
+    def use_grid(self, guidance: Guidance, times: Sequence[float]) -> None:
+        """Solve with these times, from 0 to 1, where so many steps with this guidance are asked for. For the proof."""
+        import torch
+
+        device = next(self._dit.parameters()).device
+        with torch.inference_mode():
+            t = torch.tensor(times, device=device)
+            steps = steps_at(self._dit, list(t[:-1]), list(t[1:] - t[:-1]), 2 if guidance.is_guided else 1)
+        key = (guidance.steps, guidance.sway_sampling_coef, guidance.is_guided)
+        self._grids.get(key, lambda: steps)
+
     def _begin(self, condition: Condition, guidance: Guidance) -> "_Run":
         parameter = next(self._dit.parameters())
         known = condition.mel.to(parameter.device, parameter.dtype)
         inputs = self._inputs(condition, known, is_guided=guidance.is_guided)
-        rotation = self._rotations.get(condition.frames, lambda: self._rotation(condition.frames))
-        return _Run(condition.before_step, known, inputs, rotation, _noise(condition, known))
+        table = self._rotations.get(condition.frames, lambda: rotation(self._dit, condition.frames))
+        return _Run(condition.before_step, known, inputs, table, noise(condition, known))
 
     def _inputs(self, condition: Condition, known: "Tensor", *, is_guided: bool) -> "Tensor":
         """
@@ -134,7 +155,7 @@ class Sampler:
             inputs.append(torch.cat((torch.zeros_like(heard), heard, text), dim=-1))
         return torch.cat(inputs)
 
-    def _flows(self, runs: "list[_Run]", half: slice, pack: Pack, step: "_Step") -> "list[Tensor]":
+    def _flows(self, runs: "list[_Run]", half: slice, pack: Pack, step: "Step") -> "list[Tensor]":
         """DiT.forward at one time, for this part of each run's inputs: float32, shape [copies, n, mels] for each run."""
         import torch
 
@@ -153,11 +174,12 @@ class Sampler:
         embedded: Tensor = embed.conv_pos_embed(projected).add_(projected)
         return embedded.flatten(0, 1)
 
-    def _grid(self, guidance: Guidance) -> "list[_Step]":
+    def grid(self, guidance: Guidance) -> "list[Step]":
+        """The steps, made at the first use. Raises ValueError for a sway that makes time stand still or run backwards."""
         key = (guidance.steps, guidance.sway_sampling_coef, guidance.is_guided)
         return self._grids.get(key, lambda: self._steps(guidance, 2 if guidance.is_guided else 1))
 
-    def _steps(self, guidance: Guidance, rows: int) -> "list[_Step]":
+    def _steps(self, guidance: Guidance, rows: int) -> "list[Step]":
         """The steps of a grid. Raises ValueError for a sway that makes time stand still or run backwards."""
         import torch
         from f5_tts.model.utils import get_epss_timesteps
@@ -170,45 +192,7 @@ class Sampler:
             raise ValueError(
                 f"{guidance.steps} steps with a sway of {guidance.sway_sampling_coef} don't run forwards in time"
             )
-        return self._at(list(t[:-1]), list(t[1:] - t[:-1]), rows)
-
-    def _at(self, times: "list[Tensor]", dts: "list[Tensor]", rows: int) -> "list[_Step]":
-        """The values that depend only on the time, computed for upstream's number of rows: a product's last bit may depend on it."""
-        time_embed = self._dit.time_embed
-        embeddings = _in_float32(time_embed.time_mlp, [time_embed.time_embed(t.repeat(1)) for t in times])
-        embs = [embedding.expand(rows, -1).contiguous() for embedding in embeddings]
-        blocks = [
-            [
-                (1 + scale, shift, gate, 1 + scale_ff, shift_ff, gate_ff)
-                for shift, scale, gate, shift_ff, scale_ff, gate_ff in each
-            ]
-            for each in (_modulations(block.attn_norm, embs, 6) for block in self._dit.transformer_blocks)
-        ]
-        final = [(1 + scale, shift) for scale, shift in _modulations(self._dit.norm_out, embs, 2)]
-        return [
-            _Step(dt, list(of_step), last)
-            for dt, of_step, last in zip(dts, zip(*blocks, strict=True), final, strict=True)
-        ]
-
-    def _rotation(self, frames: int) -> Rotation:
-        import torch
-
-        inv_freq = self._dit.rotary_embed.inv_freq
-        if inv_freq.dtype != torch.float32:  # rounded with the weights; x_transformers' own formula restores it
-            half = torch.arange(0, len(inv_freq) * 2, 2, device=inv_freq.device).float()
-            inv_freq = 1.0 / (10000.0 ** (half / (len(inv_freq) * 2)))
-        angle = torch.einsum("i,j->ij", torch.arange(frames, device=inv_freq.device).float(), inv_freq)
-        cosine, sine = angle.cos(), angle.sin()
-        return cosine.repeat_interleave(2, dim=1)[:, None], torch.complex(torch.zeros_like(sine), sine)[:, None]
-
-
-@dataclass(frozen=True)
-class _Step:
-    """One step's length, each block's modulation, and the last one's (1 + scale, shift)."""
-
-    dt: "Tensor"
-    blocks: list[Modulation]
-    final: "tuple[Tensor, Tensor]"
+        return steps_at(self._dit, list(t[:-1]), list(t[1:] - t[:-1]), rows)
 
 
 @dataclass
@@ -240,7 +224,7 @@ class _Run:
         return mel
 
 
-def _advance(runs: "list[_Run]", flows: "list[list[Tensor]]", guidance: Guidance, step: _Step) -> None:
+def _advance(runs: "list[_Run]", flows: "list[list[Tensor]]", guidance: Guidance, step: Step) -> None:
     """Take one step of Euler's method; `flows` holds both halves together, or one after the other."""
     for run, parts in zip(runs, zip(*flows, strict=True), strict=True):
         flow = [one for part in parts for one in part]
@@ -248,25 +232,10 @@ def _advance(runs: "list[_Run]", flows: "list[list[Tensor]]", guidance: Guidance
         run.y += v * step.dt
 
 
-def _noise(condition: Condition, known: "Tensor") -> "Tensor":
+def noise(condition: Condition, known: "Tensor") -> "Tensor":
     """Draw the noise that upstream draws after `torch.manual_seed`, shape [n, mels] in float32; no global generator is used."""
     import torch
 
     generator = torch.Generator(known.device).manual_seed(condition.seed)
     shape = (condition.frames, known.shape[-1])
     return torch.randn(*shape, generator=generator, device=known.device, dtype=known.dtype).float()
-
-
-def _modulations(norm: Any, embs: "Sequence[Tensor]", parts: int) -> "list[tuple[Tensor, ...]]":
-    """For each time: `parts` tensors of shape [dim], computed in float32, in the model's dtype."""
-    dtype = norm.linear.weight.dtype
-    return [one[0].to(dtype).chunk(parts) for one in _in_float32(norm.linear, [norm.silu(emb) for emb in embs])]
-
-
-def _in_float32(module: Any, inputs: "Sequence[Tensor]") -> "list[Tensor]":
-    """The module's outputs with its weights cast to float32, once for all inputs."""
-    import torch
-    from torch.func import functional_call
-
-    weights = {name: weight.float() for name, weight in module.named_parameters()}
-    return [functional_call(module, weights, (x.to(torch.float32),)) for x in inputs]

@@ -10,7 +10,7 @@ transformers. docs/decisions/0016-imports.md states what this saves; benchmarks/
 
 `f5_tts.infer.utils_infer` prints its progress, including the spoken text, to stdout, which belongs to the caller. Its name
 `print` is shadowed, and so is each `show_info=print` default; the output goes to the log at DEBUG. Nothing is redirected for the
-process, so other threads keep their stdout.
+process, so other threads keep their stdout. Its threads are shadowed in the same way.
 
 Two effects of the import remain, as f5_tts makes them: PYTORCH_ENABLE_MPS_FALLBACK is set, and one folder joins sys.path.
 """
@@ -21,10 +21,11 @@ import inspect
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Any
 
 from cloning.clock import Timings, no_timings, timed
 from cloning.process_lock import one_import_at_a_time, warnings_kept
@@ -101,6 +102,22 @@ def importing_f5(part: Timings = no_timings) -> Iterator[None]:
         yield
 
 
+class InlineExecutor(Executor):
+    """
+    Stands in for the ThreadPoolExecutor in which upstream speaks chunks: the work is done by whoever submits it.
+
+    cuDNN keeps its plans per thread, and never frees them: each new thread would make them anew, and leave them behind.
+    """
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - `result` raises it
+            future.set_exception(error)
+        return future
+
+
 def log_instead_of_print(*values: object, **_kwargs: object) -> None:
     """Log the values at DEBUG (they may hold the spoken text); the signature is `print`'s."""
     _log.debug("f5_tts_said", extra={"said": " ".join(map(str, values)).strip()})
@@ -122,6 +139,7 @@ def _import_without_trainer() -> ModuleType:
 
 def _quieten(module: ModuleType) -> None:
     vars(module)["print"] = log_instead_of_print
+    vars(module)["ThreadPoolExecutor"] = InlineExecutor
     for _, function in inspect.getmembers(module, inspect.isfunction):
         if function.__defaults__:
             function.__defaults__ = tuple(

@@ -1,6 +1,5 @@
 """What an engine promises, kept by the real F5-TTS and the real XTTS on small checkpoints, and by the tests' stand-in."""
 
-import glob
 import hashlib
 import tempfile
 import threading
@@ -170,16 +169,20 @@ def test_speaking_can_be_stopped_between_two_steps(engine: Engine, own: Paramete
 
 
 def test_stdout_stays_clean_and_temp_files_go(
-    f5: F5Engine, reference: Reference, capfd: pytest.CaptureFixture[str]
+    f5: F5Engine,
+    reference: Reference,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     """Upstream prints the text and keeps a temp file per voice for the life of the process."""
-    before = set(glob.glob(f"{tempfile.gettempdir()}/*.wav"))  # noqa: PTH207 - names are enough
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # others make temp files in the machine's folder
     fresh = replace(reference, sha256="1" * 64)
 
     f5.speak(fresh, TEXT, seed=1, parameters=QUICK)
 
     assert capfd.readouterr().out == ""
-    assert set(glob.glob(f"{tempfile.gettempdir()}/*.wav")) == before  # noqa: PTH207 - names are enough
+    assert list(tmp_path.iterdir()) == []
     assert f5._f5._ref_audio_cache == {}
 
 

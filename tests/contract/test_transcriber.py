@@ -9,12 +9,13 @@ import pytest
 
 from cloning.audio.canonical import check_and_make_canonical
 from cloning.audio.decoding import decode
+from cloning.checking import ProblemKind, Speech, judge
 from cloning.errors import Interrupted, TranscriptionFailed
-from cloning.ports import Alignment, Samples, Transcriber, Unaligned
+from cloning.ports import Alignment, F5Parameters, Reference, Samples, Transcriber, Unaligned
 from engines.device.placement import Weights
 from engines.whisper import WhisperTranscriber
 from tests.conftest import SPOKEN
-from tests.fakes import EchoTranscriber
+from tests.fakes import Eavesdropper, EchoTranscriber, Hummer
 from tests.unit.cloning.audio.test_canonical import wav
 
 
@@ -149,20 +150,22 @@ def test_what_looks_like_a_sign_of_the_model_is_text(whisper: WhisperTranscriber
     assert len(alignment.tokens) > 4
 
 
-@pytest.mark.parametrize("missing", ["heads", "merge"])
-def test_a_recogniser_that_cannot_align_says_so(missing: str) -> None:
-    """One without known heads, or whose tokenizer spells words in another way than its model learnt them."""
-    tokenizer = SimpleNamespace(
-        convert_tokens_to_ids=lambda _: 264,
-        encode=lambda *_, **__: [220, 3322] if missing == "merge" else [264],
-    )
-    heads = {} if missing == "heads" else {"alignment_heads": [[0, 0]]}
-    model = SimpleNamespace(generation_config=SimpleNamespace(**heads))
-    transcriber = WhisperTranscriber(SimpleNamespace(model=model, tokenizer=tokenizer), "any", Weights({}, "cpu", {}))
+def test_an_eavesdropper_hears_what_a_hummer_says(tmp_path: Path) -> None:
+    """The stand-ins agree, and a check passes what is said whole and fails what is not."""
+    reference = Reference(tmp_path / "none.wav", "", "0" * 64, 1.0)
+    verdicts = []
+    for says in (str, lambda text: text.replace(" three", "")):
+        engine = Hummer(says)
+        samples = engine.speak(reference, "one two three four", seed=1, parameters=F5Parameters())
+        ears = Eavesdropper(engine)
+        speech = Speech(samples, engine.sample_rate, "one two three four", language="en")
+        alignment = ears.align(samples, engine.sample_rate, speech.text, language="en")
+        verdicts.append(judge(speech, alignment, ears.hear(samples, engine.sample_rate, language="en")))
 
-    told = transcriber.align(np.zeros(16_000, np.float32), 16_000, "words", language="en")
-
-    assert told == Unaligned("tokenizer" if missing == "merge" else "alignment_heads", "any")
+    right, wrong = verdicts
+    assert (right.state, right.wer) == ("passed", 0.0)
+    assert (wrong.state, wrong.wer) == ("failed", 0.25)
+    assert (ProblemKind.MISSING_WORD, "three") in {(problem.kind, problem.word) for problem in wrong.problems}
 
 
 @pytest.mark.parametrize("heard", ["", " ", "...", " - ♪ "])

@@ -66,7 +66,8 @@ def test_a_worker_with_2_gb_survives_every_bomb(tmp_path: Path, record_property:
     """Each upload ends in a voice or in INVALID_AUDIO; `health` is answered beside each; it is the same process throughout."""
     uploads = tmp_path / "bucket" / "uploads"
     uploads.mkdir(parents=True)
-    settings = {"DATA_DIR": str(tmp_path / "bucket"), "WORKER_CONCURRENCY": "2"}
+    # An upload, a health, and a free slot: without one the SDK looks for jobs once a second only.
+    settings = {"DATA_DIR": str(tmp_path / "bucket"), "WORKER_CONCURRENCY": "3"}
     ends: dict[str, tuple[str, dict[str, object]]] = {}
     waits: list[float] = []
     with (

@@ -7,6 +7,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT, SPOKEN
 
 HEAVY = ("torch", "torchaudio", "f5_tts", "transformers", "vocos", "librosa", "pydub", "TTS")
@@ -69,22 +71,8 @@ HEARD = """
 """
 
 
-def test_hearing_imports_neither_a_compiler_nor_process_groups(small_whisper: Path) -> None:
-    """What transformers' models import for many GPUs and for torch.compile is most of their import, and a sentence uses none of it."""
-    left_out = ("torch._dynamo", "torch.distributed.tensor", "sympy", "scipy", "matplotlib", "librosa")
-    code = textwrap.dedent(HEARD.format(whisper=str(small_whisper)))
-
-    said = run(f"{code}\nimport sys; print(*[name for name in {left_out} if name in sys.modules])").splitlines()
-
-    assert words(said[0]) == words(SPOKEN)
-    assert said[1] == ""
-
-
-def test_what_hearing_left_out_still_works(small_whisper: Path) -> None:
-    """Torch compiles, has its process groups, and transformers gets the class for its masks."""
-    code = (
-        HEARD.format(whisper=str(small_whisper))
-        + """
+NOT_TO_HEAR = ("torch._dynamo", "torch.distributed.tensor", "sympy", "scipy", "matplotlib", "librosa")
+USED_LATER = """
         import sys, torch
         print(torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)).item(), type(torch._dynamo.config).__name__ != "function")
         from transformers.masking_utils import TransformGetItemToIndex
@@ -92,12 +80,28 @@ def test_what_hearing_left_out_still_works(small_whisper: Path) -> None:
             print(type(sys.modules["torch._dynamo._trace_wrapped_higher_order_op"].__dict__["TransformGetItemToIndex"]).__name__)
         import torch.distributed.tensor
         print(torch.distributed.is_available(), torch.distributed.tensor.DTensor.__module__)
+"""
+
+
+@pytest.fixture(scope="module")
+def heard(small_whisper: Path) -> list[str]:
+    """What a process prints that hears, tells what it has loaded, and then uses what hearing left out."""
+    loaded = f"""
+        import sys
+        print(*[name for name in {NOT_TO_HEAR} if name in sys.modules])
     """
-    )
+    return run(textwrap.dedent(HEARD.format(whisper=str(small_whisper)) + loaded + USED_LATER)).splitlines()
 
-    said = run(textwrap.dedent(code)).splitlines()
 
-    assert said[1:] == ["2.0 True", "type", "True torch.distributed.tensor"]
+def test_hearing_imports_neither_a_compiler_nor_process_groups(heard: list[str]) -> None:
+    """What transformers' models import for many GPUs and for torch.compile is most of their import, and a sentence uses none of it."""
+    assert words(heard[0]) == words(SPOKEN)
+    assert heard[1] == ""
+
+
+def test_what_hearing_left_out_still_works(heard: list[str]) -> None:
+    """Torch compiles, has its process groups, and transformers gets the class for its masks."""
+    assert heard[2:] == ["2.0 True", "type", "True torch.distributed.tensor"]
 
 
 def test_xtts_speaks_the_same_whether_somebody_heard_before(small_whisper: Path, tmp_path: Path) -> None:

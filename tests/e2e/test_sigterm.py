@@ -88,14 +88,6 @@ def test_an_idle_worker_leaves_within_its_grace(tmp_path: Path) -> None:
     assert "Traceback" not in worker.log_text()
 
 
-@pytest.fixture
-def nature(cloud: Cloud, human_base64: str) -> str:
-    """A voice with its words."""
-    with cloud.worker("uploader"):
-        cloud.ask(action="upload", voice="nature", audio=human_base64, consent=True, transcript=SPOKEN)
-    return "nature"
-
-
 def upload(endpoint: LocalEndpoint, voice: str) -> str:
     job = endpoint.client().run({"input": {"action": "upload", "voice": voice, "audio": AUDIO, "consent": True}})
     return str(job.job_id)
@@ -137,10 +129,11 @@ def test_a_job_handed_to_a_worker_after_sigterm_is_done(
     assert (code, job.state.value, job.deliveries, job.results) == (0, "COMPLETED", 1, 1)
 
 
-def test_a_long_job_is_handed_back_and_gone_on_with(cloud: Cloud, nature: str) -> None:
+def test_a_long_job_is_handed_back_and_gone_on_with(cloud: Cloud, human_base64: str) -> None:
     """Nothing is posted, the process ends within its grace, and the next worker makes only the chunks that are missing."""
-    request = {"text": LONG, "voice": nature, "seed": 3, "nfe_step": 64, "job_id": "handed-back"}
+    request = {"text": LONG, "voice": "nature", "seed": 3, "nfe_step": 64, "job_id": "handed-back"}
     with cloud.worker("first", STOP_GRACE_S="6") as first:
+        cloud.ask(action="upload", voice="nature", audio=human_base64, consent=True, transcript=SPOKEN)
         job = cloud.send(action="generate", **request)
         while cloud.record("handed-back").get("progress", {}).get("done", 0) < 1:
             time.sleep(0.05)

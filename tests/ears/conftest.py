@@ -101,7 +101,7 @@ def studio(
     folder = tmp_path_factory.mktemp("ears")
     settings = {
         "CHECKPOINT": str(talker.folder), "ASR_MODEL": str(small_whisper), "MODEL_CACHE_DIR": str(folder / "models"),
-        "WORKER_CONCURRENCY": "16", "LEASE_S": "4", "OMP_NUM_THREADS": "1",
+        "SPEAKER_MODEL": "resemblyzer", "WORKER_CONCURRENCY": "16", "LEASE_S": "4", "OMP_NUM_THREADS": "1",
     }  # fmt: skip
     with moto() as bucket, local_endpoint(rules=Rules(redeliver_after_s=5)) as endpoint:
         s3_client(bucket.settings("any")).create_bucket(Bucket=BUCKET)

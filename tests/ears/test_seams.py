@@ -37,7 +37,7 @@ def test_silences_are_removed_and_no_word_with_them(studio: Studio) -> None:
     silence = np.zeros(2 * RATE, np.float32)
     apart = np.concatenate([part for name in CHUNKS for part in (studio.wave(name), silence)][:-1])
 
-    tightened = finished([Segment(0, (), (), apart)], remove_silence=True).pcm
+    tightened = finished([Segment(0, {}, apart)], remove_silence=True).pcm
 
     assert len(apart) - len(tightened) > 2 * RATE
     expect_once(

@@ -173,12 +173,23 @@ def test_xtts_is_an_extra_of_its_own() -> None:
     assert 'if [ "${XTTS}" = 1 ]; then echo "-r /tmp/requirements-xtts.txt"; fi' in installing
 
 
+def test_the_speaker_model_is_an_extra_of_its_own() -> None:
+    """As XTTS: only a build with SIMILARITY=1 gets it."""
+    extra, worker = requirements("requirements-similarity.txt"), requirements()
+    installing = next(rest for rest in steps("RUN") if "pip install" in rest)
+
+    assert set(extra) & set(worker) == set()
+    assert set(extra) == {"resemblyzer", "webrtcvad-wheels"}
+    assert "SIMILARITY=0" in steps("ARG")
+    assert 'if [ "${SIMILARITY}" = 1 ]; then echo "-r /tmp/requirements-similarity.txt"; fi' in installing
+
+
 def test_requirements_are_the_locks() -> None:
     """Every pin is one of uv.lock; where uv is at hand, the file is its export to the letter."""
     lock = (ROOT / "uv.lock").read_text()
     locked = set(re.findall(r'^name = "([^"]+)"\nversion = "([^"]+)"$', lock, flags=re.MULTILINE))
 
-    for pins in (requirements(), requirements("requirements-xtts.txt")):
+    for pins in map(requirements, ("requirements.txt", "requirements-xtts.txt", "requirements-similarity.txt")):
         assert {(name, version) for name, versions in pins.items() for version in versions} - locked == set()
     uv = shutil.which("uv")
     if uv:
@@ -323,7 +334,7 @@ def test_images_are_built_for_the_requirements_processor() -> None:
     documented = [line for line in text.splitlines() if line.startswith("#   docker build")]
     building = [line for line in script.splitlines() if re.search(r"(docker build|buildah bud) ", line)]
     pulling = [line for line in script.splitlines() if re.search(r"buildah (pull|from) ", line)]
-    assert (len(documented), len(building), len(pulling)) == (3, 2, 2)
+    assert (len(documented), len(building), len(pulling)) == (4, 2, 2)
     assert [line for line in (*documented, *building, *pulling) if "--platform" not in line] == []
     assert "platform=linux/amd64" in script
 

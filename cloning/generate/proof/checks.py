@@ -13,7 +13,7 @@ from cloning.planning.f5 import SAMPLE_RATE, Chunk
 from cloning.ports import Alignment, Clock, Reference, Samples, Transcriber, Unaligned, Value
 from cloning.ports.gpu import GpuTask
 from cloning.reading.reader import read
-from cloning.requests.generate import CheckMode, Generate
+from cloning.requests.generate import CheckMode, Generate, SubtitleFormat
 from cloning.service import Service
 from cloning.settings import Settings
 
@@ -49,6 +49,29 @@ def policy_of(request: Generate, settings: Settings) -> CheckPolicy | None:
     return CheckPolicy(mode, draws, (request.on_mismatch or settings.on_mismatch) == "fail", request.heard)
 
 
+@dataclass(frozen=True)
+class Proof:
+    """What is asked for: the check's policy (None: no check), word times, subtitles in these formats; and whether of turns."""
+
+    policy: CheckPolicy | None
+    words: bool
+    subtitles: tuple[SubtitleFormat, ...]
+    has_turns: bool = False
+
+    @property
+    def needs_times(self) -> bool:
+        return self.words or bool(self.subtitles)
+
+    @property
+    def needs_recogniser(self) -> bool:
+        return self.policy is not None or self.needs_times
+
+
+def proof_of(request: Generate, settings: Settings) -> Proof:
+    """What the request asks for. Raises InvalidRequest."""
+    return Proof(policy_of(request, settings), request.words, tuple(request.subtitles or ()), bool(request.turns))
+
+
 class Recogniser:
     """The speech recogniser in its turns on the GPU, for one job on one device, with every remedy for a failing device."""
 
@@ -79,6 +102,17 @@ class Recogniser:
             return one.hear(samples, rate, language=language, before_step=self._before_step)
 
         return self._in_turn(ask)
+
+    @property
+    def has_speaker_model(self) -> bool:
+        return self._service.speaker_model is not None
+
+    def likeness(self, samples: Samples, reference: Reference) -> float:
+        """How alike the voice in the samples is to that of the reference, by the speaker model."""
+        model = self._service.speaker_model
+        assert model is not None  # noqa: S101 - see has_speaker_model
+        own, rate = recording_of(reference)
+        return self._tasks.run("check", [GpuTask(None, 0.0, lambda: model.similarity(samples, own, rate))])[0]
 
     def _in_turn(self, ask: Callable[[Transcriber], Value]) -> Value:
         return self._tasks.run("check", [GpuTask(None, 0.0, lambda: self._helped(ask))])[0]
@@ -166,7 +200,7 @@ class ChunkChecker:
 
     def _control(self, reference: Reference) -> Control:
         if reference.sha256 not in self.controls:
-            samples, rate = _recording(reference)
+            samples, rate = recording_of(reference)
             verdict, _, _ = self._judged(Speech(samples, rate, reference.text, reference.language), mode="full")
             unknown = "the recogniser hardly understands this voice's own recording"
             is_known = verdict.wer is None or verdict.wer <= _HARDLY_KNOWN
@@ -180,7 +214,7 @@ def speech_of(chunk: Chunk, wave: Samples, reference: Reference) -> Speech:
     return Speech(wave, SAMPLE_RATE, chunk.text, reference.language, chunk.seconds, reference.text)
 
 
-def _recording(reference: Reference) -> tuple[Samples, int]:
+def recording_of(reference: Reference) -> tuple[Samples, int]:
     """Of a canonical WAV: 24 kHz, mono, PCM16."""
     import soundfile
 

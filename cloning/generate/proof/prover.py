@@ -5,40 +5,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from cloning.checking import Problem, Verdict
 from cloning.checking.subtitles import subtitles
 from cloning.errors import SpeechMismatch
-from cloning.generate.proof.checks import CheckPolicy, ChunkChecker, Recogniser, policy_of, speech_of
+from cloning.generate.proof.checks import ChunkChecker, Proof, Recogniser, speech_of
 from cloning.generate.proof.timing import Places, SpokenWord, spoken_words
 from cloning.generate.script import Script
 from cloning.generate.speaking import ChunkByChunk, Take
 from cloning.generate.synthesis import Finished, finished, segments_of
 from cloning.planning.f5 import SAMPLE_RATE, Chunk, draw_seed
-from cloning.ports import Alignment, Clock, Parameters, Reference, Unaligned
-from cloning.requests.generate import Generate, SubtitleFormat
-from cloning.settings import Settings
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What is asked for: the check's policy (None: no check), word times, subtitles in these formats."""
-
-    policy: CheckPolicy | None
-    words: bool
-    subtitles: tuple[SubtitleFormat, ...]
-
-    @property
-    def needs_times(self) -> bool:
-        return self.words or bool(self.subtitles)
-
-    @property
-    def needs_recogniser(self) -> bool:
-        return self.policy is not None or self.needs_times
-
-
-def proof_of(request: Generate, settings: Settings) -> Proof:
-    """What the request asks for. Raises InvalidRequest."""
-    return Proof(policy_of(request, settings), request.words, tuple(request.subtitles or ()))
+from cloning.ports import Alignment, Clock, Parameters, Reference, Samples, Unaligned
 
 
 @dataclass(frozen=True)
@@ -86,14 +64,14 @@ class Prover:
             raise _mismatch(failed, takes)
         waves = {index: take.samples for index, take in takes.items()}
         speech = finished(
-            segments_of(script.plan, waves),
+            segments_of(waves, script.plan.pauses, script.plan.cross_fade_duration),
             last_silence_s=script.plan.pause_s,
             remove_silence=parameters.remove_silence,
         )
         seeds = {index: draw_seed(seed, index, take.draw) for index, take in takes.items() if take.draw}
         if not self._proof.needs_recogniser:
             return ProvedSpeech(speech, seeds)
-        where = Places(script, texts)
+        where = Places(script, texts, has_turns=self._proof.has_turns)
         check = self._check(script, takes, where)
         return ProvedSpeech(
             speech, seeds, check, tuple(_warnings(failed, len(takes))), self._files(script, takes, where, speech)
@@ -109,7 +87,19 @@ class Prover:
             "chunks": [_of_chunk(chunk, takes[chunk.index], where) for chunk in script.plan.chunks],
             "recogniser": self._recogniser.model,
             "control": [one.to_json() for one in self._checker.controls.values()],
+            **self._likeness(takes, script.plan.chunks),
         }
+
+    def _likeness(self, takes: Mapping[int, Take], chunks: Sequence[Chunk]) -> dict[str, Any]:
+        """How alike each voice's speech is to its own recording, if a speaker model is there to say so."""
+        if not self._recogniser.has_speaker_model:
+            return {}
+        by_voice: dict[str, tuple[Reference, list[Samples]]] = {}
+        for chunk in chunks:
+            reference = self._references[chunk.passage]
+            by_voice.setdefault(reference.sha256, (reference, []))[1].append(takes[chunk.index].samples)
+        values = [self._recogniser.likeness(np.concatenate(waves), one) for one, waves in by_voice.values()]
+        return {"similarity": [round(value, 3) for value in values]}
 
     def _files(self, script: Script, takes: Mapping[int, Take], where: Places, speech: Finished) -> dict[str, bytes]:
         if not self._proof.needs_times:
@@ -140,7 +130,7 @@ def summarised(verdicts: Sequence[tuple[Verdict, int]]) -> dict[str, Any]:
 
 
 def _files_of(words: Sequence[SpokenWord], texts: Sequence[str], proof: Proof, length_s: float) -> dict[str, bytes]:
-    told = [word.to_json(has_turns=len(texts) > 1) for word in words]
+    told = [word.to_json(has_turns=proof.has_turns) for word in words]
     files = {form: subtitles(words, texts, form, length_s=length_s) for form in proof.subtitles}
     return ({"words": json.dumps(told, ensure_ascii=False).encode()} if proof.words else {}) | files
 
@@ -160,7 +150,7 @@ def _of_problem(problem: Problem, chunk: Chunk, where: Places) -> dict[str, Any]
     told: dict[str, Any] = {"kind": problem.kind.value, "word": problem.word, "text_start": None}
     if problem.text_start is not None:
         turn, start, _ = where.source(chunk, problem.text_start, problem.text_start + max(1, len(problem.word)))
-        told |= {"text_start": start} | ({"turn": turn} if len(where.texts) > 1 else {})
+        told |= {"text_start": start} | ({"turn": turn} if where.has_turns else {})
     return told
 
 

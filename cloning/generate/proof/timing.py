@@ -52,8 +52,9 @@ class SpokenWord:
 class Places:
     """Where each chunk's characters stand in the caller's texts."""
 
-    def __init__(self, script: Script, texts: Sequence[str]) -> None:
+    def __init__(self, script: Script, texts: Sequence[str], *, has_turns: bool) -> None:
         self._script = script
+        self.has_turns = has_turns
         self.texts = texts
         self._places: dict[int, list[int]] = {}
         ends: dict[int, int] = {}
@@ -89,15 +90,18 @@ def spoken_words(
 
 def _spoken(word: Word, chunk: Chunk, where: Places, finished: Finished) -> SpokenWord:
     turn, start, end = where.source(chunk, word.text_start, word.text_end)
-    times = [None if at is None else round(finished.seconds(chunk, at), 3) for at in (word.start, word.end)]
+    times = [None if at is None else round(finished.seconds(chunk.index, at), 3) for at in (word.start, word.end)]
     return SpokenWord(turn, where.texts[turn][start:end], start, end, times[0], times[1], word.confidence)
 
 
 def _joined(one: SpokenWord, following: SpokenWord) -> SpokenWord:
     starts = [at for at in (one.start, following.start) if at is not None]
     ends = [at for at in (one.end, following.end) if at is not None]
+    longer = following.text[max(one.text_end - following.text_start, 0) :]
     return replace(
         one,
+        text=one.text + longer,
+        text_end=max(one.text_end, following.text_end),
         start=min(starts, default=None),
         end=max(ends, default=None),
         confidence=min(one.confidence, following.confidence),

@@ -13,7 +13,7 @@ from cloning.reading.european import european, is_part, numbered, over, word_bef
 from cloning.reading.grammar import SPACE, START, Grammar, Noun, any_of, lost_dot
 from cloning.reading.languages.tables import de as table
 from cloning.reading.numbers import Amount, roman
-from cloning.reading.rules import LanguageRules, Rule, rule
+from cloning.reading.rules import LanguageRules, Rule, keeping_stops, rule
 
 _YEARS = range(1100, 2000)
 _YEAR_WORDS = words(
@@ -101,7 +101,7 @@ def _ordinals() -> Iterator[Rule]:
 
     yield rule(
         "ordinal",
-        rf"{START}(?P<count>\d{{1,3}}|[IVX]{{1,6}})\.(?={SPACE}(?P<noun>[A-ZÄÖÜa-zäöü][a-zäöüß]{{1,30}}))",
+        rf"{START}(?P<count>\d{{1,3}}|[IVX]{{1,6}})\.(?={SPACE}(?P<noun>[A-ZÄÖÜa-zäöü][a-zäöüß]{{1,30}}|[A-Z]{{2,4}}(?!\w)))",
         read,
     )
 
@@ -112,15 +112,14 @@ def _ordinals() -> Iterator[Rule]:
 
     yield rule("ordinal", rf"{START}(?P<count>\d{{1,2}})\.(?=[,;]|\s{{0,3}}(?:\Z|\n))", read_last)
     month = any_of(name for names in table.MONTHS for name in names)
-    pattern = (
-        rf"{START}(?P<first>\d{{1,2}})\.{SPACE}?(?:bis(?: zum)?|[-–]){SPACE}?(?P<last>\d{{1,2}})\.(?={SPACE}{month})"
-    )
+    pattern = rf"{START}(?P<first>\d{{1,2}})\.{SPACE}?(?P<by>bis(?: zum)?|[-–/]){SPACE}?(?P<last>\d{{1,2}})\.(?={SPACE}{month})"
     yield rule("date", pattern, _days)
 
 
 def _days(match: re.Match[str]) -> str:
     ending = _ending(match)
-    return f"{_ordinal(int(match['first']), ending)} bis {_ordinal(int(match['last']), ending)}"
+    by = "und" if match["by"] == "/" else "bis"
+    return f"{_ordinal(int(match['first']), ending)} {by} {_ordinal(int(match['last']), ending)}"
 
 
 def _decades() -> Iterator[Rule]:
@@ -160,6 +159,22 @@ def _round_prices() -> Iterator[Rule]:
         rf"{START}(?P<count>\d{{1,3}}(?:\.\d{{3}})*),[-–—]{{1,2}}{SPACE}?(?P<sign>{any_of(GRAMMAR.currencies)})(?!\w)"
     )
     yield rule("money", pattern, read)
+
+
+def _times() -> Iterator[Rule]:
+    """1x, 2-mal, 3fach, 20%ige."""
+    endings = {"x": "mal", "mal": "mal", "fach": "fach"}
+
+    def said(match: re.Match[str]) -> str:
+        return GRAMMAR.cardinal(int(match["count"]), "m")
+
+    pattern = rf"{START}(?P<count>\d{{1,4}})(?:x|-?(?P<ending>mal|fach))(?!\w)"
+    yield rule("times", pattern, lambda match: said(match) + endings[match["ending"] or "x"])
+    yield rule(
+        "percent",
+        rf"{START}(?P<count>\d{{1,3}}){SPACE}?%-?(?=ige?[nrsm]?(?!\w))",
+        lambda match: f"{said(match)}prozent",
+    )
 
 
 def _halves() -> Iterator[Rule]:
@@ -228,17 +243,16 @@ GRAMMAR: Grammar = Grammar(
     final_abbreviations=table.FINAL,
     in_context=_in_context,
 )
-RULES = LanguageRules(
-    "de",
-    (
-        *_hours(),
-        *_days_of_month(),
-        *_halves(),
-        *_round_prices(),
-        *_kings(),
-        *numbered(GRAMMAR, table.ROMANS),
-        *_decades(),
-        *_ordinals(),
-        *european(GRAMMAR, table.EXTRAS),
-    ),
+_ALL = (
+    *_hours(),
+    *_days_of_month(),
+    *_halves(),
+    *_times(),
+    *_round_prices(),
+    *_kings(),
+    *numbered(GRAMMAR, table.ROMANS),
+    *_decades(),
+    *_ordinals(),
+    *european(GRAMMAR, table.EXTRAS),
 )
+RULES = LanguageRules("de", tuple(keeping_stops(_ALL, GRAMMAR.units, lost_dot)))

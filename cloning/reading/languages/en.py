@@ -10,7 +10,7 @@ That is right for "In 1998", "the 2024 election", "1500 meters", "2000 people" a
 from cloning.reading.classes import standard
 from cloning.reading.grammar import Grammar, Noun
 from cloning.reading.languages.english import calendar, rules, tables
-from cloning.reading.rules import LanguageRules
+from cloning.reading.rules import LanguageRules, keeping_stops
 
 
 def _date(grammar: Grammar, day: int, month: int, year: int | None) -> str:
@@ -55,7 +55,8 @@ def _grammar(order: str, cardinals: str, ordinals: str) -> Grammar:
 
 def _rules(order: str, cardinals: str, ordinals: str = "spellout-ordinal") -> LanguageRules:
     grammar = _grammar(order, cardinals, ordinals)
-    return LanguageRules("en", (*rules.before(grammar), *standard(grammar), *rules.after(grammar)))
+    every = (*rules.before(grammar), *standard(grammar), *rules.after(grammar))
+    return LanguageRules("en", tuple(keeping_stops(every, ("a.m.", "p.m."), rules.starts_a_sentence)))
 
 
 _AMERICAN, _BRITISH = "spellout-cardinal", "spellout-cardinal-verbose"

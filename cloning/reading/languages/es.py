@@ -21,7 +21,7 @@ from cloning.reading.european import (
     unsure,
     words_after,
 )
-from cloning.reading.grammar import END, START, Currency, Grammar, Noun, any_of
+from cloning.reading.grammar import END, SPACE, START, Currency, Grammar, Noun, any_of
 from cloning.reading.languages.tables import es as table
 from cloning.reading.numbers import Amount
 from cloning.reading.rules import LanguageRules, Rule, rule
@@ -70,6 +70,19 @@ def _fraction(top: int, bottom: int) -> str | None:
 
 def _part(bottom: int) -> str:
     return GRAMMAR.cardinal(bottom).replace(" ", "") + "avo"
+
+
+def _hours() -> Iterator[Rule]:
+    """A las 20.30."""
+    pattern = rf"(?<=\b[Ll]as )(?P<hour>[01]?\d|2[0-4])\.(?P<minute>[0-5]\d)(?:{SPACE}?h(?:oras)?)?{END}"
+    yield rule("time", pattern, lambda match: _time(int(match["hour"]), int(match["minute"]), None, ""))
+
+
+def _halves() -> Iterator[Rule]:
+    """1/2 taza, ½ kilo."""
+    halves = {"f": "media", "m": "medio"}
+    pattern = rf"{START}(?<!\d{SPACE})(?:1/2|½)(?={SPACE}(?!{any_of(table.UNITS)}(?!\w))[a-zà-ÿ])"
+    yield rule("fraction", pattern, lambda match: halves.get(_gender(match)))
 
 
 def _ordinals() -> Iterator[Rule]:
@@ -166,9 +179,12 @@ def _rules(
         *(() if region != "es" else (unsure(r"\d{1,3},\d{3}"), *_thousands())),
         *round_sums(g, "mil"),
         *_phones(),
+        *_halves(),
+        *_hours(),
         *_ordinals(),
         *numbered(g, table.ROMANS),
-        *numerals(g, "[Gg]uerra|[Rr]epública|[Cc]ongreso|[Ee]dición", "f"),
+        *numerals(g, "[Gg]uerra|[Rr]epública|[Ee]dición", "f"),
+        *numerals(g, "[Cc]ongreso", "adjective"),
     )
     return LanguageRules(region, (*own, *european(g, table.EXTRAS)))
 

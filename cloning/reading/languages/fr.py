@@ -92,7 +92,7 @@ def _titles() -> Iterator[Rule]:
 
 
 def _hours(g: Grammar) -> Iterator[Rule]:
-    pattern = rf"{START}(?P<hour>[01]?\d|2[0-4]){SPACE}[hH]{SPACE}?(?P<minute>[0-5]\d)(?!\w)"
+    pattern = rf"{START}(?P<hour>[01]?\d|2[0-4]){SPACE}[hH]{SPACE}?(?P<minute>[0-5]\d)(?:{SPACE}?min)?(?!\w)"
     yield rule("time", pattern, lambda match: _time(g, int(match["hour"]), int(match["minute"]), None))
 
 

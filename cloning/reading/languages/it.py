@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from cloning.reading.european import day_of_month, european, is_part, numbered, numerals, over, words_after
-from cloning.reading.grammar import END, SPACE, START, Grammar, Noun
+from cloning.reading.grammar import END, SPACE, START, Grammar, Noun, any_of
 from cloning.reading.languages.tables import it as table
 from cloning.reading.numbers import Amount
 from cloning.reading.rules import LanguageRules, Rule, rule
@@ -73,6 +73,13 @@ def _mobiles() -> Iterator[Rule]:
     yield rule("phone", pattern, lambda match: ", ".join(GRAMMAR.digits(one) for one in match.group().split()))
 
 
+def _elided() -> Iterator[Rule]:
+    """L'1 maggio: 'l'uno', though it is 'il primo'."""
+    month = any_of(name for names in table.MONTHS for name in names)
+    pattern = rf"(?<=l['’])1(?={SPACE}(?:{month})(?!\w))"
+    yield rule("date", pattern, lambda _: GRAMMAR.cardinal(1))
+
+
 def _hours() -> Iterator[Rule]:
     def read(match: re.Match[str]) -> str:
         return _time(int(match["hour"]), int(match["minute"]), None, "")
@@ -128,6 +135,7 @@ GRAMMAR: Grammar = Italian(
 RULES = LanguageRules(
     "it",
     (
+        *_elided(),
         *_hours(),
         *_mobiles(),
         *_decades(),

@@ -19,7 +19,7 @@ from cloning.reading.european import (
     round_sums,
     words_after,
 )
-from cloning.reading.grammar import END, START, Grammar, Noun, any_of
+from cloning.reading.grammar import END, SPACE, START, Grammar, Noun, any_of
 from cloning.reading.languages.tables import pt as table
 from cloning.reading.numbers import Amount
 from cloning.reading.rules import LanguageRules, Rule, rule
@@ -57,6 +57,12 @@ def _fraction(g: Grammar, top: int, bottom: int) -> str | None:
     return (
         f"{g.cardinal(top)} {part}{'' if top == 1 else 's'}" if part else f"{g.cardinal(top)} {g.cardinal(bottom)} avos"
     )
+
+
+def _halves() -> Iterator[Rule]:
+    """1/2 xícara; 1/2 quilo is a fraction like others."""
+    pattern = rf"{START}(?<!\d{SPACE})(?:1/2|½)(?={SPACE}(?!{any_of(table.UNITS)}(?!\w))[a-zà-ÿ])"
+    yield rule("fraction", pattern, lambda match: "meia" if _gender(match) == "f" else None)
 
 
 def _ordinals(g: Grammar) -> Iterator[Rule]:
@@ -140,6 +146,7 @@ def _rules(region: str, grammar: Grammar, *, has_first: bool) -> LanguageRules:
     own = (
         *round_sums(g, "mil"),
         *_phones(g),
+        *_halves(),
         *_ordinals(g),
         *numbered(g, table.ROMANS),
         *numerals(g, "[Gg]uerra|[Rr]epública|[Ee]dição", "f"),

@@ -23,7 +23,7 @@ from cloning.reading.languages.russian.cases import (
 from cloning.reading.languages.russian.written import words_with_numbers
 from cloning.reading.languages.tables import ru as table
 from cloning.reading.numbers import Amount
-from cloning.reading.rules import LanguageRules, Rule, rule
+from cloning.reading.rules import LanguageRules, Rule, keeping_stops, rule
 
 _DASH = "[-–—]"
 _YEAR = r"(?:1\d|20)\d\d"
@@ -203,6 +203,13 @@ def _phones() -> Iterator[Rule]:
     yield from phones(GRAMMAR)
 
 
+def _spoons() -> Iterator[Rule]:
+    """1/2 ч. л., ½ ст. л."""
+    spoons = {"ч": "чайной", "ст": "столовой"}
+    pattern = rf"{START}(?<!\d{SPACE})(?:1/2|½){SPACE}?(?P<spoon>ч|ст)\.{SPACE}?л\."
+    yield rule("unit", pattern, lambda match: f"половина {spoons[match['spoon']]} ложки")
+
+
 def _amounts() -> Iterator[Rule]:
     """Около 5 км, до 10 %, от 100 ₽: numbers and nouns in the genitive."""
     g = GRAMMAR
@@ -269,16 +276,15 @@ GRAMMAR: Grammar = Russian(
     in_context=_in_context,
     phone_group=_phone_group,
 )
-RULES = LanguageRules(
-    "ru",
-    (
-        *_short_years(),
-        *_days(),
-        *_phones(),
-        *_hours(),
-        *words_with_numbers(GRAMMAR),
-        *_amounts(),
-        *_ranges(),
-        *european(GRAMMAR, table.EXTRAS),
-    ),
+_ALL = (
+    *_short_years(),
+    *_days(),
+    *_phones(),
+    *_hours(),
+    *_spoons(),
+    *words_with_numbers(GRAMMAR),
+    *_amounts(),
+    *_ranges(),
+    *european(GRAMMAR, table.EXTRAS),
 )
+RULES = LanguageRules("ru", tuple(keeping_stops(_ALL, (*GRAMMAR.units, *GRAMMAR.currencies), ends_sentence)))

@@ -1,12 +1,13 @@
 """The cheapest way through an attention, and what becomes of it."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from cloning.ports import Alignment
-from engines.alignment import Chances, Matrix, Text, laid_over, token_starts, warp
+from cloning.ports import Alignment, Unaligned
+from engines.alignment import Aligner, Chances, Matrix, Text, laid_over, token_starts, warp
 
 
 def cost_of(starts: tuple[int, ...], cost: Matrix) -> float:
@@ -82,3 +83,52 @@ def test_a_word_that_begins_again_is_told_beside_what_the_text_alone_expects() -
     assert (alignment.tokens[1].again, alignment.tokens[1].again_by_text) == pytest.approx((np.log(0.5), np.log(0.001)))
     assert alignment.tokens[2].again == pytest.approx(np.log(0.01))
     assert alignment.end.back == pytest.approx(np.log(250))
+
+
+CONFIG = {
+    "alignment_heads": [[1, 0]],
+    "is_multilingual": True,
+    "decoder_start_token_id": 1,
+    "no_timestamps_token_id": 4,
+    "eos_token_id": 9,
+    "lang_to_id": {"<|pt|>": 2},
+    "task_to_id": {"transcribe": 3},
+}
+
+
+def aligner(spelling: tuple[int, ...] = (264,), **changes: object) -> Aligner:
+    """Of a recogniser of two layers and two heads, whose tokenizer encodes " the" as `spelling`."""
+    tokenizer = SimpleNamespace(convert_tokens_to_ids=lambda _: 264, encode=lambda *_, **__: list(spelling))
+    model = SimpleNamespace(
+        config=SimpleNamespace(decoder_layers=2, decoder_attention_heads=2),
+        generation_config=SimpleNamespace(**{**CONFIG, **changes}),
+        detect_language=lambda **_: [2],
+    )
+    return Aligner(model, tokenizer, "made up")
+
+
+@pytest.mark.parametrize(
+    ("recogniser", "reason"),
+    [
+        (aligner(), None),
+        (aligner(spelling=(220, 3322)), "tokenizer"),
+        (aligner(alignment_heads=None), "alignment_heads"),
+        (aligner(alignment_heads=[[2, 0]]), "alignment_heads"),
+        (aligner(no_timestamps_token_id=None), "generation_config"),
+        (aligner(task_to_id=None), "generation_config"),
+        (aligner(task_to_id=None, is_multilingual=False), None),
+    ],
+)
+def test_a_recogniser_that_cannot_align_says_why(recogniser: Aligner, reason: str | None) -> None:
+    """A tokenizer without its merges, heads that are not there, no names of special tokens: never a wrong alignment."""
+    told = recogniser.align(None, None, 1.0, "words", "pt") if reason else None
+
+    assert (recogniser.unable, told) == (reason, Unaligned(reason, "made up") if reason else None)
+
+
+def test_a_text_stands_behind_the_prompt_that_the_model_learnt() -> None:
+    """With the language, heard if it isn't given, where there are several; an English-only model has none."""
+    prompts = [aligner()._prompt(None, language) for language in ("pt-BR", None, "xx")]
+
+    assert prompts == [[1, 2, 3, 4], [1, 2, 3, 4], None]
+    assert aligner(is_multilingual=False)._prompt(None, "pt") == [1, 4]

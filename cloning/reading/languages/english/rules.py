@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
-from cloning.reading.classes import money, signs
+from cloning.reading.classes import UNIT_DOT, VULGAR, money, signs
 from cloning.reading.codes import phones
 from cloning.reading.grammar import END, SPACE, START, Grammar, any_of
 from cloning.reading.languages.english import tables
@@ -27,6 +27,7 @@ def before(g: Grammar) -> Iterator[Rule]:
     """Before the classes of all languages; money is no year."""
     attributive = rf"(?<!\w)(?P<sign>{any_of(g.currencies)}){g.number('count')}-(?P<scale>{any_of(g.scales)})(?= [a-z])"
     yield rule("money", attributive, lambda match: _attributive(g, match))
+    yield from _spaced(g)
     yield from money(g)
     yield rule("fixed", rf"{START}24/7{END}", lambda _: "twenty-four seven")
     yield rule("fixed", rf"{START}9/11{END}(?! (?:of|full|cup))", lambda _: "nine eleven")
@@ -39,6 +40,7 @@ def before(g: Grammar) -> Iterator[Rule]:
     yield rule("ordinal", grouped, lambda match: g.ordinal(g.parsed(match["count"]).whole))
     yield from decades(g)
     yield from _lengths(g)
+    yield from _fractions_of_units(g)
     yield from named_dates(g)
     yield from _romans(g)
     yield from years(g)
@@ -48,6 +50,16 @@ def before(g: Grammar) -> Iterator[Rule]:
     yield rule("version", products, lambda match: f"{match['name']} {_pointed(g, match['numbers'])}")
     yield rule("abbreviation", r"(?<=[a-z] )St\.(?!\w)(?! [A-Z])", lambda _: "Street")
     yield rule("abbreviation", r"(?<!\w)St\.(?= [A-Z])", lambda _: "Saint")
+
+
+_STARTER = re.compile(
+    r" (?:He|She|It|They|We|I|You|The|A|An|This|That|There|But|And|After|When|His|Her|Their|Its|In|At|On|If|As|By|No|Then)(?!\w)"
+)
+
+
+def starts_a_sentence(match: re.Match[str]) -> bool:
+    """Whether a word follows that hardly has a capital for another reason: '9 a.m. EST' and '9 a.m. Monday' go on."""
+    return bool(_STARTER.match(match.string, match.end()))
 
 
 _OPERATORS = {
@@ -60,6 +72,20 @@ _OPERATORS = {
     "/": "divided by",
     "÷": "divided by",
 }
+
+
+def _spaced(g: Grammar) -> Iterator[Rule]:
+    """50 000 km, $1 200 000: with plain spaces, told by a group that begins with a zero, as no number does."""
+
+    def read(match: re.Match[str]) -> str:
+        count = Amount(match["count"].replace(" ", ""))
+        noun = g.currencies[match["sign"]].whole if match["sign"] else g.units.get(match["unit"] or "")
+        return g.counted(count, noun) if noun else g.cardinal(count.whole)
+
+    count = r"(?P<count>\d{1,3}(?: \d{3}){0,3} 0\d\d(?: \d{3}){0,3})(?! \d)"
+    tail = rf"(?:{SPACE}?(?P<unit>{any_of(g.units)})(?!\w)|{END})"
+    yield rule("cardinal", rf"(?<!\w)(?P<sign>{any_of(g.currencies)}){count}(?P<unit>){END}", read)
+    yield rule("cardinal", rf"(?P<sign>){START}(?<!\d ){count}{tail}", read)
 
 
 def _sums(g: Grammar) -> Iterator[Rule]:
@@ -99,6 +125,21 @@ def _lengths(g: Grammar) -> Iterator[Rule]:
         hyphened,
         lambda match: f"{g.amount(g.parsed(match['count']))}-{g.units[match['unit']].forms[0]}",
     )
+
+
+def _fractions_of_units(g: Grammar) -> Iterator[Rule]:
+    """1/2 lb, 1 1/2 oz, ½ tsp."""
+
+    def read(match: re.Match[str]) -> str | None:
+        words = fraction(g, *(VULGAR.get(match["part"]) or map(int, match["part"].split("/"))))
+        noun = g.units[match["unit"]]
+        if words is None or not match["whole"]:
+            return words and f"{words} {noun.forms[0]}"
+        return f"{g.cardinal(int(match['whole']))}{g.and_a_half}{words} {noun.forms[-1]}"
+
+    part = rf"(?P<part>[{''.join(VULGAR)}]|\d{{1,2}}/\d{{1,2}})"
+    whole = rf"(?:(?P<whole>\d{{1,3}})(?:{SPACE}|(?=[{''.join(VULGAR)}])))?"
+    yield rule("unit", rf"{START}{whole}{part}{SPACE}?(?P<unit>{any_of(g.units)})(?!\w|['’]\w){UNIT_DOT}", read)
 
 
 def _romans(g: Grammar) -> Iterator[Rule]:

@@ -39,7 +39,7 @@ UNITS = {
             "m²": "Quadratmeter", "m2": "Quadratmeter", "qm": "Quadratmeter", "km²": "Quadratkilometer", "cm²": "Quadratzentimeter",
             "m³": "Kubikmeter", "m3": "Kubikmeter", "cm³": "Kubikzentimeter", "ha": "Hektar", "km/h": "Kilometer pro Stunde",
             "m/s": "Meter pro Sekunde", "°C": "Grad Celsius", "° C": "Grad Celsius", "°F": "Grad Fahrenheit", "°": "Grad", "Zoll": "Zoll", "ct": "Cent", "Cent": "Cent",
-            "Uhr": "Uhr",
+            "Uhr": "Uhr", "EL": "Esslöffel", "TL": "Teelöffel",
         },
         "m",
     ),
@@ -132,7 +132,7 @@ PREPOSITIONS = words("in an auf mit von zu nach aus bei vor seit während über 
 FEMININE = words(
     "Stunde Minute Sekunde Woche Frau Person Tasse Flasche Million Milliarde Seite Nacht Stadt Tonne Zeile Stimme Stufe Frage Katze Blume "
     "Karte Aufgabe Antwort Idee Liga Klasse Etage Auflage Ausgabe Staffel Folge Chance Stelle Runde Phase Version Generation Reihe Hälfte "
-    "Wahl Reise Schicht Welle Lesung Sitzung Strophe Sinfonie Symphonie Straße Spalte Kugel Portion Dose Packung Mahlzeit Zeit Aufl"
+    "Wahl Reise Schicht Welle Lesung Sitzung Bundesliga Strophe Sinfonie Symphonie Straße Spalte Kugel Portion Dose Packung Mahlzeit Zeit Aufl"
 )
 NEUTER = words(
     "Mal Jahr Kind Haus Buch Kapitel Jahrhundert Jahrtausend Quartal Semester Halbjahr Geschlecht Obergeschoss Spiel Tor Drittel Viertel "
@@ -143,6 +143,6 @@ ORDINAL_NOUNS = (
     | NEUTER
     | words(
         "Platz Rang Stock Weltkrieg Tag Monat Geburtstag Versuch Teil Band Akt Satz Sieg Punkt Schritt Grad Durchgang Spieltag "
-        "Bundestag Bezirk Senat"
+        "Bundestag Bezirk Senat OG UG FC SC SV"
     )
 )

@@ -54,6 +54,8 @@ UNITS = {
     **nouns(
         {
             "t": "tonelada/toneladas", "h": "hora/horas", "ha": "hectárea/hectáreas", "kcal": "kilocaloría/kilocalorías",
+            **dict.fromkeys(("cda", "cda.", "cdas", "cdas."), "cucharada/cucharadas"),
+            **dict.fromkeys(("cdta", "cdta.", "cdtas", "cdtas.", "cdita.", "cditas."), "cucharadita/cucharaditas"),
             "hs": "hora/horas", "lb": "libra/libras", "oz": "onza/onzas",
         },
         "f",

@@ -50,6 +50,8 @@ UNITS = {
     ),
     **nouns(
         {
+            **dict.fromkeys(("c. à s.", "c. à soupe", "càs"), "cuillère à soupe/cuillères à soupe"),
+            **dict.fromkeys(("c. à c.", "c. à café", "càc"), "cuillère à café/cuillères à café"),
             "t": "tonne/tonnes", "h": "heure/heures", "min": "minute/minutes", "mn": "minute/minutes", "s": "seconde/secondes",
             "ms": "milliseconde/millisecondes", "kcal": "kilocalorie/kilocalories",
         },

@@ -1,6 +1,7 @@
 """Speech passes when no witness doubts it, and fails with the problem's name and place."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def right() -> Alignment:
     return alignment
 
 
-def with_token(place: int, **changes: float) -> Alignment:
+def with_token(place: int, **changes: Any) -> Alignment:
     """One word's token is otherwise."""
     tokens = list(right().tokens)
     tokens[place] = replace(tokens[place], **changes)
@@ -111,6 +112,14 @@ def test_a_long_run_needs_no_other_witness(heard: str, kind: ProblemKind, word: 
     verdict = judge(speech, right(), heard)
 
     assert (verdict.state, kinds(verdict)) == ("failed", {(kind, word)})
+
+
+@pytest.mark.parametrize(("first", "state"), [("and", "passed"), ("other words", "failed"), ("words other", "passed")])
+def test_words_of_the_reference_tell_if_they_are_long_enough(first: str, state: str) -> None:
+    """Even two of them, in their order; "and" is heard anywhere."""
+    speech = replace(SPEECH, reference_text="Some other words, and more.")
+
+    assert judge(speech, right(), f"{first} {TEXT}").state == state
 
 
 def test_silence_noise_a_break_and_a_wrong_length_are_heard_without_words() -> None:

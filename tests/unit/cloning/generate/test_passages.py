@@ -189,3 +189,38 @@ def test_respellings_are_spoken(service: Service, engine: ToneEngine, anna: str)
     act(service, text="A GIF, not GIFTs.", voice=anna, say={"GIF": "jif"}, normalize="off")
 
     assert texts(engine) == ["A jif, not GIFTs."]
+
+
+@pytest.mark.parametrize(
+    "text", ["… [pause:1s] Hello there.", "—\n\nHello there.", "[pause:1s] … Hello there. [pause:1s] !"]
+)
+def test_signs_alone_are_no_passage(service: Service, engine: ToneEngine, anna: str, text: str) -> None:
+    """The model would speak noise for them; the silence stays."""
+    reply = act(service, text=text, voice=anna)
+
+    (spoken,) = texts(engine)
+    assert spoken.removeprefix("… ") == "Hello there."
+    assert reply["duration"] > len("Hello there.") / 20
+
+
+def test_a_paragraph_that_the_checkpoint_does_not_know_is_told(service: Service, engine: ToneEngine, anna: str) -> None:
+    """It counts as if there were no pause: named, and refused if it is too much of the text."""
+    engine.knows = lambda text: text.isascii()
+
+    reply = act(service, text="Some words that are known.\n\nЖж\n\nMore of these words.", voice=anna)
+    with pytest.raises(InvalidText) as caught:
+        act(service, text="Known words.\n\nЖивёт на свете человек", voice=anna, job_id="j")
+
+    assert reply["unspoken"] == ["Ж", "ж"]
+    assert "doesn't know" in caught.value.message
+
+
+@pytest.mark.parametrize("more", [{"text": "Hello", "say": {"Hello": ""}}, {"text": "[^1]"}])
+def test_a_text_of_which_nothing_is_left_is_refused_for_that(
+    service: Service, engine: ToneEngine, anna: str, more: dict[str, Any]
+) -> None:
+    """Not for letters that the checkpoint doesn't know."""
+    with pytest.raises(InvalidText, match="nothing of the text is left"):
+        act(service, voice=anna, **more)
+
+    assert texts(engine) == []

@@ -44,6 +44,16 @@ def test_what_is_known_in_no_form_is_named(text: str, expected: str, unspoken: t
     assert (result.text, result.unspoken) == (expected, unspoken)
 
 
+def test_a_composed_letter_comes_from_the_letter_with_all_its_marks() -> None:
+    """So a word of decomposed characters has its place, and ends behind its last mark."""
+    written = "Sa\u0303o Joa\u0303 de\u0301"
+
+    result = normalised(written, stock())
+
+    ends = [result.source(start, end) for start, end in ((0, 3), (4, 7))]
+    assert [written[start:end] for start, end in ends] == ["Sa\u0303o", "Joa\u0303"]
+
+
 @pytest.mark.parametrize("text", ["नमस्ते दुनिया।", "🎉🎉🎉", "გამარჯობა მსოფლიო, ok", "สวัสดีชาวโลก नमस्ते"])
 def test_a_text_in_another_script_is_refused(text: str) -> None:
     """With the checkpoint, its languages, and how much of the text it doesn't know."""

@@ -2,7 +2,8 @@
 
 import pytest
 
-from cloning.reading.spans import Reading, Replacement, position, replaced
+from cloning.reading.reader import replaced
+from cloning.reading.spans import Reading, Replacement, position
 
 TEXT = "pay $5 now"
 WORDS, SPANS = replaced(TEXT, [Replacement(4, 6, "five dollars")])

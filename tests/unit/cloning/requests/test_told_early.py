@@ -183,7 +183,7 @@ def test_pace_is_judged_of_what_is_spoken(signs: int, spaces: int) -> None:
 
     def warnings(text: str) -> list[dict[str, object]]:
         plan = plan_speech(text, reference_text=reference.text, reference_s=5.0, seed=1, parameters=parameters)
-        return list(of_pace(plan.chunks, reference.text, parameters))
+        return list(of_pace(plan, reference.text, parameters))
 
     plain = warnings(f"{SENTENCE}\n{OTHER}")
     assert warnings(f"{' ' * spaces}{SENTENCE}\n{' ' * spaces}{OTHER}") == plain

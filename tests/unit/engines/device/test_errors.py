@@ -14,7 +14,18 @@ MEANINGS = [
     (torch.AcceleratorError("CUDA error: out of memory" + ADVICE), GpuOutOfMemory),
     (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), GpuOutOfMemory),
     (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), GpuOutOfMemory),
+    (RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"), GpuOutOfMemory),
+    (RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED"), GpuOutOfMemory),
+    (RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED"), GpuOutOfMemory),
+    (RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"), GpuOutOfMemory),
+    (RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasLtCreate(&handle)`"), GpuOutOfMemory),
+    (RuntimeError("Triton Error [CUDA]: out of memory"), GpuOutOfMemory),
+    (RuntimeError("CUDA driver error: out of memory"), GpuOutOfMemory),
     (torch.AcceleratorError("CUDA error: device-side assert triggered" + ADVICE), WorkerUnfit),
+    (RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasSgemm`"), WorkerUnfit),
+    (RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered"), WorkerUnfit),
+    (RuntimeError("cuDNN Frontend error: [cudnn_frontend] Error: No execution plans support the graph."), WorkerUnfit),
+    (RuntimeError("No available kernel. Aborting execution."), WorkerUnfit),
     (RuntimeError("CUDA error: an illegal memory access was encountered" + ADVICE), WorkerUnfit),
     (RuntimeError("CUDA error: uncorrectable ECC error encountered"), WorkerUnfit),
     (RuntimeError("CUDA error: unspecified launch failure"), WorkerUnfit),
@@ -28,10 +39,12 @@ OTHERS = [
     RuntimeError("Sizes of tensors must match except in dimension 2. Expected size 2106 but got size 4089"),
     RuntimeError("shape '[2, 3]' is invalid for input of size 5"),
     RuntimeError(""),
+    torch.AcceleratorError("CUDA error: operation not permitted when stream is capturing" + ADVICE),
+    torch.AcceleratorError("CUDA error: operation failed due to a previous error during capture" + ADVICE),
 ]
 
 
-@pytest.mark.parametrize(("error", "meaning"), MEANINGS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("error", "meaning"), MEANINGS, ids=lambda value: str(value)[:90])
 def test_each_failure_of_a_device_has_one_meaning(error: RuntimeError, meaning: type[ServiceError]) -> None:
     """Memory, place, or the end of the process: the caller is told which, and that another try may work."""
     with pytest.raises(meaning) as caught, translated("cuda"):
@@ -43,7 +56,7 @@ def test_each_failure_of_a_device_has_one_meaning(error: RuntimeError, meaning: 
     assert caught.value.__cause__ is error
 
 
-@pytest.mark.parametrize("error", OTHERS, ids=lambda error: str(error)[:30])
+@pytest.mark.parametrize("error", OTHERS, ids=lambda error: str(error)[:60])
 def test_what_is_not_the_devices_passes(error: RuntimeError) -> None:
     """A bug must not look like a failing GPU, or every worker would be replaced for it."""
     assert failure_of(error, "cuda") is None

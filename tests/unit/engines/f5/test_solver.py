@@ -126,14 +126,33 @@ def test_in_half_precision_it_is_nearer_to_the_truth_than_the_official_path(monk
     """
     model = make_model().half()
     one, guidance = condition(400), Guidance(8, 2.0, -1.0)
-    noise = sampler_module._noise(one, one.mel.half())
+    noise = sampler_module.noise(one, one.mel.half())
     fast, official = solved(model, one, guidance), officially(model, one, guidance)
     with monkeypatch.context() as patch:
-        patch.setattr(sampler_module, "_noise", lambda *_: noise.clone())
+        patch.setattr(sampler_module, "noise", lambda *_: noise.clone())
         truth = solved(make_model(), one, guidance)
 
     assert distance(fast, truth) < distance(official, truth)
     assert distance(fast, truth) < HALF_BOUND
+
+
+def test_in_half_precision_the_tables_are_a_product_per_layer() -> None:
+    """Of all times at once: on a GPU each product is a launch, and 32 steps would have some 740 of them."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    model = make_model().half()
+    products: list[str] = []
+
+    class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            products.append(func.__name__.partition(".")[0])
+            return func(*args, **(kwargs or {}))
+
+    with Products():  # type: ignore[no-untyped-call]  # torch's own
+        Sampler(model).grid(Guidance(32, 2.0, -1.0))
+
+    layers = len(model.transformer.transformer_blocks) + 1
+    assert products.count("addmm") == layers + 2  # the time's own two
 
 
 def test_in_half_precision_company_changes_rounding_alone() -> None:
@@ -190,6 +209,44 @@ def test_noise_leaves_the_global_generator_alone() -> None:
     solved(model, condition(), GUIDANCE)
 
     assert torch.equal(torch.rand(1), expected)
+
+
+def test_these_numbers_of_steps_have_a_pruned_grid() -> None:
+    """As docs/speech.md says: the others lie on an even one, and are worse value than the next one below."""
+    import_f5()
+    import torch
+    from f5_tts.model.utils import get_epss_timesteps
+
+    grids = {count: get_epss_timesteps(count, device="cpu", dtype=torch.float32) for count in range(1, 65)}
+    pruned = [count for count, grid in grids.items() if not torch.equal(grid, torch.linspace(0, 1, count + 1))]
+
+    assert pruned == [5, 6, 7, 10, 12, 16]
+
+
+def test_half_precision_rounds_upstreams_grid() -> None:
+    """As docs/speech.md says of `ultra_quality`: at 64 steps one is 62 % off."""
+    import_f5()
+    import torch
+    from f5_tts.model.utils import get_epss_timesteps
+
+    def steps(count: int, dtype: Any) -> "Tensor":
+        t = get_epss_timesteps(count, device="cpu", dtype=dtype)
+        t = t - (torch.cos(torch.pi / 2 * t) - 1 + t)
+        lengths: Tensor = t.float().diff()
+        return lengths
+
+    worst = {
+        n: float((steps(n, torch.float16) / steps(n, torch.float32) - 1).abs().max()) for n in (7, 12, 16, 32, 48, 64)
+    }
+
+    assert {count: round(off, 2) for count, off in worst.items()} == {
+        7: 0.02,
+        12: 0.02,
+        16: 0.19,
+        32: 0.19,
+        48: 0.1,
+        64: 0.62,
+    }
 
 
 def test_time_runs_forwards() -> None:

@@ -3,6 +3,7 @@
 import builtins
 import logging
 import sys
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -47,3 +48,16 @@ def test_nothing_reaches_stdout(
     assert [record.levelno for record in caplog.records] == [logging.DEBUG] * 2
     assert caplog.records[-1].__dict__["said"] == "Converting audio..."
     assert builtins.print is not utils_infer.print
+
+
+def test_every_chunk_is_spoken_in_the_thread_that_asks() -> None:
+    """CuDNN's plans are each thread's own, and stay behind when it ends; upstream starts threads for every chunk."""
+    utils_infer = import_f5()
+
+    with utils_infer.ThreadPoolExecutor() as pool:
+        spoken = pool.submit(lambda number: (number, threading.get_ident()), 7)
+        failed = pool.submit(lambda: 1 // 0)
+
+    assert spoken.result() == (7, threading.get_ident())
+    with pytest.raises(ZeroDivisionError):
+        failed.result()

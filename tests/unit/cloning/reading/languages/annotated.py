@@ -3,8 +3,9 @@
 import re
 
 from cloning.reading.languages import rules_of
+from cloning.reading.reader import replaced
 from cloning.reading.rules import matches
-from cloning.reading.spans import Reading, replaced
+from cloning.reading.spans import Reading
 
 _PART = re.compile(r"\{([^{}|]*)\|([^{}|]*)\}")
 

@@ -3,8 +3,8 @@
 import re
 
 from cloning.reading.languages import rules_of
+from cloning.reading.reader import replaced
 from cloning.reading.rules import matches
-from cloning.reading.spans import replaced
 
 _PART = re.compile(r"\{([^{}|]*)\|([^{}|]*)\}")
 

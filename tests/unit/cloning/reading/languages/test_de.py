@@ -83,6 +83,20 @@ CASES: tuple[Case, ...] = (
     ("sign", "{§ 5|Paragraf fünf}, Müller {&|und} Sohn, {#3|Nummer drei}"),
     ("special", "Wir sind {24/7|vierundzwanzig sieben} da."),
     ("special", "Er ist {5'10\"|fünf Fuß zehn Zoll} groß."),
+    ("money", "{50 €|fünfzig Euro} {3|drei} Mal, {20 Euro|zwanzig Euro} {30|dreißig} Gäste"),
+    (
+        "years",
+        "Der Krieg {1914–18|neunzehnhundertvierzehn bis achtzehn}, {1914-18|neunzehnhundertvierzehn bis achtzehn}",
+    ),
+    (
+        "ordinal",
+        "im {3.|dritten} OG, der {1.|erste} FC Köln, die {2.|zweite} Bundesliga, am {10./11.|zehnten und elften} Mai",
+    ),
+    ("unit", "{2 EL|zwei Esslöffel} Öl, {1 TL|ein Teelöffel} Salz, {30 Min.|dreißig Minuten.}"),
+    (
+        "special",
+        "{1x|einmal} täglich, {2-mal|zweimal}, {3fach|dreifach}, eine {20%|zwanzigprozent}ige Lösung, {3x|dreimal}",
+    ),
 )
 
 AS_IT_WAS = ("Das Wetter ist schön.", "ein Kilo Äpfel und 🍎", "MIX und CD", "Das ist Fr. Und so.")

@@ -76,6 +76,11 @@ CASES: tuple[Case, ...] = (
     ("sign", "{1.5x|one point five times} faster, {3x|three times} faster, {3x4|three by four}, x{²| squared}"),
     ("code", "{MP3|MP three}, {A4|A four}, {H2O|H two O}, COVID-{19|nineteen}, GPT-{4|four}"),
     ("special", "We are open {24/7|twenty-four seven}, since {9/11|nine eleven}, {50/50|fifty fifty}."),
+    ("money", "He paid {50 €|fifty euros} {3|three} times, but {5|five} {$10|ten dollars} bills."),
+    ("unit", "{8 oz.|eight ounces} cheese, {2 tbsp.|two tablespoons}, {5 min.|five minutes} later. It took {5 min|five minutes}. Then"),
+    ("fraction", "{1/2 lb|one half pound} beef, {1 1/2 oz.|one and one half ounces} rum, {¼ tsp|one quarter teaspoon} salt"),
+    ("cardinal", "{50 000|fifty thousand} people, {1 000 000|one million}, {10 000 km|ten thousand kilometers}, {$50 000|fifty thousand dollars}"),
+    ("time", "It was {10 a.m.|ten AM.} He left. At {9 a.m.|nine AM} Monday, {9 p.m.|nine PM} EST"),
 )  # fmt: skip
 
 AS_IT_WAS = (

@@ -63,6 +63,9 @@ CASES: tuple[Case, ...] = (
     ("sign", "{§ 5|párrafo cinco}, López {&|y} hijos, {#3|número tres}"),
     ("special", "Abierto {24/7|veinticuatro siete}."),
     ("special", "Mide {5'10\"|cinco pies diez pulgadas}."),
+    ("roman", "el {IV|Cuarto} Congreso, la {II|Segunda} Edición"),
+    ("fraction", "{1/2|media} taza, {½|medio} kilo, {3 cdas.|tres cucharadas} de azúcar"),
+    ("time", "El lunes a las {20.30|veinte y treinta}, con {20.30|veinte punto treinta}"),
 )
 
 REGIONS = (

@@ -70,6 +70,9 @@ CASES: tuple[Case, ...] = (
         "Ouvert {24/7|vingt-quatre sept}, {24h/24|vingt-quatre heures sur vingt-quatre} et {7j/7|sept jours sur sept}.",
     ),
     ("special", "Il mesure {5'10\"|cinq pieds dix pouces}."),
+    ("unit", "{3 c. à s.|trois cuillères à soupe} de sucre, {1 c. à café|une cuillère à café} de sel"),
+    ("money", "Il a payé {50 €|cinquante euros} {3|trois} fois."),
+    ("time", "Cuire {1 h 30 min|une heure trente}."),
 )
 
 REGIONS = (

@@ -64,6 +64,7 @@ CASES: tuple[Case, ...] = (
     ("sign", "{§ 5|paragrafo cinque}, Rossi {&|e} figli, {#3|numero tre}"),
     ("special", "Aperto {24/7|ventiquattro sette}."),
     ("special", "È alto {5'10\"|cinque piedi dieci pollici}."),
+    ("date", "l'{1|uno} maggio, il {1 maggio|primo maggio}"),
 )
 
 AS_IT_WAS = ("Che bella giornata, perché no?", "MIX, CD e VI", "l'acqua dell'anno")

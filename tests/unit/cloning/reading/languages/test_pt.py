@@ -61,6 +61,7 @@ CASES: tuple[Case, ...] = (
     ("sign", "{§ 5|parágrafo cinco}, Lima {&|e} filhos, {#3|número três}"),
     ("special", "Aberto {24/7|vinte e quatro por sete}."),
     ("special", "Mede {5'10\"|cinco pés dez polegadas}."),
+    ("fraction", "{1/2|meia} xícara de leite"),
 )
 
 REGIONS = (

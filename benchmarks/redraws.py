@@ -1,0 +1,132 @@
+"""
+What checking and drawing again gains and costs, on the small checkpoint that says words (local/talker).
+
+Each unseen sentence of its evaluation is spoken through the worker's own `generate` twice, with one draw and with four, `check: full`.
+The judge of the word error rate is another decoding than the check's: a search with five beams, sampled where that fails.
+"""
+
+import argparse
+import io
+import json
+import tempfile
+import time
+from base64 import b64encode
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from benchmarks import report
+from cloning.clock import SystemClock
+from cloning.service import Call, Service
+from cloning.settings import Settings
+from engines.imports.transformers import import_transformers
+from handler import answer
+from local.talker import CFG_STRENGTH, STEPS, TALKER, find_talker
+from local.whisper import make_whisper
+from training.words import errors, score, words_of
+from worker.assembly import build
+
+WHAT = "Drawing again: word error rate of the small checkpoint's speech with one draw and with up to four, judged by another decoding"
+DRAWS = (1, 4)
+LIMIT = 0.6  # of the error rate with one draw
+_RATE = 16_000
+
+
+class Judge:
+    """Whisper with five beams, warmer where a hearing repeats itself: not the check's own greedy decoding."""
+
+    def __init__(self, folder: Path) -> None:
+        transformers = import_transformers()
+        self._hear: Any = transformers.pipeline("automatic-speech-recognition", model=str(folder), device="cpu")
+        self._how = {
+            "language": "en", "task": "transcribe", "num_beams": 5, "max_new_tokens": 100,
+            "temperature": (0.0, 0.4, 0.8), "compression_ratio_threshold": 2.0, "logprob_threshold": -1.0,
+        }  # fmt: skip
+
+    def hear(self, data: bytes) -> str:
+        """The words in a file."""
+        import soxr
+
+        samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
+        audio = np.asarray(soxr.resample(samples, rate, _RATE))
+        heard = self._hear({"raw": audio, "sampling_rate": _RATE}, generate_kwargs=self._how, return_timestamps=True)
+        return str(heard["text"])
+
+
+def sentences(count: int) -> list[tuple[str, str]]:
+    """Voice and text: of the evaluation's sentences that the model has never seen."""
+    results = json.loads((TALKER / "evaluation.json").read_text("utf-8"))["results"]
+    unseen = next(one for one in results if (one["system"], one["set"]) == (f"model, NFE {STEPS}", "unseen"))
+    return [(one["voice"], one["text"]) for one in unseen["utterances"][:count]]
+
+
+def spoken(service: Service, voice: str, text: str, seed: int, draws: int) -> tuple[dict[str, Any], float]:
+    """The reply, and the seconds that it took."""
+    request = {
+        "text": text, "voice": voice, "seed": seed, "check": "full", "draws": draws, "nfe_step": STEPS,
+        "cfg_strength": CFG_STRENGTH, "job_id": f"s{seed}-{draws}",
+    }  # fmt: skip
+    begun = time.monotonic()
+    reply = answer(service, request, Call("redraws"))
+    if reply.get("status") != "COMPLETED":
+        raise RuntimeError(f"sentence {seed} failed: {reply}")
+    return reply, time.monotonic() - begun
+
+
+def measured(service: Service, judge: Judge, lines: Sequence[tuple[str, str]], draws: int) -> dict[str, Any]:
+    """The figures of all sentences with so many draws."""
+    counts, taken, seconds, states = list[tuple[int, int]](), list[int](), list[float](), list[str]()
+    for seed, (voice, text) in enumerate(lines):
+        reply, took = spoken(service, voice, text, seed, draws)
+        meant = words_of(text)
+        said = words_of(judge.hear(service.store.get(reply["audio"]["key"]).body))
+        counts.append((errors(said, meant), len(meant)))
+        taken.append(max(chunk["draw"] for chunk in reply["check"]["chunks"]))
+        states.append(reply["check"]["state"])
+        seconds.append(took)
+    rate = score(counts, 0)
+    return {
+        "draws": draws, "wer": round(rate.rate, 4), "low": round(rate.low, 4), "high": round(rate.high, 4),
+        "errors": rate.errors, "words": rate.words, "passed": states.count("passed"),
+        "mean draw taken": round(sum(taken) / len(taken), 2), "seconds a sentence": round(sum(seconds) / len(seconds), 2),
+    }  # fmt: skip
+
+
+def run(count: int, folder: Path) -> dict[str, Any]:
+    """The report."""
+    whisper, talker = make_whisper(folder / "whisper"), find_talker()
+    settings = Settings(
+        data_dir=folder / "bucket", model_cache_dir=folder / "models", checkpoint=str(talker.folder),
+        vocoder_path=talker.folder / "vocoder", asr_model=str(whisper), device="cpu",
+    )  # fmt: skip
+    service = build(settings, SystemClock(), folder / "scratch")
+    for voice, prompt in talker.prompts.items():
+        audio = b64encode(prompt.recording.read_bytes()).decode()
+        upload = {"action": "upload", "voice": voice, "audio": audio, "transcript": prompt.words, "language": "en"}
+        answer(service, {**upload, "consent": True}, Call("upload"))
+    judge, lines = Judge(whisper), sentences(count)
+    rows = [measured(service, judge, lines, draws) for draws in DRAWS]
+    ratio = rows[1]["wer"] / rows[0]["wer"] if rows[0]["wer"] else 1.0
+    holds = {
+        f"with {DRAWS[1]} draws the error rate is at most {LIMIT} of that with one (here {ratio:.2f})": ratio <= LIMIT
+    }
+    return {"what": WHAT, **report.about(folder), "sentences": len(lines), "rows": rows, "holds": holds}
+
+
+def main() -> None:
+    """Run it from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=report.RESULTS)
+    parser.add_argument("--count", type=int, default=60, help="sentences")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / "scratch").mkdir()
+        found = run(options.count, Path(scratch))
+    report.save(found, options.results, "redraws", found["rows"])
+
+
+if __name__ == "__main__":
+    main()

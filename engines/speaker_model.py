@@ -1,0 +1,43 @@
+"""
+How alike two voices are, by Resemblyzer (Apache-2.0; its weights come with its package), on the CPU.
+
+It is small and of 2019: its figures compare speech of one deployment; they are not the SIM of papers (WavLM), and no gate.
+"""
+
+import warnings
+from functools import cached_property
+from importlib.util import find_spec
+from typing import Any
+
+from cloning.ports import Samples
+from cloning.process_lock import warnings_kept
+
+PACKAGE = "resemblyzer"
+
+
+def is_installed() -> bool:
+    """Whether the extra `similarity` is there; nothing is imported."""
+    return find_spec(PACKAGE) is not None
+
+
+class Resemblyzer:
+    """A `SpeakerModel`, loaded at its first use. Only the owner of the GPU may use it: torch runs in one thread."""
+
+    name = PACKAGE
+
+    def similarity(self, one: Samples, other: Samples, sample_rate: int) -> float:
+        """See SpeakerModel."""
+        first, second = (self._embedded(samples, sample_rate) for samples in (one, other))
+        return float(first @ second)
+
+    def _embedded(self, samples: Samples, sample_rate: int) -> Any:
+        encoder, prepare = self._loaded
+        return encoder.embed_utterance(prepare(samples, sample_rate))
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Any]:
+        with warnings_kept():
+            warnings.simplefilter("ignore", DeprecationWarning)  # it imports from where SciPy 2 has nothing left
+            import resemblyzer
+
+            return resemblyzer.VoiceEncoder("cpu", verbose=False), resemblyzer.preprocess_wav

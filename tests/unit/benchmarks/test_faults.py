@@ -1,0 +1,78 @@
+"""Faults are cut where words meet, and are the same with the same seed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import spoken
+from benchmarks.faults import RATE, Clip, another_take, cases_of, inserted, joined, removed
+from tests.fakes import hummed
+
+
+def clip(name: str, text: str, pitch: float) -> Clip:
+    """Words of half a second, one after the other, with 0.2 s of silence around them."""
+    count = len(text.split())
+    spans = tuple((int((0.2 + 0.5 * at) * RATE), int((0.7 + 0.5 * at) * RATE)) for at in range(count))
+    return Clip(name, "somebody", hummed(0.4 + 0.5 * count, RATE, pitch), text, spans)
+
+
+CLIPS = (clip("first", "One two three four.", 120), clip("second", "Five six seven.", 150))
+
+
+def test_a_removed_word_takes_its_time_with_it() -> None:
+    """Half a second, give or take the search for a quiet place and the fade."""
+    assert len(CLIPS[0].samples) - len(removed(CLIPS[0], 1)) == pytest.approx(RATE / 2, abs=RATE * 0.1)
+
+
+def test_an_inserted_sound_adds_its_own() -> None:
+    """Less a fade at each side."""
+    sound = np.full(RATE, 0.1, np.float32)
+
+    whole = inserted(CLIPS[0], 1, sound)
+
+    assert len(whole) - len(CLIPS[0].samples) == pytest.approx(RATE, abs=RATE * 0.02)
+
+
+def test_cuts_do_not_click() -> None:
+    """Parts of different levels are joined by a ramp."""
+    whole = joined(np.zeros(RATE, np.float32), np.ones(RATE, np.float32))
+
+    assert np.abs(np.diff(whole)).max() < 0.02
+
+
+def test_another_take_is_no_copy() -> None:
+    """It is faster or slower, and louder or softer."""
+    sound = hummed(1.0, RATE)
+
+    take = another_take(sound, np.random.default_rng(0))
+
+    assert 0.02 < abs(len(take) / len(sound) - 1) < 0.1
+
+
+def test_the_same_seed_makes_the_same_cases() -> None:
+    """Sample for sample: a report can be made again."""
+    one, other = (list(cases_of(CLIPS[0], CLIPS, 2, np.random.default_rng(3))) for _ in range(2))
+
+    assert {case.kind for case in one} >= {"removed", "doubled", "exchanged", "leaked", "loop", "half", "noise"}
+    assert all(np.array_equal(a.samples, b.samples) and a.text == b.text for a, b in zip(one, other, strict=True))
+
+
+def test_spaced_words_tell_where_they_are() -> None:
+    """Each group's outer edges, in order, within the sound."""
+    sound, edges = spoken.spaced(CLIPS[0], np.random.default_rng(0))
+
+    times = [seconds for _, seconds, _ in edges]
+    assert times == sorted(times)
+    assert times[-1] < len(sound) / RATE
+    assert {place for place, _, _ in edges} >= {0, 3}
+
+
+def test_another_file_than_the_tables_is_refused(tmp_path: Path) -> None:
+    """Words' times hold for one recording alone."""
+    path = tmp_path / "moonshine_voice" / "assets" / "beckett.wav"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"something else")
+
+    with pytest.raises(ValueError, match="fetch that version"):
+        spoken.clips_in([tmp_path])
