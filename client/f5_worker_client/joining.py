@@ -20,33 +20,33 @@ _AT_ONCE = 2**16
 _LINES_OF_A_CUE = 2
 
 
-def frames_of(seconds: float, rate: int) -> int:
-    """Silence in whole frames."""
-    return round(seconds * rate)
-
-
 def join_wavs(parts: Sequence[Path], pauses: Sequence[float], target: BinaryIO) -> list[tuple[float, float]]:
     """Write the parts, each with its pause after it; return where each begins and ends, in seconds. Raises Failed."""
+    forms = {_form(part) for part in parts}
+    if len(forms) != 1:
+        raise Failed("WORKER_FAILED", f"the parts differ in channels, bytes or Hz: {sorted(forms)}")
+    channels, width, rate = forms.pop()
     places: list[tuple[float, float]] = []
-    at, form = 0, None
     with wave.open(target, "wb") as joined:
+        joined.setnchannels(channels)
+        joined.setsampwidth(width)
+        joined.setframerate(rate)
         for part, pause in zip(parts, pauses, strict=True):
+            start = joined.tell()
             with wave.open(str(part), "rb") as sound:
-                here = (sound.getnchannels(), sound.getsampwidth(), sound.getframerate())
-                if form is None:
-                    form = here
-                    joined.setnchannels(form[0])
-                    joined.setsampwidth(form[1])
-                    joined.setframerate(form[2])
-                elif here != form:
-                    raise Failed("WORKER_FAILED", f"{part} is {here} (channels, bytes, Hz), and the first part {form}")
                 while frames := sound.readframes(_AT_ONCE):
                     joined.writeframesraw(frames)
-                silence = frames_of(pause, form[2])
-                joined.writeframesraw(bytes(silence * form[0] * form[1]))
-                places.append((at / form[2], (at + sound.getnframes()) / form[2]))
-                at += sound.getnframes() + silence
+            places.append((start / rate, joined.tell() / rate))
+            joined.writeframesraw(bytes(round(pause * rate) * channels * width))
     return places
+
+
+def _form(part: Path) -> tuple[int, int, int]:
+    try:
+        with wave.open(str(part), "rb") as sound:
+            return sound.getnchannels(), sound.getsampwidth(), sound.getframerate()
+    except (wave.Error, EOFError) as error:
+        raise Failed("WORKER_FAILED", f"{part.name} is no WAV that can be joined: {error}") from None
 
 
 def join_subtitles(kind: str, parts: Iterable[tuple[str, float]]) -> str:

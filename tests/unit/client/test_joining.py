@@ -42,7 +42,10 @@ def test_parts_of_other_forms_are_not_joined(tmp_path: Path) -> None:
         sound.writeframes(bytes(8))
     (tmp_path / "b.wav").write_bytes(stereo.getvalue())
 
-    with pytest.raises(Failed, match="channels, bytes, Hz"):
+    with pytest.raises(Failed, match="differ in channels, bytes or Hz"):
+        join_wavs([tmp_path / "a.wav", tmp_path / "b.wav"], [0, 0], io.BytesIO())
+    (tmp_path / "b.wav").write_bytes(b"RIFF")
+    with pytest.raises(Failed, match=r"b\.wav is no WAV"):
         join_wavs([tmp_path / "a.wav", tmp_path / "b.wav"], [0, 0], io.BytesIO())
 
 
