@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cloning.failures import MOST_INCIDENTS
 from cloning.requests.models import REQUESTS
+from docs.client import commands_list, exit_codes_table, own_codes_table
 from docs.failures import FAULTS
 from docs.tables import (
     ROOT,
@@ -36,6 +37,7 @@ README = ROOT / "README.md"
 API = ROOT / "docs" / "api.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 CHECKPOINTS = ROOT / "docs" / "checkpoints.md"
+CLIENT = ROOT / "docs" / "client.md"
 FAILURES = ROOT / "docs" / "failures.md"
 SETTINGS = ROOT / "docs" / "settings.md"
 SPEECH = ROOT / "docs" / "speech.md"
@@ -78,6 +80,7 @@ PARTS: dict[Path, dict[str, Callable[[], str]]] = {
     },
     ARCHITECTURE: {"bucket": bucket_layout},
     CHECKPOINTS: {"checkpoints": checkpoints_table},
+    CLIENT: {"commands": commands_list, "exits": exit_codes_table, "codes": own_codes_table},
     SETTINGS: {"settings": settings_table},
     SPEECH: {"profiles": profiles_table},
 }

@@ -9,7 +9,7 @@ export_locked() { .uv/bin/uv export --quiet --frozen --no-dev --no-annotate --no
 # A package and its hashes are one paragraph: those that requirements.txt has too are left out.
 besides() {
     awk 'FNR == NR { if (/^[^ ]/) there[$1]; next } /^[^ ]/ { wanted = !($1 in there) } wanted' \
-        <(export_locked) <(export_locked --extra "$1")
+        <(export_locked) <(export_locked --group "$1")
 }
 
 if [ "${1:-}" = similarity ]; then

@@ -106,7 +106,7 @@ def test_the_readme_names_the_verbs_of_a_first_visit() -> None:
 
 PACKAGES = sorted(
     path.parent
-    for top in ("worker", "storage", "cloning", "engines", "model_cache", "local")
+    for top in ("worker", "storage", "cloning", "engines", "model_cache", "local", "client")
     for path in (ROOT / top).rglob("__init__.py")
 )
 

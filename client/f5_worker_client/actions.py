@@ -1,0 +1,207 @@
+"""The worker's actions as flows: what is sent, and what is made of the reply."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, NotRequired, TypedDict, TypeVar
+
+from f5_worker_client.errors import Failed, InvalidRequest, NotFound, of_status
+from f5_worker_client.queue import LARGEST_BYTES, OK, Call, Link, Reply, asked, call
+from f5_worker_client.replies import Checked, JobState, Reading, Speech, Voice
+from f5_worker_client.steps import Flow
+
+T = TypeVar("T")
+_DIGITS_OF_AN_ID = 32
+_CALLS = frozenset({"job_id", "delivery"})  # say nothing about how it should sound
+
+
+class SpeakOptions(TypedDict, total=False):
+    """The optional fields of `generate` (docs/api.md); `more` takes any other by name."""
+
+    language: str
+    engine: str
+    profile: str
+    checkpoint: str
+    seed: int
+    speed: float
+    normalize: Literal["auto", "off"]
+    dictionary: str
+    say: Mapping[str, str]
+    check: Literal["off", "fast", "full"]
+    draws: int
+    on_mismatch: Literal["accept", "fail"]
+    words: bool
+    subtitles: list[str]
+    format: str
+    job_id: str
+    more: Mapping[str, Any]
+
+
+class UploadOptions(TypedDict):
+    """The optional fields of `upload`."""
+
+    language: NotRequired[str]
+    transcript: NotRequired[str]
+    transcribe_now: NotRequired[bool]
+    replace: NotRequired[bool]
+
+
+class ReadOptions(TypedDict):
+    """The optional fields of `read`."""
+
+    voice: NotRequired[str]
+    language: NotRequired[str]
+    normalize: NotRequired[Literal["auto", "off"]]
+    dictionary: NotRequired[str]
+    say: NotRequired[Mapping[str, str]]
+    engine: NotRequired[str]
+
+
+class CheckOptions(TypedDict):
+    """The optional fields of `check`."""
+
+    language: NotRequired[str]
+    normalize: NotRequired[Literal["auto", "off"]]
+    check: NotRequired[Literal["fast", "full"]]
+    heard: NotRequired[bool]
+    words: NotRequired[bool]
+    subtitles: NotRequired[list[str]]
+
+
+def speech_request(text: str, voice: str, options: SpeakOptions) -> dict[str, Any]:
+    """
+    The input of a `generate`. Its `job_id`, unless given, is made from everything else.
+
+    So the same request, sent again by this process or another, finds the same job.
+    """
+    more = dict(options.get("more", {}))
+    known = {name: value for name, value in options.items() if name != "more" and value is not None}
+    fields = {"action": "generate", "text": text, "voice": voice, **known, **more}
+    return {**fields, "job_id": fields.get("job_id") or job_id_of(fields)}
+
+
+def job_id_of(fields: Mapping[str, Any]) -> str:
+    """An id from the digest of a request."""
+    shaping = {name: value for name, value in fields.items() if name not in _CALLS}
+    digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
+    return f"speech-{digest[:_DIGITS_OF_AN_ID]}"
+
+
+def speak(link: Link, request: Call) -> Flow[Speech]:
+    """Speak; `request` carries what `speech_request` made."""
+    return _told(Speech.of, (yield from call(link, request)))
+
+
+def upload(
+    link: Link, recording: Path | str | bytes, voice: str, options: UploadOptions, *, consent: bool | str
+) -> Flow[Voice]:
+    """Store a voice from a file, a URL, or the bytes of a file."""
+    fields = {"action": "upload", "voice": voice, "consent": consent, **options, **_recording(recording)}
+    return _told(Voice.of, (yield from call(link, Call(fields))))
+
+
+def voices(link: Link) -> Flow[list[Voice]]:
+    """All voices, page by page."""
+    found: list[Voice] = []
+    cursor: dict[str, Any] = {}
+    while True:
+        page = yield from call(link, Call({"action": "voices", "limit": 100, **cursor}))
+        found += _told(lambda told: [Voice.of(entry) for entry in told["voices"]], page)
+        if page.get("next_cursor") is None:
+            return found
+        cursor = {"cursor": page["next_cursor"]}
+
+
+def status(link: Link, job_id: str) -> Flow[JobState]:
+    """How a job stands."""
+    return _told(JobState.of, (yield from call(link, Call({"action": "status", "job_id": job_id}))))
+
+
+def result(link: Link, job_id: str) -> Flow[Speech]:
+    """A finished job's speech, with a fresh URL."""
+    return _told(Speech.of, (yield from call(link, Call({"action": "result", "job_id": job_id}))))
+
+
+def cancel(link: Link, job_id: str) -> Flow[JobState]:
+    """
+    Ask a job to stop.
+
+    A job that still waits in RunPod's queue is unknown to the worker; if its id is RunPod's, it is cancelled there.
+    """
+    try:
+        return _told(JobState.of, (yield from call(link, Call({"action": "cancel", "job_id": job_id}))))
+    except NotFound:
+        answer = yield from asked(link, "POST", f"cancel/{job_id}")
+        if answer.status != OK:
+            raise
+        state = answer.json() or {}
+        nothing = {"done": 0, "total": 0}
+        return JobState.of({"job_id": job_id, "status": state.get("status", "CANCELLED"), "progress": nothing})
+
+
+def delete(link: Link, kind: Literal["voice", "job_id", "dictionary"], name: str) -> Flow[None]:
+    """Remove a voice, a finished job, or a dictionary. What an earlier try, whose answer was lost, removed is removed."""
+    request = Call({"action": "delete", kind: name})
+    try:
+        yield from call(link, request)
+    except NotFound:
+        if request.posts == 1:
+            raise
+
+
+def read(link: Link, text: str, options: ReadOptions) -> Flow[Reading]:
+    """How a text would be read; no job begins."""
+    return _told(Reading.of, (yield from call(link, Call({"action": "read", "text": text, **options}))))
+
+
+def check(link: Link, recording: Path | str | bytes, text: str, options: CheckOptions) -> Flow[Checked]:
+    """Compare a recording with its text."""
+    fields = {"action": "check", "text": text, **options, **_recording(recording)}
+    return _told(Checked.of, (yield from call(link, Call(fields))))
+
+
+def health(link: Link) -> Flow[Reply]:
+    """The worker's health; starts a worker if none is up."""
+    return (yield from call(link, Call({"action": "health"})))
+
+
+def queue_health(link: Link) -> Flow[Reply]:
+    """RunPod's count of jobs and workers; starts nothing."""
+    answer = yield from asked(link, "GET", "health")
+    if answer.status != OK:
+        raise of_status(answer.status, "")
+    return answer.json() or {}
+
+
+def _told(of: Callable[[Reply], T], reply: Reply) -> T:
+    """What a reply tells. Raises Failed for one of another form, such as a much older worker's."""
+    try:
+        return of(reply)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Failed(
+            "WORKER_FAILED", f"the worker's reply can't be read ({error!r}): is it of another version?"
+        ) from None
+
+
+def _recording(source: Path | str | bytes) -> dict[str, str]:
+    """The field that brings a recording."""
+    if isinstance(source, str) and source.startswith(("https://", "http://")):
+        return {"audio_url": source}
+    data = source if isinstance(source, bytes) else _file(Path(source))
+    audio = base64.b64encode(data).decode()
+    if len(audio) > LARGEST_BYTES:
+        raise InvalidRequest(
+            "INVALID_REQUEST",
+            f"the recording has {len(data) / 1e6:.1f} MB and a request carries {LARGEST_BYTES * 0.75 / 1e6:.0f} MB: "
+            "cut it (60 s at most are taken), send it as FLAC or MP3, or give a URL",
+        )
+    return {"audio": audio}
+
+
+def _file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidRequest("INVALID_REQUEST", f"{path} can't be read: {error.strerror}") from None

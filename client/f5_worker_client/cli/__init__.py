@@ -1,0 +1,7 @@
+"""
+The command line.
+
+    console   progress and messages
+    options   the options of each command
+    commands  the commands
+"""

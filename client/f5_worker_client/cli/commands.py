@@ -1,0 +1,220 @@
+"""The commands: each takes the client, its options and the console, and returns the exit code."""
+
+import argparse
+import asyncio
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from f5_worker_client.actions import CheckOptions, ReadOptions, SpeakOptions, UploadOptions
+from f5_worker_client.books import speak_long
+from f5_worker_client.cli.console import Console
+from f5_worker_client.client import AsyncClient, Client
+from f5_worker_client.errors import InvalidRequest
+
+Options = argparse.Namespace
+_NOT_AS_HOPED = 1
+_LOOKS_LIKE_A_FILE = (".txt", ".md", ".text")
+
+
+def _given(options: Options, *names: str) -> dict[str, Any]:
+    """The named options that were set."""
+    return {name: getattr(options, name) for name in names if getattr(options, name) not in (None, False)}
+
+
+def upload(client: Client, options: Options, console: Console) -> int:
+    """Store a voice."""
+    more = cast("UploadOptions", _given(options, "language", "transcript", "transcribe_now", "replace"))
+    if options.consent is None:
+        console.remark("no --consent: the deployment will refuse the voice, unless it doesn't ask for one")
+    voice = client.upload(options.file, options.voice, consent=options.consent or False, **more)
+    console.warnings(list(voice.reply.get("warnings", ())))
+    console.result([voice.name], dict(voice.reply))
+    return 0
+
+
+def voices(client: Client, _: Options, console: Console) -> int:
+    """List the voices."""
+    found = client.voices()
+    lines = [
+        f"{one.name}\t{'' if one.duration is None else f'{one.duration:.2f}'}\t{one.language or ''}" for one in found
+    ]
+    for one in found:
+        if one.problem:
+            console.remark(f"warning: {one.name}: {one.problem}")
+    console.result(lines, [dict(one.reply) for one in found])
+    return 0
+
+
+async def speak(client: AsyncClient, options: Options, console: Console) -> int:
+    """Speak a text into a file."""
+    text = await asyncio.to_thread(text_of, options.text, is_text=options.is_text)
+    with console.progress() as watch:
+        book = await speak_long(
+            client,
+            text,
+            options.voice,
+            Path(options.output),
+            longest_text=options.max_chars,
+            jobs=options.jobs,
+            on_progress=watch,
+            **speak_options(options),
+        )
+    for part in book.parts:
+        console.warnings(part["warnings"])
+    if len(book.paths) > 1:
+        console.remark(
+            "this format can't be joined without loss: every part is a file of its own (-o ….wav joins them)"
+        )
+    console.remark(str(book.parts[0]["license_notice"]))
+    console.result([str(path) for path in book.paths], book.to_json())
+    return 0
+
+
+def speak_options(options: Options) -> SpeakOptions:
+    """The fields of `generate` that were asked for."""
+    names = (
+        "language",
+        "engine",
+        "profile",
+        "checkpoint",
+        "seed",
+        "speed",
+        "normalize",
+        "dictionary",
+        "check",
+        "draws",
+    )
+    subtitles = [kind for kind in ("srt", "vtt") if getattr(options, kind)]
+    job_id = f"speech-{secrets.token_hex(16)}" if options.again else options.job_id
+    fields = {
+        **{name: getattr(options, name) for name in (*names, "on_mismatch") if getattr(options, name) is not None},
+        **({"words": True} if options.words else {}),
+        **({"subtitles": subtitles} if subtitles else {}),
+        **({"say": respellings(options)} if options.say else {}),
+        **({"job_id": job_id} if job_id else {}),
+        **({"more": dict(options.set)} if options.set else {}),
+    }
+    return cast("SpeakOptions", fields)
+
+
+def respellings(options: Options) -> Mapping[str, str]:
+    """`--say GIF=jif`; a reading like 5 is meant as text."""
+    return {word: str(reading) for word, reading in options.say}
+
+
+def text_of(argument: str, *, is_text: bool) -> str:
+    """The text itself, of a file, or of stdin. Raises InvalidRequest."""
+    if argument == "-" and not is_text:
+        return _decoded(sys.stdin.buffer.read(), "stdin")
+    path = Path(argument)
+    if is_text or not _is_file(path):
+        if not is_text and argument.endswith(_LOOKS_LIKE_A_FILE) and len(argument.split()) == 1:
+            raise InvalidRequest("INVALID_REQUEST", f"there is no file {argument!r}; if it is the text, say --text")
+        return _decoded(argument.encode(errors="surrogateescape"), "the text")
+    try:
+        return _decoded(path.read_bytes(), str(path))
+    except OSError as error:
+        raise InvalidRequest("INVALID_REQUEST", f"{path} can't be read: {error.strerror}") from None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long for a name, or a zero byte
+        return False
+
+
+def _decoded(data: bytes, what: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("INVALID_REQUEST", f"{what} is not UTF-8 (byte {error.start}): convert it first") from None
+
+
+def status(client: Client, options: Options, console: Console) -> int:
+    """How a job stands."""
+    state = client.status(options.job_id)
+    console.result([f"{state.status}\t{state.done}/{state.total}"], dict(state.reply))
+    if state.failure:
+        console.remark(f"{state.failure.get('code')}: {state.failure.get('message')}")
+    return 0
+
+
+def cancel(client: Client, options: Options, console: Console) -> int:
+    """Ask a job to stop."""
+    state = client.cancel(options.job_id)
+    console.result([state.status], dict(state.reply))
+    return 0
+
+
+def result(client: Client, options: Options, console: Console) -> int:
+    """Bring a finished job's sound."""
+    speech = client.result(options.job_id)
+    path = client.save(speech, options.output or f"{speech.job_id}.{speech.format}")
+    console.warnings(list(speech.warnings))
+    console.result([str(path)], {"path": str(path), **speech.to_json()})
+    return 0
+
+
+def delete(client: Client, options: Options, console: Console) -> int:
+    """Remove something."""
+    for kind in ("voice", "job_id", "dictionary"):
+        if name := getattr(options, kind):
+            client.delete(cast("Any", kind), name)
+            console.result([name], {"deleted": {kind: name}})
+    return 0
+
+
+def read(client: Client, options: Options, console: Console) -> int:
+    """What will be read for a text."""
+    more = _given(options, "voice", "language", "normalize", "dictionary")
+    more |= {"say": respellings(options)} if options.say else {}
+    reading = client.read(text_of(options.text, is_text=options.is_text), **cast("ReadOptions", more))
+    console.warnings(list(reading.warnings))
+    console.result([reading.text], dict(reading.reply))
+    return 0
+
+
+def check(client: Client, options: Options, console: Console) -> int:
+    """Whether a recording says its text."""
+    told = client.check(options.file, options.text, **cast("CheckOptions", _given(options, "language", "check")))
+    for window in told.reply["check"]["chunks"]:
+        for problem in window["problems"]:
+            console.remark(f"{window['start']:.1f} s: {problem.get('kind')} {problem.get('word') or ''}".rstrip())
+    console.result([told.state], dict(told.reply))
+    return 0 if told.state == "passed" else _NOT_AS_HOPED
+
+
+def health(client: Client, options: Options, console: Console) -> int:
+    """Whether queue and worker answer."""
+    queue = client.queue_health()
+    told = {"queue": queue} if options.queue else {"queue": queue, "worker": client.health()}
+    worker = told.get("worker", {"status": "ok"})
+    lines = [f"queue\t{_counts(queue.get('workers'))}; {_counts(queue.get('jobs'))}"]
+    if not options.queue:
+        lines.append(f"worker\t{worker['status']}, {worker.get('default_engine')}, {worker.get('checkpoint')}")
+    for problem in worker.get("problems", ()):
+        console.remark(f"{problem.get('code')}: {problem.get('message')}")
+    console.result(lines, told)
+    return 0 if worker["status"] == "ok" else _NOT_AS_HOPED
+
+
+def _counts(numbers: object) -> str:
+    return ", ".join(f"{count} {name}" for name, count in numbers.items()) if isinstance(numbers, Mapping) else "?"
+
+
+Command = Callable[[Client, Options, Console], int]
+COMMANDS: Mapping[str, Command] = {
+    "upload": upload,
+    "voices": voices,
+    "status": status,
+    "cancel": cancel,
+    "result": result,
+    "delete": delete,
+    "read": read,
+    "check": check,
+    "health": health,
+}

@@ -1,0 +1,114 @@
+"""What the command line says: results on stdout, everything else on stderr; a bar only on a terminal."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from rich.console import Console as RichConsole
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+
+from f5_worker_client.books import Watch
+from f5_worker_client.errors import ClientError
+from f5_worker_client.queue import Progress
+
+_DONE = "COMPLETED"
+
+
+class Console:
+    """`as_json`: the result is one JSON object, and an error too. `quiet`: no progress, no remarks."""
+
+    def __init__(
+        self, *, as_json: bool = False, quiet: bool = False, out: TextIO | None = None, err: TextIO | None = None
+    ) -> None:
+        self.as_json = as_json
+        self._quiet = quiet
+        self._out = out or sys.stdout
+        self._err = err or sys.stderr
+
+    def result(self, lines: list[str], facts: object) -> None:
+        """The result, for people or for programs."""
+        text = json.dumps(facts, ensure_ascii=False) if self.as_json else "\n".join(map(_plain, lines))
+        if text:
+            self._out.write(f"{text}\n")
+        self._out.flush()
+
+    def remark(self, message: str) -> None:
+        """What a person may want to know."""
+        if not self._quiet:
+            self._err.write(f"{_plain(message)}\n")
+
+    def warnings(self, warnings: list[Mapping[str, Any]]) -> None:
+        """What may be audible."""
+        for warning in warnings:
+            self.remark(f"warning: {warning.get('code')}: {warning.get('message')}")
+
+    def failed(self, error: ClientError) -> None:
+        """Why there is no result, and whether to try again."""
+        if self.as_json:
+            self._err.write(json.dumps({"error": error.to_json()}, ensure_ascii=False) + "\n")
+            return
+        again = " (the same command may work later)" if error.retryable else ""
+        self._err.write(f"f5-worker: {_plain(str(error))}{again}\n")
+
+    @contextmanager
+    def progress(self) -> Iterator[Watch]:
+        """Somebody to tell of progress: a bar on a terminal, else a line for each step."""
+        if self._quiet:
+            yield lambda *_: None
+        elif self._err.isatty():
+            columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+            with RichProgress(*columns, console=RichConsole(file=self._err), transient=True) as bar:
+                yield _Bar(bar)
+        else:
+            yield _Lines(self)
+
+
+class _Bar:
+    """One bar over all parts."""
+
+    def __init__(self, bar: RichProgress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("waiting", total=None)
+        self._shares: dict[int, float] = {}
+
+    def __call__(self, number: int, count: int, told: Progress) -> None:
+        """Move the bar."""
+        self._shares[number] = 1.0 if told.state == _DONE else told.done / max(told.total, 1)
+        ended = sum(share == 1.0 for share in self._shares.values())
+        of_parts = f"{ended} of {count} parts" if count > 1 else f"{told.done} of {told.total} chunks"
+        known = count > 1 or told.total > 0
+        self._bar.update(
+            self._task,
+            description=of_parts if known else _words_for(told.state),
+            total=count if known else None,
+            completed=sum(self._shares.values()),
+        )
+
+
+class _Lines:
+    """A line whenever something has changed."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last: dict[int, Progress] = {}
+
+    def __call__(self, number: int, count: int, told: Progress) -> None:
+        """Say it, if it is new."""
+        if self._last.get(number) == told:
+            return
+        self._last[number] = told
+        part = f"part {number + 1} of {count}: " if count > 1 else ""
+        chunks = f", {told.done} of {told.total} chunks" if told.total else ""
+        self._console.remark(f"{part}{_words_for(told.state)}{chunks}")
+
+
+def _words_for(state: str) -> str:
+    return {"IN_QUEUE": "waiting for a worker", "IN_PROGRESS": "speaking", _DONE: "done"}.get(state, state)
+
+
+def _plain(text: str) -> str:
+    """Without control characters: a reply must not steer the terminal."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text)

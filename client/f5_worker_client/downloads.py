@@ -1,0 +1,157 @@
+"""
+Files are brought whole or not at all: into a file beside the target, which takes its name when the sha256 is the promised one.
+
+A URL that has expired is asked for again. No message names a URL.
+"""
+
+import base64
+import binascii
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import unquote, urlsplit
+
+from f5_worker_client.errors import DownloadFailed, InvalidRequest
+from f5_worker_client.queue import OK, Call, Link, call
+from f5_worker_client.steps import Answer, Fetch, Flow, Pause
+
+_EXPIRED = frozenset({400, 401, 403, 404, 410})
+AUDIO = "audio"
+
+
+class Whole:
+    """A file in the making: written, digested, and kept only if the digest is right."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+        self._digest = hashlib.sha256()
+
+    def write(self, piece: bytes) -> None:
+        """Add bytes."""
+        self.stream.write(piece)
+        self._digest.update(piece)
+
+    def again(self) -> None:
+        """Begin again, with nothing written."""
+        self.stream.seek(0)
+        self.stream.truncate()
+        self._digest = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """Of what is written."""
+        return self._digest.hexdigest()
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Whole]:
+    """The file appears under its name, with all of its bytes on the disk, when the block ends without an error."""
+    part = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("xb") as stream:
+            yield Whole(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise InvalidRequest("INVALID_REQUEST", f"{path} can't be written: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def save(link: Link, reply: Mapping[str, Any], path: Path, kind: str = AUDIO) -> Flow[None]:
+    """Bring the audio of a reply, or the file of that kind beside it, into `path`. Raises DownloadFailed, InvalidRequest."""
+    expected = _promised(reply, kind)
+    with whole(path) as file:
+        yield from _fill(link, reply, kind, file, expected)
+
+
+def _fill(link: Link, reply: Mapping[str, Any], kind: str, file: Whole, expected: str) -> Flow[None]:
+    """Try until the digest is right; a URL that has expired is replaced once."""
+    waits, is_fresh = link.patience.waits(), False
+    while True:
+        answer = yield from _brought(link, reply, kind, file)
+        if answer.status == OK and file.sha256 == expected:
+            return
+        file.again()
+        wait = next(waits, None)
+        if answer.status in _EXPIRED and not is_fresh:
+            reply, is_fresh = (yield from _asked_again(link, reply)), True
+        elif wait is None or answer.status in _EXPIRED:
+            raise _not_brought(reply, kind, answer)
+        else:
+            yield Pause(wait)
+
+
+def _brought(link: Link, reply: Mapping[str, Any], kind: str, file: Whole) -> Flow[Answer]:
+    """One try, in the way that the URL allows."""
+    url = _url(reply, kind)
+    if url.startswith(("https://", "http://")):
+        return (yield Fetch(url, file.write))
+    if url.startswith("file://") and link.address.is_local and Path(_path(url)).is_file():
+        return _copied(url, file)
+    return (yield from _inline(link, reply, kind, file))
+
+
+def _not_brought(reply: Mapping[str, Any], kind: str, answer: Answer) -> DownloadFailed:
+    why = "its sha256 is not the promised one" if answer.status == OK else answer.problem or f"HTTP {answer.status}"
+    return DownloadFailed("DOWNLOAD_FAILED", f"the {kind} of job {_job(reply)} did not arrive: {why}", retryable=True)
+
+
+def _asked_again(link: Link, reply: Mapping[str, Any]) -> Flow[Mapping[str, Any]]:
+    """The job's result with fresh URLs; the reply itself for what has no job."""
+    if "job_id" not in reply:
+        return reply
+    return (yield from call(link, Call({"action": "result", "job_id": reply["job_id"]})))
+
+
+def _inline(link: Link, reply: Mapping[str, Any], kind: str, file: Whole) -> Flow[Answer]:
+    """The audio inside a reply, for a worker whose URLs nobody else can read (a folder instead of a bucket)."""
+    if kind != AUDIO or "job_id" not in reply:
+        raise DownloadFailed("DOWNLOAD_FAILED", f"the worker has no bucket, and its {kind} can't be read from here")
+    fields = {"action": "result", "job_id": reply["job_id"], "delivery": "inline"}
+    told = yield from call(link, Call(fields))
+    try:
+        file.write(base64.b64decode(told["audio"]["base64"], validate=True))
+    except (KeyError, binascii.Error):
+        raise DownloadFailed("DOWNLOAD_FAILED", f"the reply of job {_job(reply)} holds no audio") from None
+    return Answer(OK)
+
+
+def _path(url: str) -> str:
+    return unquote(urlsplit(url).path)
+
+
+def _copied(url: str, file: Whole) -> Answer:
+    try:
+        with Path(_path(url)).open("rb") as source:
+            while piece := source.read(2**20):
+                file.write(piece)
+    except OSError as error:
+        return Answer(problem=str(error.strerror))
+    return Answer(OK)
+
+
+def _part(reply: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    part = reply.get(AUDIO) if kind == AUDIO else (reply.get("files") or {}).get(kind)
+    if not isinstance(part, Mapping):
+        raise InvalidRequest("INVALID_REQUEST", f"job {_job(reply)} has no {kind}: ask for it when it is spoken")
+    return part
+
+
+def _promised(reply: Mapping[str, Any], kind: str) -> str:
+    return str(_part(reply, kind).get("sha256"))
+
+
+def _url(reply: Mapping[str, Any], kind: str) -> str:
+    return str((reply.get("audio_url") if kind == AUDIO else _part(reply, kind).get("url")) or "")
+
+
+def _job(reply: Mapping[str, Any]) -> str:
+    return repr(reply.get("job_id", "?"))

@@ -1,0 +1,138 @@
+"""The client's errors know the worker's."""
+
+from collections.abc import Iterator
+
+import pytest
+from f5_worker_client import Client, ClientError, InvalidRequest, NotFound, Unauthorised, Unavailable
+from f5_worker_client.cli.options import EXIT_CODES
+from f5_worker_client.errors import OWN_CODES, of_worker
+
+from cloning.errors import InvalidRequest as WorkerInvalidRequest
+from cloning.errors import NotFound as WorkerNotFound
+from cloning.errors import ServiceError
+from tests.unit.client.endpoint import QUICK, SIGNATURE, Endpoint
+
+
+def kinds(base: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from kinds(kind)
+
+
+@pytest.mark.parametrize("kind", list(kinds()), ids=lambda kind: kind.code)
+def test_every_code_of_the_worker_is_known(kind: type[ServiceError]) -> None:
+    """With its class and whether to try again, also where the queue passes on nothing but the text."""
+    failure = kind("why", field="text")
+    whole = of_worker(f"{kind.code}: why", failure.to_record())
+    bare = of_worker(f"{kind.code}: why", None)
+
+    assert (whole.code, whole.message, whole.retryable) == (kind.code, "why", kind.retryable)
+    assert whole.details == {"field": "text"}
+    assert (bare.code, bare.message, bare.retryable) == (kind.code, "why", kind.retryable)
+    assert type(whole) is type(bare)
+    assert isinstance(whole, InvalidRequest) == issubclass(kind, WorkerInvalidRequest)
+    assert isinstance(whole, NotFound) == issubclass(kind, WorkerNotFound)
+
+
+@pytest.mark.parametrize("text", ["", "exit status 137", '{"error_type": "<class \'KeyError\'>"}', "Oops: no"])
+def test_a_failure_without_a_code_has_the_clients(text: str) -> None:
+    """Such as RunPod's own words for a worker that died."""
+    assert of_worker(text, "odd").code == "WORKER_FAILED"
+    assert of_worker(text, None).retryable is False
+
+
+def test_every_class_has_an_exit_code_of_its_own() -> None:
+    """And the command line explains it."""
+    codes = [kind.exit_code for kind in ClientError.__subclasses__()]
+
+    assert len(set(codes)) == len(codes)
+    assert set(codes) | {0, 1, 130} == set(EXIT_CODES)
+
+
+def test_the_clients_own_codes_are_none_of_the_workers() -> None:
+    """A code has one meaning."""
+    assert not set(OWN_CODES) & {kind.code for kind in kinds()}
+
+
+@pytest.mark.parametrize(
+    ("endpoint_id", "key", "kind"), [("other", "secret-key", NotFound), ("abc123", "wrong", Unauthorised)]
+)
+def test_a_wrong_endpoint_or_key_is_told_at_once(endpoint_id: str, key: str, kind: type[ClientError]) -> None:
+    """One request, no second try, and no key in the message."""
+    endpoint = Endpoint()
+
+    with (
+        Client(endpoint_id, api_key=key, patience=QUICK, transport=endpoint.transport) as client,
+        pytest.raises(kind) as caught,
+    ):
+        client.voices()
+
+    assert len(endpoint.requests) == 1
+    assert key not in str(caught.value)
+
+
+def test_a_job_that_was_cancelled_in_the_queue_is_an_error(endpoint: Endpoint, client: Client) -> None:
+    """Of its own code; it is not sent again."""
+    endpoint.failures = ["CANCELLED"]
+
+    with pytest.raises(ClientError, match="QUEUE_CANCELLED"):
+        client.speak("Hello.", "me")
+
+    assert len(endpoint.posts) == 1
+
+
+def test_an_error_carries_what_the_reply_said(endpoint: Endpoint, client: Client) -> None:
+    """Code, message, retryable and details, for programs."""
+    endpoint.failures = [{"code": "DISK_FULL", "message": "no room", "retryable": True, "details": {"mb": 1}}] * 9
+
+    with pytest.raises(Unavailable) as caught:
+        client.voices()
+
+    assert caught.value.to_json() == {
+        "code": "DISK_FULL",
+        "message": "no room",
+        "retryable": True,
+        "details": {"mb": 1},
+    }
+    assert len(endpoint.posts) == QUICK.tries
+
+
+def test_a_reply_of_another_form_is_an_error_and_no_traceback(
+    endpoint: Endpoint, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a much older worker's."""
+    for name in ("voices", "status"):
+        monkeypatch.setattr(endpoint, f"do_{name}", lambda _: {"odd": []}, raising=False)
+
+    for ask in (client.voices, lambda: client.status("one")):
+        with pytest.raises(ClientError, match="WORKER_FAILED: the worker's reply can't be read"):
+            ask()
+
+
+def test_half_a_character_is_the_workers_to_refuse(endpoint: Endpoint, client: Client) -> None:
+    """It reaches it, and no encoder here fails."""
+    endpoint.failures = [{"code": "INVALID_REQUEST", "message": "half", "retryable": False, "details": {}}]
+    with pytest.raises(InvalidRequest, match="half"):
+        client.read("\ud800")
+
+    assert endpoint.posts == [{"action": "read", "text": "\ud800"}]
+
+
+def test_a_large_recording_takes_the_larger_door(endpoint: Endpoint, client: Client) -> None:
+    """/run carries 10 MB, /runsync 20; more is refused here, with what to do."""
+    client.upload(b"x" * 9_000_000, "me", consent=True)
+    with pytest.raises(InvalidRequest, match="send it as FLAC or MP3"):
+        client.upload(b"x" * 15_000_000, "me", consent=True)
+
+    assert endpoint.requests[0].url.path == "/v2/abc123/runsync"
+    assert len(endpoint.posts) == 1
+
+
+def test_a_message_holds_no_query_whoever_wrote_it() -> None:
+    """A worker's own words, and RunPod's, are no place for a presigned URL."""
+    url = f"https://bucket.example.com/a.wav?X-Amz-Date=1&{SIGNATURE}"
+    told = of_worker(f"DOWNLOAD_REFUSED: {url} is gone; is it?", {"code": "INTERNAL", "details": {"url": url}})
+
+    assert SIGNATURE not in f"{told} {told.details} {told.to_json()}"
+    assert told.message == "https://bucket.example.com/a.wav?... is gone; is it?"
+    assert told.details == {"url": "https://bucket.example.com/a.wav?..."}
