@@ -201,6 +201,8 @@ MEANINGS: dict[str, dict[str, str]] = {
 # Described once, as a whole: their own names say enough, or they are open.
 WHOLE = (
     "check",
+    "cost",
+    "manifest.cost",
     "manifest.check",
     "files",
     "words",
@@ -223,6 +225,8 @@ _CHECK = {
 _OF_A_RESULT = {
     "audio.base64": "the audio itself, for delivery `inline` and `both`",
     **_CHECK,
+    "cost": "where the deployment names a price (`GPU_PRICE_PER_SECOND`): `usd`, `seconds` of the job's own turns on the GPU in this attempt, `price_per_second`, and `of` what; a worker's start and idle time are in no job's cost",
+    "manifest.cost": "as `cost` of the reply",
     "manifest.check": "as `check` of the reply",
     "manifest.voices": "with `turns`: every voice, with `voice`, `voice_sha256` and `transcript_by`",
     "timings.check": "with a check or word times: hearing the speech",

@@ -14,6 +14,7 @@ One generate. Start with `attempt`.
     speaking         a plan, chunk by chunk; what a check refuses is drawn again
     proof/           checks, word times, subtitles
     job_tasks        a job's tasks in turns on the GPU, timed by phase
+    cost             what a job's own turns cost
     spoken           a finished speech, and what is told of it
     synthesis        waves checked, and joined around pauses
     chunk_store      finished chunks, kept for a later attempt

@@ -26,6 +26,7 @@ from cloning.generate.candidates import (
     told_of_fallback,
 )
 from cloning.generate.chunk_store import removed_at_the_end
+from cloning.generate.cost import cost_of
 from cloning.generate.device_recovery import CPU_MAY_HELP, DeviceUse, devices_of, log_failure
 from cloning.generate.job_tasks import JobTasks
 from cloning.generate.job_voices import JobVoices
@@ -230,15 +231,15 @@ class Generation:
             data = encode_pcm16(pcm, SAMPLE_RATE, audio_format)
         told = spoken.to_json(self._request.wishes(), self._service.settings)
         proved = script.to_json(spoken.speech.warnings) | spoken.speech.to_json()
+        proved |= cost_of(self._watch.to_json(), self._service.settings.gpu_price_per_second)
         manifest = spoken.manifest(job, self._tally, self._service.worker) | told | proved
         with self._watch.timing("upload"):
             audio = self._results.save(data, audio_format, manifest)
             files = self._results.save_beside(audio["key"], spoken.speech.files)
         timings = self._watch.to_json()
         log.info("job.spoken", extra={"job": job.job_id, "chunks": len(script.plan.chunks), "timings": timings, **told})
-        duration = round(len(pcm) / SAMPLE_RATE, 4)
         return {
-            "duration": duration,
+            "duration": round(len(pcm) / SAMPLE_RATE, 4),
             "audio": audio,
             **({"files": files} if files else {}),
             **told,

@@ -142,6 +142,14 @@ class Settings(BucketSettings):
         description="Speaker model that says in a check how alike the speech is to its voice (`check.similarity`): a report, never a reason to draw again. `resemblyzer` needs the extra `similarity` (build argument `SIMILARITY=1`).",
     )
 
+    gpu_price_per_second: float | None = Field(
+        None,
+        examples=[0.00031],
+        ge=0,
+        le=1,
+        description="What a second of this endpoint's worker costs, in US dollars (RunPod's price list). Set, each result has its `cost`; unset, it has none.",
+    )
+
     worker_concurrency: int = Field(
         2,
         ge=1,
