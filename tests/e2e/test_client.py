@@ -37,7 +37,10 @@ def started(cloud: Cloud, folder: Path, *arguments: str) -> Iterator["subprocess
         "F5_URL": cloud.endpoint.url,
         "RUNPOD_API_KEY": cloud.endpoint.api_key,
     }
-    command = [sys.executable, "-m", "f5_worker_client", *arguments]
+    # A test run in the background may have told its children to ignore Ctrl-C.
+    heeding = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    run = heeding + "runpy.run_module('f5_worker_client', run_name='__main__', alter_sys=True)"
+    command = [sys.executable, "-c", run, *arguments]
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
