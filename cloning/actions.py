@@ -3,8 +3,7 @@
 import platform
 from datetime import timedelta
 
-from cloning.audio.decoding import LONGEST_S
-from cloning.errors import ConsentRequired, InvalidAudio, InvalidRequest, ServiceError, StorageMisconfigured
+from cloning.errors import ConsentRequired, InvalidRequest, ServiceError, StorageMisconfigured
 from cloning.generate.attempt import run_to_the_end
 from cloning.generate.proof.recording import checked_recording
 from cloning.generate.read_only import read_only
@@ -177,11 +176,6 @@ def check(service: Service, request: Check, call: Call) -> Reply:
     """Compare a recording with its text; only the recogniser is loaded."""
     service.transcribers.check(service.settings.asr_model)
     recording = service.decoder.recording(_recording(service, request, call), stopped=call.stopped)
-    if recording.duration > LONGEST_S:
-        raise InvalidAudio(
-            f"the recording lasts {recording.duration:.0f} s; a check takes {LONGEST_S:.0f} s at most: send it in parts",
-            duration=round(recording.duration, 3),
-        )
     return checked_recording(service, request, recording, call)
 
 

@@ -203,6 +203,6 @@ def _refuse_cut(cut: str | None, announced: float | None, arrived: float, slack:
 def _refuse_too_long(seconds: float, *, is_exact: bool = True) -> None:
     if seconds > LONGEST_S:
         raise InvalidAudio(
-            f"reference audio lasts {'' if is_exact else 'at least '}{seconds:.1f} s; send {SHORTEST_S:g} to {LONGEST_S:g} s "
-            "(12 s are used)", duration=round(seconds, 3), longest=LONGEST_S,
+            f"the recording lasts {'' if is_exact else 'at least '}{seconds:.1f} s; send {SHORTEST_S:g} to {LONGEST_S:g} s (of a voice's "
+            "recording 12 s are used; longer speech is checked in parts)", duration=round(seconds, 3), longest=LONGEST_S,
         )  # fmt: skip
