@@ -5,23 +5,8 @@ from unicodedata import category, name
 
 from cloning.reading.spans import Replacement
 
-MOST = 500
-LONGEST_WORD = 100
-LONGEST_RESPELLING = 200
 # Scripts that put no spaces between words, by the first word of their characters' names.
 _UNSPACED = {"CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "BOPOMOFO"}
-
-
-def checked(say: Mapping[str, str]) -> dict[str, str]:
-    """The respellings, if they keep within the bounds; ValueError names the word that doesn't."""
-    if len(say) > MOST:
-        raise ValueError(f"has {len(say)} words; at most {MOST} may be respelled")
-    for word, respelling in say.items():
-        if not 1 <= len(word) <= LONGEST_WORD or not word.strip():
-            raise ValueError(f"the word {word[:LONGEST_WORD]!r} should have 1 to {LONGEST_WORD} characters")
-        if len(respelling) > LONGEST_RESPELLING:
-            raise ValueError(f"the respelling of {word!r} should have at most {LONGEST_RESPELLING} characters")
-    return dict(say)
 
 
 def respellings(

@@ -77,16 +77,18 @@ def refuse_too_long(field: str, length: int, info: ValidationInfo) -> None:
 
 
 def respellings(value: object) -> object:
-    """Check a dictionary of respellings: at most 500 words of 1 to 100 characters, each read as at most 200."""
-    if not isinstance(value, dict) or len(value) > MOST_WORDS:
-        raise ValueError(f'should be an object with at most {MOST_WORDS} words, such as {{"GIF": "jif"}}')
+    """Check a dictionary of respellings: at most 500 words of 1 to 100 characters, each read as at most 200. The error names the word."""
+    if not isinstance(value, dict):
+        raise ValueError('should be an object, such as {"GIF": "jif"}')  # noqa: TRY004 - pydantic turns only ValueError into a problem
+    if len(value) > MOST_WORDS:
+        raise ValueError(f"has {len(value)} words; at most {MOST_WORDS} may be respelled")
     for word, reading in value.items():
         if not isinstance(word, str) or not 1 <= len(word.strip()) <= LONGEST_WORD or not any(map(str.isalnum, word)):
             raise ValueError(
-                f"should have words of 1 to {LONGEST_WORD} characters, with a letter or digit, as its names"
+                f"has the word {str(word)[:LONGEST_WORD]!r}: a word should have 1 to {LONGEST_WORD} characters, and a letter or digit"
             )
         if not isinstance(reading, str) or len(reading) > LONGEST_RESPELLING:
-            raise ValueError(f"should say each word with a string of at most {LONGEST_RESPELLING} characters")
+            raise ValueError(f"should say {word!r} with a string of at most {LONGEST_RESPELLING} characters")
     return value
 
 

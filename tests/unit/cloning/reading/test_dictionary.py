@@ -1,8 +1,5 @@
 """The caller's own respellings."""
 
-import pytest
-
-from cloning.reading.dictionary import LONGEST_RESPELLING, LONGEST_WORD, MOST, checked
 from cloning.reading.reader import read
 
 
@@ -53,26 +50,3 @@ def test_the_place_of_a_respelling_is_known() -> None:
 
     assert [reading.text[one.start : one.end] for one in reading.spans] == ["a ", "Win", " b"]
     assert reading.source(3, 4) == (2, 8)
-
-
-@pytest.mark.parametrize(
-    ("say", "named"),
-    [
-        ({"": "x"}, "''"),
-        ({" ": "x"}, "' '"),
-        ({"w" * (LONGEST_WORD + 1): "x"}, "'ww"),
-        ({"word": "x" * (LONGEST_RESPELLING + 1)}, "'word'"),
-        ({f"word{number}": "x" for number in range(MOST + 1)}, str(MOST + 1)),
-    ],
-)
-def test_bounds_are_named(say: dict[str, str], named: str) -> None:
-    """Which word, and what is allowed."""
-    with pytest.raises(ValueError, match=named):
-        checked(say)
-
-
-def test_what_keeps_within_bounds_is_taken() -> None:
-    """As it came."""
-    say = {"w" * LONGEST_WORD: "x" * LONGEST_RESPELLING, "uh": ""}
-
-    assert checked(say) == say
