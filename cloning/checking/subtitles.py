@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 from unicodedata import bidirectional
 
-from pysubs2 import SSAEvent, SSAFile
-
 from cloning.checking.cues import Cue, SubtitleWord, cues
 
 # A word joiner is not seen. Behind a sign it keeps a player from taking it for markup.
@@ -24,6 +22,8 @@ def subtitles(
     `texts` are the caller's, one per turn; cues show them as they are written, without `[pause:...]`. The last cue may stay until
     `length_s`, the length of the speech, and never ends before its last word.
     """
+    from pysubs2 import SSAEvent, SSAFile  # 40 ms that only subtitles should cost
+
     found = SSAFile()
     for cue in cues(words, texts, length_s):
         text = r"\N".join(_ESCAPED[form](line) for line in _directed(cue, form))

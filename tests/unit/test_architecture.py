@@ -59,7 +59,7 @@ LAYERS: tuple[set[str], ...] = (
 # What builds the parts: the worker, what shows everything at work, and the command line of the checkpoints.
 ROOTS = {"handler.py", "local/demo.py", "model_cache/__main__.py"}
 HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
-LATE = {"unicode_rbnf", "wetext"}  # imported inside functions too, by whom they serve
+LATE = {"unicode_rbnf", "wetext", "pysubs2"}  # imported inside functions too, by whom they serve
 FOREIGN = {
     "boto3": {"s3_utils", "storage"},
     "botocore": {"s3_utils", "storage"},
