@@ -1,0 +1,85 @@
+"""An engine that leaves a word out of given draws, a recogniser that hears it, and a service of both."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cloning.planning.f5 import chunk_seed, draw_seed
+from cloning.ports import Parameters, Reference, Samples, keep_going
+from cloning.service import Service
+from cloning.settings import Settings
+from storage.folder_store import FolderStore
+from tests.conftest import SPOKEN, make_service
+from tests.fakes import Eavesdropper, Hummer, ManualClock
+from tests.unit.cloning.generate.test_passages import upload
+
+JOB_SEED = 7
+TEXT = (
+    "The quick brown fox jumps over the lazy dog and runs into the forest behind the old house. "
+    "Nobody has ever seen it again since that long and cold winter of which the people still speak. "
+) * 3
+SPEAK: dict[str, Any] = {"voice": "anna", "seed": JOB_SEED, "text": TEXT, "check": "full", "draws": 3}
+
+
+class Stammerer(Hummer):
+    """Leaves the second word out of some draws of some chunks: `faults` has (chunk, draw), the first draw is 0."""
+
+    def __init__(self, *faults: tuple[int, int]) -> None:
+        super().__init__()
+        self._faulty = {
+            draw_seed(JOB_SEED, chunk, draw) if draw else chunk_seed(JOB_SEED, chunk) for chunk, draw in faults
+        }
+
+    def speak(
+        self,
+        reference: Reference,
+        text: str,
+        *,
+        seed: int,
+        parameters: Parameters,
+        before_step: Callable[[], None] = keep_going,
+        frugal: bool = False,
+    ) -> Samples:
+        wave = super().speak(reference, text, seed=seed, parameters=parameters, before_step=before_step, frugal=frugal)
+        words = text.split()
+        self.said[wave.tobytes()] = " ".join(words[:1] + words[2:]) if seed in self._faulty else text
+        return wave
+
+
+class Listener(Eavesdropper):
+    """Hears the words of the voice in everything that the engine has not made; counts what it is asked."""
+
+    def __init__(self, engine: Hummer) -> None:
+        super().__init__(engine)
+        self.asked = 0
+
+    def hear(self, samples: Samples, sample_rate: int, **how: Any) -> str:
+        self.asked += 1
+        return super().hear(samples, sample_rate, **how) or SPOKEN
+
+
+def world(
+    folder: Path, wav: bytes, *faults: tuple[int, int], store: FolderStore | None = None
+) -> tuple[Service, Stammerer, Listener]:
+    engine = Stammerer(*faults)
+    listener = Listener(engine)
+    service = serving(folder, engine, listener, store or FolderStore(folder / "bucket"))
+    upload(service, wav, transcript=SPOKEN, language="en")
+    return service, engine, listener
+
+
+def serving(
+    folder: Path,
+    engine: Hummer,
+    listener: Listener,
+    store: FolderStore,
+    clock: ManualClock | None = None,
+    name: str = "w1",
+) -> Service:
+    (folder / "scratch").mkdir(parents=True, exist_ok=True)
+    settings = Settings(data_dir=folder / "bucket", model_cache_dir=folder / "models")
+    return make_service(settings, store, clock or ManualClock(), engine, listener, folder, worker=name)
+
+
+def draws(reply: dict[str, Any]) -> list[int]:
+    return [chunk["draw"] for chunk in reply["check"]["chunks"]]
