@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-PACKAGES = ("worker", "storage", "cloning", "engines", "model_cache", "local", "client")
+PACKAGES = ("worker", "storage", "cloning", "engines", "model_cache", "http_api", "local", "client")
 CLIENT = "f5_worker_client"  # what client/ installs; it stands alone
 MODULES = sorted([*ROOT.glob("*.py"), *(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))])
 EVERYTHING = sorted(
@@ -25,9 +25,10 @@ ALLOWED = {
     "storage": {"storage", "cloning"},
     "model_cache": {"model_cache", "storage", "cloning"},
     "engines": {"engines", "storage", "cloning"},
-    "local": {"local", "storage", "cloning"},
+    "local": {"local", "storage", "cloning", "http_api", CLIENT},
     "cloning": {"cloning"},
-    "client": {CLIENT},
+    "http_api": {"http_api"},
+    "client": {CLIENT, "http_api"},
 }
 # cloning's modules and packages, lowest first. Each imports its own line and those above it; the wings never each other.
 WINGS = {"requests", "voices", "dictionaries", "jobs"}

@@ -1,0 +1,41 @@
+"""What the HTTP application asks of the worker behind it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol
+
+Reply = dict[str, Any]
+State = Literal["starting", "ready", "unfit"]
+
+
+def unheard(_: Reply) -> None:
+    """Tell nobody."""
+
+
+class Worker(Protocol):
+    """
+    A worker of the service, in this process or behind a queue. Its methods are called on the event loop and never block it.
+
+    A failure is a reply too, never an exception: `{"error": "CODE: message", "code", "message", "retryable", "details"}`.
+    """
+
+    @property
+    def state(self) -> State:
+        """`starting` until it can take requests; `unfit` once it must be replaced, or is stopping."""
+
+    async def call(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None] = unheard) -> Reply:
+        """
+        Answer one request of docs/api.md; of a generate tell each progress update that comes, on the event loop.
+
+        A caller that is cancelled gives up waiting; a generate goes on until the action `cancel` ends it.
+        """
+
+    async def fetch(self, item: Mapping[str, Any]) -> bytes:
+        """
+        The bytes of an object that a reply of this worker names: a part, the `audio`, one of `files`. They have its `sha256`.
+
+        Raises Unfetched.
+        """
+
+
+class Unfetched(Exception):
+    """The object is gone, or did not arrive as it was promised."""
