@@ -3,6 +3,7 @@ The service over HTTP: the OpenAI speech API, voices, jobs, early audio, metrics
 
     port      what it asks of a worker: an answer to a request of docs/api.md, and the bytes that a reply names
     options   what a deployment decides: key, hosts, default voice, aliases, limits
+    serving   uvicorn inside a program with its own event loop
 
 It imports nothing of the worker's: in a worker for load-balancing endpoints worker/ is behind the port, in front of a queue endpoint, or
 of the queue on this machine, the client is.

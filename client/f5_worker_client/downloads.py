@@ -9,8 +9,9 @@ import binascii
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -65,62 +66,75 @@ def whole(path: Path) -> Iterator[Whole]:
             part.unlink()
 
 
+@dataclass(frozen=True)
+class Item:
+    """An object that a reply names: the `audio`, another file, or a part of a sound. `url` is empty if the reply told none."""
+
+    kind: str
+    job_id: str | None
+    sha256: str
+    url: str = field(repr=False)  # often presigned
+
+
+Renew = Callable[[Item], Flow[Item]]
+
+
 def save(link: Link, reply: Mapping[str, Any], path: Path, kind: str = AUDIO) -> Flow[None]:
     """Bring the audio of a reply, or the file of that kind beside it, into `path`. Raises DownloadFailed, InvalidRequest."""
-    expected = _promised(reply, kind)
+    item = _item(reply, kind)
     with whole(path) as file:
-        yield from _fill(link, reply, kind, file, expected)
+        yield from filled(link, item, file, lambda known: _asked_again(link, known))
 
 
-def _fill(link: Link, reply: Mapping[str, Any], kind: str, file: Whole, expected: str) -> Flow[None]:
-    """Try until the digest is right; a URL that has expired is replaced once."""
+def filled(link: Link, item: Item, file: Whole, renew: Renew) -> Flow[None]:
+    """Try until the digest is right; a URL that has expired is replaced once, by `renew`. Raises DownloadFailed."""
     waits, is_fresh = link.patience.waits(), False
     while True:
-        answer = yield from _brought(link, reply, kind, file)
-        if answer.status == OK and file.sha256 == expected:
+        answer = yield from _brought(link, item, file)
+        if answer.status == OK and file.sha256 == item.sha256:
             return
         file.again()
         wait = next(waits, None)
         if answer.status in _EXPIRED and not is_fresh:
-            reply, is_fresh = (yield from _asked_again(link, reply)), True
+            item, is_fresh = (yield from renew(item)), True
         elif wait is None or answer.status in _EXPIRED:
-            raise _not_brought(reply, kind, answer)
+            raise _not_brought(item, answer)
         else:
             yield Pause(wait)
 
 
-def _brought(link: Link, reply: Mapping[str, Any], kind: str, file: Whole) -> Flow[Answer]:
+def _brought(link: Link, item: Item, file: Whole) -> Flow[Answer]:
     """One try, in the way that the URL allows."""
-    url = _url(reply, kind)
-    if url.startswith(("https://", "http://")):
-        return (yield Fetch(url, file.write))
-    if url.startswith("file://") and link.address.is_local and Path(_path(url)).is_file():
-        return _copied(url, file)
-    return (yield from _inline(link, reply, kind, file))
+    if item.url.startswith(("https://", "http://")):
+        return (yield Fetch(item.url, file.write))
+    if item.url.startswith("file://") and link.address.is_local and Path(_path(item.url)).is_file():
+        return _copied(item.url, file)
+    return (yield from _inline(link, item, file))
 
 
-def _not_brought(reply: Mapping[str, Any], kind: str, answer: Answer) -> DownloadFailed:
+def _not_brought(item: Item, answer: Answer) -> DownloadFailed:
     why = "its sha256 is not the promised one" if answer.status == OK else answer.problem or f"HTTP {answer.status}"
-    return DownloadFailed("DOWNLOAD_FAILED", f"the {kind} of job {_job(reply)} did not arrive: {why}", retryable=True)
+    return DownloadFailed("DOWNLOAD_FAILED", f"the {item.kind} of job {item.job_id or '?'!r} did not arrive: {why}", retryable=True)
 
 
-def _asked_again(link: Link, reply: Mapping[str, Any]) -> Flow[Mapping[str, Any]]:
-    """The job's result with fresh URLs; the reply itself for what has no job."""
-    if "job_id" not in reply:
-        return reply
-    return (yield from call(link, Call({"action": "result", "job_id": reply["job_id"]})))
+def _asked_again(link: Link, item: Item) -> Flow[Item]:
+    """The same object with a fresh URL, by its job's result; as it is for what has no job."""
+    if item.job_id is None:
+        return item
+    reply = yield from call(link, Call({"action": "result", "job_id": item.job_id}))
+    return replace(item, url=_item(reply, item.kind).url)
 
 
-def _inline(link: Link, reply: Mapping[str, Any], kind: str, file: Whole) -> Flow[Answer]:
+def _inline(link: Link, item: Item, file: Whole) -> Flow[Answer]:
     """The audio inside a reply, for a worker whose URLs nobody else can read (a folder instead of a bucket)."""
-    if kind != AUDIO or "job_id" not in reply:
-        raise DownloadFailed("DOWNLOAD_FAILED", f"the worker has no bucket, and its {kind} can't be read from here")
-    fields = {"action": "result", "job_id": reply["job_id"], "delivery": "inline"}
+    if item.kind != AUDIO or item.job_id is None:
+        raise DownloadFailed("DOWNLOAD_FAILED", f"the worker has no bucket, and its {item.kind} can't be read from here")
+    fields = {"action": "result", "job_id": item.job_id, "delivery": "inline"}
     told = yield from call(link, Call(fields))
     try:
         file.write(base64.b64decode(told["audio"]["base64"], validate=True))
     except (KeyError, binascii.Error):
-        raise DownloadFailed("DOWNLOAD_FAILED", f"the reply of job {_job(reply)} holds no audio") from None
+        raise DownloadFailed("DOWNLOAD_FAILED", f"the reply of job {item.job_id!r} holds no audio") from None
     return Answer(OK)
 
 
@@ -138,20 +152,11 @@ def _copied(url: str, file: Whole) -> Answer:
     return Answer(OK)
 
 
-def _part(reply: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-    part = reply.get(AUDIO) if kind == AUDIO else (reply.get("files") or {}).get(kind)
-    if not isinstance(part, Mapping):
-        raise InvalidRequest("INVALID_REQUEST", f"job {_job(reply)} has no {kind}: ask for it when it is spoken")
-    return part
-
-
-def _promised(reply: Mapping[str, Any], kind: str) -> str:
-    return str(_part(reply, kind).get("sha256"))
-
-
-def _url(reply: Mapping[str, Any], kind: str) -> str:
-    return str((reply.get("audio_url") if kind == AUDIO else _part(reply, kind).get("url")) or "")
-
-
-def _job(reply: Mapping[str, Any]) -> str:
-    return repr(reply.get("job_id", "?"))
+def _item(reply: Mapping[str, Any], kind: str) -> Item:
+    """What a reply says of its audio, or of the file of that kind. Raises InvalidRequest if it has none."""
+    job_id = reply.get("job_id")
+    told = reply.get(AUDIO) if kind == AUDIO else (reply.get("files") or {}).get(kind)
+    if not isinstance(told, Mapping):
+        raise InvalidRequest("INVALID_REQUEST", f"job {job_id or '?'!r} has no {kind}: ask for it when it is spoken")
+    url = reply.get("audio_url") if kind == AUDIO else told.get("url")
+    return Item(kind, job_id, str(told.get("sha256")), str(url or ""))

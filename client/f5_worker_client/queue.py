@@ -46,12 +46,12 @@ class Patience:
         """The waits between tries."""
         return (min(self.first_wait_s * 2**number, self.longest_wait_s) for number in range(self.tries - 1))
 
-    def polls(self) -> Iterator[float]:
-        """The waits between polls, without an end."""
+    def polls(self, *, eager: bool = False) -> Iterator[float]:
+        """The waits between polls, without an end. An `eager` caller waits for the first part of a sound: they don't grow."""
         wait = self.poll_s
         while True:
             yield wait
-            wait = min(wait * 1.5, self.longest_poll_s)
+            wait = wait if eager else min(wait * 1.5, self.longest_poll_s)
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,16 @@ class Link:
 
 @dataclass(frozen=True)
 class Progress:
-    """How a job stands: RunPod's state, and the chunks that are spoken, of how many (0 until that is known)."""
+    """
+    How a job stands: RunPod's state, and the chunks that are spoken, of how many (0 until that is known).
+
+    `update` is what the worker told, as it is: the `parts` of the sound are in it, if they were asked for.
+    """
 
     state: str
     done: int = 0
     total: int = 0
+    update: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 def _ignore(_: object) -> None:
@@ -115,7 +120,7 @@ def call(link: Link, request: Call) -> Flow[Reply]:
 def _one_job(link: Link, request: Call, deadline: float) -> Flow[Reply]:
     """Submit a job, unless there is one already, and poll it to its end."""
     state: Reply = {} if request.ticket else (yield from _submit(link, request))
-    polls = link.patience.polls()
+    polls = link.patience.polls(eager=bool(request.fields.get("parts")))
     while not (ended := _ended(state)):
         request.on_progress(_progress(state))
         if link.now() >= deadline:
@@ -201,6 +206,7 @@ def _progress(state: Reply) -> Progress:
         str(state.get("status", "IN_QUEUE")),
         done if isinstance(done, int) else 0,
         total if isinstance(total, int) else 0,
+        told,
     )
 
 
