@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from cloning import keys
 from cloning.names import EngineName
-from cloning.settings.bucket import BucketSettings
+from cloning.settings.http import HttpSettings
 from cloning.settings.types import (
     AudioFolders,
     Device,
@@ -32,7 +32,7 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 MOST_CHUNKS = 64
 
 
-class Settings(BucketSettings):
+class Settings(HttpSettings):
     """The settings of a deployment. Blank variables count as unset; `cloning.settings.variables` reads the others."""
 
     model_cache_dir: Folder = Field(
