@@ -39,7 +39,7 @@ from cloning.settings import Settings
 from cloning.settings.sdk_variables import tidy_environment
 from cloning.settings.variables import misspelt
 from worker.assembly import build
-from worker.fitness import checks
+from worker.fitness import Check, checks
 from worker.logs import configure
 from worker.scratch import Scratch
 from worker.shutdown import LateJobs, Stopping
@@ -184,6 +184,16 @@ def _scratch() -> Iterator[Scratch]:
         yield scratch
 
 
+def _serve_http(service: Service, stopping: Stopping, fitness: tuple[Check, ...]) -> None:
+    """Answer over HTTP until SIGTERM; exit with one line if the port can't be taken."""
+    from worker.http_server import serve_http
+
+    try:
+        serve_http(service, answer, stopping, fitness)
+    except OSError as error:
+        sys.exit(f"PORT {service.settings.port} can't be listened on ({error.strerror}): set PORT to another one")
+
+
 def _speak_any_language() -> None:
     """Escape characters that the console can't print: the SDK prints any name, and some consoles take only ASCII."""
     for stream in (sys.stdout, sys.stderr):
@@ -192,7 +202,7 @@ def _speak_any_language() -> None:
 
 
 def main() -> None:
-    """Start the worker: RunPod's loop, or one job from --test_input or test_input.json."""
+    """Start the worker: RunPod's loop, one job from --test_input or test_input.json, or with SERVE=http its own port."""
     # Until the SDK's loop handles the signal: no job is running, so nothing is waited for.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     _speak_any_language()
@@ -217,9 +227,13 @@ def main() -> None:
         if settings.is_bucket_forgotten:
             log.warning("store.not_shared", extra={"problem": NOT_SHARED})
         problems = partial(model_problems, settings, service.engines, service.transcribers)
-        for check in checks(settings, service.store, service.conditions.probe, problems):
-            runpod.serverless.register_fitness_check(check)
+        fitness = checks(settings, service.store, service.conditions.probe, problems)
         stopping = Stopping(settings.stop_grace_s, before_leaving=scratch.remove)
+        if settings.serve == "http":
+            _serve_http(service, stopping, fitness)
+            return
+        for check in fitness:
+            runpod.serverless.register_fitness_check(check)
         config: dict[str, Any] = {
             "handler": make_handler(service, runpod.serverless.progress_update, stopping),
             "concurrency_modifier": stopping.concurrency(settings.worker_concurrency),

@@ -4,6 +4,8 @@ The process around the service: it builds the parts, checks its own health, and 
     assembly               builds and wires every part
     models                 engines by checkpoint name; the recogniser
     fitness                checks before a worker takes jobs
+    http_server            SERVE=http: the HTTP application on the worker's own port
+    in_process             this process's service, as that application asks it
     shutdown               SIGTERM: finish jobs, hand back the rest, exit in time
     audio_urls             fetches audio from a caller's URL, never from an inner address
     logs                   log events as JSON lines

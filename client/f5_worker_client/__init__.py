@@ -8,10 +8,12 @@ What is asked, and when to ask again, is written once, in flows: generators of s
     steps       the steps of a flow
     drivers     take the steps, over HTTP
     queue       flows of RunPod's queue: submit, poll, ask again
+    door        flows of a worker that answers HTTP itself; whichever the address has
     actions     flows of the worker's actions
     downloads   flows that bring files, whole or not at all
     replies     what the actions answer
     client      the classes Client and AsyncClient
+    bridge      an endpoint behind the OpenAI speech API: `f5-worker serve`
     texts       a book to texts of jobs
     parts       what is known of each job of a book, on this disk
     joining     the jobs' sounds, subtitles and words in one

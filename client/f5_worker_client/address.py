@@ -1,4 +1,4 @@
-"""Where the worker is: the root of its queue, and the key that is sent there."""
+"""Where the worker is: the root of its queue or of its HTTP door, and the key that is sent there."""
 
 import re
 from collections.abc import Mapping
@@ -22,6 +22,11 @@ class Address:
         return f"Address({self.root!r})"
 
     @property
+    def is_door(self) -> bool:
+        """Whether a worker, or `f5-worker serve`, answers HTTP there itself; else it is RunPod's queue."""
+        return urlsplit(self.root).path.endswith("/v1")
+
+    @property
     def is_local(self) -> bool:
         """Whether the worker is on this machine, so that its `file://` URLs mean our files."""
         return urlsplit(self.root).hostname in _LOOPBACK
@@ -29,7 +34,7 @@ class Address:
 
 def address_of(endpoint: str | None, url: str | None, api_key: str | None) -> Address:
     """
-    The address of an endpoint's id on RunPod, or of a queue at another URL: with or without `/v2/ID`.
+    The address of an endpoint's id on RunPod, of a queue at another URL (with or without `/v2/ID`), or of a door (`/v1`).
 
     Raises InvalidRequest, and Unauthorised without a key.
     """
@@ -42,10 +47,11 @@ def address_of(endpoint: str | None, url: str | None, api_key: str | None) -> Ad
     address = Address(_root(url, endpoint) if url else f"{RUNPOD}/{endpoint}", (api_key or "").strip())
     parts = urlsplit(address.root)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise InvalidRequest("INVALID_REQUEST", "the URL should look like https://host/v2/ID")
+        raise InvalidRequest("INVALID_REQUEST", "the URL should look like https://host/v2/ID, or https://host/v1")
     if parts.scheme == "http" and not address.is_local:
         raise InvalidRequest("INVALID_REQUEST", "the key would travel unencrypted: use https, or a local address")
-    if not re.fullmatch(r"[!-~]+", address.api_key):
+    is_open = address.is_door and not address.api_key
+    if not is_open and not re.fullmatch(r"[!-~]+", address.api_key):
         raise Unauthorised("UNAUTHORISED", "there is no key, or one with odd characters: set RUNPOD_API_KEY")
     return address
 

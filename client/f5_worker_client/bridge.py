@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from http_api.port import Reply, State, Unfetched, unheard
-
 from f5_worker_client.client import AsyncClient
+from f5_worker_client.door import call
 from f5_worker_client.downloads import AUDIO, Item, Whole, filled
 from f5_worker_client.errors import ClientError, NotFound
-from f5_worker_client.queue import Call, Link, Progress, asked, call
+from f5_worker_client.queue import Call, Link, Progress, asked
 from f5_worker_client.steps import Flow
+from http_api.port import Reply, State, Unfetched, unheard
 
 _OWNER = re.compile(r"jobs/([^/]+)/.+|results/(.+)\.[0-9a-f]{16}\.([a-z0-9]+)")
 _BESIDE = frozenset({"words", "srt", "vtt", "ass", "json"})
@@ -56,7 +56,9 @@ class Bridge:
             if told.update:
                 on_progress(dict(told.update))
 
-        return call(link, Call({**self._defaults, **fields}, heard, on_ticket=lambda ticket: self._note(job_id, ticket)))
+        return call(
+            link, Call({**self._defaults, **fields}, heard, on_ticket=lambda ticket: self._note(job_id, ticket))
+        )
 
     def _note(self, job_id: str, ticket: str) -> None:
         """Remember the queue's id; the oldest are forgotten."""
@@ -117,7 +119,7 @@ def _with_url(link: Link, known: Item, item: Mapping[str, Any]) -> Flow[Item]:
     """The same object with a fresh URL: a part's by the job's status, anything else's by its result."""
     if known.job_id is None:
         return known
-    question = {"action": "result", "job_id": known.job_id}
+    question: Reply = {"action": "result", "job_id": known.job_id}
     if known.kind == _PART:
         question = {"action": "status", "job_id": known.job_id, "parts_after": int(item.get("index", 0)) - 1}
     reply = yield from call(link, Call(question))

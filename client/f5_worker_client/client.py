@@ -16,9 +16,10 @@ import httpx
 from f5_worker_client import actions, downloads
 from f5_worker_client.actions import CheckOptions, ReadOptions, SpeakOptions, UploadOptions, speech_request
 from f5_worker_client.address import address_of
+from f5_worker_client.door import call
 from f5_worker_client.downloads import AUDIO
 from f5_worker_client.drivers import AsyncDriver, Driver
-from f5_worker_client.queue import Call, Link, Patience, Progress, Reply, call
+from f5_worker_client.queue import Call, Link, Patience, Progress, Reply
 from f5_worker_client.replies import Checked, JobState, Reading, Speech, Voice
 
 Target = Literal["voice", "job_id", "dictionary"]

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
+from f5_worker_client.door import call
 from f5_worker_client.errors import DownloadFailed, InvalidRequest
-from f5_worker_client.queue import OK, Call, Link, call
+from f5_worker_client.queue import OK, Call, Link
 from f5_worker_client.steps import Answer, Fetch, Flow, Pause
 
 _EXPIRED = frozenset({400, 401, 403, 404, 410})
@@ -114,7 +115,9 @@ def _brought(link: Link, item: Item, file: Whole) -> Flow[Answer]:
 
 def _not_brought(item: Item, answer: Answer) -> DownloadFailed:
     why = "its sha256 is not the promised one" if answer.status == OK else answer.problem or f"HTTP {answer.status}"
-    return DownloadFailed("DOWNLOAD_FAILED", f"the {item.kind} of job {item.job_id or '?'!r} did not arrive: {why}", retryable=True)
+    return DownloadFailed(
+        "DOWNLOAD_FAILED", f"the {item.kind} of job {item.job_id or '?'!r} did not arrive: {why}", retryable=True
+    )
 
 
 def _asked_again(link: Link, item: Item) -> Flow[Item]:
@@ -128,7 +131,9 @@ def _asked_again(link: Link, item: Item) -> Flow[Item]:
 def _inline(link: Link, item: Item, file: Whole) -> Flow[Answer]:
     """The audio inside a reply, for a worker whose URLs nobody else can read (a folder instead of a bucket)."""
     if item.kind != AUDIO or item.job_id is None:
-        raise DownloadFailed("DOWNLOAD_FAILED", f"the worker has no bucket, and its {item.kind} can't be read from here")
+        raise DownloadFailed(
+            "DOWNLOAD_FAILED", f"the worker has no bucket, and its {item.kind} can't be read from here"
+        )
     fields = {"action": "result", "job_id": item.job_id, "delivery": "inline"}
     told = yield from call(link, Call(fields))
     try:

@@ -38,8 +38,9 @@ def _bare(url: httpx.URL) -> httpx.URL:
 
 def _headers(address: Address) -> dict[str, str]:
     logging.getLogger("httpx").addFilter(_FILTER)
+    key = {"Authorization": f"Bearer {address.api_key}"} if address.api_key else {}
     return {
-        "Authorization": f"Bearer {address.api_key}",
+        **key,
         "Content-Type": "application/json",
         "User-Agent": "f5-worker-client",
     }
@@ -56,7 +57,10 @@ def _lost(error: httpx.HTTPError | httpx.InvalidURL) -> Answer:
 
 
 def _answer(response: httpx.Response) -> Answer:
-    return Answer(response.status_code, response.content, response.headers.get("Retry-After", ""))
+    headers = response.headers
+    return Answer(
+        response.status_code, response.content, headers.get("Retry-After", ""), headers.get("x-should-retry", "")
+    )
 
 
 class Driver:

@@ -96,9 +96,11 @@ class Call:
     posts: int = field(default=0, init=False)
 
 
-def call(link: Link, request: Call) -> Flow[Reply]:
+def repeated(link: Link, request: Call, once: Callable[[Link, Call, float], Flow[Reply]]) -> Flow[Reply]:
     """
-    The worker's reply. A job that the queue forgot, and a failure that may pass, is sent again. Raises ClientError.
+    The worker's reply by `once`, which is given a deadline. A job that the queue forgot, and a failure that may pass, is sent again.
+
+    Raises ClientError.
 
     So is any failure of a job that an earlier call sent: what was wrong then may be mended.
     """
@@ -107,7 +109,7 @@ def call(link: Link, request: Call) -> Flow[Reply]:
     while True:
         is_earlier = request.ticket is not None
         try:
-            return (yield from _one_job(link, request, deadline))
+            return (yield from once(link, request, deadline))
         except ClientError as error:
             wait = 0.0 if is_earlier else next(waits, None)
             may_pass = is_earlier or isinstance(error, Unavailable)
@@ -117,14 +119,14 @@ def call(link: Link, request: Call) -> Flow[Reply]:
         yield Pause(wait)
 
 
-def _one_job(link: Link, request: Call, deadline: float) -> Flow[Reply]:
-    """Submit a job, unless there is one already, and poll it to its end."""
+def one_job(link: Link, request: Call, deadline: float) -> Flow[Reply]:
+    """Submit a job, unless there is one already, and poll it to its end. Raises ClientError."""
     state: Reply = {} if request.ticket else (yield from _submit(link, request))
     polls = link.patience.polls(eager=bool(request.fields.get("parts")))
     while not (ended := _ended(state)):
         request.on_progress(_progress(state))
         if link.now() >= deadline:
-            raise _too_late(link, state)
+            raise too_late(link, str(state.get("status", "IN_QUEUE")))
         if state:
             yield Pause(next(polls))
         state = yield from _state(link, str(request.ticket))
@@ -181,7 +183,8 @@ def asked(
 
 def _is_transient(answer: Answer) -> bool:
     is_cut = answer.status == OK and answer.json() is None
-    return not answer.status or is_cut or answer.status in _BUSY or answer.status >= _SERVER_ERROR
+    is_final = answer.should_retry == "false"
+    return not answer.status or is_cut or (not is_final and (answer.status in _BUSY or answer.status >= _SERVER_ERROR))
 
 
 def _ended(state: Reply) -> Reply | ClientError | None:
@@ -210,8 +213,8 @@ def _progress(state: Reply) -> Progress:
     )
 
 
-def _too_late(link: Link, state: Reply) -> Unavailable:
-    now = state.get("status", "IN_QUEUE")
+def too_late(link: Link, now: str) -> Unavailable:
+    """The error of a job that is still in state `now` when the caller's patience ends."""
     return Unavailable(
         "TIMEOUT",
         f"the job is still {now} after {link.patience.timeout_s:g} s; it goes on, and the same call finds it",

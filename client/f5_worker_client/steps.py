@@ -43,6 +43,7 @@ class Answer:
     status: int = 0
     body: bytes = b""
     retry_after: str = ""
+    should_retry: str = ""
     problem: str = ""
 
     def json(self) -> dict[str, Any] | None:

@@ -1,0 +1,194 @@
+"""
+The service in this process, as the HTTP application wants a worker: `SERVE=http`.
+
+Work is done in threads. Those that may speak for minutes have a pool of their own, as large as `WORKER_CONCURRENCY`, so that a status is
+answered whoever speaks; what comes beyond it waits its turn.
+"""
+
+import asyncio
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from cloning import keys
+from cloning.errors import JobCancelled, ServiceError, Unavailable
+from cloning.names import EngineName
+from cloning.planning.engine_kinds import KINDS
+from cloning.ports import NoSuchObject, TooLarge
+from cloning.service import Call, Service
+from http_api.port import Reply, State, Unfetched, unheard
+from worker.fitness import Check
+from worker.shutdown import Stopping
+
+log = logging.getLogger(__name__)
+
+Answer = Callable[[Service, object, Call], Reply]
+_LONG = frozenset({"generate", "upload", "check"})
+_QUICK_THREADS = 16
+_MOST_WAITING = 256
+_STOP_S = 5.0
+_LARGEST = 2_000_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class _Running:
+    """A request that was taken: it works, or waits for a thread."""
+
+    action: object
+    call: Call
+    done: Future[Reply]
+
+    @property
+    def job(self) -> str:
+        return self.call.delivery_id
+
+
+class InProcess:
+    """
+    `http_api.port.Worker` over `answer`, which never raises.
+
+    It is `starting` until `start` has ended; then `ready` until the GPU fails for good, a fitness check has failed, or the process stops.
+    """
+
+    def __init__(self, service: Service, answer: Answer, stopping: Stopping) -> None:
+        self._service = service
+        self._answer = answer
+        self._stopping = stopping
+        self._speaking = ThreadPoolExecutor(service.settings.worker_concurrency, thread_name_prefix="speaking")
+        self._quick = ThreadPoolExecutor(_QUICK_THREADS, thread_name_prefix="quick")
+        self._open: set[_Running] = set()  # the event loop's thread alone looks at it
+        self._state: State = "starting"
+        self.is_stopping = False
+
+    @property
+    def state(self) -> State:
+        """Whether it takes requests."""
+        return "unfit" if self.is_stopping or self._service.breaker.failure else self._state
+
+    def start(self, checks: tuple[Check, ...]) -> None:
+        """Check the fitness, and load what is to be loaded early; blocks."""
+        try:
+            for check in checks:
+                check()
+            if self._service.settings.preload:
+                preload(self._service)
+        except Exception as error:  # of a check, whatever it is; the process stays, so that /ping can tell
+            log.exception("worker.unfit", extra={"reason": str(error)})
+            self._state = "unfit"
+        else:
+            self._state = "ready"
+            log.info("worker.ready", extra={"worker": self._service.worker})
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every request that was taken has its reply."""
+        return not self._open
+
+    async def call(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None] = unheard) -> Reply:
+        """Answer one request; see the port."""
+        action = fields.get("action", "generate")
+        if why := self._refusal(action):
+            return Unavailable(f"this worker {why}: ask again, and another one may answer").to_reply()
+        if action == "cancel" and (waited := await self._stopped(str(fields.get("job_id")))):
+            return waited
+        call = self._call(fields, on_progress)
+        pool = self._speaking if action in _LONG else self._quick
+        running = _Running(action, call, pool.submit(self._done, dict(fields), call))
+        self._open.add(running)
+        running.done.add_done_callback(self._on_the_loop(lambda _: self._open.discard(running)))
+        try:
+            return await asyncio.shield(asyncio.wrap_future(running.done))
+        except asyncio.CancelledError:
+            if not running.done.cancelled():
+                raise
+            return JobCancelled(f"job {running.job!r} was cancelled before it began", job_id=running.job).to_reply()
+
+    def _refusal(self, action: object) -> str | None:
+        if self.is_stopping:
+            return "is stopping"
+        is_full = action in _LONG and sum(one.action in _LONG for one in self._open) >= _MOST_WAITING
+        return f"has {_MOST_WAITING} requests that speak already" if is_full else None
+
+    def _call(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None]) -> Call:
+        job = fields.get("job_id")
+        delivery = job if isinstance(job, str) and keys.is_id(job) else self._service.new_id()
+        return Call(delivery, self._on_the_loop(on_progress), threading.Event())
+
+    def _done(self, fields: Reply, call: Call) -> Reply:
+        with self._stopping.holding(call):
+            return self._answer(self._service, fields, call)
+
+    def _on_the_loop(self, told: Callable[[Any], None]) -> Callable[[Any], None]:
+        """The same function for other threads; nobody is told once the loop is gone."""
+        loop = asyncio.get_running_loop()
+
+        def tell(what: Any) -> None:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(told, what)
+
+        return tell
+
+    async def _stopped(self, job: str) -> Reply | None:
+        """
+        Let a generate of ours end before its next step: its record is then free to be cancelled.
+
+        One that no thread has begun has no record: its state is returned.
+        """
+        running = [one for one in self._open if one.action == "generate" and one.job == job]
+        begun = [one.done for one in running if not one.done.cancel()]
+        for one in running:
+            one.call.stopped.set()
+        if begun:
+            await asyncio.wait([asyncio.wrap_future(done) for done in begun], timeout=_STOP_S)
+        if begun or not running:
+            return None
+        nothing = {"done": 0, "total": 0}
+        return {"job_id": job, "status": "CANCELLED", "progress": nothing, "cancel_requested": True}
+
+    async def fetch(self, item: Mapping[str, Any]) -> bytes:
+        """The bytes of an object of a job, by its key; see the port."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._quick, self._fetched, str(item.get("key")), item.get("sha256"))
+
+    def _fetched(self, key: str, sha256: object) -> bytes:
+        if keys.owner_of(key) is None:
+            raise Unfetched("that key is not one of a job's objects")
+        try:
+            body = self._service.store.get(key, most=_LARGEST).body
+        except (NoSuchObject, TooLarge):
+            raise Unfetched("the object is no longer in the bucket") from None
+        except ServiceError as error:
+            raise Unfetched(error.message) from None
+        if hashlib.sha256(body).hexdigest() != sha256:
+            raise Unfetched("the object is not the one that was promised")
+        return body
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._speaking.shutdown(wait=False, cancel_futures=True)
+        self._quick.shutdown(wait=False, cancel_futures=True)
+
+
+def preload(service: Service) -> None:
+    """Load the default engine, and the recogniser if every generate needs it. What can't be loaded is told, and left to the requests."""
+    settings = service.settings
+    engine: EngineName = settings.engine
+
+    def load_engine() -> None:
+        found = service.engines.check(KINDS[engine].checkpoint(settings), engine=engine)
+        with service.engines.prefetch(found):
+            service.gpu.run(lambda: service.engines.get(found))
+
+    def load_recogniser() -> None:
+        service.gpu.run(lambda: service.transcribers.get(settings.asr_model))
+
+    for load in (load_recogniser, load_engine) if settings.check != "off" else (load_engine,):
+        try:
+            load()
+        except ServiceError as error:
+            log.warning("preload.failed", extra={"code": error.code, "reason": error.message})
