@@ -11,6 +11,7 @@ from f5_worker_client.address import key_for
 from f5_worker_client.cli import commands
 from f5_worker_client.cli.console import Console
 from f5_worker_client.cli.options import parser
+from f5_worker_client.cli.serve import serve
 from f5_worker_client.client import AsyncClient, Client
 from f5_worker_client.errors import ClientError
 from f5_worker_client.queue import Patience
@@ -31,9 +32,9 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], transport: htt
     endpoint = options.endpoint or (None if url else environment.get("F5_ENDPOINT"))
     key, patience = key_for(url, environment) or "", Patience(timeout_s=options.timeout)
     try:
-        if options.command == "speak":
-            speaker = AsyncClient(endpoint, api_key=key, url=url, patience=patience, transport=transport)
-            return asyncio.run(_speak(speaker, options, console))
+        if options.command in ("speak", "serve"):
+            client_of_many = AsyncClient(endpoint, api_key=key, url=url, patience=patience, transport=transport)
+            return asyncio.run(_at_once(client_of_many, options, console, environment))
         with Client(endpoint, api_key=key, url=url, patience=patience, transport=transport) as client:
             return commands.COMMANDS[options.command](client, options, console)
     except ClientError as error:
@@ -51,8 +52,13 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], transport: htt
         return _INTERRUPTED
 
 
-async def _speak(client: AsyncClient, options: commands.Options, console: Console) -> int:
+async def _at_once(
+    client: AsyncClient, options: commands.Options, console: Console, environment: Mapping[str, str]
+) -> int:
+    """The commands that do several things at the same time."""
     async with client:
+        if options.command == "serve":
+            return await serve(client, options, console, environment)
         return await commands.speak(client, options, console)
 
 

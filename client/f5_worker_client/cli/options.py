@@ -6,6 +6,7 @@ from typing import Any
 
 from f5_worker_client.texts import LONGEST_TEXT
 
+_LAST_PORT = 65_535
 EXIT_CODES = {
     0: "done",
     1: "answered, but not as hoped: `check` did not pass, or `health` is degraded",
@@ -29,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     common = _common()
-    for add in (_upload, _voices, _speak, _job_commands, _delete, _read, _check, _health):
+    for add in (_upload, _voices, _speak, _job_commands, _delete, _read, _check, _serve, _health):
         add(commands, common)
     return whole
 
@@ -41,7 +42,11 @@ def _common() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     where = common.add_argument_group("where and how")
     where.add_argument("--endpoint", metavar="ID", help="the endpoint's id on RunPod; unset: F5_ENDPOINT")
-    where.add_argument("--url", metavar="URL", help="a queue elsewhere, such as http://127.0.0.1:8000; unset: F5_URL")
+    where.add_argument(
+        "--url",
+        metavar="URL",
+        help="elsewhere: a queue like http://127.0.0.1:8000, or a worker that answers HTTP itself, like https://ID.api.runpod.ai/v1; unset: F5_URL",
+    )
     where.add_argument(
         "--timeout", type=_seconds, default=3600.0, metavar="S", help="seconds to wait in all (%(default)g)"
     )
@@ -144,6 +149,24 @@ def _check(commands: Commands, common: argparse.ArgumentParser) -> None:
     command.add_argument("--check", choices=("fast", "full"), help="score alone, or transcribe too (full)")
 
 
+def _serve(commands: Commands, common: argparse.ArgumentParser) -> None:
+    command = commands.add_parser(
+        "serve", parents=[common], help="the OpenAI speech API and a page to try it, in front of the endpoint"
+    )
+    command.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen on (%(default)s)")
+    command.add_argument("--port", type=_port, default=8080, metavar="N", help="port; 0: a free one (%(default)s)")
+    command.add_argument(
+        "--api-key", metavar="KEY", help="what callers must send as a bearer token; unset: API_KEY, or nobody is asked"
+    )
+    command.add_argument(
+        "--voice-alias", action="append", default=[], type=_names, metavar="ALIAS=V", help="a voice under another name"
+    )
+    command.add_argument("--default-voice", metavar="V", help="speaks where OpenAI's names have no alias")
+    command.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="a host name under which requests may come"
+    )
+
+
 def _health(commands: Commands, common: argparse.ArgumentParser) -> None:
     command = commands.add_parser("health", parents=[common], help="whether queue and worker answer")
     command.add_argument("--queue", action="store_true", help="only the queue: starts no worker")
@@ -161,6 +184,20 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("should be 1 or more")
     return number
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"should be 0 to {_LAST_PORT}")
+    return number
+
+
+def _names(text: str) -> tuple[str, str]:
+    alias, equals, voice = text.partition("=")
+    if not alias or not equals or not voice:
+        raise argparse.ArgumentTypeError(f"{text!r} should look like ALIAS=VOICE")
+    return alias, voice
 
 
 def _pair(text: str) -> tuple[str, Any]:
