@@ -143,13 +143,13 @@ async def _part(
     folder = parts.folder_of(order.target)
     part = Part(folder, number, order.format, client.link.address.root, fields["job_id"])
     if facts := part.finished(order.wanted):
-        watch(Progress("COMPLETED"))
+        watch(Progress("COMPLETED", update={"job_id": part.job_id}))
         return facts
     request = Call(fields, watch, part.ticket(), part.remember)
     speech = await client.driver.run(actions.speak(client.link, request))
     for kind, path in [(downloads.AUDIO, part.audio), *((kind, part.beside(kind)) for kind in sorted(order.wanted))]:
         await client.driver.run(downloads.save(client.link, speech.reply, path, kind))
-    watch(Progress("COMPLETED"))
+    watch(Progress("COMPLETED", update={"job_id": part.job_id, "parts": speech.reply.get("parts")}))
     return part.finish(speech)
 
 

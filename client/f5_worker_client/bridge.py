@@ -4,24 +4,18 @@ A queue endpoint as the HTTP application wants a worker: `f5-worker serve`, and 
 It keeps the key. A generate is a job of the queue, followed by polling; what the worker tells of it meanwhile is passed on.
 """
 
-import io
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from f5_worker_client.client import AsyncClient
 from f5_worker_client.door import call
-from f5_worker_client.downloads import AUDIO, Item, Whole, filled
+from f5_worker_client.downloads import fetched
 from f5_worker_client.errors import ClientError, NotFound
 from f5_worker_client.queue import Call, Link, Progress, asked
 from f5_worker_client.steps import Flow
 from http_api.port import Reply, State, Unfetched, unheard
 
-_OWNER = re.compile(r"jobs/([^/]+)/.+|results/(.+)\.[0-9a-f]{16}\.([a-z0-9]+)")
-_BESIDE = frozenset({"words", "srt", "vtt", "ass", "json"})
-_PART = "part"
 _MOST_TICKETS = 10_000
 
 
@@ -98,49 +92,3 @@ def cancelled(link: Link, fields: Mapping[str, Any], ticket: str | None) -> Flow
             raise
     nothing = {"done": 0, "total": 0}
     return {"job_id": fields["job_id"], "status": "CANCELLED", "progress": nothing, "cancel_requested": True}
-
-
-def fetched(link: Link, item: Mapping[str, Any]) -> Flow[bytes]:
-    """The bytes of a part, of the audio, or of a file beside it. Raises ClientError."""
-    body = io.BytesIO()
-    key = str(item.get("key", ""))
-    wanted = Item(_kind_of(key), _job_of(key), str(item.get("sha256")), str(item.get("url") or ""))
-
-    def renewed(known: Item) -> Flow[Item]:
-        return _with_url(link, known, item)
-
-    if not wanted.url:
-        wanted = yield from renewed(wanted)
-    yield from filled(link, wanted, Whole(body), renewed)
-    return body.getvalue()
-
-
-def _with_url(link: Link, known: Item, item: Mapping[str, Any]) -> Flow[Item]:
-    """The same object with a fresh URL: a part's by the job's status, anything else's by its result."""
-    if known.job_id is None:
-        return known
-    question: Reply = {"action": "result", "job_id": known.job_id}
-    if known.kind == _PART:
-        question = {"action": "status", "job_id": known.job_id, "parts_after": int(item.get("index", 0)) - 1}
-    reply = yield from call(link, Call(question))
-    return replace(known, url=_urls(reply).get(str(item.get("key")), ""))
-
-
-def _urls(reply: Mapping[str, Any]) -> dict[str, str]:
-    """The URL of each object that a reply names, by its key."""
-    told = [*(reply.get("files") or {}).values(), *((reply.get("parts") or {}).get("items") or ())]
-    urls = {str(one.get("key")): str(one.get("url") or "") for one in told}
-    audio = reply.get(AUDIO) or {}
-    return {**urls, str(audio.get("key")): str(reply.get("audio_url") or "")}
-
-
-def _job_of(key: str) -> str | None:
-    owner = _OWNER.fullmatch(key)
-    return (owner[1] or owner[2]) if owner else None
-
-
-def _kind_of(key: str) -> str:
-    owner = _OWNER.fullmatch(key)
-    if owner is None or owner[1]:
-        return _PART
-    return owner[3] if owner[3] in _BESIDE else AUDIO

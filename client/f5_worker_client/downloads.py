@@ -7,7 +7,9 @@ A URL that has expired is asked for again. No message names a URL.
 import base64
 import binascii
 import hashlib
+import io
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,11 +20,15 @@ from urllib.parse import unquote, urlsplit
 
 from f5_worker_client.door import call
 from f5_worker_client.errors import DownloadFailed, InvalidRequest
-from f5_worker_client.queue import OK, Call, Link
+from f5_worker_client.queue import OK, Call, Link, Reply
 from f5_worker_client.steps import Answer, Fetch, Flow, Pause
 
 _EXPIRED = frozenset({400, 401, 403, 404, 410})
 AUDIO = "audio"
+_PART = "part"
+# The keys of docs/architecture.md: whose an object is, and its ending.
+_OWNER = re.compile(r"jobs/([^/]+)/.+|results/(.+)\.[0-9a-f]{16}\.([a-z0-9]+)")
+_BESIDE = frozenset({"words", "srt", "vtt", "ass", "json"})
 
 
 class Whole:
@@ -165,3 +171,49 @@ def _item(reply: Mapping[str, Any], kind: str) -> Item:
         raise InvalidRequest("INVALID_REQUEST", f"job {job_id or '?'!r} has no {kind}: ask for it when it is spoken")
     url = reply.get("audio_url") if kind == AUDIO else told.get("url")
     return Item(kind, job_id, str(told.get("sha256")), str(url or ""))
+
+
+def fetched(link: Link, item: Mapping[str, Any]) -> Flow[bytes]:
+    """The bytes of a part, of the audio, or of a file beside it. Raises ClientError."""
+    body = io.BytesIO()
+    key = str(item.get("key", ""))
+    wanted = Item(_kind_of(key), _job_of(key), str(item.get("sha256")), str(item.get("url") or ""))
+
+    def renewed(known: Item) -> Flow[Item]:
+        return _with_url(link, known, item)
+
+    if not wanted.url:
+        wanted = yield from renewed(wanted)
+    yield from filled(link, wanted, Whole(body), renewed)
+    return body.getvalue()
+
+
+def _with_url(link: Link, known: Item, item: Mapping[str, Any]) -> Flow[Item]:
+    """The same object with a fresh URL: a part's by the job's status, anything else's by its result."""
+    if known.job_id is None:
+        return known
+    question: Reply = {"action": "result", "job_id": known.job_id}
+    if known.kind == _PART:
+        question = {"action": "status", "job_id": known.job_id, "parts_after": int(item.get("index", 0)) - 1}
+    reply = yield from call(link, Call(question))
+    return replace(known, url=_urls(reply).get(str(item.get("key")), ""))
+
+
+def _urls(reply: Mapping[str, Any]) -> dict[str, str]:
+    """The URL of each object that a reply names, by its key."""
+    told = [*(reply.get("files") or {}).values(), *((reply.get("parts") or {}).get("items") or ())]
+    urls = {str(one.get("key")): str(one.get("url") or "") for one in told}
+    audio = reply.get(AUDIO) or {}
+    return {**urls, str(audio.get("key")): str(reply.get("audio_url") or "")}
+
+
+def _job_of(key: str) -> str | None:
+    owner = _OWNER.fullmatch(key)
+    return (owner[1] or owner[2]) if owner else None
+
+
+def _kind_of(key: str) -> str:
+    owner = _OWNER.fullmatch(key)
+    if owner is None or owner[1]:
+        return _PART
+    return owner[3] if owner[3] in _BESIDE else AUDIO

@@ -11,8 +11,10 @@ from typing import Any, cast
 from f5_worker_client.actions import CheckOptions, ReadOptions, SpeakOptions, UploadOptions
 from f5_worker_client.books import speak_long
 from f5_worker_client.cli.console import Console
+from f5_worker_client.cli.playing import FIELDS, Player, played, player_here
 from f5_worker_client.client import AsyncClient, Client
 from f5_worker_client.errors import InvalidRequest
+from f5_worker_client.queue import Progress
 
 Options = argparse.Namespace
 _NOT_AS_HOPED = 1
@@ -51,17 +53,25 @@ def voices(client: Client, _: Options, console: Console) -> int:
 async def speak(client: AsyncClient, options: Options, console: Console) -> int:
     """Speak a text into a file."""
     text = await asyncio.to_thread(text_of, options.text, is_text=options.is_text)
+    player = Player(client, player_here()) if options.play_as_it_comes else None
     with console.progress() as watch:
-        book = await speak_long(
+
+        def heard(number: int, count: int, told: Progress) -> None:
+            watch(number, count, told)
+            if player:
+                player(number, count, told)
+
+        speaking = speak_long(
             client,
             text,
             options.voice,
             Path(options.output),
             longest_text=options.max_chars,
             jobs=options.jobs,
-            on_progress=watch,
+            on_progress=heard,
             **speak_options(options),
         )
+        book = await (played(player, speaking, console.remark) if player else speaking)
     for part in book.parts:
         console.warnings(part["warnings"])
     if len(book.paths) > 1:
@@ -89,13 +99,14 @@ def speak_options(options: Options) -> SpeakOptions:
     )
     subtitles = [kind for kind in ("srt", "vtt") if getattr(options, kind)]
     job_id = f"speech-{secrets.token_hex(16)}" if options.again else options.job_id
+    more = {**(FIELDS if options.play_as_it_comes else {}), **dict(options.set)}
     fields = {
         **{name: getattr(options, name) for name in (*names, "on_mismatch") if getattr(options, name) is not None},
         **({"words": True} if options.words else {}),
         **({"subtitles": subtitles} if subtitles else {}),
         **({"say": respellings(options)} if options.say else {}),
         **({"job_id": job_id} if job_id else {}),
-        **({"more": dict(options.set)} if options.set else {}),
+        **({"more": more} if more else {}),
     }
     return cast("SpeakOptions", fields)
 

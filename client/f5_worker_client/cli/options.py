@@ -78,6 +78,9 @@ def _speak(commands: Commands, common: argparse.ArgumentParser) -> None:
     command.add_argument("--srt", action="store_true", help="subtitles beside the sound")
     command.add_argument("--vtt", action="store_true", help="the same as WebVTT")
     command.add_argument("--words", action="store_true", help="when each word is spoken, beside the sound")
+    command.add_argument(
+        "--play-as-it-comes", action="store_true", help="play it while it is made, by ffplay, aplay or paplay"
+    )
     command.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same speech")
     command.add_argument("--speed", type=float, metavar="X", help="speaking rate, 0.3 to 2")
     command.add_argument("--check", choices=("off", "fast", "full"), help="hear whether the speech says the text")
