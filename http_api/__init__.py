@@ -5,6 +5,7 @@ The service over HTTP: the OpenAI speech API, voices, jobs, early audio, metrics
     options   what a deployment decides: key, hosts, default voice, aliases, limits
     app       the application
     guard     who may come in, and how much a request may bring in which time
+    serving   uvicorn, set up for it
     errors    failures as OpenAI's clients read them
     metrics   counts and times, for Prometheus
     door      what all routes share
