@@ -39,5 +39,5 @@ def make_app(
     answer_failures(app)
     for routes in (speech_routes, voice_routes, model_routes, job_routes, job_file_routes, action_routes):
         app.include_router(routes(door))
-    app.add_middleware(Guard, options=options)
+    app.add_middleware(Guard, options=options, metrics=door.metrics)
     return app

@@ -1,19 +1,52 @@
-"""Serve an application with uvicorn, inside a program that has its own event loop and handles its own signals."""
+"""uvicorn, set up for the application: every mount serves it by this, inside a program with its own event loop and signals."""
 
 import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_SECONDS_FOR_HEADERS = 30.0
 _BACKLOG = 1024
 _LAST_WORDS_S = 3
 
 
-class _Server(uvicorn.Server):
+class _TimedProtocol(H11Protocol):
+    """Ends a connection that asks for nothing for so long: an idle one, or one that sends the lines of its request too slowly."""
+
+    seconds = _SECONDS_FOR_HEADERS
+    timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._unwatch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def _watch(self) -> None:
+        self._unwatch()
+        self.timer = self.loop.call_later(self.seconds, self._end_if_idle)
+
+    def _unwatch(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+
+    def _end_if_idle(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
+
+
+class Server(uvicorn.Server):
     """Tells when it answers; leaves signals to its program."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -29,8 +62,17 @@ class _Server(uvicorn.Server):
         yield
 
 
+def server(
+    app: ASGIApp, host: str, port: int, *, seconds_for_headers: float = _SECONDS_FOR_HEADERS, **options: Any
+) -> Server:
+    """A server that says nothing of itself and logs no requests; `options` are more of uvicorn's own."""
+    protocol = type("TimedProtocol", (_TimedProtocol,), {"seconds": seconds_for_headers})
+    ours: dict[str, Any] = {"http": protocol, "ws": "none", "lifespan": "on", "log_config": None, "access_log": False}
+    return Server(uvicorn.Config(app, host, port, server_header=False, **{**ours, **options}))
+
+
 @contextlib.asynccontextmanager
-async def serving(app: FastAPI, *, host: str, ports: Sequence[int]) -> AsyncIterator[str]:
+async def serving(app: ASGIApp, *, host: str, ports: Sequence[int]) -> AsyncIterator[str]:
     """
     Serve on these ports until the block ends; yield the URL of the first one, once it answers. Port 0 takes a free one.
 
@@ -38,12 +80,9 @@ async def serving(app: FastAPI, *, host: str, ports: Sequence[int]) -> AsyncIter
     """
     with contextlib.ExitStack() as sockets:
         listening = [sockets.enter_context(_listening(host, port)) for port in ports]
-        config = uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_LAST_WORDS_S
-        )
-        server = _Server(config)
-        running = asyncio.create_task(server.serve(listening))
-        answers = asyncio.create_task(server.answers.wait())
+        running_server = server(app, host, 0, timeout_graceful_shutdown=_LAST_WORDS_S)
+        running = asyncio.create_task(running_server.serve(listening))
+        answers = asyncio.create_task(running_server.answers.wait())
         try:
             await asyncio.wait({running, answers}, return_when=asyncio.FIRST_COMPLETED)
             if running.done():
@@ -51,7 +90,7 @@ async def serving(app: FastAPI, *, host: str, ports: Sequence[int]) -> AsyncIter
             yield url_of(host, listening[0].getsockname()[1])
         finally:
             answers.cancel()
-            server.should_exit = True
+            running_server.should_exit = True
             await running
 
 
