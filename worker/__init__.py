@@ -7,6 +7,7 @@ The process around the service: it builds the parts, checks its own health, and 
     http_server            SERVE=http: the HTTP application on the worker's own port
     in_process             this process's service, as that application asks it
     shutdown               SIGTERM: finish jobs, hand back the rest, exit in time
+    progress               what RunPod hears of a running job
     audio_urls             fetches audio from a caller's URL, never from an inner address
     logs                   log events as JSON lines
     scratch                the process's folder for temporary files
