@@ -91,7 +91,7 @@ class Player:
 
     async def _ask(self, job: _Job, place: int) -> bool:
         """Whether the worker knows the part at this place."""
-        fields = {"action": "status", "job_id": job.job_id, **({"parts_after": place - 1} if place else {})}
+        fields = {"action": "status", "job_id": job.job_id, "parts_after": place - 1}
         self._note(job, await self._client.call(fields))
         return place in job.parts
 
