@@ -40,6 +40,7 @@ from cloning.settings.variables import misspelt
 from worker.assembly import build
 from worker.fitness import Check, checks
 from worker.logs import configure
+from worker.openai_route import is_openai, openai_reply
 from worker.progress import PartStream, ProgressSender, both, stream_part
 from worker.scratch import Scratch
 from worker.shutdown import LateJobs, Stopping
@@ -61,8 +62,12 @@ def answer(service: Service, raw: object, call: Call) -> Reply:
     """
     settings = service.settings
     try:
-        request = parse(raw, Limits(settings.max_text_chars, int(settings.max_audio_mb * 1e6)))
-        return sendable(perform(service, request, call), settings.max_reply_mb)
+        limits = Limits(settings.max_text_chars, int(settings.max_audio_mb * 1e6))
+
+        def ask(fields: object) -> Reply:
+            return perform(service, parse(fields, limits), call)
+
+        return sendable(openai_reply(raw, ask) if is_openai(raw) else ask(raw), settings.max_reply_mb)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the SDK would send the traceback to the caller, or die silently
         failure = service.failure(error)
         log.info("request.failed", extra={"delivery": call.delivery_id, "code": failure.code})

@@ -35,7 +35,11 @@ def model_routes(door: Door) -> APIRouter:
 
 
 async def _models(door: Door) -> Reply:
-    health = await door.call("health")
+    return listed_models(await door.call("health"))
+
+
+def listed_models(health: Reply) -> Reply:
+    """What a worker's `health` tells of its engine and checkpoint, as OpenAI lists models."""
     names = [health["default_engine"], health["checkpoint"], *OPENAI_MODELS]
     data = [{"id": name, "object": "model", "created": 0, "owned_by": "f5-tts-worker"} for name in dict.fromkeys(names)]
     return {"object": "list", "data": data}

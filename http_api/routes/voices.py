@@ -53,7 +53,7 @@ def voice_routes(door: Door) -> APIRouter:
             **{field: text for field, text in optional.items() if text},
         }
         reply = await door.call("upload", fields, _NAMES)
-        return {**reply, **_voice(reply)}
+        return {**reply, **openai_voice(reply)}
 
     @routes.delete("/v1/audio/voices/{name}", summary="Delete a voice")
     async def delete(name: str) -> Reply:
@@ -69,13 +69,13 @@ async def _voices(door: Door) -> AsyncGenerator[Reply]:
     while True:
         reply = await door.call("voices", {"limit": _PAGE, **cursor})
         for voice in reply["voices"]:
-            yield _voice(voice)
+            yield openai_voice(voice)
         if reply["next_cursor"] is None:
             return
         cursor = {"cursor": reply["next_cursor"]}
 
 
-def _voice(record: Reply) -> Reply:
+def openai_voice(record: Reply) -> Reply:
     """As OpenAI's clients know a voice. Of a bare file or a damaged record only the name is known."""
     made = record.get("created_at")
     return {
