@@ -7,6 +7,8 @@ The service over HTTP: the OpenAI speech API, voices, jobs, early audio, metrics
     serving   uvicorn inside a program with its own event loop
     guard     who may come in, and how much a request may bring in which time
     errors    failures as OpenAI's clients read them
+    openapi   what the routes tell of themselves
+    ranges    parts of a file, for players that jump in it
     metrics   counts and times, for Prometheus
     door      what all routes share
     routes/   the routes
