@@ -39,6 +39,7 @@ COPY worker/ worker/
 COPY storage/ storage/
 COPY cloning/ cloning/
 COPY engines/ engines/
+COPY http_api/ http_api/
 COPY model_cache/ model_cache/
 COPY local/ local/
 RUN python -m compileall -q --invalidation-mode unchecked-hash .
