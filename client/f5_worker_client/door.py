@@ -100,7 +100,7 @@ def _ended(now: str, state: Reply) -> ClientError:
     failure = state.get("failure") or {}
     if now == "CANCELLED":
         failure = {"code": "JOB_CANCELLED", "message": "the job was cancelled", **failure}
-    return of_worker(failure.get("message"), {"code": "JOB_FAILED", **failure, "retryable": False})
+    return of_worker(failure.get("message"), {"code": "JOB_FAILED", "retryable": False, **failure})
 
 
 def _progress(now: str, state: Reply) -> Progress:

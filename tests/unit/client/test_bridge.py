@@ -1,0 +1,161 @@
+"""A queue endpoint as the HTTP application's worker."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+from f5_worker_client import AsyncClient
+from f5_worker_client.bridge import Bridge
+
+from http_api.port import Reply, Unfetched
+from tests.unit.client.endpoint import QUICK, Endpoint, sha256, wav_of
+
+GENERATE: dict[str, Any] = {"action": "generate", "text": "Hello.", "voice": "me", "job_id": "j", "parts": True}
+
+
+class WithParts(Endpoint):
+    """An endpoint whose updates name a part, and whose worker lists it again with a fresh URL."""
+
+    sound = b"the first part"
+
+    def part(self, url: str) -> dict[str, Any]:
+        return {"index": 0, "key": "jobs/j/parts/0-0123456789abcdef.wav", "sha256": sha256(self.sound), "url": url}
+
+    def _run(self, fields: dict[str, Any]) -> Any:
+        reply = super()._run(fields)
+        for state in next(reversed(self._queue.values()))[:-1]:
+            state["output"]["parts"] = {"ready": 1, "items": [self.part(self.url.format(key="stale"))]}
+        return reply
+
+    def do_status(self, fields: dict[str, Any]) -> dict[str, Any]:
+        self.files["fresh"] = self.sound
+        return {**super().do_status(fields), "parts": {"items": [self.part(self.url.format(key="fresh"))]}}
+
+
+@pytest.fixture
+def endpoint() -> WithParts:
+    return WithParts()
+
+
+def with_bridge(endpoint: Endpoint, use: Callable[[Bridge], Coroutine[Any, Any, Any]], **defaults: Any) -> Any:
+    async def run() -> Any:
+        async with AsyncClient("abc123", api_key="secret-key", patience=QUICK, transport=endpoint.transport) as client:
+            return await use(Bridge(client, defaults=defaults))
+
+    return asyncio.run(run())
+
+
+def test_what_the_worker_tells_of_a_job_is_passed_on_word_for_word(endpoint: WithParts) -> None:
+    """The parts are in it; the reply is the worker's."""
+    heard = list[Reply]()
+
+    reply = with_bridge(endpoint, lambda bridge: bridge.call(GENERATE, heard.append))
+
+    assert [(one["job_id"], one["done"], one["parts"]["ready"]) for one in heard] == [("j", 0, 1), ("j", 1, 1)]
+    assert reply["audio"]["sha256"] == sha256(wav_of("Hello."))
+
+
+def test_a_failure_is_a_reply(endpoint: WithParts) -> None:
+    """The worker's own failure with its four facts, and that of a refused key."""
+    endpoint.failures = [
+        {"code": "INVALID_TEXT", "message": "no words", "retryable": False, "details": {"field": "text"}}
+    ]
+
+    async def refused() -> Reply:
+        async with AsyncClient("abc123", api_key="wrong", patience=QUICK, transport=endpoint.transport) as client:
+            return await Bridge(client).call(GENERATE)
+
+    assert with_bridge(endpoint, lambda bridge: bridge.call(GENERATE)) == {
+        "error": "INVALID_TEXT: no words", "code": "INVALID_TEXT", "message": "no words", "retryable": False,
+        "details": {"field": "text"},
+    }  # fmt: skip
+    assert asyncio.run(refused())["code"] == "UNAUTHORISED"
+
+
+def test_what_a_generate_leaves_open_the_bridge_may_fill_in(endpoint: WithParts) -> None:
+    """A field of the caller's counts more, and no other action gets any."""
+
+    async def use(bridge: Bridge) -> None:
+        await bridge.call({**GENERATE, "nfe_step": 8})
+        await bridge.call({"action": "voices"})
+
+    with_bridge(endpoint, use, nfe_step=16, cfg_strength=1.0)
+
+    assert (endpoint.posts[0]["nfe_step"], endpoint.posts[0]["cfg_strength"]) == (8, 1.0)
+    assert endpoint.posts[1] == {"action": "voices"}
+
+
+def test_a_part_with_an_expired_url_is_fetched_by_a_fresh_one(endpoint: WithParts) -> None:
+    """Its job's status tells it."""
+    endpoint.expired.add("stale")
+    part = endpoint.part(endpoint.url.format(key="stale"))
+    with_bridge(endpoint, lambda bridge: bridge.call(GENERATE))
+
+    data = with_bridge(endpoint, lambda bridge: bridge.fetch(part))
+
+    assert data == WithParts.sound
+    assert endpoint.posts[-1] == {"action": "status", "job_id": "j", "parts_after": -1}
+
+
+def test_the_audio_is_fetched_by_its_jobs_result(endpoint: WithParts) -> None:
+    """A reply's `audio` holds a key and no URL."""
+    reply = with_bridge(endpoint, lambda bridge: bridge.call(GENERATE))
+    key = "results/j.0123456789abcdef.wav"
+    endpoint.files[key] = wav_of("Hello.")
+    result = endpoint.do_result
+
+    def with_key(fields: dict[str, Any]) -> dict[str, Any]:
+        told = result(fields)
+        return {**told, "audio": {**told["audio"], "key": key}, "audio_url": endpoint.url.format(key=key)}
+
+    endpoint.do_result = with_key  # type: ignore[method-assign]
+
+    data = with_bridge(endpoint, lambda bridge: bridge.fetch({**reply["audio"], "key": key}))
+
+    assert data == wav_of("Hello.")
+
+
+def test_bytes_of_another_digest_are_not_given(endpoint: WithParts) -> None:
+    """After every try."""
+    endpoint.files["stale"] = b"something else"
+
+    with pytest.raises(Unfetched, match="its sha256 is not the promised one"):
+        with_bridge(endpoint, lambda bridge: bridge.fetch(endpoint.part(endpoint.url.format(key="stale"))))
+
+
+def test_a_cancel_ends_the_job_in_the_queue_and_in_the_bucket(endpoint: WithParts) -> None:
+    """The worker that has it stops; and one that comes later finds it cancelled."""
+    endpoint.polls = 1000
+
+    async def use(bridge: Bridge) -> tuple[Reply, Reply]:
+        endpoint.jobs["j"] = GENERATE  # a worker has begun it
+        speaking = asyncio.create_task(bridge.call(GENERATE))
+        while not endpoint.posts:  # noqa: ASYNC110 - the queue has no event
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.01)
+        endpoint.polls = 1
+        return await bridge.call({"action": "cancel", "job_id": "j"}), await speaking
+
+    cancelled, spoken = with_bridge(endpoint, use)
+
+    assert [request.url.path for request in endpoint.requests if "cancel" in request.url.path] == [
+        "/v2/abc123/cancel/ticket-1"
+    ]
+    assert cancelled["job_id"] == "j"
+    assert spoken["code"] == "JOB_CANCELLED"
+
+
+def test_a_job_that_no_worker_has_begun_is_cancelled_in_the_queue_alone(endpoint: WithParts) -> None:
+    """The worker doesn't know it, and that is no failure; a job that nobody sent is one."""
+
+    async def use(bridge: Bridge) -> tuple[Reply, Reply]:
+        await bridge.call(GENERATE)
+        endpoint.jobs.clear()
+        ours = await bridge.call({"action": "cancel", "job_id": "j"})
+        return ours, await bridge.call({"action": "cancel", "job_id": "strange"})
+
+    ours, strange = with_bridge(endpoint, use)
+
+    assert (ours["job_id"], ours["status"]) == ("j", "CANCELLED")
+    assert strange["code"] == "JOB_NOT_FOUND"

@@ -1,0 +1,129 @@
+"""A worker that answers HTTP itself, asked by the same client."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import httpx
+import pytest
+from f5_worker_client import AsyncClient, ClientError, Failed, InvalidRequest, NotFound, Progress, Unauthorised
+from f5_worker_client.address import address_of
+from f5_worker_client.door import call
+from f5_worker_client.queue import Call
+
+from cloning.errors import GpuOutOfMemory, JobFailed
+from http_api.app import make_app
+from http_api.options import Options
+from tests.http_worker import QUICK as PAUSES
+from tests.http_worker import StandIn
+from tests.unit.client.endpoint import QUICK
+
+DOOR = "http://127.0.0.1:8080/v1"
+FIELDS: dict[str, Any] = {"action": "generate", "text": "Hello there.", "voice": "anna", "job_id": "j", "parts": True}
+
+
+def at_the_door(
+    worker: StandIn, use: Callable[[AsyncClient], Coroutine[Any, Any, Any]], *, key: str = "", url: str = DOOR
+) -> Any:
+    async def run() -> Any:
+        app = make_app(worker, Options(api_key="door-key" if key else None), pauses=PAUSES)
+        transport = httpx.ASGITransport(app)
+        async with AsyncClient(url=url, api_key=key, patience=QUICK, transport=transport) as client:
+            return await use(client)
+
+    return asyncio.run(run())
+
+
+def generate(fields: Mapping[str, Any] = FIELDS, **more: Any) -> Callable[[AsyncClient], Coroutine[Any, Any, Any]]:
+    return lambda client: client.driver.run(call(client.link, Call(fields, **more)))
+
+
+def test_a_job_is_sent_once_and_looked_at_until_its_end() -> None:
+    """The updates that come hold its parts; the reply is that of the queue."""
+    worker, heard = StandIn(), list[Progress]()
+    worker.gates[2] = gate = threading.Event()
+
+    def note(told: Progress) -> None:
+        heard.append(told)
+        if told.done == 2:
+            gate.set()
+
+    reply = at_the_door(worker, generate(on_progress=note))
+
+    assert (reply["job_id"], reply["duration"]) == ("j", pytest.approx(1.2))
+    assert [one.get("job_id") for one in worker.calls if one["action"] == "generate"] == ["j"]
+    assert [one.update["parts"]["ready"] for one in heard if one.done == 2][:1] == [2]
+
+
+def test_a_job_that_an_earlier_command_sent_is_not_sent_again() -> None:
+    """Its ticket is its id."""
+    worker = StandIn()
+
+    async def use(client: AsyncClient) -> Any:
+        await generate()(client)
+        return await generate(ticket="j")(client)
+
+    assert at_the_door(worker, use)["job_id"] == "j"
+    assert len([one for one in worker.calls if one["action"] == "generate"]) == 1
+
+
+def test_a_job_that_nobody_knows_any_more_is_sent_again() -> None:
+    """The bridge was started anew, or the job was deleted."""
+    worker = StandIn()
+
+    assert at_the_door(worker, generate(ticket="j"))["job_id"] == "j"
+    assert [one["action"] for one in worker.calls][:2] == ["status", "generate"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({**FIELDS, "voice": "nobody"}, NotFound),
+        ({**FIELDS, "speed": 99}, InvalidRequest),
+        ({"action": "status", "job_id": "nobody"}, NotFound),
+        ({"action": "sing"}, InvalidRequest),
+    ],
+)
+def test_a_refusal_has_the_workers_code_and_class(fields: dict[str, Any], error: type[ClientError]) -> None:
+    """As through the queue."""
+    with pytest.raises(error) as caught:
+        at_the_door(StandIn(), generate(fields))
+
+    assert caught.value.code not in ("HTTP_STATUS", "ENDPOINT_NOT_FOUND")
+
+
+def test_a_failure_of_the_job_is_told_with_its_reason() -> None:
+    """One that is final ends the call; one that may pass is tried again."""
+    final, passing = StandIn(), StandIn()
+    final.fails["Hello there."] = (1, JobFailed("it can't be spoken"))
+    passing.fails["Hello there."] = (0, GpuOutOfMemory("full"))
+
+    with pytest.raises(Failed, match="JOB_FAILED"):
+        at_the_door(final, generate())
+    assert at_the_door(passing, generate())["job_id"] == "j"
+
+
+def test_the_key_of_the_door_is_sent_and_none_is_needed_at_an_open_one() -> None:
+    """A wrong one is refused as such."""
+    health: Callable[[AsyncClient], Coroutine[Any, Any, Any]] = lambda client: client.health()  # noqa: E731
+
+    assert at_the_door(StandIn(), health)["status"] == "ok"
+    assert at_the_door(StandIn(), health, key="door-key")["status"] == "ok"
+    with pytest.raises(Unauthorised):
+        at_the_door(StandIn(), health, key="another-key")
+
+
+def test_a_path_that_is_no_doors_is_told_as_such() -> None:
+    """A typing error in the URL."""
+    with pytest.raises(NotFound, match="ENDPOINT_NOT_FOUND"):
+        at_the_door(StandIn(), generate({"action": "health"}), url="http://127.0.0.1:8080/nothing/v1")
+
+
+def test_an_address_that_ends_in_v1_is_a_door() -> None:
+    """Any other is a queue, and needs a key."""
+    assert address_of(None, "https://abc.api.runpod.ai/v1/", "k").is_door
+    assert not address_of(None, "http://127.0.0.1:8000", "k").is_door
+    assert address_of(None, "http://127.0.0.1:8080/v1", None).root == DOOR
+    with pytest.raises(Unauthorised):
+        address_of(None, "http://127.0.0.1:8000", None)
