@@ -18,6 +18,7 @@ from typing import Any
 from cloning import keys
 from cloning.errors import JobCancelled, ServiceError, Unavailable
 from cloning.names import EngineName
+from cloning.object_keys import check_key
 from cloning.planning.engine_kinds import KINDS
 from cloning.ports import NoSuchObject, TooLarge
 from cloning.service import Call, Service
@@ -98,15 +99,24 @@ class InProcess:
             return waited
         call = self._call(fields, on_progress)
         pool = self._speaking if action in _LONG else self._quick
-        running = _Running(action, call, pool.submit(self._done, dict(fields), call))
+        try:
+            running = _Running(action, call, pool.submit(self._done, dict(fields), call))
+        except RuntimeError as error:  # no thread can be started
+            return self._noted(self._service.failure(error).to_reply())
         self._open.add(running)
         running.done.add_done_callback(self._on_the_loop(lambda _: self._open.discard(running)))
         try:
-            return await asyncio.shield(asyncio.wrap_future(running.done))
+            return self._noted(await asyncio.shield(asyncio.wrap_future(running.done)))
         except asyncio.CancelledError:
             if not running.done.cancelled():
                 raise
             return JobCancelled(f"job {running.job!r} was cancelled before it began", job_id=running.job).to_reply()
+
+    def _noted(self, reply: Reply) -> Reply:
+        """The reply; one that asks RunPod's queue for another worker says that this one is unfit."""
+        if reply.pop("refresh_worker", False):
+            self._state = "unfit"
+        return reply
 
     def _refusal(self, action: object) -> str | None:
         if self.is_stopping:
@@ -156,10 +166,12 @@ class InProcess:
         return await loop.run_in_executor(self._quick, self._fetched, str(item.get("key")), item.get("sha256"))
 
     def _fetched(self, key: str, sha256: object) -> bytes:
-        if keys.owner_of(key) is None:
-            raise Unfetched("that key is not one of a job's objects")
         try:
+            if keys.owner_of(check_key(key)) is None:
+                raise ValueError
             body = self._service.store.get(key, most=_LARGEST).body
+        except ValueError:
+            raise Unfetched("that key is not one of a job's objects") from None
         except (NoSuchObject, TooLarge):
             raise Unfetched("the object is no longer in the bucket") from None
         except ServiceError as error:

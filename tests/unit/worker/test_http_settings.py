@@ -1,0 +1,59 @@
+"""What the settings say of the door."""
+
+import pytest
+from pydantic import ValidationError
+
+from cloning.settings import Settings
+from worker.http_server import options_of, ports_of
+
+
+def test_the_door_is_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each variable arrives."""
+    for name, value in {
+        "SERVE": "HTTP", "PORT": "8000", "PORT_HEALTH": "8001", "API_KEY": "k", "VOICE_ALIASES": "alloy=anna, nova=ben,",
+        "DEFAULT_VOICE": "anna", "HTTP_HOSTS": "Speech.example.com, [::1]",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+
+    settings = Settings()
+    options = options_of(settings)
+
+    assert (settings.serve, ports_of(settings)) == ("http", (8000, 8001))
+    assert (options.api_key, options.default_voice) == ("k", "anna")
+    assert options.aliases == {"alloy": "anna", "nova": "ben"}
+    assert options.hosts == frozenset({"speech.example.com", "[::1]"})
+    assert "k'" not in repr(settings)
+
+
+def test_unset_it_is_open_to_any_host_on_port_80(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RunPod's load balancer is in front, and checks its own key."""
+    monkeypatch.setenv("PORT_HEALTH", "80")
+    settings = Settings()
+
+    assert (settings.serve, ports_of(settings)) == ("queue", (80,))
+    assert (options_of(settings).api_key, options_of(settings).hosts) == (None, None)
+
+
+def test_aliases_may_be_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Kokoro's are."""
+    monkeypatch.setenv("VOICE_ALIASES", '{"alloy": "anna"}')
+
+    assert Settings().voice_aliases == {"alloy": "anna"}
+
+
+@pytest.mark.parametrize("value", ["alloy", "alloy=", "=anna", '{"alloy": 1}', "{alloy}", "alloy=../x", "alloy=a b"])
+def test_an_alias_without_a_voice_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By name."""
+    monkeypatch.setenv("VOICE_ALIASES", value)
+
+    with pytest.raises(ValidationError, match="alloy=anna"):
+        Settings()
+
+
+@pytest.mark.parametrize("value", ["https://speech.example.com", "speech.example.com:80", "a b", ","])
+def test_a_host_is_a_name_alone(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without scheme and port."""
+    monkeypatch.setenv("HTTP_HOSTS", value)
+
+    with pytest.raises(ValidationError, match="without scheme and port"):
+        Settings()
