@@ -166,12 +166,10 @@ class InProcess:
         return await loop.run_in_executor(self._quick, self._fetched, str(item.get("key")), item.get("sha256"))
 
     def _fetched(self, key: str, sha256: object) -> bytes:
+        if not _is_of_a_job(key):
+            raise Unfetched("that key is not one of a job's objects")
         try:
-            if keys.owner_of(check_key(key)) is None:
-                raise ValueError
             body = self._service.store.get(key, most=_LARGEST).body
-        except ValueError:
-            raise Unfetched("that key is not one of a job's objects") from None
         except (NoSuchObject, TooLarge):
             raise Unfetched("the object is no longer in the bucket") from None
         except ServiceError as error:
@@ -184,6 +182,13 @@ class InProcess:
         """Let the threads end."""
         self._speaking.shutdown(wait=False, cancel_futures=True)
         self._quick.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_of_a_job(key: str) -> bool:
+    try:
+        return keys.owner_of(check_key(key)) is not None
+    except ValueError:
+        return False
 
 
 def preload(service: Service) -> None:
