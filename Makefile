@@ -6,9 +6,10 @@ UV := .uv/bin/uv
 PYTHON := .venv/bin/python
 RESULTS ?= out/bench
 WORKERS ?= 2
+PORT ?= 8080
 SPEECH ?= .cache/speech
 
-.PHONY: help setup demo test chaos check fix bench gpu wheelhouse image lock
+.PHONY: help setup demo serve test chaos check fix bench gpu wheelhouse image lock
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -25,6 +26,10 @@ $(UV):
 
 demo: setup  ## upload a voice, speak with it, leave out/speech.wav and out/report.md
 	$(PYTHON) -m local.demo
+
+serve: export PYTHONPATH := client
+serve: setup  ## a page to try it, and the OpenAI speech API, on http://127.0.0.1:8080 (PORT=8081 takes another port) until Ctrl-C
+	@exec $(PYTHON) -m local.serve --port $(PORT)
 
 test: export OMP_NUM_THREADS := 1
 test: setup  ## every test, in WORKERS=2 processes; `.venv/bin/python -m pytest PATH` runs some in one

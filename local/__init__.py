@@ -9,6 +9,7 @@ RunPod's endpoint on your own machine, for the demo and the tests.
     talker    a small checkpoint that says words
     words     how many words were misheard
     demo      `make demo`
+    serve     `make serve`
     story     the demo's output and its report
     __main__  `python -m local --port 8000` serves an endpoint
 """

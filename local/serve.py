@@ -9,10 +9,11 @@ import argparse
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -84,7 +85,6 @@ def _client(endpoint: LocalEndpoint) -> AsyncClient:
 @asynccontextmanager
 async def _open(bridge: Bridge, talker: Talker, port: int) -> AsyncIterator[str]:
     from http_api.app import make_app
-
     from http_api.serving import serving
 
     options = Options(default_voice=next(iter(talker.prompts)), has_page=True)
@@ -129,33 +129,28 @@ async def _worker(endpoint: LocalEndpoint, plan: Plan) -> AsyncIterator["asyncio
 
 
 async def keep_running(start: Callable[[], WorkerProcess]) -> None:
-    """Start a worker whenever there is none. Raises SystemExit if several in a row fail at their start."""
+    """Start a worker whenever there is none. Raises SystemExit if several in a row exit with a failure."""
     failures = 0
     while True:
         with start() as worker:
-            looks = await _alive(worker)
-        failures = failures + 1 if looks * _LOOK_S < _BEFORE_THE_NEXT_S * 20 and worker.returncode else 0
+            await _ended(worker)
+        failures = failures + 1 if (worker.returncode or 0) > 0 else 0  # one that was struck down has failed at nothing
         if failures >= _MOST_FAILURES:
             raise SystemExit(f"the worker ends with exit status {worker.returncode}; its log is {worker.log}")
         sys.stderr.write(f"the worker has ended ({worker.returncode}); another one starts, the log is {worker.log}\n")
         await asyncio.sleep(_BEFORE_THE_NEXT_S)
 
 
-async def _alive(worker: WorkerProcess) -> int:
-    """Look at a worker until it has ended; how often. When we are to end, it is asked to, and given its grace."""
-    for looks in count():
-        if worker.returncode is not None:
-            return looks
-        try:
+async def _ended(worker: WorkerProcess) -> None:
+    """Wait for a worker's end. When we are to end, it is asked to, and given its grace."""
+    try:
+        while worker.returncode is None:  # noqa: ASYNC110 - a process has no event
             await asyncio.sleep(_LOOK_S)
-        except asyncio.CancelledError:
-            worker.terminate()
-            for _ in range(round((_GRACE_S + 1) / _LOOK_S)):
-                if worker.returncode is not None:
-                    break
-                await asyncio.sleep(_LOOK_S)
-            raise
-    raise AssertionError
+    except asyncio.CancelledError:
+        worker.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            await asyncio.to_thread(worker.wait, _GRACE_S + 1)
+        raise
 
 
 async def _with_voices(bridge: Bridge, talker: Talker) -> None:

@@ -11,7 +11,7 @@ from f5_worker_client import InvalidRequest
 from f5_worker_client.__main__ import run
 from f5_worker_client.cli.playing import PLAYERS, player_here
 
-from tests.unit.client.endpoint import Endpoint, sha256, wav, wav_of
+from tests.unit.client.endpoint import QUICK, Endpoint, sha256, wav, wav_of
 
 KEY = {"RUNPOD_API_KEY": "secret-key", "F5_ENDPOINT": "abc123"}
 PARTS = 10
@@ -73,6 +73,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     player.chmod(player.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", str(player.parent))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("f5_worker_client.__main__.Patience", lambda **_: QUICK)
     return tmp_path
 
 
