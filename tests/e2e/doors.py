@@ -1,0 +1,106 @@
+"""The HTTP doors of the real processes, and the real `openai` package in front of them."""
+
+import io
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import openai
+from numpy.typing import NDArray
+
+from tests.conftest import ROOT
+
+FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
+RATE = 24_000
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+@contextmanager
+def started(
+    *arguments: str, environment: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Iterator["subprocess.Popen[str]"]:
+    """A Python program of ours in a process of its own; it ends with the block."""
+    surroundings = {**os.environ, "PYTHONPATH": f"{ROOT / 'client'}:{ROOT}", **(environment or {})}
+    with subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env=surroundings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def first_line(process: "subprocess.Popen[str]", seconds: float = 120.0) -> str:
+    """The first line that a process writes to stdout."""
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], seconds)
+    assert ready, "nothing came"
+    return process.stdout.readline()
+
+
+def ping(url: str) -> int:
+    """The status of /ping; 0 if nobody answers."""
+    try:
+        with urllib.request.urlopen(f"{url}/ping", timeout=30) as response:  # noqa: S310 - the loopback
+            return int(response.status)
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code
+    except OSError:
+        return 0
+
+
+def wait_for_ping(url: str, status: int = 200, seconds: float = 120.0) -> list[int]:
+    """Ask until that is the answer; all answers, each once."""
+    seen, end = list[int](), time.monotonic() + seconds
+    while not seen or seen[-1] != status:
+        assert time.monotonic() < end, seen
+        seen += [one for one in [ping(url)] if seen[-1:] != [one]]
+        time.sleep(0.05)
+    return seen
+
+
+@contextmanager
+def openai_client(url: str, key: str = "none") -> Iterator[openai.OpenAI]:
+    """The real client, which tries once."""
+    with openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=300) as client:
+        yield client
+
+
+def samples_of(data: bytes, form: str) -> NDArray[np.int16]:
+    """What a listener gets out of a file, whole."""
+    if form == "pcm":
+        return np.frombuffer(data, np.int16)
+    with av.open(io.BytesIO(data), "r") as sound:
+        resampler = av.AudioResampler("s16", "mono", RATE)
+        frames = [one for frame in sound.decode(audio=0) for one in resampler.resample(frame)]
+    return np.concatenate([frame.to_ndarray().reshape(-1) for frame in [*frames, *resampler.resample(None)]])
+
+
+def speech(client: openai.OpenAI, text: str, voice: str, form: str = "mp3", **more: Any) -> bytes:
+    """One speech, as `audio.speech.create` gives it; `more` are fields of ours."""
+    kind: Any = form
+    return client.audio.speech.create(
+        model="tts-1", voice=voice, input=text, response_format=kind, extra_body=more
+    ).content
