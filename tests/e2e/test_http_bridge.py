@@ -1,0 +1,105 @@
+"""`f5-worker serve` in front of a real queue and a real worker, asked by the real `openai` package."""
+
+import signal
+from collections.abc import Iterator
+
+import openai
+import pytest
+
+from tests.conftest import SPOKEN
+from tests.e2e.conftest import Cloud
+from tests.e2e.doors import FORMATS, RATE, first_line, openai_client, samples_of, speech, started
+
+TEXT = "The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes. " * 3
+KEY = "bridge-key"
+
+
+def environment(cloud: Cloud) -> dict[str, str]:
+    return {"F5_URL": cloud.endpoint.url, "RUNPOD_API_KEY": cloud.endpoint.api_key, "API_KEY": KEY}
+
+
+@pytest.fixture(scope="module")
+def queue(cloud: Cloud, human_base64: str) -> Iterator[Cloud]:
+    """A queue with a worker and a voice."""
+    with cloud.worker("behind-the-bridge", WORKER_CONCURRENCY="4"):
+        cloud.ask(action="upload", voice="nature", audio=human_base64, consent=True, transcript=SPOKEN)
+        yield cloud
+
+
+@pytest.fixture(scope="module")
+def bridge(queue: Cloud) -> Iterator[str]:
+    arguments = ("-m", "f5_worker_client", "serve", "--port", "0", "--voice-alias", "alloy=nature")
+    with started(*arguments, environment=environment(queue)) as process:
+        line = first_line(process)
+        assert line.startswith("serving http://127.0.0.1:"), line
+        yield line.removeprefix("serving ").strip()
+
+
+@pytest.fixture
+def client(bridge: str) -> Iterator[openai.OpenAI]:
+    with openai_client(bridge, KEY) as client:
+        yield client
+
+
+def result_pcm(queue: Cloud, job_id: str) -> bytes:
+    told = queue.ask(action="result", job_id=job_id)
+    return samples_of(queue.store.get(told["audio"]["key"]).body, told["audio"]["format"]).tobytes()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_each_format_is_the_whole_speech(form: str, queue: Cloud, client: openai.OpenAI) -> None:
+    """From presigned parts; lossless ones hold the result's samples."""
+    data = speech(client, TEXT, "alloy", form, job_id=f"bridged-{form}", nfe_step=4, seed=5)
+
+    whole = result_pcm(queue, f"bridged-{form}")
+    heard = samples_of(data, form)
+    assert len(heard) / RATE == pytest.approx(len(whole) / 2 / RATE, abs=0.15)
+    if form in ("flac", "wav", "pcm"):
+        assert heard.tobytes() == whole
+
+
+def test_failures_are_the_packages_own_exceptions(bridge: str, client: openai.OpenAI) -> None:
+    """The worker's come through the queue; a wrong key is refused here."""
+    with pytest.raises(openai.NotFoundError) as missing:
+        speech(client, "Hello.", "nobody")
+    with openai_client(bridge, "another-key") as stranger, pytest.raises(openai.AuthenticationError):
+        stranger.models.list()
+
+    assert (missing.value.code, missing.value.param) == ("VOICE_NOT_FOUND", "voice")
+    assert "tts-1" in [one.id for one in client.models.list()]
+
+
+def test_whoever_hangs_up_ends_the_job(queue: Cloud, client: openai.OpenAI) -> None:
+    """In the queue and in the bucket; the worker is free for the next one."""
+    with client.audio.speech.with_streaming_response.create(
+        model="tts-1", voice="nature", input=TEXT * 9, response_format="pcm",
+        extra_body={"job_id": "left", "nfe_step": 32},
+    ) as response:  # fmt: skip
+        next(response.iter_bytes(1024))
+
+    while queue.record("left").get("status") != "CANCELLED":
+        queue.ask(action="status", job_id="left")
+    assert speech(client, "Next.", "nature", "pcm", nfe_step=4)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_when_it_is_told_to(number: signal.Signals, queue: Cloud) -> None:
+    """With 0, and one line on stdout in its whole life."""
+    with started("-m", "f5_worker_client", "serve", "--port", "0", environment=environment(queue)) as process:
+        first_line(process)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+
+    assert (process.returncode, out) == (0, ""), err
+    assert "Traceback" not in err
+
+
+def test_installed_without_the_extra_it_says_what_is_missing(queue: Cloud) -> None:
+    """An environment in which fastapi can't be imported."""
+    code = "import sys, runpy; sys.modules['fastapi'] = None; runpy.run_module('f5_worker_client', run_name='__main__', alter_sys=True)"
+    with started("-c", code, "serve", "--port", "0", environment=environment(queue)) as process:
+        out, err = process.communicate(timeout=60)
+
+    assert (process.returncode, out) == (2, "")
+    assert "pip install '.[serve]'" in err
+    assert "Traceback" not in err
