@@ -3,6 +3,13 @@ The service over HTTP: the OpenAI speech API, voices, jobs, early audio, metrics
 
     port      what it asks of a worker: an answer to a request of docs/api.md, and the bytes that a reply names
     options   what a deployment decides: key, hosts, default voice, aliases, limits
+    app       the application
+    guard     who may come in, and how much a request may bring in which time
+    errors    failures as OpenAI's clients read them
+    metrics   counts and times, for Prometheus
+    door      what all routes share
+    routes/   the routes
+    sound/    from a worker's parts to the bytes that a caller hears
 
 It imports nothing of the worker's: in a worker for load-balancing endpoints worker/ is behind the port, in front of a queue endpoint, or
 of the queue on this machine, the client is.
