@@ -10,6 +10,7 @@ from http_api.door import Door, Pauses, new_uuid
 from http_api.errors import Json, answer_failures
 from http_api.guard import Guard
 from http_api.options import Options
+from http_api.page import page_routes
 from http_api.port import Worker
 from http_api.routes.actions import action_routes
 from http_api.routes.job_files import job_file_routes
@@ -39,5 +40,7 @@ def make_app(
     answer_failures(app)
     for routes in (speech_routes, voice_routes, model_routes, job_routes, job_file_routes, action_routes):
         app.include_router(routes(door))
+    if options.has_page:
+        app.include_router(page_routes())
     app.add_middleware(Guard, options=options)
     return app
