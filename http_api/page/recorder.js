@@ -58,6 +58,7 @@ async function openMicrophone() {
  */
 function watch(context, stream, onHeard) {
   const analyser = context.createAnalyser();
+  analyser.fftSize = 8192; // longer than the time between two looks, so that no peak is missed
   context.createMediaStreamSource(stream).connect(analyser);
   const samples = new Float32Array(analyser.fftSize);
   const begun = performance.now();

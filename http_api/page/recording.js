@@ -81,6 +81,7 @@ function fileField(onFile) {
   const drop = element("drop");
   /** @param {FileList | null | undefined} files */
   const take = (files) => files?.[0] && onFile(files[0]);
+  field.addEventListener("click", () => (field.value = "")); // so that the same file can be chosen again
   field.addEventListener("change", () => take(field.files));
   drop.addEventListener("dragover", (event) => {
     event.preventDefault();

@@ -41,9 +41,14 @@ def narrator() -> Narrator:
 
 
 @pytest.fixture
-def open_page(chromium: Browser, narrator: Narrator) -> Iterator[Open]:
+def problems() -> list[str]:
+    """What happened on the page that must not happen."""
+    return []
+
+
+@pytest.fixture
+def open_page(chromium: Browser, narrator: Narrator, problems: list[str]) -> Iterator[Open]:
     """Opens the page. In every test: no script fails, nothing breaks the page's policy, no request goes elsewhere."""
-    problems: list[str] = []
     with ExitStack() as stack:
 
         def opened(options: Options | None = None, *, width: int = 1280, scheme: str = "light") -> Page:
