@@ -5,7 +5,10 @@ The service over HTTP: the OpenAI speech API, voices, jobs, early audio, metrics
     options   what a deployment decides: key, hosts, default voice, aliases, limits
     app       the application
     guard     who may come in, and how much a request may bring in which time
+    serving   uvicorn, set up for it
     errors    failures as OpenAI's clients read them
+    openapi   what the routes tell of themselves
+    ranges    parts of a file, for players that jump in it
     metrics   counts and times, for Prometheus
     door      what all routes share
     routes/   the routes

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from http_api.door import Door, Pauses, new_uuid
 from http_api.errors import Json, answer_failures
 from http_api.guard import Guard
+from http_api.openapi import FAILURE, describe
 from http_api.options import Options
 from http_api.page import page_routes
 from http_api.port import Worker
@@ -36,11 +37,14 @@ def make_app(
         yield
         await door.close()
 
-    app = FastAPI(title="F5-TTS worker", lifespan=life, default_response_class=Json, redirect_slashes=False)
+    app = FastAPI(
+        title="F5-TTS worker", lifespan=life, default_response_class=Json, redirect_slashes=False, responses=FAILURE
+    )
     answer_failures(app)
     for routes in (speech_routes, voice_routes, model_routes, job_routes, job_file_routes, action_routes):
         app.include_router(routes(door))
     if options.has_page:
         app.include_router(page_routes())
-    app.add_middleware(Guard, options=options)
+    describe(app, needs_key=options.api_key is not None)
+    app.add_middleware(Guard, options=options, metrics=door.metrics)
     return app

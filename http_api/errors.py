@@ -101,6 +101,8 @@ class Failed(Exception):
         headers = {"x-should-retry": "true" if self.retryable else "false"}
         if self.status == 401:  # noqa: PLR2004
             headers["www-authenticate"] = "Bearer"
+        if self.status == 408:  # noqa: PLR2004
+            headers["connection"] = "close"  # else the rest of the body would be waited for
         if self.job_id is not None:
             headers["x-request-id"] = self.job_id
         return Json(self.body, self.status, headers)

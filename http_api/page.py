@@ -17,7 +17,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
     # Browsers ask each time, and are answered 304 until the file is another one.
     "Cache-Control": "no-cache",
 }

@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import soundfile
-import uvicorn
 from numpy.typing import NDArray
 
 from cloning.errors import JobCancelled, JobNotFound, ServiceError, VoiceNotFound
@@ -30,6 +29,7 @@ from http_api.app import make_app
 from http_api.door import Pauses
 from http_api.options import Options
 from http_api.port import Reply, State, Unfetched, unheard
+from http_api.serving import server
 
 RATE = 24_000
 LIMITS = Limits(max_text_chars=20_000, max_audio_bytes=25_000_000)
@@ -144,7 +144,7 @@ class StandIn:
 
     async def _pause(self, text: str, number: int, job: Job) -> None:
         gate = self.gates.get(number)
-        while gate is not None and not gate.is_set() and not job.cancelled:
+        while gate is not None and not gate.is_set() and not job.cancelled:  # noqa: ASYNC110 - a test's thread sets it
             await asyncio.sleep(0.002)
         await asyncio.sleep(0)
         if job.cancelled:
@@ -278,19 +278,20 @@ def _cancelled(job_id: str) -> ServiceError:
 
 
 @contextmanager
-def serving(worker: StandIn, options: Options | None = None, pauses: Pauses = QUICK) -> Iterator[str]:
+def serving(
+    worker: StandIn, options: Options | None = None, pauses: Pauses = QUICK, seconds_for_headers: float = 30.0
+) -> Iterator[str]:
     """The application on a free port of the loopback, in a thread; gives its address."""
     app = make_app(worker, options or Options(default_voice="anna"), pauses=pauses)
-    config = uvicorn.Config(app, lifespan="on", log_config=None, access_log=False, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    running = server(app, "127.0.0.1", 0, seconds_for_headers=seconds_for_headers, timeout_graceful_shutdown=1)
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            until(lambda: server.started)
+            until(lambda: running.started)
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            running.should_exit = True
             thread.join()
 
 

@@ -7,6 +7,7 @@ from fastapi.responses import PlainTextResponse
 
 from http_api.door import Door
 from http_api.errors import Failed, Json
+from http_api.openapi import shows
 
 _PING = {"ready": 200, "starting": 204, "unfit": 503}
 
@@ -15,7 +16,12 @@ def action_routes(door: Door) -> APIRouter:
     """The routes."""
     routes = APIRouter()
 
-    @routes.post("/v1/actions/{action}", summary="Any action of docs/api.md but generate", tags=["actions"])
+    @routes.post(
+        "/v1/actions/{action}",
+        summary="Any action of docs/api.md but generate",
+        tags=["actions"],
+        responses=shows("The worker's reply.", {"deleted": {"voice": "anna"}}),
+    )
     async def act(action: str, fields: dict[str, Any] | None = None) -> Json:
         """The body has the action's fields, and the reply is the worker's, as it is."""
         if action == "generate":

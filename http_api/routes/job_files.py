@@ -1,14 +1,15 @@
 """What a job has made: its sound, whole or as it is made, its parts, words and subtitles."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 
 from http_api.door import Door
 from http_api.errors import Failed
+from http_api.openapi import Responses, binary
 from http_api.port import Reply
-from http_api.routes.speech import SOUND
-from http_api.sound.encoding import Format
+from http_api.ranges import ranged
+from http_api.sound.encoding import MEDIA, Format
 from http_api.sound.parts import Item, followed, one, result_of, whole
 from http_api.sound.streaming import Sound, SoundResponse, fetched, heard
 
@@ -22,20 +23,25 @@ _MEDIA = {
     "vtt": "text/vtt",
     "ass": "text/x-ssa",
 }
-Responses = dict[int | str, dict[str, Any]]
+_SOME: Responses = {
+    206: {"description": "The bytes that were asked for."},
+    416: {"description": "There are not so many."},
+}
+Range = Annotated[str | None, Header(alias="range", description="some of the bytes, for players that jump")]
 Download = Annotated[bool, Query(description="with a file's name, for a browser to keep it")]
 
 
 def job_file_routes(door: Door) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["jobs"], default_response_class=Response)
-    sound: Responses = {200: {"description": "The sound.", "content": SOUND}}
+    sound = binary("The sound.", *MEDIA.values())
 
-    @routes.get("/v1/audio/jobs/{job}/audio", summary="A job's sound, as it is stored", responses=sound)
-    async def audio(job: str, *, download: Download = False) -> Response:
-        """Whole, in the format that the job asked for."""
+    @routes.get("/v1/audio/jobs/{job}/audio", summary="A job's sound, as it is stored", responses={**sound, **_SOME})
+    async def audio(job: str, range_: Range = None, *, download: Download = False) -> Response:
+        """Whole, in the format that the job asked for, or the bytes that a Range header asks for."""
         item = whole(await _result(door, job))
-        return await _file(door, job, item, item["format"], download=download)
+        data, kind = await fetched(door, item), item["format"]
+        return ranged(data, range_, _MEDIA[kind], _named(job, kind, download=download))
 
     @routes.get("/v1/audio/jobs/{job}/audio.{ext}", summary="A job's sound in another format", responses=sound)
     async def encoded(job: str, ext: Format, *, download: Download = False) -> Response:
@@ -60,12 +66,20 @@ def job_file_routes(door: Door) -> APIRouter:
             )
         return await _file(door, job, found[0], parts["format"], download=False)
 
-    @routes.get("/v1/audio/jobs/{job}/words", summary="When each word is spoken")
+    @routes.get(
+        "/v1/audio/jobs/{job}/words",
+        summary="When each word is spoken",
+        responses=binary("A list.", "application/json"),
+    )
     async def words(job: str) -> Response:
         """JSON; of a job that asked for `words`."""
         return await _beside(door, job, "words", download=False)
 
-    @routes.get("/v1/audio/jobs/{job}/subtitles.{ext}", summary="A job's subtitles")
+    @routes.get(
+        "/v1/audio/jobs/{job}/subtitles.{ext}",
+        summary="A job's subtitles",
+        responses=binary("The file.", _MEDIA["srt"], _MEDIA["vtt"], _MEDIA["ass"]),
+    )
     async def subtitles(job: str, ext: Literal["srt", "vtt", "ass"], *, download: Download = False) -> Response:
         """Of a job that asked for them by `subtitles`."""
         return await _beside(door, job, ext, download=download)

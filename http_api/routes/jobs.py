@@ -7,15 +7,24 @@ from fastapi import APIRouter, Body, Query
 
 from http_api.door import Door
 from http_api.errors import Failed, checked
+from http_api.openapi import shows
 from http_api.port import Reply
 from http_api.sound.parts import result_of
+
+_BEGUN = {"id": "story-1", "job_id": "story-1", "status": "IN_QUEUE"}
+_STATE = {**_BEGUN, "status": "IN_PROGRESS", "progress": {"done": 1, "total": 3}, "cancel_requested": False}
 
 
 def job_routes(door: Door) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["jobs"])
 
-    @routes.post("/v1/audio/jobs", summary="Begin to speak a long text", status_code=202)
+    @routes.post(
+        "/v1/audio/jobs",
+        summary="Begin to speak a long text",
+        status_code=202,
+        responses=shows("It has begun.", _BEGUN, 202),
+    )
     async def begin(
         fields: Annotated[dict[str, Any], Body(examples=[{"text": "Hello!", "voice": "anna", "parts": True}])],
     ) -> Reply:
@@ -27,7 +36,7 @@ def job_routes(door: Door) -> APIRouter:
             raise Failed("INVALID_REQUEST", "this route generates: leave out action", param="action")
         return await _begin(door, {"job_id": door.new_id(), **fields, "action": "generate"})
 
-    @routes.get("/v1/audio/jobs/{job}", summary="How a job stands")
+    @routes.get("/v1/audio/jobs/{job}", summary="How a job stands", responses=shows("Its status.", _STATE))
     async def look(
         job: str, parts_after: Annotated[int | None, Query(ge=-1, description="parts with a higher index")] = None
     ) -> Reply:
@@ -37,7 +46,11 @@ def job_routes(door: Door) -> APIRouter:
         result = {"result": await result_of(door, state)} if state["status"] == "COMPLETED" else {}
         return {"id": job, **state, **result}
 
-    @routes.delete("/v1/audio/jobs/{job}", summary="Cancel a job")
+    @routes.delete(
+        "/v1/audio/jobs/{job}",
+        summary="Cancel a job",
+        responses=shows("Its status.", {**_STATE, "cancel_requested": True}),
+    )
     async def cancel(job: str) -> Reply:
         """It ends before the model's next step. What it has made goes by the action `delete`."""
         reply = await door.worker.call({"action": "cancel", "job_id": job})

@@ -6,14 +6,13 @@ from fastapi import APIRouter, Response
 
 from http_api.door import Door
 from http_api.errors import Failed
+from http_api.openapi import binary
 from http_api.port import Reply
 from http_api.routes.speech_fields import Speech
 from http_api.sound.encoding import MEDIA
 from http_api.sound.parts import spoken
 from http_api.sound.streaming import Sound, SoundResponse, heard, quiet
 
-SOUND = {media.split(";")[0]: {"schema": {"type": "string", "format": "binary"}} for media in MEDIA.values()}
-_EVENTS = {"text/event-stream": {"schema": {"type": "string"}}}
 _SILENCE_S = 0.2
 
 
@@ -25,7 +24,7 @@ def speech_routes(door: Door) -> APIRouter:
         "/v1/audio/speech",
         summary="Speak a text",
         response_class=Response,
-        responses={200: {"description": "The sound, as it is made.", "content": {**SOUND, **_EVENTS}}},
+        responses=binary("The sound, as it is made.", *MEDIA.values(), "text/event-stream"),
     )
     async def speak(speech: Speech) -> Response:
         """

@@ -9,10 +9,21 @@ from fastapi import APIRouter, File, Form, UploadFile
 
 from http_api.door import Door
 from http_api.errors import Failed
+from http_api.openapi import shows
 from http_api.port import Reply
 
 _NAMES = {"voice": "name", "audio": "audio_sample", "transcript": "ref_text"}
 _PAGE = 100
+_VOICE = {
+    "id": "anna",
+    "object": "audio.voice",
+    "name": "anna",
+    "type": "audio_sample",
+    "created_at": 1795946400,
+    "language": "en",
+    "duration": 4.96,
+}
+_DELETED = {"id": "anna", "object": "audio.voice.deleted", "deleted": True}
 _REFUSALS = frozenset({"", "false", "no"})
 
 
@@ -20,14 +31,18 @@ def voice_routes(door: Door) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["voices"])
 
-    @routes.get("/v1/audio/voices", summary="List voices")
+    @routes.get(
+        "/v1/audio/voices",
+        summary="List voices",
+        responses=shows("Voices.", {"object": "list", "voices": [_VOICE], "data": [_VOICE]}),
+    )
     @routes.get("/v1/voices", include_in_schema=False)
     async def voices() -> Reply:
         """All of them, under each of the keys that clients look for. A voice's id is its name."""
         listed = [voice async for voice in _voices(door)]
         return {"object": "list", "voices": listed, "data": listed}
 
-    @routes.post("/v1/audio/voices", summary="Store a voice")
+    @routes.post("/v1/audio/voices", summary="Store a voice", responses=shows("The voice.", _VOICE))
     async def upload(
         name: Annotated[str, Form(description="1 to 64 letters, digits, `.`, `_`, `-`")],
         audio_sample: Annotated[
@@ -55,11 +70,11 @@ def voice_routes(door: Door) -> APIRouter:
         reply = await door.call("upload", fields, _NAMES)
         return {**reply, **_voice(reply)}
 
-    @routes.delete("/v1/audio/voices/{name}", summary="Delete a voice")
+    @routes.delete("/v1/audio/voices/{name}", summary="Delete a voice", responses=shows("It is gone.", _DELETED))
     async def delete(name: str) -> Reply:
         """Its recording and its record; 404 if there is none."""
         await door.call("delete", {"voice": name}, _NAMES)
-        return {"id": name, "object": "audio.voice.deleted", "deleted": True}
+        return {**_DELETED, "id": name}
 
     return routes
 

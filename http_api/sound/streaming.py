@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
+import av
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -53,8 +54,11 @@ async def heard(door: Door, items: AsyncGenerator[Item]) -> AsyncGenerator[Sampl
     """The samples of parts. Raises Failed."""
     async with aclosing(items):
         async for item in items:
-            async for samples in iterate_in_threadpool(samples_of(await fetched(door, item))):
-                yield samples
+            try:
+                async for samples in iterate_in_threadpool(samples_of(await fetched(door, item))):
+                    yield samples
+            except av.FFmpegError as error:
+                raise Failed("INTERNAL", f"the sound can't be decoded: {error}") from error
 
 
 async def quiet(seconds: float) -> AsyncGenerator[Samples]:
