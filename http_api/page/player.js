@@ -1,4 +1,5 @@
-import { byId, element, say } from "./dom.js";
+import { byId, element } from "./dom.js";
+import { canFeed, feed } from "./feed.js";
 import { waveView } from "./wave.js";
 import { wordView } from "./words.js";
 
@@ -13,32 +14,32 @@ export function player(api) {
   /** @type {Blob | null} */
   let whole = null;
   let length = 0;
+  let kept = "";
+  /** @type {"none" | "stream" | "whole"} */
+  let playing = "none";
 
   function clear() {
     whole = null;
     length = 0;
-    source("");
+    audio.removeAttribute("src");
+    audio.load();
+    playing = "none";
     words.show("", []);
     void wave.show(null);
     element("result").hidden = element("made").hidden = element("words-note").hidden = true;
   }
 
-  /** @param {string} url */
-  function source(url) {
-    if (audio.src.startsWith("blob:")) URL.revokeObjectURL(audio.src);
-    if (url) audio.src = url;
-    else audio.removeAttribute("src");
-    audio.load();
-  }
-
   /**
-   * Play a job's sound as it comes. An `<audio>` sends no key, so with one the sound waits until it is whole.
+   * Play a job's sound as it comes, where the browser can.
    * @param {string} id
    */
   function stream(id) {
-    if (api.hasKey || audio.src) return;
+    if (playing !== "none" || (api.hasKey && !canFeed())) return;
+    playing = "stream";
     element("result").hidden = false;
-    source(`/v1/audio/jobs/${id}/stream.mp3`);
+    const path = `/v1/audio/jobs/${id}/stream.mp3`;
+    if (canFeed()) feed(audio, api.send(path)).catch(() => undefined);
+    else audio.src = path;
     play();
   }
 
@@ -49,12 +50,11 @@ export function player(api) {
    */
   async function finish(id, text, result) {
     element("result").hidden = false;
-    const wasStreamed = audio.src !== "";
     whole = await api.blob(`/v1/audio/jobs/${id}/audio`);
     length = result.duration;
-    const isBroken = audio.error !== null;
-    if (!wasStreamed || isBroken || audio.paused) bringWhole();
-    if (!wasStreamed || isBroken) play();
+    const isNew = playing === "none" || audio.error !== null;
+    if (isNew || audio.paused) bringWhole();
+    if (isNew) play();
     await wave.show(whole);
     const times = await wordsOf(id, result);
     words.show(text, times);
@@ -71,12 +71,16 @@ export function player(api) {
     return reply.words ?? reply;
   }
 
-  /** Exchange the stream for the whole, at the same place. */
+  /** Exchange the stream for the whole, at the same place. One that broke off goes on. */
   function bringWhole() {
-    if (!whole || audio.src.startsWith("blob:")) return;
-    const place = audio.ended ? 0 : audio.currentTime;
-    source(URL.createObjectURL(whole));
-    audio.currentTime = place;
+    if (!whole || playing === "whole") return;
+    const [isOver, place] = [audio.ended, audio.currentTime];
+    const isCut = isOver && place < length - 1;
+    URL.revokeObjectURL(kept);
+    audio.src = kept = URL.createObjectURL(whole);
+    audio.currentTime = isOver && !isCut ? 0 : place;
+    playing = "whole";
+    if (isCut) play();
   }
 
   /** @param {number} seconds */
@@ -105,8 +109,5 @@ export function player(api) {
   audio.addEventListener("playing", follow);
   audio.addEventListener("seeked", light);
   audio.addEventListener("pause", bringWhole);
-  audio.addEventListener("error", () => {
-    if (audio.src && !whole) say("speak-said", "The sound can't be played as it comes. It is played once it is whole.");
-  });
   return { clear, stream, finish };
 }

@@ -17,7 +17,7 @@ export function storingSteps(api, recording, onStored) {
   async function store(replace) {
     const fields = await fieldsOf(recording(), replace);
     button("replace").hidden = true;
-    say("store-said", fields.transcript ? "Storing the voice …" : "Storing the voice, and listening to what it says …");
+    say("store-said", "transcript" in fields ? "Storing the voice …" : "Storing the voice, and listening to what it says …");
     try {
       const voice = await api.action("upload", fields);
       heard = transcript.value = voice.transcript ?? "";

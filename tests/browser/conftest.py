@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, Request, sync_playwright
 
 from http_api.options import Options
 from tests.browser.narrator import Narrator
@@ -66,9 +66,18 @@ def open_page(chromium: Browser, narrator: Narrator, problems: list[str]) -> Ite
 
 def watch(page: Page, url: str, problems: list[str]) -> None:
     """Note what must not happen on a page."""
+
+    def look(request: Request) -> None:
+        if not _is_ours(request.url, url):
+            problems.append(f"request: {request.url}")
+
+    def close(dialog: Dialog) -> None:
+        problems.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
     page.on("pageerror", lambda error: problems.append(f"script: {error}"))
-    page.on("request", lambda request: _is_ours(request.url, url) or problems.append(f"request: {request.url}"))
-    page.on("dialog", lambda dialog: (problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    page.on("request", look)
+    page.on("dialog", close)
     page.expose_function("report", lambda violation: problems.append(f"policy: {violation}"))
     page.add_init_script(WATCH)
 

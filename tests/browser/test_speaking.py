@@ -1,7 +1,6 @@
 """A visitor stores a voice, speaks and hears."""
 
 import hashlib
-import io
 import json
 import shlex
 import subprocess
@@ -9,7 +8,6 @@ import sys
 import threading
 from pathlib import Path
 
-import av
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -17,7 +15,17 @@ from cloning.errors import GpuOutOfMemory
 from tests.browser import narrator as told
 from tests.browser.conftest import Open
 from tests.browser.narrator import Narrator, words_of
-from tests.browser.visit import TEXT, choose_voice, download, hear_all, second, speak, store_voice, wait_for_second
+from tests.browser.visit import (
+    TEXT,
+    choose_voice,
+    download,
+    hear_all,
+    second,
+    seconds_of,
+    speak,
+    store_voice,
+    wait_for_second,
+)
 
 
 def spoken(open_page: Open) -> Page:
@@ -64,6 +72,21 @@ def test_the_sound_begins_with_the_first_part_while_the_rest_is_made(open_page: 
     narrator.gates[1].set()
     hear_all(page)
     wait_for_second(page, second(page) + 0.3)
+
+
+def test_a_stream_that_breaks_off_goes_on_in_the_whole(open_page: Open, narrator: Narrator) -> None:
+    """The job was spoken anew, so its stream ends; the speech is heard to its end all the same, from where it was."""
+    narrator.gates, narrator.anew = {1: threading.Event()}, 1
+    page = open_page()
+    choose_voice(page, "anna")
+    speak(page)
+    wait_for_second(page, 0.3)
+
+    narrator.gates[1].set()
+    hear_all(page)
+
+    wait_for_second(page, 5)
+    assert page.locator("#audio").evaluate("audio => audio.duration") == pytest.approx(12, abs=0.1)
 
 
 def test_words_light_up_as_they_are_spoken(open_page: Open) -> None:
@@ -143,12 +166,6 @@ def test_downloads_bring_the_results_bytes(open_page: Open, narrator: Narrator) 
     assert srt == narrator.objects[job.result["files"]["srt"]["key"]]
     assert vtt == narrator.objects[job.result["files"]["vtt"]["key"]]
     assert seconds_of(mp3) == pytest.approx(12, abs=0.2)
-
-
-def seconds_of(file: bytes) -> float:
-    """How long a sound is."""
-    with av.open(io.BytesIO(file)) as container:
-        return sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0))
 
 
 def test_facts_cost_licence_and_warnings_are_shown(open_page: Open, narrator: Narrator) -> None:

@@ -1,16 +1,13 @@
 """A visitor's voices: recorded, agreed to, mended, chosen, deleted."""
 
 import base64
-import io
-import shutil
 from pathlib import Path
 
-import av
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
 from tests.browser.narrator import HEARD, Narrator
-from tests.browser.visit import choose_voice, store_voice
+from tests.browser.visit import choose_voice, seconds_of, store_voice
 
 
 def test_the_microphone_is_recorded(open_page: Open, narrator: Narrator) -> None:
@@ -28,9 +25,7 @@ def test_the_microphone_is_recorded(open_page: Open, narrator: Narrator) -> None
     expect(page.locator("#store-said")).to_contain_text("is stored")
     assert min(levels) < max(levels)
     sound = base64.b64decode(narrator.sent("upload")[0]["audio"], validate=True)
-    with av.open(io.BytesIO(sound)) as recording:
-        seconds = sum(frame.samples / frame.sample_rate for frame in recording.decode(audio=0))
-    assert 2 < seconds < 8
+    assert 2 < seconds_of(sound) < 8
 
 
 def test_nothing_is_sent_without_consent(open_page: Open, recording: Path, narrator: Narrator) -> None:
@@ -83,7 +78,7 @@ def test_another_recording_is_heard_anew(open_page: Open, recording: Path, narra
     page = open_page()
     store_voice(page, recording, "me")
 
-    store_voice(page, shutil.copy(recording, recording.with_name("again.wav")), "me-again")
+    store_voice(page, recording.rename(recording.with_name("again.wav")), "me-again")
 
     assert [call.get("transcript") for call in narrator.sent("upload")] == [None, None]
 

@@ -1,7 +1,9 @@
 """What a visitor does on the page, whatever address it has."""
 
+import io
 from pathlib import Path
 
+import av
 from playwright.sync_api import Page, expect
 
 SECOND = 1000.0
@@ -60,3 +62,9 @@ def download(page: Page, name: str) -> bytes:
     with page.expect_download() as coming:
         page.get_by_role("link", name=name, exact=True).click()
     return Path(coming.value.path()).read_bytes()
+
+
+def seconds_of(sound: bytes) -> float:
+    """How long a recording is."""
+    with av.open(io.BytesIO(sound), "r") as file:
+        return float(sum(frame.samples / frame.sample_rate for frame in file.decode(audio=0)))
