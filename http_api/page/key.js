@@ -8,6 +8,7 @@ import { byId, input, say } from "./dom.js";
 export function askKey(why) {
   const form = byId("key-form", HTMLFormElement);
   const field = input("key");
+  const before = document.activeElement;
   form.hidden = false;
   say("key-why", why);
   field.focus();
@@ -15,6 +16,7 @@ export function askKey(why) {
     form.onsubmit = (event) => {
       event.preventDefault();
       form.hidden = true;
+      if (before instanceof HTMLElement) before.focus();
       resolve(field.value.trim());
       field.value = "";
     };

@@ -17,8 +17,10 @@ export function player(api) {
   let kept = "";
   /** @type {"none" | "stream" | "whole"} */
   let playing = "none";
+  let coming = new AbortController();
 
   function clear() {
+    coming.abort();
     whole = null;
     length = 0;
     audio.removeAttribute("src");
@@ -38,7 +40,8 @@ export function player(api) {
     playing = "stream";
     element("result").hidden = false;
     const path = `/v1/audio/jobs/${id}/stream.mp3`;
-    if (canFeed()) feed(audio, api.send(path)).catch(() => undefined);
+    coming = new AbortController();
+    if (canFeed()) feed(audio, api.send(path, { signal: coming.signal })).catch(() => undefined);
     else audio.src = path;
     play();
   }

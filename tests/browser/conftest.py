@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -53,15 +54,20 @@ def open_page(chromium: Browser, narrator: Narrator, problems: list[str]) -> Ite
 
         def opened(options: Options | None = None, *, width: int = 1280, scheme: str = "light") -> Page:
             url = stack.enter_context(serving(narrator, options or Options(has_page=True)))
-            context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-            stack.callback(context.close)
-            page = context.new_page()
-            watch(page, url, problems)
-            page.goto(url)
+            page = new_page(chromium, url, problems, width=width, scheme=scheme)
+            stack.callback(page.context.close)
             return page
 
         yield opened
     assert problems == []
+
+
+def new_page(browser: Browser, url: str, problems: list[str], *, width: int = 1280, scheme: Any = "light") -> Page:
+    """The page of any address, in a profile of its own."""
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    watch(page, url, problems)
+    page.goto(url)
+    return page
 
 
 def watch(page: Page, url: str, problems: list[str]) -> None:

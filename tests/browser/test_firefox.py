@@ -1,6 +1,7 @@
 """The page in Firefox, which plays a stream by itself."""
 
 import asyncio
+import base64
 import json
 import threading
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cloning.audio.decoding import decode
 from http_api.options import Options
 from tests.browser.firefox import FIREFOX, Firefox, firefox
 from tests.browser.narrator import Narrator
@@ -85,4 +87,7 @@ def test_the_microphone_is_recorded_in_firefox() -> None:
     with serving(narrator, Options(has_page=True)) as url:
         asyncio.run(visit(url))
 
-    assert len(narrator.sent("upload")[0]["audio"]) > 1000
+    sound = base64.b64decode(narrator.sent("upload")[0]["audio"], validate=True)
+    recording = decode(sound)
+    assert 1 < recording.duration < 5
+    assert recording.warnings == ()
