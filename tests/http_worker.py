@@ -250,9 +250,10 @@ class StandIn:
         return self._status(fields)
 
     def _voices(self, fields: Mapping[str, Any]) -> Reply:
-        start, limit = int(fields.get("cursor", 0)), fields.get("limit", 50)
+        limit, cursor = fields.get("limit", 50), fields.get("cursor")
+        start = 0 if cursor is None else self.voices.index(cursor.split("/")[1]) + 1
         page = self.voices[start : start + limit]
-        following = str(start + limit) if start + limit < len(self.voices) else None
+        following = f"voices/{page[-1]}/voice.json" if start + limit < len(self.voices) else None
         return {"voices": [_voice(name) for name in page], "count": len(page), "next_cursor": following}
 
     def _upload(self, fields: Mapping[str, Any]) -> Reply:

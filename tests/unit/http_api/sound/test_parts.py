@@ -167,8 +167,9 @@ def test_a_running_job_is_followed_from_its_first_part() -> None:
     here = door(worker)
 
     async def follow() -> list[int]:
-        making = asyncio.create_task(worker.call({**fields(), "action": "generate"}))
-        await asyncio.sleep(0)
+        told = asyncio.Event()
+        making = asyncio.create_task(worker.call({**fields(), "action": "generate"}, lambda _: told.set()))
+        await told.wait()
         found = []
         async for item in followed(here, "one"):
             found.append(item["index"])
