@@ -251,7 +251,8 @@ class StandIn:
 
     def _voices(self, fields: Mapping[str, Any]) -> Reply:
         limit, cursor = fields.get("limit", 50), fields.get("cursor")
-        start = 0 if cursor is None else self.voices.index(cursor.split("/")[1]) + 1
+        last = None if cursor is None else cursor.split("/")[1]
+        start = self.voices.index(last) + 1 if last in self.voices else 0
         page = self.voices[start : start + limit]
         following = f"voices/{page[-1]}/voice.json" if start + limit < len(self.voices) else None
         return {"voices": [_voice(name) for name in page], "count": len(page), "next_cursor": following}
