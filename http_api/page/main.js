@@ -38,8 +38,10 @@ function start() {
   const api = new Api(askKey);
   const voices = voiceSteps(api, () => text.refresh());
   const text = textStep(api, voices.voice, () => {
-    say("curl", curlCall(location.origin, text.fields(), api.hasKey));
-    say("python", pythonCall(location.origin, text.fields(), api.hasKey));
+    const fields = text.fields();
+    fields.voice ||= "VOICE";
+    say("curl", curlCall(location.origin, fields, api.hasKey));
+    say("python", pythonCall(location.origin, fields, api.hasKey));
   });
   speakStep(api, text.fields);
   offerCopies();

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cloning.errors import VoiceExists
+from cloning.errors import ServiceError, VoiceExists
 from http_api.port import Reply
 from tests.http_worker import MADE, StandIn
 
@@ -36,9 +36,10 @@ def entry(name: str, transcript: str | None = HEARD) -> Reply:
 
 @dataclass
 class Narrator(StandIn):
-    """Its parts are as long as first parts are; its words lie evenly in them."""
+    """Its parts are as long as first parts are; its words lie evenly in them. `refusal`: of every upload."""
 
     seconds: float = 4.0
+    refusal: ServiceError | None = None
     stored: dict[str, Reply] = field(default_factory=lambda: {name: entry(name) for name in ("anna", "bert")})
 
     def sent(self, action: str) -> list[Mapping[str, Any]]:
@@ -49,6 +50,8 @@ class Narrator(StandIn):
         return {"voices": list(self.stored.values()), "count": len(self.stored), "next_cursor": None}
 
     def _upload(self, fields: Mapping[str, Any]) -> Reply:
+        if self.refusal:
+            raise self.refusal
         name = fields["voice"]
         if name in self.stored and not fields.get("replace"):
             raise VoiceExists(f"there is another voice {name!r}; send replace: true", voice=name)

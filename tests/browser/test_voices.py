@@ -6,6 +6,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from cloning.audio.decoding import decode
+from cloning.errors import InvalidAudio
 from tests.browser.conftest import Open
 from tests.browser.narrator import HEARD, Narrator
 from tests.browser.visit import choose_voice, store_voice
@@ -29,6 +30,46 @@ def test_the_microphone_is_recorded(open_page: Open, narrator: Narrator) -> None
     recording = decode(sound)
     assert 2 < recording.duration < 8
     assert recording.warnings == ()
+
+
+def test_recording_stops_by_itself(open_page: Open) -> None:
+    """After 12 seconds, the most that a voice uses."""
+    page = open_page()
+    page.clock.install()
+    page.get_by_role("button", name="Record", exact=True).click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+
+    page.clock.run_for(12_100)
+
+    expect(page.get_by_role("button", name="Record", exact=True)).to_be_visible()
+    expect(page.locator("#recording-name")).to_have_text("Recorded. Listen to it, or record again.")
+
+
+def test_a_microphone_that_is_refused_is_said_so(open_page: Open) -> None:
+    """With what else one can do."""
+    page = open_page()
+    page.evaluate(
+        "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')); }"
+    )
+
+    page.get_by_role("button", name="Record", exact=True).click()
+
+    said = "The browser gave no microphone. Allow it for this page, or choose a file instead."
+    expect(page.locator("#record-error")).to_have_text(said)
+    expect(page.get_by_role("button", name="Record", exact=True)).to_be_enabled()
+
+
+def test_a_refused_recording_is_said_in_the_workers_words(open_page: Open, recording: Path, narrator: Narrator) -> None:
+    """Where it was sent."""
+    narrator.refusal = InvalidAudio("the recording is silent; record it again")
+    page = open_page()
+    page.get_by_label("Or drop a recording here").set_input_files(recording)
+    page.get_by_label("The speaker agreed").check()
+
+    page.get_by_role("button", name="Store the voice").click()
+
+    expect(page.locator("#store-error")).to_have_text("the recording is silent; record it again")
+    expect(page.locator("#store-said")).to_be_empty()
 
 
 def test_nothing_is_sent_without_consent(open_page: Open, recording: Path, narrator: Narrator) -> None:
