@@ -58,6 +58,11 @@ def encoded(samples: NDArray[np.int16], kind: str) -> bytes:
     return file.getvalue()
 
 
+def text_of(fields: Mapping[str, Any]) -> str:
+    """What a generate says, with one voice or several."""
+    return fields.get("text") or " ".join(turn["text"] for turn in fields["turns"])
+
+
 @dataclass
 class Job:
     """A job of the stand-in."""
@@ -128,8 +133,9 @@ class StandIn:
 
     async def _generate(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None]) -> Reply:
         job_id = fields["job_id"]
-        if fields["voice"] not in self.voices:
-            raise VoiceNotFound(f"there is no voice {fields['voice']!r}", voice=fields["voice"])
+        for voice in [turn["voice"] for turn in fields.get("turns", ())] or [fields["voice"]]:
+            if voice not in self.voices:
+                raise VoiceNotFound(f"there is no voice {voice!r}", voice=voice)
         if job_id in self.jobs and self.jobs[job_id].status == "COMPLETED":
             return self._result(fields)
         job = self.jobs[job_id] = Job(fields, total=self.parts)
@@ -143,7 +149,7 @@ class StandIn:
 
     async def _speak(self, job_id: str, job: Job, on_progress: Callable[[Reply], None]) -> None:
         job.status = "IN_PROGRESS"
-        text = job.fields["text"]
+        text = text_of(job.fields)
         waves = spoken(text, self.parts, self.seconds)
         for number, wave in enumerate(waves):
             await self._pause(text, number, job)
@@ -191,7 +197,7 @@ class StandIn:
     def _finish(self, job_id: str, job: Job, wave: NDArray[np.int16]) -> None:
         kind = job.fields.get("format", "wav")
         words = [
-            {"text": word, "start": 0.1 * n, "end": 0.1 * n + 0.1} for n, word in enumerate(job.fields["text"].split())
+            {"text": word, "start": 0.1 * n, "end": 0.1 * n + 0.1} for n, word in enumerate(text_of(job.fields).split())
         ]
         files = {
             "words": json.dumps(words).encode(),
