@@ -25,6 +25,11 @@ def binary(description: str, *media: str) -> Responses:
     return {200: {"description": description, "content": content}}
 
 
+def text(description: str) -> Responses:
+    """A response of plain text."""
+    return {200: {"description": description, "content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+
 def events(description: str, sound: Responses) -> Responses:
     """The same response, which may also come as events; the schema is that of one of them."""
     data = {"type": "string", "description": description}

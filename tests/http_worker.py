@@ -22,9 +22,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from cloning.errors import JobCancelled, JobNotFound, ServiceError, VoiceNotFound
+from cloning.errors import ConsentRequired, JobCancelled, JobNotFound, ServiceError, VoiceNotFound
 from cloning.requests.fields import Limits
-from cloning.requests.models import parse
+from cloning.requests.models import Upload, parse
 from http_api.app import make_app
 from http_api.door import Pauses
 from http_api.options import Options
@@ -107,6 +107,8 @@ class StandIn:
         await asyncio.sleep(0)
         try:
             request = parse({name: value for name, value in fields.items() if name not in _EARLY}, LIMITS)
+            if isinstance(request, Upload) and not request.consent:
+                raise ConsentRequired("say how the speaker agreed")
             if request.action == "generate":
                 return await self._goes_on(self._generate(fields, on_progress))
             reply: Reply = getattr(self, f"_{request.action}")(fields)

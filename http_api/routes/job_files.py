@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 
 from http_api.door import Door
 from http_api.errors import Failed
@@ -57,7 +57,7 @@ def job_file_routes(door: Door) -> APIRouter:
         return SoundResponse(door, Sound(heard(door, followed(door, job)), ext), {})
 
     @routes.get("/v1/audio/jobs/{job}/parts/{index}", summary="A part's file", responses=sound)
-    async def part(job: str, index: int) -> Response:
+    async def part(job: str, index: Annotated[int, Path(ge=0, le=1_000_000)]) -> Response:
         """As it is stored: samples that no longer change."""
         parts = (await door.status(job, parts_after=index - 1)).get("parts") or {}
         found = [item for item in parts.get("items") or [] if item["index"] == index]

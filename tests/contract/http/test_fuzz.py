@@ -7,6 +7,7 @@ the same at each run; together they are over 2,000.
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -47,7 +48,7 @@ def fuzzed() -> Iterator[str]:
         yield url
 
 
-def of_the_job(case: schemathesis.Case) -> schemathesis.Case:
+def of_the_job(case: schemathesis.Case[Any]) -> schemathesis.Case[Any]:
     """Half of the cases that name a job name the one that is there: else all of them end at 404."""
     parameters = case.path_parameters or {}
     if "job" in parameters and len(str(parameters["job"])) % 2:
@@ -57,7 +58,9 @@ def of_the_job(case: schemathesis.Case) -> schemathesis.Case:
 
 @DESCRIBED.parametrize()
 @settings(max_examples=CASES, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-def test_no_request_breaks_the_server(case: schemathesis.Case, fuzzed: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_request_breaks_the_server(
+    case: schemathesis.Case[Any], fuzzed: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """Nor is any answer another than described."""
     with caplog.at_level(logging.ERROR):
         of_the_job(case).call_and_validate(base_url=fuzzed, checks=CHECKS)
