@@ -22,9 +22,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from cloning.errors import JobCancelled, JobNotFound, ServiceError, VoiceNotFound
+from cloning.errors import ConsentRequired, JobCancelled, JobNotFound, ServiceError, VoiceNotFound
 from cloning.requests.fields import Limits
-from cloning.requests.models import parse
+from cloning.requests.models import Upload, parse
 from http_api.app import make_app
 from http_api.door import Pauses
 from http_api.options import Options
@@ -56,6 +56,11 @@ def encoded(samples: NDArray[np.int16], kind: str) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, samples, RATE, format=kind.upper(), subtype="OPUS" if kind == "ogg" else None)
     return file.getvalue()
+
+
+def text_of(fields: Mapping[str, Any]) -> str:
+    """What a generate says, with one voice or several."""
+    return fields.get("text") or " ".join(turn["text"] for turn in fields["turns"])
 
 
 @dataclass
@@ -102,6 +107,8 @@ class StandIn:
         await asyncio.sleep(0)
         try:
             request = parse({name: value for name, value in fields.items() if name not in _EARLY}, LIMITS)
+            if isinstance(request, Upload) and not request.consent:
+                raise ConsentRequired("say how the speaker agreed")
             if request.action == "generate":
                 return await self._goes_on(self._generate(fields, on_progress))
             reply: Reply = getattr(self, f"_{request.action}")(fields)
@@ -128,8 +135,9 @@ class StandIn:
 
     async def _generate(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None]) -> Reply:
         job_id = fields["job_id"]
-        if fields["voice"] not in self.voices:
-            raise VoiceNotFound(f"there is no voice {fields['voice']!r}", voice=fields["voice"])
+        for voice in [turn["voice"] for turn in fields.get("turns", ())] or [fields["voice"]]:
+            if voice not in self.voices:
+                raise VoiceNotFound(f"there is no voice {voice!r}", voice=voice)
         if job_id in self.jobs and self.jobs[job_id].status == "COMPLETED":
             return self._result(fields)
         job = self.jobs[job_id] = Job(fields, total=self.parts)
@@ -143,7 +151,7 @@ class StandIn:
 
     async def _speak(self, job_id: str, job: Job, on_progress: Callable[[Reply], None]) -> None:
         job.status = "IN_PROGRESS"
-        text = job.fields["text"]
+        text = text_of(job.fields)
         waves = spoken(text, self.parts, self.seconds)
         for number, wave in enumerate(waves):
             await self._pause(text, number, job)
@@ -191,7 +199,7 @@ class StandIn:
     def _finish(self, job_id: str, job: Job, wave: NDArray[np.int16]) -> None:
         kind = job.fields.get("format", "wav")
         words = [
-            {"text": word, "start": 0.1 * n, "end": 0.1 * n + 0.1} for n, word in enumerate(job.fields["text"].split())
+            {"text": word, "start": 0.1 * n, "end": 0.1 * n + 0.1} for n, word in enumerate(text_of(job.fields).split())
         ]
         files = {
             "words": json.dumps(words).encode(),
