@@ -1,0 +1,53 @@
+"""The description of the routes for programs: `/openapi.json`."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from http_api.errors import ErrorBody
+
+Responses = dict[int | str, dict[str, Any]]
+FAILURE: Responses = {"default": {"model": ErrorBody, "description": "It failed; the code says why (docs/api.md)."}}
+_ABOUT = """
+A worker that speaks texts with cloned voices, as OpenAI's clients ask for speech. Failures have OpenAI's body; their `code` is the worker's.
+"""
+
+
+def shows(description: str, example: object, status: int = 200) -> Responses:
+    """A response in JSON, by an example."""
+    content = {"schema": {"type": "array" if isinstance(example, list) else "object"}, "example": example}
+    return {status: {"description": description, "content": {"application/json": content}}}
+
+
+def binary(description: str, *media: str) -> Responses:
+    """A response of bytes."""
+    content = {kind.split(";")[0]: {"schema": {"type": "string", "format": "binary"}} for kind in media}
+    return {200: {"description": description, "content": content}}
+
+
+def text(description: str) -> Responses:
+    """A response of plain text."""
+    return {200: {"description": description, "content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+
+def events(description: str, sound: Responses) -> Responses:
+    """The same response, which may also come as events; the schema is that of one of them."""
+    data = {"type": "string", "description": description}
+    schema = {"type": "object", "properties": {"data": data}, "required": ["data"]}
+    return {200: {**sound[200], "content": {**sound[200]["content"], "text/event-stream": {"schema": schema}}}}
+
+
+def describe(app: FastAPI, *, needs_key: bool) -> None:
+    """FastAPI's own description, without the status 422, which no route answers, and with the key."""
+    app.description = _ABOUT
+    made = app.openapi()
+    for operations in made["paths"].values():
+        for operation in operations.values():
+            if operation["responses"].get("422", {}).get("description") == "Validation Error":
+                del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        made["components"]["schemas"].pop(name, None)
+    if needs_key:
+        made["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        made["security"] = [{"key": []}]
+        made["paths"]["/ping"]["get"]["security"] = []

@@ -1,0 +1,109 @@
+"""What a job has made: its sound, whole or as it is made, its parts, words and subtitles."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Path, Query, Response
+
+from http_api.door import Door
+from http_api.errors import Failed
+from http_api.openapi import Responses, binary, shows
+from http_api.port import Reply
+from http_api.ranges import ranged
+from http_api.sound.encoding import MEDIA, Format
+from http_api.sound.parts import Item, followed, one, result_of, whole
+from http_api.sound.streaming import Sound, SoundResponse, fetched, heard
+
+_MEDIA = {
+    "wav": "audio/wav",
+    "flac": "audio/flac",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+    "words": "application/json",
+    "srt": "application/x-subrip",
+    "vtt": "text/vtt",
+    "ass": "text/x-ssa",
+}
+_WORDS = [{"text": "It", "start": 0.12, "end": 0.21, "text_start": 0, "text_end": 2, "confidence": 0.97}]
+_SOME: Responses = {
+    206: {"description": "The bytes that were asked for."},
+    416: {"description": "There are not so many."},
+}
+Range = Annotated[str | None, Header(alias="range", description="some of the bytes, for players that jump")]
+Download = Annotated[bool, Query(description="with a file's name, for a browser to keep it")]
+
+
+def job_file_routes(door: Door) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(tags=["jobs"], default_response_class=Response)
+    sound = binary("The sound.", *MEDIA.values())
+
+    @routes.get("/v1/audio/jobs/{job}/audio", summary="A job's sound, as it is stored", responses={**sound, **_SOME})
+    async def audio(job: str, range_: Range = None, *, download: Download = False) -> Response:
+        """Whole, in the format that the job asked for, or the bytes that a Range header asks for."""
+        item = whole(await _result(door, job))
+        data, kind = await fetched(door, item), item["format"]
+        return ranged(data, range_, _MEDIA[kind], _named(job, kind, download=download))
+
+    @routes.get("/v1/audio/jobs/{job}/audio.{ext}", summary="A job's sound in another format", responses=sound)
+    async def encoded(job: str, ext: Format, *, download: Download = False) -> Response:
+        """Encoded anew while it is sent."""
+        item = whole(await _result(door, job))
+
+        return SoundResponse(door, Sound(heard(door, one(item)), ext), _named(job, ext, download=download))
+
+    @routes.get("/v1/audio/jobs/{job}/stream.{ext}", summary="A job's sound as it is made", responses=sound)
+    async def stream(job: str, ext: Format) -> Response:
+        """From the first part on, for `<audio src>`; of a job without `parts` when it is done. Whoever hangs up ends nothing but this."""
+        return SoundResponse(door, Sound(heard(door, followed(door, job)), ext), {})
+
+    @routes.get("/v1/audio/jobs/{job}/parts/{index}", summary="A part's file", responses=sound)
+    async def part(job: str, index: Annotated[int, Path(ge=0, le=1_000_000)]) -> Response:
+        """As it is stored: samples that no longer change."""
+        parts = (await door.status(job, parts_after=index - 1)).get("parts") or {}
+        found = [item for item in parts.get("items") or [] if item["index"] == index]
+        if not found:
+            raise Failed(
+                "NOT_FOUND", f"job {job!r} has no part {index}: `parts` of its status has those that are ready"
+            )
+        return await _file(door, job, found[0], parts["format"], download=False)
+
+    @routes.get(
+        "/v1/audio/jobs/{job}/words",
+        summary="When each word is spoken",
+        responses=shows("The words.", _WORDS),
+    )
+    async def words(job: str) -> Response:
+        """JSON; of a job that asked for `words`."""
+        return await _beside(door, job, "words", download=False)
+
+    @routes.get(
+        "/v1/audio/jobs/{job}/subtitles.{ext}",
+        summary="A job's subtitles",
+        responses=binary("The file.", _MEDIA["srt"], _MEDIA["vtt"], _MEDIA["ass"]),
+    )
+    async def subtitles(job: str, ext: Literal["srt", "vtt", "ass"], *, download: Download = False) -> Response:
+        """Of a job that asked for them by `subtitles`."""
+        return await _beside(door, job, ext, download=download)
+
+    return routes
+
+
+async def _result(door: Door, job: str) -> Reply:
+    return await result_of(door, await door.status(job))
+
+
+async def _beside(door: Door, job: str, kind: str, *, download: bool) -> Response:
+    files = (await _result(door, job)).get("files") or {}
+    if kind not in files:
+        wish = "words: true" if kind == "words" else f"subtitles: [{kind!r}]"
+        raise Failed("NOT_FOUND", f"job {job!r} has no {kind}: ask for it by {wish} when you generate")
+    return await _file(door, job, files[kind], kind, download=download)
+
+
+async def _file(door: Door, job: str, item: Item, kind: str, *, download: bool) -> Response:
+    return Response(await fetched(door, item), media_type=_MEDIA[kind], headers=_named(job, kind, download=download))
+
+
+def _named(job: str, kind: str, *, download: bool) -> dict[str, str]:
+    """A job's id is a plain name where its result has been found."""
+    return {"content-disposition": f'attachment; filename="{job}.{kind}"'} if download else {}

@@ -1,0 +1,80 @@
+"""Jobs: long texts, whose speech is made after the request has been answered."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query
+
+from http_api.door import Door
+from http_api.errors import Failed, checked
+from http_api.openapi import shows
+from http_api.port import Reply
+from http_api.sound.parts import result_of
+
+_BEGUN = {"id": "story-1", "job_id": "story-1", "status": "IN_QUEUE"}
+_STATE = {**_BEGUN, "status": "IN_PROGRESS", "progress": {"done": 1, "total": 3}, "cancel_requested": False}
+
+
+def job_routes(door: Door) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(tags=["jobs"])
+
+    @routes.post(
+        "/v1/audio/jobs",
+        summary="Begin to speak a long text",
+        status_code=202,
+        responses=shows("It has begun.", _BEGUN, 202),
+    )
+    async def begin(
+        fields: Annotated[dict[str, Any], Body(examples=[{"text": "Hello!", "voice": "anna", "parts": True}])],
+    ) -> Reply:
+        """
+        The body has the fields of a generate (docs/api.md). A request that can't be spoken is mostly refused here; else its status says
+        so later. The same `job_id` with the same fields is the same job: nothing is spoken twice.
+        """
+        if fields.get("action", "generate") != "generate":
+            raise Failed("INVALID_REQUEST", "this route generates: leave out action", param="action")
+        return await _begin(door, {"job_id": door.new_id(), **fields, "action": "generate"})
+
+    @routes.get("/v1/audio/jobs/{job}", summary="How a job stands", responses=shows("Its status.", _STATE))
+    async def look(
+        job: str,
+        parts_after: Annotated[int | None, Query(ge=-1, le=1_000_000, description="parts with a higher index")] = None,
+    ) -> Reply:
+        """The worker's `status` with `id`, and with `result` once it is COMPLETED."""
+        wanted = {} if parts_after is None else {"parts_after": parts_after}
+        state = await door.status(job, **wanted)
+        result = {"result": await result_of(door, state)} if state["status"] == "COMPLETED" else {}
+        return {"id": job, **state, **result}
+
+    @routes.delete(
+        "/v1/audio/jobs/{job}",
+        summary="Cancel a job",
+        responses=shows("Its status.", {**_STATE, "cancel_requested": True}),
+    )
+    async def cancel(job: str) -> Reply:
+        """It ends before the model's next step. What it has made goes by the action `delete`."""
+        reply = await door.worker.call({"action": "cancel", "job_id": job})
+        waiting = door.jobs.get(job)
+        if reply.get("code") == "JOB_NOT_FOUND" and waiting is not None and not waiting.done():
+            door.start(door.end(job, waiting))
+            return {"id": job, "job_id": job, "status": "IN_QUEUE", "cancel_requested": True}
+        return {"id": job, **checked(reply)}
+
+    return routes
+
+
+async def _begin(door: Door, fields: Reply) -> Reply:
+    told = asyncio.Event()
+    speaking = asyncio.create_task(door.worker.call(fields, lambda _: told.set()))
+    speaking.add_done_callback(lambda _: told.set())
+    try:
+        async with asyncio.timeout(door.pauses.refusal):
+            await told.wait()
+    except TimeoutError:
+        pass
+    if speaking.done() and "error" in speaking.result():
+        raise Failed.of(speaking.result())
+    job_id = fields["job_id"]
+    door.keep(job_id, speaking)
+    return {"id": job_id, "job_id": job_id, "status": "COMPLETED" if speaking.done() else "IN_QUEUE"}
