@@ -102,7 +102,8 @@ class _Body:
         seconds = self.options.most_seconds_to_send
         self.deadline = self.deadline or self.now() + seconds
         try:
-            return await asyncio.wait_for(self.inner(), self.deadline - self.now())
+            async with asyncio.timeout(self.deadline - self.now()):  # Python 3.11's wait_for may swallow a cancellation
+                return await self.inner()
         except TimeoutError:
             raise HTTPException(408, f"the body took longer than {seconds:g} s: send it faster") from None
 

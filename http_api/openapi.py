@@ -15,7 +15,7 @@ A worker that speaks texts with cloned voices, as OpenAI's clients ask for speec
 
 def shows(description: str, example: object, status: int = 200) -> Responses:
     """A response in JSON, by an example."""
-    content = {"schema": {"type": "object"}, "example": example}
+    content = {"schema": {"type": "array" if isinstance(example, list) else "object"}, "example": example}
     return {status: {"description": description, "content": {"application/json": content}}}
 
 
@@ -23,6 +23,18 @@ def binary(description: str, *media: str) -> Responses:
     """A response of bytes."""
     content = {kind.split(";")[0]: {"schema": {"type": "string", "format": "binary"}} for kind in media}
     return {200: {"description": description, "content": content}}
+
+
+def text(description: str) -> Responses:
+    """A response of plain text."""
+    return {200: {"description": description, "content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+
+def events(description: str, sound: Responses) -> Responses:
+    """The same response, which may also come as events; the schema is that of one of them."""
+    data = {"type": "string", "description": description}
+    schema = {"type": "object", "properties": {"data": data}, "required": ["data"]}
+    return {200: {**sound[200], "content": {**sound[200]["content"], "text/event-stream": {"schema": schema}}}}
 
 
 def describe(app: FastAPI, *, needs_key: bool) -> None:

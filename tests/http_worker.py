@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,9 +22,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from cloning.errors import JobCancelled, JobNotFound, ServiceError, VoiceNotFound
+from cloning.errors import ConsentRequired, JobCancelled, JobNotFound, ServiceError, VoiceNotFound
 from cloning.requests.fields import Limits
-from cloning.requests.models import parse
+from cloning.requests.models import Upload, parse
 from http_api.app import make_app
 from http_api.door import Pauses
 from http_api.options import Options
@@ -36,7 +36,12 @@ LIMITS = Limits(max_text_chars=20_000, max_audio_bytes=25_000_000)
 QUICK = Pauses(poll=0.01, again=0.01, refusal=5.0, stalled=60.0)
 MADE = "2026-11-29T10:00:00.000000Z"
 _SHOWN = 16
-_EARLY = ("parts", "parts_format", "first_chunk_s")  # fields that the worker's own parser may not know yet
+_EARLY = (
+    "parts",
+    "parts_format",
+    "first_chunk_s",
+    "parts_after",
+)  # fields that the worker's own parser may not know yet
 
 
 def spoken(text: str, parts: int = 3, seconds: float = 0.4) -> list[NDArray[np.int16]]:
@@ -51,6 +56,11 @@ def encoded(samples: NDArray[np.int16], kind: str) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, samples, RATE, format=kind.upper(), subtype="OPUS" if kind == "ogg" else None)
     return file.getvalue()
+
+
+def text_of(fields: Mapping[str, Any]) -> str:
+    """What a generate says, with one voice or several."""
+    return fields.get("text") or " ".join(turn["text"] for turn in fields["turns"])
 
 
 @dataclass
@@ -70,7 +80,7 @@ class Job:
 class StandIn:
     """
     The worker. `fails` are the next failures by the text that fails, with the part before which it does; `gates` hold parts back, by
-    their number, until they are set; `anew`: before this part all parts are made anew, with other bytes. `is_old`: it knows no parts.
+    their number, until they are set; `anew`: before this part all parts are made anew, with other bytes. `is_old`: it makes no parts.
     `tells_every`: of how many parts it tells at once.
     """
 
@@ -86,6 +96,8 @@ class StandIn:
     calls: list[Mapping[str, Any]] = field(default_factory=list)
     cancels: Counter[str] = field(default_factory=Counter)
     fetches: int = 0
+    has_lost_all: bool = False
+    running: set["asyncio.Task[Reply]"] = field(default_factory=set)
     jobs: dict[str, Job] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
 
@@ -94,9 +106,11 @@ class StandIn:
         self.calls.append(dict(fields))
         await asyncio.sleep(0)
         try:
-            request = parse({name: value for name, value in fields.items() if name not in self._unknown()}, LIMITS)
+            request = parse({name: value for name, value in fields.items() if name not in _EARLY}, LIMITS)
+            if isinstance(request, Upload) and not request.consent:
+                raise ConsentRequired("say how the speaker agreed")
             if request.action == "generate":
-                return await self._generate(fields, on_progress)
+                return await self._goes_on(self._generate(fields, on_progress))
             reply: Reply = getattr(self, f"_{request.action}")(fields)
         except ServiceError as error:
             return error.to_reply()
@@ -107,17 +121,23 @@ class StandIn:
         self.fetches += 1
         await asyncio.sleep(0)
         data = self.objects.get(item["key"])
-        if data is None or hashlib.sha256(data).hexdigest() != item["sha256"]:
+        if self.has_lost_all or data is None or hashlib.sha256(data).hexdigest() != item["sha256"]:
             raise Unfetched(f"{item['key']} is gone")
         return data
 
-    def _unknown(self) -> tuple[str, ...]:
-        return () if self.is_old else (*_EARLY, "parts_after")
+    async def _goes_on(self, generate: Coroutine[Any, Any, Reply]) -> Reply:
+        """Whoever gives up waiting ends nothing."""
+        task = asyncio.create_task(generate)
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(task)
 
     async def _generate(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None]) -> Reply:
         job_id = fields["job_id"]
-        if fields["voice"] not in self.voices:
-            raise VoiceNotFound(f"there is no voice {fields['voice']!r}", voice=fields["voice"])
+        for voice in [turn["voice"] for turn in fields.get("turns", ())] or [fields["voice"]]:
+            if voice not in self.voices:
+                raise VoiceNotFound(f"there is no voice {voice!r}", voice=voice)
         if job_id in self.jobs and self.jobs[job_id].status == "COMPLETED":
             return self._result(fields)
         job = self.jobs[job_id] = Job(fields, total=self.parts)
@@ -131,7 +151,7 @@ class StandIn:
 
     async def _speak(self, job_id: str, job: Job, on_progress: Callable[[Reply], None]) -> None:
         job.status = "IN_PROGRESS"
-        text = job.fields["text"]
+        text = text_of(job.fields)
         waves = spoken(text, self.parts, self.seconds)
         for number, wave in enumerate(waves):
             await self._pause(text, number, job)
@@ -179,7 +199,7 @@ class StandIn:
     def _finish(self, job_id: str, job: Job, wave: NDArray[np.int16]) -> None:
         kind = job.fields.get("format", "wav")
         words = [
-            {"text": word, "start": 0.1 * n, "end": 0.1 * n + 0.1} for n, word in enumerate(job.fields["text"].split())
+            {"text": word, "start": 0.1 * n, "end": 0.1 * n + 0.1} for n, word in enumerate(text_of(job.fields).split())
         ]
         files = {
             "words": json.dumps(words).encode(),
@@ -238,9 +258,11 @@ class StandIn:
         return self._status(fields)
 
     def _voices(self, fields: Mapping[str, Any]) -> Reply:
-        start, limit = int(fields.get("cursor", 0)), fields.get("limit", 50)
+        limit, cursor = fields.get("limit", 50), fields.get("cursor")
+        last = None if cursor is None else cursor.split("/")[1]
+        start = self.voices.index(last) + 1 if last in self.voices else 0
         page = self.voices[start : start + limit]
-        following = str(start + limit) if start + limit < len(self.voices) else None
+        following = f"voices/{page[-1]}/voice.json" if start + limit < len(self.voices) else None
         return {"voices": [_voice(name) for name in page], "count": len(page), "next_cursor": following}
 
     def _upload(self, fields: Mapping[str, Any]) -> Reply:
@@ -285,6 +307,7 @@ def serving(
     app = make_app(worker, options or Options(default_voice="anna"), pauses=pauses)
     running = server(app, "127.0.0.1", 0, seconds_for_headers=seconds_for_headers, timeout_graceful_shutdown=1)
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)  # else a slow reader is hidden by the kernel
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

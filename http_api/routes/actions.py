@@ -3,11 +3,10 @@
 from typing import Any
 
 from fastapi import APIRouter, Response
-from fastapi.responses import PlainTextResponse
 
 from http_api.door import Door
 from http_api.errors import Failed, Json
-from http_api.openapi import shows
+from http_api.openapi import shows, text
 
 _PING = {"ready": 200, "starting": 204, "unfit": 503}
 
@@ -41,10 +40,14 @@ def action_routes(door: Door) -> APIRouter:
         return Response(status_code=_PING[door.worker.state])
 
     @routes.get(
-        "/metrics", summary="Counts and times, for Prometheus", tags=["machines"], response_class=PlainTextResponse
+        "/metrics",
+        summary="Counts and times, for Prometheus",
+        tags=["machines"],
+        response_class=Response,
+        responses=text("The measures."),
     )
-    async def metrics() -> PlainTextResponse:
+    async def metrics() -> Response:
         """Of this process, since it started."""
-        return PlainTextResponse(door.metrics.text(), media_type="text/plain; version=0.0.4")
+        return Response(door.metrics.text(), media_type="text/plain; version=0.0.4")
 
     return routes

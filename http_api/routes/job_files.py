@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 
 from http_api.door import Door
 from http_api.errors import Failed
-from http_api.openapi import Responses, binary
+from http_api.openapi import Responses, binary, shows
 from http_api.port import Reply
 from http_api.ranges import ranged
 from http_api.sound.encoding import MEDIA, Format
@@ -23,6 +23,7 @@ _MEDIA = {
     "vtt": "text/vtt",
     "ass": "text/x-ssa",
 }
+_WORDS = [{"text": "It", "start": 0.12, "end": 0.21, "text_start": 0, "text_end": 2, "confidence": 0.97}]
 _SOME: Responses = {
     206: {"description": "The bytes that were asked for."},
     416: {"description": "There are not so many."},
@@ -56,7 +57,7 @@ def job_file_routes(door: Door) -> APIRouter:
         return SoundResponse(door, Sound(heard(door, followed(door, job)), ext), {})
 
     @routes.get("/v1/audio/jobs/{job}/parts/{index}", summary="A part's file", responses=sound)
-    async def part(job: str, index: int) -> Response:
+    async def part(job: str, index: Annotated[int, Path(ge=0, le=1_000_000)]) -> Response:
         """As it is stored: samples that no longer change."""
         parts = (await door.status(job, parts_after=index - 1)).get("parts") or {}
         found = [item for item in parts.get("items") or [] if item["index"] == index]
@@ -69,7 +70,7 @@ def job_file_routes(door: Door) -> APIRouter:
     @routes.get(
         "/v1/audio/jobs/{job}/words",
         summary="When each word is spoken",
-        responses=binary("A list.", "application/json"),
+        responses=shows("The words.", _WORDS),
     )
     async def words(job: str) -> Response:
         """JSON; of a job that asked for `words`."""

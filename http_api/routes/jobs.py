@@ -38,7 +38,8 @@ def job_routes(door: Door) -> APIRouter:
 
     @routes.get("/v1/audio/jobs/{job}", summary="How a job stands", responses=shows("Its status.", _STATE))
     async def look(
-        job: str, parts_after: Annotated[int | None, Query(ge=-1, description="parts with a higher index")] = None
+        job: str,
+        parts_after: Annotated[int | None, Query(ge=-1, le=1_000_000, description="parts with a higher index")] = None,
     ) -> Reply:
         """The worker's `status` with `id`, and with `result` once it is COMPLETED."""
         wanted = {} if parts_after is None else {"parts_after": parts_after}

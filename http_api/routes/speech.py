@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from http_api.door import Door
 from http_api.errors import Failed
-from http_api.openapi import binary
+from http_api.openapi import binary, events
 from http_api.port import Reply
 from http_api.routes.speech_fields import Speech
 from http_api.sound.encoding import MEDIA
@@ -14,6 +14,10 @@ from http_api.sound.parts import spoken
 from http_api.sound.streaming import Sound, SoundResponse, heard, quiet
 
 _SILENCE_S = 0.2
+_EVENT = (
+    "JSON with `type`: `speech.audio.delta` with the next bytes in `audio` (base64), at the end `speech.audio.done` with `usage`, or, if it "
+    "failed late, `speech.audio.error` with `error`"
+)
 
 
 def speech_routes(door: Door) -> APIRouter:
@@ -24,7 +28,7 @@ def speech_routes(door: Door) -> APIRouter:
         "/v1/audio/speech",
         summary="Speak a text",
         response_class=Response,
-        responses=binary("The sound, as it is made.", *MEDIA.values(), "text/event-stream"),
+        responses=events(_EVENT, binary("The sound, as it is made.", *MEDIA.values())),
     )
     async def speak(speech: Speech) -> Response:
         """

@@ -1,0 +1,60 @@
+"""Open WebUI: `routers/audio.py`, as it asks a server under AUDIO_TTS_OPENAI_API_BASE_URL."""
+
+import json
+
+import httpx
+import numpy as np
+import pytest
+
+from http_api.options import Options
+from http_api.sound.encoding import encoder
+from tests.http_worker import StandIn, serving, spoken
+
+TEXT = "What is spoken here."
+
+
+def speak(url: str, voice: str = "anna", **params: object) -> httpx.Response:
+    """TTS_OPENAI_PARAMS are merged into the body; there is no `response_format`."""
+    body = {"model": "tts-1", "input": TEXT, "voice": voice, **params}
+    headers = {"Content-Type": "application/json", "Authorization": "Bearer sk-1", "X-OpenWebUI-User-Name": "Ann"}
+    return httpx.post(f"{url}/v1/audio/speech", headers=headers, content=json.dumps(body))
+
+
+def test_the_file_that_it_stores_as_mp3_is_one(url: str) -> None:
+    """Declared as `audio/mpeg`: else it would be transcoded."""
+    response = speak(url)
+
+    made = encoder("mp3")
+    assert response.headers["content-type"] in {"audio/mpeg", "audio/mp3"}
+    assert response.content == made.encode(np.concatenate(spoken(TEXT))) + made.finish()
+
+
+def test_params_of_other_servers_are_no_error(url: str, worker: StandIn) -> None:
+    """What an administrator has merged in is named, and changes nothing."""
+    response = speak(url, lang_code="a", volume_multiplier=1.5, seed=4)
+
+    assert response.status_code == 200
+    assert response.headers["x-ignored-fields"] == "lang_code, volume_multiplier"
+    assert worker.calls[0]["seed"] == 4
+
+
+def test_the_lists_have_the_keys_that_it_reads(url: str) -> None:
+    """`voices` of id and name, `models` of id; asked for without a key."""
+    voices = httpx.get(f"{url}/v1/audio/voices").json()["voices"]
+    models = httpx.get(f"{url}/v1/audio/models").json()["models"]
+
+    assert [(voice["id"], voice["name"]) for voice in voices] == [("anna", "anna"), ("bert", "bert")]
+    assert "tts-1" in [model["id"] for model in models]
+
+
+@pytest.mark.parametrize("voice", ["alloy", "echo", "fable", "onyx", "nova", "shimmer"])
+def test_the_names_that_it_offers_without_a_list_speak(voice: str) -> None:
+    """It sends no key for the lists, gets none where one is required, and offers OpenAI's names: they are aliases."""
+    worker = StandIn()
+    with serving(worker, Options(api_key="sk-1", default_voice="anna", aliases={"onyx": "bert"})) as url:
+        listed = httpx.get(f"{url}/v1/audio/voices")
+        response = speak(url, voice)
+
+    assert listed.status_code == 401
+    assert response.status_code == 200
+    assert worker.calls[0]["voice"] == ("bert" if voice == "onyx" else "anna")

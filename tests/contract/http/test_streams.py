@@ -1,0 +1,262 @@
+"""Sound while it is made, over real connections: what comes when, what a failure does, and that whoever hangs up is noticed."""
+
+import base64
+import hashlib
+import json
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+import pytest
+
+from cloning.errors import InvalidRequest, Unavailable, WorkerUnfit
+from http_api.door import Pauses
+from http_api.sound.encoding import MEDIA, Format, encoder
+from tests.http_worker import StandIn, serving, spoken, until
+
+TEXT = "What is spoken here."
+
+
+def speech(**more: Any) -> dict[str, Any]:
+    return {"model": "tts-1", "input": TEXT, "voice": "anna", "response_format": "pcm", **more}
+
+
+def sound_of(text: str, format_: Format = "pcm", parts: int = 3) -> bytes:
+    """What should be heard."""
+    made = encoder(format_)
+    return made.encode(np.concatenate(spoken(text, parts))) + made.finish()
+
+
+@pytest.mark.parametrize("format_", MEDIA)
+def test_the_sound_of_each_format_is_what_was_spoken(format_: Format) -> None:
+    """The parts' samples, encoded as if in one."""
+    with serving(StandIn()) as url:
+        response = httpx.post(f"{url}/v1/audio/speech", json=speech(response_format=format_))
+
+    assert response.status_code == 200
+    assert response.headers["content-type"] == MEDIA[format_]
+    assert response.content == sound_of(TEXT, format_)
+
+
+def test_the_first_part_is_heard_before_the_second_is_made() -> None:
+    """The status line comes with it."""
+    worker = StandIn(gates={1: threading.Event()})
+    with serving(worker) as url, httpx.stream("POST", f"{url}/v1/audio/speech", json=speech()) as response:
+        pieces = response.iter_bytes(19_200)
+        first = next(pieces)
+        made = len(worker.jobs[response.headers["x-request-id"]].items)
+        worker.gates[1].set()
+        rest = b"".join(pieces)
+
+    assert made == 1
+    assert first + rest == sound_of(TEXT)
+
+
+def test_the_headers_name_the_job_its_seed_and_what_was_ignored() -> None:
+    """In a form that no name of a field can break out of."""
+    fields = speech(seed=11, instructions="cheerful", **{"backend\r\nx-evil: 1": 1, "ünknown": 2, "job_id": "mine"})
+    with serving(StandIn()) as url:
+        headers = httpx.post(f"{url}/v1/audio/speech", json=fields).headers
+
+    assert (headers["x-request-id"], headers["x-seed"]) == ("mine", "11")
+    assert headers["x-ignored-fields"] == "backend%0D%0Ax-evil%3A%201, %C3%BCnknown, instructions"
+    assert "x-evil" not in headers
+
+
+def test_the_worker_is_asked_for_parts_and_an_early_first_chunk() -> None:
+    """And gets its own fields by name."""
+    worker = StandIn()
+    with serving(worker) as url:
+        httpx.post(f"{url}/v1/audio/speech", json=speech(seed=3, language="en", speed=1.2, check="fast", turns=[1]))
+
+    (call,) = worker.calls
+    assert call["action"] == "generate"
+    assert (call["parts"], call["parts_format"], call["format"], call["first_chunk_s"]) == (True, "flac", "flac", 3.0)
+    assert (call["seed"], call["language"], call["speed"], call["check"]) == (3, "en", 1.2, "fast")
+    assert "turns" not in call
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "retry"),
+    [(Unavailable("away"), 503, "true"), (WorkerUnfit("broken"), 503, "true"), (InvalidRequest("no"), 400, "false")],
+)
+def test_a_failure_before_the_first_byte_is_a_proper_error(error: Any, status: int, retry: str) -> None:
+    """With its status, OpenAI's body, and whether to try again."""
+    worker = StandIn(fails={TEXT: (0, error)})
+    with serving(worker) as url:
+        response = httpx.post(f"{url}/v1/audio/speech", json=speech())
+
+    assert (response.status_code, response.headers["x-should-retry"]) == (status, retry)
+    assert response.json()["error"].keys() == {"message", "type", "param", "code"}
+    assert response.headers["x-request-id"] in worker.jobs
+
+
+@pytest.mark.parametrize("format_", MEDIA)
+def test_a_failure_after_the_first_byte_breaks_the_connection_off(format_: Format) -> None:
+    """So that no client takes it for the whole."""
+    worker = StandIn(fails={TEXT: (2, Unavailable("away"))}, seconds=1.0)
+    with serving(worker) as url, pytest.raises(httpx.RemoteProtocolError):
+        httpx.post(f"{url}/v1/audio/speech", json=speech(response_format=format_))
+
+
+def test_parts_that_are_made_anew_break_the_connection_off() -> None:
+    """What has been heard can't be taken back, and the job is of no use."""
+    worker = StandIn(anew=2, gates={2: threading.Event()})
+    with serving(worker) as url, httpx.stream("POST", f"{url}/v1/audio/speech", json=speech()) as response:
+        pieces = response.iter_raw()
+        heard = next(pieces)
+        worker.gates[2].set()
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(pieces)
+
+    assert heard == spoken(TEXT)[0].tobytes()[: len(heard)]
+
+
+def events(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line.removeprefix("data: ")) for line in text.splitlines() if line]
+
+
+def test_events_carry_the_sound_and_end_with_its_usage() -> None:
+    """As OpenAI's: deltas, then done."""
+    with serving(StandIn()) as url:
+        response = httpx.post(f"{url}/v1/audio/speech", json=speech(stream_format="sse"))
+
+    *deltas, done = events(response.text)
+    assert response.headers["content-type"] == "text/event-stream"
+    assert {delta["type"] for delta in deltas} == {"speech.audio.delta"}
+    assert b"".join(base64.b64decode(delta["audio"]) for delta in deltas) == sound_of(TEXT)
+    assert done == {
+        "type": "speech.audio.done",
+        "usage": {"input_tokens": len(TEXT), "output_tokens": 24, "total_tokens": len(TEXT) + 24},
+    }
+
+
+def test_a_late_failure_is_an_event() -> None:
+    """With OpenAI's error body."""
+    worker = StandIn(fails={TEXT: (2, Unavailable("away"))})
+    with serving(worker) as url:
+        response = httpx.post(f"{url}/v1/audio/speech", json=speech(stream_format="sse"))
+
+    last = events(response.text)[-1]
+    assert (last["type"], last["error"]["code"]) == ("speech.audio.error", "UNAVAILABLE")
+
+
+@pytest.mark.parametrize("gate", [0, 1])
+def test_whoever_hangs_up_cancels_the_job(gate: int) -> None:
+    """Noticed while no part comes: before the first one, and between two."""
+    worker = StandIn(gates={gate: threading.Event()})
+    with serving(worker) as url:
+        connection = ask(url, speech())
+        until(lambda: worker.jobs and len(next(iter(worker.jobs.values())).items) == gate)
+        connection.close()
+        until(lambda: [job.status for job in worker.jobs.values()] == ["CANCELLED"])
+
+    assert list(worker.cancels.values()) == [1]
+
+
+def test_a_reader_who_stalls_is_given_up() -> None:
+    """Its job ends, for nobody hears it."""
+    worker = StandIn(parts=20, seconds=5.0, gates={19: threading.Event()})
+    with serving(worker, pauses=Pauses(stalled=0.2, again=0.01)) as url, ask(url, speech(), receive_buffer=4096):
+        until(lambda: [job.status for job in worker.jobs.values()] == ["CANCELLED"])
+
+    assert worker.fetches < 20
+
+
+def ask(url: str, fields: dict[str, Any], receive_buffer: int | None = None) -> socket.socket:
+    """Send a request, and read nothing."""
+    body = json.dumps(fields).encode()
+    connection = socket.socket()
+    if receive_buffer is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    connection.connect(("127.0.0.1", urlsplit(url).port))
+    head = (
+        "POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    )
+    connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    return connection
+
+
+def test_64_streams_at_once_with_a_slow_reader_lose_and_mix_nothing() -> None:
+    """Each is what its own text gives, and the slow one holds nobody up: the others are done before it goes on."""
+    worker = StandIn(parts=10, seconds=2.0)
+    texts = [f"Text number {number}." for number in range(63)]
+    with serving(worker) as url:
+        slow = ask(url, speech(input="The slow one."), receive_buffer=4096)
+        with ThreadPoolExecutor(63) as pool:
+            heard = list(
+                pool.map(lambda text: httpx.post(f"{url}/v1/audio/speech", json=speech(input=text), timeout=120), texts)
+            )
+        fetched = worker.fetches
+        body = drained(slow)
+
+    assert [sha256(one.content) for one in heard] == [sha256(sound_of_parts(text)) for text in texts]
+    assert sha256(body) == sha256(sound_of_parts("The slow one."))
+    assert fetched < 64 * 10
+
+
+def sound_of_parts(text: str) -> bytes:
+    return np.concatenate(spoken(text, 10, 2.0)).tobytes()
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def drained(connection: socket.socket) -> bytes:
+    """The body of a chunked response."""
+    with connection, connection.makefile("rb") as file:
+        while file.readline().strip():
+            pass
+        body = b""
+        while size := int(file.readline(), 16):
+            body += file.read(size)
+            file.readline()
+    return body
+
+
+@pytest.mark.parametrize("text", [".", "…", " ! "])
+def test_a_text_without_a_letter_is_a_short_silence(text: str) -> None:
+    """Programs try a server with one; the worker would refuse it."""
+    worker = StandIn()
+    with serving(worker) as url:
+        heard = {
+            kind: httpx.post(f"{url}/v1/audio/speech", json=speech(input=text, response_format=kind)) for kind in MEDIA
+        }
+
+    assert {one.status_code for one in heard.values()} == {200}
+    assert heard["pcm"].content == bytes(2 * 4800)
+    assert all(one.content for one in heard.values())
+    assert worker.calls == []
+
+
+def test_an_empty_text_is_refused() -> None:
+    """With the name of the field."""
+    with serving(StandIn()) as url:
+        response = httpx.post(f"{url}/v1/audio/speech", json=speech(input="  "))
+
+    assert response.status_code == 400
+    assert (response.json()["error"]["param"], response.json()["error"]["code"]) == ("input", "INVALID_TEXT")
+
+
+def test_a_worker_that_makes_no_parts_is_heard_all_the_same() -> None:
+    """Its whole result."""
+    with serving(StandIn(is_old=True)) as url:
+        response = httpx.post(f"{url}/v1/audio/speech", json=speech())
+
+    assert response.content == sound_of(TEXT)
+
+
+def test_a_part_that_can_not_be_fetched_is_a_failure() -> None:
+    """Before the first byte a proper one, to be tried again; the job is cancelled, for nobody hears it."""
+    worker = StandIn(has_lost_all=True, gates={1: threading.Event()})
+    with serving(worker) as url:
+        response = httpx.post(f"{url}/v1/audio/speech", json=speech())
+        until(lambda: [job.status for job in worker.jobs.values()] == ["CANCELLED"])
+
+    assert response.status_code == 503
+    assert response.headers["x-should-retry"] == "true"

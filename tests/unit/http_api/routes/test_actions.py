@@ -1,0 +1,89 @@
+"""The worker's own actions, and what machines ask."""
+
+import pytest
+
+from http_api.port import State
+from tests.http_worker import StandIn
+from tests.unit.http_api.asking import asked, get, post
+
+
+def test_an_actions_reply_is_the_workers_as_it_is() -> None:
+    """With the fields of the body."""
+    worker = StandIn(voices=["anna", "bert"])
+
+    (response,) = asked(worker, post("/v1/actions/voices", json={"limit": 1}))
+
+    assert response.json()["next_cursor"] == "voices/anna/voice.json"
+    assert worker.calls == [{"action": "voices", "limit": 1}]
+
+
+def test_an_action_needs_no_body() -> None:
+    """`health` has no fields."""
+    (response,) = asked(StandIn(), post("/v1/actions/health"))
+
+    assert response.json()["status"] == "ok"
+
+
+def test_the_action_is_that_of_the_path() -> None:
+    """Whatever the body says."""
+    worker = StandIn()
+
+    asked(worker, post("/v1/actions/health", json={"action": "expire"}))
+
+    assert [call["action"] for call in worker.calls] == ["health"]
+
+
+def test_a_failure_has_openais_body() -> None:
+    """And its status."""
+    missing, unknown = asked(
+        StandIn(), post("/v1/actions/status", json={"job_id": "x"}), post("/v1/actions/fly", json={})
+    )
+
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "JOB_NOT_FOUND")
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "UNKNOWN_ACTION")
+
+
+def test_generate_has_a_route_of_its_own() -> None:
+    """It takes longer than a connection should be open."""
+    worker = StandIn()
+
+    (response,) = asked(worker, post("/v1/actions/generate", json={"text": "Hi.", "voice": "anna"}))
+
+    assert response.status_code == 404
+    assert "/v1/audio/jobs" in response.json()["error"]["message"]
+    assert worker.calls == []
+
+
+@pytest.mark.parametrize(("state", "status"), [("starting", 204), ("ready", 200), ("unfit", 503)])
+def test_a_ping_tells_a_load_balancer_what_to_do(state: State, status: int) -> None:
+    """In RunPod's codes, without asking the worker anything."""
+    worker = StandIn(state=state)
+
+    (response,) = asked(worker, get("/ping"))
+
+    assert (response.status_code, response.content) == (status, b"")
+    assert worker.calls == []
+
+
+def test_the_metrics_count_what_was_asked() -> None:
+    """By route, not by path: a path may be anything."""
+    *_, response = asked(StandIn(), get("/v1/models/x"), get("/v1/models/y"), get("/nothing"), get("/metrics"))
+
+    lines = response.text.splitlines()
+    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert 'tts_requests_total{route="/v1/models/{model}",status="404"} 2' in lines
+    assert 'tts_requests_total{route="none",status="404"} 1' in lines
+
+
+def test_the_metrics_tell_of_speech() -> None:
+    """Its first byte, its seconds, its characters, its failures."""
+    speech = post("/v1/audio/speech", json={"input": "Hello.", "voice": "anna"})
+    bad = post("/v1/audio/speech", json={"input": "Hello.", "voice": "nobody"})
+    *_, response = asked(StandIn(), speech, bad, get("/metrics"))
+
+    lines = response.text.splitlines()
+    assert "tts_time_to_first_audio_seconds_count 1" in lines
+    assert "tts_audio_seconds_total 1.2" in lines
+    assert "tts_input_characters_total 12" in lines
+    assert 'tts_failures_total{code="VOICE_NOT_FOUND"} 1' in lines
+    assert "tts_streams 0" in lines

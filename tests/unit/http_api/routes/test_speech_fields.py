@@ -1,0 +1,104 @@
+"""OpenAI's fields as those of a generate."""
+
+from typing import Any
+
+import pytest
+
+from cloning.requests.generate import Generate
+from http_api.errors import Failed
+from http_api.options import OPENAI_VOICES, Options
+from http_api.routes.speech_fields import GENERATE_FIELDS, Speech
+
+OPTIONS = Options(default_voice="anna", aliases={"onyx": "bert", "mum": "carla"})
+NOT_HERE = {"text", "voice", "turns", "speed", "remove_silence", "format", "delivery"}
+EARLY = {"parts", "parts_format", "first_chunk_s"}
+
+
+def fields(options: Options = OPTIONS, **sent: Any) -> dict[str, Any]:
+    return Speech.model_validate({"input": "Hello.", "voice": "zoe", **sent}).generate(options, "new")
+
+
+def test_what_a_generate_takes_is_taken_here() -> None:
+    """But for what this route sets itself, what needs the whole speech, and turns."""
+    assert Generate.model_fields.keys() - NOT_HERE - EARLY == GENERATE_FIELDS - EARLY
+
+
+@pytest.mark.parametrize(
+    ("model", "taken"),
+    [
+        (None, {}),
+        ("tts-1", {}),
+        ("tts-1-hd", {}),
+        ("gpt-4o-mini-tts-2025-12-15", {}),
+        ("f5", {"engine": "f5"}),
+        ("xtts", {"engine": "xtts"}),
+        ("F5TTS_Base", {"checkpoint": "F5TTS_Base"}),
+    ],
+)
+def test_a_model_is_an_engine_a_checkpoint_or_the_deployments(model: str | None, taken: dict[str, str]) -> None:
+    """OpenAI's names speak with whatever the deployment speaks with."""
+    made = fields(model=model)
+
+    assert {name: made[name] for name in ("engine", "checkpoint") if name in made} == taken
+
+
+@pytest.mark.parametrize(
+    ("voice", "speaks"),
+    [
+        ("zoe", "zoe"),
+        ({"id": "zoe"}, "zoe"),
+        (None, "anna"),
+        ("onyx", "bert"),
+        ({"id": "onyx"}, "bert"),
+        ("mum", "carla"),
+    ],
+)
+def test_a_voice_is_a_name_an_id_or_an_alias(voice: object, speaks: str) -> None:
+    """Without one the default speaks."""
+    assert fields(voice=voice)["voice"] == speaks
+
+
+@pytest.mark.parametrize("voice", [name for name in OPENAI_VOICES if name != "onyx"])
+def test_openais_names_are_the_default_voice(voice: str) -> None:
+    """Unless there is an alias, or no default."""
+    assert fields(voice=voice)["voice"] == "anna"
+    assert fields(Options(), voice=voice)["voice"] == voice
+
+
+def test_without_any_voice_the_request_is_refused() -> None:
+    """With what is missing."""
+    with pytest.raises(Failed, match="DEFAULT_VOICE") as failure:
+        fields(Options(), voice=None)
+
+    assert failure.value.param == "voice"
+
+
+def test_own_fields_go_through_and_nulls_do_not() -> None:
+    """Clients send null for what is unset."""
+    made = fields(seed=1, language=None, speed=None, job_id="mine", engine="xtts", model="f5")
+
+    assert (made["seed"], made["job_id"], made["engine"]) == (1, "mine", "xtts")
+    assert not {"language", "speed"} & made.keys()
+
+
+def test_own_fields_can_not_change_what_the_route_sets() -> None:
+    """It is the route that reads the parts."""
+    made = fields(parts=False, parts_format="wav", format="mp3", delivery="inline", text="Other.", action="delete")
+
+    assert (made["parts"], made["parts_format"], made["format"], made["text"]) == (True, "flac", "flac", "Hello.")
+    assert not {"delivery", "action"} & made.keys()
+
+
+def test_ignored_fields_are_named_and_counted() -> None:
+    """At most twenty, each of at most 64 characters before they are escaped."""
+    speech = Speech.model_validate({"input": "x", **{f"field{n:02}": n for n in range(30)}, "z" * 100: 1})
+
+    assert len(speech.ignored.split(", ")) == 20
+    assert max(map(len, speech.ignored.split(", "))) <= 64
+
+
+def test_a_field_of_the_worker_is_named_as_it_was_sent() -> None:
+    """The text is `input`; an engine or a checkpoint is the `model` if that named it."""
+    assert Speech(input="x", model="F5TTS_Base").names == {"text": "input", "checkpoint": "model"}
+    assert Speech(input="x", model="f5").names == {"text": "input", "engine": "model"}
+    assert Speech(input="x", model="tts-1").names == {"text": "input"}

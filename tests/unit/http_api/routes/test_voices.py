@@ -1,0 +1,133 @@
+"""Voices over HTTP."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from tests.http_worker import StandIn
+from tests.unit.http_api.asking import asked, delete, get, post
+
+SENTENCE = "I agreed to be cloned."
+SAMPLE = {"audio_sample": ("me.wav", b"RIFF what it is", "audio/wav")}
+
+
+def upload(**fields: str) -> tuple[str, str, dict[str, Any]]:
+    return post("/v1/audio/voices", data={"name": "carl", "consent": SENTENCE, **fields}, files=SAMPLE)
+
+
+@pytest.mark.parametrize("path", ["/v1/audio/voices", "/v1/voices"])
+def test_the_list_has_every_clients_keys(path: str) -> None:
+    """Open WebUI reads `voices`, Home Assistant `data`, OpenReader `name`; a voice's id is its name."""
+    (response,) = asked(StandIn(voices=["anna", "bert"]), get(path))
+
+    listed = response.json()
+    assert listed["object"] == "list"
+    assert listed["voices"] == listed["data"]
+    assert [(one["id"], one["name"], one["object"]) for one in listed["data"]] == [
+        ("anna", "anna", "audio.voice"),
+        ("bert", "bert", "audio.voice"),
+    ]
+    assert listed["data"][0]["created_at"] == 1795946400
+
+
+def test_all_pages_are_one_list() -> None:
+    """The worker tells at most 100 at once."""
+    names = [f"voice-{number}" for number in range(205)]
+    worker = StandIn(voices=list(names))
+
+    (response,) = asked(worker, get("/v1/audio/voices"))
+
+    assert [voice["id"] for voice in response.json()["data"]] == names
+    assert [call["limit"] for call in worker.calls] == [100, 100, 100]
+
+
+def test_a_voice_of_which_only_the_name_is_known_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bare file that nobody has used, or a damaged record."""
+    worker = StandIn()
+    page = {"voices": [{"voice": "old", "adopted": False}], "count": 1, "next_cursor": None}
+    monkeypatch.setattr(worker, "_voices", lambda _: page)
+
+    (response,) = asked(worker, get("/v1/audio/voices"))
+
+    assert [(one["id"], one["created_at"], one["duration"]) for one in response.json()["data"]] == [("old", 0, None)]
+
+
+def test_an_upload_is_the_workers_upload() -> None:
+    """Under its own names; what is unset is left out."""
+    worker = StandIn()
+
+    (response,) = asked(worker, upload(ref_text="Hello.", language="en", transcribe_now="true", replace="true"))
+
+    assert response.status_code == 200
+    assert worker.calls == [
+        {
+            "action": "upload",
+            "voice": "carl",
+            "audio": base64.b64encode(b"RIFF what it is").decode(),
+            "consent": SENTENCE,
+            "transcript": "Hello.",
+            "language": "en",
+            "transcribe_now": True,
+            "replace": True,
+        }
+    ]
+
+
+def test_the_reply_is_openais_voice_with_the_workers_own_fields() -> None:
+    """`status`, `duration`, `measured` ... beside them."""
+    (response,) = asked(StandIn(), upload())
+
+    told = response.json()
+    assert (told["id"], told["object"], told["type"], told["status"]) == (
+        "carl",
+        "audio.voice",
+        "audio_sample",
+        "STORED",
+    )
+    assert isinstance(told["created_at"], int)
+
+
+@pytest.mark.parametrize(
+    "consent", ["", " ", "no", "No", "false", "False", "none", "denied", "cons_1234", "I do not consent to this."]
+)
+def test_a_consent_that_is_none_is_refused_by_name(consent: str) -> None:
+    """A word that says no, an id of OpenAI's, a sentence that says no."""
+    worker = StandIn()
+
+    (response,) = asked(worker, upload(consent=consent))
+
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "consent")
+    assert "carl" not in worker.voices
+
+
+def test_a_form_without_consent_is_refused_by_name() -> None:
+    """Whatever the deployment requires."""
+    (response,) = asked(StandIn(), post("/v1/audio/voices", data={"name": "carl"}, files=SAMPLE))
+
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "consent")
+
+
+@pytest.mark.parametrize("word", ["true", "True"])
+def test_true_is_a_consent(word: str) -> None:
+    """As JSON's true is."""
+    worker = StandIn()
+
+    asked(worker, upload(consent=word))
+
+    assert worker.calls[0]["consent"] is True
+
+
+def test_a_bad_name_is_refused_under_the_forms_name() -> None:
+    """`name`, which the worker calls `voice`."""
+    (response,) = asked(StandIn(), upload(name="no such/name"))
+
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "name")
+
+
+def test_a_deleted_voice_is_gone() -> None:
+    """404 the second time."""
+    first, second = asked(StandIn(), delete("/v1/audio/voices/anna"), delete("/v1/audio/voices/anna"))
+
+    assert first.json() == {"id": "anna", "object": "audio.voice.deleted", "deleted": True}
+    assert (second.status_code, second.json()["error"]["code"]) == (404, "VOICE_NOT_FOUND")

@@ -1,0 +1,225 @@
+"""The parts of a job, once each and in order, while they are made."""
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from cloning.errors import Unavailable
+from http_api.door import Door
+from http_api.errors import Failed
+from http_api.options import Options
+from http_api.port import Reply, unheard
+from http_api.sound.parts import Item, followed, spoken
+from tests.http_worker import QUICK, StandIn
+
+TEXT = "What is said."
+
+
+def fields(job_id: str = "one") -> Reply:
+    return {"text": TEXT, "voice": "anna", "job_id": job_id, "parts": True, "format": "flac"}
+
+
+def door(worker: StandIn) -> Door:
+    return Door(worker, Options(), pauses=QUICK)
+
+
+async def indexes(items: AsyncGenerator[Item]) -> list[int | None]:
+    async with aclosing(items):
+        return [item.get("index") async for item in items]
+
+
+def test_each_part_comes_once_and_in_order() -> None:
+    """Though each update tells of the last sixteen."""
+    worker = StandIn(parts=40)
+
+    found = asyncio.run(indexes(spoken(door(worker), fields(), {})))
+
+    assert found == list(range(40))
+
+
+@pytest.mark.parametrize("every", [17, 40, 50])
+def test_what_the_updates_leave_out_is_asked_for(every: int) -> None:
+    """By the action status; the final reply tells of the last ones."""
+    worker = StandIn(parts=41, tells_every=every)
+
+    found = asyncio.run(indexes(spoken(door(worker), fields(), {})))
+
+    assert found == list(range(41))
+    assert any(call["action"] == "status" for call in worker.calls)
+
+
+def test_more_parts_than_one_status_tells_are_asked_for_again() -> None:
+    """A job that was finished before has told nothing, and a status tells of a hundred."""
+    worker = StandIn(parts=230, tells_every=1000)
+
+    found = asyncio.run(indexes(spoken(door(worker), fields(), {})))
+
+    assert found == list(range(230))
+
+
+def test_a_slow_reader_misses_nothing() -> None:
+    """Updates that come while it is busy are dropped, and what they told is asked for."""
+    worker = StandIn(parts=60)
+
+    async def read() -> list[int]:
+        found = []
+        async with aclosing(spoken(door(worker), fields(), {})) as items:
+            async for item in items:
+                found.append(item["index"])
+                await asyncio.sleep(0.01 if item["index"] < 3 else 0)
+        return found
+
+    assert asyncio.run(read()) == list(range(60))
+
+
+def test_a_part_that_comes_anew_with_other_bytes_ends_the_sound() -> None:
+    """What has been heard can't be taken back."""
+    worker = StandIn(parts=4, anew=2)
+
+    with pytest.raises(Failed, match="has been spoken anew") as failure:
+        asyncio.run(indexes(spoken(door(worker), fields(), {})))
+
+    assert (failure.value.status, failure.value.retryable) == (409, True)
+
+
+def test_a_worker_without_parts_gives_its_whole_result() -> None:
+    """An older one."""
+    worker = StandIn(is_old=True)
+
+    found = asyncio.run(indexes(spoken(door(worker), {**fields(), "parts": None}, {})))
+
+    assert found == [None]
+
+
+def test_a_failure_is_told_by_the_callers_own_names() -> None:
+    """`text` is `input` there."""
+    worker = StandIn()
+
+    with pytest.raises(Failed) as failure:
+        asyncio.run(indexes(spoken(door(worker), {**fields(), "text": "..."}, {"text": "input"})))
+
+    assert (failure.value.code, failure.value.param) == ("INVALID_TEXT", "input")
+
+
+def test_a_reader_who_stops_cancels_the_job() -> None:
+    """Also while no part comes."""
+    worker = StandIn(gates={1: threading.Event()})
+    here = door(worker)
+
+    async def stop() -> None:
+        async with aclosing(spoken(here, fields(), {})) as items:
+            await anext(items)
+        await asyncio.gather(*here.errands, *worker.running, return_exceptions=True)
+
+    asyncio.run(stop())
+
+    assert worker.cancels == {"one": 1}
+    assert worker.jobs["one"].status == "CANCELLED"
+
+
+class Queued(StandIn):
+    """A worker that comes to a generate only when it has been asked for three times to cancel it."""
+
+    asked = 0
+
+    async def call(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None] = unheard) -> Reply:
+        self.gates[0] = threading.Event()
+        self.asked += fields["action"] == "cancel"
+        while fields["action"] == "generate" and self.asked < 3:  # noqa: ASYNC110 - a stand-in for a queue
+            await asyncio.sleep(0.001)
+        return await super().call(fields, on_progress)
+
+
+def test_a_job_that_the_worker_does_not_know_yet_is_cancelled_when_it_does() -> None:
+    """It waits in a queue while its reader hangs up."""
+    worker = Queued()
+    here = door(worker)
+
+    async def stop() -> None:
+        items = spoken(here, fields(), {})
+        first = asyncio.ensure_future(anext(items))
+        await asyncio.sleep(0.01)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        await asyncio.gather(*here.errands, *worker.running, return_exceptions=True)
+
+    asyncio.run(stop())
+
+    assert worker.cancels == {"one": 1}
+
+
+def test_a_job_that_has_ended_is_not_cancelled() -> None:
+    """Its reader came to the end."""
+    worker = StandIn()
+
+    asyncio.run(indexes(spoken(door(worker), fields(), {})))
+
+    assert worker.cancels == {}
+
+
+def test_a_running_job_is_followed_from_its_first_part() -> None:
+    """By whoever knows its id, while another asked for it."""
+    worker = StandIn(parts=30, gates={20: threading.Event()})
+    here = door(worker)
+
+    async def follow() -> list[int]:
+        told = asyncio.Event()
+        making = asyncio.create_task(worker.call({**fields(), "action": "generate"}, lambda _: told.set()))
+        await told.wait()
+        found = []
+        async for item in followed(here, "one"):
+            found.append(item["index"])
+            if len(found) == 20:
+                worker.gates[20].set()
+        await making
+        return found
+
+    assert asyncio.run(follow()) == list(range(30))
+
+
+def test_a_finished_job_is_followed_too() -> None:
+    """Its parts stay until it is deleted."""
+    worker = StandIn(parts=130)
+
+    async def follow() -> list[int | None]:
+        await worker.call({**fields(), "action": "generate"})
+        return await indexes(followed(door(worker), "one"))
+
+    assert asyncio.run(follow()) == list(range(130))
+
+
+def test_a_job_that_made_no_parts_is_followed_to_its_result() -> None:
+    """Nobody asked for parts."""
+    worker = StandIn(is_old=True)
+
+    async def follow() -> list[int | None]:
+        await worker.call({**fields(), "parts": None, "action": "generate"})
+        return await indexes(followed(door(worker), "one"))
+
+    assert asyncio.run(follow()) == [None]
+
+
+def test_following_a_job_that_failed_tells_why() -> None:
+    """With its code."""
+    worker = StandIn(fails={TEXT: (1, Unavailable("the hub is away"))})
+
+    async def follow() -> None:
+        await worker.call({**fields(), "action": "generate"})
+        await indexes(followed(door(worker), "one"))
+
+    with pytest.raises(Failed, match="the hub is away") as failure:
+        asyncio.run(follow())
+
+    assert failure.value.code == "UNAVAILABLE"
+
+
+def test_a_job_that_nobody_knows_is_not_found() -> None:
+    """404."""
+    with pytest.raises(Failed) as failure:
+        asyncio.run(indexes(followed(door(StandIn()), "none")))
+
+    assert (failure.value.code, failure.value.status) == ("JOB_NOT_FOUND", 404)

@@ -1,0 +1,92 @@
+"""The application as a whole: what it says of itself, and of what isn't there."""
+
+import json
+from typing import Any
+
+import pytest
+
+from http_api.app import make_app
+from http_api.options import Options
+from tests.http_worker import StandIn
+from tests.unit.http_api.asking import asked, get, post
+
+DESCRIBED: dict[str, Any] = make_app(StandIn(), Options(api_key="key")).openapi()
+OPERATIONS = [
+    pytest.param(path, method, operation, id=f"{method} {path}")
+    for path, operations in DESCRIBED["paths"].items()
+    for method, operation in operations.items()
+]
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_each_route_is_described(path: str, method: str, operation: dict[str, Any]) -> None:
+    """With a summary, a description, and the error body; without the status 422, which nothing answers."""
+    assert operation["summary"]
+    assert operation["description"]
+    assert "422" not in operation["responses"]
+    assert operation["responses"]["default"]["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/ErrorBody"
+    }
+
+
+def test_the_description_names_the_key() -> None:
+    """Which the ping doesn't need."""
+    assert DESCRIBED["security"] == [{"key": []}]
+    assert DESCRIBED["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    assert DESCRIBED["paths"]["/ping"]["get"]["security"] == []
+    assert "security" not in make_app(StandIn(), Options()).openapi()
+
+
+def test_every_field_of_speech_is_described() -> None:
+    """And the request has an example."""
+    speech = DESCRIBED["components"]["schemas"]["Speech"]
+
+    assert all(field.get("description") for field in speech["properties"].values())
+    assert speech["examples"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/health", "/v1", "/v1/readyz", "/v1/test", "/v1/models/", "/page/x", "/v1/audio/speech/x"]
+)
+def test_what_is_not_there_has_the_error_body(path: str) -> None:
+    """Without a redirect: programs follow those, and take a server for another."""
+    (response,) = asked(StandIn(), get(path))
+
+    assert response.status_code == 404
+    assert response.json()["error"].keys() == {"message", "type", "param", "code"}
+
+
+def test_another_method_has_the_error_body() -> None:
+    """405."""
+    (response,) = asked(StandIn(), get("/v1/audio/speech"))
+
+    assert (response.status_code, response.json()["error"]["code"]) == (405, "METHOD_NOT_ALLOWED")
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "{", "[]", "1", '"text"', "null", "[" * 100_000, '{"input": "Hello \\ud800"}', b"\xff", '{"input": NaN}'],
+)
+def test_a_body_that_is_no_request_is_refused(body: str | bytes) -> None:
+    """400, with what is wrong."""
+    (response,) = asked(StandIn(), post("/v1/audio/speech", content=body, headers={"content-type": "application/json"}))
+
+    assert response.status_code == 400
+    assert response.json()["error"]["message"]
+
+
+def test_a_bug_is_told_without_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """500 and no word of it; the server's log has it."""
+    worker = StandIn()
+    monkeypatch.setattr(worker, "_health", lambda _: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):  # the server above logs it
+        asked(worker, get("/v1/models"))
+
+
+def test_nothing_of_ours_loads_foreign_code() -> None:
+    """Only FastAPI's own page of the description does, from a CDN."""
+    docs, openapi = asked(StandIn(), get("/docs"), get("/openapi.json"))
+
+    assert "cdn.jsdelivr.net" in docs.text
+    assert "http" not in json.dumps(openapi.json()).replace("httpapi", "").replace('"http"', "")

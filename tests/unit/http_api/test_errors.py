@@ -1,0 +1,108 @@
+"""Failures as OpenAI's clients read them."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from cloning import errors as worker_errors
+from cloning.errors import InvalidRequest, ServiceError
+from http_api.errors import STATUS, Failed, checked
+
+CLASSES = [
+    kind
+    for kind in vars(worker_errors).values()
+    if isinstance(kind, type) and issubclass(kind, ServiceError) and kind is not ServiceError
+]
+LATER = {
+    "UNAVAILABLE",
+    "STORAGE_UNAVAILABLE",
+    "HUB_UNAVAILABLE",
+    "DEVICE_UNAVAILABLE",
+    "DEVICE_MISMATCH",
+    "GPU_OUT_OF_MEMORY",
+}
+LATER |= {"WORKER_UNFIT", "DISK_FULL", "DISK_FAILED", "WORKER_EXHAUSTED", "INTERRUPTED"}
+OURS = {"STORAGE_MISCONFIGURED", "RECORD_DAMAGED", "CHECKPOINT_UNUSABLE", "INTERNAL"}
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.code)
+def test_every_code_of_the_worker_has_its_status(kind: type[ServiceError]) -> None:
+    """The caller's mistakes are 4xx, what passes is 503, what somebody must mend is 500."""
+    failed = Failed.of(kind("a message").to_reply())
+
+    expected = 503 if kind.code in LATER else 500 if kind.code in OURS else STATUS[kind.code]
+    assert (failed.status, failed.code, failed.message) == (expected, kind.code, "a message")
+
+
+def test_no_status_is_kept_for_a_code_that_is_not_there() -> None:
+    """The table follows the worker."""
+    assert STATUS.keys() <= {kind.code for kind in CLASSES}
+
+
+def test_the_page_has_every_status() -> None:
+    """docs/http.md says the same."""
+    page = (Path(__file__).parents[3] / "docs" / "http.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d{3}) \| (.*?) \|", page, re.MULTILINE)
+
+    told = {code: int(status) for status, codes in rows for code in re.findall(r"`([A-Z_]+)`", codes)}
+    assert told.items() >= STATUS.items()
+
+
+def test_the_body_has_openais_four_keys() -> None:
+    """All of them, also where they are null."""
+    body = Failed("INTERNAL", "a bug").body
+
+    assert body == {"error": {"message": "a bug", "type": "server_error", "param": None, "code": "INTERNAL"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, "invalid_request_error"),
+        (401, "authentication_error"),
+        (403, "permission_error"),
+        (404, "invalid_request_error"),
+        (503, "server_error"),
+    ],
+)
+def test_the_type_follows_from_the_status(status: int, kind: str) -> None:
+    """By OpenAI's names."""
+    assert Failed("X", "x", status=status).body["error"]["type"] == kind
+
+
+def test_the_field_has_the_callers_name() -> None:
+    """Which the worker doesn't know."""
+    reply = InvalidRequest("speed is too high", field="text").to_reply()
+
+    assert Failed.of(reply, {"text": "input"}).param == "input"
+    assert Failed.of(reply).param == "text"
+
+
+def test_a_reply_that_is_no_failure_passes() -> None:
+    """As it is."""
+    assert checked({"status": "ok"}) == {"status": "ok"}
+
+
+def test_a_failure_of_an_unknown_kind_is_one_too() -> None:
+    """With what there is of it, as from a queue that lost it."""
+    failed = Failed.of({"error": "it went away"})
+
+    assert (failed.status, failed.code, failed.message) == (500, "INTERNAL", "it went away")
+
+
+def test_half_a_surrogate_pair_can_be_named() -> None:
+    """A text may hold one; the answer is ASCII."""
+    body = bytes(Failed("INVALID_REQUEST", "no \ud800 here").response().body)
+
+    assert json.loads(body)["error"]["message"] == "no \ud800 here"
+    assert body.isascii()
+
+
+@pytest.mark.parametrize("retryable", [True, False])
+def test_clients_are_told_whether_to_try_again(retryable: bool) -> None:  # noqa: FBT001
+    """openai-python repeats every 409 and 5xx by itself."""
+    response = Failed("CONFLICT", "x", retryable=retryable).response()
+
+    assert response.headers["x-should-retry"] == str(retryable).lower()
