@@ -118,8 +118,16 @@ class Claim:
             self._finish(JobStatus.FAILED, error.code, effort, failure=failure, parts=None)
 
     def _give_back(self, outcome: str, failure: Failure, effort: Effort | None) -> None:
+        """The job is for whoever gets its next delivery; one that was cancelled meanwhile has none, and ends."""
         now = self._records.clock.now()
-        self._change(lambda job: job.ended(outcome, now, effort).model_copy(update={"failure": failure}), lease_s=0)
+
+        def given_back(job: Job) -> Job:
+            ended = job.ended(outcome, now, effort)
+            if job.cancel_requested:
+                return ended.to(JobStatus.CANCELLED, finished_at=now, parts=None)
+            return ended.model_copy(update={"failure": failure})
+
+        self._change(given_back, lease_s=0)
 
     def _finish(self, status: JobStatus, outcome: str, effort: Effort | None, **changes: object) -> None:
         now = self._records.clock.now()

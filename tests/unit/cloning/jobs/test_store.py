@@ -16,6 +16,7 @@ from cloning import keys
 from cloning.errors import (
     Conflict,
     GpuOutOfMemory,
+    Interrupted,
     InvalidText,
     JobCancelled,
     JobNotFound,
@@ -155,6 +156,17 @@ def test_a_cancel_reaches_the_running_worker_through_its_next_write(jobs: JobSto
         claim.check_cancelled()
     claim.fail(JobCancelled("cancelled"))
     assert jobs.get("j").status is JobStatus.CANCELLED
+
+
+def test_a_cancelled_job_is_not_given_back(jobs: JobStore, others: JobStore) -> None:
+    """RunPod stopped its delivery before the worker saw the cancel: nobody would take it, and it would seem to be interrupted for ever."""
+    claim = claimed(jobs)
+    others.cancel("j")
+
+    claim.fail(Interrupted("stopped"))
+
+    job = jobs.get("j")
+    assert (job.status, job.attempts[-1].outcome) == (JobStatus.CANCELLED, "INTERRUPTED")
 
 
 def test_a_cancel_ends_a_job_that_nobody_runs(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
