@@ -71,6 +71,7 @@ bench: setup  ## what the worker costs on this machine, beside the plain way and
 	$(PYTHON) -m benchmarks.solver --results $(RESULTS)
 	$(PYTHON) -m benchmarks.reading --results $(RESULTS)
 	$(PYTHON) -m benchmarks.redraws --results $(RESULTS)
+	$(PYTHON) -m benchmarks.first_audio --results $(RESULTS)
 	$(PYTHON) -m benchmarks.words --results $(RESULTS) --speech $(SPEECH)
 
 gpu:  ## the official path and ours on this machine's GPU, no network needed once the wheelhouse is filled: OPTIONS='--only samplers'
