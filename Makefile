@@ -8,7 +8,7 @@ RESULTS ?= out/bench
 WORKERS ?= 2
 SPEECH ?= .cache/speech
 
-.PHONY: help setup demo test chaos check fix bench gpu wheelhouse image lock
+.PHONY: help setup demo test browser chaos check fix bench gpu wheelhouse image lock
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -29,6 +29,10 @@ demo: setup  ## upload a voice, speak with it, leave out/speech.wav and out/repo
 test: export OMP_NUM_THREADS := 1
 test: setup  ## every test, in WORKERS=2 processes; `.venv/bin/python -m pytest PATH` runs some in one
 	$(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+browser:  ## Debian's Chromium and Firefox, for tests/browser, which are skipped without; needs root
+	command -v chromium >/dev/null && command -v firefox-esr >/dev/null || \
+	  { apt-get update -qq && apt-get install --yes -qq --no-install-recommends chromium firefox-esr fonts-dejavu-core >/dev/null; }
 
 chaos: setup  ## workers struck down at random on a bucket that fails at random: SEED=0 RUN=a|b|both
 	$(PYTHON) -m tests.chaos --seed $(or $(SEED),0) --run $(or $(RUN),both) $(CHAOS)

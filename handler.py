@@ -14,7 +14,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
@@ -28,7 +28,6 @@ from cloning.errors import Interrupted, InvalidRequest, ResultTooLarge, ServiceE
 from cloning.model_problems import model_problems
 from cloning.names import public_name
 from cloning.planning.engine_kinds import KINDS
-from cloning.ports import Clock
 from cloning.replies import Reply
 from cloning.requests.fields import Limits
 from cloning.requests.misplaced import OTHER_BUCKET
@@ -41,6 +40,7 @@ from cloning.settings.variables import misspelt
 from worker.assembly import build
 from worker.fitness import checks
 from worker.logs import configure
+from worker.progress import PartStream, ProgressSender, both, stream_part
 from worker.scratch import Scratch
 from worker.shutdown import LateJobs, Stopping
 
@@ -92,39 +92,17 @@ def sendable(reply: Reply, max_reply_mb: float) -> Reply:
     return reply
 
 
-class ProgressSender:
-    """
-    Sends a job's progress to RunPod at intervals, and keeps the result well after the last update.
-
-    The SDK posts each update from a new thread: one that is sent right before the result may arrive after it, and the job
-    would stay IN_PROGRESS for ever (runpod-python#250).
-    """
-
-    def __init__(
-        self, send: Callable[[dict[str, Any]], None], clock: Clock, *, every_s: float = 2.0, clear_s: float = 0.5
-    ) -> None:
-        self._send = send
-        self._clock = clock
-        self._every_s = every_s
-        self._clear_s = clear_s
-        self._sent_at: float | None = None
-
-    def __call__(self, update: dict[str, Any]) -> None:
-        """Send the update, unless the last one was sent too recently."""
-        now = self._clock.monotonic()
-        if self._sent_at is None or now - self._sent_at >= self._every_s:
-            self._sent_at = now
-            self._send(update)
-
-    def seconds_to_wait(self) -> float:
-        """How long to hold a result back."""
-        return 0.0 if self._sent_at is None else max(0.0, self._sent_at + self._clear_s - self._clock.monotonic())
-
-
 def make_handler(
-    service: Service, send_progress: Callable[[Job, dict[str, Any]], None], stopping: Stopping
+    service: Service,
+    send_progress: Callable[[Job, dict[str, Any]], None],
+    stopping: Stopping,
+    stream_part: Callable[[Job, dict[str, Any]], Coroutine[Any, Any, None]] | None = None,
 ) -> Callable[[Job], Coroutine[Any, Any, Reply]]:
-    """Make the function that RunPod's SDK calls with each job. CancelledError means: post nothing, the job will be delivered again."""
+    """
+    Make the function that RunPod's SDK calls with each job. CancelledError means: post nothing, the job will be delivered again.
+
+    Each part of a speech goes to `stream_part` too, if that is given.
+    """
     # Twice as many threads as jobs: a cancelled job keeps its thread until its chunk ends, and must not hold up the next.
     pool = ThreadPoolExecutor(service.settings.worker_concurrency * 2, thread_name_prefix="job")
 
@@ -134,10 +112,15 @@ def make_handler(
         if job.get("s3Config"):
             return failure_reply(InvalidRequest(OTHER_BUCKET, field="s3Config"))
         progress = ProgressSender(lambda update: send_progress(job, update), service.clock)
-        call = Call(str(job.get("id") or service.new_id()), progress, threading.Event())
+        parts = PartStream(partial(stream_part, job)) if stream_part else None
+        tell = both(progress, parts) if parts else progress
+        call = Call(str(job.get("id") or service.new_id()), tell, threading.Event())
         try:
             with stopping.holding(call):
-                reply = await asyncio.get_running_loop().run_in_executor(pool, answer, service, job.get("input"), call)
+                async with parts or nullcontext():
+                    reply = await asyncio.get_running_loop().run_in_executor(
+                        pool, answer, service, job.get("input"), call
+                    )
                 await asyncio.sleep(progress.seconds_to_wait())
         except asyncio.CancelledError:
             # The thread can't be stopped from here: it sees the flag between two solver steps and keeps the GPU until then.
@@ -221,7 +204,9 @@ def main() -> None:
             runpod.serverless.register_fitness_check(check)
         stopping = Stopping(settings.stop_grace_s, before_leaving=scratch.remove)
         config: dict[str, Any] = {
-            "handler": make_handler(service, runpod.serverless.progress_update, stopping),
+            "handler": make_handler(
+                service, runpod.serverless.progress_update, stopping, stream_part if settings.stream_parts else None
+            ),
             "concurrency_modifier": stopping.concurrency(settings.worker_concurrency),
         }
         stopping.late_jobs = LateJobs(config)

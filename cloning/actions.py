@@ -20,6 +20,7 @@ from cloning.replies import (
     dictionary_reply,
     listed_dictionary_reply,
     listed_reply,
+    parts_reply,
     result_reply,
     speech_of,
     status_reply,
@@ -181,7 +182,8 @@ def check(service: Service, request: Check, call: Call) -> Reply:
 
 def status(service: Service, request: Status) -> Reply:
     """Report the job's state, from the bucket."""
-    return status_reply(service.jobs.get(request.job_id), service.clock.now())
+    job = service.jobs.get(request.job_id)
+    return {**status_reply(job, service.clock.now()), **parts_reply(service, job, request.parts_after)}
 
 
 def result(service: Service, request: Result) -> Reply:

@@ -8,6 +8,7 @@ The bucket's layout: the only place where an object key is spelled or parsed.
     jobs/<job>/job.json                  the job's record
     jobs/<job>/chunks/<n>-<sha256>.wav   finished chunks
     jobs/<job>/chunks/<n>-<sha256>.json  what a check says of one
+    jobs/<job>/parts/<n>-<digest>.<format>  the speech so far, in parts; 16 digits of a digest of a part and of the job's creation
     results/<job>.<digest>.<format>      the speech; 16 digits of a digest of it and of the claim that made it
     results/<job>.<digest>.json          its manifest
     results/<job>.<digest>.words         the words with their times, JSON
@@ -149,6 +150,20 @@ def chunk(job: str, index: int, sha256: str) -> str:
 def verdict(job: str, index: int, sha256: str) -> str:
     """What a check says of a finished chunk; the digest is of the chunk's inputs and the check's."""
     return f"{chunk_folder(job)}{index}-{_digest(sha256)}.json"
+
+
+def part_folder(job: str) -> str:
+    """The prefix of the parts of a job's speech."""
+    return f"{job_folder(job)}parts/"
+
+
+def part(job: str, index: int, sha256: str, extension: str) -> str:
+    """
+    A part of a job's speech. `sha256` is over the part and the job's creation.
+
+    So every attempt gives a part the same name, and no later job of the same id has it.
+    """
+    return f"{part_folder(job)}{index}-{_digest(sha256)[:16]}.{extension}"
 
 
 def result(job: str, sha256: str, extension: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
+from cloning.audio.canonical import SAMPLE_RATE
 from cloning.dictionaries.record import Dictionary
 from cloning.dictionaries.record import Listed as ListedDictionary
 from cloning.errors import JobCancelled, JobFailed, JobNotFinished, NotFound, ResultTooLarge, StorageUnavailable
@@ -28,8 +29,10 @@ _ROOM_BYTES = 50_000
 # Words beyond this part of a reply, or beside too much inline audio, are left to their file.
 _SHARE_OF_WORDS = 0.2
 WORDS = "words"
+# How many parts a reply lists: of a job that runs, and of one that is asked for them.
+_LAST_PARTS, _PAGE = 16, 100
 # A record's result goes into the reply unchanged, except for the reply's own fields.
-_NOT_FROM_A_RECORD = {"job_id", "status", "audio_url", "audio", "files", "words", "error", "refresh_worker"}
+_NOT_FROM_A_RECORD = {"job_id", "status", "audio_url", "audio", "files", "words", "parts", "error", "refresh_worker"}
 _AUDIO_NOT_FROM_A_RECORD = {"base64", "expires_at"}
 
 
@@ -107,6 +110,47 @@ def status_reply(job: Job, now: datetime) -> Reply:
     return reply
 
 
+def parts_reply(service: Service, job: Job, after: int | None = None) -> Reply:
+    """
+    `parts`, if the job has any: what is ready of the speech, with the last parts, or with those `after` a place.
+
+    `next_after` is where to go on, if there are more behind these.
+    """
+    if job.parts is None:
+        return {}
+    items, form = job.parts.items, job.parts.format
+    first, last = (max(0, len(items) - _LAST_PARTS), len(items)) if after is None else (after + 1, after + 1 + _PAGE)
+    told: Reply = {
+        "ready": len(items),
+        "seconds": round(sum(part.samples for part in items) / SAMPLE_RATE, 4),
+        "format": form,
+        "sample_rate": SAMPLE_RATE,
+        "items": _listed_parts(service, job, range(first, min(last, len(items)))),
+    }
+    return {"parts": told if after is None else {**told, "next_after": last - 1 if last < len(items) else None}}
+
+
+def _listed_parts(service: Service, job: Job, places: range) -> list[Reply]:
+    parts, found = job.parts, job.part_keys()
+    if parts is None or not places:
+        return []
+    life = service.store.url_life(service.settings.url_expires_s)
+    expires_at = when(service.clock.now() + timedelta(seconds=life.seconds))
+    begin = sum(part.samples for part in parts.items[: places[0]])
+    listed: list[Reply] = []
+    for place in places:
+        part = parts.items[place]
+        told = {"index": place, "offset": _seconds(begin), "duration": _seconds(part.samples), **part.model_dump()}
+        url = service.store.url(found[place], expires_s=life.seconds)
+        listed.append({**told, "key": found[place], "url": url, "expires_at": expires_at})
+        begin += part.samples
+    return listed
+
+
+def _seconds(samples: int) -> float:
+    return round(samples / SAMPLE_RATE, 4)
+
+
 def _attempt(attempt: Attempt) -> Reply:
     effort = attempt.effort
     return {
@@ -146,7 +190,7 @@ def result_reply(service: Service, job: Job, delivery: Delivery) -> Reply:
         audio["base64"] = encode_base64(_bytes_of(service, job.job_id, audio["key"], audio["bytes"], audio["sha256"]))
     limit_mb = service.settings.max_reply_mb
     room = min(limit_mb * 1e6 * _SHARE_OF_WORDS, limit_mb * 1e6 - _ROOM_BYTES - len(audio.get("base64", "")))
-    return {**reply, **_files(service, job, room)}
+    return {**reply, **parts_reply(service, job), **_files(service, job, room)}
 
 
 def speech_of(service: Service, job: Job) -> bytes:

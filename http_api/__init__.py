@@ -10,6 +10,7 @@ The service over HTTP: the OpenAI speech API, voices, jobs, early audio, metrics
     openapi   what the routes tell of themselves
     ranges    parts of a file, for players that jump in it
     metrics   counts and times, for Prometheus
+    page      the page to try it: files of page/, which are plain HTML, CSS and ES modules
     door      what all routes share
     routes/   the routes
     sound/    from a worker's parts to the bytes that a caller hears

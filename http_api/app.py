@@ -11,6 +11,7 @@ from http_api.errors import Json, answer_failures
 from http_api.guard import Guard
 from http_api.openapi import FAILURE, describe
 from http_api.options import Options
+from http_api.page import page_routes
 from http_api.port import Worker
 from http_api.routes.actions import action_routes
 from http_api.routes.job_files import job_file_routes
@@ -42,6 +43,8 @@ def make_app(
     answer_failures(app)
     for routes in (speech_routes, voice_routes, model_routes, job_routes, job_file_routes, action_routes):
         app.include_router(routes(door))
+    if options.has_page:
+        app.include_router(page_routes())
     describe(app, needs_key=options.api_key is not None)
     app.add_middleware(Guard, options=options, metrics=door.metrics)
     return app

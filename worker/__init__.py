@@ -5,6 +5,7 @@ The process around the service: it builds the parts, checks its own health, and 
     models                 engines by checkpoint name; the recogniser
     fitness                checks before a worker takes jobs
     shutdown               SIGTERM: finish jobs, hand back the rest, exit in time
+    progress               what RunPod hears of a running job
     audio_urls             fetches audio from a caller's URL, never from an inner address
     logs                   log events as JSON lines
     scratch                the process's folder for temporary files

@@ -7,7 +7,6 @@ record says COMPLETED; the record says so before anybody is told.
 
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,8 @@ from cloning.generate.cost import cost_of
 from cloning.generate.device_recovery import CPU_MAY_HELP, DeviceUse, devices_of, log_failure
 from cloning.generate.job_tasks import JobTasks
 from cloning.generate.job_voices import JobVoices
+from cloning.generate.progress.parts import SpeechParts
+from cloning.generate.progress.reports import Reports
 from cloning.generate.proof.checks import Proof, Recogniser, proof_of
 from cloning.generate.proof.prover import ProvedSpeech, Prover
 from cloning.generate.respellings import respellings_of
@@ -39,7 +40,7 @@ from cloning.generate.speaking import ChunkByChunk, Speech, Tally
 from cloning.generate.spoken import Spoken
 from cloning.jobs.claim import Claim, Heartbeat, LeaseLost, lost_to_another
 from cloning.jobs.record import Effort, Job
-from cloning.jobs.results import MAY_PASS, ResultWriter
+from cloning.jobs.results import ResultWriter
 from cloning.jobs.store import Busy, Finished
 from cloning.names import EngineName
 from cloning.planning.f5 import SAMPLE_RATE
@@ -93,7 +94,11 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
                 service.clock.sleep(_POLL_S)
             case Claim() as claim:
                 chunks = removed_at_the_end(
-                    claim, service.store, service.in_background, is_checked=proof.policy is not None
+                    claim,
+                    service.store,
+                    service.in_background,
+                    is_checked=proof.policy is not None,
+                    has_parts=request.parts,
                 )
                 with lost_to_another(claim), chunks:
                     return Generation(service, request, call, claim, scripts, proof, watch).run()
@@ -116,19 +121,16 @@ class Generation:
         self._service = service
         self._request = request
         self._candidates = scripts.candidates
-        self._call = call
         self._claim = claim
         self._scripts = scripts
-        self._voices = JobVoices(
-            service, request, call, watch, candidates=scripts.candidates, before_step=self._before_step
-        )
+        self._reports = Reports(service, call, claim)
+        check = self._reports.before_step
+        self._voices = JobVoices(service, request, call, watch, candidates=scripts.candidates, before_step=check)
         self._proof = proof
         self._watch = watch
-        self._tasks = JobTasks(service.gpu, watch, self._before_step)
+        self._tasks = JobTasks(service.gpu, watch, check)
         self._tally = Tally()
-        self._results = ResultWriter(service.store, service.jobs, claim, self._before_step)
-        self._begun = False
-        self._total = 0  # the chunks of the first engine, as far as is known before one is loaded
+        self._results = ResultWriter(service.store, service.jobs, claim, check)
         self._ends_at = watch.now() + service.settings.execution_timeout_s * _USABLE
         self._failed_engines: dict[EngineName, ServiceError] = {}
 
@@ -137,7 +139,8 @@ class Generation:
         try:
             with Heartbeat(self._claim, self._service.jobs.lease_s):
                 result = self._speak()
-                self._results.complete(result, self._effort())
+                parts = self._reports.parts
+                self._results.complete(result, self._effort(), parts.parts if parts else None)
         except LeaseLost:
             raise
         except (Exception, SystemExit) as error:  # a library's sys.exit must not end the worker with the job untold
@@ -152,7 +155,8 @@ class Generation:
             voices, audio = self._voices.with_audio(self._scripts.voices, self._claim.job.job_id)
             if voices != self._scripts.voices:  # one was heard, or replaced: other words, another plan
                 self._scripts = self._scripts.again(voices)
-            self._total = len(self._scripts.of(self._candidates[0]).plan.chunks)
+            # As far as is known before one is loaded.
+            self._reports.total = len(self._scripts.of(self._candidates[0]).plan.chunks)
             spoken = self._infer(audio)
         return self._store_result(spoken)
 
@@ -196,19 +200,17 @@ class Generation:
             raise candidate.problem
 
         def load() -> Speaker:
-            self._begin()
+            self._reports.begin()
             told = {"language": self._scripts.language, "job": self._claim.job.job_id}
             part = self._watch.parts_of("load")
-            return Speaker(self._service, candidate.found, device, self._before_step, **told, part=part)
+            return Speaker(self._service, candidate.found, device, self._reports.before_step, **told, part=part)
 
         return self._tasks.run("load", [GpuTask(weights_of(candidate.found, device), 0.0, load)])[0]
 
     def _script(self, candidate: Candidate, speaker: Speaker) -> Script:
         """What the loaded engine speaks, with the job's seeds. Raises InvalidText, InvalidRequest."""
         script = self._scripts.of_loaded(candidate, speaker.alphabet)
-        if len(script.plan.chunks) != self._total:
-            with suppress(*MAY_PASS):  # as every report: the next one tells it too
-                self._claim.report(0, len(script.plan.chunks))
+        self._reports.planned(len(script.plan.chunks))
         return replace(script, plan=script.plan.seeded(self._claim.job.seed))
 
     def _chunks(
@@ -218,8 +220,11 @@ class Generation:
         references = self._scripts.references(script, audio)
         job = self._claim.job
         speech = Speech(job, references, candidate.parameters, script.plan)
-        chunks = ChunkByChunk(speech, speaker, self._tasks, self._service.store, self._tally, self._before_chunk)
-        recogniser = Recogniser(self._service, self._tasks, device, self._before_step, job.job_id)
+        store, reports = self._service.store, self._reports
+        form = self._request.form_of_parts()
+        reports.parts = SpeechParts(store, job, script.plan, form) if form else None
+        chunks = ChunkByChunk(speech, speaker, self._tasks, store, self._tally, reports.before_chunk, reports.parts)
+        recogniser = Recogniser(self._service, self._tasks, device, reports.before_step, job.job_id)
         prover = Prover(self._proof, recogniser, references, self._service.clock, self._time_left)
         texts = [turn.text for turn in self._request.speeches()]
         return prover.proved(script, chunks, texts, candidate.parameters, job.seed)
@@ -234,6 +239,7 @@ class Generation:
         proved |= cost_of(self._watch.to_json(), self._service.settings.gpu_price_per_second)
         manifest = spoken.manifest(job, self._tally, self._service.worker) | told | proved
         with self._watch.timing("upload"):
+            self._reports.store_parts(self._results)
             audio = self._results.save(data, audio_format, manifest)
             files = self._results.save_beside(audio["key"], spoken.speech.files)
         timings = self._watch.to_json()
@@ -274,27 +280,3 @@ class Generation:
     def _forget_engines(self) -> None:
         """What a failed attempt has left leaves the memory."""
         self._service.gpu.run(lambda: self._service.engines.unload(forget=True))
-
-    def _begin(self) -> None:
-        """The GPU is ours for the first time."""
-        self._before_step()
-        if not self._begun:
-            self._claim.start(self._total)
-            self._begun = True
-        self._claim.check_cancelled()
-
-    def _before_chunk(self, done: int, total: int) -> None:
-        """Between two chunks: tell how far it is, and learn whether it is still wanted."""
-        self._before_step()
-        if done:  # the start said 0
-            # The heartbeat tries again; the job's end will tell if the store stays away.
-            with suppress(*MAY_PASS):
-                self._claim.report(done, total)
-        self._claim.check_cancelled()
-        self._call.send_progress({"job_id": self._claim.job.job_id, "done": done, "total": total})
-
-    def _before_step(self) -> None:
-        """Is this still our job, and still wanted, as far as it is known without asking the bucket?"""
-        self._call.check_stopped(self._claim.job.job_id)
-        self._claim.check_held()
-        self._claim.check_cancelled()

@@ -24,6 +24,7 @@ from cloning import keys
 from cloning.checking import Verdict
 from cloning.errors import ServiceError
 from cloning.jobs.claim import Claim
+from cloning.jobs.record import Job
 from cloning.planning.f5 import Chunk
 from cloning.ports import EngineFacts, NoSuchObject, ObjectStore, Parameters, Reference, Samples, TooLarge
 
@@ -126,10 +127,17 @@ class ChunkStore:
 
 @contextmanager
 def removed_at_the_end(
-    claim: Claim, store: ObjectStore, later: Callable[[Callable[[], None]], None], *, is_checked: bool = False
+    claim: Claim,
+    store: ObjectStore,
+    later: Callable[[Callable[[], None]], None],
+    *,
+    is_checked: bool = False,
+    has_parts: bool = False,
 ) -> Iterator[None]:
     """
     Remove the job's chunks, by `later`, if it has ended for good when the block is left. Raises what the block raises.
+
+    So go the parts that its record doesn't name: all of a job that failed, and those of an engine that gave up.
 
     Who has lost the job looks whether it has ended meanwhile: the chunks that it stored since then would stay. While another worker
     has the job they stay for that one. A chunk is never missed: whoever doesn't find it makes it again.
@@ -142,6 +150,8 @@ def removed_at_the_end(
         may_be_there = is_checked or job.attempt > 1 or job.progress.total > 1
         if (job.status.is_final or claim.lost) and may_be_there:
             later(partial(_remove_if_over, claim, store))
+        if job.status.is_final and has_parts:
+            later(partial(_remove_unnamed_parts, job, store))
 
 
 def _remove_if_over(claim: Claim, store: ObjectStore) -> None:
@@ -154,6 +164,17 @@ def _remove_if_over(claim: Claim, store: ObjectStore) -> None:
             store.delete(info.key)
     except ServiceError as error:
         log.warning("chunks.not_removed", extra={"job": job_id, "code": error.code})
+
+
+def _remove_unnamed_parts(job: Job, store: ObjectStore) -> None:
+    """No later job of the same id has a part of such a name (cloning.keys). What can't be removed is left to `expire`."""
+    named = set(job.part_keys())
+    try:
+        for info in list(store.list(keys.part_folder(job.job_id))):
+            if info.key not in named:
+                store.delete(info.key)
+    except ServiceError as error:
+        log.warning("parts.not_removed", extra={"job": job.job_id, "code": error.code})
 
 
 def inputs_of(facts: EngineFacts, parameters: Parameters) -> dict[str, object]:

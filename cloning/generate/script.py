@@ -201,10 +201,11 @@ class Scripts:
                 "fix_duration is the length of speech without pauses, and this text has some: leave one of them out",
                 field="fix_duration",
             )
-        plans = [self._plan_of(candidate, passage, words) for passage in passages]
+        firsts = [self._request.first_chunk_s, *[None] * (len(passages) - 1)]
+        plans = [self._plan_of(candidate, *one, words) for one in zip(passages, firsts, strict=True)]
         return one_plan(passages, plans, silence_s)
 
-    def _plan_of(self, candidate: Candidate, passage: Passage, words: Mapping[str, str]) -> Plan:
+    def _plan_of(self, candidate: Candidate, passage: Passage, first_s: float | None, words: Mapping[str, str]) -> Plan:
         voice = self._voice_of(passage.turn)
         return candidate.kind.plan(
             passage.text.text,
@@ -212,6 +213,7 @@ class Scripts:
             reference_s=voice.audio.duration,
             language=self.language_of(voice),
             parameters=candidate.parameters,
+            first_s=first_s,
         )
 
     def _voice_of(self, turn: int) -> Voice:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from cloning.checking import Verdict
 from cloning.generate.chunk_store import ChunkStore, inputs_of, inputs_of_voice
 from cloning.generate.job_tasks import JobTasks
+from cloning.generate.progress.parts import SpeechParts
 from cloning.generate.proof.checks import ChunkChecker
 from cloning.generate.speaker import Speaker
 from cloning.generate.synthesis import checked
@@ -65,7 +66,7 @@ class ChunkByChunk:
     """
     Speaks the chunks of one job; what an earlier attempt finished is not made again, what this one finishes is kept for the next.
 
-    `before_chunk` gets how many chunks of how many are done, and may raise to stop.
+    `before_chunk` gets how many chunks of how many are done, and may raise to stop. `parts` gets each chunk that is taken.
     """
 
     def __init__(
@@ -76,12 +77,14 @@ class ChunkByChunk:
         store: ObjectStore,
         tally: Tally,
         before_chunk: Callable[[int, int], None],
+        parts: SpeechParts | None = None,
     ) -> None:
         self._speech = speech
         self._speaker = speaker
         self._tasks = tasks
         self._tally = tally
         self._before_chunk = before_chunk
+        self._parts = parts
         self._total = len(speech.plan.chunks)
         self._kept = ChunkStore(
             store,
@@ -103,17 +106,30 @@ class ChunkByChunk:
         return takes
 
     def _unchecked(self) -> dict[int, Take]:
-        waves = self._speak(self._speech.plan.chunks, keep_last=False)
+        waves = self._speak(self._speech.plan.chunks, 0, keep_last=False, take=self._publish)
         return {index: Take(0, wave) for index, wave in waves.items()}
 
     def _checked(self, checker: ChunkChecker) -> dict[int, Take]:
+        """With parts each chunk has all its draws before the next one is spoken; else each draw is of all that need it."""
+        chunks = self._speech.plan.chunks
         takes: dict[int, Take] = {}
-        pending: Sequence[Chunk] = self._speech.plan.chunks
+        for group in [[chunk] for chunk in chunks] if self._parts else [chunks]:
+            self._draw(group, checker, takes)
+            for chunk in group:
+                take = takes[chunk.index]
+                if not (take.has_failed and checker.fails):
+                    self._publish(chunk.index, take.samples)
+        return takes
+
+    def _draw(self, group: Sequence[Chunk], checker: ChunkChecker, takes: dict[int, Take]) -> None:
+        """Speak these chunks until the check has nothing against them or the draws are used up; the best of each goes into `takes`."""
+        spoken = len(takes)
+        pending = group
         for draw in range(checker.draws):
             if draw and not checker.has_time_for(len(pending)):
                 break
             drawn = [_at_draw(chunk, draw, self._speech.job.seed) for chunk in pending]
-            waves = self._speak(drawn, keep_last=True)
+            waves = self._speak(drawn, spoken + len(group) - len(pending), keep_last=True)
             for chunk in drawn:
                 verdict, heard = checker.verdict(chunk, draw, waves[chunk.index], self._kept)
                 take = Take(draw, waves[chunk.index], verdict, heard)
@@ -121,12 +137,25 @@ class ChunkByChunk:
             pending = [chunk for chunk in pending if takes[chunk.index].is_worth_another]
             if not pending:
                 break
-        return takes
 
-    def _speak(self, chunks: Sequence[Chunk], *, keep_last: bool) -> Mapping[int, Samples]:
-        """The waves of these chunks by their places. Unless `keep_last` the last one is not kept: with it the whole speech is there."""
+    def _publish(self, index: int, wave: Samples) -> None:
+        if self._parts:
+            self._parts.offer(index, wave)
+
+    def _speak(
+        self,
+        chunks: Sequence[Chunk],
+        before: int,
+        *,
+        keep_last: bool,
+        take: Callable[[int, Samples], None] = lambda _index, _wave: None,
+    ) -> Mapping[int, Samples]:
+        """
+        The waves of these chunks by their places; `take` gets each when it is there, and so many chunks were done `before`.
+
+        Unless `keep_last` the last one is not kept: with it the whole speech is there.
+        """
         waves: dict[int, Samples] = {}
-        before = self._total - len(chunks)
 
         def deliver(done: Sequence[tuple[int, Samples]]) -> None:
             for place, wave in done:
@@ -136,6 +165,7 @@ class ChunkByChunk:
                 # One that was made frugally would not come out the same again.
                 if (keep_last or len(waves) < len(chunks)) and chunk.index not in self._speaker.frugal:
                     self._kept.keep(chunk, wave, self._speaker.sample_rate)
+                take(chunk.index, wave)
             if len(waves) < len(chunks):
                 self._before_chunk(before + len(waves), self._total)
 
@@ -143,6 +173,7 @@ class ChunkByChunk:
             self._tasks.check()
             if (wave := self._kept.find(chunk)) is not None:
                 waves[chunk.index] = wave
+                take(chunk.index, wave)
         missing = [chunk for chunk in chunks if chunk.index not in waves]
         self._before_chunk(before + len(waves), self._total)
         self._tasks.run("infer", [self._task(chunk) for chunk in missing], deliver)

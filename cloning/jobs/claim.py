@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from cloning.errors import JobCancelled, JobNotFound, ServiceError, StorageUnavailable
-from cloning.jobs.record import Effort, Failure, Job, JobStatus, Progress
+from cloning.jobs.record import Effort, Failure, Job, JobStatus, Parts, Progress
 from cloning.jobs.records import JobRecords, Version
 from cloning.ports import Changed
 
@@ -83,9 +83,10 @@ class Claim:
 
         self._change(started)
 
-    def report(self, done: int, total: int) -> None:
-        """Record the chunks done, and renew the lease."""
-        self._change(lambda job: job.model_copy(update={"progress": Progress(done=done, total=total)}))
+    def report(self, done: int, total: int, parts: Parts | None = None) -> None:
+        """Record the chunks done and the parts stored, and renew the lease."""
+        told = {"progress": Progress(done=done, total=total), **({"parts": parts} if parts else {})}
+        self._change(lambda job: job.model_copy(update=told))
 
     def renew(self) -> None:
         """Renew the lease."""
@@ -100,21 +101,21 @@ class Claim:
         if self._job.cancel_requested:
             raise JobCancelled(f"job {self._job.job_id!r} was cancelled on request", job_id=self._job.job_id)
 
-    def complete(self, result: dict[str, Any], effort: Effort | None = None) -> None:
-        """Name the stored result in the record. Completion wins over a cancel that came too late."""
+    def complete(self, result: dict[str, Any], effort: Effort | None = None, parts: Parts | None = None) -> None:
+        """Name the stored result and its parts in the record. Completion wins over a cancel that came too late."""
         total = self._job.progress.total
-        progress = Progress(done=total, total=total)
-        self._finish(JobStatus.COMPLETED, "COMPLETED", effort, result=result, failure=None, progress=progress)
+        told = {"result": result, "failure": None, "progress": Progress(done=total, total=total), "parts": parts}
+        self._finish(JobStatus.COMPLETED, "COMPLETED", effort, **told)
 
     def fail(self, error: ServiceError, effort: Effort | None = None) -> None:
         """End the job if the error is permanent; otherwise give it back, so that its next delivery tries again."""
         failure = Failure.model_validate(error.to_record())
         if isinstance(error, JobCancelled):
-            self._finish(JobStatus.CANCELLED, "CANCELLED", effort)
+            self._finish(JobStatus.CANCELLED, "CANCELLED", effort, parts=None)
         elif error.retryable:
             self._give_back(error.code, failure, effort)
         else:
-            self._finish(JobStatus.FAILED, error.code, effort, failure=failure)
+            self._finish(JobStatus.FAILED, error.code, effort, failure=failure, parts=None)
 
     def _give_back(self, outcome: str, failure: Failure, effort: Effort | None) -> None:
         now = self._records.clock.now()

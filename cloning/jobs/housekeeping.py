@@ -113,8 +113,8 @@ class Housekeeping:
             self._remove([info for info in chunks if info.modified < self.before], "chunks")
         elif record.modified < self.before:
             self._remove_job(job_id, chunks)
-        elif chunks and self._has_ended(job_id):
-            self._remove(chunks, "chunks")
+        elif chunks:
+            self._remove(self._left_over(job_id, chunks), "chunks")
 
     def _remove_job(self, job_id: str, chunks: list[ObjectInfo]) -> None:
         with suppress(Conflict, JobNotFound):  # it runs, is no longer old, or another call was faster
@@ -143,12 +143,16 @@ class Housekeeping:
             return set()
         return _named_by(job) if job.status.is_final else None
 
-    def _has_ended(self, job_id: str) -> bool:
+    def _left_over(self, job_id: str, owned: list[ObjectInfo]) -> list[ObjectInfo]:
+        """What serves nobody any more: of an ended job all but the parts that its record names."""
         try:
             job = self.jobs.find(job_id)
         except RecordDamaged:
-            return False
-        return job is None or job.status.is_final
+            return []
+        if job is None:
+            return owned
+        named = job.part_keys()
+        return [info for info in owned if info.key not in named] if job.status.is_final else []
 
     def _remove(self, infos: list[ObjectInfo], kind: str) -> None:
         for info in infos:

@@ -6,18 +6,22 @@ A job's record, and its legal moves.
 The last three are final by construction: `Job.to` has no move out of them.
 """
 
+import hashlib
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from cloning import keys
 from cloning.keys import is_id, lies_with_results_of
 from cloning.records import Count, Details, Digest, JsonObject, KeyedRecord, Label, Message, Moment, Record, reason_of
 
 # A job that fails again and again must not outgrow its record.
 _MOST_ATTEMPTS = 20
 _MOST_ATTEMPTS_READ = 1000
+# One for each chunk at most: a text of a million characters has fewer.
+_MOST_PARTS = 100_000
 # The highest Count: even a manipulated record can be taken over.
 _HIGHEST_ATTEMPT = 10**9
 # LEASE_S is at most an hour.
@@ -56,6 +60,25 @@ class Progress(Record):
 
     done: Count = 0
     total: Count = 0
+
+
+PartFormat = Literal["wav", "flac", "ogg"]
+
+
+class Part(Record):
+    """A stretch of the speech, stored before the rest is spoken. `sha256` is over the object, `pcm_sha256` over its 16-bit samples."""
+
+    samples: Count
+    bytes: Count
+    sha256: Digest
+    pcm_sha256: Digest
+
+
+class Parts(Record):
+    """The parts of a speech that are stored, in their order; joined they are its beginning, or all of it."""
+
+    format: PartFormat
+    items: Annotated[tuple[Part, ...], Field(max_length=_MOST_PARTS)] = ()
 
 
 class Lease(Record):
@@ -155,6 +178,7 @@ class Job(KeyedRecord):
     attempt: Count = 1
     attempts: Annotated[tuple[Attempt, ...], Field(max_length=_MOST_ATTEMPTS_READ)] = ()
     progress: Progress = Progress()
+    parts: Parts | None = None
     lease: Lease
     cancel_requested: bool = False
     failure: Failure | None = None
@@ -181,6 +205,18 @@ class Job(KeyedRecord):
     def audio(self) -> ResultAudio | None:
         """The speech that the result names, if any."""
         return ResultFacts.model_validate(self.result).audio if self.result else None
+
+    def part_key(self, index: int, pcm_sha256: str, extension: str) -> str:
+        """Where a part of this job's speech lies."""
+        sha256 = hashlib.sha256(f"{pcm_sha256} {self.created_at.isoformat()}".encode()).hexdigest()
+        return keys.part(self.job_id, index, sha256, extension)
+
+    def part_keys(self) -> list[str]:
+        """The keys of the parts that the record names, in their order."""
+        if self.parts is None:
+            return []
+        form, items = self.parts.format, self.parts.items
+        return [self.part_key(index, part.pcm_sha256, form) for index, part in enumerate(items)]
 
     @property
     def files(self) -> tuple[ResultFile, ...]:

@@ -19,7 +19,7 @@ from cloning import keys
 from cloning.audio.canonical import CONTENT_TYPES, SAMPLE_RATE
 from cloning.errors import RecordDamaged, ServiceError, StorageMisconfigured, StorageUnavailable
 from cloning.jobs.claim import Claim
-from cloning.jobs.record import Effort
+from cloning.jobs.record import Effort, Parts
 from cloning.jobs.store import JobStore
 from cloning.ports import AlreadyExists, Changed, NoSuchObject, ObjectStore
 
@@ -56,9 +56,9 @@ class ResultWriter:
         key = keys.result(job_id, self._name(sha256), audio_format)
         audio = {"key": key, "format": audio_format, "sample_rate": SAMPLE_RATE, "bytes": len(data), "sha256": sha256}
         body = json.dumps({"job_id": job_id, "audio": audio, "manifest": manifest}, indent=2).encode()
-        self._repeat(self._renew_and_tidy)
-        self._repeat(lambda: self._create(key, data, CONTENT_TYPES[audio_format]))
-        self._repeat(lambda: self._create(keys.manifest_of(key), body, "application/json"))
+        self.repeat(self._renew_and_tidy)
+        self.repeat(lambda: self._create(key, data, CONTENT_TYPES[audio_format]))
+        self.repeat(lambda: self._create(keys.manifest_of(key), body, "application/json"))
         return audio
 
     def save_beside(self, audio_key: str, files: Mapping[str, bytes]) -> list[dict[str, Any]]:
@@ -67,12 +67,12 @@ class ResultWriter:
 
     def _save_beside(self, audio_key: str, extension: str, content: bytes) -> dict[str, Any]:
         key, kind = keys.beside(audio_key, extension), BESIDE_TYPES[extension]
-        self._repeat(lambda: self._create(key, content, kind))
+        self.repeat(lambda: self._create(key, content, kind))
         return {"kind": extension, "key": key, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
-    def complete(self, result: dict[str, Any], effort: Effort | None = None) -> None:
-        """Name the result in the record."""
-        self._repeat(lambda: self._claim.complete(result, effort))
+    def complete(self, result: dict[str, Any], effort: Effort | None = None, parts: Parts | None = None) -> None:
+        """Name the result and its parts in the record."""
+        self.repeat(lambda: self._claim.complete(result, effort, parts))
 
     def remove_unless_named(self) -> None:
         """Remove this attempt's objects if the record certainly won't name them. What can't be removed is left to `expire`."""
@@ -116,7 +116,7 @@ class ResultWriter:
         except (NoSuchObject, Changed):
             raise StorageUnavailable("the result changes while it is stored; try again") from None
 
-    def _repeat(self, step: Callable[[], None]) -> None:
+    def repeat(self, step: Callable[[], None]) -> None:
         """
         Run the step until the store accepts it, for at most one lease.
 

@@ -236,4 +236,4 @@ class JobStore:
 def _cancelled(job: Job, now: datetime) -> Job:
     """The record of a cancelled job that no worker runs."""
     asked = job.model_copy(update={"cancel_requested": True})
-    return asked.accounted().to(JobStatus.CANCELLED, finished_at=now, failure=None)
+    return asked.accounted().to(JobStatus.CANCELLED, finished_at=now, failure=None, parts=None)

@@ -56,8 +56,21 @@ class EngineKind(Protocol):
     def language(self, asked: str | None, of_voice: str | None) -> str | None:
         """The text's language, as the request or else the voice says. Raises InvalidRequest if it must be known and is not."""
 
-    def plan(self, text: str, *, words: str, reference_s: float, language: str | None, parameters: Parameters) -> Plan:
-        """The chunks for a reference of `reference_s` seconds in which `words` are said, without seeds. Raises InvalidText, InvalidRequest."""
+    def plan(
+        self,
+        text: str,
+        *,
+        words: str,
+        reference_s: float,
+        language: str | None,
+        parameters: Parameters,
+        first_s: float | None = None,
+    ) -> Plan:
+        """
+        The chunks for a reference of `reference_s` seconds in which `words` are said, without seeds; the first lasts about `first_s`.
+
+        Raises InvalidText, InvalidRequest.
+        """
 
 
 KINDS: Mapping[EngineName, EngineKind] = {kind.name: kind for kind in (F5, XTTS)}

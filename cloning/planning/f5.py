@@ -125,9 +125,20 @@ class _F5:
     def language(self, asked: str | None, of_voice: str | None) -> str | None:
         return asked or of_voice
 
-    def plan(self, text: str, *, words: str, reference_s: float, language: str | None, parameters: Parameters) -> Plan:  # noqa: ARG002 - F5-TTS is told no language
+    def plan(
+        self,
+        text: str,
+        *,
+        words: str,
+        reference_s: float,
+        language: str | None,  # noqa: ARG002 - F5-TTS is told none
+        parameters: Parameters,
+        first_s: float | None = None,
+    ) -> Plan:
         assert isinstance(parameters, F5Parameters)  # noqa: S101 - candidates_of took them from this kind's profiles
-        return plan_speech(text, reference_text=words, reference_s=reference_s, seed=0, parameters=parameters)
+        return plan_speech(
+            text, reference_text=words, reference_s=reference_s, seed=0, parameters=parameters, first_s=first_s
+        )
 
 
 F5 = _F5()
@@ -148,9 +159,17 @@ def utterance_of(
     return Utterance(reference, chunk.text, chunk.seed, values, before_step)
 
 
-def plan_speech(text: str, *, reference_text: str, reference_s: float, seed: int, parameters: F5Parameters) -> Plan:
+def plan_speech(
+    text: str,
+    *,
+    reference_text: str,
+    reference_s: float,
+    seed: int,
+    parameters: F5Parameters,
+    first_s: float | None = None,
+) -> Plan:
     """
-    The chunks of a text for a reference of `reference_s` seconds in which `reference_text` is said.
+    The chunks of a text for a reference of `reference_s` seconds in which `reference_text` is said; the first lasts about `first_s`.
 
     Raises InvalidText if a word is too long for the model, InvalidRequest if `fix_duration` leaves no time to speak, or too much.
     """
@@ -158,7 +177,8 @@ def plan_speech(text: str, *, reference_text: str, reference_s: float, seed: int
     budget = int(len(spoken.encode()) / reference_s * (WINDOW_S - reference_s) * parameters.speed)
     # Upstream adds one more space behind the budget's arithmetic and before the lengths' (unless '。' ends the text).
     rate = (len(spoken.encode()) + (not spoken.endswith("。"))) / reference_s
-    texts = split_text(text, budget)
+    first = int(rate * first_s * parameters.speed) if first_s else None
+    texts = split_text(text, budget, first=first)
     fixed = _fixed_durations(texts, reference_s, parameters)
     chunks = tuple(
         _chunk(index, one, rate, reference_s, fix_duration, seed, parameters)

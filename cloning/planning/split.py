@@ -33,10 +33,11 @@ def utf8_bytes(text: str) -> int:
     return len(text.encode())
 
 
-def split_text(text: str, most: int, measure: Measure = utf8_bytes) -> list[str]:
+def split_text(text: str, most: int, measure: Measure = utf8_bytes, first: int | None = None) -> list[str]:
     """
     `text` in chunks of at most `most` by `measure` (UTF-8 bytes), split behind clauses where possible, else between words.
 
+    With `first` the first chunk has about so many, so that it is soon spoken: whole clauses if they have between half and twice of it.
     Every word arrives whole and in order; a single spaced word longer than `most` is a chunk of its own. No chunk is empty
     or without a letter or digit (unless the whole text is).
     """
@@ -45,9 +46,26 @@ def split_text(text: str, most: int, measure: Measure = utf8_bytes) -> list[str]
     def size(piece: str) -> int:
         return measure(piece.strip())
 
-    atoms = [atom for clause in _clauses(_tidied(text)) for atom in _atoms(clause, limit, size)]
+    clauses = _clauses(_tidied(text))
+    head, clauses = _headed(clauses, first, size) if first and 2 * first < limit else ([], clauses)
+    atoms = [atom for clause in clauses for atom in _atoms(clause, limit, size)]
     chunks = _packed(atoms, limit, size)
-    return _speakable(_packed(atoms, _even_limit(atoms, len(chunks), limit, size), size))
+    return _speakable([*head, *_packed(atoms, _even_limit(atoms, len(chunks), limit, size), size)])
+
+
+def _headed(clauses: list[str], first: int, size: Measure) -> tuple[list[str], list[str]]:
+    """The first chunk, and the clauses behind it; none of its own if the text is hardly longer."""
+    if size("".join(clauses)) <= 2 * first:
+        return [], clauses
+    head, rest = "", list(clauses)
+    while size(head + rest[0]) <= first or (2 * size(head) < first and size(head + rest[0]) <= 2 * first):
+        head += rest.pop(0)
+    if 2 * size(head) < first:  # the next clause is a long one: what of its words fits
+        words = _atoms(rest.pop(0), first, size)
+        while words and (not head or size(head + words[0]) <= first):
+            head += words.pop(0)
+        rest = ["".join(words), *rest]
+    return [" ".join(head.split())], rest
 
 
 def _tidied(text: str) -> str:

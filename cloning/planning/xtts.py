@@ -71,9 +71,18 @@ class _Xtts:
     def language(self, asked: str | None, of_voice: str | None) -> str | None:
         return xtts_language(asked, of_voice)
 
-    def plan(self, text: str, *, words: str, reference_s: float, language: str | None, parameters: Parameters) -> Plan:  # noqa: ARG002 - XTTS goes by no words
+    def plan(
+        self,
+        text: str,
+        *,
+        words: str,  # noqa: ARG002 - XTTS goes by none
+        reference_s: float,  # noqa: ARG002
+        language: str | None,
+        parameters: Parameters,
+        first_s: float | None = None,
+    ) -> Plan:
         assert isinstance(parameters, XttsParameters)  # noqa: S101 - candidates_of took them from this kind's profiles
-        return plan_xtts(text, language=language or "", seed=0, parameters=parameters)
+        return plan_xtts(text, language=language or "", seed=0, parameters=parameters, first_s=first_s)
 
 
 XTTS = _Xtts()
@@ -102,15 +111,19 @@ def xtts_language(asked: str | None, of_voice: str | None) -> str:
     return code
 
 
-def plan_xtts(text: str, *, language: str, seed: int, parameters: XttsParameters) -> Plan:
+def plan_xtts(text: str, *, language: str, seed: int, parameters: XttsParameters, first_s: float | None = None) -> Plan:
     """
     The chunks of a text in a language of `LANGUAGES`. Their `seconds` are the least that they can last: a result may be longer.
+
+    The first chunk lasts at least about `first_s`, if that is given.
 
     Raises InvalidText if a word is too long for XTTS, or holds a number that it can't read.
     """
     if language in _WITHOUT_NUMBERS and any(character in ascii_digits for character in text):
         raise InvalidText(f"XTTS can't read numbers in {language!r}: write them as words", field="text")
-    pieces = split_text(text, CHARACTERS[language], partial(spoken_length, language=language))
+    most = CHARACTERS[language]
+    first = int(most * first_s * parameters.speed / _QUICKEST_FULL_S) if first_s else None
+    pieces = split_text(text, most, partial(spoken_length, language=language), first)
     chunks = [_chunk(index, piece, language, seed, parameters) for index, piece in enumerate(pieces)]
     return Plan(tuple(chunks), parameters.cross_fade_duration, language)
 

@@ -259,6 +259,18 @@ def numbered(g: Grammar, genders: Mapping[str, str | None]) -> Iterator[Rule]:
     yield rule("roman", rf"(?<=[^\W\d_]{SPACE})(?P<numeral>[IVXLCDM]{{1,12}})(?!\w)", read)
 
 
+def centuries(g: Grammar, abbreviations: str, word: str, genders: Mapping[str, str | None]) -> Iterator[Rule]:
+    """An abbreviated century before its roman numeral: 's. XXI', 'séc. XIX'."""
+
+    def read(match: re.Match[str]) -> str | None:
+        value, gender = roman(match["numeral"]), genders[word]
+        if value is None:
+            return None
+        return f"{word} {g.cardinal(value) if gender is None else g.ordinal(value, gender)}"
+
+    yield rule("roman", rf"(?<!\w)(?:{abbreviations})\.{SPACE}?(?P<numeral>[IVX]{{1,6}})(?!\w)", read)
+
+
 def by_gender(table: Mapping[str | None, str]) -> dict[str, str | None]:
     """The gender by word, from the words of each gender."""
     return {word: gender for gender, words in table.items() for word in words.split()}

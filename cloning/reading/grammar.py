@@ -171,7 +171,7 @@ class Grammar:
         """A regular expression for a number, as a group of that name; START and END belong around it."""
         groups = "|".join(rf"\d{{1,3}}(?:{re.escape(sign)}\d{{3}}){{1,4}}" for sign in self.groups)
         whole = rf"(?:{groups}|\d{{1,{LONGEST}}})" if groups else rf"\d{{1,{LONGEST}}}"
-        return rf"(?P<{name}>(?:(?<![%‰°)\]])[-−])?{whole}(?:{re.escape(self.decimal)}\d{{1,{LONGEST}}})?)"
+        return rf"(?P<{name}>(?:(?<![%‰°)\]])[-−]|(?<![^\s(])(?<!\d\s)–)?{whole}(?:{re.escape(self.decimal)}\d{{1,{LONGEST}}})?)"
 
 
 def any_of(words: Iterable[str]) -> str:

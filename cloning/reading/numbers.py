@@ -26,8 +26,8 @@ class Amount(NamedTuple):
 
 def amount(text: str, decimal: str, groups: str) -> Amount:
     """The amount that is written with that decimal sign and any of those group signs: '-1.234,5'."""
-    is_negative = text[:1] in ("-", "−")
-    whole, _, fraction = text.lstrip("+-−").partition(decimal)
+    is_negative = text[:1] in ("-", "−", "–")
+    whole, _, fraction = text.lstrip("+-−–").partition(decimal)
     return Amount("".join(one for one in whole if one not in groups), fraction, is_negative)
 
 

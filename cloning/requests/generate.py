@@ -16,6 +16,7 @@ AudioFormat = Literal["wav", "flac", "mp3", "ogg"]
 Delivery = Literal["url", "inline", "both"]
 SubtitleFormat = Literal["srt", "vtt", "ass"]
 CheckMode = Literal["off", "fast", "full"]
+PartFormat = Literal["wav", "flac", "ogg"]
 
 
 class Turn(BaseModel):
@@ -136,6 +137,19 @@ class Generate(Request):
     subtitles: list[SubtitleFormat] | None = Field(
         None, min_length=1, max_length=3, description="subtitles to be stored beside the speech: `srt`, `vtt`, `ass`"
     )
+    parts: bool = Field(
+        default=False,
+        description="store the speech in parts while it is made, so that it can be heard early; not beside `remove_silence`",
+    )
+    parts_format: PartFormat | None = Field(
+        None, description="of the parts: wav, flac or ogg (Opus); unset: `format`, or flac with mp3"
+    )
+    first_chunk_s: float | None = Field(
+        None,
+        ge=1,
+        le=10,
+        description="let the first chunk last about so many seconds, so that it is soon there; unset: as long as the others. Other chunks are other samples",
+    )
     format: AudioFormat = Field("wav", description="wav (PCM16), flac, mp3 or ogg (Opus)")
     delivery: Delivery = Field("url", description="url (presigned), inline (base64) or both")
     job_id: Id | None = Field(None, description="your own id, to make the request repeatable; unset: RunPod's job id")
@@ -152,7 +166,25 @@ class Generate(Request):
         for name in ("draws", "on_mismatch", "heard"):
             if self.check == "off" and getattr(self, name):
                 raise InvalidRequest(f"{name} does nothing with check 'off': leave one of them out", field=name)
+        self._refuse_parts()
         return self
+
+    def _refuse_parts(self) -> None:
+        if self.parts and self.remove_silence:
+            raise InvalidRequest(
+                "remove_silence looks at the whole speech, and parts are heard before there is one: leave one of them out",
+                field="remove_silence",
+            )
+        if self.parts_format and not self.parts:
+            raise InvalidRequest(
+                "parts_format does nothing without parts: send parts true, or leave it out", field="parts_format"
+            )
+
+    def form_of_parts(self) -> PartFormat | None:
+        """The format of the parts; None if there are to be none."""
+        if not self.parts:
+            return None
+        return self.parts_format or (self.format if self.format != "mp3" else "flac")
 
     def _refuse_missing(self, name: str) -> None:
         if self.turns is not None and getattr(self, name) is not None:

@@ -78,6 +78,12 @@ class Status(Request):
 
     action = "status"
     job_id: Id = Field(description="the job's id")
+    parts_after: int | None = Field(
+        None,
+        ge=-1,
+        le=10**6,
+        description="list the parts behind that place (-1: from the first one on), at most 100; unset: the last 16",
+    )
 
 
 class Result(Request):

@@ -159,6 +159,11 @@ class Settings(BucketSettings):
     require_consent: bool = Field(
         True, examples=[1], description="Refuse a voice whose upload doesn't say that its speaker consents."
     )
+    stream_parts: bool = Field(
+        default=False,
+        examples=[1],
+        description="`1` also posts the parts of a speech (`parts` of generate) to RunPod's `/stream/ID`. It was tried on a local queue only, so it is off.",
+    )
     max_text_chars: int = Field(20_000, ge=1, le=1_000_000, description="Longest text of one generate, in characters.")
     max_audio_mb: float = Field(
         25.0, gt=0, le=500, description="Largest reference audio file, in MB (10^6 bytes), however it arrives."

@@ -1,5 +1,6 @@
 """Every store call of a generate may fail, before or after its effect: the next delivery ends with the same speech, once."""
 
+import io
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
 from cloning import keys
 from cloning.errors import StorageUnavailable
@@ -165,6 +167,46 @@ def test_a_worker_may_die_at_any_store_call(tmp_path: Path, human_wav: bytes, *,
         assert results == [keys.manifest_of(second["audio"]["key"]), second["audio"]["key"]], n
         answer(world.worker("w2"), {"action": "expire", "older_than_days": 30}, Call("e"))
         assert not world.chunks(), n
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+def test_parts_stay_true_whichever_store_call_kills_the_worker(
+    tmp_path: Path, human_wav: bytes, *, after_effect: bool
+) -> None:
+    """What the dead worker told of them is what the next one ends with; joined they are the calm run's samples."""
+    request = {**SPEAK, "parts": True}
+    (tmp_path / "calm").mkdir()
+    calm_world = World(tmp_path / "calm", human_wav, transcript=True)
+    expected = _samples(calm_world.store, answer(calm_world.worker(), request, Call("j"))["audio"]["key"])
+
+    for n in range(1, calm_world.store.calls + 1):
+        (tmp_path / f"{n}").mkdir()
+        world = World(tmp_path / f"{n}", human_wav, transcript=True)
+        world.store.fail_at, world.store.after_effect, world.store.kills = n, after_effect, True
+        updates: list[dict[str, Any]] = []
+        with suppress(Killed):
+            answer(world.worker(), request, Call("j", updates.append))
+        world.store.fail_at = 0
+        world.clock.advance(61)
+        world.clear_scratch()
+        second = answer(world.worker("w2"), request, Call("j"))
+        status = answer(world.worker("w2"), {"action": "status", "job_id": "j", "parts_after": -1}, Call("s"))
+
+        told = {place: key for update in updates for place, key in _keys_of(update).items()}
+        named = _keys_of(status)
+        assert second["status"] == "COMPLETED", n
+        assert told.items() <= named.items(), n
+        assert b"".join(_samples(world.store, named[place]) for place in sorted(named)) == expected, n
+        assert [info.key for info in world.store.list(keys.part_folder("j"))] == sorted(named.values()), n
+
+
+def _keys_of(reply: dict[str, Any]) -> dict[int, str]:
+    return {item["index"]: item["key"] for item in reply["parts"]["items"]}
+
+
+def _samples(store: FolderStore, key: str) -> bytes:
+    samples: bytes = soundfile.read(io.BytesIO(store.get(key).body), dtype="int16")[0].tobytes()
+    return samples
 
 
 @pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])

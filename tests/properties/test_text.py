@@ -10,42 +10,47 @@ from cloning.planning.split import split_text
 
 WORDS = st.lists(st.text(alphabet="abcdefghijéãßж", min_size=1, max_size=12), min_size=1, max_size=60)
 RULED = re.compile(r"([\W_])\1{8}")
+FIRST = st.none() | st.integers(1, 80)
 SIGNS = st.sampled_from([" ", ", ", ". ", "; ", "\n", "! ", "... ", " - "])
 
 
-@given(words=WORDS, signs=st.lists(SIGNS, min_size=60, max_size=60), limit=st.integers(20, 300))
-def test_every_word_arrives_whole_and_in_order(words: list[str], signs: list[str], limit: int) -> None:
+@given(words=WORDS, signs=st.lists(SIGNS, min_size=60, max_size=60), limit=st.integers(20, 300), first=FIRST)
+def test_every_word_arrives_whole_and_in_order(
+    words: list[str], signs: list[str], limit: int, first: int | None
+) -> None:
     """Joined again, the chunks say the text."""
     text = "".join(word + sign for word, sign in zip(words, signs, strict=False))
 
-    chunks = split_text(text, limit)
+    chunks = split_text(text, limit, first=first)
 
     assert " ".join(chunks).split() == text.split()
 
 
-@given(words=WORDS, signs=st.lists(SIGNS, min_size=60, max_size=60), limit=st.integers(60, 300))
-def test_chunks_of_ordinary_words_stay_within_the_limit(words: list[str], signs: list[str], limit: int) -> None:
+@given(words=WORDS, signs=st.lists(SIGNS, min_size=60, max_size=60), limit=st.integers(60, 300), first=FIRST)
+def test_chunks_of_ordinary_words_stay_within_the_limit(
+    words: list[str], signs: list[str], limit: int, first: int | None
+) -> None:
     """A clause without punctuation is split too. (A chunk of mere signs may join its neighbour.)"""
     text = "".join(word + sign for word, sign in zip(words, signs, strict=False))
 
-    assert all(len(chunk.encode()) <= limit + 4 for chunk in split_text(text, limit))
+    assert all(len(chunk.encode()) <= limit + 4 for chunk in split_text(text, limit, first=first))
 
 
-@given(text=st.text(max_size=400), limit=st.integers(1, 200))
-def test_no_chunk_is_empty_or_speechless(text: str, limit: int) -> None:
+@given(text=st.text(max_size=400), limit=st.integers(1, 200), first=FIRST)
+def test_no_chunk_is_empty_or_speechless(text: str, limit: int, first: int | None) -> None:
     """Spaces and signs alone never reach the model, unless the text is nothing else."""
-    chunks = split_text(text, limit)
+    chunks = split_text(text, limit, first=first)
 
     assert all(chunk.strip() for chunk in chunks)
     if any(character.isalnum() for character in text):
         assert all(any(character.isalnum() for character in chunk) for chunk in chunks)
 
 
-@given(text=st.text(max_size=400), limit=st.integers(1, 200))
-def test_nothing_but_white_space_is_lost(text: str, limit: int) -> None:
+@given(text=st.text(max_size=400), limit=st.integers(1, 200), first=FIRST)
+def test_nothing_but_white_space_is_lost(text: str, limit: int, first: int | None) -> None:
     """Whatever the script, each character is in exactly one chunk. (A long run of one sign is shortened.)"""
     assume(not RULED.search(text))
-    assert "".join("".join(split_text(text, limit)).split()) == "".join(text.split())
+    assert "".join("".join(split_text(text, limit, first=first)).split()) == "".join(text.split())
 
 
 @pytest.mark.parametrize(
@@ -95,3 +100,33 @@ def test_a_line_of_one_sign_is_not_spoken_at_length(rule: str) -> None:
 def test_what_people_write_for_a_pause_or_a_number_stays(text: str) -> None:
     """Only long runs of a sign are no writing."""
     assert split_text(text, 200) == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "head"),
+    [
+        ("One two three four. Five six seven, and a good deal more of the same behind it.", "One two three four."),
+        (
+            "One, two. Five six seven eight nine, and more of it than anybody wants.",
+            "One, two. Five six seven eight nine,",
+        ),
+        ("A clause without any sign that would be a place to split it at all, and more.", "A clause without any"),
+        ("No. And one clause that goes on and on and on for ever and ever, amen.", "No. And one clause that"),
+        ("A short text, as it is.", "A short text, as it is."),
+        ("这是一个没有任何标点的很长的句子它一直说下去没有尽头直到最后", "这是一个没有任何"),
+    ],
+)
+def test_a_first_chunk_of_its_own_ends_where_a_speaker_would_pause(text: str, head: str) -> None:
+    """Behind a clause if that is neither much shorter nor much longer than wished; else between words."""
+    assert split_text(text, 200, first=24)[0] == head
+
+
+@given(words=WORDS, signs=st.lists(SIGNS, min_size=60, max_size=60), first=st.integers(24, 80))
+def test_a_first_chunk_is_neither_long_nor_a_lonely_word(words: list[str], signs: list[str], first: int) -> None:
+    """Between a third and twice of what is wished, in a text that is longer than that."""
+    text = "".join(word + sign for word, sign in zip(words, signs, strict=False))
+    assume(len(" ".join(text.split()).encode()) > 2 * first + 4)
+
+    size = len(split_text(text, 300, first=first)[0].encode())
+
+    assert first / 3 <= size <= 2 * first + 4

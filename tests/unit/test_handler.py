@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from cloning.clock import SystemClock
 from cloning.errors import ResultTooLarge
 from cloning.service import Call, Service
-from handler import ProgressSender, answer, make_handler, sendable
+from handler import answer, make_handler, sendable
 from storage.folder_store import FolderStore
 from tests.conftest import with_settings
-from tests.fakes import ManualClock, ToneEngine
+from tests.fakes import ToneEngine
 from tests.unit.cloning.requests.test_models import FIELDS, JSON
 from worker.shutdown import Stopping
 
@@ -161,22 +161,6 @@ def test_a_delivery_whose_id_is_no_jobs_id_needs_one_to_generate(
         assert refused["status"] == "COMPLETED"
     else:
         assert (refused["code"], refused["details"]["field"]) == ("INVALID_REQUEST", "job_id")
-
-
-def test_progress_is_spaced_out_and_clear_of_the_result(clock: ManualClock) -> None:
-    """An update that arrives after the result would leave the job IN_PROGRESS for ever."""
-    sent: list[Any] = []
-    progress = ProgressSender(sent.append, clock, every_s=2.0, clear_s=0.5)
-
-    for _ in range(6):
-        progress({"done": len(sent)})
-        clock.advance(0.9)
-
-    assert len(sent) == 2
-    progress({"done": 9})
-    assert progress.seconds_to_wait() == pytest.approx(0.5)
-    clock.advance(1.0)
-    assert progress.seconds_to_wait() == 0.0
 
 
 def test_a_result_is_held_back_behind_the_last_progress(service: Service, human_wav: bytes) -> None:

@@ -160,6 +160,7 @@ class ChunkChecker:
         time_left: Callable[[], float],
     ) -> None:
         self.draws = policy.draws
+        self.fails = policy.fails
         self._policy = policy
         self._recogniser = recogniser
         self._references = references

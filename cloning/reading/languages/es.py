@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from cloning.reading.european import (
     Iberian,
+    centuries,
     day_of_month,
     european,
     is_part,
@@ -183,6 +184,7 @@ def _rules(
         *_hours(),
         *_ordinals(),
         *numbered(g, table.ROMANS),
+        *centuries(g, "s|sig", "siglo", table.ROMANS),
         *numerals(g, "[Gg]uerra|[Rr]epública|[Ee]dición", "f"),
         *numerals(g, "[Cc]ongreso", "adjective"),
     )

@@ -8,7 +8,17 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from cloning.reading.european import Iberian, day_of_month, european, is_part, numbered, numerals, over, round_sums
+from cloning.reading.european import (
+    Iberian,
+    centuries,
+    day_of_month,
+    european,
+    is_part,
+    numbered,
+    numerals,
+    over,
+    round_sums,
+)
 from cloning.reading.grammar import END, SPACE, START, Grammar, Noun, any_of
 from cloning.reading.languages.tables import pt as table
 from cloning.reading.neighbours import words_after
@@ -140,6 +150,7 @@ def _rules(region: str, grammar: Grammar, *, has_first: bool) -> LanguageRules:
         *_halves(),
         *_ordinals(g),
         *numbered(g, table.ROMANS),
+        *centuries(g, "s|séc", "século", table.ROMANS),
         *numerals(g, "[Gg]uerra|[Rr]epública|[Ee]dição", "f"),
         *numerals(g, "[Rr]einado|[Cc]ongresso|[Mm]ilénio|[Mm]ilênio", ""),
     )

@@ -36,6 +36,8 @@ def before(g: Grammar) -> Iterator[Rule]:
     yield from signs(g)
     scaled = rf"{START}{g.number('count')}(?P<scale>k|M|bn)(?!\w)"
     yield rule("cardinal", scaled, lambda match: g.counted(g.parsed(match["count"]), g.scales[match["scale"]]))
+    people = rf"{START}{g.number('count')}(?P<scale>m)(?= (?:people|men|women|children|users|copies|jobs|homes|views|customers)\b)"
+    yield rule("cardinal", people, lambda match: g.counted(g.parsed(match["count"]), g.scales[match["scale"]]))
     grouped = rf"{START}(?P<count>\d{{1,3}}(?:,\d{{3}}){{1,3}})(?:st|nd|rd|th)(?!\w)"
     yield rule("ordinal", grouped, lambda match: g.ordinal(g.parsed(match["count"]).whole))
     yield from decades(g)

@@ -20,9 +20,7 @@ FREE_END = r"(?![0-9０-９A-Za-z/°℃℉%％‰²³]|[.:：,-][0-9０-９])"
 """Here it may end."""
 SPACE = "[ \u00a0\u202f\u3000]?"
 DASH = rf"{SPACE}[-~～—–―－〜]{SPACE}"
-SIGNED = (
-    rf"(?P<sign>(?:(?<![\w)）%％℃°.])|(?<=[是为為到至约約于於达達在得降升了はがもをにで]))[-−－+＋])?(?P<low>{NUMBER})"
-)
+SIGNED = rf"(?P<sign>(?:(?<![\w)）%％℃°.])|(?<=[是为為到至约約于於达達在得降升了はがもをにで温溫])|(?<=[温溫]度))[-−－+＋])?(?P<low>{NUMBER})"
 """With a sign that is no hyphen."""
 AMOUNT = rf"{SIGNED}(?:{DASH}(?P<high>{NUMBER}))?"
 """A number or a range of two."""

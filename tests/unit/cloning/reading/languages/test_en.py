@@ -54,6 +54,7 @@ CASES: tuple[Case, ...] = (
     ("phone", "{+1 415 555 2671|plus one, four one five, five five five, two six seven one}"),
     ("phone", "{555-1234|five five five, one two three four} or {(415) 555-2671|four one five, five five five, two six seven one}"),
     ("phone", "Call {911|nine one one} or {1-800-555-1234|one, eight zero zero, five five five, one two three four}."),
+    ("unit", "{–5 °C|minus five degrees Celsius}, {3–5|three to five} of them, {1.2m|one point two million} people and {1.2m|one point two meters} of rope"),
     ("unit", "{5 km|five kilometers}, {1 km|one kilometer}, {60 mph|sixty miles per hour}"),
     ("unit", "a {5-km|five-kilometer} run, {20°C|twenty degrees Celsius}, {−5 °F|minus five degrees Fahrenheit}"),
     ("unit", "He is {5'10\"|five foot ten}."),

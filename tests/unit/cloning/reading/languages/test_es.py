@@ -44,6 +44,7 @@ CASES: tuple[Case, ...] = (
     ("unit", "{50 m²|cincuenta metros cuadrados}, {500 MB|quinientos megabytes}"),
     ("fraction", "{1/2|un medio}, {3/4|tres cuartos}, {2/3|dos tercios}"),
     ("fraction", "{½|un medio}, {2 1/2|dos y medio}, {1½|uno y medio}"),
+    ("roman", "en el {s. XXI|siglo veintiuno} y en el {s. V|siglo quinto}"),
     ("roman", "Felipe {VI|sexto}, Alfonso {XIII|trece}, Isabel {II|segunda}"),
     ("roman", "el siglo {XX|veinte} y el siglo {V|quinto}"),
     ("roman", "capítulo {IV|cuatro}, la {II|Segunda} Guerra Mundial"),

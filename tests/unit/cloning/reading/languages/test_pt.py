@@ -42,6 +42,7 @@ CASES: tuple[Case, ...] = (
     ("unit", "{50 m²|cinquenta metros quadrados}, {500 MB|quinhentos megabytes}"),
     ("fraction", "{1/2|um meio}, {3/4|três quartos}, {2/3|dois terços}"),
     ("fraction", "{½|um meio}, {2 1/2|dois e meio}, {1½|um e meio}"),
+    ("roman", "no {séc. XXI|século vinte e um}"),
     ("roman", "Dom João {VI|sexto}, Luís {XIV|catorze}, Isabel {II|segunda}"),
     ("roman", "o século {XX|vinte} e o século {V|quinto}"),
     ("roman", "capítulo {IV|quatro}, a {II|Segunda} Guerra Mundial"),

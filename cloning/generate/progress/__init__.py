@@ -1,0 +1,7 @@
+"""
+What a running job tells: how far it is, and the parts of its speech that can be heard already.
+
+    joiner    the samples that no later chunk changes, chunk by chunk
+    parts     these samples in the bucket
+    reports   progress to the record and to RunPod; whether the job is still wanted
+"""

@@ -1,0 +1,67 @@
+"""A job's reports: how far it is, to the record and to RunPod; and whether it is still ours, and still wanted."""
+
+from contextlib import suppress
+
+from cloning.generate.progress.parts import SpeechParts
+from cloning.jobs.claim import Claim
+from cloning.jobs.results import MAY_PASS, ResultWriter
+from cloning.replies import parts_reply
+from cloning.service import Call, Service
+
+
+class Reports:
+    """
+    The reports of one attempt; all checks raise to end it (LeaseLost, JobCancelled, Interrupted).
+
+    `parts` are those of the speech that is being made, if they are asked for; `total` its chunks.
+    """
+
+    def __init__(self, service: Service, call: Call, claim: Claim) -> None:
+        self._service = service
+        self._call = call
+        self._claim = claim
+        self._begun = False
+        self.parts: SpeechParts | None = None
+        self.total = 0
+
+    def begin(self) -> None:
+        """The GPU is ours for the first time."""
+        self.before_step()
+        if not self._begun:
+            self._claim.start(self.total)
+            self._begun = True
+        self._claim.check_cancelled()
+
+    def planned(self, total: int) -> None:
+        """The loaded engine's plan has so many chunks."""
+        if total != self.total:
+            self._record(0, total)
+
+    def before_chunk(self, done: int, total: int) -> None:
+        """Between two chunks: tell how far it is, and learn whether it is still wanted."""
+        self.before_step()
+        if done:  # the start said 0
+            self._record(done, total)
+        self._claim.check_cancelled()
+        self._send(done, total)
+
+    def before_step(self) -> None:
+        """Is this still our job, and still wanted, as far as it is known without asking the bucket?"""
+        self._call.check_stopped(self._claim.job.job_id)
+        self._claim.check_held()
+        self._claim.check_cancelled()
+
+    def store_parts(self, results: ResultWriter) -> None:
+        """Every part is in the bucket, and those who listen hear of it."""
+        if self.parts:
+            results.repeat(self.parts.flush)
+            self._send(self._claim.job.progress.total, self._claim.job.progress.total)
+
+    def _record(self, done: int, total: int) -> None:
+        with suppress(*MAY_PASS):  # the next report tells it too, the job's end if the store stays away
+            self._claim.report(done, total, self.parts.parts if self.parts else None)
+
+    def _send(self, done: int, total: int) -> None:
+        job = self._claim.job
+        parts = parts_reply(self._service, job.model_copy(update={"parts": self.parts.parts})) if self.parts else {}
+        self._call.send_progress({"job_id": job.job_id, "done": done, "total": total, **parts})
