@@ -17,6 +17,7 @@ from http_api.port import Reply
 from http_api.running import Running
 
 Item = Mapping[str, Any]
+_MOST_IDLE = 20  # looks in vain at a record
 _RUNNING = frozenset({"IN_QUEUE", "IN_PROGRESS"})
 _ENDS = {"CANCELLED": "JOB_CANCELLED", "FAILED": "JOB_FAILED", "INTERRUPTED": "INTERRUPTED"}
 
@@ -40,14 +41,19 @@ class Roll:
                 yield item
 
     async def _missed(self, before: int) -> AsyncGenerator[Item]:
+        """Those up to this one, by `status`. The record that it reads may lag behind an update for a moment."""
+        idle = 0
         while len(self.digests) < before:
             known = len(self.digests)
             reply = await self.door.call("status", {"job_id": self.job_id, "parts_after": known - 1})
             for item in (reply.get("parts") or {}).get("items") or []:
                 if self._is_new(item):
                     yield item
-            if len(self.digests) == known:
-                raise _void("its parts are gone")
+            idle = 0 if len(self.digests) > known else idle + 1
+            if idle > _MOST_IDLE:
+                raise _void(f"part {known} is gone")
+            if idle:
+                await asyncio.sleep(self.door.pauses.poll)
 
     def _is_new(self, item: Item) -> bool:
         index, sha256 = item["index"], item["sha256"]

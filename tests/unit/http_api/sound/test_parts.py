@@ -62,6 +62,34 @@ def test_more_parts_than_one_status_tells_are_asked_for_again() -> None:
     assert found == list(range(230))
 
 
+class Lagging(StandIn):
+    """A worker whose record has a job's parts a little later than its updates, or never."""
+
+    looks = 0
+    lag = 3
+
+    def _status(self, fields: Mapping[str, Any]) -> Reply:
+        self.looks += 1
+        state = super()._status(fields)
+        return state if self.looks > self.lag else {**state, "parts": {"ready": 0, "items": []}}
+
+
+def test_a_record_may_lag_behind_the_updates() -> None:
+    """It is looked at again."""
+    worker = Lagging(parts=40, tells_every=30)
+
+    assert asyncio.run(indexes(spoken(door(worker), fields(), {}))) == list(range(40))
+
+
+def test_parts_that_never_come_end_the_sound() -> None:
+    """After some looks, for nobody should wait for ever."""
+    worker = Lagging(parts=40, tells_every=30)
+    worker.lag = 10_000
+
+    with pytest.raises(Failed, match="part 0 is gone"):
+        asyncio.run(indexes(spoken(door(worker), fields(), {})))
+
+
 def test_a_slow_reader_misses_nothing() -> None:
     """Updates that come while it is busy are dropped, and what they told is asked for."""
     worker = StandIn(parts=60)
