@@ -12,6 +12,7 @@ The service over HTTP: the OpenAI speech API, voices, jobs, early audio, metrics
     metrics   counts and times, for Prometheus
     page      the page to try it: files of page/, which are plain HTML, CSS and ES modules
     door      what all routes share
+    running   a generate that goes on
     routes/   the routes
     sound/    from a worker's parts to the bytes that a caller hears
 

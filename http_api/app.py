@@ -38,7 +38,12 @@ def make_app(
         await door.close()
 
     app = FastAPI(
-        title="F5-TTS worker", lifespan=life, default_response_class=Json, redirect_slashes=False, responses=FAILURE
+        title="F5-TTS worker",
+        lifespan=life,
+        default_response_class=Json,
+        redirect_slashes=False,
+        redoc_url=None,
+        responses=FAILURE,
     )
     answer_failures(app)
     for routes in (speech_routes, voice_routes, model_routes, job_routes, job_file_routes, action_routes):

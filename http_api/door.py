@@ -11,6 +11,7 @@ from http_api.errors import checked
 from http_api.metrics import Metrics
 from http_api.options import Options
 from http_api.port import Reply, Worker
+from http_api.running import Running
 
 _MOST_FAILURES = 1000
 
@@ -47,7 +48,7 @@ class Door:
     new_id: Callable[[], str] = new_uuid
     now: Callable[[], float] = time.monotonic
     errands: set[asyncio.Task[Any]] = field(default_factory=set)
-    jobs: dict[str, asyncio.Task[Reply]] = field(default_factory=dict)
+    jobs: dict[str, Running] = field(default_factory=dict)
 
     async def call(
         self, action: str, fields: Mapping[str, object] | None = None, names: Mapping[str, str] | None = None
@@ -55,26 +56,32 @@ class Door:
         """The reply of an action. Raises Failed, with the fields' `names` in the caller's request."""
         return checked(await self.worker.call({**(fields or {}), "action": action}), names)
 
-    async def status(self, job_id: str, **fields: object) -> Reply:
-        """How a job stands, also one that waits in a queue or that was refused there: a worker knows neither. Raises Failed."""
-        reply = await self.worker.call({**fields, "action": "status", "job_id": job_id})
-        waiting = self.jobs.get(job_id)
-        if reply.get("code") != "JOB_NOT_FOUND" or waiting is None:
+    async def status(self, job_id: str, parts_after: int | None = None) -> Reply:
+        """
+        How a job stands. One that was begun here says so itself: behind a queue each `status` would be a job of its own. Nor does a
+        worker know what waits in the queue or was refused there. Raises Failed.
+        """
+        job = self.jobs.get(job_id)
+        state = None if job is None else job.state(parts_after)
+        if state is not None:
+            return state
+        wanted = {} if parts_after is None else {"parts_after": parts_after}
+        reply = await self.worker.call({"action": "status", "job_id": job_id, **wanted})
+        if reply.get("code") != "JOB_NOT_FOUND" or job is None:
             return checked(reply)
-        state = {"job_id": job_id, "progress": {"done": 0, "total": 0}}
-        if not waiting.done():
-            return {**state, "status": "IN_QUEUE"}
-        return {**state, "status": "FAILED", "failure": _failure(waiting.result())}
+        waiting = {"job_id": job_id, "status": "IN_QUEUE", "progress": {"done": 0, "total": 0}}
+        return {**waiting, "status": "FAILED", "failure": _failure(job.speaking.result())} if job.failed else waiting
 
-    def keep(self, job_id: str, speaking: "asyncio.Task[Reply]") -> None:
+    def keep(self, job: Running) -> None:
         """Remember a job that was answered before it was done."""
-        self.jobs[job_id] = speaking
-        speaking.add_done_callback(lambda done: self._keep_failures(job_id, done))
+        job_id = job.fields["job_id"]
+        self.jobs[job_id] = job
+        job.speaking.add_done_callback(lambda _: self._keep_failures(job_id, job))
 
-    def _keep_failures(self, job_id: str, done: "asyncio.Task[Reply]") -> None:
-        if self.jobs.get(job_id) is done and (done.cancelled() or "error" not in done.result()):
+    def _keep_failures(self, job_id: str, job: Running) -> None:
+        if self.jobs.get(job_id) is job and not job.failed:
             del self.jobs[job_id]
-        ended = [one for one, task in self.jobs.items() if task.done()]
+        ended = [one for one, job in self.jobs.items() if job.speaking.done()]
         for one in ended[:-_MOST_FAILURES]:
             del self.jobs[one]
 
@@ -84,18 +91,18 @@ class Door:
         self.errands.add(task)
         task.add_done_callback(self.errands.discard)
 
-    async def end(self, job_id: str, speaking: "asyncio.Task[Reply]") -> None:
+    async def end(self, job: Running) -> None:
         """Cancel a job for which nobody waits any more; again while the worker doesn't know it yet, for it may come to it later."""
-        while not speaking.done():
-            reply = await self.worker.call({"action": "cancel", "job_id": job_id})
+        while not job.speaking.done():
+            reply = await self.worker.call({"action": "cancel", "job_id": job.fields["job_id"]})
             if "error" not in reply:
                 break
-            await asyncio.wait({speaking}, timeout=self.pauses.again)
-        speaking.cancel()
+            await asyncio.wait({job.speaking}, timeout=self.pauses.again)
+        job.speaking.cancel()
 
     async def close(self) -> None:
         """Give up what goes on in the background."""
-        tasks = {*self.errands, *self.jobs.values()}
+        tasks = {*self.errands, *(job.speaking for job in self.jobs.values())}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

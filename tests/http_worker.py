@@ -36,12 +36,6 @@ LIMITS = Limits(max_text_chars=20_000, max_audio_bytes=25_000_000)
 QUICK = Pauses(poll=0.01, again=0.01, refusal=5.0, stalled=60.0)
 MADE = "2026-11-29T10:00:00.000000Z"
 _SHOWN = 16
-_EARLY = (
-    "parts",
-    "parts_format",
-    "first_chunk_s",
-    "parts_after",
-)  # fields that the worker's own parser may not know yet
 
 
 def spoken(text: str, parts: int = 3, seconds: float = 0.4) -> list[NDArray[np.int16]]:
@@ -106,7 +100,7 @@ class StandIn:
         self.calls.append(dict(fields))
         await asyncio.sleep(0)
         try:
-            request = parse({name: value for name, value in fields.items() if name not in _EARLY}, LIMITS)
+            request = parse(fields, LIMITS)
             if isinstance(request, Upload) and not request.consent:
                 raise ConsentRequired("say how the speaker agreed")
             if request.action == "generate":

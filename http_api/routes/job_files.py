@@ -59,7 +59,7 @@ def job_file_routes(door: Door) -> APIRouter:
     @routes.get("/v1/audio/jobs/{job}/parts/{index}", summary="A part's file", responses=sound)
     async def part(job: str, index: Annotated[int, Path(ge=0, le=1_000_000)]) -> Response:
         """As it is stored: samples that no longer change."""
-        parts = (await door.status(job, parts_after=index - 1)).get("parts") or {}
+        parts = (await door.status(job, index - 1)).get("parts") or {}
         found = [item for item in parts.get("items") or [] if item["index"] == index]
         if not found:
             raise Failed(

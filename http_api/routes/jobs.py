@@ -1,6 +1,7 @@
 """Jobs: long texts, whose speech is made after the request has been answered."""
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query
@@ -9,6 +10,7 @@ from http_api.door import Door
 from http_api.errors import Failed, checked
 from http_api.openapi import shows
 from http_api.port import Reply
+from http_api.running import Running
 from http_api.sound.parts import result_of
 
 _BEGUN = {"id": "story-1", "job_id": "story-1", "status": "IN_QUEUE"}
@@ -34,7 +36,10 @@ def job_routes(door: Door) -> APIRouter:
         """
         if fields.get("action", "generate") != "generate":
             raise Failed("INVALID_REQUEST", "this route generates: leave out action", param="action")
-        return await _begin(door, {"job_id": door.new_id(), **fields, "action": "generate"})
+        job_id = fields.get("job_id") or door.new_id()
+        if not isinstance(job_id, str):
+            raise Failed("INVALID_REQUEST", "job_id is no string", param="job_id")
+        return await _begin(door, {**fields, "job_id": job_id})
 
     @routes.get("/v1/audio/jobs/{job}", summary="How a job stands", responses=shows("Its status.", _STATE))
     async def look(
@@ -42,8 +47,7 @@ def job_routes(door: Door) -> APIRouter:
         parts_after: Annotated[int | None, Query(ge=-1, le=1_000_000, description="parts with a higher index")] = None,
     ) -> Reply:
         """The worker's `status` with `id`, and with `result` once it is COMPLETED."""
-        wanted = {} if parts_after is None else {"parts_after": parts_after}
-        state = await door.status(job, **wanted)
+        state = await door.status(job, parts_after)
         result = {"result": await result_of(door, state)} if state["status"] == "COMPLETED" else {}
         return {"id": job, **state, **result}
 
@@ -56,8 +60,8 @@ def job_routes(door: Door) -> APIRouter:
         """It ends before the model's next step. What it has made goes by the action `delete`."""
         reply = await door.worker.call({"action": "cancel", "job_id": job})
         waiting = door.jobs.get(job)
-        if reply.get("code") == "JOB_NOT_FOUND" and waiting is not None and not waiting.done():
-            door.start(door.end(job, waiting))
+        if reply.get("code") == "JOB_NOT_FOUND" and waiting is not None and not waiting.speaking.done():
+            door.start(door.end(waiting))
             return {"id": job, "job_id": job, "status": "IN_QUEUE", "cancel_requested": True}
         return {"id": job, **checked(reply)}
 
@@ -65,16 +69,12 @@ def job_routes(door: Door) -> APIRouter:
 
 
 async def _begin(door: Door, fields: Reply) -> Reply:
-    told = asyncio.Event()
-    speaking = asyncio.create_task(door.worker.call(fields, lambda _: told.set()))
-    speaking.add_done_callback(lambda _: told.set())
-    try:
+    job = Running(door.worker, fields)
+    with suppress(TimeoutError):
         async with asyncio.timeout(door.pauses.refusal):
-            await told.wait()
-    except TimeoutError:
-        pass
-    if speaking.done() and "error" in speaking.result():
-        raise Failed.of(speaking.result())
+            await job.after(0)
+    if job.failed:
+        raise Failed.of(job.speaking.result())
+    door.keep(job)
     job_id = fields["job_id"]
-    door.keep(job_id, speaking)
-    return {"id": job_id, "job_id": job_id, "status": "COMPLETED" if speaking.done() else "IN_QUEUE"}
+    return {"id": job_id, "job_id": job_id, "status": "COMPLETED" if job.speaking.done() else "IN_QUEUE"}

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, UploadFile
+from starlette.concurrency import run_in_threadpool
 
 from http_api.door import Door
 from http_api.errors import Failed
@@ -61,7 +62,7 @@ def voice_routes(door: Door) -> APIRouter:
         optional = {"transcript": ref_text, "language": language}
         fields = {
             "voice": name,
-            "audio": base64.b64encode(await audio_sample.read()).decode(),
+            "audio": (await run_in_threadpool(base64.b64encode, await audio_sample.read())).decode(),
             "consent": consent.strip().lower() == "true" or consent,
             "transcribe_now": transcribe_now,
             "replace": replace,

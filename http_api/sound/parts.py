@@ -7,15 +7,19 @@ heard can't be taken back: a part that comes again with other bytes ends the sou
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
 from http_api.door import Door
 from http_api.errors import Failed, checked
 from http_api.port import Reply
+from http_api.running import Running
 
 Item = Mapping[str, Any]
+_MOST_IDLE = 20  # looks in vain at a record
 _RUNNING = frozenset({"IN_QUEUE", "IN_PROGRESS"})
+_ENDS = {"CANCELLED": "JOB_CANCELLED", "FAILED": "JOB_FAILED", "INTERRUPTED": "INTERRUPTED"}
 
 
 @dataclass
@@ -37,14 +41,19 @@ class Roll:
                 yield item
 
     async def _missed(self, before: int) -> AsyncGenerator[Item]:
+        """Those up to this one, by `status`. The record that it reads may lag behind an update for a moment."""
+        idle = 0
         while len(self.digests) < before:
             known = len(self.digests)
             reply = await self.door.call("status", {"job_id": self.job_id, "parts_after": known - 1})
             for item in (reply.get("parts") or {}).get("items") or []:
                 if self._is_new(item):
                     yield item
-            if len(self.digests) == known:
-                raise _void("its parts are gone")
+            idle = 0 if len(self.digests) > known else idle + 1
+            if idle > _MOST_IDLE:
+                raise _void(f"part {known} is gone")
+            if idle:
+                await asyncio.sleep(self.door.pauses.poll)
 
     def _is_new(self, item: Item) -> bool:
         index, sha256 = item["index"], item["sha256"]
@@ -58,50 +67,45 @@ class Roll:
         return False
 
 
-class _Updates:
-    """The latest update of a job. Earlier ones are dropped: each tells all that the one before told, or its gap is filled."""
-
-    def __init__(self) -> None:
-        self._latest: Reply | None = None
-        self._told = asyncio.Event()
-
-    def tell(self, update: Reply) -> None:
-        self._latest = update
-        self._told.set()
-
-    def wake(self, _: object = None) -> None:
-        self._told.set()
-
-    async def next(self) -> Reply:
-        await self._told.wait()
-        self._told.clear()
-        latest, self._latest = self._latest, None
-        return latest or {}
-
-
 async def spoken(door: Door, fields: Reply, names: Mapping[str, str]) -> AsyncGenerator[Item]:
     """The parts of a generate as they are made. If its reader stops before the end, the job is cancelled. Raises Failed."""
-    updates, roll = _Updates(), Roll(door, fields["job_id"])
-    speaking = asyncio.create_task(door.worker.call({**fields, "action": "generate"}, updates.tell))
-    speaking.add_done_callback(updates.wake)
+    job = Running(door.worker, fields)
     try:
-        while not speaking.done():
-            async for item in roll.new(await updates.next()):
+        async with aclosing(_told(door, job, names)) as items:
+            async for item in items:
                 yield item
-        reply = checked(speaking.result(), names)
-        door.metrics.spoken(reply)
-        async for item in _rest(roll, reply):
-            yield item
+        door.metrics.spoken(job.speaking.result())
     finally:
-        if not speaking.done():
-            door.start(door.end(roll.job_id, speaking))
+        if not job.speaking.done():
+            door.start(door.end(job))
 
 
 async def followed(door: Door, job_id: str) -> AsyncGenerator[Item]:
-    """The parts of a job that somebody else asked for, from the first one on. Raises Failed."""
+    """The parts of a job that was asked for earlier, from the first one on. Raises Failed."""
+    job = door.jobs.get(job_id)
+    source = _looked_up(door, job_id) if job is None or job.speaking.done() else _told(door, job, {})
+    async with aclosing(source) as items:
+        async for item in items:
+            yield item
+
+
+async def _told(door: Door, job: Running, names: Mapping[str, str]) -> AsyncGenerator[Item]:
+    """By the job's own updates, and its reply."""
+    roll, seen = Roll(door, job.fields["job_id"]), 0
+    while not job.speaking.done():
+        seen = job.count
+        async for item in roll.new(job.latest):
+            yield item
+        await job.after(seen)
+    async for item in _rest(roll, checked(job.speaking.result(), names)):
+        yield item
+
+
+async def _looked_up(door: Door, job_id: str) -> AsyncGenerator[Item]:
+    """By its status, again and again."""
     roll, after = Roll(door, job_id), -1
     while True:
-        state = await door.status(job_id, parts_after=after)
+        state = await door.status(job_id, after)
         async for item in roll.new(state):
             yield item
         if len(roll.digests) - 1 > after:
@@ -116,11 +120,14 @@ async def followed(door: Door, job_id: str) -> AsyncGenerator[Item]:
 
 async def _rest(roll: Roll, reply: Reply) -> AsyncGenerator[Item]:
     """The last parts by the final reply; from a worker that makes none, the whole result."""
-    if not roll.digests and not (reply.get("parts") or {}).get("items"):
+    parts = reply.get("parts") or {"ready": 0}
+    if not parts["ready"] and not roll.digests:
         yield whole(reply)
         return
     async for item in roll.new(reply):
         yield item
+    if len(roll.digests) != parts["ready"]:
+        raise _void(f"it has {parts['ready']} parts in the end, and {len(roll.digests)} were heard")
 
 
 async def one(item: Item) -> AsyncGenerator[Item]:
@@ -135,15 +142,13 @@ def whole(reply: Reply) -> Item:
 
 async def result_of(door: Door, state: Reply) -> Reply:
     """The result of a job that has ended, with fresh URLs. Raises Failed."""
-    if state["status"] == "COMPLETED":
-        return await door.call("result", {"job_id": state["job_id"]})
-    if state["status"] in _RUNNING:
-        raise Failed(
-            "JOB_NOT_FINISHED", f"job {state['job_id']!r} is {state['status']}: ask again later", retryable=True
-        )
-    if state["status"] == "CANCELLED":
-        raise Failed("JOB_CANCELLED", f"job {state['job_id']!r} was cancelled")
-    raise Failed.of({"error": f"job {state['job_id']!r} is {state['status']}", **(state.get("failure") or {})})
+    job_id, status = state["job_id"], state["status"]
+    if status == "COMPLETED":
+        return await door.call("result", {"job_id": job_id})
+    if status in _RUNNING:
+        raise Failed("JOB_NOT_FINISHED", f"job {job_id!r} is {status}: ask again later", retryable=True)
+    failure = {"code": _ENDS[status], "retryable": status == "INTERRUPTED", **(state.get("failure") or {})}
+    raise Failed.of({"error": f"job {job_id!r} is {status}", **failure})
 
 
 def _void(why: str) -> Failed:

@@ -146,6 +146,8 @@ class SoundResponse(Response):
 
     async def _finish(self, send: Send) -> None:
         seconds = self.sound.samples / RATE
+        job = self.headers_sent.get("x-request-id")
+        _log.info("stream.sent", extra={"job": job, "seconds": seconds, "format": self.sound.format_})
         self.door.metrics.audio.add(seconds)
         self.door.metrics.latency.observe(self.door.now() - self.begun)
         last = b""

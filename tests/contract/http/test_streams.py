@@ -164,7 +164,7 @@ def test_a_reader_who_stalls_is_given_up() -> None:
     with serving(worker, pauses=Pauses(stalled=0.2, again=0.01)) as url, ask(url, speech(), receive_buffer=4096):
         until(lambda: [job.status for job in worker.jobs.values()] == ["CANCELLED"])
 
-    assert worker.fetches < 20
+    assert worker.fetches <= 3  # what it has not taken stays in the bucket
 
 
 def ask(url: str, fields: dict[str, Any], receive_buffer: int | None = None) -> socket.socket:

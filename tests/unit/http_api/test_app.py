@@ -1,10 +1,14 @@
 """The application as a whole: what it says of itself, and of what isn't there."""
 
+import ast
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import http_api
 from http_api.app import make_app
 from http_api.options import Options
 from tests.http_worker import StandIn
@@ -90,3 +94,15 @@ def test_nothing_of_ours_loads_foreign_code() -> None:
 
     assert "cdn.jsdelivr.net" in docs.text
     assert "http" not in json.dumps(openapi.json()).replace("httpapi", "").replace('"http"', "")
+
+
+def test_it_is_made_of_few_packages() -> None:
+    """So that the client can bring it without the worker's."""
+    folder = Path(http_api.__file__).parent
+    trees = [ast.parse(path.read_text()) for path in folder.rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    modules = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    modules |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+
+    packages = {module.partition(".")[0] for module in modules} - set(sys.stdlib_module_names)
+    assert packages == {"http_api", "fastapi", "starlette", "uvicorn", "pydantic", "av", "numpy"}

@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,8 @@ from cloning.errors import Unavailable
 from http_api.door import Door
 from http_api.errors import Failed
 from http_api.options import Options
-from http_api.port import Reply
+from http_api.port import Reply, unheard
+from http_api.running import Running
 from tests.http_worker import QUICK, StandIn
 
 
@@ -17,9 +20,23 @@ def door(worker: StandIn) -> Door:
     return Door(worker, Options(), pauses=QUICK)
 
 
-async def never() -> Reply:
-    await asyncio.Event().wait()
-    return {}
+class Scripted(StandIn):
+    """A worker whose generates answer so, or never."""
+
+    answer: Reply | None = None
+
+    async def call(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None] = unheard) -> Reply:
+        if fields["action"] != "generate":
+            return await super().call(fields, on_progress)
+        if self.answer is None:
+            await asyncio.Event().wait()
+        return self.answer or {}
+
+
+def running(answer: Reply | None = None, job_id: str = "one") -> Running:
+    worker = Scripted()
+    worker.answer = answer
+    return Running(worker, {"job_id": job_id})
 
 
 def test_a_job_that_no_worker_knows_yet_waits_in_the_queue() -> None:
@@ -27,7 +44,7 @@ def test_a_job_that_no_worker_knows_yet_waits_in_the_queue() -> None:
 
     async def look() -> Reply:
         here = door(StandIn())
-        here.keep("one", asyncio.create_task(never()))
+        here.keep(running())
         state = await here.status("one")
         await here.close()
         return state
@@ -38,13 +55,10 @@ def test_a_job_that_no_worker_knows_yet_waits_in_the_queue() -> None:
 def test_a_job_that_was_refused_in_the_queue_has_failed() -> None:
     """The worker has no record of it."""
 
-    async def refused() -> Reply:
-        return Unavailable("no worker came").to_reply()
-
     async def look() -> Reply:
         here = door(StandIn())
-        here.keep("one", asyncio.create_task(refused()))
-        await asyncio.gather(*here.jobs.values())
+        here.keep(running(Unavailable("no worker came").to_reply()))
+        await here.jobs["one"].after(0)
         return await here.status("one")
 
     state = asyncio.run(look())
@@ -55,13 +69,11 @@ def test_a_job_that_was_refused_in_the_queue_has_failed() -> None:
 def test_a_job_that_is_done_is_forgotten_here() -> None:
     """The worker's record is what counts; when that is gone, so is the job."""
 
-    async def done() -> Reply:
-        return {"status": "COMPLETED"}
-
     async def look() -> None:
         here = door(StandIn())
-        here.keep("one", asyncio.create_task(done()))
-        await asyncio.gather(*here.jobs.values())
+        job = running({"status": "COMPLETED"})
+        here.keep(job)
+        await job.after(0)
         await asyncio.sleep(0)
         assert here.jobs == {}
         await here.status("one")
@@ -75,16 +87,13 @@ def test_a_job_that_is_done_is_forgotten_here() -> None:
 def test_failures_are_kept_up_to_a_number() -> None:
     """The last thousand, so that memory stays flat; running jobs are all kept."""
 
-    async def refused() -> Reply:
-        return Unavailable("away").to_reply()
-
     async def count() -> tuple[int, bool]:
         here = door(StandIn())
-        here.keep("running", asyncio.create_task(never()))
+        here.keep(running(job_id="running"))
         for number in range(1100):
-            task = asyncio.create_task(refused())
-            here.keep(str(number), task)
-            await task
+            job = running(Unavailable("away").to_reply(), str(number))
+            here.keep(job)
+            await job.speaking
             await asyncio.sleep(0)
         kept = len(here.jobs), "running" in here.jobs
         await here.close()
@@ -97,13 +106,12 @@ def test_closing_gives_up_what_goes_on() -> None:
     """Nothing is left to a loop that ends."""
 
     async def close() -> bool:
-        here = door(StandIn())
-        job, errand = asyncio.create_task(never()), never()
-        here.keep("one", job)
-        here.start(errand)
+        here, job = door(StandIn()), running()
+        here.keep(job)
+        here.start(asyncio.sleep(1000))
         await asyncio.sleep(0)
         await here.close()
-        return job.cancelled() and not here.errands
+        return job.speaking.cancelled() and not here.errands
 
     assert asyncio.run(close())
 
@@ -113,17 +121,12 @@ def test_a_cancel_is_repeated_until_the_worker_knows_the_job() -> None:
     worker = StandIn(gates={0: threading.Event()})
 
     async def end() -> None:
-        here = door(worker)
-        speaking = asyncio.create_task(never())
-        ending = asyncio.create_task(here.end("one", speaking))
+        here, job = door(worker), running()
+        ending = asyncio.create_task(here.end(job))
         while len(worker.calls) < 3:  # noqa: ASYNC110 - the worker is asked again and again
             await asyncio.sleep(0.001)
-        spoken = asyncio.create_task(
-            worker.call({"action": "generate", "text": "Hi.", "voice": "anna", "job_id": "one"})
-        )
-        await ending
-        await spoken
-        await asyncio.gather(speaking, return_exceptions=True)
+        late = Running(worker, {"text": "Hi.", "voice": "anna", "job_id": "one"})
+        await asyncio.gather(ending, late.speaking, job.speaking, return_exceptions=True)
 
     asyncio.run(end())
 

@@ -13,7 +13,8 @@ from http_api.door import Door
 from http_api.errors import Failed
 from http_api.options import Options
 from http_api.port import Reply, unheard
-from http_api.sound.parts import Item, followed, spoken
+from http_api.running import Running
+from http_api.sound.parts import Item, followed, result_of, spoken
 from tests.http_worker import QUICK, StandIn
 
 TEXT = "What is said."
@@ -61,6 +62,34 @@ def test_more_parts_than_one_status_tells_are_asked_for_again() -> None:
     assert found == list(range(230))
 
 
+class Lagging(StandIn):
+    """A worker whose record has a job's parts a little later than its updates, or never."""
+
+    looks = 0
+    lag = 3
+
+    def _status(self, fields: Mapping[str, Any]) -> Reply:
+        self.looks += 1
+        state = super()._status(fields)
+        return state if self.looks > self.lag else {**state, "parts": {"ready": 0, "items": []}}
+
+
+def test_a_record_may_lag_behind_the_updates() -> None:
+    """It is looked at again."""
+    worker = Lagging(parts=40, tells_every=30)
+
+    assert asyncio.run(indexes(spoken(door(worker), fields(), {}))) == list(range(40))
+
+
+def test_parts_that_never_come_end_the_sound() -> None:
+    """After some looks, for nobody should wait for ever."""
+    worker = Lagging(parts=40, tells_every=30)
+    worker.lag = 10_000
+
+    with pytest.raises(Failed, match="part 0 is gone"):
+        asyncio.run(indexes(spoken(door(worker), fields(), {})))
+
+
 def test_a_slow_reader_misses_nothing() -> None:
     """Updates that come while it is busy are dropped, and what they told is asked for."""
     worker = StandIn(parts=60)
@@ -90,7 +119,7 @@ def test_a_worker_without_parts_gives_its_whole_result() -> None:
     """An older one."""
     worker = StandIn(is_old=True)
 
-    found = asyncio.run(indexes(spoken(door(worker), {**fields(), "parts": None}, {})))
+    found = asyncio.run(indexes(spoken(door(worker), {**fields(), "parts": False}, {})))
 
     assert found == [None]
 
@@ -197,7 +226,7 @@ def test_a_job_that_made_no_parts_is_followed_to_its_result() -> None:
     worker = StandIn(is_old=True)
 
     async def follow() -> list[int | None]:
-        await worker.call({**fields(), "parts": None, "action": "generate"})
+        await worker.call({**fields(), "parts": False, "action": "generate"})
         return await indexes(followed(door(worker), "one"))
 
     assert asyncio.run(follow()) == [None]
@@ -223,3 +252,43 @@ def test_a_job_that_nobody_knows_is_not_found() -> None:
         asyncio.run(indexes(followed(door(StandIn()), "none")))
 
     assert (failure.value.code, failure.value.status) == ("JOB_NOT_FOUND", 404)
+
+
+def test_a_job_that_was_begun_here_is_followed_without_asking_the_worker() -> None:
+    """Behind a queue each question would be a job of its own; any number may listen, and none cancels it."""
+    worker = StandIn(parts=10, gates={4: threading.Event()})
+    here = door(worker)
+
+    async def follow() -> list[list[int | None]]:
+        here.keep(Running(worker, fields()))
+        listening = [asyncio.create_task(indexes(followed(here, "one"))) for _ in range(3)]
+        leaving = followed(here, "one")
+        await anext(leaving)
+        await leaving.aclose()
+        worker.gates[4].set()
+        return await asyncio.gather(*listening)
+
+    assert asyncio.run(follow()) == [list(range(10))] * 3
+    assert [call["action"] for call in worker.calls] == ["generate"]
+    assert worker.cancels == {}
+
+
+def test_a_sound_whose_end_is_missing_is_not_taken_for_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The final reply says how many parts there are."""
+    worker = StandIn()
+    monkeypatch.setattr(worker, "_result", lambda _: {"status": "COMPLETED", "audio": {}})
+
+    with pytest.raises(Failed, match="0 parts in the end, and 3 were heard"):
+        asyncio.run(indexes(spoken(door(worker), fields(), {})))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "http"),
+    [("INTERRUPTED", "INTERRUPTED", 503), ("CANCELLED", "JOB_CANCELLED", 409), ("FAILED", "JOB_FAILED", 422)],
+)
+def test_an_end_without_a_reason_has_its_own_code(status: str, code: str, http: int) -> None:
+    """Of a worker that died, for one."""
+    with pytest.raises(Failed) as failure:
+        asyncio.run(result_of(door(StandIn()), {"job_id": "one", "status": status}))
+
+    assert (failure.value.code, failure.value.status) == (code, http)
