@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import SPOKEN
 from tests.e2e.conftest import Cloud
 from tests.e2e.doors import FORMATS, RATE, first_line, openai_client, samples_of, speech, started
+from tests.http_worker import until
 
 TEXT = "The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes. " * 3
 KEY = "bridge-key"
@@ -77,8 +78,7 @@ def test_whoever_hangs_up_ends_the_job(queue: Cloud, client: openai.OpenAI) -> N
     ) as response:  # fmt: skip
         next(response.iter_bytes(1024))
 
-    while queue.record("left").get("status") != "CANCELLED":
-        queue.ask(action="status", job_id="left")
+    until(lambda: queue.record("left").get("status") == "CANCELLED", seconds=60)
     assert speech(client, "Next.", "nature", "pcm", nfe_step=4)
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from local.worker import WorkerProcess
 from tests.conftest import SPOKEN
 from tests.e2e.conftest import Cloud
 from tests.e2e.doors import FORMATS, RATE, free_port, openai_client, ping, samples_of, speech, wait_for_ping
+from tests.http_worker import until
 
 LONG = "The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes. " * 9
 QUICK: dict[str, Any] = {"nfe_step": 4, "seed": 5}
@@ -179,9 +179,8 @@ def test_whoever_hangs_up_frees_the_turn(cloud: Cloud, door: Door, client: opena
     ) as response:  # fmt: skip
         next(response.iter_bytes(1024))
 
-    while (state := act(door.url, "status", job_id="hung-up"))["status"] in ("IN_PROGRESS", "INTERRUPTED"):
-        time.sleep(0.05)
-    assert state["status"] == "CANCELLED"
+    until(lambda: act(door.url, "status", job_id="hung-up")["status"] == "CANCELLED", seconds=60)
+    state = act(door.url, "status", job_id="hung-up")
     assert state["progress"]["done"] < state["progress"]["total"]
 
 
@@ -192,8 +191,7 @@ def test_a_stopping_worker_hands_its_job_to_another(cloud: Cloud, door: Door) ->
     with stopped.process:
         wait_for_ping(stopped.url)
         asked(f"{stopped.url}/v1/audio/jobs", fields)
-        while act(stopped.url, "status", job_id="handed")["progress"]["done"] == 0:
-            time.sleep(0.05)
+        until(lambda: act(stopped.url, "status", job_id="handed")["progress"]["done"] > 0, seconds=120)
         stopped.process.terminate()
         seen = wait_for_ping(stopped.url, 503)
         code = stopped.process.wait(30)
@@ -211,11 +209,8 @@ def test_a_stopping_worker_hands_its_job_to_another(cloud: Cloud, door: Door) ->
 
 def result_of(url: str, job_id: str) -> dict[str, Any]:
     """A job's result, once it has one."""
-    while True:
-        state = asked(f"{url}/v1/audio/jobs/{job_id}")
-        if "result" in state:
-            return dict(state["result"])
-        time.sleep(0.2)
+    until(lambda: "result" in asked(f"{url}/v1/audio/jobs/{job_id}"), seconds=300)
+    return dict(asked(f"{url}/v1/audio/jobs/{job_id}")["result"])
 
 
 def test_a_port_that_is_taken_ends_it_with_one_line(cloud: Cloud, door: Door, tmp_path: Path) -> None:
