@@ -53,6 +53,7 @@ def plan_of(environment: Mapping[str, str], cache: Path, talker: Talker) -> Plan
     bucket = Path(environment.get("DATA_DIR", "").strip() or cache / "serve" / "bucket").resolve()
     whisper = environment.get("ASR_MODEL", "").strip() or str(make_whisper(cache / "whisper-base"))
     settings = {
+        "SERVE": "queue",
         "DATA_DIR": str(bucket),
         "MODEL_CACHE_DIR": str(cache / "models"),
         "HF_HOME": str(cache / "hub"),
@@ -109,9 +110,8 @@ async def _before(work: Coroutine[Any, Any, object], stop: asyncio.Event, failed
 @asynccontextmanager
 async def _worker(endpoint: LocalEndpoint, plan: Plan) -> AsyncIterator["asyncio.Task[None]"]:
     """A worker as long as the block lasts, and another one whenever it dies; its keeper, which ends only by failing."""
-    names = (
-        f"worker-{number}" for number in count(1)
-    )  # a dead one's name would keep its job from being given to the next
+    # Under a dead one's name the queue would take the next one for it, and not give its job away.
+    names = (f"worker-{number}" for number in count(1))
     plan.log.parent.mkdir(parents=True, exist_ok=True)
     plan.log.unlink(missing_ok=True)
 
