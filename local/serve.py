@@ -47,7 +47,7 @@ class Plan:
     why: str
 
 
-def plan_of(environment: Mapping[str, str], cache: Path, talker: Talker) -> Plan:
+def plan_of(environment: Mapping[str, str], cache: Path, talker: Talker, port: int) -> Plan:
     """The plan; DATA_DIR, CHECKPOINT and ASR_MODEL of the environment count."""
     own = environment.get("CHECKPOINT", "").strip()
     bucket = Path(environment.get("DATA_DIR", "").strip() or cache / "serve" / "bucket").resolve()
@@ -64,7 +64,7 @@ def plan_of(environment: Mapping[str, str], cache: Path, talker: Talker) -> Plan
     }
     toy = "a SMALL CHECKPOINT speaks, a toy that knows 500 words and two voices: not what F5-TTS sounds like"
     defaults = {} if own else {"nfe_step": STEPS, "cfg_strength": CFG_STRENGTH}
-    return Plan(settings, defaults, cache / "serve" / "worker.log", f"{own or toy}; the bucket is {bucket}")
+    return Plan(settings, defaults, cache / "serve" / f"worker-{port}.log", f"{own or toy}; the bucket is {bucket}")
 
 
 async def serve(plan: Plan, talker: Talker, *, port: int, stop: asyncio.Event) -> None:
@@ -168,7 +168,7 @@ async def _run(port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     talker = find_talker()
-    plan = plan_of(os.environ, ROOT / ".cache", talker)
+    plan = plan_of(os.environ, ROOT / ".cache", talker, port)
     sys.stderr.write(f"{plan.why}\n")
     try:
         await serve(plan, talker, port=port, stop=stop)

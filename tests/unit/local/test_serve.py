@@ -20,7 +20,7 @@ def _no_whisper(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_small_checkpoint_speaks_with_the_values_that_it_was_made_for(tmp_path: Path) -> None:
     """The bucket is a folder that stays."""
-    plan = plan_of({}, tmp_path, find_talker())
+    plan = plan_of({}, tmp_path, find_talker(), 8080)
 
     assert plan.settings["CHECKPOINT"] == str(find_talker().folder)
     assert plan.settings["DATA_DIR"] == str((tmp_path / "serve" / "bucket").resolve())
@@ -32,7 +32,7 @@ def test_another_checkpoint_and_folder_may_be_named(tmp_path: Path) -> None:
     """That one speaks with its own values."""
     own = {"CHECKPOINT": "F5TTS_v1_Base", "DATA_DIR": str(tmp_path / "mine"), "ASR_MODEL": "openai/whisper-tiny"}
 
-    plan = plan_of(own, tmp_path, find_talker())
+    plan = plan_of(own, tmp_path, find_talker(), 8080)
 
     assert own.items() <= plan.settings.items()
     assert plan.defaults == {}
