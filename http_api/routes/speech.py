@@ -56,4 +56,4 @@ async def _speak(door: Door, speech: Speech) -> Response:
 
 def _headers(speech: Speech, fields: Reply) -> dict[str, str]:
     told = {"x-request-id": fields["job_id"], "x-seed": fields.get("seed"), "x-ignored-fields": speech.ignored}
-    return {name: quote(str(text), safe=" ,%") for name, text in told.items() if text not in {None, ""}}
+    return {name: quote(str(text), safe=" ,%") for name, text in told.items() if text is not None and text != ""}

@@ -79,6 +79,24 @@ def test_a_body_that_is_no_request_is_refused(body: str | bytes) -> None:
     assert response.json()["error"]["message"]
 
 
+VALUES: list[object] = [[], {}, [1], {"a": [None]}, "", "x" * 10_000, -1, 1e308, True, "\r\nx-evil: 1"]
+
+
+@pytest.mark.parametrize(
+    "field", ["seed", "job_id", "say", "subtitles", "profile", "first_chunk_s", "model", "voice", "speed"]
+)
+def test_a_field_of_any_kind_breaks_nothing(field: str) -> None:
+    """It is refused, or it is one that the worker takes."""
+    bodies = [{"input": "Hello.", "voice": "anna", field: value} for value in VALUES]
+    speech = [post("/v1/audio/speech", json=body) for body in bodies]
+    jobs = [post("/v1/audio/jobs", json={"text": "Hi.", **body}) for body in bodies]
+
+    answers = asked(StandIn(parts=1, seconds=0.01), *speech, *jobs)
+
+    assert {answer.status_code for answer in answers} <= {200, 400, 404}
+    assert not any("x-evil" in answer.headers for answer in answers)
+
+
 def test_a_bug_is_told_without_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     """500 and no word of it; the server's log has it."""
     worker = StandIn()
