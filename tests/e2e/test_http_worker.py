@@ -69,14 +69,17 @@ def result_pcm(cloud: Cloud, url: str, job_id: str) -> bytes:
 
 
 def test_it_says_that_it_starts_and_that_it_is_ready(cloud: Cloud) -> None:
-    """204 until the model is loaded, then 200; at SIGTERM it ends with 0."""
-    door = Door(cloud, "http-0", PRELOAD="1")
+    """204 until the model is loaded, then 200, on the health check's own port too; at SIGTERM it ends with 0."""
+    health = free_port()
+    door = Door(cloud, "http-0", PRELOAD="1", PORT_HEALTH=str(health))
     with door.process:
-        seen = wait_for_ping(door.url)
+        seen = wait_for_ping(f"http://127.0.0.1:{health}")
         loaded = [json.loads(line)["event"] for line in door.process.log_text().splitlines() if line.startswith("{")]
+        ping_before_the_end = ping(door.url)
         door.process.terminate()
 
         assert seen[-2:] == [204, 200]
+        assert ping_before_the_end == 200
         assert loaded.index("engine.loaded") < loaded.index("worker.ready")
         assert door.process.wait(30) == 0
 

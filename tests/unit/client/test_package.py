@@ -55,9 +55,9 @@ def test_the_root_installs_the_same() -> None:
     """`pip install .` and `pip install ./client` give one command with one version, from one list of packages."""
     root, client = project("pyproject.toml"), project("client/pyproject.toml")
 
-    assert {name: root[name] for name in ("version", "dependencies", "scripts", "license")} == {
-        name: client[name] for name in ("version", "dependencies", "scripts", "license")
-    }
+    assert {
+        name: root[name] for name in ("version", "dependencies", "optional-dependencies", "scripts", "license")
+    } == {name: client[name] for name in ("version", "dependencies", "optional-dependencies", "scripts", "license")}
 
 
 def test_type_checkers_may_read_it() -> None:
