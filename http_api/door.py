@@ -20,13 +20,12 @@ _MOST_FAILURES = 1000
 class Pauses:
     """
     Seconds. `poll`: between two looks at a job; `again`: before a cancel is repeated, because the worker didn't know the job yet;
-    `refusal`: how long a new job may take to be refused; `stalled`: how long a reader may take nothing before the stream ends.
+    `refusal`: how long a new job may take to be refused.
     """
 
     poll: float = 0.5
     again: float = 1.0
     refusal: float = 0.5
-    stalled: float = 600.0
 
 
 def new_uuid() -> str:

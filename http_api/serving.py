@@ -16,10 +16,15 @@ _LAST_WORDS_S = 3
 
 
 class _TimedProtocol(H11Protocol):
-    """Ends a connection that asks for nothing for so long: an idle one, or one that sends the lines of its request too slowly."""
+    """
+    Ends a connection that asks for nothing for so long: an idle one, or one that sends the lines of its request too slowly. And one that
+    takes nothing of its answer for `seconds_stalled`: what waits for it is memory.
+    """
 
     seconds = _SECONDS_FOR_HEADERS
+    seconds_stalled = 600.0
     timer: asyncio.TimerHandle | None = None
+    stall: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -28,10 +33,34 @@ class _TimedProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._unwatch()
+        self._unwatch_reader()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._watch()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reader(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._unwatch_reader()
+
+    def _watch_reader(self, waiting: int) -> None:
+        self._unwatch_reader()
+        self.stall = self.loop.call_later(self.seconds_stalled, self._end_if_stalled, waiting)
+
+    def _unwatch_reader(self) -> None:
+        if self.stall is not None:
+            self.stall.cancel()
+
+    def _end_if_stalled(self, waiting: int) -> None:
+        now_waiting = self.transport.get_write_buffer_size()
+        if now_waiting < waiting:
+            self._watch_reader(now_waiting)
+        else:
+            self.transport.abort()
 
     def _watch(self) -> None:
         self._unwatch()

@@ -33,7 +33,7 @@ from http_api.serving import server
 
 RATE = 24_000
 LIMITS = Limits(max_text_chars=20_000, max_audio_bytes=25_000_000)
-QUICK = Pauses(poll=0.01, again=0.01, refusal=5.0, stalled=60.0)
+QUICK = Pauses(poll=0.01, again=0.01, refusal=5.0)
 MADE = "2026-11-29T10:00:00.000000Z"
 _SHOWN = 16
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from cloning.errors import InvalidRequest, Unavailable, WorkerUnfit
-from http_api.door import Pauses
+from http_api.serving import _TimedProtocol
 from http_api.sound.encoding import MEDIA, Format, encoder
 from tests.http_worker import StandIn, serving, spoken, until
 
@@ -158,10 +158,11 @@ def test_whoever_hangs_up_cancels_the_job(gate: int) -> None:
     assert list(worker.cancels.values()) == [1]
 
 
-def test_a_reader_who_stalls_is_given_up() -> None:
+def test_a_reader_who_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its job ends, for nobody hears it."""
+    monkeypatch.setattr(_TimedProtocol, "seconds_stalled", 0.2)
     worker = StandIn(parts=20, seconds=5.0, gates={19: threading.Event()})
-    with serving(worker, pauses=Pauses(stalled=0.2, again=0.01)) as url, ask(url, speech(), receive_buffer=4096):
+    with serving(worker) as url, ask(url, speech(), receive_buffer=4096):
         until(lambda: [job.status for job in worker.jobs.values()] == ["CANCELLED"])
 
     assert worker.fetches <= 3  # what it has not taken stays in the bucket
