@@ -30,7 +30,6 @@ def serve_http(service: Service, answer: Answer, stopping: Stopping, checks: tup
 
 async def _serve(service: Service, worker: InProcess, stopping: Stopping, checks: tuple[Check, ...]) -> None:
     from http_api.app import make_app
-
     from http_api.serving import serving
 
     settings = service.settings

@@ -22,9 +22,8 @@ async def serve(
 ) -> int:
     """Serve until Ctrl-C or SIGTERM. Raises InvalidRequest if it can't begin."""
     try:
-        from http_api.app import make_app
-
         from f5_worker_client.bridge import Bridge
+        from http_api.app import make_app
         from http_api.serving import serving
     except ImportError as missing:
         raise InvalidRequest("INVALID_REQUEST", _not_installed(missing)) from None
