@@ -19,7 +19,7 @@ from tests.http_worker import until
 
 LONG = "The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes. " * 9
 QUICK: dict[str, Any] = {"nfe_step": 4, "seed": 5}
-MANY_CHUNKS = "\n\n".join(["The quick brown fox jumps over the lazy dog."] * 16)
+MANY_CHUNKS = "\n\n".join(["The quick brown fox jumps over the lazy dog."] * 10)
 KEY = "door-key"
 
 
