@@ -19,6 +19,7 @@ from tests.http_worker import until
 
 LONG = "The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes. " * 9
 QUICK: dict[str, Any] = {"nfe_step": 4, "seed": 5}
+MANY_CHUNKS = "\n\n".join(["The quick brown fox jumps over the lazy dog."] * 10)
 KEY = "door-key"
 
 
@@ -190,7 +191,7 @@ def test_whoever_hangs_up_frees_the_turn(cloud: Cloud, door: Door, client: opena
 def test_a_stopping_worker_hands_its_job_to_another(cloud: Cloud, door: Door) -> None:
     """It says 503 meanwhile, and ends with 0 within the grace; the other one goes on, and the bytes are those of a job that nobody struck."""
     stopped = Door(cloud, "http-2", STOP_GRACE_S="3")
-    fields = {"text": LONG * 2, "voice": "nature", "job_id": "handed", "nfe_step": 8, "seed": 5}
+    fields = {"text": MANY_CHUNKS, "voice": "nature", "job_id": "handed", "nfe_step": 16, "seed": 5}
     with stopped.process:
         wait_for_ping(stopped.url)
         asked(f"{stopped.url}/v1/audio/jobs", fields)

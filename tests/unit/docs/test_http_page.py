@@ -4,6 +4,7 @@ import argparse
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -65,7 +66,9 @@ def test_every_program_runs(number: int) -> None:
     """With the package that it names."""
     worker = StandIn()
     with serving(worker, Options()) as url:
-        exec(compile(PYTHON[number].replace(HERE, url), f"program {number}", "exec"), {})  # noqa: S102 - our own page
+        names: dict[str, Any] = {}
+        exec(compile(PYTHON[number].replace(HERE, url), f"program {number}", "exec"), names)  # noqa: S102 - our own page
+        names["client"].close()
 
     assert Path("hello.mp3").stat().st_size > 1000
     assert worker.calls[0]["seed"] == 7
