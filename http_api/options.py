@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 OPENAI_VOICES = (
     "alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer", "verse",
 )  # fmt: skip
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Options:
     """
 
     api_key: str | None = None
-    hosts: frozenset[str] | None = frozenset({"127.0.0.1", "localhost", "[::1]"})
+    hosts: frozenset[str] | None = LOOPBACK
     aliases: Mapping[str, str] = field(default_factory=dict)
     default_voice: str | None = None
     has_page: bool = False

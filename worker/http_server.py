@@ -12,14 +12,14 @@ import threading
 
 from cloning.service import Service
 from cloning.settings import Settings
-from http_api.options import Options
+from http_api.options import LOOPBACK, Options
 from worker.fitness import Check
 from worker.in_process import Answer, InProcess
 from worker.shutdown import Stopping
 
 log = logging.getLogger(__name__)
 
-_EVERYWHERE = "0.0.0.0"  # noqa: S104 - the container's ports are opened by the endpoint, one by one
+_EVERYWHERE, _HERE = "0.0.0.0", "127.0.0.1"  # noqa: S104 - the container's ports are opened by the endpoint, one by one
 _LOOK_S = 0.1
 
 
@@ -36,7 +36,7 @@ async def _serve(service: Service, worker: InProcess, stopping: Stopping, checks
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serving(make_app(worker, options_of(settings)), host=_EVERYWHERE, ports=ports_of(settings)) as url:
+    async with serving(make_app(worker, options_of(settings)), host=host_of(settings), ports=ports_of(settings)) as url:
         log.info("worker.serving", extra={"url": url, "worker": service.worker})
         # Not awaited: a stopping worker doesn't wait for a model that loads.
         threading.Thread(target=worker.start, args=(checks,), name="starting", daemon=True).start()
@@ -53,11 +53,17 @@ async def _run_down(worker: InProcess, stopping: Stopping) -> None:
         await asyncio.sleep(_LOOK_S)
 
 
+def host_of(settings: Settings) -> str:
+    """Every address, where RunPod's load balancer stands in front or callers need a key; else this machine's own alone."""
+    return _EVERYWHERE if settings.api_key or settings.runpod_endpoint_id else _HERE
+
+
 def options_of(settings: Settings) -> Options:
     """What the settings say of the door."""
+    hosts = settings.http_hosts or (LOOPBACK if host_of(settings) == _HERE else None)
     return Options(
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
-        hosts=settings.http_hosts,
+        hosts=hosts,
         aliases=settings.voice_aliases or {},
         default_voice=settings.default_voice,
     )

@@ -73,7 +73,7 @@ class HttpSettings(BucketSettings):
     api_key: SessionToken | None = Field(
         None,
         examples=["sk-voice-1"],
-        description="Key that callers send as `Authorization: Bearer ...`. RunPod's load balancer wants its account's key in that header and checks it already: set this only where something else is in front.",
+        description="Key that callers send as `Authorization: Bearer ...`. RunPod's load balancer wants its account's key in that header and checks it already: set this only where something else is in front. Off RunPod a worker without it listens on this machine alone (127.0.0.1).",
     )
     voice_aliases: Annotated[Mapping[str, str] | None, NoDecode, BeforeValidator(aliases)] = Field(
         None,

@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from cloning.settings import Settings
-from worker.http_server import options_of, ports_of
+from http_api.options import LOOPBACK
+from worker.http_server import host_of, options_of, ports_of
 
 
 def test_the_door_is_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,13 +26,24 @@ def test_the_door_is_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "k'" not in repr(settings)
 
 
-def test_unset_it_is_open_to_any_host_on_port_80(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_runpod_it_is_open_to_any_host_on_port_80(monkeypatch: pytest.MonkeyPatch) -> None:
     """RunPod's load balancer is in front, and checks its own key."""
     monkeypatch.setenv("PORT_HEALTH", "80")
+    monkeypatch.setenv("RUNPOD_ENDPOINT_ID", "abc123")
     settings = Settings()
 
-    assert (settings.serve, ports_of(settings)) == ("queue", (80,))
+    assert (settings.serve, ports_of(settings), host_of(settings)) == ("queue", (80,), "0.0.0.0")  # noqa: S104
     assert (options_of(settings).api_key, options_of(settings).hosts) == (None, None)
+
+
+def test_elsewhere_nobody_else_reaches_it_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing stands in front that would ask for one; a web page's own name for this machine is refused too."""
+    bare = Settings()
+    monkeypatch.setenv("API_KEY", "k")
+    keyed = Settings()
+
+    assert (host_of(bare), options_of(bare).hosts) == ("127.0.0.1", LOOPBACK)
+    assert (host_of(keyed), options_of(keyed).hosts) == ("0.0.0.0", None)  # noqa: S104
 
 
 def test_aliases_may_be_json(monkeypatch: pytest.MonkeyPatch) -> None:
