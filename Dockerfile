@@ -1,5 +1,5 @@
-# The worker's image. Of its base it asks only Debian 12 with Python 3.11 and venv; the CUDA 13 libraries come with torch's
-# wheels, so the host brings nothing but its driver (580 or newer).
+# The worker's image. Of its base it asks only Debian 12 with Python 3.11 and venv; the CUDA 12.8 libraries come with torch's
+# wheels, so the host brings nothing but its driver (570 or newer).
 #
 #   docker build --platform linux/amd64 -t f5-tts-worker .
 #   docker build --platform linux/amd64 -t f5-tts-worker --build-arg BAKE_CHECKPOINT=F5TTS_v1_Base .   # weights inside: mind their licence

