@@ -39,7 +39,7 @@ class Operations(TorchDispatchMode):
     """Counts what would start a kernel; notes what has tensors on two devices (numbers without a shape may be anywhere)."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch's own
+        super().__init__()
         self.counts = Counter[str]()
         self.mixed = Counter[tuple[str, ...]]()
 

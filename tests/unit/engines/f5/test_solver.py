@@ -143,12 +143,12 @@ def test_in_half_precision_the_tables_are_a_product_per_layer() -> None:
     model = make_model().half()
     products: list[str] = []
 
-    class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
+    class Products(TorchDispatchMode):
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             products.append(func.__name__.partition(".")[0])
             return func(*args, **(kwargs or {}))
 
-    with Products():  # type: ignore[no-untyped-call]  # torch's own
+    with Products():
         Sampler(model).grid(Guidance(32, 2.0, -1.0))
 
     layers = len(model.transformer.transformer_blocks) + 1
