@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures the official path and ours (benchmarks/gpu.py) and leaves the report in benchmarks/results/, or in OUT.
+# Measures the official path and ours (benchmarks/gpu) and leaves the report in benchmarks/results/, or in OUT.
 #
 # Made for a Linux machine with an NVIDIA GPU, Python 3.12 with torch 2.11, and no network: what else is needed comes from the
 # wheels of wheelhouse/ (WHEELHOUSE), which `make wheelhouse` fills elsewhere. Nothing is installed into that Python (PYTHON).

@@ -2,11 +2,11 @@
 
 import pytest
 
-from benchmarks.crowds import ONE_BY_ONE, THREADS, arithmetic, throughput
+from benchmarks.gpu.packs import ONE_BY_ONE, THREADS, arithmetic, throughput
+from benchmarks.gpu.profile import trace_of
+from benchmarks.gpu.samplers import attempted
+from benchmarks.gpu.tables import failed, tables
 from benchmarks.paths import Seconds, distance, interleaved
-from benchmarks.profiles import trace_of
-from benchmarks.samplers import attempted
-from benchmarks.side_by_side import failed, tables
 
 SIZES = (1, 2, 4)
 

@@ -23,12 +23,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cases import SEED, measure_case
-from benchmarks.devices import measure_devices
+from benchmarks.gpu.cases import SEED, measure_case
+from benchmarks.gpu.devices import measure_devices
+from benchmarks.gpu.samplers import PARTS, attempted, measure_samplers
+from benchmarks.gpu.tables import failed, tables
 from benchmarks.machine import Meter, machine, rss_mib, rss_peak_mib, say, versions
 from benchmarks.paths import SENTENCE, Asked
-from benchmarks.samplers import PARTS, attempted, measure_samplers
-from benchmarks.side_by_side import failed, tables
 from cloning.errors import ServiceError
 from cloning.ports import F5Parameters, Reference
 from engines.device.placement import choose_device

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from benchmarks.crowds import crowd, packs
+from benchmarks.gpu.packs import crowd, packs
+from benchmarks.gpu.profile import profile_of
 from benchmarks.machine import Meter, say
 from benchmarks.paths import (
     Asked,
@@ -27,7 +28,6 @@ from benchmarks.paths import (
     spoken,
     spoken_text,
 )
-from benchmarks.profiles import profile_of
 from cloning.ports import F5Parameters, Reference, Utterance
 from engines.f5.engine import F5Engine
 from engines.f5.loading import F5Files
