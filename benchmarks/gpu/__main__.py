@@ -3,52 +3,40 @@ F5-TTS on one machine: seconds by phase, real-time factor and memory of the offi
 
 `python -m benchmarks.gpu` makes a full-size F5TTS_v1_Base and its Vocos with random weights, repairs the file as the worker
 does, loads it through `engines.f5.engine.F5Engine` (fp16 on a GPU) and speaks. Random weights take as long as trained ones: the
-figures are about speed and plumbing, never about sound. `--only samplers` measures what has limits and leaves out the rest.
+figures are about speed and plumbing, never about sound.
 
-One JSON object goes to stdout, progress and tables to stderr. Each case is one chunk whose length `fix_duration` sets; it is
-run once unmeasured at its own shape, then `--repeat` times with the device synchronised around each run.
+One JSON object goes to stdout, progress and tables to stderr. With `--json` the file is written anew after each part, so that a run
+that is cut keeps what it has. All parts together should take five minutes on an H200 (benchmarks/gpu/reckoning.py).
 """
 
 import argparse
-import hashlib
 import json
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu.cases import SEED, measure_case
-from benchmarks.gpu.devices import measure_devices
-from benchmarks.gpu.samplers import PARTS, attempted, measure_samplers
+from benchmarks.gpu.bench import ARCHITECTURES, USUAL, Asked, Bench, random_checkpoint, sample_voice, warm_up
+from benchmarks.gpu.parts import PARTS, measure_parts
 from benchmarks.gpu.tables import failed, tables
 from benchmarks.machine import Meter, machine, rss_mib, rss_peak_mib, say, versions
-from benchmarks.paths import SENTENCE, Asked
 from cloning.errors import ServiceError
-from cloning.ports import F5Parameters, Reference
 from engines.device.placement import choose_device
 from engines.f5.engine import F5Engine
-from engines.f5.loading import F5Files
 from engines.imports.f5 import import_f5
-from engines.tiny import NOTE, TINY, make_checkpoint
-from model_cache.catalog import find
-from model_cache.prepare import prepare
-from model_cache.progress import unwatched
-from model_cache.sources import Fetched
+from engines.tiny import NOTE
 
-ARCHITECTURES = {"full": "F5TTS_v1_Base", "tiny": TINY}
-SPOKEN = "Some call me nature, others call me mother nature."  # in the sample in f5-tts's package
-MEASURED = ["cases", "devices", "samplers"]
-WARM_UP_S = 3.0
-CALM = 0.25
+NO_FIGURES = "NOT A GPU'S FIGURES: a run on {}; it shows that the benchmark works, and its seconds, ratios and limits say nothing of a GPU"
+
+Report = dict[str, Any]
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
+def measure(options: argparse.Namespace, begun: float) -> Report:
     """The whole report. Raises ServiceError if the device isn't there or the checkpoint can't be made or loaded."""
     seconds: dict[str, float] = {}
     with _phase("import_torch", seconds):
@@ -59,128 +47,90 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     with _phase("start_device", seconds):
         meter = Meter(device)
     with tempfile.TemporaryDirectory(prefix="benchmark.") as scratch:
-        with _phase("make_weights", seconds):
-            checkpoint = _random_checkpoint(Path(scratch), ARCHITECTURES[options.size])
-        meter.forget_peaks()
-        with _phase("load", seconds, meter.now):
-            engine = F5Engine.load(checkpoint, device, sampler="official")
-        memory = {"vram_load": meter.peaks(), "rss_after_load_mib": rss_mib()}
-        reference = _reference()
-        with _phase("first_run", seconds, meter.now):
-            reference_s = _warm_up(engine, reference)
-        measured = _measured(options, engine, checkpoint, meter, reference, reference_s, seconds)
+        bench, memory = _bench(options.size, device, meter, Path(scratch), seconds)
+        report = _about(options, bench) | {"phases_s": seconds, "memory": memory, "parts": {}}
+
+        def keep(parts: Report) -> None:
+            report["parts"] = parts
+            report["memory"] = memory | {"rss_peak_mib": rss_peak_mib()}
+            _write(report, options.json)
+
+        left = lambda: options.budget - (time.monotonic() - begun)  # noqa: E731
+        measure_parts(bench, _asked(options), options.only, seconds_left=left, keep=keep)
+    return report
+
+
+def _bench(size: str, device: str, meter: Meter, scratch: Path, seconds: dict[str, float]) -> tuple[Bench, Report]:
+    """Both engines after their first speech, and the memory that loading the official one took."""
+    with _phase("make_weights", seconds):
+        checkpoint = random_checkpoint(scratch, ARCHITECTURES[size])
+    meter.forget_peaks()
+    with _phase("load", seconds, meter.now):
+        official = F5Engine.load(checkpoint, device, "official")
+    memory = {"vram_load": meter.peaks(), "rss_after_load_mib": rss_mib()}
+    voice = sample_voice()
+    with _phase("first_run", seconds, meter.now):
+        reference_s = warm_up(official, voice)
+    with _phase("load_fast", seconds, meter.now):
+        fast = F5Engine.load(checkpoint, device, "fast")
+    with _phase("first_run_fast", seconds, meter.now):
+        warm_up(fast, voice)
+    return Bench(official, fast, checkpoint, meter, voice, reference_s), memory
+
+
+def _about(options: argparse.Namespace, bench: Bench) -> Report:
+    """What was measured, where and with what."""
+    facts = asdict(bench.official.facts)
     return {
-        "what": f"F5-TTS, {options.size} size ({ARCHITECTURES[options.size]}): cases and devices on the official path, samplers on both",
+        "what": f"F5-TTS, {options.size} size ({ARCHITECTURES[options.size]}), the official path and ours",
         "note": NOTE,
+        "warning": _warning(options.size, bench.device),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "size": options.size,
-        "parameters": sum(parameter.numel() for parameter in engine._model.parameters()),  # noqa: SLF001 - nobody else asks
-        **{
-            name: value
-            for name, value in asdict(engine.facts).items()
-            if name in {"engine", "device", "dtype", "sampler", "checkpoint"}
-        },
-        "reference_s": round(reference_s, 3),
-        "phases_s": {name: round(value, 3) for name, value in seconds.items()},
-        **measured,
-        "memory": memory | {"rss_peak_mib": rss_peak_mib()},
-        "machine": machine(device),
+        "parameters": sum(parameter.numel() for parameter in bench.model.parameters()),
+        **{name: facts[name] for name in ("engine", "device", "dtype", "checkpoint")},
+        "samplers": [engine.facts.sampler for engine in bench.engines.values()],
+        "reference_s": round(bench.reference_s, 3),
+        "rounds": options.repeat,
+        "machine": machine(bench.device),
         "versions": versions(),
     }
 
 
-def _measured(
-    options: argparse.Namespace,
-    engine: F5Engine,
-    checkpoint: F5Files,
-    meter: Meter,
-    reference: Reference,
-    reference_s: float,
-    seconds: dict[str, float],
-) -> dict[str, Any]:
-    """What was asked for of the cases, the devices and the samplers; None is what wasn't."""
-    parts: list[str] = options.only
-    report: dict[str, Any] = {"cases": None, "devices": None, "samplers": None}
-    if "cases" in parts:
-        report["cases"] = [
-            asdict(measure_case(engine, meter, reference, reference_s, n, s, options.repeat))
-            for n in options.nfe
-            for s in options.seconds
-        ]
-    if "devices" in parts:
-        with _phase("devices", seconds, meter.now):
-            report["devices"] = attempted(
-                "devices", lambda: measure_devices(engine, meter, reference, cycles=options.cycles)
-            )
-    chosen = [name for name in PARTS if name in parts or "samplers" in parts]
-    if chosen:
-        asked = Asked(options.nfe, options.lengths, options.crowd, options.repeat)
-        with _phase("samplers", seconds, meter.now):
-            report["samplers"] = attempted(
-                "samplers",
-                lambda: measure_samplers(engine, checkpoint, meter, reference, reference_s, chosen, asked),
-            )
-    return report
+def _warning(size: str, device: str) -> str | None:
+    if device == "cpu":
+        return NO_FIGURES.format("a CPU")
+    return None if size == "full" else NO_FIGURES.format(f"the {size} size")
 
 
-def _random_checkpoint(folder: Path, arch: str) -> F5Files:
-    """Weights under `ema.`, then the repair, as for a published file that f5_tts's loader refuses."""
-    made = find(str(_calmed(make_checkpoint(folder / "made", arch=arch))))
-    model, vocab = folder / "model.safetensors", Path(made.vocab or "")
-    prepare(Fetched(Path(made.source), private=False), model, made, vocab, dtype="keep", watch=unwatched)
-    return F5Files(
-        name=made.name,
-        model=model,
-        backbone=made.backbone,
-        arch=dict(made.arch),
-        vocab=vocab,
-        vocoder=Path(made.vocoder or ""),
-        sha256="",  # not needed for random numbers
-        license=made.license,
-        note=made.note,
+def _asked(options: argparse.Namespace) -> Asked:
+    return Asked(
+        nfe=options.nfe,
+        lengths=options.lengths,
+        seconds=options.seconds,
+        crowd=options.crowd,
+        crowd_nfe=options.crowd_nfe,
+        rounds=options.repeat,
+        cycles=options.cycles,
+        traces=options.json.with_suffix("") if options.json else None,
     )
 
 
-def _calmed(checkpoint: Path) -> Path:
-    """
-    The same folder with smaller queries and keys.
-
-    Random attention that is sharp in each of 22 blocks amplifies any rounding to a third of the mel, on either path: distances
-    would then be meaningless. Trained attention is not like that.
-    """
-    from safetensors.torch import load_file, save_file
-
-    model = checkpoint / "model.safetensors"
-    tensors = {
-        name: tensor * CALM if ".to_q." in name or ".to_k." in name else tensor
-        for name, tensor in load_file(model).items()
-    }
-    save_file(tensors, model.with_suffix(".calmed"))
-    model.with_suffix(".calmed").replace(model)  # what is still mapped stays as it was
-    return checkpoint
-
-
-def _reference() -> Reference:
-    import soundfile
-
-    path = Path(str(files("f5_tts") / "infer" / "examples" / "basic" / "basic_ref_en.wav"))
-    return Reference(
-        path, SPOKEN, hashlib.sha256(path.read_bytes()).hexdigest(), duration=soundfile.info(path).duration
-    )
-
-
-def _warm_up(engine: F5Engine, reference: Reference) -> float:
-    """The first run of the process; returns the seconds of the reference as upstream's preprocessing leaves it."""
-    total_s = reference.duration + WARM_UP_S
-    parameters = replace(F5Parameters(nfe_step=4), fix_duration=total_s)
-    return total_s - engine.speak(reference, SENTENCE, seed=SEED, parameters=parameters).size / engine.sample_rate
+def _write(report: Report, path: Path | None) -> None:
+    """The file is always whole: whoever is cut in the middle leaves the last one."""
+    if path is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", "utf-8")
+    new.replace(path)
 
 
 @contextmanager
 def _phase(name: str, seconds: dict[str, float], now: Callable[[], float] = time.perf_counter) -> Iterator[None]:
     begun = now()
     yield
-    seconds[name] = now() - begun
+    seconds[name] = round(now() - begun, 3)
     say(f"{name}: {seconds[name]:.1f} s")
 
 
@@ -203,59 +153,79 @@ def _options() -> argparse.Namespace:
         "--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto is a GPU if there is one (default)"
     )
     parser.add_argument(
-        "--nfe", nargs="+", type=_between(1, 64, int), default=[32, 16], help="solver steps (default 32 16)"
+        "--nfe",
+        nargs="+",
+        type=_between(1, 64, int),
+        default=[32, 16, 7],
+        help="solver steps of one stream (default 32 16 7)",
     )
     parser.add_argument(
         "--seconds",
         nargs="+",
         type=_between(0.5, 60, float),
-        default=[5.0, 10.0, 20.0],
-        help="of audio (default 5 10 20)",
+        default=USUAL.seconds,
+        help="of audio of the official path alone (default 5 10 20)",
     )
     parser.add_argument(
         "--lengths",
         nargs="+",
         type=_between(0.5, 16, float),
-        default=[3.0, 5.0, 10.0],
+        default=USUAL.lengths,
         help="seconds of audio of one stream on both paths (default 3 5 10)",
     )
     parser.add_argument(
-        "--crowd", type=_between(1, 64, int), default=16, help="utterances at once on both paths (default 16)"
+        "--crowd", type=_between(1, 64, int), default=USUAL.crowd, help="utterances at once on both paths (default 16)"
+    )
+    parser.add_argument(
+        "--crowd-nfe", type=_between(1, 64, int), default=USUAL.crowd_nfe, help="solver steps of these (default 16)"
     )
     parser.add_argument(
         "--only",
         nargs="+",
-        choices=[*MEASURED, *PARTS],
-        default=MEASURED,
-        help=f"what to measure; samplers is {', '.join(PARTS)} (default all)",
+        choices=list(PARTS),
+        default=list(PARTS),
+        help=f"what to measure, in this order: {', '.join(PARTS)} (default all)",
     )
     parser.add_argument(
-        "--repeat", type=_between(1, 1000, int), default=3, help="measured runs of each case (default 3)"
+        "--repeat", type=_between(1, 1000, int), default=USUAL.rounds, help="measured runs of each case (default 3)"
     )
     parser.add_argument(
-        "--cycles", type=_between(1, 1000, int), default=10, help="times that the weights leave and return (default 10)"
+        "--cycles",
+        type=_between(1, 1000, int),
+        default=USUAL.cycles,
+        help="times that the weights leave and return (default 10)",
     )
-    parser.add_argument("--json", type=Path, metavar="OUT", help="write the report to this file too")
+    parser.add_argument(
+        "--budget",
+        type=_between(1, 86_400, float),
+        default=float("inf"),
+        metavar="SECONDS",
+        help="begin no other part after so many seconds (default: no limit)",
+    )
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="OUT",
+        help="write the report to this file too, anew after each part; traces lie beside it",
+    )
     return parser.parse_args()
 
 
 def main() -> int:
-    """The command line. Exit status 2 if there is nothing to measure with, 1 if the devices or a part of the samplers failed."""
+    """The command line. Exit status 2 if there is nothing to measure with, 1 if a part failed."""
+    begun = time.monotonic()
     options = _options()
     try:
         with redirect_stdout(sys.stderr):  # catches the output of libraries
-            measured = measure(options)
-            report = json.dumps(measured, indent=2, allow_nan=False)
+            report = measure(options, begun)
     except ServiceError as error:
         say(error.message)
         return 2
+    print(json.dumps(report, indent=2, allow_nan=False), flush=True)
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(report + "\n", "utf-8")
         say(f"the report is in {options.json}")
-    print(report, flush=True)
-    sys.stderr.write(f"\n{tables(measured['samplers'] or {})}\n")
-    return 1 if failed(measured) else 0
+    sys.stderr.write(f"\n{tables(report)}\n")
+    return 1 if failed(report["parts"]) else 0
 
 
 if __name__ == "__main__":

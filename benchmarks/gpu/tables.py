@@ -1,4 +1,4 @@
-"""The samplers' figures as tables for the terminal: both paths side by side, then the limits."""
+"""The figures as tables for the terminal: both paths side by side, then the limits."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,39 +8,60 @@ from benchmarks.report import Rows, table
 Part = Mapping[str, Any]
 
 
-def failed(report: Part) -> list[str]:
-    """The parts of the whole report that did not get through."""
-    parts = {"devices": report["devices"], "samplers": report["samplers"], **(report["samplers"] or {})}
-    return [name for name, part in parts.items() if isinstance(part, dict) and "failed" in part]
+def failed(parts: Mapping[str, Part]) -> list[str]:
+    """The parts that did not get through."""
+    return [name for name, part in parts.items() if "failed" in part]
 
 
-def tables(samplers: Part) -> str:
-    """One for each part that was measured, and one of the limits; a part that failed says how."""
-    shown = [f"samplers failed: {samplers['failed']}"] if "failed" in samplers else []
-    for name, rows in _ROWS.items():
-        part = samplers.get(name, {})
-        if "failed" in part:
-            shown.append(f"{name} failed: {part['failed']}")
-        elif part and "skipped" not in part:
-            shown.append(f"{name}\n{table(rows(part))}")
+def tables(report: Part) -> str:
+    """One for each part that was measured and has one, then the limits; a part that failed or was skipped says why."""
+    shown: list[str] = []
+    for name, part in report["parts"].items():
+        if why := next((f"{word}: {part[word]}" for word in ("failed", "skipped") if word in part), ""):
+            shown.append(f"{name} {why}")
+        elif name in _ROWS:
+            shown.append(f"{name}\n{table(_ROWS[name](part))}")
     limits = [
-        {"limit, set for a GPU": what, "reached": part[value], "holds": "yes" if part["holds"] else "NO"}
-        for part, what, value in _limited(samplers)
+        {"limit, set for a GPU": what, "reached": str(reached), "holds": "yes" if holds else "NO"}
+        for what, reached, holds in _limited(report["parts"])
     ]
-    return "\n\n".join([*shown, *([table(limits)] if limits else [])])
+    return "\n\n".join(
+        [*shown, *([table(limits)] if limits else []), *([report["warning"]] if report["warning"] else [])]
+    )
 
 
-def _limited(samplers: Part) -> list[tuple[Part, str, str]]:
-    found: list[tuple[Part, str, str]] = []
-    if "holds" in (parity := samplers.get("parity", {})):
-        found.append((parity, f"distance from float32 <= {parity['limit']} x official", "largest_times"))
-    if "cases" in (stream := samplers.get("one_stream", {})):
-        found.append((stream, f"one stream >= {stream['limit']} x official", "least_times"))
-    if "arithmetic" in (packs := samplers.get("packs", {})):
+def _limited(parts: Mapping[str, Part]) -> list[tuple[str, Any, bool]]:
+    """What has a limit, what was reached, and whether it holds."""
+    found: list[tuple[str, Any, bool]] = []
+    if "holds" in (proof := parts.get("proof", {})):
+        found.append(("the fast solver proves itself", "; ".join(proof["problems"]) or "proved", proof["holds"]))
+    if "holds" in (parity := parts.get("parity", {})):
+        what = f"distance from float32 <= {parity['limit']} x official"
+        found.append((what, parity["largest_times"], parity["holds"]))
+    if "holds" in (stream := parts.get("one_stream", {})):
+        found.append((f"one stream >= {stream['limit']} x official", stream["least_times"], stream["holds"]))
+    if "holds" in (packs := parts.get("packs", {})):
         sums = packs["arithmetic"]
-        found.append((packs, f"throughput of {packs['utterances']} >= {packs['limit']} x official", "best_times"))
-        found.append((sums, f"solver >= {sums['limit']} of {sums['matmul_tflops']} TFLOP/s", "best_share"))
+        what = f"throughput of {packs['utterances']} >= {packs['limit']} x official"
+        found.append((what, packs["best_times"], packs["holds"]))
+        what = f"solver >= {sums['limit']} of {sums['matmul_tflops']} TFLOP/s"
+        found.append((what, sums["best_share"], sums["holds"]))
     return found
+
+
+def _backend(part: Part) -> Rows:
+    kinds = {"as the worker has it": part["attention"], "cuDNN's allowed": part["attention_if_cudnn_allowed"]}
+    return [
+        {"attention": name, "chosen": one["chosen"], "kernels": ", ".join(one["kernels"]) or "-"}
+        for name, one in kinds.items()
+    ]
+
+
+def _proof(part: Part) -> Rows:
+    return [
+        {"distance": name, "found": str(part["distances"].get(name)), "bound": bound}
+        for name, bound in part["bounds"].items()
+    ]
 
 
 def _parity(part: Part) -> Rows:
@@ -72,6 +93,18 @@ def _one_stream(part: Part) -> Rows:
         }
         for row in part["cases"]
     ]
+
+
+def _unseen_lengths(part: Part) -> Rows:
+    return list(part["ways"])
+
+
+def _copies(part: Part) -> Rows:
+    return [{"copy": name, "GB/s": rate} for name, rate in part["gb_per_s"].items()]
+
+
+def _jobs(part: Part) -> Rows:
+    return [{name: value for name, value in row.items() if name != "latencies_s"} for row in part["ways"]]
 
 
 def _packs(part: Part) -> Rows:
@@ -110,8 +143,13 @@ def _profile(part: Part) -> Rows:
 
 
 _ROWS: dict[str, Callable[[Part], Rows]] = {
+    "backend": _backend,
+    "proof": _proof,
     "parity": _parity,
     "one_stream": _one_stream,
+    "unseen_lengths": _unseen_lengths,
+    "copies": _copies,
+    "jobs": _jobs,
     "packs": _packs,
     "profile": _profile,
 }
