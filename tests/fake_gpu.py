@@ -103,37 +103,27 @@ def fake_gpu(monkeypatch: pytest.MonkeyPatch, *, may_be_real: bool = False) -> I
     # In inference mode a fake tensor sees whole functions, not the operations that they are made of.
     monkeypatch.setattr(torch, "inference_mode", lambda mode=True: torch.no_grad() if mode else nullcontext())
     monkeypatch.setattr(
-        torch.Tensor, "numpy", lambda one, **_: np.zeros(one.shape, str(one.dtype).removeprefix("torch."))
+        torch.Tensor, "numpy", lambda one, **_: np.ones(one.shape, str(one.dtype).removeprefix("torch."))
     )
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda *_: Card)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda *_: Card.name)
     monkeypatch.setattr(torch.cuda, "device", lambda *_: nullcontext())
-    monkeypatch.setattr(nn.Module, "_apply", _Applied())
+    monkeypatch.setattr(nn.Module, "_apply", _apply)
     with FakeTensorMode(allow_non_fake_inputs=may_be_real):
         yield
 
 
-class _Applied:
+def _apply(top: nn.Module, fn: Any, recurse: bool = True) -> nn.Module:  # noqa: FBT001, FBT002 - torch's own signature
     """In place of `Module._apply`, which can't put numbers into a fake parameter: a new one takes its place, the same one in all its places."""
-
-    def __init__(self) -> None:
-        self._made: dict[tuple[int, str], tuple[nn.Parameter, nn.Parameter]] = {}
-
-    def __get__(self, module: nn.Module, owner: type) -> Any:
-        return lambda fn, recurse=True: self._apply(module, fn)  # noqa: ARG005 - torch's own signature
-
-    def _apply(self, top: nn.Module, fn: Any) -> nn.Module:
-        for module in top.modules():
-            for name, old in module._parameters.items():
-                if old is not None:
-                    with torch.no_grad():
-                        new = fn(old)
-                    key = (id(old), f"{new.device} {new.dtype}")
-                    module._parameters[name] = self._made.setdefault(key, (old, nn.Parameter(new, old.requires_grad)))[
-                        1
-                    ]
-            for name, buffer in module._buffers.items():
-                if buffer is not None:
-                    module._buffers[name] = fn(buffer)
-        return top
+    made: dict[int, nn.Parameter] = {}
+    for module in top.modules():
+        for name, old in module._parameters.items():
+            if old is not None:
+                with torch.no_grad():
+                    new = made[id(old)] if id(old) in made else nn.Parameter(fn(old), old.requires_grad)
+                module._parameters[name] = made[id(old)] = new
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                module._buffers[name] = fn(buffer)
+    return top
