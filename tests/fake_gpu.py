@@ -25,6 +25,7 @@ FREE = {
     "t", "as_strided", "detach", "alias", "unbind", "view_as_complex", "view_as_real", "_reshape_alias", "lift_fresh",
     "empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "chunk", "device",
 }  # fmt: skip
+_WIDE = {torch.float32, torch.float64, torch.complex64, torch.complex128}
 _COPIES = {"_to_copy", "to", "copy_"}
 
 
@@ -33,7 +34,8 @@ class Operations(TorchDispatchMode):
     Counts what would start a kernel; notes what has tensors on two devices (numbers without a shape may be anywhere), and where copies go.
 
     A host that asks for a number fails, for there is none. With `answers` it gets the next of them, or else True for `all`, False and 0;
-    and `waits` says how often, and by which line of ours or of a library, it asked the GPU.
+    and `waits` says how often, and by which line of ours or of a library, it asked the GPU. `wide` are the operations that made float32 or
+    complex numbers there.
     """
 
     def __init__(self, *answers: object, is_answering: bool = False) -> None:
@@ -42,6 +44,7 @@ class Operations(TorchDispatchMode):
         self.mixed = Counter[tuple[str, ...]]()
         self.copies = Counter[tuple[str, str]]()
         self.waits = Counter[str]()
+        self.wide = Counter[str]()
         self._is_answering = is_answering or bool(answers)
         self._answers = list(answers)
         self._all: list[Any] = []
@@ -62,6 +65,8 @@ class Operations(TorchDispatchMode):
         tensors = [
             one for one in torch.utils._pytree.tree_leaves((args, kwargs, made)) if isinstance(one, torch.Tensor)
         ]
+        if isinstance(made, torch.Tensor) and made.is_cuda and made.dtype in _WIDE:
+            self.wide[name] += 1
         devices = {str(one.device) for one in tensors if one.ndim}
         if len(devices) > 1:
             self.mixed[name, *sorted(devices)] += 1

@@ -89,6 +89,25 @@ def test_a_step_asks_for_no_more_operations_than_it_did(way: str) -> None:
     assert (many.counts.total() - few.counts.total()) / 2 == MOST[way]
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_step_makes_float32_where_it_must_and_nowhere_else(way: str) -> None:
+    """Queries and keys while they are rotated, the flow once, and each utterance's step of Euler's method with its guidance."""
+    (_, few), (_, many) = solved(way, 2), solved(way, 4)
+    count, strength, is_frugal = WAYS[way]
+    passes, guided = 1 + is_frugal, count if strength else 0
+    rotated = 2 * DEPTH * passes
+
+    made = {name: (many.wide[name] - few.wide[name]) / 2 for name in many.wide if many.wide[name] != few.wide[name]}
+
+    assert made == {
+        "_to_copy": rotated + passes,
+        "mul": rotated + count + guided,
+        "mul_": rotated,
+        "add_": rotated + count,
+        **({"sub": guided, "add": guided} if guided else {}),
+    }
+
+
 def test_a_wait_for_the_device_would_be_seen() -> None:
     """The test of the tests: a comparison on the host fails on a fake tensor."""
     with pytest.raises(DataDependentOutputException):
