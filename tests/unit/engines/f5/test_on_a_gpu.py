@@ -108,6 +108,19 @@ def test_a_step_makes_float32_where_it_must_and_nowhere_else(way: str) -> None:
     }
 
 
+def test_more_steps_make_no_more_products_in_a_grids_tables() -> None:
+    """One for each of a block's modulations, one for the last, two for the time: all of a grid's times at once."""
+    sampler = make_sampler(Guidance(2, 2.0, None), [0.0, 0.5, 1.0])
+    made = []
+    for steps in (8, 32):
+        operations = Operations()
+        with operations:
+            sampler.use_grid(Guidance(steps, 2.0, None), [number / steps for number in range(steps + 1)])
+        made.append(operations.counts["addmm"])
+
+    assert made == [DEPTH + 3] * 2
+
+
 def test_a_wait_for_the_device_would_be_seen() -> None:
     """The test of the tests: a comparison on the host fails on a fake tensor."""
     with pytest.raises(DataDependentOutputException):
