@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from cloning.errors import CheckpointUnusable
@@ -71,5 +71,5 @@ def f5_folder() -> Path:
 
 def read_yaml(path: Path) -> Any:
     """The contents of a configuration file."""
-    # resolve=False: f5_tts's configurations refer to times and folders of a training run, which don't exist here.
-    return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    # Plain: f5_tts's configurations refer to times and folders of a training run, which don't exist here.
+    return yaml.safe_load(path.read_text("utf-8"))
