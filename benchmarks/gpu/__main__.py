@@ -153,47 +153,11 @@ def _options() -> argparse.Namespace:
         "--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto is a GPU if there is one (default)"
     )
     parser.add_argument(
-        "--nfe",
-        nargs="+",
-        type=_between(1, 64, int),
-        default=[32, 16, 7],
-        help="solver steps of one stream (default 32 16 7)",
-    )
-    parser.add_argument(
-        "--seconds",
-        nargs="+",
-        type=_between(0.5, 60, float),
-        default=USUAL.seconds,
-        help="of audio of the official path alone (default 5 10 20)",
-    )
-    parser.add_argument(
-        "--lengths",
-        nargs="+",
-        type=_between(0.5, 16, float),
-        default=USUAL.lengths,
-        help="seconds of audio of one stream on both paths (default 3 5 10)",
-    )
-    parser.add_argument(
-        "--crowd", type=_between(1, 64, int), default=USUAL.crowd, help="utterances at once on both paths (default 16)"
-    )
-    parser.add_argument(
-        "--crowd-nfe", type=_between(1, 64, int), default=USUAL.crowd_nfe, help="solver steps of these (default 16)"
-    )
-    parser.add_argument(
         "--only",
         nargs="+",
         choices=list(PARTS),
         default=list(PARTS),
         help=f"what to measure, in this order: {', '.join(PARTS)} (default all)",
-    )
-    parser.add_argument(
-        "--repeat", type=_between(1, 1000, int), default=USUAL.rounds, help="measured runs of each case (default 3)"
-    )
-    parser.add_argument(
-        "--cycles",
-        type=_between(1, 1000, int),
-        default=USUAL.cycles,
-        help="times that the weights leave and return (default 10)",
     )
     parser.add_argument(
         "--budget",
@@ -208,7 +172,29 @@ def _options() -> argparse.Namespace:
         metavar="OUT",
         help="write the report to this file too, anew after each part; traces lie beside it",
     )
+    _add_amounts(parser)
     return parser.parse_args()
+
+
+def _add_amounts(parser: argparse.ArgumentParser) -> None:
+    """How much of what is measured."""
+    for name, kind, low, high, usual, what in (
+        ("nfe", int, 1, 64, USUAL.nfe, "solver steps of one stream"),
+        ("seconds", float, 0.5, 60, USUAL.seconds, "of audio of the official path alone"),
+        ("lengths", float, 0.5, 16, USUAL.lengths, "seconds of audio of one stream on both paths"),
+    ):
+        shown = " ".join(f"{value:g}" for value in usual)
+        amount = _between(low, high, kind)
+        parser.add_argument(f"--{name}", nargs="+", type=amount, default=usual, help=f"{what} (default {shown})")
+    for name, most, default, what in (
+        ("crowd", 64, USUAL.crowd, "utterances at once on both paths"),
+        ("crowd-nfe", 64, USUAL.crowd_nfe, "solver steps of these"),
+        ("repeat", 1000, USUAL.rounds, "measured runs of each case"),
+        ("cycles", 1000, USUAL.cycles, "times that the weights leave and return"),
+    ):
+        parser.add_argument(
+            f"--{name}", type=_between(1, most, int), default=default, help=f"{what} (default {default})"
+        )
 
 
 def main() -> int:
