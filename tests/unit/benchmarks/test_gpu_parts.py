@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.gpu import parts
 from benchmarks.gpu.bench import USUAL, Bench
-from benchmarks.gpu.jobs import latencies
+from benchmarks.gpu.jobs import latencies, queue
 from benchmarks.gpu.packs import crowd
 from benchmarks.gpu.parts import PARTS, measure_parts
 from benchmarks.gpu.reckoning import BUDGET_S, reckoned, table
@@ -81,7 +81,7 @@ def test_jobs_take_turns_in_the_real_queue(size: int, packs: list[int]) -> None:
     """Each job's latency, first done first; a pack is done for all of its jobs at once."""
     speaker = Speaker()
 
-    seconds, turns = latencies(cast("F5Engine", speaker), crowd(VOICE, 5.0, 8, 16), size)
+    seconds, turns = latencies(queue(size), cast("F5Engine", speaker), crowd(VOICE, 5.0, 8, 16), size)
 
     assert (speaker.packs, turns) == (packs, len(packs))
     assert len(seconds) == 8
