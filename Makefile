@@ -74,7 +74,7 @@ bench: setup  ## what the worker costs on this machine, beside the plain way and
 	$(PYTHON) -m benchmarks.first_audio --results $(RESULTS)
 	$(PYTHON) -m benchmarks.words --results $(RESULTS) --speech $(SPEECH)
 
-gpu:  ## the official path and ours on this machine's GPU, no network needed once the wheelhouse is filled: OPTIONS='--only samplers'
+gpu:  ## the official path and ours on this machine's GPU, no network needed once the wheelhouse is filled: OPTIONS='--budget 400'
 	scripts/gpu.sh $(OPTIONS)
 
 wheelhouse:  ## wheels for `make gpu` on a machine without a network

@@ -2,8 +2,8 @@
 The cost of imports in CPU seconds: everything that a generate with a warm checkpoint loads, compared with torch and torchaudio alone.
 
 `python -m benchmarks.imports` speaks once with the small checkpoint to learn which modules that loads; then fresh interpreters
-import exactly those, f5_tts as the worker imports it, interleaved with the others. The figures are medians without the bare
-interpreter's cost. `plain f5_tts` is its unmodified inference module, except for its trainer, whose packages are not installed. The
+import exactly those, f5_tts as the worker imports it, interleaved with the others, after an unmeasured round that leaves their
+bytecode, as the image has it. The figures are medians without the bare interpreter's cost. `plain f5_tts` is its unmodified inference module, except for its trainer, whose packages are not installed. The
 worker's import for transcription (transformers, with torch) is compared with transformers' unmodified Whisper.
 """
 
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import compiled
 from benchmarks.report import RESULTS, about, save
 from benchmarks.worker import Worker
 
@@ -40,19 +41,22 @@ CODE = {
 }
 
 
-def cpu_seconds(code: str, *arguments: str) -> float:
-    """CPU seconds of a fresh interpreter that runs the code, user and system together."""
+def cpu_seconds(code: str, *arguments: str, bytecode: Path) -> float:
+    """CPU seconds of a fresh interpreter that runs the code, user and system together, with the bytecode that is in that folder."""
     script = f"{code}\nimport resource\nused = resource.getrusage(resource.RUSAGE_SELF)\nprint(used.ru_utime + used.ru_stime)"
     command = [sys.executable, "-c", script, *arguments]
-    return float(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()[-1])
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=compiled(bytecode))
+    return float(done.stdout.split()[-1])
 
 
 def medians(code: dict[str, str], rounds: int, arguments: Sequence[str] = ()) -> dict[str, float]:
-    """Median CPU seconds by name over interleaved rounds; those of BARE, which must be among them, are taken off."""
+    """Median CPU seconds by name over interleaved rounds but the first; those of BARE, which must be among them, are taken off."""
     spent: dict[str, list[float]] = {name: [] for name in code}
-    for _ in range(rounds):
-        for name, one in code.items():
-            spent[name].append(cpu_seconds(one, *arguments))
+    with tempfile.TemporaryDirectory(prefix="bytecode-") as folder:
+        for number in range(rounds + 1):
+            for name, one in code.items():
+                seconds = cpu_seconds(one, *arguments, bytecode=Path(folder))
+                spent[name] += [seconds] if number else []
     bare = statistics.median(spent.pop(BARE))
     return {name: round(statistics.median(values) - bare, 3) for name, values in spent.items()}
 

@@ -1,5 +1,5 @@
 """
-The official path and ours side by side: what the benchmarks on a CPU (solver.py) and on a GPU (samplers.py) share.
+The official path and ours side by side: what the benchmarks on a CPU (solver.py) and on a GPU (gpu/) share.
 
 Nothing here needs more than the engines do, so it runs on a machine that has torch and the wheelhouse alone.
 """
@@ -10,15 +10,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks.machine import Meter, say
+from benchmarks.machine import say
 from cloning.ports import F5Parameters, Reference, Samples, Utterance
 from engines.f5.engine import F5Engine
 from engines.f5.fast import Prepared
-from engines.f5.loading import F5Files
 from engines.f5.solver import Condition, Guidance, Sampler
 
 SENTENCE = "The river runs past the old mill, and the wheel turns all day long."
@@ -26,38 +24,6 @@ SENTENCE_S = 4.0  # about; with a fixed duration the text's length changes nothi
 
 Seconds = dict[str, dict[str, float]]
 """By name: `median_s`, and the slowest less the fastest as `spread_s`."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What to measure: solver steps, seconds of audio of one stream, utterances at once, measured rounds."""
-
-    nfe: Sequence[int]
-    lengths: Sequence[float]
-    crowd: int
-    rounds: int
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Both engines with the weights of `files` on one device, and the voice, which is `reference_s` seconds when prepared."""
-
-    official: F5Engine
-    fast: F5Engine
-    files: F5Files
-    meter: Meter
-    voice: Reference
-    reference_s: float
-
-    @property
-    def device(self) -> str:
-        """As torch names it."""
-        return self.official._device  # noqa: SLF001 - what an engine keeps to itself
-
-    @property
-    def model(self) -> Any:
-        """The official engine's CFM, in the precision that speaks."""
-        return self.official._model  # noqa: SLF001 - what an engine keeps to itself
 
 
 def spoken_text(seconds: float) -> str:

@@ -24,7 +24,7 @@ _LAUNCH_S, _GAP_S = 6.5e-6, 1.2e-6  # an operation on the host; between two kern
 _OPERATIONS = {"official": 1096, "fast": 701}  # aten operations of a step
 _KERNELS = {"official": 980, "fast": 635}
 _SYNCS_S = {"official": 0.48e-3, "fast": 0.0}  # four times a step the host waits for the device
-_PER_CHUNK_S = 0.020  # text, mel and vocoder
+PER_CHUNK_S = 0.020  # text, mel and vocoder
 _TRAFFIC = {"official": 1.55, "fast": 1.0}
 _UNITS = 66  # times that a block's elementwise operations read or write all rows
 _CACHED = 2.5  # how much faster than its memory a cache is that holds the rows
@@ -55,11 +55,11 @@ CARDS = {
 }
 
 
-def step_s(card: Card, path: Path) -> float:
+def step_s(card: Card, path: Path, frames: int = FRAMES) -> float:
     """Seconds of one step of a chunk with its reference, both halves of guidance."""
     dim, depth = ARCH["dim"], ARCH["depth"]
-    products = FLOP * multiply_adds(ARCH, FRAMES) / (card.tflops * 1e12 * card.share)
-    rows = 2 * FRAMES * dim * 2  # bytes
+    products = FLOP * multiply_adds(ARCH, frames) / (card.tflops * 1e12 * card.share)
+    rows = 2 * frames * dim * 2  # bytes
     bandwidth = card.bandwidth * 1e12 * (_CACHED if 6 * rows < card.cache * 1e6 else 1)
     modulation = 2 * (6 * depth + 2) * dim * dim if path == "official" else 0  # weights that the fast path reads once
     rest = (depth * _UNITS * rows * _TRAFFIC[path] + modulation) / bandwidth
@@ -69,7 +69,7 @@ def step_s(card: Card, path: Path) -> float:
 
 def busy_s(card: Card, path: Path, steps: int) -> float:
     """Seconds of the card for an hour of speech."""
-    return HOUR_S / CHUNK_S * (steps * step_s(card, path) + _PER_CHUNK_S)
+    return HOUR_S / CHUNK_S * (steps * step_s(card, path) + PER_CHUNK_S)
 
 
 def table() -> str:

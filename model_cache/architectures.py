@@ -5,7 +5,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from cloning.errors import CheckpointUnusable
@@ -55,7 +54,7 @@ def published(config: str) -> Architecture:
         raise CheckpointUnusable(
             f"unknown configuration {config!r}: choose one of {', '.join(choices)}, {XTTS_V2}, or give `architecture`"
         )
-    model = read_yaml(folder / f"{config}.yaml")["model"]
+    model = _published_configuration(folder / f"{config}.yaml")["model"]
     return Architecture(backbone=model["backbone"], arch=model["arch"])
 
 
@@ -69,7 +68,9 @@ def f5_folder() -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def read_yaml(path: Path) -> Any:
-    """The contents of a configuration file."""
-    # resolve=False: f5_tts's configurations refer to times and folders of a training run, which don't exist here.
+def _published_configuration(path: Path) -> Any:
+    """One of f5_tts's own files. They are OmegaConf's, which takes its time to import; handler.py must not wait for it."""
+    from omegaconf import OmegaConf
+
+    # resolve=False: they refer to times and folders of a training run, which don't exist here.
     return OmegaConf.to_container(OmegaConf.load(path), resolve=False)

@@ -19,13 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cloning.errors import CheckpointUnusable, InvalidRequest
 from cloning.keys import ID_PATTERN
 from cloning.names import EngineName
 from cloning.object_keys import check_key
-from model_cache.architectures import Architecture, published, read_yaml
+from model_cache.architectures import Architecture, published
 from model_cache.families import Family, family_of
 from storage.plain_text import NotText, decoded
 
@@ -133,7 +134,7 @@ class Entry(BaseModel):
 
 def entries() -> dict[str, Entry]:
     """The catalogue, by name."""
-    return {name: Entry.model_validate(entry) for name, entry in read_yaml(_CATALOG).items()}
+    return {name: Entry.model_validate(entry) for name, entry in yaml.safe_load(_CATALOG.read_text("utf-8")).items()}
 
 
 def configs_by_digest() -> dict[str, tuple[str, str]]:

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Measures the official path and ours (benchmarks/gpu.py) and leaves the report in benchmarks/results/, or in OUT.
+# Measures the official path and ours (benchmarks/gpu) and leaves the report and its traces in benchmarks/results/, or in OUT.
 #
 # Made for a Linux machine with an NVIDIA GPU, Python 3.12 with torch 2.10 or 2.11, and no network: what else is needed comes from the
 # wheels of wheelhouse/ (WHEELHOUSE), which `make wheelhouse` fills elsewhere. Nothing is installed into that Python (PYTHON).
 # Where there is no GPU or no wheelhouse, the project's .venv runs; without a GPU at the tiny size, which shows that it works.
-# Arguments are handed to the benchmark: `--only samplers` is both paths side by side, the figures that have limits.
+# Arguments are handed to the benchmark: `--budget 400` begins no part after so many seconds, `--only proof` measures that part alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from engines.f5.engine import F5Engine
+from engines.f5.loading import F5Files
 from engines.tiny_xtts import make_xtts_checkpoint
 from engines.xtts import XttsEngine
 from model_cache.cache import CheckpointCache
@@ -12,10 +13,15 @@ from tests.conftest import ROOT
 from worker.models import f5_files, xtts_files
 
 
-def load_tiny_engine(checkpoint: Path, folder: Path, sampler: str = "auto") -> F5Engine:
-    """The small checkpoint, loaded through the cache (its keys need repair), on the CPU."""
+def tiny_files(checkpoint: Path, folder: Path) -> F5Files:
+    """The small checkpoint's files, by the cache (its keys need repair)."""
     local = CheckpointCache(FolderStore(folder / "bucket"), folder / "models").local(find(str(checkpoint)))
-    return F5Engine.load(f5_files(local, None), "cpu", sampler)
+    return f5_files(local, None)
+
+
+def load_tiny_engine(checkpoint: Path, folder: Path, sampler: str = "auto") -> F5Engine:
+    """The small checkpoint, loaded on the CPU."""
+    return F5Engine.load(tiny_files(checkpoint, folder), "cpu", sampler)
 
 
 def tiny_xtts() -> Path:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT, SPOKEN
 
-HEAVY = ("torch", "torchaudio", "f5_tts", "transformers", "vocos", "librosa", "pydub", "TTS")
+HEAVY = ("torch", "torchaudio", "f5_tts", "transformers", "vocos", "librosa", "pydub", "omegaconf", "TTS")
 
 
 def loaded_after(code: str) -> set[str]:

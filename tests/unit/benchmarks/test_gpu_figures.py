@@ -2,11 +2,11 @@
 
 import pytest
 
-from benchmarks.crowds import ONE_BY_ONE, THREADS, arithmetic, throughput
+from benchmarks.gpu.packs import ONE_BY_ONE, THREADS, arithmetic, throughput
+from benchmarks.gpu.parts import attempted
+from benchmarks.gpu.profile import trace_of
+from benchmarks.gpu.tables import failed, tables
 from benchmarks.paths import Seconds, distance, interleaved
-from benchmarks.profiles import trace_of
-from benchmarks.samplers import attempted
-from benchmarks.side_by_side import failed, tables
 
 SIZES = (1, 2, 4)
 
@@ -34,7 +34,7 @@ def test_throughput_is_compared_with_the_better_official_way() -> None:
 
     assert figures["better_official"] == THREADS
     assert [row["times"] for row in figures["fast"]] == [6.5, 12.5, 13.0]
-    assert (figures["knee"], figures["best_times"], figures["holds"]) == (2, 13.0, True)
+    assert (figures["knee"], figures["best_times"], figures["limit"], figures["holds"]) == (2, 13.0, 2.5, True)
 
 
 def test_the_share_is_of_the_cards_own_rate() -> None:
@@ -45,7 +45,7 @@ def test_the_share_is_of_the_cards_own_rate() -> None:
 
     assert figures["matmul_tflops"] == 8.0
     assert [row["tflops"] for row in figures["solver"]] == [2.0, pytest.approx(3.846), 4.0]
-    assert (figures["best_share"], figures["holds"]) == (0.5, True)
+    assert (figures["best_share"], figures["limit"], figures["holds"]) == (0.5, 0.35, True)
 
 
 def test_rounds_take_everything_in_turn() -> None:
@@ -92,11 +92,26 @@ def test_a_part_that_fails_is_named_and_the_others_stay() -> None:
     def break_down() -> dict[str, object]:
         raise RuntimeError("CUDA error: no kernel image")
 
-    report = {"sampler": "fast", "parity": attempted("parity", break_down), "profile": {"skipped": "no CUDA device"}}
+    parts = {
+        "parity": attempted("parity", break_down),
+        "profile": {"skipped": "no CUDA device"},
+        "devices": {"away": {}},
+    }
 
-    assert failed({"devices": {"away": {}}, "samplers": report}) == ["parity"]
-    assert failed({"devices": report["parity"], "samplers": None}) == ["devices"]
-    assert tables(report) == "parity failed: RuntimeError: CUDA error: no kernel image"
+    assert failed(parts) == ["parity"]
+    assert tables({"parts": parts, "warning": None}) == (
+        "parity failed: RuntimeError: CUDA error: no kernel image\n\nprofile skipped: no CUDA device"
+    )
+
+
+def test_a_figure_that_json_has_no_number_for_is_a_failure() -> None:
+    """The report is written after each part, and one bad figure must not cost the others."""
+    assert "not JSON compliant" in attempted("copies", lambda: {"gb_per_s": float("inf")})["failed"]
+
+
+def test_whoever_reads_the_tables_reads_the_warning_last() -> None:
+    """Figures that are no GPU's say so."""
+    assert tables({"parts": {}, "warning": "NOT A GPU'S FIGURES"}) == "NOT A GPU'S FIGURES"
 
 
 def test_a_distance_that_is_no_number_is_none() -> None:

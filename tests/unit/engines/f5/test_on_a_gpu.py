@@ -4,20 +4,17 @@ What the solver would ask of a GPU, seen without one: torch's fake tensors have 
 A host that waits for the device needs a number, so it fails here. Operations are those that would start kernels; views are not.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import pytest
 import torch
-from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch._subclasses.fake_tensor import DataDependentOutputException
 
-from engines.f5 import solver
 from engines.f5.solver import Condition, Guidance, Sampler
 from engines.imports.f5 import import_f5
 from engines.tiny import TINY_ARCH
+from tests.fake_gpu import Operations, fake_gpu
 
 DEPTH = 2  # as few as show what a block asks for; widths change no count
 WAYS: dict[str, tuple[int, float, bool]] = {
@@ -28,46 +25,13 @@ WAYS: dict[str, tuple[int, float, bool]] = {
 }
 # Operations of one step through so many blocks. More is a step back: on cards where launches count each costs 5 us and more.
 MOST = {"one": 75, "four": 122, "frugal": 143, "unguided": 71}
-FREE = {
-    "view", "_unsafe_view", "expand", "transpose", "permute", "slice", "select", "unsqueeze", "squeeze", "split", "split_with_sizes",
-    "t", "as_strided", "detach", "alias", "unbind", "view_as_complex", "view_as_real", "_reshape_alias", "lift_fresh",
-    "empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "chunk", "device",
-}  # fmt: skip
-
-
-class Operations(TorchDispatchMode):
-    """Counts what would start a kernel; notes what has tensors on two devices (numbers without a shape may be anywhere)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.counts = Counter[str]()
-        self.mixed = Counter[tuple[str, ...]]()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        name = func.__name__.partition(".")[0]
-        if name not in FREE:
-            self.counts[name] += 1
-            tensors = [
-                one for one in torch.utils._pytree.tree_leaves((args, kwargs, made)) if isinstance(one, torch.Tensor)
-            ]
-            devices = {str(one.device) for one in tensors if one.ndim}
-            if len(devices) > 1:
-                self.mixed[name, *sorted(devices)] += 1
-        return made
 
 
 @pytest.fixture(autouse=True)
 def _fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every tensor is a fake one. The draw is left out: its generator wants a real device (the proof looks at the draw)."""
+    """Every tensor is a fake one."""
     import_f5()
-    draw = lambda one, known: torch.randn(one.frames, known.shape[-1], device=known.device)  # noqa: E731
-    monkeypatch.setattr(solver, "noise", draw)
-    # On a GPU attention is one operation; without one torch would take it apart.
-    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", lambda query, key, value: query.clone())  # noqa: ARG005
-    # In inference mode a fake tensor sees whole functions, not the operations that they are made of.
-    monkeypatch.setattr(torch, "inference_mode", lambda mode=True: torch.no_grad() if mode else nullcontext())
-    with FakeTensorMode(allow_non_fake_inputs=False):
+    with fake_gpu(monkeypatch):
         yield
 
 
@@ -123,6 +87,38 @@ def test_a_step_asks_for_no_more_operations_than_it_did(way: str) -> None:
     (_, few), (_, many) = solved(way, 2), solved(way, 4)
 
     assert (many.counts.total() - few.counts.total()) / 2 == MOST[way]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_step_makes_float32_where_it_must_and_nowhere_else(way: str) -> None:
+    """Queries and keys while they are rotated, the flow once, and each utterance's step of Euler's method with its guidance."""
+    (_, few), (_, many) = solved(way, 2), solved(way, 4)
+    count, strength, is_frugal = WAYS[way]
+    passes, guided = 1 + is_frugal, count if strength else 0
+    rotated = 2 * DEPTH * passes
+
+    made = {name: (many.wide[name] - few.wide[name]) / 2 for name in many.wide if many.wide[name] != few.wide[name]}
+
+    assert made == {
+        "_to_copy": rotated + passes,
+        "mul": rotated + count + guided,
+        "mul_": rotated,
+        "add_": rotated + count,
+        **({"sub": guided, "add": guided} if guided else {}),
+    }
+
+
+def test_more_steps_make_no_more_products_in_a_grids_tables() -> None:
+    """One for each of a block's modulations, one for the last, two for the time: all of a grid's times at once."""
+    sampler = make_sampler(Guidance(2, 2.0, None), [0.0, 0.5, 1.0])
+    made = []
+    for steps in (8, 32):
+        operations = Operations()
+        with operations:
+            sampler.use_grid(Guidance(steps, 2.0, None), [number / steps for number in range(steps + 1)])
+        made.append(operations.counts["addmm"])
+
+    assert made == [DEPTH + 3] * 2
 
 
 def test_a_wait_for_the_device_would_be_seen() -> None:

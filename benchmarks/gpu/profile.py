@@ -1,16 +1,25 @@
-"""Where one stream's time goes on a GPU, for either path: kernels, launches and waits of a step, and how long the GPU is busy."""
+"""
+Where one stream's time goes on a GPU, for either path: kernels, launches and waits of a step, and how long the GPU is busy.
+
+A trace of a few steps of each path lies beside the report, for chrome://tracing or Perfetto: it shows the gaps.
+"""
 
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from benchmarks.gpu.bench import Asked, Bench
 from benchmarks.machine import Meter, say
+from benchmarks.paths import spoken
 from cloning.ports.gpu import Span, covered
 
 FEW, MANY = 8, 16  # what differs between them is steps alone: text, tables and vocoder cancel out
+TRACED = 2  # steps of a trace
 _ROUNDS = 3
+SPOKEN_STEPS = 3 * FEW + 2 * MANY + _ROUNDS * (FEW + MANY)  # by each path, without those of the trace
 _SHOWN = 10
 _NO_WORK = ("Context Sync", "Stream Sync", "Event Sync", "Stream Wait")  # shown on the GPU's side by some versions
 _COPIES = ("Memcpy", "Memset")
@@ -27,6 +36,40 @@ class Trace:
     waits: int
     busy_s: float
     by_kernel: Mapping[str, float]
+
+
+def profile(bench: Bench, asked: Asked) -> dict[str, Any]:
+    """Both paths, at the middle length."""
+    speak = {name: _speaking(bench, name, asked.middle_s) for name in bench.engines}
+    if bench.is_gpu:
+        figures: dict[str, Any] = {name: profile_of(one, bench.meter) for name, one in speak.items()}
+    else:
+        figures = {"skipped": "no CUDA device: there are no kernels to count"}
+    traces = [
+        _write_trace(Path(f"{asked.traces}-{name}.trace.json.gz"), one) for name, one in speak.items() if asked.traces
+    ]
+    return {"asked_s": asked.middle_s, **figures, "traces": traces}
+
+
+def _speaking(bench: Bench, path: str, seconds: float) -> Callable[[int], object]:
+    return lambda steps: spoken(bench.engines[path], [bench.utterance(seconds, steps)], 1)
+
+
+def _write_trace(path: Path, speak: Callable[[int], object]) -> str:
+    """A Chrome trace of the host's operations, and of the GPU's where there is one; what a first speech costs isn't in it. Returns its name."""
+    import torch
+    from torch.profiler import ProfilerActivity
+    from torch.profiler import profile as profiling
+
+    is_gpu = torch.cuda.is_available()
+    speak(TRACED)
+    with profiling(activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if is_gpu else [])]) as seen:
+        speak(TRACED)
+        if is_gpu:
+            torch.cuda.synchronize()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    seen.export_chrome_trace(str(path))
+    return path.name
 
 
 def profile_of(speak: Callable[[int], object], meter: Meter) -> dict[str, Any]:

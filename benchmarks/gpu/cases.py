@@ -7,14 +7,12 @@ unchanged.
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
+from benchmarks.gpu.bench import Asked, Bench
 from benchmarks.machine import Meter, say
-from benchmarks.paths import spoken_text
-from cloning.ports import F5Parameters, Reference
-from engines.f5.engine import F5Engine
-
-SEED = 0
+from benchmarks.paths import spoken
 
 
 @dataclass(frozen=True)
@@ -50,21 +48,25 @@ class Case:
     vram: dict[str, int] | None
 
 
-def measure_case(
-    engine: F5Engine, meter: Meter, reference: Reference, reference_s: float, nfe_step: int, seconds: float, repeat: int
-) -> Case:
-    """One length at one number of steps, first unmeasured and then `repeat` times. `reference_s` is the prepared voice's."""
-    parameters = F5Parameters(nfe_step=nfe_step, fix_duration=reference_s + seconds)
-    text = spoken_text(seconds)
+def cases(bench: Bench, asked: Asked) -> dict[str, Any]:
+    """Each length at each number of steps."""
+    return {
+        "cases": [asdict(_case(bench, nfe, seconds, asked.rounds)) for nfe in asked.nfe for seconds in asked.seconds]
+    }
+
+
+def _case(bench: Bench, nfe: int, seconds: float, rounds: int) -> Case:
+    """First unmeasured, then so many times."""
+    meter, utterance = bench.meter, bench.utterance(seconds, nfe)
 
     def speak() -> int:
-        return engine.speak(reference, text, seed=SEED, parameters=parameters).size
+        return spoken(bench.official, [utterance], 1)[0].size
 
     meter.forget_peaks()
     first, samples = _timed_run(meter, speak)
-    runs = [_timed_run(meter, speak)[0] for _ in range(repeat)]
-    case = _summary(nfe_step, seconds, samples / engine.sample_rate, first, runs, meter.peaks())
-    say(f"NFE {nfe_step}, {case.audio_s:.2f} s of audio: {case.median_s:.3f} s, RTF {case.rtf:.4f}")
+    runs = [_timed_run(meter, speak)[0] for _ in range(rounds)]
+    case = _summary(nfe, seconds, samples / bench.official.sample_rate, first, runs, meter.peaks())
+    say(f"NFE {nfe}, {case.audio_s:.2f} s of audio: {case.median_s:.3f} s, RTF {case.rtf:.4f}")
     return case
 
 

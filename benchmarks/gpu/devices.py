@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.gpu.bench import Asked, Bench
 from benchmarks.machine import MIB, Meter, rss_mib
 from cloning.clock import SystemClock
 from cloning.errors import GpuOutOfMemory
@@ -24,13 +25,17 @@ _SENTENCE = "The river runs past the old mill. "
 _CAPPED_S = 20.0
 
 
-def measure_devices(engine: F5Engine, meter: Meter, reference: Reference, *, cycles: int) -> dict[str, Any]:
-    """The report's part about devices. Leaves the engine on its device."""
-    return {
-        "away": _away(engine, meter, reference, cycles),
-        "together": _together(engine, reference),
-        "memory_cap": _memory_cap(engine, reference),
-    }
+def devices(bench: Bench, asked: Asked) -> dict[str, Any]:
+    """The official engine's weights, with the fast one's off the device meanwhile."""
+    bench.fast.park()
+    try:
+        return {
+            "away": _away(bench.official, bench.meter, bench.voice, asked.cycles),
+            "together": _together(bench.official, bench.voice),
+            "memory_cap": _memory_cap(bench.official, bench.voice),
+        }
+    finally:
+        bench.fast.resume()
 
 
 def _speak(engine: F5Engine, reference: Reference, seed: int, seconds: float = 1.0, *, frugal: bool = False) -> Samples:
