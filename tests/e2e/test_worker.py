@@ -60,6 +60,25 @@ def test_a_worker_without_a_generate_loads_no_model_code(cloud: Cloud, worker: W
     assert "libtorch" not in libraries_of(worker.pid)
 
 
+def test_parts_are_told_while_the_job_runs_and_joined_are_the_result(
+    cloud: Cloud, worker: WorkerProcess, nature: str
+) -> None:
+    """By RunPod's status, by the worker's, and each behind a URL of its own."""
+    request = {"action": "generate", "text": LONG, "voice": nature, **QUICK, "parts": True, "job_id": "early"}
+    job = cloud.send(**request)
+    told: list[Any] = []
+    while job.status() in ("IN_QUEUE", "IN_PROGRESS"):
+        told.append(cloud.endpoint.queue.jobs[job.job_id].reply.get("output") or {})
+        time.sleep(0.05)
+
+    reply = cloud.wait(job)
+    items = cloud.ask(action="status", job_id="early", parts_after=-1)["parts"]["items"]
+    joined = [soundfile.read(io.BytesIO(fetched(item["url"])), dtype="int16")[0] for item in items]
+    whole = soundfile.read(io.BytesIO(fetched(reply["audio_url"])), dtype="int16")[0]
+    assert any(0 < update.get("parts", {}).get("ready", 0) < len(items) for update in told)
+    assert [sample for part in joined for sample in part] == list(whole)
+
+
 def test_a_voice_speaks_from_upload_to_result(cloud: Cloud, worker: WorkerProcess, nature: str) -> None:
     """Older clients' shapes all the way; the audio behind the URL is what the reply says it is."""
     reply = cloud.ask(text="Hello there, how are you today?", local_voice="nature.wav", speed=1.0, **QUICK)
@@ -209,22 +228,3 @@ def test_the_log_holds_no_text_audio_url_or_key(cloud: Cloud, human_base64: str)
         cloud.bucket.access_key,
     ):
         assert secret.lower() not in logs.lower()
-
-
-def test_parts_are_told_while_the_job_runs_and_joined_are_the_result(
-    cloud: Cloud, worker: WorkerProcess, nature: str
-) -> None:
-    """By RunPod's status, by the worker's, and each behind a URL of its own."""
-    request = {"action": "generate", "text": LONG, "voice": nature, **QUICK, "parts": True, "job_id": "early"}
-    job = cloud.send(**request)
-    told: list[Any] = []
-    while job.status() in ("IN_QUEUE", "IN_PROGRESS"):
-        told.append(cloud.endpoint.queue.jobs[job.job_id].reply.get("output") or {})
-        time.sleep(0.05)
-
-    reply = cloud.wait(job)
-    items = cloud.ask(action="status", job_id="early", parts_after=-1)["parts"]["items"]
-    joined = [soundfile.read(io.BytesIO(fetched(item["url"])), dtype="int16")[0] for item in items]
-    whole = soundfile.read(io.BytesIO(fetched(reply["audio_url"])), dtype="int16")[0]
-    assert any(0 < update.get("parts", {}).get("ready", 0) < len(items) for update in told)
-    assert [sample for part in joined for sample in part] == list(whole)
