@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from cloning.errors import ConsentRequired, InvalidRequest, ServiceError, StorageMisconfigured
 from cloning.generate.attempt import run_to_the_end
+from cloning.generate.chunk_store import removed_after_cancel
 from cloning.generate.proof.recording import checked_recording
 from cloning.generate.read_only import read_only
 from cloning.generate.transcribe import transcribed
@@ -244,8 +245,10 @@ def expire(service: Service, request: Expire) -> Reply:
 
 
 def cancel(service: Service, request: Cancel) -> Reply:
-    """Flag the job; the worker that runs it stops between two steps of the model."""
-    return status_reply(service.jobs.cancel(request.job_id), service.clock.now())
+    """Flag the job; the worker that runs it stops between two steps of the model. What one that nobody runs has left is removed."""
+    job = service.jobs.cancel(request.job_id)
+    removed_after_cancel(job, service.store, service.in_background)
+    return status_reply(job, service.clock.now())
 
 
 def health(service: Service) -> Reply:

@@ -8,7 +8,7 @@ The bucket's layout: the only place where an object key is spelled or parsed.
     jobs/<job>/job.json                  the job's record
     jobs/<job>/chunks/<n>-<sha256>.wav   finished chunks
     jobs/<job>/chunks/<n>-<sha256>.json  what a check says of one
-    jobs/<job>/parts/<n>-<digest>.<format>  the speech so far, in parts; 16 digits of a digest of a part and of the job's creation
+    jobs/<job>/parts/<edition>-<n>-<digest>.<format>  the speech so far, in parts; the edition is of the job, the digest of the part
     results/<job>.<digest>.<format>      the speech; 16 digits of a digest of it and of the claim that made it
     results/<job>.<digest>.json          its manifest
     results/<job>.<digest>.words         the words with their times, JSON
@@ -23,6 +23,7 @@ The bucket's layout: the only place where an object key is spelled or parsed.
 Ids are checked when a key is made and when it comes from a listing, so that no id can leave its folder.
 """
 
+import hashlib
 import re
 
 VOICES = "voices/"
@@ -157,13 +158,14 @@ def part_folder(job: str) -> str:
     return f"{job_folder(job)}parts/"
 
 
-def part(job: str, index: int, sha256: str, extension: str) -> str:
-    """
-    A part of a job's speech. `sha256` is over the part and the job's creation.
+def parts_of(job: str, created: str) -> str:
+    """The prefix of the parts of the job that was created then: a later one of the same id has none of them."""
+    return f"{part_folder(job)}{hashlib.sha256(created.encode()).hexdigest()[:8]}-"
 
-    So every attempt gives a part the same name, and no later job of the same id has it.
-    """
-    return f"{part_folder(job)}{index}-{_digest(sha256)[:16]}.{extension}"
+
+def part(job: str, created: str, index: int, sha256: str, extension: str) -> str:
+    """A part of a job's speech; the digest is of its samples, so every attempt gives a part the same name."""
+    return f"{parts_of(job, created)}{index}-{_digest(sha256)[:16]}.{extension}"
 
 
 def result(job: str, sha256: str, extension: str) -> str:

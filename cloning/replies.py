@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 from cloning.audio.canonical import SAMPLE_RATE
@@ -137,14 +138,21 @@ def _listed_parts(service: Service, job: Job, places: range) -> list[Reply]:
     life = service.store.url_life(service.settings.url_expires_s)
     expires_at = when(service.clock.now() + timedelta(seconds=life.seconds))
     begin = sum(part.samples for part in parts.items[: places[0]])
+    chain = list(accumulate((part.pcm_sha256 for part in parts.items), _chained, initial=""))
     listed: list[Reply] = []
     for place in places:
         part = parts.items[place]
         told = {"index": place, "offset": _seconds(begin), "duration": _seconds(part.samples), **part.model_dump()}
         url = service.store.url(found[place], expires_s=life.seconds)
-        listed.append({**told, "key": found[place], "url": url, "expires_at": expires_at})
+        order = {"follows": chain[place], "chain": chain[place + 1]}
+        listed.append({**told, **order, "key": found[place], "url": url, "expires_at": expires_at})
         begin += part.samples
     return listed
+
+
+def _chained(before: str, pcm_sha256: str) -> str:
+    """A digest of all parts up to one: whoever has heard others before it sees that it doesn't follow."""
+    return hashlib.sha256(f"{before} {pcm_sha256}".encode()).hexdigest()[:16]
 
 
 def _seconds(samples: int) -> float:

@@ -172,10 +172,13 @@ class StandIn:
         sha256 = hashlib.sha256(data).hexdigest()
         key = f"jobs/{job_id}/parts/{index}-{sha256[:16]}.{kind}"
         self.objects[key] = data
+        follows = job.items[index - 1]["chain"] if index else ""
+        order = {"follows": follows, "chain": hashlib.sha256(f"{follows} {sha256}".encode()).hexdigest()[:16]}
         size = {"samples": len(wave), "duration": len(wave) / RATE, "offset": index * self.seconds, "bytes": len(data)}
         return {
             "index": index,
             **size,
+            **order,
             "sha256": sha256,
             "key": key,
             "url": f"https://bucket/{key}",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloning import keys
-from cloning.errors import JobCancelled, ServiceError, Unavailable
+from cloning.errors import JobCancelled, JobNotFound, ServiceError, Unavailable
 from cloning.names import EngineName
 from cloning.object_keys import check_key
 from cloning.planning.engine_kinds import KINDS
@@ -33,6 +33,8 @@ _LONG = frozenset({"generate", "upload", "check"})
 _QUICK_THREADS = 16
 _MOST_WAITING = 256
 _STOP_S = 5.0
+_OPEN = frozenset({"IN_QUEUE", "IN_PROGRESS", "INTERRUPTED"})
+_NOTHING = {"done": 0, "total": 0}
 _LARGEST = 2_000_000_000
 
 
@@ -95,8 +97,12 @@ class InProcess:
         action = fields.get("action", "generate")
         if why := self._refusal(action):
             return Unavailable(f"this worker {why}: ask again, and another one may answer").to_reply()
-        if action == "cancel" and (waited := await self._stopped(str(fields.get("job_id")))):
-            return waited
+        reply = await self._worked_on(action, fields, on_progress)
+        return await self._stopped(str(fields.get("job_id")), reply) if action == "cancel" else reply
+
+    async def _worked_on(
+        self, action: object, fields: Mapping[str, Any], on_progress: Callable[[Reply], None]
+    ) -> Reply:
         call = self._call(fields, on_progress)
         pool = self._speaking if action in _LONG else self._quick
         try:
@@ -143,22 +149,24 @@ class InProcess:
 
         return tell
 
-    async def _stopped(self, job: str) -> Reply | None:
+    async def _stopped(self, job: str, reply: Reply) -> Reply:
         """
-        Let a generate of ours end before its next step: its record is then free to be cancelled.
+        What a cancel has come to: `reply` is the record's. A generate of ours ends before its next step, not at its next look at the record.
 
-        One that no thread has begun has no record: its state is returned.
+        One without a record, because no thread has come so far, is dropped.
         """
+        is_unknown = reply.get("code") == JobNotFound.code
         running = [one for one in self._open if one.action == "generate" and one.job == job]
-        begun = [one.done for one in running if not one.done.cancel()]
-        for one in running:
+        if not running or not (is_unknown or reply.get("status") in _OPEN):
+            return reply
+        begun = [one for one in running if not (is_unknown and one.done.cancel())]
+        for one in begun:
             one.call.stopped.set()
         if begun:
-            await asyncio.wait([asyncio.wrap_future(done) for done in begun], timeout=_STOP_S)
-        if begun or not running:
-            return None
-        nothing = {"done": 0, "total": 0}
-        return {"job_id": job, "status": "CANCELLED", "progress": nothing, "cancel_requested": True}
+            await asyncio.wait([asyncio.wrap_future(one.done) for one in begun], timeout=_STOP_S)
+            reply = await self._worked_on("cancel", {"action": "cancel", "job_id": job}, unheard)
+        dropped = {"job_id": job, "status": "CANCELLED", "progress": _NOTHING, "cancel_requested": True}
+        return dropped if reply.get("code") == JobNotFound.code else reply
 
     async def fetch(self, item: Mapping[str, Any]) -> bytes:
         """The bytes of an object of a job, by its key; see the port."""

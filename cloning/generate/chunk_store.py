@@ -24,7 +24,7 @@ from cloning import keys
 from cloning.checking import Verdict
 from cloning.errors import ServiceError
 from cloning.jobs.claim import Claim
-from cloning.jobs.record import Job
+from cloning.jobs.record import Job, JobStatus
 from cloning.planning.f5 import Chunk
 from cloning.ports import EngineFacts, NoSuchObject, ObjectStore, Parameters, Reference, Samples, TooLarge
 
@@ -160,21 +160,31 @@ def _remove_if_over(claim: Claim, store: ObjectStore) -> None:
     try:
         if claim.lost and not claim.is_over():
             return
-        for info in list(store.list(keys.chunk_folder(job_id))):
-            store.delete(info.key)
     except ServiceError as error:
         log.warning("chunks.not_removed", extra={"job": job_id, "code": error.code})
+    else:
+        _remove_all(keys.chunk_folder(job_id), set(), store)
+
+
+def removed_after_cancel(job: Job, store: ObjectStore, later: Callable[[Callable[[], None]], None]) -> None:
+    """Remove what a job that no worker runs has left, by `later`, if a cancel has just ended it."""
+    if job.status is JobStatus.CANCELLED and job.started_at is not None:
+        later(partial(_remove_all, keys.chunk_folder(job.job_id), set(), store))
+        later(partial(_remove_unnamed_parts, job, store))
 
 
 def _remove_unnamed_parts(job: Job, store: ObjectStore) -> None:
-    """No later job of the same id has a part of such a name (cloning.keys). What can't be removed is left to `expire`."""
-    named = set(job.part_keys())
+    _remove_all(job.part_prefix, set(job.part_keys()), store)
+
+
+def _remove_all(prefix: str, kept: set[str], store: ObjectStore) -> None:
+    """What can't be removed is left to `expire`."""
     try:
-        for info in list(store.list(keys.part_folder(job.job_id))):
-            if info.key not in named:
+        for info in list(store.list(prefix)):
+            if info.key not in kept:
                 store.delete(info.key)
     except ServiceError as error:
-        log.warning("parts.not_removed", extra={"job": job.job_id, "code": error.code})
+        log.warning("chunks.not_removed", extra={"job": keys.owner_of(f"{prefix}x"), "code": error.code})
 
 
 def inputs_of(facts: EngineFacts, parameters: Parameters) -> dict[str, object]:

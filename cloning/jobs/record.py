@@ -6,7 +6,6 @@ A job's record, and its legal moves.
 The last three are final by construction: `Job.to` has no move out of them.
 """
 
-import hashlib
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -208,8 +207,12 @@ class Job(KeyedRecord):
 
     def part_key(self, index: int, pcm_sha256: str, extension: str) -> str:
         """Where a part of this job's speech lies."""
-        sha256 = hashlib.sha256(f"{pcm_sha256} {self.created_at.isoformat()}".encode()).hexdigest()
-        return keys.part(self.job_id, index, sha256, extension)
+        return keys.part(self.job_id, self.created_at.isoformat(), index, pcm_sha256, extension)
+
+    @property
+    def part_prefix(self) -> str:
+        """The prefix of the parts of this very job: a later one of its id has none of them."""
+        return keys.parts_of(self.job_id, self.created_at.isoformat())
 
     def part_keys(self) -> list[str]:
         """The keys of the parts that the record names, in their order."""

@@ -2,7 +2,7 @@
 The parts of a job, once each and in order, while they are made.
 
 A worker tells of the last few parts again and again; what a slow reader has missed is asked for by the action `status`. What has been
-heard can't be taken back: a part that comes again with other bytes ends the sound.
+heard can't be taken back: a part that doesn't follow the parts that were heard, because the job was spoken anew, ends the sound.
 """
 
 import asyncio
@@ -24,16 +24,16 @@ _ENDS = {"CANCELLED": "JOB_CANCELLED", "FAILED": "JOB_FAILED", "INTERRUPTED": "I
 
 @dataclass
 class Roll:
-    """The digests of the parts that have been handed on."""
+    """The parts that have been handed on: of each the digest of all up to it, so that the next one shows whether it follows them."""
 
     door: Door
     job_id: str
-    digests: list[str] = field(default_factory=list)
+    chains: list[str] = field(default_factory=list)
 
     async def new(self, reply: Reply) -> AsyncGenerator[Item]:
         """The parts of which a reply tells for the first time, and those before them. Raises Failed."""
         items: list[Item] = (reply.get("parts") or {}).get("items") or []
-        if items and items[0]["index"] > len(self.digests):
+        if items and items[0]["index"] > len(self.chains):
             async for item in self._missed(items[0]["index"]):
                 yield item
         for item in items:
@@ -43,28 +43,33 @@ class Roll:
     async def _missed(self, before: int) -> AsyncGenerator[Item]:
         """Those up to this one, by `status`. The record that it reads may lag behind an update for a moment."""
         idle = 0
-        while len(self.digests) < before:
-            known = len(self.digests)
+        while len(self.chains) < before:
+            known = len(self.chains)
             reply = await self.door.call("status", {"job_id": self.job_id, "parts_after": known - 1})
             for item in (reply.get("parts") or {}).get("items") or []:
                 if self._is_new(item):
                     yield item
-            idle = 0 if len(self.digests) > known else idle + 1
+            idle = 0 if len(self.chains) > known else idle + 1
             if idle > _MOST_IDLE:
                 raise _void(f"part {known} is gone")
             if idle:
                 await asyncio.sleep(self.door.pauses.poll)
 
     def _is_new(self, item: Item) -> bool:
-        index, sha256 = item["index"], item["sha256"]
-        if index > len(self.digests):
-            raise _void(f"part {len(self.digests)} is missing")
-        if index == len(self.digests):
-            self.digests.append(sha256)
-            return True
-        if self.digests[index] != sha256:
-            raise _void(f"part {index} has been spoken anew by another engine or device")
-        return False
+        index = item["index"]
+        if index > len(self.chains):
+            raise _void(f"part {len(self.chains)} is missing")
+        if index < len(self.chains):
+            self._check(index, item["chain"])
+            return False
+        self._check(index - 1, item["follows"])
+        self.chains.append(item["chain"])
+        return True
+
+    def _check(self, index: int, chain: str) -> None:
+        """Whether what was heard up to that place is what the worker has there."""
+        if index >= 0 and self.chains[index] != chain:
+            raise _void("it has been spoken anew by another engine or device")
 
 
 async def spoken(door: Door, fields: Reply, names: Mapping[str, str]) -> AsyncGenerator[Item]:
@@ -108,8 +113,8 @@ async def _looked_up(door: Door, job_id: str) -> AsyncGenerator[Item]:
         state = await door.status(job_id, after)
         async for item in roll.new(state):
             yield item
-        if len(roll.digests) - 1 > after:
-            after = len(roll.digests) - 1
+        if len(roll.chains) - 1 > after:
+            after = len(roll.chains) - 1
         elif state["status"] not in _RUNNING:
             break
         else:
@@ -121,13 +126,13 @@ async def _looked_up(door: Door, job_id: str) -> AsyncGenerator[Item]:
 async def _rest(roll: Roll, reply: Reply) -> AsyncGenerator[Item]:
     """The last parts by the final reply; from a worker that makes none, the whole result."""
     parts = reply.get("parts") or {"ready": 0}
-    if not parts["ready"] and not roll.digests:
+    if not parts["ready"] and not roll.chains:
         yield whole(reply)
         return
     async for item in roll.new(reply):
         yield item
-    if len(roll.digests) != parts["ready"]:
-        raise _void(f"it has {parts['ready']} parts in the end, and {len(roll.digests)} were heard")
+    if len(roll.chains) != parts["ready"]:
+        raise _void(f"it has {parts['ready']} parts in the end, and {len(roll.chains)} were heard")
 
 
 async def one(item: Item) -> AsyncGenerator[Item]:

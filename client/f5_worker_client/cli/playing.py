@@ -58,10 +58,13 @@ class Player:
         self._news.set()
 
     def _note(self, job: _Job, reply: Mapping[str, Any]) -> None:
-        """Note the parts that an update or a reply names. Those of a job that is spoken anew have other digests."""
-        for part in (reply.get("parts") or {}).get("items", ()):
+        """Note the parts that an update or a reply names. Those of a job that is spoken anew don't follow the ones before."""
+        parts = reply.get("parts") or {}
+        for part in parts.get("items", ()):
             known = job.parts.setdefault(int(part["index"]), part)
-            job.is_void = job.is_void or known["sha256"] != part["sha256"]
+            job.is_void = job.is_void or known["chain"] != part["chain"]
+        # One that was played, and is no longer there: the job is spoken anew, and has come less far.
+        job.is_void = job.is_void or (job.has_ended and len(job.parts) > parts.get("ready", len(job.parts)))
 
     async def run(self) -> None:
         """Play everything, in order. Raises ClientError."""
@@ -81,13 +84,14 @@ class Player:
         """One job's parts; its end is where nobody knows of another one."""
         place = 0
         while not (job.has_ended and place not in job.parts and not await self._ask(job, place)):
-            if job.is_void:
-                raise InvalidRequest("CONFLICT", "another worker speaks the job anew: what was played is void")
+            _refuse_void(job, place)
             if place in job.parts:
                 await self._sound(await self._client.driver.run(fetched(self._client.link, job.parts[place])))
                 place += 1
             elif not (any(known > place for known in job.parts) and await self._ask(job, place)):
                 await self._wait()
+
+        _refuse_void(job, place)
 
     async def _ask(self, job: _Job, place: int) -> bool:
         """Whether the worker knows the part at this place."""
@@ -116,6 +120,13 @@ class Player:
         if self._process and self._process.stdin:
             self._process.stdin.close()
             await self._process.wait()
+
+
+def _refuse_void(job: _Job, place: int) -> None:
+    """Raises InvalidRequest if the part at that place, or the whole job, is of another speech than what was played."""
+    part, before = job.parts.get(place), job.parts.get(place - 1)
+    if job.is_void or (part and before and part["follows"] != before["chain"]):
+        raise InvalidRequest("CONFLICT", "another worker speaks the job anew: what was played is void")
 
 
 def player_here(which: Callable[[str], str | None] = shutil.which) -> str:

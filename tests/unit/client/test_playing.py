@@ -29,12 +29,14 @@ class InParts(Endpoint):
         return [frames[n * size : (n + 1) * size] for n in range(PARTS)]
 
     def items(self, fields: dict[str, Any], ready: int) -> list[dict[str, Any]]:
-        listed = []
+        listed: list[dict[str, Any]] = []
         for index, frames in enumerate(self.samples(fields["text"])[:ready]):
             data = wav(frames)
             key = f"jobs/{fields['job_id']}/parts/{index}-0123456789abcdef.wav"
             self.files[key] = data
-            told = {"index": index, "key": key, "sha256": sha256(data), "url": self.url.format(key=key)}
+            follows = listed[-1]["chain"] if listed else ""
+            order = {"follows": follows, "chain": sha256(f"{follows} {sha256(data)}".encode())}
+            told = {"index": index, "key": key, **order, "sha256": sha256(data), "url": self.url.format(key=key)}
             listed.append(told)
         return listed
 
@@ -43,7 +45,7 @@ class InParts(Endpoint):
         if fields["action"] == "generate":
             shown = [self.items(fields, ready)[-_SHOWN:] for ready in (1, 4, 5)]
             if self.anew:
-                shown[1] = [{**shown[0][0], "sha256": "0" * 64}]
+                shown[1] = [{**shown[0][0], "chain": "another"}]
             end = next(reversed(self._queue.values())).pop()
             updates = [{"job_id": fields["job_id"], "done": n, "parts": {"items": one}} for n, one in enumerate(shown)]
             states = [{"status": "IN_PROGRESS", "output": update} for update in updates]

@@ -292,3 +292,27 @@ def test_an_end_without_a_reason_has_its_own_code(status: str, code: str, http: 
         asyncio.run(result_of(door(StandIn()), {"job_id": "one", "status": status}))
 
     assert (failure.value.code, failure.value.status) == (code, http)
+
+
+@pytest.mark.parametrize("parts", [24, 40])
+def test_a_listener_never_goes_on_with_another_speech(parts: int) -> None:
+    """A job that was spoken anew has other parts behind those that were heard, though no reply lists these any more."""
+    worker = StandIn(parts=parts, anew=3)
+    gate = worker.gates[3] = threading.Event()
+
+    async def use() -> None:
+        running = asyncio.create_task(worker.call({**fields(), "action": "generate"}))
+        await asyncio.sleep(0.05)
+        heard = 0
+        try:
+            async with aclosing(followed(door(worker), "one")) as items:
+                async for _ in items:
+                    heard += 1
+                    if heard == 3:
+                        gate.set()
+                        await running
+        finally:
+            await running
+
+    with pytest.raises(Failed, match="has been spoken anew"):
+        asyncio.run(use())

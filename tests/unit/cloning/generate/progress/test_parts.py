@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+from collections.abc import Callable
+from dataclasses import replace
 from threading import Event
 from typing import Any
 
@@ -180,7 +182,8 @@ def test_parts_go_with_delete_and_stay_with_expire(
     """As long as the record names them they belong to the result; what it doesn't name is removed."""
     act(service, Call("j"), **SPEAK)
     named = parts_in(store)
-    store.put(keys.part("j", 0, "f" * 64, "wav"), b"of another engine", content_type="audio/wav")
+    other = keys.part("j", service.jobs.get("j").created_at.isoformat(), 0, "f" * 64, "wav")
+    store.put(other, b"of another engine", content_type="audio/wav")
     clock.advance(3600)
 
     act(service, action="expire", older_than_days=30)
@@ -326,3 +329,61 @@ def test_a_short_first_chunk_is_another_request(service: Service, anna: str) -> 
     assert early["audio"]["sha256"] != usual["audio"]["sha256"]
     assert sizes[0] < min(sizes[1:])
     assert sizes[0] < min(chunk["bytes"] for chunk in usual["manifest"]["chunks"])
+
+
+def test_a_job_that_is_cancelled_while_nobody_runs_it_leaves_nothing(
+    service: Service,
+    store: FolderStore,
+    engine: ToneEngine,
+    clock: ManualClock,
+    anna: str,  # noqa: F811
+) -> None:
+    """Its worker is gone, so whoever cancels removes what it made; a finished job's parts stay."""
+    act(service, Call("done"), **SPEAK, job_id="done")
+    finished = parts_in(store, "done")
+
+    def die(_: str) -> None:
+        if len(parts_in(store)) > 1:
+            raise StorageUnavailable("away")
+
+    engine.before_speaking = die
+    with pytest.raises(StorageUnavailable):
+        act(service, Call("j"), **SPEAK)
+    clock.advance(61)
+    act(service, action="cancel", job_id="j")
+    act(service, action="cancel", job_id="done")
+
+    assert [info.key for info in store.list(keys.job_folder("j"))] == [keys.job_record("j")]
+    assert parts_in(store, "done") == finished
+
+
+def test_what_an_ended_job_leaves_is_removed_without_touching_a_later_one(
+    service: Service,
+    store: FolderStore,
+    anna: str,  # noqa: F811
+    clock: ManualClock,
+) -> None:
+    """The removal may come late: the id is deleted and in use again by then."""
+    later: list[Callable[[], None]] = []
+    act(replace(service, in_background=later.append), Call("j"), **SPEAK)
+    act(service, action="delete", job_id="j")
+    clock.advance(1)
+    act(service, Call("j"), **{**SPEAK, "text": "Another text. " * 40})
+    named = parts_in(store)
+
+    for work in later:
+        work()
+
+    assert parts_in(store) == named
+
+
+def test_each_part_tells_what_it_follows(service: Service, anna: str) -> None:  # noqa: F811
+    """A listener who has missed many sees whether the next one belongs to what was heard: other speech has other chains."""
+    act(service, Call("a"), **SPEAK, job_id="a")
+    act(service, Call("b"), **{**SPEAK, "seed": 2}, job_id="b")
+
+    one, other = (act(service, action="status", job_id=job, parts_after=-1)["parts"]["items"] for job in "ab")
+    window = act(service, action="status", job_id="a", parts_after=2)["parts"]["items"]
+    assert [item["follows"] for item in one] == ["", *(item["chain"] for item in one[:-1])]
+    assert window == [{**item, "expires_at": window[0]["expires_at"]} for item in one[3:]]
+    assert not {item["chain"] for item in one} & {item["chain"] for item in other}
