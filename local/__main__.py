@@ -60,9 +60,12 @@ def _advice(options: argparse.Namespace, port: int, home: Path) -> str:
     exports = "".join(f"  export {name}={shlex.quote(value)}\n" for name, value in environment.items())
     return (
         f"Endpoint {options.endpoint_id!r} is at {url}\n"
-        f"A worker needs, in its own shell (each worker another RUNPOD_POD_ID; add S3_BUCKET or DATA_DIR, CHECKPOINT, ASR_MODEL):\n{exports}"
+        f"A worker needs, in its own shell (each worker another RUNPOD_POD_ID; an empty HOME, because the SDK reads a key from there):\n{exports}"
+        "and S3_BUCKET or DATA_DIR, CHECKPOINT, ASR_MODEL; where no model hub can be reached, after one `make demo`:\n"
+        "  export DATA_DIR=data CHECKPOINT=local/talker ASR_MODEL=.cache/whisper-base\n"
         f"and then, in the project's folder: {sys.executable} -u handler.py\n"
-        f"A client needs runpod.api_key = {options.api_key!r} and:\n  export RUNPOD_ENDPOINT_BASE_URL={shlex.quote(url)}\n"
+        f"f5-worker needs:\n  export F5_URL={shlex.quote(url.removesuffix('/v2'))} F5_API_KEY={shlex.quote(options.api_key)}\n"
+        f"Another client needs runpod.api_key = {options.api_key!r} and:\n  export RUNPOD_ENDPOINT_BASE_URL={shlex.quote(url)}\n"
         f"or curl -X POST {url}/{options.endpoint_id}/runsync -H 'Authorization: Bearer {options.api_key}' "
         f'-H \'Content-Type: application/json\' -d \'{{"input": {{"action": "health"}}}}\'\n'
     )
