@@ -94,7 +94,9 @@ class Speech(BaseModel):
     stream_format: Literal["audio", "sse"] = Field("audio", description="`sse`: events, with the sound in base64")
     instructions: str | None = Field(None, description="ignored, and named in `x-ignored-fields`")
     # These go into headers, also where no worker checks them.
-    job_id: str | None = Field(None, pattern=JOB_ID, description="your own id of the job, to make the request repeatable")
+    job_id: str | None = Field(
+        None, pattern=JOB_ID, description="your own id of the job, to make the request repeatable"
+    )
     seed: int | None = Field(None, strict=True, ge=0, le=_LARGEST_SEED, description="same seed, same samples")
 
     @property
@@ -105,7 +107,7 @@ class Speech(BaseModel):
     def ignored(self) -> str:
         """The names of the fields that change nothing, safe for a header."""
         names = sorted(self._others.keys() - GENERATE_FIELDS) + ["instructions"] * (self.instructions is not None)
-        return ", ".join(quote(name[:64], safe="", errors="replace") for name in names[:_MOST_NAMED])
+        return ", ".join(quote(name[:64], safe="") for name in names[:_MOST_NAMED])
 
     def generate(self, options: Options, new_id: str) -> Reply:
         """The fields of the generate. Raises Failed."""

@@ -67,9 +67,7 @@ def http_options(options: argparse.Namespace, environment: Mapping[str, str]) ->
     is_any = options.host in _ANYWHERE and not options.allow_host
     return Options(
         api_key=key,
-        hosts=None
-        if is_any
-        else frozenset(named if is_private or options.host in _ANYWHERE else {*named, host}),
+        hosts=None if is_any else frozenset(named if is_private or options.host in _ANYWHERE else {*named, host}),
         aliases=dict(options.voice_alias),
         default_voice=options.default_voice,
         has_page=True,

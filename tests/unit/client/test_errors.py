@@ -141,7 +141,7 @@ def test_a_message_holds_no_query_whoever_wrote_it() -> None:
 def test_the_size_of_a_request_is_that_of_all_its_fields(endpoint: Endpoint, client: Client) -> None:
     """Also of those that hold others; what no door takes is refused here, with what to do."""
     client.call({"action": "read", "text": "x", "say": {"x": "y" * 12_000_000}})
-    with pytest.raises(InvalidRequest, match="25.0 MB.*audio_url"):
+    with pytest.raises(InvalidRequest, match=r"25\.0 MB.*audio_url"):
         client.call({"action": "read", "text": "x", "say": {"x": "y" * 25_000_000}})
 
     assert [request.url.path for request in endpoint.requests if request.method == "POST"] == ["/v2/abc123/runsync"]
@@ -152,7 +152,7 @@ def test_a_number_that_json_has_not_is_refused_before_it_is_sent(
     endpoint: Endpoint, client: Client, number: float
 ) -> None:
     """RunPod would say no more than HTTP 400."""
-    with pytest.raises(InvalidRequest, match="INVALID_REQUEST.*NaN"):
+    with pytest.raises(InvalidRequest, match=r"INVALID_REQUEST.*NaN"):
         client.call({"action": "read", "text": "x", "seed": number})
 
     assert endpoint.requests == []

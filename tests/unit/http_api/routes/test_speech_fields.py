@@ -110,7 +110,7 @@ def test_a_field_of_the_worker_is_named_as_it_was_sent() -> None:
 
 def test_a_job_id_is_what_the_worker_calls_an_id() -> None:
     """It goes into a header before any worker has seen it."""
-    assert JOB_ID == f"^{ID_PATTERN}$"
+    assert f"^{ID_PATTERN}$" == JOB_ID
 
 
 @pytest.mark.parametrize("text", ["Hello.", "."])
@@ -138,12 +138,3 @@ def test_what_goes_into_headers_is_an_id_or_a_plain_number(text: str, field: str
 
     assert (response.status_code, response.json()["error"]["param"]) == (400, field)
     assert not {"x-request-id", "x-seed"} & response.headers.keys()
-
-
-def test_an_ignored_field_may_have_half_a_character_for_a_name() -> None:
-    """Its header is still one."""
-    body = '{"input": ".", "voice": "anna", "\\ud800x": 1}'
-
-    (response,) = asked(StandIn(), post("/v1/audio/speech", content=body, headers=JSON))
-
-    assert response.status_code in {200, 400}
