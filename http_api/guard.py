@@ -1,8 +1,9 @@
 """
 Who may come in, and how much a request may bring in which time.
 
-Three things protect a server on the loopback from the web pages that its owner looks at: a page may send requests (Origin), let its own name
-point here (Host), and neither helps it to a key. What is refused here was looked at by nobody else.
+Four things protect a server on the loopback from the web pages that its owner looks at: a page may send requests (Origin), load what is here
+as an image or a sound (Sec-Fetch-Site; browsers send no Origin then), let its own name point here (Host), and none of these helps it to a
+key. What is refused here was looked at by nobody else.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +23,12 @@ from http_api.options import Options
 
 _HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d+)?")
 _OPEN = "/ping"  # load balancers look here before anybody has a key
+_LINKED = frozenset({"/", "/docs"})  # pages, to which any other may have a link
+_SENT_WITH_ALL = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "cross-origin-resource-policy": "same-origin",
+}
 
 
 class Guard:
@@ -51,6 +58,8 @@ class Guard:
             yield Failed("HOST_REFUSED", f"this server doesn't answer to the host {host!r}", status=403)
         if origin is not None and origin.partition("://")[2] != host:
             yield Failed("ORIGIN_REFUSED", f"this server doesn't answer to pages of {origin!r}", status=403)
+        if _is_foreign(headers) and not (path in _LINKED and _is_link(headers)):
+            yield Failed("ORIGIN_REFUSED", "this server doesn't answer to pages of other sites or ports", status=403)
         if not self._is_open(path) and not self._knows(headers.get("authorization", "")):
             yield Failed("INVALID_API_KEY", "send the server's key: Authorization: Bearer <key>", status=401)
         if _declared(headers) > self._options.most_bytes:
@@ -70,7 +79,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "none")
                 self._metrics.requests.add(route=route, status=str(message["status"]))
-                message = {**message, "headers": [*message["headers"], (b"x-content-type-options", b"nosniff")]}
+                MutableHeaders(scope=message).update(_SENT_WITH_ALL)
             await send(message)
 
         return counting
@@ -106,6 +115,20 @@ class _Body:
                 return await self.inner()
         except TimeoutError:
             raise HTTPException(408, f"the body took longer than {seconds:g} s: send it faster") from None
+
+
+def _is_foreign(headers: Headers) -> bool:
+    """
+    Whether a page of another site asks, or of another port of this host.
+
+    Browsers tell it over https and on this machine; elsewhere the policy of the answer keeps it from such a page.
+    """
+    return headers.get("sec-fetch-site") in {"cross-site", "same-site"}
+
+
+def _is_link(headers: Headers) -> bool:
+    """Whether the answer is shown as a page of its own, in no frame."""
+    return (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
 
 
 def _name(host: str) -> str | None:

@@ -107,7 +107,7 @@ def _head(name: str, meaning: str, kind: str) -> Iterator[str]:
 
 def _line(name: str, labels: Labels, value: float) -> str:
     listed = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels)
-    return f"{name}{{{listed}}} {value:g}" if labels else f"{name} {value:g}"
+    return f"{name}{{{listed}}} {value:.15g}" if labels else f"{name} {value:.15g}"
 
 
 def _escaped(text: str) -> str:

@@ -42,7 +42,7 @@ class Running:
 
     def state(self, parts_after: int | None) -> Reply | None:
         """How it stands by its updates, as `status` would say; None if they don't tell that."""
-        if self.speaking.done() or not self.latest:
+        if self.speaking.done() or not {"done", "total"} <= self.latest.keys():
             return None
         progress = {"done": self.latest["done"], "total": self.latest["total"]}
         state = {"job_id": self.fields["job_id"], "status": "IN_PROGRESS", "progress": progress}

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from cloning.errors import ServiceError
 
-OURS = ("handler", "s3_utils", "worker", "storage", "cloning", "engines", "model_cache", "local")
+OURS = ("handler", "s3_utils", "worker", "storage", "cloning", "engines", "model_cache", "local", "http_api")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*:)?//[^\s\"'\\<>]+")
 _REVEALING = re.compile(r"[/?#@%]")

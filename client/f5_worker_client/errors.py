@@ -160,6 +160,12 @@ def of_status(status: int, told: str) -> ClientError:
         )
     if status == 404:  # noqa: PLR2004
         return NotFound("ENDPOINT_NOT_FOUND", "no endpoint has that id: check F5_ENDPOINT", details={"status": status})
+    if status == 413:  # noqa: PLR2004
+        return InvalidRequest(
+            "INVALID_REQUEST",
+            "the endpoint takes no request so large (HTTP 413): send a recording as FLAC or MP3, or by audio_url or audio_key",
+            details={"status": status},
+        )
     return InvalidRequest(
         "HTTP_STATUS", f"the endpoint answered HTTP {status}: {told[:300]}", details={"status": status}
     )

@@ -5,12 +5,13 @@ It always is: a repeated request is another job of the queue, but the worker ans
 voice (by its content), or the same state.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from f5_worker_client.address import Address
-from f5_worker_client.errors import ClientError, Failed, Unavailable, of_status, of_worker
+from f5_worker_client.errors import ClientError, Failed, InvalidRequest, Unavailable, of_status, of_worker
 from f5_worker_client.steps import Answer, Flow, Pause, Send
 
 Reply = dict[str, Any]
@@ -224,8 +225,19 @@ def too_late(link: Link, now: str) -> Unavailable:
 
 
 def _size(fields: Mapping[str, Any]) -> int:
-    """About how many bytes a request has: recordings are the only large fields."""
-    return sum(len(value) for value in fields.values() if isinstance(value, str))
+    """How many bytes a request has. Raises InvalidRequest for one that no queue takes."""
+    try:
+        size = len(json.dumps(fields, allow_nan=False))
+    except ValueError:
+        message = "the request has a number that JSON has not (NaN or an infinite one): send a finite one"
+        raise InvalidRequest("INVALID_REQUEST", message) from None
+    if size > LARGEST_BYTES:
+        raise InvalidRequest(
+            "INVALID_REQUEST",
+            f"the request has {size / 1e6:.1f} MB and the queue takes {LARGEST_BYTES / 1e6:.1f} MB: "
+            "send a recording as FLAC or MP3, or by audio_url or audio_key",
+        )
+    return size
 
 
 def _told(answer: Answer) -> str:

@@ -1,7 +1,5 @@
 """POST /v1/audio/speech, as OpenAI has it: sound as it is made."""
 
-from urllib.parse import quote
-
 from fastapi import APIRouter, Response
 
 from http_api.door import Door
@@ -56,4 +54,4 @@ async def _speak(door: Door, speech: Speech) -> Response:
 
 def _headers(speech: Speech, fields: Reply) -> dict[str, str]:
     told = {"x-request-id": fields["job_id"], "x-seed": fields.get("seed"), "x-ignored-fields": speech.ignored}
-    return {name: quote(str(text), safe=" ,%") for name, text in told.items() if text is not None and text != ""}
+    return {name: str(text) for name, text in told.items() if text is not None and text != ""}

@@ -51,6 +51,8 @@ GENERATE_FIELDS = frozenset(
     ]
 )
 ENGINES = ("f5", "xtts")
+JOB_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+_LARGEST_SEED = 2**63 - 1
 # OpenAI's own models, and their dated versions: whatever the deployment speaks with.
 OPENAI_MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
 _FIRST_CHUNK_S = 3.0
@@ -91,6 +93,11 @@ class Speech(BaseModel):
     speed: float | None = Field(None, description="speaking rate, 0.3 to 2; OpenAI's 4 is more than the models can do")
     stream_format: Literal["audio", "sse"] = Field("audio", description="`sse`: events, with the sound in base64")
     instructions: str | None = Field(None, description="ignored, and named in `x-ignored-fields`")
+    # These go into headers, also where no worker checks them.
+    job_id: str | None = Field(
+        None, pattern=JOB_ID, description="your own id of the job, to make the request repeatable"
+    )
+    seed: int | None = Field(None, strict=True, ge=0, le=_LARGEST_SEED, description="same seed, same samples")
 
     @property
     def _others(self) -> Mapping[str, Any]:
@@ -105,10 +112,11 @@ class Speech(BaseModel):
     def generate(self, options: Options, new_id: str) -> Reply:
         """The fields of the generate. Raises Failed."""
         own = {name: value for name, value in self._others.items() if name in GENERATE_FIELDS}
-        speed = {} if self.speed is None else {"speed": self.speed}
+        named = {"job_id": self.job_id or new_id, "seed": self.seed, "speed": self.speed}
+        plain = {name: value for name, value in named.items() if value is not None}
         early = {"parts": True, "parts_format": "flac", "format": "flac", "first_chunk_s": _FIRST_CHUNK_S}
         text_and_voice = {"text": self.input, "voice": self._voice(options)}
-        return {**early, "job_id": new_id, **speed, **self._who(), **own, **text_and_voice}
+        return {**early, **plain, **self._who(), **own, **text_and_voice}
 
     @property
     def names(self) -> Mapping[str, str]:

@@ -78,6 +78,8 @@ class SoundResponse(Response):
     """
     The sound as bytes or, with `characters` (how many were to be spoken), as OpenAI's events `speech.audio.delta`, `.done` and `.error`.
 
+    Over HTTP/1.0, where the end of a broken connection looks like that of a whole body, bytes are sent once all are made, with their length.
+
     Raises Failed before the first byte.
     """
 
@@ -85,10 +87,12 @@ class SoundResponse(Response):
         super().__init__()
         self.door, self.sound, self.characters = door, sound, characters
         self.begun = door.now()
+        self.is_whole = False
         kind = MEDIA[sound.format_] if characters is None else "text/event-stream"
         self.headers_sent = {**headers, "content-type": kind, "cache-control": "no-store"}
 
-    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.is_whole = scope["http_version"] == "1.0" and self.characters is None
         self.door.metrics.streams.add(1)
         sending = asyncio.create_task(self._send(send))
         leaving = asyncio.create_task(_gone(receive))
@@ -107,6 +111,8 @@ class SoundResponse(Response):
     async def _send(self, send: Send) -> None:
         async with aclosing(self.sound.pieces()) as pieces:
             first = await self._first(pieces)
+            if self.is_whole:
+                self.headers_sent["content-length"] = str(len(first))
             headers = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in self.headers_sent.items()]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             try:
@@ -120,7 +126,7 @@ class SoundResponse(Response):
 
     async def _first(self, pieces: AsyncGenerator[bytes]) -> bytes:
         try:
-            first = await anext(pieces, b"")
+            first = b"".join([piece async for piece in pieces]) if self.is_whole else await anext(pieces, b"")
         except Failed as error:
             self.door.metrics.failures.add(code=error.code)
             error.job_id = self.headers_sent.get("x-request-id")

@@ -48,10 +48,13 @@ def _not_installed(missing: ImportError) -> str:
 
 
 def http_options(options: argparse.Namespace, environment: Mapping[str, str]) -> "Options":
-    """What the command line says of the door. Raises InvalidRequest for one that is open to others and has no key."""
+    """What the command line says of the door. Raises InvalidRequest for one that is open to others and has no key that they can send."""
     from http_api.options import Options
 
-    key = options.api_key or environment.get("API_KEY", "").strip() or None
+    key = (options.api_key or environment.get("API_KEY", "")).strip() or None
+    if key is not None and not (key.isascii() and key.isprintable()):
+        message = "--api-key (or API_KEY) has characters that callers can't send in a header: choose one of ASCII's letters and digits"
+        raise InvalidRequest("INVALID_REQUEST", message)
     is_private = options.host in _LOOPBACK
     if not is_private and key is None:
         raise InvalidRequest(
@@ -59,13 +62,12 @@ def http_options(options: argparse.Namespace, environment: Mapping[str, str]) ->
             f"--host {options.host} lets other machines spend your endpoint's money: set --api-key (or API_KEY), "
             "which callers send as a bearer token, or leave --host out",
         )
-    named = {*_LOOPBACK[:2], "[::1]", *options.allow_host}
+    host = options.host.lower()
+    named = {*_LOOPBACK[:2], "[::1]", *map(str.lower, options.allow_host)}
     is_any = options.host in _ANYWHERE and not options.allow_host
     return Options(
         api_key=key,
-        hosts=None
-        if is_any
-        else frozenset(named if is_private or options.host in _ANYWHERE else {*named, options.host}),
+        hosts=None if is_any else frozenset(named if is_private or options.host in _ANYWHERE else {*named, host}),
         aliases=dict(options.voice_alias),
         default_voice=options.default_voice,
         has_page=True,

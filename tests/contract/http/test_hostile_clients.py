@@ -288,3 +288,46 @@ def test_hanging_up_at_any_moment_leaves_no_stream_behind(url: str, worker: Stan
 
     until(lambda: "\ntts_streams 0\n" in httpx.get(f"{url}/metrics").text)
     until(lambda: [job.status for job in worker.jobs.values()] == ["CANCELLED"] * 2)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("kind", ["image", "audio", "script", "iframe", "document"])
+def test_a_page_of_another_site_can_load_nothing(url: str, worker: StandIn, site: str, kind: str) -> None:
+    """What <img> and <audio> ask for has no origin; another port of this machine is the same site."""
+    headers = {"sec-fetch-site": site, "sec-fetch-mode": "no-cors", "sec-fetch-dest": kind}
+    paths = ["/v1/audio/voices", "/v1/models", "/v1/audio/jobs/x/audio", "/v1/audio/jobs/x/stream.mp3", "/docs", "/"]
+
+    answers = [httpx.get(url + path, headers=headers) for path in paths]
+
+    assert {(answer.status_code, answer.json()["error"]["code"]) for answer in answers} == {(403, "ORIGIN_REFUSED")}
+    assert worker.calls == []
+
+
+def test_a_link_leads_to_the_pages_alone() -> None:
+    """From any site, as the whole of a tab."""
+    worker = StandIn()
+    link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    framed = {**link, "sec-fetch-dest": "iframe"}
+    with serving(worker, Options(has_page=True)) as url:
+        led = [httpx.get(url + path, headers=link).status_code for path in ("/", "/docs", "/v1/models")]
+        shown = [httpx.get(url + path, headers=framed).status_code for path in ("/", "/docs")]
+
+    assert (led, shown) == ([200, 200, 403], [403, 403])
+    assert worker.calls == []
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_the_servers_own_page_and_the_address_bar_are_let_in(url: str, site: str) -> None:
+    """As browsers tell of them."""
+    assert httpx.get(f"{url}/v1/models", headers={"sec-fetch-site": site}).status_code == 200
+
+
+def test_no_answer_is_for_other_pages() -> None:
+    """Nor in a frame; on failures too, and said once."""
+    with serving(StandIn(), Options(has_page=True)) as url:
+        answers = [httpx.get(url + path) for path in ("/", "/docs", "/ping", "/v1/models", "/nothing")]
+
+    policies = {
+        (answer.headers["cross-origin-resource-policy"], answer.headers["x-frame-options"]) for answer in answers
+    }
+    assert policies == {("same-origin", "DENY")}

@@ -261,3 +261,33 @@ def test_a_part_that_can_not_be_fetched_is_a_failure() -> None:
 
     assert response.status_code == 503
     assert response.headers["x-should-retry"] == "true"
+
+
+def over_http_1_0(url: str, body: dict[str, Any]) -> tuple[bytes, bytes]:
+    """The head and the body of the answer to one who knows no chunks."""
+    sent = json.dumps(body).encode()
+    head = b"POST /v1/audio/speech HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), timeout=20) as connection:
+        connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(sent) + sent)
+        answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    told, _, content = answer.partition(b"\r\n\r\n")
+    return told.lower(), content
+
+
+def test_a_client_without_chunks_gets_the_whole_sound_with_its_length() -> None:
+    """HTTP/1.0 has no other way to tell a whole from a part."""
+    with serving(StandIn()) as url:
+        head, body = over_http_1_0(url, speech())
+
+    assert body == sound_of(TEXT)
+    assert b"content-length: %d" % len(body) in head
+    assert b"transfer-encoding" not in head
+
+
+def test_a_client_without_chunks_is_told_of_a_failure_in_the_middle() -> None:
+    """By the status, for nothing was sent before."""
+    with serving(StandIn(fails={TEXT: (2, WorkerUnfit("it broke"))})) as url:
+        head, body = over_http_1_0(url, speech())
+
+    assert b" 503 " in head.splitlines()[0]
+    assert json.loads(body)["error"]["code"] == "WORKER_UNFIT"

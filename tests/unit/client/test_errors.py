@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from f5_worker_client import Client, ClientError, InvalidRequest, NotFound, Unauthorised, Unavailable
 from f5_worker_client.cli.options import EXIT_CODES
-from f5_worker_client.errors import OWN_CODES, of_worker
+from f5_worker_client.errors import OWN_CODES, of_status, of_worker
 
 from cloning.errors import InvalidRequest as WorkerInvalidRequest
 from cloning.errors import NotFound as WorkerNotFound
@@ -136,3 +136,28 @@ def test_a_message_holds_no_query_whoever_wrote_it() -> None:
     assert SIGNATURE not in f"{told} {told.details} {told.to_json()}"
     assert told.message == "https://bucket.example.com/a.wav?... is gone; is it?"
     assert told.details == {"url": "https://bucket.example.com/a.wav?..."}
+
+
+def test_the_size_of_a_request_is_that_of_all_its_fields(endpoint: Endpoint, client: Client) -> None:
+    """Also of those that hold others; what no door takes is refused here, with what to do."""
+    client.call({"action": "read", "text": "x", "say": {"x": "y" * 12_000_000}})
+    with pytest.raises(InvalidRequest, match=r"25\.0 MB.*audio_url"):
+        client.call({"action": "read", "text": "x", "say": {"x": "y" * 25_000_000}})
+
+    assert [request.url.path for request in endpoint.requests if request.method == "POST"] == ["/v2/abc123/runsync"]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_json_has_not_is_refused_before_it_is_sent(
+    endpoint: Endpoint, client: Client, number: float
+) -> None:
+    """RunPod would say no more than HTTP 400."""
+    with pytest.raises(InvalidRequest, match=r"INVALID_REQUEST.*NaN"):
+        client.call({"action": "read", "text": "x", "seed": number})
+
+    assert endpoint.requests == []
+
+
+def test_a_request_that_is_too_large_for_the_endpoint_is_the_callers_to_change() -> None:
+    """Should its limit be lower than ours."""
+    assert (of_status(413, "").code, type(of_status(413, ""))) == ("INVALID_REQUEST", InvalidRequest)

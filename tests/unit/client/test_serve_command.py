@@ -83,3 +83,24 @@ def test_a_name_without_a_voice_is_refused(capsys: pytest.CaptureFixture[str]) -
         options("--voice-alias", "alloy")
 
     assert "ALIAS=VOICE" in capsys.readouterr().err
+
+
+def test_a_hosts_name_counts_in_any_case() -> None:
+    """Browsers send it in lower case."""
+    assert "speech.example.com" in options("--allow-host", "Speech.Example.com").hosts
+    assert "box.lan" in options("--host", "Box.LAN", "--api-key", "k").hosts
+
+
+@pytest.mark.parametrize("key", ["ключ", "schlüssel", "a\tb"])
+def test_a_key_that_no_header_can_hold_is_refused(key: str) -> None:
+    """Nobody would get in."""
+    with pytest.raises(InvalidRequest, match="--api-key"):
+        options("--api-key", key)
+    with pytest.raises(InvalidRequest, match="--api-key"):
+        options(API_KEY=key)
+
+
+def test_a_blank_key_is_none() -> None:
+    """On the command line as in the environment."""
+    assert options("--api-key", " ").api_key is None
+    assert options("--api-key", " k ").api_key == "k"

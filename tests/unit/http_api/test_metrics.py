@@ -58,3 +58,12 @@ def test_each_measure_has_a_name_of_its_own() -> None:
     names = [line.split()[2] for line in lines if line.startswith("# TYPE")]
     assert len(names) == len(set(names)) == 10
     assert {"tts_time_to_first_audio_seconds", "tts_real_time_factor", "tts_audio_seconds_total"} <= set(names)
+
+
+def test_a_counter_moves_on_beyond_a_million() -> None:
+    """Every digit is told."""
+    numbers = Numbers("x", "What.")
+    numbers.add(1_234_567)
+    numbers.add(3)
+
+    assert list(numbers.lines())[-1] == "x 1234570"

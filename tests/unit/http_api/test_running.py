@@ -107,3 +107,8 @@ def test_readers_wait_for_what_they_have_not_seen() -> None:
         return [*counts, job.count]
 
     assert asyncio.run(read()) == [1, False, 1]
+
+
+def test_an_update_without_its_counts_tells_nothing() -> None:
+    """A worker of another version may send one; `status` is asked instead."""
+    assert states({"job_id": "one", "stage": "loading"}, None) == [None, None]

@@ -14,7 +14,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import MaxRetryError
 
 from cloning.errors import StorageUnavailable
-from worker.logs import configure
+from worker.logs import OURS, configure
 
 SIGNED = "https://user:pass@files.example.com:8443/voices/anna.wav?X-Amz-Credential=AKIA&X-Amz-Signature=deadbeef"
 TEXT = "Dear Anna, the secret recipe"
@@ -85,7 +85,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], StringIO]]:
     yield configured
     root.level, root.handlers = before
     logging.raiseExceptions = raises
-    for name in ("handler", "cloning"):
+    for name in OURS:
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 
@@ -196,3 +196,13 @@ def test_an_event_that_can_not_be_formatted_is_not_told_otherwise(log: Callable[
     logging.getLogger("urllib3.connection").warning("%d", TEXT)
 
     assert told.getvalue() == ""
+
+
+def test_the_http_applications_events_are_ours(log: Callable[[str], StringIO]) -> None:
+    """With their fields, and at the level of ours."""
+    told = log("INFO")
+
+    logging.getLogger("http_api.sound.streaming").info("stream.broken_off", extra={"job": "one", "code": "CONFLICT"})
+
+    (line,) = lines(told)
+    assert (line["event"], line["job"], line["code"]) == ("stream.broken_off", "one", "CONFLICT")

@@ -1,15 +1,20 @@
 """OpenAI's fields as those of a generate."""
 
+import json
 from typing import Any
 
 import pytest
 
+from cloning.keys import ID_PATTERN
 from cloning.requests.generate import Generate
 from http_api.errors import Failed
 from http_api.options import OPENAI_VOICES, Options
-from http_api.routes.speech_fields import GENERATE_FIELDS, Speech
+from http_api.routes.speech_fields import GENERATE_FIELDS, JOB_ID, Speech
+from tests.http_worker import StandIn
+from tests.unit.http_api.asking import asked, post
 
 OPTIONS = Options(default_voice="anna", aliases={"onyx": "bert", "mum": "carla"})
+JSON = {"content-type": "application/json"}
 NOT_HERE = {"text", "voice", "turns", "speed", "remove_silence", "format", "delivery", "parts", "parts_format"}
 
 
@@ -101,3 +106,35 @@ def test_a_field_of_the_worker_is_named_as_it_was_sent() -> None:
     assert Speech(input="x", model="F5TTS_Base").names == {"text": "input", "checkpoint": "model"}
     assert Speech(input="x", model="f5").names == {"text": "input", "engine": "model"}
     assert Speech(input="x", model="tts-1").names == {"text": "input"}
+
+
+def test_a_job_id_is_what_the_worker_calls_an_id() -> None:
+    """It goes into a header before any worker has seen it."""
+    assert f"^{ID_PATTERN}$" == JOB_ID
+
+
+@pytest.mark.parametrize("text", ["Hello.", "."])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("job_id", "\ud800"),
+        ("job_id", {}),
+        ("job_id", ""),
+        ("job_id", "a\r\nx: y"),
+        ("job_id", "one\n"),
+        ("seed", "\ud800"),
+        pytest.param("seed", 10**4000, id="4000 digits"),
+        ("seed", -1),
+        ("seed", True),
+        ("seed", "1"),
+        ("seed", 1.5),
+    ],
+)
+def test_what_goes_into_headers_is_an_id_or_a_plain_number(text: str, field: str, value: object) -> None:
+    """Whether or not the text is spoken."""
+    body = json.dumps({"input": text, "voice": "anna", field: value})
+
+    (response,) = asked(StandIn(), post("/v1/audio/speech", content=body, headers=JSON))
+
+    assert (response.status_code, response.json()["error"]["param"]) == (400, field)
+    assert not {"x-request-id", "x-seed"} & response.headers.keys()
