@@ -55,7 +55,7 @@ class Door:
     new_id: Callable[[], FreshId] = new_uuid
     now: Callable[[], float] = time.monotonic
     errands: set[asyncio.Task[Any]] = field(default_factory=set)
-    generates: set[asyncio.Task[Reply]] = field(default_factory=set)
+    generates: dict[asyncio.Task[Reply], Running] = field(default_factory=dict)
     jobs: dict[str, Running] = field(default_factory=dict)
     failures: dict[str, Reply] = field(default_factory=dict)
 
@@ -76,12 +76,12 @@ class Door:
             return state
         wanted = {} if parts_after is None else {"parts_after": parts_after}
         reply = await self.worker.call({"action": "status", "job_id": job_id, **wanted})
-        if reply.get("code") != "JOB_NOT_FOUND" or job_id not in {*self.jobs, *self.failures}:
+        failure = self.failures.get(job_id)
+        if reply.get("code") != "JOB_NOT_FOUND" or (job is None and failure is None):
             return checked(reply)
         waiting = {"job_id": job_id, "status": "IN_QUEUE", "progress": {"done": 0, "total": 0}}
-        if job_id in self.jobs:
+        if failure is None:
             return waiting
-        failure = self.failures[job_id]
         ended = "CANCELLED" if failure["code"] == "JOB_CANCELLED" else "FAILED"
         return {**waiting, "status": ended, "failure": failure}
 
@@ -94,8 +94,8 @@ class Door:
             message = f"{_MOST_GENERATES} texts are being spoken or wait for it: try again later"
             raise Failed("UNAVAILABLE", message, retryable=True)
         job = Running(self.worker, fields)
-        self.generates.add(job.speaking)
-        job.speaking.add_done_callback(self.generates.discard)
+        self.generates[job.speaking] = job
+        job.speaking.add_done_callback(lambda task: self.generates.pop(task, None))
         return job
 
     def keep(self, job: Running) -> None:
@@ -123,7 +123,8 @@ class Door:
         if job.speaking.done() or not isinstance(job_id, str) or self.jobs.get(job_id) is job:
             return
         if isinstance(job_id, FreshId):
-            self.start(self.end(job))
+            if self.generates.pop(job.speaking, None) is not None:
+                self.start(self.end(job))
         elif job_id not in self.jobs:
             self.keep(job)
 
@@ -144,6 +145,8 @@ class Door:
 
     async def close(self) -> None:
         """Give up what goes on in the background; a cancel that is on its way is waited for, but not for long."""
+        for job in list(self.generates.values()):
+            self.leave(job)
         if self.errands:
             await asyncio.wait(self.errands, timeout=self.pauses.close)
         tasks = {*self.errands, *self.generates, *(job.speaking for job in self.jobs.values())}

@@ -167,6 +167,24 @@ def test_closing_gives_up_what_goes_on() -> None:
     assert asyncio.run(close())
 
 
+def test_closing_ends_speech_whose_reader_is_cut_off_only_later() -> None:
+    """A server ends its connections while it closes. One cancel is enough; a job goes on."""
+    worker = Remote()
+
+    async def close() -> None:
+        here = Door(worker, Options())
+        here.keep(here.generate({"job_id": FreshId("a job")}))
+        speech = here.generate({"job_id": FreshId("speech")})
+        closing = asyncio.create_task(here.close())
+        await asyncio.sleep(0)
+        here.leave(speech)
+        await closing
+
+    asyncio.run(close())
+
+    assert worker.cancels == {"speech": 1}
+
+
 def test_a_job_without_a_proper_id_is_the_workers_to_refuse() -> None:
     """Whether its sender waits for that or not."""
 
