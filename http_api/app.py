@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from http_api.door import Door, Pauses, new_uuid
+from http_api.door import Door, FreshId, Pauses, new_uuid
 from http_api.errors import Json, answer_failures
 from http_api.guard import Guard
 from http_api.openapi import FAILURE, describe
@@ -25,7 +25,7 @@ def make_app(
     worker: Worker,
     options: Options,
     *,
-    new_id: Callable[[], str] = new_uuid,
+    new_id: Callable[[], FreshId] = new_uuid,
     now: Callable[[], float] = time.monotonic,
     pauses: Pauses | None = None,
 ) -> FastAPI:

@@ -7,47 +7,57 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from http_api.errors import checked
+from http_api.errors import Failed, checked
 from http_api.metrics import Metrics
 from http_api.options import Options
 from http_api.port import Reply, Worker
 from http_api.running import Running
 
 _MOST_FAILURES = 1000
+_MOST_GENERATES = 256
 
 
 @dataclass(frozen=True)
 class Pauses:
     """
     Seconds. `poll`: between two looks at a job; `again`: before a cancel is repeated, because the worker didn't know the job yet;
-    `refusal`: how long a new job may take to be refused.
+    `refusal`: how long a new job may take to be refused; `close`: how long a server that stops waits for its last cancels.
     """
 
     poll: float = 0.5
     again: float = 1.0
     refusal: float = 0.5
+    close: float = 3.0
 
 
-def new_uuid() -> str:
+class FreshId(str):
+    """A job's id that was made here, for a request that brought none: no retry can name it."""
+
+    __slots__ = ()
+
+
+def new_uuid() -> FreshId:
     """A job's id that nobody else has."""
-    return str(uuid.uuid4())
+    return FreshId(uuid.uuid4())
 
 
 @dataclass
 class Door:
     """
-    `errands` go on in the background; the loop itself would drop them. `jobs` are generates that were answered before they were done:
-    those that go on, and the last that failed.
+    `errands` go on in the background; the loop itself would drop them. `generates` are the calls that nobody has answered yet. `jobs` are
+    those that go on without their request, and `failures` the replies of the last that failed.
     """
 
     worker: Worker
     options: Options
     metrics: Metrics = field(default_factory=Metrics)
     pauses: Pauses = field(default_factory=Pauses)
-    new_id: Callable[[], str] = new_uuid
+    new_id: Callable[[], FreshId] = new_uuid
     now: Callable[[], float] = time.monotonic
     errands: set[asyncio.Task[Any]] = field(default_factory=set)
+    generates: dict[asyncio.Task[Reply], Running] = field(default_factory=dict)
     jobs: dict[str, Running] = field(default_factory=dict)
+    failures: dict[str, Reply] = field(default_factory=dict)
 
     async def call(
         self, action: str, fields: Mapping[str, object] | None = None, names: Mapping[str, str] | None = None
@@ -66,23 +76,57 @@ class Door:
             return state
         wanted = {} if parts_after is None else {"parts_after": parts_after}
         reply = await self.worker.call({"action": "status", "job_id": job_id, **wanted})
-        if reply.get("code") != "JOB_NOT_FOUND" or job is None:
+        failure = self.failures.get(job_id)
+        if reply.get("code") != "JOB_NOT_FOUND" or (job is None and failure is None):
             return checked(reply)
         waiting = {"job_id": job_id, "status": "IN_QUEUE", "progress": {"done": 0, "total": 0}}
-        return {**waiting, "status": "FAILED", "failure": _failure(job.speaking.result())} if job.failed else waiting
+        if failure is None:
+            return waiting
+        ended = "CANCELLED" if failure["code"] == "JOB_CANCELLED" else "FAILED"
+        return {**waiting, "status": ended, "failure": failure}
+
+    def generate(self, fields: Reply) -> Running:
+        """Begin a generate, unless the very same goes on without its request: then it's that one. Raises Failed if there are too many."""
+        for job in self.jobs.values():
+            if job.fields == fields and not job.speaking.done():
+                return job
+        if len(self.generates) >= _MOST_GENERATES:
+            message = f"{_MOST_GENERATES} texts are being spoken or wait for it: try again later"
+            raise Failed("UNAVAILABLE", message, retryable=True)
+        job = Running(self.worker, fields)
+        self.generates[job.speaking] = job
+        job.speaking.add_done_callback(lambda task: self.generates.pop(task, None))
+        return job
 
     def keep(self, job: Running) -> None:
-        """Remember a job that was answered before it was done."""
+        """Remember a job that goes on without its request; its failure, if it comes to that."""
         job_id = job.fields["job_id"]
+        self.failures.pop(job_id, None)
         self.jobs[job_id] = job
-        job.speaking.add_done_callback(lambda _: self._keep_failures(job_id, job))
+        job.speaking.add_done_callback(lambda _: self._forget(job_id, job))
 
-    def _keep_failures(self, job_id: str, job: Running) -> None:
-        if self.jobs.get(job_id) is job and not job.failed:
-            del self.jobs[job_id]
-        ended = [one for one, job in self.jobs.items() if job.speaking.done()]
-        for one in ended[:-_MOST_FAILURES]:
-            del self.jobs[one]
+    def _forget(self, job_id: str, job: Running) -> None:
+        if self.jobs.get(job_id) is not job:
+            return
+        del self.jobs[job_id]
+        if job.failed:
+            self.failures[job_id] = _failure(job.speaking.result())
+        for oldest in list(self.failures)[:-_MOST_FAILURES]:
+            del self.failures[oldest]
+
+    def leave(self, job: Running) -> None:
+        """
+        Nobody listens any more. A job without an id of its caller's is cancelled; another one goes on, so that a retry finds it, and
+        so that nobody ends a stranger's job by naming its id.
+        """
+        job_id = job.fields["job_id"]
+        if job.speaking.done() or not isinstance(job_id, str) or self.jobs.get(job_id) is job:
+            return
+        if isinstance(job_id, FreshId):
+            if self.generates.pop(job.speaking, None) is not None:
+                self.start(self.end(job))
+        elif job_id not in self.jobs:
+            self.keep(job)
 
     def start(self, errand: Coroutine[Any, Any, Any]) -> None:
         """Do it in the background."""
@@ -100,8 +144,12 @@ class Door:
         job.speaking.cancel()
 
     async def close(self) -> None:
-        """Give up what goes on in the background."""
-        tasks = {*self.errands, *(job.speaking for job in self.jobs.values())}
+        """Give up what goes on in the background; a cancel that is on its way is waited for, but not for long."""
+        for job in list(self.generates.values()):
+            self.leave(job)
+        if self.errands:
+            await asyncio.wait(self.errands, timeout=self.pauses.close)
+        tasks = {*self.errands, *self.generates, *(job.speaking for job in self.jobs.values())}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,22 +1,33 @@
 """
 A queue endpoint as the HTTP application wants a worker: `f5-worker serve`, and the page of `make serve`.
 
-It keeps the key. A generate is a job of the queue, followed by polling; what the worker tells of it meanwhile is passed on.
+It keeps the key. A generate is a job of the queue, followed by polling; what the worker tells of it meanwhile is passed on. While it waits
+for a worker, its `status` and `cancel` are asked of the queue alone: as jobs of their own they would wait behind the same speech.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from f5_worker_client.client import AsyncClient
 from f5_worker_client.door import call
 from f5_worker_client.downloads import fetched
-from f5_worker_client.errors import ClientError, NotFound
+from f5_worker_client.errors import ClientError, NotFound, Unavailable
 from f5_worker_client.queue import Call, Link, Progress, asked
 from f5_worker_client.steps import Flow
 from http_api.port import Reply, State, Unfetched, unheard
 
-_MOST_TICKETS = 10_000
+_MOST_JOBS = 10_000
+_MOST_OPEN = 256
+
+
+@dataclass
+class Sent:
+    """A job that was sent: the queue's last ids for it, and whether it was cancelled before anybody began it."""
+
+    tickets: tuple[str, ...] = ()
+    is_cancelled: bool = False
 
 
 class Bridge:
@@ -25,7 +36,8 @@ class Bridge:
     def __init__(self, client: AsyncClient, *, defaults: Mapping[str, Any] | None = None) -> None:
         self._client = client
         self._defaults = dict(defaults or {})
-        self._tickets: OrderedDict[str, str] = OrderedDict()  # the queue's id of each job that was sent lately
+        self._sent: OrderedDict[str, Sent] = OrderedDict()  # lately
+        self._open: Counter[bool] = Counter()  # the calls that wait, by whether they are generates
 
     @property
     def state(self) -> State:
@@ -34,15 +46,26 @@ class Bridge:
 
     async def call(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None] = unheard) -> Reply:
         """Answer one request; a failure is a reply, of whatever it comes."""
+        action = fields.get("action", "generate")
+        is_generate = action == "generate"
+        if self._open[is_generate] >= _MOST_OPEN and action != "cancel":
+            message = f"{_MOST_OPEN} requests wait for an answer: try again later"
+            return failure_reply(Unavailable("UNAVAILABLE", message, retryable=True))
+        self._open[is_generate] += 1
         try:
             return await self._client.driver.run(self._flow(fields, on_progress))
         except ClientError as error:
             return failure_reply(error)
+        finally:
+            self._open[is_generate] -= 1
 
     def _flow(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None]) -> Flow[Reply]:
         link, action, job_id = self._client.link, fields.get("action", "generate"), str(fields.get("job_id"))
+        sent = self._sent.get(job_id, Sent())
         if action == "cancel":
-            return cancelled(link, fields, self._tickets.get(job_id))
+            return cancelled(link, fields, sent)
+        if action == "status":
+            return looked_up(link, fields, sent)
         if action != "generate":
             return call(link, Call(fields))
 
@@ -55,11 +78,11 @@ class Bridge:
         )
 
     def _note(self, job_id: str, ticket: str) -> None:
-        """Remember the queue's id; the oldest are forgotten."""
-        self._tickets[job_id] = ticket
-        self._tickets.move_to_end(job_id)
-        while len(self._tickets) > _MOST_TICKETS:
-            self._tickets.popitem(last=False)
+        """Remember the queue's id; the oldest jobs are forgotten."""
+        before = self._sent.pop(job_id, Sent())
+        self._sent[job_id] = Sent((ticket,) if before.is_cancelled else (*before.tickets[-1:], ticket))
+        while len(self._sent) > _MOST_JOBS:
+            self._sent.popitem(last=False)
 
     async def fetch(self, item: Mapping[str, Any]) -> bytes:
         """The bytes of an object that a reply names, with its digest. Raises Unfetched."""
@@ -77,18 +100,43 @@ def failure_reply(error: ClientError) -> Reply:
     return {"error": f"{told['code']}: {error.message}", **told}
 
 
-def cancelled(link: Link, fields: Mapping[str, Any], ticket: str | None) -> Flow[Reply]:
+def looked_up(link: Link, fields: Mapping[str, Any], sent: Sent) -> Flow[Reply]:
+    """How a job stands, by the queue while it waits there, else by the worker."""
+    if sent.is_cancelled:
+        return _ended(fields)
+    if (yield from _waits(link, sent)):
+        return {"job_id": fields["job_id"], "status": "IN_QUEUE", "progress": {"done": 0, "total": 0}}
+    return (yield from call(link, Call(fields)))
+
+
+def cancelled(link: Link, fields: Mapping[str, Any], sent: Sent) -> Flow[Reply]:
     """
     End a job in the queue, so that its worker stops before its next step, and in the bucket, so that it stays ended.
 
-    The worker doesn't know a job that nobody has begun; if it was ours, it ends in the queue alone.
+    A job that waits, or that the worker doesn't know because nobody has begun it, ends in the queue alone if it was ours.
     """
-    if ticket:
+    is_waiting = yield from _waits(link, sent)
+    for ticket in sent.tickets:
         yield from asked(link, "POST", f"cancel/{ticket}")
+    sent.is_cancelled = sent.is_cancelled or is_waiting
+    if sent.is_cancelled:
+        return _ended(fields)
     try:
         return (yield from call(link, Call(fields)))
     except NotFound:
-        if ticket is None:
+        if not sent.tickets:
             raise
+    return _ended(fields)
+
+
+def _waits(link: Link, sent: Sent) -> Flow[bool]:
+    """Whether the queue alone knows the job. One that was sent twice may have been begun, whatever the last one's state is."""
+    if link.address.is_door or len(sent.tickets) != 1:
+        return False
+    answer = yield from asked(link, "GET", f"status/{sent.tickets[0]}")
+    return (answer.json() or {}).get("status") == "IN_QUEUE"
+
+
+def _ended(fields: Mapping[str, Any]) -> Reply:
     nothing = {"done": 0, "total": 0}
     return {"job_id": fields["job_id"], "status": "CANCELLED", "progress": nothing, "cancel_requested": True}

@@ -10,7 +10,6 @@ from http_api.door import Door
 from http_api.errors import Failed, checked
 from http_api.openapi import shows
 from http_api.port import Reply
-from http_api.running import Running
 from http_api.sound.parts import result_of
 
 _BEGUN = {"id": "story-1", "job_id": "story-1", "status": "IN_QUEUE"}
@@ -69,12 +68,13 @@ def job_routes(door: Door) -> APIRouter:
 
 
 async def _begin(door: Door, fields: Reply) -> Reply:
-    job = Running(door.worker, fields)
+    job = door.generate(fields)
     with suppress(TimeoutError):
         async with asyncio.timeout(door.pauses.refusal):
             await job.after(0)
     if job.failed:
         raise Failed.of(job.speaking.result())
-    door.keep(job)
     job_id = fields["job_id"]
+    if door.jobs.get(job_id) is not job:
+        door.keep(job)
     return {"id": job_id, "job_id": job_id, "status": "COMPLETED" if job.speaking.done() else "IN_QUEUE"}

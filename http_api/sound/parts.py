@@ -73,16 +73,15 @@ class Roll:
 
 
 async def spoken(door: Door, fields: Reply, names: Mapping[str, str]) -> AsyncGenerator[Item]:
-    """The parts of a generate as they are made. If its reader stops before the end, the job is cancelled. Raises Failed."""
-    job = Running(door.worker, fields)
+    """The parts of a generate as they are made. Its reader may stop before the end: see `Door.leave`. Raises Failed."""
+    job = door.generate(fields)
     try:
         async with aclosing(_told(door, job, names)) as items:
             async for item in items:
                 yield item
         door.metrics.spoken(job.speaking.result())
     finally:
-        if not job.speaking.done():
-            door.start(door.end(job))
+        door.leave(job)
 
 
 async def followed(door: Door, job_id: str) -> AsyncGenerator[Item]:

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 
+import httpx
 import openai
 import pytest
 
@@ -74,12 +75,29 @@ def test_whoever_hangs_up_ends_the_job(queue: Cloud, client: openai.OpenAI) -> N
     """In the queue and in the bucket; the worker is free for the next one."""
     with client.audio.speech.with_streaming_response.create(
         model="tts-1", voice="nature", input=TEXT * 9, response_format="pcm",
-        extra_body={"job_id": "left", "nfe_step": 32},
+        extra_body={"nfe_step": 32},
     ) as response:  # fmt: skip
         next(response.iter_bytes(1024))
+        left = response.headers["x-request-id"]
 
-    until(lambda: queue.record("left").get("status") == "CANCELLED", seconds=60)
+    until(lambda: queue.record(left).get("status") == "CANCELLED", seconds=60)
     assert speech(client, "Next.", "nature", "pcm", nfe_step=4)
+
+
+def test_a_job_that_waits_for_a_worker_is_seen_and_cancelled_at_once(bridge: str) -> None:
+    """Its `status` and `cancel` don't wait behind the speech before it."""
+    with httpx.Client(base_url=f"{bridge}/v1/audio", headers={"Authorization": f"Bearer {KEY}"}, timeout=5) as jobs:
+        for number in range(12):
+            fields = {"text": TEXT * 9, "voice": "nature", "job_id": f"waits-{number}", "nfe_step": 32}
+            jobs.post("jobs", json=fields).raise_for_status()
+        seen = jobs.get("jobs/waits-11").json()["status"]
+        cancelled = jobs.delete("jobs/waits-11").json()["status"]
+        after = jobs.get("jobs/waits-11").json()["status"]
+        jobs.timeout = httpx.Timeout(60)
+        for number in range(11):
+            jobs.delete(f"jobs/waits-{10 - number}")
+
+    assert (seen, cancelled, after) == ("IN_QUEUE", "CANCELLED", "CANCELLED")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -158,6 +158,21 @@ def test_whoever_hangs_up_cancels_the_job(gate: int) -> None:
     assert list(worker.cancels.values()) == [1]
 
 
+def test_a_retry_with_its_own_job_id_hears_the_whole_of_what_was_hung_up() -> None:
+    """The job went on meanwhile, and is spoken once."""
+    worker = StandIn(gates={1: threading.Event()})
+    with serving(worker) as url:
+        connection = ask(url, speech(job_id="mine"))
+        until(lambda: worker.jobs and len(worker.jobs["mine"].items) == 1)
+        connection.close()
+        until(lambda: "\ntts_streams 0\n" in httpx.get(f"{url}/metrics").text)
+        worker.gates[1].set()
+        response = httpx.post(f"{url}/v1/audio/speech", json=speech(job_id="mine", response_format="pcm"))
+
+    assert response.content == np.concatenate(spoken(TEXT)).tobytes()
+    assert worker.cancels == {}
+
+
 def test_a_reader_who_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its job ends, for nobody hears it."""
     monkeypatch.setattr(_TimedProtocol, "seconds_stalled", 0.2)

@@ -18,6 +18,7 @@ class WithParts(Endpoint):
     """An endpoint whose updates name a part, and whose worker lists it again with a fresh URL."""
 
     sound = b"the first part"
+    is_idle = False  # the queue hands no generate on
 
     def part(self, url: str) -> dict[str, Any]:
         return {"index": 0, "key": "jobs/j/parts/0-0123456789abcdef.wav", "sha256": sha256(self.sound), "url": url}
@@ -26,6 +27,8 @@ class WithParts(Endpoint):
         reply = super()._run(fields)
         for state in next(reversed(self._queue.values()))[:-1]:
             state["output"]["parts"] = {"ready": 1, "items": [self.part(self.url.format(key="stale"))]}
+        if self.is_idle and fields["action"] == "generate":
+            self._queue[next(reversed(self._queue))] = [{"status": "IN_QUEUE"}]
         return reply
 
     def do_status(self, fields: dict[str, Any]) -> dict[str, Any]:
@@ -144,6 +147,93 @@ def test_a_cancel_ends_the_job_in_the_queue_and_in_the_bucket(endpoint: WithPart
     ]
     assert cancelled["job_id"] == "j"
     assert spoken["code"] == "JOB_CANCELLED"
+
+
+def waiting(endpoint: WithParts, use: Callable[[Bridge], Coroutine[Any, Any, Any]], *requests: Reply) -> Any:
+    """What `use` gives while the queue hands no job on; the requests are waiting generates."""
+    endpoint.is_idle = True
+
+    async def wait(bridge: Bridge) -> Any:
+        calls = list[asyncio.Task[Reply]]()
+        for request in requests:
+            calls.append(asyncio.create_task(bridge.call(request)))
+            await asyncio.sleep(0.01)
+        told = await use(bridge)
+        for one in calls:
+            one.cancel()
+        return told, [one.result() for one in await _settled(calls)]
+
+    return with_bridge(endpoint, wait)
+
+
+async def _settled(calls: list[asyncio.Task[Reply]]) -> list[asyncio.Task[Reply]]:
+    await asyncio.gather(*calls, return_exceptions=True)
+    return [one for one in calls if not one.cancelled()]
+
+
+def test_how_a_waiting_job_stands_is_asked_of_the_queue_alone(endpoint: WithParts) -> None:
+    """A `status` would wait behind the same speech as the job itself."""
+    state, _ = waiting(endpoint, lambda bridge: bridge.call({"action": "status", "job_id": "j"}), GENERATE)
+
+    assert state == {"job_id": "j", "status": "IN_QUEUE", "progress": {"done": 0, "total": 0}}
+    assert [post["action"] for post in endpoint.posts] == ["generate"]
+
+
+def test_a_waiting_job_is_cancelled_in_the_queue_alone(endpoint: WithParts) -> None:
+    """And is cancelled from then on, also when its own call has ended; sent again it waits again."""
+
+    async def use(bridge: Bridge) -> tuple[Reply, Reply, Reply, Reply]:
+        cancelled = await bridge.call({"action": "cancel", "job_id": "j"})
+        soon = await bridge.call({"action": "status", "job_id": "j"})
+        await asyncio.sleep(0.02)
+        late = await bridge.call({"action": "status", "job_id": "j"})
+        again = asyncio.create_task(bridge.call(GENERATE))
+        await asyncio.sleep(0.01)
+        state = await bridge.call({"action": "status", "job_id": "j"})
+        again.cancel()
+        return cancelled, soon, late, state
+
+    (cancelled, soon, late, again), (spoken,) = waiting(endpoint, use, GENERATE)
+
+    assert (cancelled["status"], cancelled["cancel_requested"]) == ("CANCELLED", True)
+    assert soon == late == cancelled
+    assert spoken["code"] == "JOB_CANCELLED"
+    assert again["status"] == "IN_QUEUE"
+    assert [post["action"] for post in endpoint.posts] == ["generate", "generate"]
+
+
+def test_a_job_that_was_sent_twice_is_the_workers_to_tell_of(endpoint: WithParts) -> None:
+    """One of them may have begun it; a cancel ends both in the queue, and the job in the bucket."""
+    endpoint.jobs["j"] = GENERATE
+
+    async def use(bridge: Bridge) -> None:
+        endpoint.is_idle = False
+        await bridge.call({"action": "status", "job_id": "j"})
+        await bridge.call({"action": "cancel", "job_id": "j"})
+
+    waiting(endpoint, use, GENERATE, {**GENERATE, "text": "Another text."})
+
+    assert [post["action"] for post in endpoint.posts[2:]] == ["status", "cancel"]
+    paths = [request.url.path for request in endpoint.requests if "cancel" in request.url.path]
+    assert paths == ["/v2/abc123/cancel/ticket-1", "/v2/abc123/cancel/ticket-2"]
+
+
+def test_calls_that_wait_have_a_limit_and_a_cancel_has_none(endpoint: WithParts) -> None:
+    """Each keeps its request in memory; generates are counted apart, so that they don't stop the others."""
+
+    async def use(bridge: Bridge) -> tuple[Reply, Reply, Reply]:
+        full = await bridge.call({**GENERATE, "job_id": "one more"})
+        state = await bridge.call({"action": "status", "job_id": "0"})
+        cancelled = await bridge.call({"action": "cancel", "job_id": "0"})
+        return full, state, cancelled
+
+    many = [{**GENERATE, "job_id": str(number)} for number in range(2)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("f5_worker_client.bridge._MOST_OPEN", 2)
+        (full, state, cancelled), _ = waiting(endpoint, use, *many)
+
+    assert (full["code"], full["retryable"]) == ("UNAVAILABLE", True)
+    assert (state["status"], cancelled["status"]) == ("IN_QUEUE", "CANCELLED")
 
 
 def test_a_job_that_no_worker_has_begun_is_cancelled_in_the_queue_alone(endpoint: WithParts) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from http_api.app import make_app
-from http_api.door import Pauses
+from http_api.door import FreshId, Pauses
 from http_api.options import Options
 from tests.http_worker import QUICK, StandIn
 
@@ -19,7 +19,9 @@ def asked(
     """The answers to requests, one after the other, each when the jobs of those before have ended."""
 
     async def ask() -> list[httpx.Response]:
-        app = make_app(worker, options or Options(default_voice="anna"), pauses=pauses, new_id=lambda: "new-id")
+        app = make_app(
+            worker, options or Options(default_voice="anna"), pauses=pauses, new_id=lambda: FreshId("new-id")
+        )
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cloning.errors import Unavailable
-from http_api.door import Door
+from cloning.errors import JobCancelled, Unavailable
+from http_api.door import Door, FreshId, Pauses
 from http_api.errors import Failed
 from http_api.options import Options
 from http_api.port import Reply, unheard
@@ -66,6 +66,21 @@ def test_a_job_that_was_refused_in_the_queue_has_failed() -> None:
     assert state["failure"]["message"] == "no worker came"
 
 
+def test_a_job_that_was_cancelled_in_the_queue_is_cancelled() -> None:
+    """Nobody began it, so the worker has no record of it."""
+
+    async def look() -> Reply:
+        here = door(StandIn())
+        job = running(JobCancelled("it was cancelled", job_id="one").to_reply())
+        here.keep(job)
+        await job.speaking
+        await asyncio.sleep(0)
+        return await here.status("one")
+
+    state = asyncio.run(look())
+    assert (state["status"], state["failure"]["code"]) == ("CANCELLED", "JOB_CANCELLED")
+
+
 def test_a_job_that_is_done_is_forgotten_here() -> None:
     """The worker's record is what counts; when that is gone, so is the job."""
 
@@ -95,18 +110,54 @@ def test_failures_are_kept_up_to_a_number() -> None:
             here.keep(job)
             await job.speaking
             await asyncio.sleep(0)
-        kept = len(here.jobs), "running" in here.jobs
+        kept = len(here.jobs) + len(here.failures), "running" in here.jobs
         await here.close()
         return kept
 
     assert asyncio.run(count()) == (1001, True)
 
 
+def test_of_a_failure_only_what_its_status_says_is_kept() -> None:
+    """Not the request, which may be large."""
+
+    async def fail() -> tuple[list[str], object]:
+        here = door(StandIn())
+        job = running(Unavailable("away").to_reply())
+        here.keep(job)
+        await job.speaking
+        await asyncio.sleep(0)
+        return list(here.jobs), here.failures
+
+    jobs, failures = asyncio.run(fail())
+    assert jobs == []
+    assert failures == {"one": {"code": "UNAVAILABLE", "message": "away", "retryable": True, "details": {}}}
+
+
+def test_generates_that_wait_have_a_limit() -> None:
+    """Each keeps its request in memory. What is done makes room."""
+
+    async def fill() -> tuple[Failed, int]:
+        here = door(Scripted())
+        jobs = [here.generate({"job_id": str(number)}) for number in range(256)]
+        with pytest.raises(Failed) as failure:
+            here.generate({"job_id": "one more"})
+        jobs[0].speaking.cancel()
+        await asyncio.gather(jobs[0].speaking, return_exceptions=True)
+        here.generate({"job_id": "room again"})
+        waiting = len(here.generates)
+        await here.close()
+        return failure.value, waiting
+
+    failure, waiting = asyncio.run(fill())
+    assert (failure.status, failure.code, failure.retryable) == (503, "UNAVAILABLE", True)
+    assert waiting == 256
+
+
 def test_closing_gives_up_what_goes_on() -> None:
     """Nothing is left to a loop that ends."""
 
     async def close() -> bool:
-        here, job = door(StandIn()), running()
+        here, job = Door(StandIn(), Options(), pauses=Pauses(close=0.01)), running()
         here.keep(job)
         here.start(asyncio.sleep(1000))
         await asyncio.sleep(0)
@@ -114,6 +165,62 @@ def test_closing_gives_up_what_goes_on() -> None:
         return job.speaking.cancelled() and not here.errands
 
     assert asyncio.run(close())
+
+
+def test_closing_ends_speech_whose_reader_is_cut_off_only_later() -> None:
+    """A server ends its connections while it closes. One cancel is enough; a job goes on."""
+    worker = Remote()
+
+    async def close() -> None:
+        here = Door(worker, Options())
+        here.keep(here.generate({"job_id": FreshId("a job")}))
+        speech = here.generate({"job_id": FreshId("speech")})
+        closing = asyncio.create_task(here.close())
+        await asyncio.sleep(0)
+        here.leave(speech)
+        await closing
+
+    asyncio.run(close())
+
+    assert worker.cancels == {"speech": 1}
+
+
+def test_a_job_without_a_proper_id_is_the_workers_to_refuse() -> None:
+    """Whether its sender waits for that or not."""
+
+    async def leave() -> dict[str, Running]:
+        here = door(Scripted())
+        here.leave(here.generate({"job_id": ["one"]}))
+        kept = dict(here.jobs)
+        await here.close()
+        return kept
+
+    assert asyncio.run(leave()) == {}
+
+
+class Remote(Scripted):
+    """A worker at the other end of a network."""
+
+    async def call(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None] = unheard) -> Reply:
+        if fields["action"] == "cancel":
+            await asyncio.sleep(0.05)
+            self.cancels[fields["job_id"]] += 1
+            return {"job_id": fields["job_id"], "status": "CANCELLED"}
+        return await super().call(fields, on_progress)
+
+
+def test_closing_waits_for_the_cancels_that_are_on_their_way() -> None:
+    """Else a bridge that stops would leave its worker speaking for nobody."""
+    worker = Remote()
+
+    async def close() -> None:
+        here = Door(worker, Options())
+        here.leave(here.generate({"job_id": FreshId("one")}))
+        await here.close()
+
+    asyncio.run(close())
+
+    assert worker.cancels == {"one": 1}
 
 
 def test_a_cancel_is_repeated_until_the_worker_knows_the_job() -> None:

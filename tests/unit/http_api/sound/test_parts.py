@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cloning.errors import Unavailable
-from http_api.door import Door
+from cloning.errors import Conflict, Unavailable
+from http_api.door import Door, FreshId
 from http_api.errors import Failed
 from http_api.options import Options
 from http_api.port import Reply, unheard
@@ -135,12 +135,12 @@ def test_a_failure_is_told_by_the_callers_own_names() -> None:
 
 
 def test_a_reader_who_stops_cancels_the_job() -> None:
-    """Also while no part comes."""
+    """Also while no part comes. Its id was made here, so no retry can find it."""
     worker = StandIn(gates={1: threading.Event()})
     here = door(worker)
 
     async def stop() -> None:
-        async with aclosing(spoken(here, fields(), {})) as items:
+        async with aclosing(spoken(here, fields(FreshId("one")), {})) as items:
             await anext(items)
         await asyncio.gather(*here.errands, *worker.running, return_exceptions=True)
 
@@ -148,6 +148,71 @@ def test_a_reader_who_stops_cancels_the_job() -> None:
 
     assert worker.cancels == {"one": 1}
     assert worker.jobs["one"].status == "CANCELLED"
+
+
+def test_a_job_with_its_callers_own_id_goes_on_and_a_retry_hears_it_all() -> None:
+    """Its first reader stops after a part; the second is told of the very same call."""
+    worker = StandIn(parts=6, gates={2: threading.Event()})
+    here = door(worker)
+
+    async def retry() -> list[int | None]:
+        async with aclosing(spoken(here, fields(), {})) as items:
+            await anext(items)
+        again = asyncio.create_task(indexes(spoken(here, fields(), {})))
+        await asyncio.sleep(0.01)
+        worker.gates[2].set()
+        return await again
+
+    assert asyncio.run(retry()) == list(range(6))
+    assert [call["action"] for call in worker.calls if call["action"] != "status"] == ["generate"]
+    assert here.jobs == {}
+
+
+def test_a_job_that_goes_on_is_not_cancelled_by_whoever_only_listens_to_it() -> None:
+    """Also if its id was made here, for a request that has been answered."""
+    worker = StandIn(gates={1: threading.Event()})
+    here = door(worker)
+
+    async def listen() -> None:
+        here.keep(here.generate(fields(FreshId("one"))))
+        async with aclosing(spoken(here, fields(), {})) as items:
+            await anext(items)
+        worker.gates[1].set()
+        await asyncio.gather(*here.errands, *worker.running)
+
+    asyncio.run(listen())
+
+    assert worker.cancels == {}
+    assert worker.jobs["one"].status == "COMPLETED"
+
+
+class Strict(StandIn):
+    """A worker that refuses another text under the same id, once it comes to it."""
+
+    async def call(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None] = unheard) -> Reply:
+        if fields.get("text", TEXT) != TEXT:
+            await asyncio.sleep(0.02)
+            return Conflict("another request has this job_id").to_reply()
+        return await super().call(fields, on_progress)
+
+
+def test_nobody_ends_a_strangers_job_by_naming_its_id() -> None:
+    """Another text under the same id, whose sender hangs up before it is refused."""
+    worker = Strict(gates={1: threading.Event()})
+    here = door(worker)
+
+    async def use() -> list[int | None]:
+        hearing = asyncio.create_task(indexes(spoken(here, fields(), {})))
+        await asyncio.sleep(0.01)
+        stranger = asyncio.create_task(indexes(spoken(here, {**fields(), "text": "Another text."}, {})))
+        await asyncio.sleep(0)
+        stranger.cancel()
+        await asyncio.sleep(0.05)
+        worker.gates[1].set()
+        return await hearing
+
+    assert asyncio.run(use()) == [0, 1, 2]
+    assert worker.cancels == {}
 
 
 class Queued(StandIn):
@@ -169,7 +234,7 @@ def test_a_job_that_the_worker_does_not_know_yet_is_cancelled_when_it_does() -> 
     here = door(worker)
 
     async def stop() -> None:
-        items = spoken(here, fields(), {})
+        items = spoken(here, fields(FreshId("one")), {})
         first = asyncio.ensure_future(anext(items))
         await asyncio.sleep(0.01)
         first.cancel()
