@@ -15,6 +15,7 @@ from http_api.running import Running
 
 _MOST_FAILURES = 1000
 _MOST_GENERATES = 256
+_FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,13 @@ class Door:
         wanted = {} if parts_after is None else {"parts_after": parts_after}
         reply = await self.worker.call({"action": "status", "job_id": job_id, **wanted})
         failure = self.failures.get(job_id)
+        if failure and failure["code"] == "CONFLICT":  # the job there is another one than was asked for here
+            raise Failed.of({"error": failure["message"], **failure})
+        waiting = {"job_id": job_id, "status": "IN_QUEUE", "progress": {"done": 0, "total": 0}}
+        if job is not None and not job.speaking.done() and reply.get("status") in _FINAL:
+            return waiting  # it may be another job's of that id: the request's own reply will tell
         if reply.get("code") != "JOB_NOT_FOUND" or (job is None and failure is None):
             return checked(reply)
-        waiting = {"job_id": job_id, "status": "IN_QUEUE", "progress": {"done": 0, "total": 0}}
         if failure is None:
             return waiting
         ended = "CANCELLED" if failure["code"] == "JOB_CANCELLED" else "FAILED"

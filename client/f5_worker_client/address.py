@@ -52,7 +52,10 @@ def address_of(endpoint: str | None, url: str | None, api_key: str | None) -> Ad
         raise InvalidRequest("INVALID_REQUEST", "the key would travel unencrypted: use https, or a local address")
     is_open = address.is_door and not address.api_key
     if not is_open and not re.fullmatch(r"[!-~]+", address.api_key):
-        raise Unauthorised("UNAUTHORISED", "there is no key, or one with odd characters: set RUNPOD_API_KEY, or F5_API_KEY for another address than RunPod's")
+        raise Unauthorised(
+            "UNAUTHORISED",
+            "there is no key, or one with odd characters: set RUNPOD_API_KEY, or F5_API_KEY for another address than RunPod's",
+        )
     return address
 
 

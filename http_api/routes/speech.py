@@ -31,7 +31,8 @@ def speech_routes(door: Door) -> APIRouter:
     async def speak(speech: Speech) -> Response:
         """
         Speaks `input` with `voice`. The first bytes come when the first seconds are spoken, and the status line with them; what fails later
-        ends the connection in the middle of the body, or comes as the event `speech.audio.error`. Whoever hangs up cancels the job.
+        ends the connection in the middle of the body, or comes as the event `speech.audio.error`. Whoever hangs up cancels the job, unless
+        it brought a `job_id`: then it goes on, and the same request finds it.
 
         Headers: `x-request-id` is the job's id, `x-seed` the seed if one was sent, `x-ignored-fields` what changed nothing.
         """

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cloning.errors import JobCancelled, Unavailable
+from cloning.errors import Conflict, JobCancelled, Unavailable
 from http_api.door import Door, FreshId, Pauses
 from http_api.errors import Failed
 from http_api.options import Options
@@ -238,3 +238,39 @@ def test_a_cancel_is_repeated_until_the_worker_knows_the_job() -> None:
     asyncio.run(end())
 
     assert worker.cancels == {"one": 1}
+
+
+async def with_another_of_that_id(answer: Reply | None) -> tuple[Door, Running]:
+    """A door at which job `one` was asked for, while the worker knows a finished one of that id, of another request."""
+    worker = StandIn()
+    await worker.call({"action": "generate", "text": "The first text.", "voice": "anna", "job_id": "one"})
+    here = door(worker)
+    asked = running(answer)
+    here.keep(asked)
+    await asyncio.sleep(0.01)
+    return here, asked
+
+
+def test_another_requests_result_is_never_shown_as_this_ones() -> None:
+    """Until the request's own reply is there nobody knows whose result the record of that id has."""
+
+    async def look() -> Reply:
+        here, _ = await with_another_of_that_id(None)
+        state = await here.status("one")
+        await here.close()
+        return state
+
+    assert asyncio.run(look())["status"] == "IN_QUEUE"
+
+
+def test_an_id_that_another_request_has_is_a_conflict_for_good() -> None:
+    """However late that is found: the sound of the first text is not handed out for the second."""
+
+    async def look() -> Reply:
+        here, _ = await with_another_of_that_id(Conflict("job 'one' exists with another request").to_reply())
+        return await here.status("one")
+
+    with pytest.raises(Failed, match="another request") as caught:
+        asyncio.run(look())
+
+    assert (caught.value.code, caught.value.status) == ("CONFLICT", 409)
