@@ -11,7 +11,7 @@ import io
 import json
 import logging
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, fields
@@ -163,28 +163,28 @@ def _remove_if_over(claim: Claim, store: ObjectStore) -> None:
     except ServiceError as error:
         log.warning("chunks.not_removed", extra={"job": job_id, "code": error.code})
     else:
-        _remove_all(keys.chunk_folder(job_id), set(), store)
+        _remove_all(job_id, keys.chunk_folder(job_id), [], store)
 
 
 def removed_after_cancel(job: Job, store: ObjectStore, later: Callable[[Callable[[], None]], None]) -> None:
     """Remove what a job that no worker runs has left, by `later`, if a cancel has just ended it."""
     if job.status is JobStatus.CANCELLED and job.started_at is not None:
-        later(partial(_remove_all, keys.chunk_folder(job.job_id), set(), store))
+        later(partial(_remove_all, job.job_id, keys.chunk_folder(job.job_id), [], store))
         later(partial(_remove_unnamed_parts, job, store))
 
 
 def _remove_unnamed_parts(job: Job, store: ObjectStore) -> None:
-    _remove_all(job.part_prefix, set(job.part_keys()), store)
+    _remove_all(job.job_id, job.part_prefix, job.part_keys(), store)
 
 
-def _remove_all(prefix: str, kept: set[str], store: ObjectStore) -> None:
-    """What can't be removed is left to `expire`."""
+def _remove_all(job_id: str, prefix: str, kept: Collection[str], store: ObjectStore) -> None:
+    """Remove what lies under the prefix, but what is kept. What can't be removed is left to `expire`."""
     try:
         for info in list(store.list(prefix)):
             if info.key not in kept:
                 store.delete(info.key)
     except ServiceError as error:
-        log.warning("chunks.not_removed", extra={"job": keys.owner_of(f"{prefix}x"), "code": error.code})
+        log.warning("chunks.not_removed", extra={"job": job_id, "code": error.code})
 
 
 def inputs_of(facts: EngineFacts, parameters: Parameters) -> dict[str, object]:

@@ -1,6 +1,8 @@
 """The HTTP doors of the real processes, and the real `openai` package in front of them."""
 
+import base64
 import io
+import json
 import os
 import select
 import socket
@@ -11,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +107,14 @@ def speech(client: openai.OpenAI, text: str, voice: str, form: str = "mp3", **mo
     return client.audio.speech.create(
         model="tts-1", voice=voice, input=text, response_format=kind, extra_body=more
     ).content
+
+
+def events(client: openai.OpenAI, voice: str, text: str, job_id: str, **own: Any) -> tuple[list[str], bytes]:
+    """What `stream_format: sse` tells: the types of its events, each once in a row, and the sound in them."""
+    with client.audio.speech.with_streaming_response.create(
+        model="tts-1", voice=voice, input=text, response_format="pcm", stream_format="sse",
+        extra_body={"job_id": job_id, **own},
+    ) as response:  # fmt: skip
+        told = [json.loads(line[6:]) for line in response.iter_lines() if line.startswith("data: {")]
+    deltas = [base64.b64decode(one["audio"]) for one in told if one["type"] == "speech.audio.delta"]
+    return [kind for kind, _ in groupby(one["type"] for one in told)], b"".join(deltas)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import SPOKEN
 from tests.e2e.conftest import Cloud
-from tests.e2e.doors import FORMATS, RATE, first_line, openai_client, samples_of, speech, started
+from tests.e2e.doors import FORMATS, RATE, events, first_line, openai_client, samples_of, speech, started
 from tests.http_worker import until
 
 TEXT = "The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes. " * 3
@@ -58,6 +58,14 @@ def test_each_format_is_the_whole_speech(form: str, queue: Cloud, client: openai
     assert len(heard) / RATE == pytest.approx(len(whole) / 2 / RATE, abs=0.15)
     if form in ("flac", "wav", "pcm"):
         assert heard.tobytes() == whole
+
+
+def test_events_carry_the_same_sound(queue: Cloud, client: openai.OpenAI) -> None:
+    """`stream_format: sse`, as LiveKit asks for it."""
+    kinds, sound = events(client, "alloy", TEXT, "bridged-events", nfe_step=4, seed=5)
+
+    assert kinds == ["speech.audio.delta", "speech.audio.done"]
+    assert sound == result_pcm(queue, "bridged-events")
 
 
 def test_failures_are_the_packages_own_exceptions(bridge: str, client: openai.OpenAI) -> None:

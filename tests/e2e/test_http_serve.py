@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import openai
 import pytest
 
 from tests.conftest import ROOT
-from tests.e2e.doors import first_line, openai_client, ping, samples_of, speech, started
+from tests.e2e.doors import FORMATS, events, first_line, openai_client, ping, samples_of, speech, started
 
+SENTENCE = "The weather will be sunny tomorrow."
 STORY = "Mary has a thousand fish and a hundred dogs. My friend made the perfect hat last night. " * 6
 
 
@@ -73,6 +76,32 @@ def test_there_are_voices_to_try_and_one_speaks_for_any_name(served: Served) -> 
     assert isinstance(voices, dict)
     assert [one["name"] for one in voices["voices"]] == ["rms", "slt"]
     assert 0.5 < len(heard) / 24_000 < 10
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_each_format_is_the_same_speech(form: str, served: Served) -> None:
+    """Here too: lossless ones hold the samples that the events carry."""
+    said: dict[str, Any] = {"seed": 3, "nfe_step": 4}
+    with openai_client(served.url) as client:
+        heard = samples_of(speech(client, SENTENCE, "slt", form, **said), form)
+        kinds, sound = events(client, "slt", SENTENCE, "the-same", **said)
+
+    assert kinds == ["speech.audio.delta", "speech.audio.done"]
+    assert len(heard) == pytest.approx(len(sound) / 2, abs=3600)
+    if form in ("flac", "wav", "pcm"):
+        assert heard.tobytes() == sound
+
+
+def test_failures_are_the_packages_own_exceptions(served: Served) -> None:
+    """With code and param."""
+    with openai_client(served.url) as client:
+        with pytest.raises(openai.NotFoundError) as missing:
+            speech(client, "Hello.", "nobody")
+        with pytest.raises(openai.BadRequestError) as fast:
+            client.audio.speech.create(model="tts-1", voice="slt", input="Hello.", speed=3.9)
+
+    assert (missing.value.code, missing.value.param) == ("VOICE_NOT_FOUND", "voice")
+    assert (fast.value.code, fast.value.param) == ("INVALID_REQUEST", "speed")
 
 
 @contextmanager

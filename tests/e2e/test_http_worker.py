@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import threading
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +16,7 @@ import pytest
 from local.worker import WorkerProcess
 from tests.conftest import SPOKEN
 from tests.e2e.conftest import Cloud
-from tests.e2e.doors import FORMATS, RATE, free_port, openai_client, ping, samples_of, speech, wait_for_ping
+from tests.e2e.doors import FORMATS, RATE, events, free_port, openai_client, ping, samples_of, speech, wait_for_ping
 from tests.http_worker import until
 
 LONG = "The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes. " * 9
@@ -123,17 +125,10 @@ def test_sound_comes_before_the_rest_is_made(door: Door, client: openai.OpenAI) 
 
 def test_events_carry_the_same_sound(cloud: Cloud, door: Door, client: openai.OpenAI) -> None:
     """`stream_format: sse`, as LiveKit asks for it."""
-    import base64
+    kinds, sound = events(client, "nature", "Hello there.", "events", **QUICK)
 
-    with client.audio.speech.with_streaming_response.create(
-        model="tts-1", voice="nature", input="Hello there.", response_format="pcm", stream_format="sse",
-        extra_body={"job_id": "events", **QUICK},
-    ) as response:  # fmt: skip
-        told = [json.loads(line[6:]) for line in response.iter_lines() if line.startswith("data: {")]
-
-    deltas = [base64.b64decode(one["audio"]) for one in told if one["type"] == "speech.audio.delta"]
-    assert told[-1]["type"] == "speech.audio.done"
-    assert b"".join(deltas) == result_pcm(cloud, door.url, "events")
+    assert kinds == ["speech.audio.delta", "speech.audio.done"]
+    assert sound == result_pcm(cloud, door.url, "events")
 
 
 def test_failures_are_the_packages_own_exceptions(door: Door, client: openai.OpenAI) -> None:
@@ -160,17 +155,44 @@ def test_a_job_is_done_once_whoever_asks(cloud: Cloud, door: Door, client: opena
     assert len(cloud.record("once")["attempts"]) == 1
 
 
+def resident_mb(pid: int) -> float:
+    """The memory that a process holds."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def read_slowly(client: openai.OpenAI, job_id: str, go_on: threading.Event) -> bytes:
+    """A stream of which only the beginning is taken until somebody says so."""
+    with client.audio.speech.with_streaming_response.create(
+        model="tts-1", voice="nature", input=LONG, response_format="pcm", extra_body={"job_id": job_id, "nfe_step": 2}
+    ) as response:
+        pieces = response.iter_bytes(1024)
+        begin = next(pieces)
+        assert go_on.wait(300)
+        return begin + b"".join(pieces)
+
+
 def test_64_streams_at_the_same_time_are_64_speeches(cloud: Cloud, door: Door, client: openai.OpenAI) -> None:
-    """No byte is lost or in another's stream."""
+    """No byte is lost or in another's stream, a slow reader holds nobody up, and the memory doesn't grow with what was sent."""
 
     def one(number: int) -> bytes:
         text = f"Stream number {number}."
         return speech(client, text, "nature", "pcm", job_id=f"stream-{number}", nfe_step=2, seed=number)
 
+    go_on = threading.Event()
     with ThreadPoolExecutor(64) as pool:
-        heard = list(pool.map(one, range(64)))
+        slow = pool.submit(read_slowly, client, "stream-slow", go_on)
+        heard = list(pool.map(one, range(63)))
+        is_held = not slow.done()
+        again, held_mb = list(pool.map(one, range(63))), resident_mb(door.process.pid)
+        once_more, grown_mb = list(pool.map(one, range(63))), resident_mb(door.process.pid) - held_mb
+        go_on.set()
+        heard.append(slow.result())
 
-    stored = [result_pcm(cloud, door.url, f"stream-{number}") for number in range(64)]
+    assert is_held
+    assert again == once_more == heard[:63]
+    assert grown_mb < 50
+    stored = [result_pcm(cloud, door.url, f"stream-{number}") for number in [*range(63), "slow"]]
     assert [hashlib.sha256(data).hexdigest() for data in heard] == [hashlib.sha256(data).hexdigest() for data in stored]
     assert len(set(stored)) == 64
 
