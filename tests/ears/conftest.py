@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -25,7 +26,7 @@ from local.worker import WorkerProcess, local_endpoint
 from s3_utils import s3_client
 from tests.e2e.conftest import Cloud
 from tests.ears.judges import Listener
-from tests.ears.texts import LONG, SENTENCES, VARIED, Line
+from tests.ears.texts import CHUNKS, LONG, SEAMS, SENTENCES, UNMIXED, VARIED, Line
 from tests.servers import moto
 from training.judges import Likeness
 
@@ -77,6 +78,17 @@ class Studio:
             self._heard[name] = self.listener.hear(wave)
         return self._heard[name]
 
+    def chunks(self) -> list[Samples]:
+        """The waves of the chunks that SEAMS joins: without a cross-fade each is a part as it is."""
+        parts = self.reply(UNMIXED)["parts"]["items"]
+        ends = np.cumsum([part["samples"] for part in parts])
+        assert ends[-1] == len(self.wave(UNMIXED))
+        return np.split(self.wave(UNMIXED), ends[:-1])
+
+    def heard_chunks(self) -> list[str]:
+        """The words in each of them alone."""
+        return [self.hear(f"chunk {place}", wave) for place, wave in enumerate(self.chunks())]
+
     def prompt(self, voice: str) -> Samples:
         """The recording that was uploaded."""
         samples: Samples = soundfile.read(self.talker.prompts[voice].recording, dtype="float32")[0]
@@ -113,6 +125,7 @@ def studio(
             stored = first_chunk(cloud, doomed)
             doomed.kill()
         jobs |= {name: cloud.send(**fields(line)) for name, line in {**SENTENCES, **VARIED}.items()}
+        jobs |= {name: cloud.send(**turns(seconds)) for name, seconds in SEAMS.items()}
         with cloud.worker("heir"):
             yield Studio(cloud, listener, Likeness(), talker, jobs, stored)
 
@@ -140,3 +153,10 @@ def fields(line: Line) -> dict[str, object]:
     """The fields of a generate."""
     values = {"nfe_step": STEPS, "cfg_strength": CFG_STRENGTH, "seed": 7, **line.values}
     return {"action": "generate", "voice": line.voice, "text": line.text, **values}
+
+
+def turns(cross_fade_s: float) -> dict[str, object]:
+    """The fields of a generate of several chunks, joined by that much; its parts tell how long each is."""
+    said = [{"voice": SENTENCES[name].voice, "text": SENTENCES[name].text, "pause_ms": 0} for name in CHUNKS]
+    values = {"nfe_step": STEPS, "cfg_strength": CFG_STRENGTH, "seed": 7, "cross_fade_duration": cross_fade_s}
+    return {"action": "generate", "turns": said, "parts": True, **values}

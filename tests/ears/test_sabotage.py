@@ -8,7 +8,7 @@ import pytest
 from cloning.ports import Samples
 from tests.ears.conftest import Studio
 from tests.ears.judges import MOST_OF_ONE, RATE, expect_length, expect_once, expect_own, expect_voice, expect_words
-from tests.ears.texts import CHUNKS, SENTENCES
+from tests.ears.texts import SENTENCES
 
 
 def swapped(waves: Sequence[Samples]) -> list[Samples]:
@@ -29,17 +29,17 @@ def doubled(waves: Sequence[Samples]) -> list[Samples]:
 @pytest.mark.parametrize("spoil", [swapped, dropped, doubled])
 def test_chunks_out_of_order_are_heard(spoil: Callable[[Sequence[Samples]], list[Samples]], studio: Studio) -> None:
     """By what judges the seams of good speech."""
-    spoilt = np.concatenate(spoil([studio.wave(name) for name in CHUNKS]))
+    spoilt = np.concatenate(spoil(studio.chunks()))
 
     heard = studio.hear(spoil.__name__, spoilt)
 
     with pytest.raises(AssertionError):
-        expect_once([studio.heard(name) for name in CHUNKS], heard)
+        expect_once(studio.heard_chunks(), heard)
 
 
 def test_a_cut_at_a_seam_is_noticed(studio: Studio) -> None:
     """300 ms, half of it on either side."""
-    waves, lost = [studio.wave(name) for name in CHUNKS], int(0.15 * RATE)
+    waves, lost = studio.chunks(), int(0.15 * RATE)
     spoilt = np.concatenate([waves[0][:-lost], waves[1][lost:], *waves[2:]])
 
     with pytest.raises(AssertionError):

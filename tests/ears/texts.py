@@ -28,8 +28,9 @@ BY_VOICE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
     }
 )
-# Joined as the chunks of one text, for a chunk is one call of the model: short ones, whose words are heard well.
-CHUNKS = ("rms-0", "rms-4", "rms-5", "rms-7")
+# The chunks of one text: short sentences, whose words are heard well. Each is a turn of its own, for a chunk of running text holds
+# some 300 letters, and turns without a pause between them are joined like chunks.
+CHUNKS = ("rms-0", "rms-1", "rms-4", "rms-5", "rms-7")
 SHORT: Mapping[str, str] = MappingProxyType({"hi": "Hi.", "yes": "Yes.", "seven": "Seven."})
 # With either prompt two chunks of even length: one holds some 300 letters.
 LONG = (
@@ -52,6 +53,8 @@ class Line:
 SENTENCES: Mapping[str, Line] = MappingProxyType(
     {f"{voice}-{number}": Line(voice, text) for voice, texts in BY_VOICE.items() for number, text in enumerate(texts)}
 )
+UNMIXED, USUAL, LONGEST = "cross-fade 0", "cross-fade 0.15", "cross-fade 0.5"
+SEAMS: Mapping[str, float] = MappingProxyType({UNMIXED: 0.0, USUAL: 0.15, LONGEST: 0.5})
 STEPS = (32, 16, 7)
 _SAID = BY_VOICE["rms"]
 VARIED: Mapping[str, Line] = MappingProxyType(
