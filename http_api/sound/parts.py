@@ -18,6 +18,7 @@ from http_api.running import Running
 
 Item = Mapping[str, Any]
 _MOST_IDLE = 20  # looks in vain at a record
+_MOST_INTERRUPTED = 3  # looks in a row: another worker may go on with the job in a moment
 _RUNNING = frozenset({"IN_QUEUE", "IN_PROGRESS"})
 _ENDS = {"CANCELLED": "JOB_CANCELLED", "FAILED": "JOB_FAILED", "INTERRUPTED": "INTERRUPTED"}
 
@@ -107,17 +108,18 @@ async def _told(door: Door, job: Running, names: Mapping[str, str]) -> AsyncGene
 
 async def _looked_up(door: Door, job_id: str) -> AsyncGenerator[Item]:
     """By its status, again and again."""
-    roll, after = Roll(door, job_id), -1
+    roll, after, interrupted = Roll(door, job_id), -1, 0
     while True:
         state = await door.status(job_id, after)
         async for item in roll.new(state):
             yield item
+        interrupted = interrupted + 1 if state["status"] == "INTERRUPTED" else 0
         if len(roll.chains) - 1 > after:
             after = len(roll.chains) - 1
-        elif state["status"] not in _RUNNING:
-            break
-        else:
+        elif state["status"] in _RUNNING or 0 < interrupted < _MOST_INTERRUPTED:
             await asyncio.sleep(door.pauses.poll)
+        else:
+            break
     async for item in _rest(roll, await result_of(door, state)):
         yield item
 

@@ -194,7 +194,8 @@ def check(client: Client, options: Options, console: Console) -> int:
     told = client.check(options.file, options.text, **cast("CheckOptions", _given(options, "language", "check")))
     for window in told.reply["check"]["chunks"]:
         for problem in window["problems"]:
-            console.remark(f"{window['start']:.1f} s: {problem.get('kind')} {problem.get('word') or ''}".rstrip())
+            said = f"{problem.get('kind')} {problem.get('word') or ''}".rstrip()
+            console.remark(f"in what begins at {window['start']:.1f} s: {said}")
     console.result([told.state], dict(told.reply))
     return 0 if told.state == "passed" else _NOT_AS_HOPED
 
@@ -204,7 +205,8 @@ def health(client: Client, options: Options, console: Console) -> int:
     queue = client.queue_health()
     told = {"queue": queue} if options.queue else {"queue": queue, "worker": client.health()}
     worker = told.get("worker", {"status": "ok"})
-    lines = [f"queue\t{_counts(queue.get('workers'))}; {_counts(queue.get('jobs'))}"]
+    counts = [_counts(numbers) for numbers in (queue.get("workers"), queue.get("jobs")) if numbers]
+    lines = [f"queue\t{'; '.join(counts) or 'none: a worker that answers HTTP has no queue'}"]
     if not options.queue:
         lines.append(f"worker\t{worker['status']}, {worker.get('default_engine')}, {worker.get('checkpoint')}")
     for problem in worker.get("problems", ()):

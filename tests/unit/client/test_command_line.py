@@ -141,6 +141,25 @@ def test_health_of_the_queue_alone_wakes_nobody(endpoint: Endpoint) -> None:
     assert endpoint.posts == []
 
 
+def test_a_door_has_no_queue_whose_health_could_be_told(endpoint: Endpoint, capsys: Capture) -> None:
+    """It says so instead of counting nothing."""
+    door = ["--url", "http://127.0.0.1:8080/v1"]
+
+    f5_worker(endpoint, "health", "--queue")
+    f5_worker(endpoint, "health", "--queue", *door)
+
+    at_the_queue, at_the_door = capsys.readouterr().out.splitlines()
+    assert at_the_queue == "queue\t1 idle, 0 running; 0 inQueue"
+    assert at_the_door == "queue\tnone: a worker that answers HTTP has no queue"
+
+
+def test_what_a_check_finds_is_told_with_its_window(endpoint: Endpoint, capsys: Capture) -> None:
+    """A problem has no time of its own: the window in which it was found does."""
+    f5_worker(endpoint, "check", "https://example.com/me.wav", "--text", "This is not said.")
+
+    assert "in what begins at 0.0 s: missing not" in capsys.readouterr().err
+
+
 def test_json_is_for_programs(endpoint: Endpoint, capsys: Capture) -> None:
     """One object on stdout with the path and the facts, or one on stderr with the error; a URL in neither."""
     f5_worker(endpoint, "speak", "Hello.", "--voice", "me", "-o", "hello.wav", "--json", "--quiet")

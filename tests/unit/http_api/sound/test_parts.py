@@ -275,6 +275,43 @@ def test_a_running_job_is_followed_from_its_first_part() -> None:
     assert asyncio.run(follow()) == list(range(30))
 
 
+class Dead(StandIn):
+    """A worker whose job looks as if another worker had died with it, so many times in a row."""
+
+    looks = 2
+
+    def _status(self, fields: Mapping[str, Any]) -> Reply:
+        self.looks -= 1
+        state = super()._status(fields)
+        return {**state, "status": "INTERRUPTED", "parts": {"ready": 0, "items": []}} if self.looks >= 0 else state
+
+
+def test_a_job_that_another_worker_may_take_over_is_followed() -> None:
+    """A worker that died hands its job on in a moment."""
+    worker = Dead()
+
+    async def follow() -> list[int | None]:
+        await worker.call({**fields(), "action": "generate"})
+        return await indexes(followed(door(worker), "one"))
+
+    assert asyncio.run(follow()) == list(range(worker.parts))
+
+
+def test_a_job_that_no_worker_takes_over_ends_the_sound() -> None:
+    """After three looks, with a code that says so."""
+    worker = Dead()
+    worker.looks = 3
+
+    async def follow() -> None:
+        await worker.call({**fields(), "action": "generate"})
+        await indexes(followed(door(worker), "one"))
+
+    with pytest.raises(Failed) as failure:
+        asyncio.run(follow())
+
+    assert failure.value.code == "INTERRUPTED"
+
+
 def test_a_finished_job_is_followed_too() -> None:
     """Its parts stay until it is deleted."""
     worker = StandIn(parts=130)
