@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from cloning.audio.canonical import Canonical, Measures, check_and_make_canonical
-from cloning.audio.decoding import Recording, decode
+from cloning.audio.decoding import Recording, decode_speech
 from cloning.clock import Timings, no_timings
 from cloning.errors import Interrupted, TranscriptionFailed
 from cloning.names import EngineName
@@ -274,7 +274,7 @@ class InlineDecoder:
 
     def recording(self, data: bytes, *, stopped: Event | None = None) -> Recording:
         _refuse_stopped(stopped)
-        return decode(data)
+        return decode_speech(data)
 
 
 def _refuse_stopped(stopped: Event | None) -> None:

@@ -33,7 +33,7 @@ _LOOK_S = 0.05
 _MOST_TRIES = 2
 _LONGEST_CANONICAL_S = 13
 _WAV = struct.Struct("<4sI4s4sIHHIIHH4sI")
-_ADVICE = "send a plain recording of 1 to 60 s, as WAV, FLAC or MP3"
+_ADVICE = "send a plain recording, as WAV, FLAC or MP3"
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,8 @@ class ChildDecoder:
 
     def _refuse_greedy(self, more_than: str, **details: object) -> NoReturn:
         raise InvalidAudio(
-            f"audio takes more than {more_than} to decode, which no recording needs; {_ADVICE}", **details
+            f"audio takes more than {more_than} to decode, which no recording of a usual rate needs; {_ADVICE}",
+            **details,
         )
 
     @contextmanager

@@ -74,7 +74,7 @@ def _prepared() -> Decode:
     import numpy as np
 
     from cloning.audio.canonical import check_and_make_canonical, encode_pcm16
-    from cloning.audio.decoding import decode
+    from cloning.audio.decoding import decode_speech
 
     def work(what: int, data: bytes) -> tuple[dict[str, Any], bytes]:
         if what == CANONICAL:
@@ -82,7 +82,7 @@ def _prepared() -> Decode:
             fields = asdict(canonical)
             wav = fields.pop("wav")
             return {"canonical": fields, "measures": asdict(measures)}, wav
-        recording = decode(data)
+        recording = decode_speech(data)
         fields = {"warnings": recording.warnings, "clipped_share": recording.clipped_share}
         return {"sample_rate": recording.sample_rate, **fields}, recording.samples.astype("<f4").tobytes()
 

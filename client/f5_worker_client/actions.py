@@ -200,7 +200,7 @@ def _recording(source: Path | str | bytes) -> dict[str, str]:
         raise InvalidRequest(
             "INVALID_REQUEST",
             f"the recording has {len(data) / 1e6:.1f} MB and a request carries {LARGEST_BYTES * 0.75 / 1e6:.0f} MB: "
-            "cut it (60 s at most are taken), send it as FLAC or MP3, or give a URL",
+            "cut it (60 s at most are taken, 300 s of speech to check), send it as FLAC or MP3, or give a URL",
         )
     return {"audio": audio}
 

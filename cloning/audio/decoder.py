@@ -19,4 +19,4 @@ class AudioDecoder(Protocol):
         """A recording's stored form and its measures: `cloning.audio.canonical.check_and_make_canonical`."""
 
     def recording(self, data: bytes, *, stopped: Event | None = None) -> Recording:
-        """A recording's samples: `cloning.audio.decoding.decode`."""
+        """A recording's samples: `cloning.audio.decoding.decode_speech`."""

@@ -19,7 +19,7 @@ from cloning.errors import InvalidAudio
 SHORTEST_S = 1.0
 LONGEST_S = 60.0
 # A second more than the limit: enough to see that a recording is too long.
-_KEPT_S = LONGEST_S + 1
+_MORE_S = 1.0
 _RATES = (8_000, 192_000)
 _MOST_CHANNELS = 8
 _DEMUXERS = {
@@ -46,7 +46,7 @@ class Decoded:
     """
     Samples of one recording: float32, shape [n, channels], and their rate in Hz.
 
-    `seconds` is the whole duration, of which at most 61 s are kept; `is_exact` is False if it may be longer. `announced` is the
+    `seconds` is the whole duration, of which at most a second more than the limit is kept; `is_exact` is False if it may be longer. `announced` is the
     container's own duration in seconds, `lost` the seconds that could not be decoded. `is_float`: stored as float. `tracks` counts
     the audio tracks; `is_alone`: the file holds only this one. `gap`: seconds that the time codes skip in its middle.
     """
@@ -64,10 +64,10 @@ class Decoded:
 
 
 def decoders(container: str) -> Iterator[Any]:
-    """The functions that may read this container, the usual one first; each returns Decoded, or None if it can't."""
+    """The functions of bytes and a limit in seconds that may read this container, the usual one first; each returns Decoded, or None if it can't."""
     if container in _BY_SOUNDFILE:
         yield _with_soundfile
-    yield lambda data: _with_av(data, _DEMUXERS[container])
+    yield lambda data, longest_s: _with_av(data, longest_s, _DEMUXERS[container])
 
 
 def counted(container: str, data: bytes) -> float | None:
@@ -84,24 +84,23 @@ def counted(container: str, data: bytes) -> float | None:
         return None
 
 
-def _with_soundfile(data: bytes) -> Decoded | None:
+def _with_soundfile(data: bytes, longest_s: float) -> Decoded | None:
     import soundfile
 
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             _refuse_odd(file.samplerate, file.channels)
-            frames = file.read(int(_KEPT_S * file.samplerate), dtype="float32", always_2d=True)
+            most = int((longest_s + _MORE_S) * file.samplerate)
+            frames = file.read(most, dtype="float32", always_2d=True)
             # The header's length may be wrong; where the length can be counted, it is (cloning.audio.decoding).
-            known = (
-                file.frames if file.frames < 2**40 and len(frames) >= int(_KEPT_S * file.samplerate) else len(frames)
-            )
+            known = file.frames if file.frames < 2**40 and len(frames) >= most else len(frames)
             is_float = file.subtype in _FLOAT_SUBTYPES
             return Decoded(frames, int(file.samplerate), known / file.samplerate, is_float=is_float)
     except (soundfile.LibsndfileError, ValueError):
         return None
 
 
-def _with_av(data: bytes, demuxer: str) -> Decoded | None:
+def _with_av(data: bytes, longest_s: float, demuxer: str) -> Decoded | None:
     import av
 
     try:
@@ -112,7 +111,7 @@ def _with_av(data: bytes, demuxer: str) -> Decoded | None:
             codec = stream.codec_context.codec.canonical_name
             if not codec.startswith(("pcm_", "adpcm_")) and codec not in _CODECS:
                 return None
-            reader = _Reader(container, stream)
+            reader = _Reader(container, stream, longest_s + _MORE_S)
             reader.run()
             return reader.decoded()
     except (av.error.FFmpegError, ValueError, OverflowError, IndexError):
@@ -122,8 +121,8 @@ def _with_av(data: bytes, demuxer: str) -> Decoded | None:
 class _Reader:
     """Reads one stream packet by packet: a bad packet loses only itself, and their number is limited."""
 
-    def __init__(self, container: Any, stream: Any) -> None:
-        self._container, self._stream = container, stream
+    def __init__(self, container: Any, stream: Any, kept_s: float) -> None:
+        self._container, self._stream, self._kept_s = container, stream, kept_s
         self._blocks: list[Frames] = []
         self._samples = self._rate = self._packets = 0
         self._lost = 0.0
@@ -146,7 +145,7 @@ class _Reader:
                 self._lost += _seconds(packet.duration, packet.time_base)
             self._packets += 1
             self._refuse_crumbs()
-            if self._rate and self._samples > _KEPT_S * self._rate:
+            if self._rate and self._samples > self._kept_s * self._rate:
                 self._measure_rest(packets)
                 return
 

@@ -21,7 +21,11 @@ from cloning.audio.stream_formats import flac, matroska, ogg
 from cloning.errors import InvalidAudio
 from cloning.ports import Samples
 
-__all__ = ["LONGEST_S", "SHORTEST_S", "Recording", "decode"]
+__all__ = ["LONGEST_S", "LONGEST_SPEECH_S", "SHORTEST_S", "Recording", "decode", "decode_speech"]
+
+LONGEST_SPEECH_S = 300.0
+"""Of speech that is checked or subtitled; its words are told from 48 kHz as well as from more."""
+_HIGHEST_SPEECH_RATE = 48_000
 
 _MISSING_S = 0.1
 # A codec's delay in samples, which a decoder removes and a header may count.
@@ -48,19 +52,26 @@ class Recording:
         return len(self.samples) / self.sample_rate
 
 
-def decode(data: bytes) -> Recording:
-    """Decode a whole recording, mixed to mono, of up to a little over 60 s. Raises InvalidAudio."""
+def decode(data: bytes, longest_s: float = LONGEST_S) -> Recording:
+    """Decode a whole recording, mixed to mono, of up to a little over `longest_s`. Raises InvalidAudio."""
     if not data:
-        raise InvalidAudio("audio is empty (0 bytes); send a recording of 1 to 60 s")
+        raise InvalidAudio(f"audio is empty (0 bytes); send a recording of {SHORTEST_S:g} to {longest_s:g} s")
     found = _recordings(data)
     pieces = [piece for _, piece in found]
     held = [piece.held for piece in pieces if piece.held is not None]
     if len(held) == len(pieces):
-        _refuse_too_long(sum(held))
+        _refuse_too_long(sum(held), longest_s)
     for piece in pieces:
         if piece.held is not None:
             _refuse_cut(piece.cut, piece.announced, piece.held, 0.0)
-    return _joined(data, found)
+    return _joined(data, found, longest_s)
+
+
+def decode_speech(data: bytes) -> Recording:
+    """Decode a recording of up to 300 s for a recogniser, at 48 kHz at most. Raises InvalidAudio."""
+    recording = decode(data, LONGEST_SPEECH_S)
+    rate = min(recording.sample_rate, _HIGHEST_SPEECH_RATE)
+    return replace(recording, samples=_resampled(recording, rate), sample_rate=rate)
 
 
 def _recordings(data: bytes) -> list[tuple[str, Piece]]:
@@ -76,7 +87,7 @@ def _recordings(data: bytes) -> list[tuple[str, Piece]]:
         container, begin = following
         rest = rest[begin:]
     else:
-        raise InvalidAudio(f"audio is made of over {_MOST_PIECES} files; send one of {SHORTEST_S:g} to {LONGEST_S:g} s")
+        raise InvalidAudio(f"audio is made of over {_MOST_PIECES} files; send a single one")
     if not found:
         raise undecodable(data, f"it begins like {first.upper()}, but no sound follows")
     return found
@@ -92,17 +103,17 @@ def _pieces(container: str, data: bytes) -> tuple[list[Piece], int]:
     return streams[container](data) if container in streams else framed(container, data)
 
 
-def _joined(data: bytes, found: list[tuple[str, Piece]]) -> Recording:
+def _joined(data: bytes, found: list[tuple[str, Piece]], longest_s: float) -> Recording:
     if len(found) > _MOST_PIECES:
-        raise InvalidAudio(f"audio is made of {len(found)} files; send one of {SHORTEST_S:g} to {LONGEST_S:g} s")
+        raise InvalidAudio(f"audio is made of {len(found)} files; send a single one")
     parts: list[Recording] = []
     seconds = 0.0
     for container, one in found:
         # FLAC's frames have no lengths that could be added up without a parser.
         piece = replace(one, held=counted(container, one.data)) if container == "flac" else one
-        decoded = _decoded(container, data, piece)
+        decoded = _decoded(container, data, piece, longest_s)
         seconds += decoded.seconds
-        _refuse_too_long(seconds, is_exact=decoded.is_exact and one is found[-1][1])
+        _refuse_too_long(seconds, longest_s, is_exact=decoded.is_exact and one is found[-1][1])
         parts.append(_part(piece, decoded))
     if not sum(len(part.samples) for part in parts):
         raise undecodable(data, "it holds no sound")
@@ -131,14 +142,8 @@ def _part(piece: Piece, decoded: Decoded) -> Recording:
 def _one(parts: list[Recording]) -> Recording:
     if len(parts) == 1:
         return parts[0]
-    import soxr
-
     rate = parts[0].sample_rate
-    samples = [
-        part.samples if part.sample_rate == rate else soxr.resample(part.samples, part.sample_rate, rate)
-        for part in parts
-    ]
-    whole = np.concatenate(samples)
+    whole = np.concatenate([_resampled(part, rate) for part in parts])
     message = f"the file is {len(parts)} recordings one after the other; all {len(whole) / rate:.2f} s of them are used"
     by_code = {one["code"]: one for part in parts for one in part.warnings}
     shares = [part.clipped_share for part in parts if part.clipped_share is not None]
@@ -147,18 +152,26 @@ def _one(parts: list[Recording]) -> Recording:
     )
 
 
-def _decoded(container: str, data: bytes, piece: Piece) -> Decoded:
+def _resampled(recording: Recording, rate: int) -> Samples:
+    import soxr
+
+    if recording.sample_rate == rate:
+        return recording.samples
+    return np.asarray(soxr.resample(recording.samples, recording.sample_rate, rate), dtype=np.float32)
+
+
+def _decoded(container: str, data: bytes, piece: Piece, longest_s: float) -> Decoded:
     """Decode a piece with the first decoder that gives all of it. Raises InvalidAudio, with both lengths if there are two."""
     best: Decoded | None = None
     for decode_one in decoders(container):
-        found = decode_one(piece.data)
+        found = decode_one(piece.data, longest_s)
         if found is not None and (best is None or found.seconds > best.seconds):
             best = found
         if best is not None and not _is_short(container, piece, best):
             break
     if best is None:
         raise undecodable(data, piece.cut or "it is damaged, has no sound, or has an unknown codec")
-    if best.seconds <= LONGEST_S:
+    if best.seconds <= longest_s:
         _refuse_part(container, piece, best)
     return best
 
@@ -200,9 +213,10 @@ def _refuse_cut(cut: str | None, announced: float | None, arrived: float, slack:
         )
 
 
-def _refuse_too_long(seconds: float, *, is_exact: bool = True) -> None:
-    if seconds > LONGEST_S:
+def _refuse_too_long(seconds: float, longest_s: float, *, is_exact: bool = True) -> None:
+    if seconds > longest_s:
+        why = " (of a voice's recording 12 s are used)" if longest_s == LONGEST_S else ""
         raise InvalidAudio(
-            f"the recording lasts {'' if is_exact else 'at least '}{seconds:.1f} s; send {SHORTEST_S:g} to {LONGEST_S:g} s (of a voice's "
-            "recording 12 s are used; longer speech is checked in parts)", duration=round(seconds, 3), longest=LONGEST_S,
+            f"the recording lasts {'' if is_exact else 'at least '}{seconds:.1f} s; send {SHORTEST_S:g} to {longest_s:g} s{why}",
+            duration=round(seconds, 3), longest=longest_s,
         )  # fmt: skip

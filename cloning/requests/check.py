@@ -19,7 +19,7 @@ class Check(Request):
     action = "check"
     text: Annotated[str, AfterValidator(speakable)] = Field(description="what the recording should say")
     audio: Annotated[bytes, BeforeValidator(audio_bytes)] | None = Field(
-        None, description="the recording, base64, in a format that `upload` takes; at most 60 s"
+        None, description="the recording, base64, in a format that `upload` takes; at most 300 s"
     )
     audio_url: Annotated[str, Field(max_length=4096)] | None = Field(
         None, description="a public http(s) URL of the recording"

@@ -1,9 +1,11 @@
 """The contract of `AudioDecoder`, on the process that decodes what callers send and on its stand-in of the tests."""
 
+import io
 import threading
 
 import numpy as np
 import pytest
+import soundfile
 
 from cloning.audio.canonical import check_and_make_canonical
 from cloning.audio.decoder import AudioDecoder
@@ -62,6 +64,20 @@ def test_samples_are_those_of_the_function(decoder: AudioDecoder, name: str) -> 
     assert recording.samples.dtype == np.float32
     assert recording.samples.flags.writeable
     assert recording.sample_rate == expected.sample_rate
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_minutes_of_speech_are_decoded_for_a_recogniser(decoder: AudioDecoder, channels: int) -> None:
+    """Five minutes of stereo at 96 kHz, as FLAC: within the decoder's memory and time, at 48 kHz."""
+    second = np.sin(np.arange(96_000) * 0.02).astype(np.float32) * 0.3
+    frames = np.tile(second[:, np.newaxis], (300, channels))
+    file = io.BytesIO()
+    soundfile.write(file, frames, 96_000, format="FLAC")
+
+    recording = decoder.recording(file.getvalue())
+
+    assert recording.sample_rate == 48_000
+    assert recording.duration == pytest.approx(300.0, abs=0.01)
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
