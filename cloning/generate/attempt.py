@@ -263,7 +263,7 @@ class Generation:
         error = of_claimed_job(failure, [attempt.outcome for attempt in job.attempts])
         error = error.copied(**told_of_fallback(self._candidates, self._failed_engines), **whose)
         try:
-            self._claim.fail(error, self._effort())
+            error = self._claim.fail(error, self._effort())
         except LeaseLost:  # what became of the job is the other worker's to tell
             raise
         except Exception as untold:  # noqa: BLE001 - a full disk, no descriptors: the lease lapses, and the job can be taken over

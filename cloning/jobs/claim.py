@@ -99,7 +99,10 @@ class Claim:
     def check_cancelled(self) -> None:
         """Raise JobCancelled if a caller asked for it, by the last read of the record."""
         if self._job.cancel_requested:
-            raise JobCancelled(f"job {self._job.job_id!r} was cancelled on request", job_id=self._job.job_id)
+            raise self._cancelled()
+
+    def _cancelled(self) -> JobCancelled:
+        return JobCancelled(f"job {self._job.job_id!r} was cancelled on request", job_id=self._job.job_id)
 
     def complete(self, result: dict[str, Any], effort: Effort | None = None, parts: Parts | None = None) -> None:
         """Name the stored result and its parts in the record. Completion wins over a cancel that came too late."""
@@ -107,8 +110,12 @@ class Claim:
         told = {"result": result, "failure": None, "progress": Progress(done=total, total=total), "parts": parts}
         self._finish(JobStatus.COMPLETED, "COMPLETED", effort, **told)
 
-    def fail(self, error: ServiceError, effort: Effort | None = None) -> None:
-        """End the job if the error is permanent; otherwise give it back, so that its next delivery tries again."""
+    def fail(self, error: ServiceError, effort: Effort | None = None) -> ServiceError:
+        """
+        End the job if the error is permanent; otherwise give it back, so that its next delivery tries again.
+
+        Return what the caller is told: the error, or JobCancelled if that is what the record says.
+        """
         failure = Failure.model_validate(error.to_record())
         if isinstance(error, JobCancelled):
             self._finish(JobStatus.CANCELLED, "CANCELLED", effort, parts=None)
@@ -116,6 +123,7 @@ class Claim:
             self._give_back(error.code, failure, effort)
         else:
             self._finish(JobStatus.FAILED, error.code, effort, failure=failure, parts=None)
+        return error if self._job.status is not JobStatus.CANCELLED else self._cancelled()
 
     def _give_back(self, outcome: str, failure: Failure, effort: Effort | None) -> None:
         """The job is for whoever gets its next delivery; one that was cancelled meanwhile has none, and ends."""

@@ -554,6 +554,25 @@ def test_silence_from_the_engine_is_a_failure(service: Service, anna: str, engin
         act(service, text="Hello.", voice=anna)
 
 
+def test_a_cancel_that_only_the_last_write_finds_is_told_as_a_cancel(
+    service: Service, anna: str, engine: ToneEngine
+) -> None:
+    """The delivery is stopped in the middle of a chunk, and the record was cancelled before: the reply says what the record does."""
+    call = Call("j")
+
+    def cancel_and_stop(_: str) -> None:
+        if engine.history:
+            service.jobs.cancel("j")
+            call.stopped.set()
+
+    engine.before_speaking = cancel_and_stop
+
+    with pytest.raises(JobCancelled):
+        act(service, call, text=TEXT, voice=anna)
+
+    assert service.jobs.get("j").status is JobStatus.CANCELLED
+
+
 def test_a_delivery_that_is_already_stopped_makes_no_record(service: Service, anna: str, store: FolderStore) -> None:
     """A lease that nobody would release in time."""
     call = Call("j")
