@@ -305,7 +305,7 @@ class JobMachine(RuleBasedStateMachine):
                 self._drop(claim)
                 claim.fail(cancelled)
 
-    def _end(self, pick: int, trouble: list[Trouble], act: Callable[[Worker, Claim], None]) -> None:
+    def _end(self, pick: int, trouble: list[Trouble], act: Callable[[Worker, Claim], object]) -> None:
         worker, claim = self.claims.pop(pick % len(self.claims))
         with self._at(self.workers.index(worker), trouble, claim.job.job_id):
             try:
