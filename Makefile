@@ -33,7 +33,7 @@ serve: setup  ## a page to try it, and the OpenAI speech API, on http://127.0.0.
 
 test: export OMP_NUM_THREADS := 1
 test: setup  ## every test, in WORKERS=2 processes; `.venv/bin/python -m pytest PATH` runs some in one
-	$(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile same-examples
 
 browser:  ## Debian's Chromium and Firefox, for tests/browser, which are skipped without; needs root
 	command -v chromium >/dev/null && command -v firefox-esr >/dev/null || \

@@ -86,7 +86,9 @@ def test_a_cue_is_long_enough_to_be_read_where_there_is_silence(
 
     found = cues(words, texts, length_s)
 
-    starts = [cue.start for cue in found[1:]] + [length_s] * bool(found)  # a text of nothing but a combining mark has no cue
+    starts = [cue.start for cue in found[1:]] + [length_s] * bool(
+        found
+    )  # a text of nothing but a combining mark has no cue
     for cue, following in zip(found, starts, strict=True):
         shown_s, width = cue.end - cue.start, sum(map(columns, cue.lines))
         is_short = shown_s < SHORTEST_S - 0.001 or width / shown_s > COLUMNS_A_SECOND + 0.1
