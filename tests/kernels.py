@@ -30,6 +30,7 @@ def interpreted_source(patch: pytest.MonkeyPatch) -> ModuleType:
     from triton.runtime.interpreter import InterpretedFunction
 
     patch.setenv("TRITON_INTERPRET", "1")
+    _round_to_bfloat16(patch)
     if not isinstance(tl.sum, InterpretedFunction):  # the only one of Triton's own that is written in Triton
         patch.setattr(tl, "sum", InterpretedFunction(tl.sum.fn))
     spec = importlib.util.spec_from_file_location("interpreted_source", SOURCE)
@@ -38,6 +39,22 @@ def interpreted_source(patch: pytest.MonkeyPatch) -> ModuleType:
     source = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(source)
     return source
+
+
+def _round_to_bfloat16(patch: pytest.MonkeyPatch) -> None:
+    """The interpreter cuts float32 off where machine code rounds it."""
+    import torch
+    import triton.language as tl
+    from triton.runtime import interpreter
+
+    convert = interpreter._convert_float
+
+    def rounded(numbers: Any, source: Any, target: Any, mode: Any) -> Any:
+        if (source, target) != (tl.float32, tl.bfloat16):
+            return convert(numbers, source, target, mode)
+        return torch.from_numpy(numbers).bfloat16().view(torch.uint16).numpy()
+
+    patch.setattr(interpreter, "_convert_float", rounded)
 
 
 def constants(name: str, dim: int) -> dict[str, Any]:
