@@ -8,6 +8,7 @@ import ctypes
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -174,3 +175,18 @@ def _at(address: int, dtype: str) -> "Tensor":
 
     assert address % ALIGNMENT == 0
     return torch.frombuffer(TYPES[dtype].from_address(address), dtype=getattr(torch, dtype))
+
+
+def flash_attention(patch: pytest.MonkeyPatch) -> None:
+    """A CPU's stand-in for torch's attention over sequences of unequal lengths."""
+    import torch
+    from torch.nn.functional import scaled_dot_product_attention
+
+    def attend(*given: Any, **_: Any) -> "tuple[Tensor, ...]":
+        outputs = []
+        for start, end in pairwise(given[3].tolist()):
+            query, key, value = (one[None, start:end].transpose(1, 2) for one in given[:3])
+            outputs.append(scaled_dot_product_attention(query, key, value).transpose(1, 2)[0])
+        return (torch.cat(outputs),)
+
+    patch.setattr(torch.ops.aten, "_flash_attention_forward", attend)
