@@ -43,7 +43,7 @@ COPY http_api/ http_api/
 COPY model_cache/ model_cache/
 COPY local/ local/
 # The fused kernels (KERNELS) for every card: by Triton's own compiler, which needs no GPU. At run time there is none.
-RUN python -m engines.f5.kernels.build
+RUN python -m engines.f5.kernels
 RUN python -m compileall -q --invalidation-mode unchecked-hash .
 
 # /data stands in for the bucket where S3_BUCKET is unset. /models holds checkpoints, and what comes from the model hub; on a

@@ -151,7 +151,10 @@ class PretendedDriver:
         grid, block, (shared, stream, parameters, extra) = given[:3], given[3:6], given[6:]
         kernel = self._kernels()[function - 101][0]
         assert (block, shared, stream, bool(extra)) == ((32 * kernel.warps, 1, 1), kernel.shared, STREAM, False)
-        words = [(ctypes.c_uint64 if bits == 64 else ctypes.c_int32).from_address(parameters[place]).value for place, bits in enumerate(kernel.bits)]
+        words = [
+            (ctypes.c_uint64 if bits == 64 else ctypes.c_int32).from_address(parameters[place]).value
+            for place, bits in enumerate(kernel.bits)
+        ]
         assert words[-2:] == [0, 0]  # Triton's pointers to scratch memory
         self.launched.append((kernel.name, grid, words[:-2]))
         if self.source is not None:

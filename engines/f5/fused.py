@@ -6,11 +6,12 @@ guidance or in a pack all sequences' attention is one launch, where torch has on
 products that packed.py rounds one by one are rounded once.
 """
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from engines.f5.kernels.check import compare
 from engines.f5.kernels.compiled import DTYPES, EPS, HEAD, SIZES
-from engines.f5.packed import Pack, Rotation, attend
+from engines.f5.kernels.operations import Kernels
+from engines.f5.packed import Pack, attend
 from engines.f5.tables import Step
 
 if TYPE_CHECKING:
@@ -18,19 +19,6 @@ if TYPE_CHECKING:
 
 Linear = tuple["Tensor", "Tensor"]
 """A layer's weight and bias."""
-
-
-class Kernels(Protocol):
-    """The three kernels, on one device, in one precision."""
-
-    def rotate(self, qkv: "Tensor", rotation: Rotation, heads: int) -> None:
-        """Rotate queries and keys of the first heads, in place. qkv: [rows, 3, heads, head]."""
-
-    def norm(self, x: "Tensor", scale: "Tensor", shift: "Tensor") -> "Tensor":
-        """LayerNorm(x) * scale + shift. x: [rows, dim]."""
-
-    def add_norm(self, x: "Tensor", y: "Tensor", gate: "Tensor", scale: "Tensor", shift: "Tensor") -> "Tensor":
-        """x += gate * y, in place, and LayerNorm(x) * scale + shift. x, y: [rows, dim]."""
 
 
 def refusal(dit: Any) -> str:
@@ -45,8 +33,15 @@ def refusal(dit: Any) -> str:
             return f"the kernels are for {SIZES} features and heads, not for {block.ff_norm.normalized_shape[0]} and {attn.heads}"
         if attn.inner_dim != attn.heads * HEAD or attn.q_norm is not None or attn.k_norm is not None:
             return f"the kernels are for heads of {HEAD} features without norms of their own"
-    norms = [dit.norm_out.norm, *(one for block in dit.transformer_blocks for one in (block.attn_norm.norm, block.ff_norm))]
-    return "" if all(one.eps == EPS and one.weight is None for one in norms) else "the kernels are for norms without weights"
+    norms = [
+        dit.norm_out.norm,
+        *(one for block in dit.transformer_blocks for one in (block.attn_norm.norm, block.ff_norm)),
+    ]
+    return (
+        ""
+        if all(one.eps == EPS and one.weight is None for one in norms)
+        else "the kernels are for norms without weights"
+    )
 
 
 class FusedBlocks:
@@ -78,7 +73,9 @@ class FusedBlocks:
         normed = self._kernels.norm(x, *step.blocks[0][:2])
         for block, linear, modulation, after in zip(blocks, self._stacked, step.blocks, following, strict=True):
             _, _, gate, scale_ff, shift_ff, gate_ff = modulation
-            normed = self._kernels.add_norm(x, self._attention(block.attn, linear, normed, pack), gate, scale_ff, shift_ff)
+            normed = self._kernels.add_norm(
+                x, self._attention(block.attn, linear, normed, pack), gate, scale_ff, shift_ff
+            )
             normed = self._kernels.add_norm(x, block.ff(normed), gate_ff, *after)
         return normed
 
@@ -88,7 +85,8 @@ class FusedBlocks:
         qkv = product(x, *linear).view(len(x), 3, attn.heads, -1)
         some = attn.processor.pe_attn_head
         self._kernels.rotate(qkv, pack.rotation, attn.heads if some is None else some)
-        attended: Tensor = attn.to_out[0](_attended(*qkv.unbind(1), pack))
+        query, key, value = qkv.unbind(1)
+        attended: Tensor = attn.to_out[0](_attended(query, key, value, pack))
         return attended
 
 
@@ -100,10 +98,10 @@ def _attended(query: "Tensor", key: "Tensor", value: "Tensor", pack: Pack) -> "T
 
     # What torch.nn.attention.varlen.varlen_attn calls. That would fill a tensor more each time, and the first time import torch._dynamo,
     # which takes seconds.
-    together: Any = torch.ops.aten._flash_attention_forward(
-        query, key, value, pack.bounds, pack.bounds, *[max(pack.frames)] * 2, 0.0, is_causal=False, return_debug_mask=False
-    )
-    return together[0].flatten(1)
+    attention: Any = torch.ops.aten._flash_attention_forward  # noqa: SLF001 - see above
+    bounds, longest = [pack.bounds] * 2, [max(pack.frames)] * 2
+    together: Tensor = attention(query, key, value, *bounds, *longest, 0.0, is_causal=False, return_debug_mask=False)[0]
+    return together.flatten(1)
 
 
 def _stack(attn: Any) -> Linear:

@@ -85,7 +85,9 @@ def measure(
             **_steps(model, vocoder, conditions[0], fused),
         }
         problems = [*_same_grid(sampler), *_same_draw(conditions[0], parameter)]
-    bounds = BOUNDS.get(str(parameter.dtype), BOUNDS["torch.float16"]) | (check.BOUNDS[str(parameter.dtype)] if fused else {})
+    bounds = BOUNDS.get(str(parameter.dtype), BOUNDS["torch.float16"]) | (
+        check.BOUNDS[str(parameter.dtype)] if fused else {}
+    )
     over = [_over(name, found[name], bound) for name, bound in bounds.items() if not _is_within(found[name], bound)]
     return Findings(found, (*over, *problems))
 

@@ -1,11 +1,10 @@
 """
-Compiles the kernels for every card: `python -m engines.f5.kernels.build [FOLDER]`.
+Compiles the kernels for every card.
 
 It needs no GPU and no C compiler: Triton brings LLVM and ptxas. It runs where the image is built, for the launcher that Triton would
 make at run time does need a C compiler, which the image hasn't.
 """
 
-import argparse
 import hashlib
 import re
 import shutil
@@ -19,7 +18,6 @@ from engines.f5.kernels.compiled import (
     CARDS,
     DTYPES,
     EPS,
-    FOLDER,
     HEAD,
     INDEX,
     NAMES,
@@ -43,7 +41,10 @@ _CONSTANTS: dict[str, dict[str, float]] = {"rotate": {"HEAD": HEAD}, "norm": {"E
 
 
 def build(
-    folder: Path, cards: Iterable[int] = CARDS, dtypes: Iterable[str] = tuple(DTYPES), dims: Iterable[int] = tuple(SIZES)
+    folder: Path,
+    cards: Iterable[int] = CARDS,
+    dtypes: Iterable[str] = tuple(DTYPES),
+    dims: Iterable[int] = tuple(SIZES),
 ) -> Index:
     """Compile into the folder, in place of what was there."""
     import triton
@@ -114,17 +115,3 @@ def _kept(folder: Path, name: str, compiled: Any, *, card: int, dtype: str, dim:
         warps=facts.num_warps,
         shared=facts.shared,
     )
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Compile the fused kernels for every card; needs no GPU.")
-    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, help="where to (default: beside the sources)")
-    folder = parser.parse_args().folder
-    index = build(folder)
-    size = sum((folder / one.file).stat().st_size for one in index.kernels)
-    print(f"{len(index.kernels)} kernels, {size / 1e6:.2f} MB, by Triton {index.triton} in {folder}")
-
-
-if __name__ == "__main__":
-    main()

@@ -8,7 +8,7 @@ from engines.f5 import packed, tables
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from engines.f5.fused import Kernels
+    from engines.f5.kernels.operations import Kernels
 
 BOUNDS: Mapping[str, dict[str, float]] = {
     "torch.float16": {"rotation": 0.0, "norm": 1e-3, "add_norm": 1e-3},
@@ -49,7 +49,9 @@ def _norm(dit: Any, kernels: "Kernels", x: "Tensor", scale: "Tensor", shift: "Te
     return _distance(kernels.norm(x, scale, shift), want)
 
 
-def _add_norm(dit: Any, kernels: "Kernels", x: "Tensor", y: "Tensor", gate: "Tensor", scale: "Tensor", shift: "Tensor") -> float:
+def _add_norm(
+    dit: Any, kernels: "Kernels", x: "Tensor", y: "Tensor", gate: "Tensor", scale: "Tensor", shift: "Tensor"
+) -> float:
     summed = x + y * gate
     want = dit.norm_out.norm(summed).mul_(scale).add_(shift)
     normed = kernels.add_norm(x, y, gate, scale, shift)

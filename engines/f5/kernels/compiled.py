@@ -93,7 +93,7 @@ def _index(folder: Path) -> Index:
         index = Index.model_validate_json(path.read_bytes())
     except OSError:
         raise KernelsUnusable(
-            f"{path} is not there: the kernels are compiled where the image is built, or by `python -m engines.f5.kernels.build`"
+            f"{path} is not there: the kernels are compiled where the image is built, or by `python -m engines.f5.kernels`"
         ) from None
     except ValidationError as error:
         raise KernelsUnusable(f"{path} is damaged ({error.error_count()} problems): build the kernels again") from error

@@ -64,7 +64,7 @@ class Driver:
 
 
 def cuda_driver() -> Driver:
-    """This machine's. Raises KernelsUnusable."""
+    """The machine's own. Raises KernelsUnusable."""
     try:
         library = ctypes.CDLL(LIBRARY)
         return Driver({name: kind((name, library)) for name, kind in CALLS.items()})

@@ -49,7 +49,7 @@ class CompiledKernels:
         self._launch("rotate", (len(qkv), 2), [self._rows(qkv, 3), *tables, heads])
 
     def norm(self, x: "Tensor", scale: "Tensor", shift: "Tensor") -> "Tensor":
-        """LayerNorm(x) * scale + shift. x: [rows, dim]."""
+        """Give LayerNorm(x) * scale + shift. x: [rows, dim]."""
         import torch
 
         out = torch.empty_like(x)
@@ -57,7 +57,7 @@ class CompiledKernels:
         return out
 
     def add_norm(self, x: "Tensor", y: "Tensor", gate: "Tensor", scale: "Tensor", shift: "Tensor") -> "Tensor":
-        """x += gate * y, in place, and LayerNorm(x) * scale + shift. x, y: [rows, dim]."""
+        """Add gate * y to x, in place, and give LayerNorm(x) * scale + shift. x, y: [rows, dim]."""
         import torch
 
         out = torch.empty_like(x)

@@ -30,7 +30,7 @@ def rotate(qkv, cosine, sine, heads, DIM: tl.constexpr, HEAD: tl.constexpr, BLOC
 
 @triton.jit
 def norm(x, scale, shift, out, DIM: tl.constexpr, EPS: tl.constexpr, BLOCK: tl.constexpr):
-    """out = LayerNorm(x) * scale + shift. x: [rows, DIM]."""
+    """Make out = LayerNorm(x) * scale + shift. x: [rows, DIM]."""
     row = tl.program_id(0).to(tl.int64) * DIM
     feature = tl.arange(0, BLOCK)
     is_one = feature < DIM
@@ -40,7 +40,7 @@ def norm(x, scale, shift, out, DIM: tl.constexpr, EPS: tl.constexpr, BLOCK: tl.c
 
 @triton.jit
 def add_norm(x, y, gate, scale, shift, out, DIM: tl.constexpr, EPS: tl.constexpr, BLOCK: tl.constexpr):
-    """x += gate * y, in place; out = LayerNorm(x) * scale + shift. x, y: [rows, DIM]."""
+    """Add gate * y to x, in place; out = LayerNorm(x) * scale + shift. x, y: [rows, DIM]."""
     row = tl.program_id(0).to(tl.int64) * DIM
     feature = tl.arange(0, BLOCK)
     is_one = feature < DIM

@@ -8,8 +8,9 @@ import pytest
 
 from engines.device.placement import Weights
 from engines.f5 import packed, tables
-from engines.f5.fused import FusedBlocks, Kernels, refusal
+from engines.f5.fused import FusedBlocks, refusal
 from engines.f5.kernels.compiled import HEAD, SIZES
+from engines.f5.kernels.operations import Kernels
 from engines.f5.packed import Pack
 from engines.f5.proof import measure
 from engines.f5.solver import Condition, Guidance, Sampler
@@ -139,7 +140,7 @@ class _ProductsAreFused(TorchKernels):
         exact, rounded = qkv.double(), qkv.dtype
         cosine, sine = rotation[0].double(), rotation[1].imag.double().repeat_interleave(2, dim=-1)
         for part in exact.unbind(1)[:2]:
-            pairs = part.unflatten(-1, (-1, 2))
+            pairs = part.view(*part.shape[:-1], -1, 2)
             crossed = pairs.flip(-1).mul(pairs.new_tensor([-1.0, 1.0])).flatten(-2)
             part.copy_(part * cosine + crossed * sine)
         qkv.copy_(exact.to(rounded))
@@ -203,7 +204,11 @@ def test_a_rotation_that_rounds_once_is_no_rotation_of_torchs() -> None:
 
 
 # A fault in how the pack is used shows with kernels as it does without.
-SHARED = [name for name in FAULTS if name in ("another token", "a late reference", "another time", "guidance 1.9", "another grid", "another draw")]
+SHARED = [
+    name
+    for name in FAULTS
+    if name in ("another token", "a late reference", "another time", "guidance 1.9", "another grid", "another draw")
+]
 
 
 @pytest.mark.parametrize("name", SHARED)
@@ -240,7 +245,11 @@ def test_queries_keys_and_values_are_one_product_of_weights_that_are_there_once(
     Sampler(model, fused).solve([condition(model, 12, 1)], Guidance(1, 2.0, None))
 
     ((weight, bias), *_) = fused._stacked
-    shares = [getattr(layer, name).untyped_storage().data_ptr() for layer in (attn.to_q, attn.to_k, attn.to_v) for name in ("weight", "bias")]
+    shares = [
+        getattr(layer, name).untyped_storage().data_ptr()
+        for layer in (attn.to_q, attn.to_k, attn.to_v)
+        for name in ("weight", "bias")
+    ]
     assert shares == [weight.untyped_storage().data_ptr(), bias.untyped_storage().data_ptr()] * 3
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     assert list(model.state_dict()) == list(before)
@@ -280,7 +289,12 @@ def test_only_a_pack_that_is_not_frugal_has_bounds(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Pack, "of", watched)
     fused, eager = Sampler(model, FusedBlocks(model.transformer, TorchKernels())), Sampler(model)
     both = [condition(model, 12, 1), condition(model, 9, 2)]
-    for sampler, conditions, is_frugal in ((fused, both, False), (fused, both, True), (fused, both[:1], False), (eager, both, False)):
+    for sampler, conditions, is_frugal in (
+        (fused, both, False),
+        (fused, both, True),
+        (fused, both[:1], False),
+        (eager, both, False),
+    ):
         sampler.solve(conditions, Guidance(1, 2.0, None), is_frugal=is_frugal)
 
     assert seen == [True, False, False, False]

@@ -30,7 +30,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (traps / name).write_text(f"#!/bin/sh\n: > {folder}/called-{name}\nexit 1\n")
         (traps / name).chmod(0o755)
     environment = {"PATH": str(traps), "HOME": str(folder / "home"), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "engines.f5.kernels.build", str(folder / "compiled")]
+    command = [sys.executable, "-m", "engines.f5.kernels", str(folder / "compiled")]
     subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, timeout=300)
     return folder
 

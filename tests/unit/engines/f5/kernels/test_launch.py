@@ -37,6 +37,10 @@ def qkv_and_table() -> "tuple[Tensor, packed.Rotation]":
     return qkv, rotation(ROWS, 2)
 
 
+def addresses(*tensors: "Tensor") -> list[int]:
+    return [one.data_ptr() for one in tensors]
+
+
 def test_a_launch_has_a_program_for_each_row_and_addresses_in_the_kernels_order(pretended: PretendedDriver) -> None:
     """Through the C interface: 64 bits for each address, 32 for a number, and nothing for scratch memory."""
     kernels = loaded(pretended)
@@ -47,7 +51,6 @@ def test_a_launch_has_a_program_for_each_row_and_addresses_in_the_kernels_order(
     first = kernels.norm(x, scale, shift)
     second = kernels.add_norm(x, y, gate, scale, shift)
 
-    addresses = lambda *tensors: [one.data_ptr() for one in tensors]  # noqa: E731 - of these only
     assert pretended.launched == [
         ("rotate", (ROWS, 2, 1), [*addresses(qkv, *table), 5]),
         ("norm", (ROWS, 1, 1), addresses(x, scale, shift, first)),
@@ -107,7 +110,9 @@ def test_code_that_the_driver_can_not_load_is_no_failure_of_the_gpu(call: str, p
     """The kernels are unusable, and torch's operations go on."""
     pretended.fails[call] = 209
 
-    with pytest.raises(KernelsUnusable, match=r"the driver can't load rotate-float16-768-sm89.cubin: pretended \(209\)"):
+    with pytest.raises(
+        KernelsUnusable, match=r"the driver can't load rotate-float16-768-sm89.cubin: pretended \(209\)"
+    ):
         loaded(pretended)
 
 
