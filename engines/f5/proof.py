@@ -85,9 +85,7 @@ def measure(
             **_steps(model, vocoder, conditions[0], fused),
         }
         problems = [*_same_grid(sampler), *_same_draw(conditions[0], parameter)]
-    bounds = BOUNDS.get(str(parameter.dtype), BOUNDS["torch.float16"]) | (
-        check.BOUNDS[str(parameter.dtype)] if fused else {}
-    )
+    bounds = _bounds(BOUNDS, parameter) | (_bounds(check.BOUNDS, parameter) if fused else {})
     over = [_over(name, found[name], bound) for name, bound in bounds.items() if not _is_within(found[name], bound)]
     return Findings(found, (*over, *problems))
 
@@ -219,6 +217,10 @@ def _worst(values: Sequence[float]) -> float | None:
 
 def _is_within(value: float | None, bound: float) -> bool:
     return value is not None and value <= bound
+
+
+def _bounds(by_dtype: Mapping[str, dict[str, float]], parameter: "Tensor") -> dict[str, float]:
+    return by_dtype.get(str(parameter.dtype), by_dtype["torch.float16"])
 
 
 def _over(name: str, value: float | None, bound: float) -> str:

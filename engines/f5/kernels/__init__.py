@@ -3,7 +3,8 @@ Fused kernels for the fast path on a GPU: compiled where the image is built, lau
 
     operations  what they do, as the solver calls them
     source      the same in Triton; only the build and the tests import it
-    build       compiles them for every card: `python -m engines.f5.kernels`
+    __main__    `python -m engines.f5.kernels` compiles them
+    build       the compilation, for every card
     compiled    what the build left, read and checked
     driver      the CUDA driver's calls that load and launch them
     launch      from tensors to the driver's calls
