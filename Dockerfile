@@ -42,9 +42,10 @@ COPY engines/ engines/
 COPY http_api/ http_api/
 COPY model_cache/ model_cache/
 COPY local/ local/
+RUN python -m compileall -q --invalidation-mode unchecked-hash .
+
 # The fused kernels (KERNELS) for every card: by Triton's own compiler, which needs no GPU. At run time there is none.
 RUN python -m engines.f5.kernels
-RUN python -m compileall -q --invalidation-mode unchecked-hash .
 
 # /data stands in for the bucket where S3_BUCKET is unset. /models holds checkpoints, and what comes from the model hub; on a
 # network volume set MODEL_CACHE_DIR=/runpod-volume/models and HF_HOME=/runpod-volume/huggingface, and they outlive the worker.
