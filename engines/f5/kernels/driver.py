@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
-from ctypes import CFUNCTYPE, POINTER, byref, c_char_p, c_int, c_uint, c_void_p
+from ctypes import CFUNCTYPE, POINTER, byref, c_char_p, c_int, c_uint, c_uint64, c_void_p
 from typing import Any
 
 from engines.f5.kernels.compiled import Kernel, KernelsUnusable
@@ -19,7 +19,6 @@ CALLS: Mapping[str, Any] = {
 _WARP = 32
 # What a launch can be refused for with no harm to the device: invalid value, no binary for the card, invalid handle, out of resources.
 _REFUSALS = {1, 209, 400, 701}
-_WORDS = {32: ctypes.c_int32, 64: ctypes.c_uint64}
 
 Grid = tuple[int, int]
 
@@ -42,13 +41,15 @@ class Driver:
 
     def launch(self, function: int, kernel: Kernel, grid: Grid, stream: int, values: Sequence[int]) -> None:
         """
-        Start the kernel with these addresses and numbers; scratch pointers stay null.
+        Start the kernel with these addresses and numbers; what it takes besides, pointers to scratch memory, is null.
 
         Raises RuntimeError: one that begins with "CUDA error" if the device is lost.
         """
-        scratch = [0] * (len(kernel.bits) - len(values))
-        words = [_WORDS[bits](value) for bits, value in zip(kernel.bits, [*values, *scratch], strict=True)]
-        parameters = (c_void_p * len(words))(*[ctypes.addressof(word) for word in words])
+        # The driver reads as many bytes of a place as its parameter has: the low ones of a smaller number come first.
+        count = len(kernel.bits)
+        words = (c_uint64 * count)(*values)
+        start = ctypes.addressof(words)
+        parameters = (c_void_p * count)(*range(start, start + ctypes.sizeof(words), ctypes.sizeof(c_uint64)))
         failed = self._calls["cuLaunchKernel"](
             function, *grid, 1, kernel.warps * _WARP, 1, 1, kernel.shared, stream, parameters, None
         )

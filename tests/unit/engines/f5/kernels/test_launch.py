@@ -1,5 +1,6 @@
 """How a launch hands tensors to the driver, and what it makes of the driver's answers."""
 
+from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,17 @@ def test_a_rotation_needs_a_row_of_its_tables_for_each_row(pretended: PretendedD
 
     with pytest.raises(ValueError, match="3 rows have rotary tables of 2 and 2"):
         loaded(pretended).rotate(qkv, rotation(2, 0), HEADS)
+
+
+@pytest.mark.parametrize("bits", [(64,) * 3, (64, 64, 64, 32), (64,) * 4 + (32,)])
+def test_code_that_takes_other_parameters_is_not_loaded(bits: tuple[int, ...], pretended: PretendedDriver) -> None:
+    """As another version of Triton may leave it: too few, of other sizes, or with something besides pointers at the end."""
+    kernel, code = pretended.compiled.kernels["norm"]
+    odd = {**pretended.compiled.kernels, "norm": (kernel.model_copy(update={"bits": bits}), code)}
+    other = PretendedDriver(replace(pretended.compiled, kernels=odd))
+
+    with pytest.raises(KernelsUnusable, match=r"norm-float16-768-sm89\.cubin takes parameters of"):
+        loaded(other)
 
 
 @pytest.mark.parametrize("call", ["cuModuleLoadData", "cuModuleGetFunction"])
