@@ -81,6 +81,17 @@ def test_rows_are_read_and_written_16_bytes_at_a_time(name: str, card: int, buil
     assert re.search(r"STG\S*\.128", code)
 
 
+@pytest.mark.parametrize("card", CARDS)
+def test_drivers_for_torch_can_load_the_machine_code(card: int, built: Path) -> None:
+    """CUDA 12's ptxas, as torch is CUDA 12.8: its drivers take code of the same major version."""
+    kernel, _ = find(built / "compiled", card=card, dtype="float16", dim=768).kernels["norm"]
+
+    toolkit = re.search(r"toolkit=(12)\.?(\d)\b", tool("cuobjdump", "-elf", built / "compiled" / kernel.file))
+
+    assert toolkit is not None
+    assert int(toolkit[2]) <= (9 if card >= 100 else 8)
+
+
 def test_parameters_are_read_in_order() -> None:
     """From the assembly's declaration; what the body says of parameters doesn't count."""
     ptx = ".visible .entry norm(\n\t.param .u64 .ptr .global .align 1 a,\n\t.param .u32 b,\n\t.param .f32 c\n)\n{\n ld.param.b64 %rd1, [a]; .param .b64 d"
