@@ -1,9 +1,9 @@
 """
 The transformer blocks of a DiT with fused kernels: what packed.py does, in a third of the launches.
 
-Each norm is made where the sum that it reads is made; queries, keys and values are one product, of weights that lie end to end. With
-guidance or in a pack all sequences' attention is one launch, where torch has one for unequal lengths. Only rounding differs: sums and
-products that packed.py rounds one by one are rounded once.
+Each norm is made where the sum that it reads is made; queries, keys and values are one product, of weights that lie end to end; in a pack
+the attention of all sequences is one launch. Only rounding differs: sums and products that packed.py rounds one by one are rounded
+once.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -27,21 +27,15 @@ def refusal(dit: Any) -> str:
     dtype = str(weight.dtype).removeprefix("torch.")
     if dtype not in DTYPES:
         return f"the kernels are for half precision, and the model is in {dtype}"
-    for block in dit.transformer_blocks:
-        attn = block.attn
-        if (block.ff_norm.normalized_shape[0], attn.heads) not in SIZES.items():
-            return f"the kernels are for {SIZES} features and heads, not for {block.ff_norm.normalized_shape[0]} and {attn.heads}"
+    for attn in (block.attn for block in dit.transformer_blocks):
+        if (dit.dim, attn.heads) not in SIZES.items():
+            return f"the kernels are for {SIZES} features and heads, not for {dit.dim} and {attn.heads}"
         if attn.inner_dim != attn.heads * HEAD or attn.q_norm is not None or attn.k_norm is not None:
             return f"the kernels are for heads of {HEAD} features without norms of their own"
-    norms = [
-        dit.norm_out.norm,
-        *(one for block in dit.transformer_blocks for one in (block.attn_norm.norm, block.ff_norm)),
-    ]
-    return (
-        ""
-        if all(one.eps == EPS and one.weight is None for one in norms)
-        else "the kernels are for norms without weights"
-    )
+    norms = [one for block in dit.transformer_blocks for one in (block.attn_norm.norm, block.ff_norm)]
+    if any(one.eps != EPS or one.weight is not None for one in (*norms, dit.norm_out.norm)):
+        return f"the kernels are for norms without weights and with an epsilon of {EPS:g}"
+    return ""
 
 
 class FusedBlocks:

@@ -21,7 +21,7 @@ from storage.folder_store import FolderStore
 from tests.conftest import SPOKEN
 from tests.contract.test_sampler_proof import QUICK, TEXT, _in_half_precision, load, proof  # noqa: F401 - it is used by all
 from tests.kernels import TorchKernels, flash_attention
-from tests.unit.engines.f5.test_fused import BROKEN
+from tests.unit.engines.f5.test_fused_proof import BROKEN
 
 if TYPE_CHECKING:
     from engines.f5.packed import Rotation

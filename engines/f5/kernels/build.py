@@ -9,7 +9,7 @@ import hashlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +40,8 @@ _NUMBERS = {"rotate": ("heads",)}
 _CONSTANTS: dict[str, dict[str, float]] = {"rotate": {"HEAD": HEAD}, "norm": {"EPS": EPS}, "add_norm": {"EPS": EPS}}
 
 
-def build(
-    folder: Path,
-    cards: Iterable[int] = CARDS,
-    dtypes: Iterable[str] = tuple(DTYPES),
-    dims: Iterable[int] = tuple(SIZES),
-) -> Index:
-    """Compile into the folder, in place of what was there."""
+def build(folder: Path) -> Index:
+    """Compile all of them into the folder, in place of what was there."""
     import triton
 
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -56,10 +51,7 @@ def build(
         made.mkdir()
         kernels = tuple(
             _kept(made, name, compile_kernel(name, card, dtype, dim), card=card, dtype=dtype, dim=dim)
-            for card in cards
-            for dtype in dtypes
-            for dim in dims
-            for name in NAMES
+            for card, dtype, dim, name in product(CARDS, DTYPES, SIZES, NAMES)
         )
         index = Index(triton=triton.__version__, source=digest_of(SOURCE), kernels=kernels)
         (made / INDEX).write_text(index.model_dump_json(indent=1) + "\n", "utf-8")
