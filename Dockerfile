@@ -44,6 +44,9 @@ COPY model_cache/ model_cache/
 COPY local/ local/
 RUN python -m compileall -q --invalidation-mode unchecked-hash .
 
+# The fused kernels (KERNELS) for every card: by Triton's own compiler, which needs no GPU. At run time there is none.
+RUN python -m engines.f5.kernels
+
 # /data stands in for the bucket where S3_BUCKET is unset. /models holds checkpoints, and what comes from the model hub; on a
 # network volume set MODEL_CACHE_DIR=/runpod-volume/models and HF_HOME=/runpod-volume/huggingface, and they outlive the worker.
 # RUNPOD_LOG_LEVEL: the SDK's own default, DEBUG, logs whole replies. NVIDIA_*: what the container runtime hands in.

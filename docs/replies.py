@@ -89,7 +89,7 @@ _RESULT = {
     "manifest.device": "on which device, with the GPU's name",
     "manifest.dtype": "in which precision; in any but `float32`, the other chunks of a batch change the samples' rounding (setting `BATCH_CHUNKS`)",
     "manifest.sampler": "`official`: the engine's own code decides; `fast`: the worker's solver, with F5-TTS's arithmetic (setting `SAMPLER`)",
-    "manifest.sampler_proof": "where the GPU's sampler had to be proved: `state` (`proved`, `failed`, `skipped`, `remembered`), whether it `holds`, `why` not, the distances, and what the proof was made on; else null",
+    "manifest.sampler_proof": "where the GPU's sampler had to be proved: `state` (`proved`, `failed`, `skipped`, `remembered`), whether it `holds`, `why` not, the distances, and what the proof was made on; with `KERNELS=auto` also whether `kernels` are `fused` or `eager`, and `kernels_why`; else null",
     "manifest.checkpoint": "with which weights",
     "manifest.checkpoint_sha256": "digest of the file that was loaded",
     "manifest.checkpoint_license": "the weights' licence",

@@ -31,6 +31,9 @@ else
     size=tiny device=cpu
 fi
 
+# What the image's build leaves; without it the part `kernels` says so and the others go on.
+[[ $device == cpu ]] || "$python" -m engines.f5.kernels >&2 || say "the fused kernels can't be compiled here"
+
 # Only figures of a GPU are worth keeping beside the others.
 [[ $device == cuda ]] && out="${OUT:-benchmarks/results}" || out="${OUT:-out}"
 "$python" -m benchmarks.gpu --size "$size" --device "$device" --json "$out/gpu-$size-$(date -u +%Y%m%dT%H%M%SZ).json" "$@"

@@ -159,7 +159,7 @@ def load_engine(
     part: Timings = no_timings,
     prove: Prove | None = None,
 ) -> Engine:
-    """The engine whose checkpoint it is, loaded; tells its parts. `prove` is asked of a GPU's fast sampler. Raises CheckpointUnusable, and what the hub and the device do."""
+    """The engine whose checkpoint it is, loaded; tells its parts. `prove` is asked of a GPU's fast sampler and its kernels. Raises CheckpointUnusable, and what the hub and the device do."""
     if local.checkpoint.engine == "xtts":
         with timed(part, "import"):
             import_xtts()
@@ -169,7 +169,7 @@ def load_engine(
         default = None if settings.vocoder_path or local.vocoder_path else cache.vocoder()
     vocoder = default.vocoder_path if default else settings.vocoder_path
     with timed(part, "weights"):
-        return F5Engine.load(f5_files(local, vocoder), device, settings.sampler, prove)
+        return F5Engine.load(f5_files(local, vocoder), device, settings.sampler, prove, settings.kernels)
 
 
 def alphabet_of(checkpoint: Checkpoint) -> Alphabet | None:

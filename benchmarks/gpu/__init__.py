@@ -10,6 +10,7 @@ F5-TTS on one machine's GPU: the official path and ours. `python -m benchmarks.g
     one_stream  one utterance after the other, on both paths; and lengths never seen before
     copies      what copies between machine and GPU reach
     jobs        sixteen jobs through the real queue: when each is done
+    kernels     the fast path with its fused kernels, as far as they prove themselves
     profile     kernels, launches and waits of a step; Chrome traces
     cases       the official path alone, with its solver and vocoder apart
     devices     weights that leave and return, memory that runs out

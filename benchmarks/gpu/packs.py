@@ -37,7 +37,7 @@ def packs(bench: Bench, asked: Asked) -> dict[str, Any]:
     sizes = [2**power for power in range(asked.crowd.bit_length())]
     bursts = _bursts(bench, [_rows(conditions[:size]) for size in (1, sizes[-1])])
     work = _speech(bench, utterances, sizes) | {
-        **{_solver(size): _solving(bench.fast, conditions, nfe, size) for size in sizes},
+        **{_solver(size): solving(bench.fast, conditions, nfe, size) for size in sizes},
         **{str(product): run for product, (run, _) in bursts.items()},
     }
     memory = {name: working_memory(bench.meter, one) for name, one in work.items()}  # is the unmeasured round too
@@ -134,7 +134,8 @@ def _speaking(engine: F5Engine, utterances: Sequence[Utterance], size: int) -> C
     return lambda: spoken(engine, utterances, size)
 
 
-def _solving(engine: F5Engine, conditions: Sequence[Condition], nfe: int, size: int) -> Callable[[], object]:
+def solving(engine: F5Engine, conditions: Sequence[Condition], nfe: int, size: int) -> Callable[[], object]:
+    """A function that solves them in packs of that size, without text, mel and vocoder."""
     fast = engine._fast  # noqa: SLF001 - what an engine keeps to itself
     assert fast is not None
     solve, guidance = fast._sampler.solve, Guidance(nfe, 2.0, -1.0)  # noqa: SLF001 - as above

@@ -18,6 +18,7 @@ from benchmarks.gpu.cases import cases
 from benchmarks.gpu.copies import copies
 from benchmarks.gpu.devices import devices
 from benchmarks.gpu.jobs import jobs
+from benchmarks.gpu.kernels import kernels
 from benchmarks.gpu.one_stream import one_stream, unseen_lengths
 from benchmarks.gpu.packs import packs
 from benchmarks.gpu.parity import parity
@@ -34,6 +35,7 @@ PARTS: dict[str, Callable[[Bench, Asked], Figures]] = {
     "unseen_lengths": unseen_lengths,
     "copies": copies,
     "jobs": jobs,
+    "kernels": kernels,
     "profile": profile,
     "cases": cases,
     "devices": devices,

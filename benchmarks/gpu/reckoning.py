@@ -18,6 +18,7 @@ CARD = CARDS["H200"]
 BUDGET_S = 480.0
 FLOAT32_TFLOPS = 40.0  # of the data sheet's 67, without TF32
 START_S, WEIGHTS_S, LOADS_S, FIRST_S = 50.0, 50.0, 20.0, 10.0
+KERNELS_S = 5.0  # loaded, and proved
 PROFILER_S, BURSTS_S, PARKING_S = 20.0, 0.5, 5.0
 
 
@@ -41,6 +42,11 @@ def reckoned(asked: Asked = USUAL) -> dict[str, float]:
         "unseen_lengths": 2 * asked.rounds * (2 * chunk("official", longest, nfe) + chunk("fast", longest, nfe)),
         "copies": 5.0,
         "jobs": runs * (officially + 3 * company),
+        "kernels": KERNELS_S
+        + runs * sum(chunk(path, asked.middle_s, nfe) for path in ("official", "fast", "fast"))
+        + officially
+        + 2 * company
+        + BURSTS_S,
         "profile": PROFILER_S + sum(chunk(p, asked.middle_s, SPOKEN_STEPS + 2 * TRACED) for p in ("official", "fast")),
         "cases": runs * sum(chunk("official", s, n) for s in asked.seconds for n in asked.nfe),
         "devices": PARKING_S + (asked.cycles + 2 * crowd) * chunk("official", 1.0, 4) + 6 * chunk("official", 20.0, 4),

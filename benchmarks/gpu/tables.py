@@ -40,6 +40,8 @@ def _limited(parts: Mapping[str, Part]) -> list[tuple[str, Any, bool]]:
         found.append((what, parity["largest_times"], parity["holds"]))
     if "holds" in (stream := parts.get("one_stream", {})):
         found.append((f"one stream >= {stream['limit']} x official", stream["least_times"], stream["holds"]))
+    if "holds" in (kernels := parts.get("kernels", {})):
+        found += _of_kernels(kernels)
     if "holds" in (packs := parts.get("packs", {})):
         sums = packs["arithmetic"]
         what = f"throughput of {packs['utterances']} >= {packs['limit']} x official"
@@ -47,6 +49,20 @@ def _limited(parts: Mapping[str, Part]) -> list[tuple[str, Any, bool]]:
         what = f"solver >= {sums['limit']} of {sums['matmul_tflops']} TFLOP/s"
         found.append((what, sums["best_share"], sums["holds"]))
     return found
+
+
+def _of_kernels(part: Part) -> list[tuple[str, Any, bool]]:
+    if "limits" not in part:
+        return [("the kernels prove themselves", part["proof"]["kernels_why"], part["holds"])]
+    limits, stream, together = part["limits"], part["one_stream"], part["crowd"]
+    return [
+        (f"with kernels: {what} >= {limits[name]}", reached, reached >= limits[name])
+        for what, name, reached in (
+            ("one stream, times official", "one_stream", stream["times"]),
+            (f"throughput of {together['utterances']}, times official", "throughput", together["times"]),
+            (f"solver, share of {together['matmul_tflops']} TFLOP/s", "share", together["share"]),
+        )
+    ]
 
 
 def _backend(part: Part) -> Rows:
@@ -107,6 +123,20 @@ def _jobs(part: Part) -> Rows:
     return [{name: value for name, value in row.items() if name != "latencies_s"} for row in part["ways"]]
 
 
+def _kernels(part: Part) -> Rows:
+    if "crowd" not in part:
+        return [{"kernels": "eager", "why": part["proof"]["kernels_why"]}]
+    stream, together = part["one_stream"], part["crowd"]
+    return [
+        {
+            "way": path,
+            "one stream s": stream[path]["median_s"],
+            "crowd s": together.get(path, {"median_s": "-"})["median_s"],
+        }
+        for path in ("official", "fast", "fused")
+    ]
+
+
 def _packs(part: Part) -> Rows:
     sums = {row["pack"]: row for row in part["arithmetic"]["solver"]}
     official = [
@@ -150,6 +180,7 @@ _ROWS: dict[str, Callable[[Part], Rows]] = {
     "unseen_lengths": _unseen_lengths,
     "copies": _copies,
     "jobs": _jobs,
+    "kernels": _kernels,
     "packs": _packs,
     "profile": _profile,
 }

@@ -95,6 +95,11 @@ class Settings(HttpSettings):
         description="Solver of F5-TTS: `official` is f5-tts's own, `fast` the same arithmetic without its overhead; `auto` is `fast` where the two are equal bit for bit (a CPU), or where `fast` proves itself on the GPU at its first load there ([operations](operations.md#the-fast-solver-proves-itself)); else `official`.",
     )
 
+    kernels: Literal["auto", "off"] = Field(
+        "off",
+        description="Fused kernels for the fast solver on a GPU: `auto` uses them where they are compiled for the card and prove themselves at the first load, and torch's own operations elsewhere. Experimental: they have not run on any card yet, hence `off`. [What they are](operations.md#fused-kernels).",
+    )
+
     batch_chunks: int | None = Field(
         None,
         examples=[4],

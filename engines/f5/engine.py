@@ -7,7 +7,6 @@ What surrounds them here: the device is always passed (upstream freezes a defaul
 text cache is cleared before and after (an exception inside the solver leaves it behind), temp files go, stdout stays clean.
 """
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -19,17 +18,14 @@ from cloning.ports import Alphabet, EngineFacts, F5Parameters, Parameters, Refer
 from engines.alphabets import f5_knows
 from engines.device.errors import translated
 from engines.device.placement import choose_device, device_name
-from engines.device.verdicts import Prove, Verdict
-from engines.f5.fast import FastPath, Prepared, make_fast
+from engines.device.verdicts import Prove
+from engines.f5.choice import Parts, choose_path
+from engines.f5.fast import FastPath, Prepared
 from engines.f5.loading import F5Files, load_model, mel_modules, weights_of
 from engines.f5.official import split_guidance
-from engines.f5.proof import circumstances, measure
-from engines.f5.solver import supports
 from engines.f5.vocoder import HUB_VOCODER, load_vocoder, vocoder_config
 from engines.imports.f5 import import_f5
 from engines.lru import LruCache
-
-log = logging.getLogger(__name__)
 
 _MOST_REFERENCES = 16
 
@@ -61,12 +57,14 @@ class F5Engine:
         self._alphabet = Alphabet(facts.checkpoint, languages, f5_knows(model.vocab_char_map))
 
     @classmethod
-    def load(cls, files: F5Files, device: str, sampler: str = "auto", prove: Prove | None = None) -> "F5Engine":
+    def load(
+        cls, files: F5Files, device: str, sampler: str = "auto", prove: Prove | None = None, kernels: str = "off"
+    ) -> "F5Engine":
         """
         Load onto the device in the dtype that upstream chooses (fp16 on a GPU, else fp32), and see that all of it is there.
 
-        `sampler` is the setting SAMPLER; with `auto` `prove` is asked where the fast path must prove itself. Raises CheckpointUnusable, HubUnavailable, DeviceUnavailable, DeviceMismatch,
-        GpuOutOfMemory, WorkerUnfit.
+        `sampler` and `kernels` are the settings; `prove` is asked where the fast path or its kernels must prove themselves. Raises
+        CheckpointUnusable, HubUnavailable, DeviceUnavailable, DeviceMismatch, GpuOutOfMemory, WorkerUnfit.
         """
         f5 = import_f5()
         device = choose_device(device)
@@ -77,27 +75,22 @@ class F5Engine:
             vocoder = load_vocoder(files.vocoder, device)
             # Makes the thread-local text cache exist before any thread could race to make it.
             model.transformer.clear_cache()
-            fast = make_fast(sampler, f5, model, vocoder, checkpoint=files.name)
-        verdict = None
-        if fast is None and sampler == "auto" and prove is not None and supports(model):
-            verdict = prove(circumstances(model, files), lambda: measure(model, vocoder))
-            _tell(verdict, files.name)
-            fast = FastPath(f5, model, vocoder) if verdict.holds else None
+        chosen = choose_path(Parts(f5, model, vocoder, files), sampler, kernels, prove)
         facts = EngineFacts(
             engine="f5",
             device=device_name(device),
             dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
-            sampler="fast" if fast else "official",
+            sampler="fast" if chosen.fast else "official",
             checkpoint=files.name,
             checkpoint_sha256=files.sha256,
             checkpoint_license=files.license,
             checkpoint_note=files.note,
             license_notice=f"made with F5-TTS (code: MIT) and weights under {files.license}: {files.note}",
             vocoder=files.vocoder.name if files.vocoder else HUB_VOCODER,
-            sampler_proof=verdict.to_json() if verdict else None,
+            sampler_proof=chosen.proof,
         )
         with translated(device):  # what went wrong on it may show only when it is looked at
-            return cls(f5, model, vocoder, device, facts, fast, files.languages)
+            return cls(f5, model, vocoder, device, facts, chosen.fast, files.languages)
 
     @property
     def worth_parking(self) -> bool:
@@ -232,8 +225,3 @@ class F5Engine:
             yield
         finally:
             self._model.transformer.clear_cache()
-
-
-def _tell(verdict: Verdict, checkpoint: str) -> None:
-    event, level = ("sampler.proved", logging.INFO) if verdict.holds else ("sampler.unproved", logging.WARNING)
-    log.log(level, event, extra={"checkpoint": checkpoint, **verdict.to_json()})

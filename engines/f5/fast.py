@@ -13,6 +13,7 @@ import numpy as np
 
 from cloning.errors import CheckpointUnusable
 from cloning.ports import Samples, Utterance
+from engines.f5.fused import FusedBlocks
 from engines.f5.solver import Condition, Guidance, Sampler, supports
 from engines.lru import LruCache
 
@@ -65,13 +66,13 @@ class _Voice:
 
 
 class FastPath:
-    """Speaks utterances with prepared references, several at once."""
+    """Speaks utterances with prepared references, several at once; with `fused` by kernels of its own."""
 
-    def __init__(self, f5: Any, model: Any, vocoder: Any) -> None:
+    def __init__(self, f5: Any, model: Any, vocoder: Any, fused: FusedBlocks | None = None) -> None:
         self._f5 = f5
         self._model = model
         self._vocoder = vocoder
-        self._sampler = Sampler(model)
+        self._sampler = Sampler(model, fused)
         self._voices: LruCache[_Voice] = LruCache(_MOST_VOICES)
 
     def forget(self) -> None:

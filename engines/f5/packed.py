@@ -27,22 +27,33 @@ class Pack:
     frames: tuple[int, ...]
     copies: int
     rotation: Rotation
+    bounds: "Tensor | None" = None
+    """Where each sequence begins, and the end, int32 on the device; None where attention goes through them one by one."""
 
     @classmethod
-    def of(cls, rotations: Sequence[Rotation], copies: int) -> "Pack":
+    def of(cls, rotations: Sequence[Rotation], copies: int, *, has_bounds: bool = False) -> "Pack":
         """Make the layout for utterances with these rotary tables."""
         import torch
 
         cosine, sine = (
             torch.cat([table for table in tables for _ in range(copies)]) for tables in zip(*rotations, strict=True)
         )
-        return cls(tuple(len(cosine) for cosine, _ in rotations), copies, (cosine, sine))
+        frames = tuple(len(cosine) for cosine, _ in rotations)
+        return cls(frames, copies, (cosine, sine), _bounds(frames, copies, cosine) if has_bounds else None)
 
     def parts(self, x: "Tensor") -> "tuple[Tensor, ...]":
         """Each utterance's rows."""
         import torch
 
         return torch.split(x, [frames * self.copies for frames in self.frames])
+
+
+def _bounds(frames: Sequence[int], copies: int, like: "Tensor") -> "Tensor":
+    """Made on the device: a copy to it would make the host wait."""
+    import torch
+
+    lengths = [like.new_full((copies,), one, dtype=torch.int32) for one in frames]
+    return torch.nn.functional.pad(torch.cat(lengths).cumsum(0, dtype=torch.int32), (1, 0))
 
 
 def apply_block(block: Any, x: "Tensor", modulation: Modulation, pack: Pack) -> None:
@@ -60,12 +71,13 @@ def _attention(attn: Any, x: "Tensor", pack: Pack) -> "Tensor":
     query = query if attn.q_norm is None else attn.q_norm(query)
     key = key if attn.k_norm is None else attn.k_norm(key)
     some = attn.processor.pe_attn_head  # v0 checkpoints rotate the first heads only; None is all
-    query, key = _rotated(query, pack.rotation, some), _rotated(key, pack.rotation, some)
-    attended: Tensor = attn.to_out[0](_attended(query, key, value, pack))
+    query, key = rotated(query, pack.rotation, some), rotated(key, pack.rotation, some)
+    attended: Tensor = attn.to_out[0](attend(query, key, value, pack))
     return attended
 
 
-def _attended(query: "Tensor", key: "Tensor", value: "Tensor", pack: Pack) -> "Tensor":
+def attend(query: "Tensor", key: "Tensor", value: "Tensor", pack: Pack) -> "Tensor":
+    """Each sequence to itself, utterance by utterance. Of shape [rows, heads, head]; gives [rows, heads * head]."""
     import torch
     from torch.nn.functional import scaled_dot_product_attention
 
@@ -76,7 +88,7 @@ def _attended(query: "Tensor", key: "Tensor", value: "Tensor", pack: Pack) -> "T
     return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
 
-def _rotated(x: "Tensor", rotation: Rotation, heads: int | None) -> "Tensor":
+def rotated(x: "Tensor", rotation: Rotation, heads: int | None) -> "Tensor":
     """apply_rotary_pos_emb of x_transformers: neighbours (a, b) become (a cos - b sin, b cos + a sin). x: [rows, heads, head]."""
     import torch
 

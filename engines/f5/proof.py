@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any
 from cloning.versions import versions
 from engines.device.errors import translated
 from engines.device.verdicts import Circumstances, Findings
-from engines.f5 import fast, packed, solver, tables
+from engines.f5 import fast, fused, packed, solver, tables
+from engines.f5.fused import FusedBlocks
+from engines.f5.kernels import check, driver, launch
 from engines.f5.loading import F5Files
 from engines.f5.solver import Condition, Guidance, Sampler
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 SIZES = ((256, 96), (192, 80))
 """Of the two utterances: frames of reference and speech together, and of the reference."""
-BOUNDS: Mapping[str, Mapping[str, float]] = {
+BOUNDS: Mapping[str, dict[str, float]] = {
     "torch.float16": {"velocity": 4e-3, "largest": 5e-2, "steps": 1e-2, "vocoder": 0.3},
     "torch.bfloat16": {"velocity": 2e-2, "largest": 0.4, "steps": 8e-2, "vocoder": 0.6},
 }
@@ -41,12 +43,15 @@ _STEPS_ASKED = (7, 16, 32)
 _ONE_SILENCE = -3.0  # about a log-mel's mean
 _DRIVER = Path("/proc/driver/nvidia/version")
 _CODE = tuple(Path(str(module.__file__)) for module in (solver, packed, tables, fast))
+_KERNELS = tuple(Path(str(module.__file__)) for module in (fused, check, driver, launch))
 
 Distances = dict[str, float | None]
 
 
-def circumstances(model: Any, files: F5Files, *, code: Iterable[Path] = (*_CODE, Path(__file__))) -> Circumstances:
-    """All that a verdict depends on. `code` are the files whose change makes a new one."""
+def circumstances(
+    model: Any, files: F5Files, *, code: Iterable[Path] = (*_CODE, Path(__file__)), kernels: str = ""
+) -> Circumstances:
+    """All that a verdict depends on. `code` are the files whose change makes a new one, `kernels` the digest of those that are used."""
     import torch
 
     parameter = next(model.parameters())
@@ -60,20 +65,27 @@ def circumstances(model: Any, files: F5Files, *, code: Iterable[Path] = (*_CODE,
         "arch": hashlib.sha256(json.dumps(files.arch, sort_keys=True, default=str).encode()).hexdigest()[:16],
         "code": _digest(code),
         "checkpoint": files.sha256,
+        **({"kernels_digest": kernels, "kernels_code": _digest(_KERNELS)} if kernels else {}),
     }
 
 
-def measure(model: Any, vocoder: Any, sizes: Sequence[tuple[int, int]] = SIZES) -> Findings:
-    """Compare both paths on the model's device, in its dtype. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit."""
+def measure(
+    model: Any, vocoder: Any, sizes: Sequence[tuple[int, int]] = SIZES, fused: FusedBlocks | None = None
+) -> Findings:
+    """Compare both paths on the model's device, in its dtype, and the kernels, if any. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit."""
     import torch
 
     parameter = next(model.parameters())
     conditions = [_condition(model, number, *size) for number, size in enumerate(sizes)]
     with translated(str(parameter.device)), torch.inference_mode(), _clean(model):
-        sampler = Sampler(model)
-        found = {**_velocities(model, sampler, conditions), **_steps(model, vocoder, conditions[0])}
+        sampler = Sampler(model, fused)
+        found: Distances = {
+            **({name: _worst([far]) for name, far in fused.compared().items()} if fused else {}),
+            **_velocities(model, sampler, conditions),
+            **_steps(model, vocoder, conditions[0], fused),
+        }
         problems = [*_same_grid(sampler), *_same_draw(conditions[0], parameter)]
-    bounds = BOUNDS.get(str(parameter.dtype), BOUNDS["torch.float16"])
+    bounds = _bounds(BOUNDS, parameter) | (_bounds(check.BOUNDS, parameter) if fused else {})
     over = [_over(name, found[name], bound) for name, bound in bounds.items() if not _is_within(found[name], bound)]
     return Findings(found, (*over, *problems))
 
@@ -90,9 +102,9 @@ def _velocities(model: Any, sampler: Sampler, conditions: Sequence[Condition]) -
     return {"velocity": _worst(far), "largest": _worst(largest)}
 
 
-def _steps(model: Any, vocoder: Any, one: Condition) -> Distances:
+def _steps(model: Any, vocoder: Any, one: Condition, fused: FusedBlocks | None) -> Distances:
     """Two of Euler's steps with guidance, and the sound of what they make. Only the speech counts: the reference is given."""
-    sampler, guidance = Sampler(model), Guidance(len(_GRID) - 1, _GUIDANCE, None)
+    sampler, guidance = Sampler(model, fused), Guidance(len(_GRID) - 1, _GUIDANCE, None)
     sampler.use_grid(guidance, _GRID)
     (mel,) = sampler.solve([one], guidance)
     if isinstance(mel, Exception):
@@ -205,6 +217,10 @@ def _worst(values: Sequence[float]) -> float | None:
 
 def _is_within(value: float | None, bound: float) -> bool:
     return value is not None and value <= bound
+
+
+def _bounds(by_dtype: Mapping[str, dict[str, float]], parameter: "Tensor") -> dict[str, float]:
+    return by_dtype.get(str(parameter.dtype), by_dtype["torch.float16"])
 
 
 def _over(name: str, value: float | None, bound: float) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloning.ports import keep_going
+from engines.f5.fused import FusedBlocks
 from engines.f5.packed import Pack, Rotation, apply_block
 from engines.f5.tables import Step, is_half, rotation, steps_at
 from engines.lru import LruCache
@@ -70,10 +71,11 @@ def supports(model: Any) -> bool:
 
 
 class Sampler:
-    """Solves for a model that `supports` accepts. Keeps tables for the last few step counts and lengths."""
+    """Solves for a model that `supports` accepts. Keeps tables for the last few step counts and lengths. Without `fused` it uses torch's operations alone."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, fused: FusedBlocks | None = None) -> None:
         self._dit = model.transformer
+        self._fused = fused
         self._grids: LruCache[list[Step]] = LruCache(_MOST_GRIDS)
         self._rotations: LruCache[Rotation] = LruCache(_MOST_ROTATIONS)
 
@@ -86,6 +88,8 @@ class Sampler:
         """Drop every table, as when the weights leave the device."""
         self._grids.clear()
         self._rotations.clear()
+        if self._fused:
+            self._fused.forget()
 
     def solve(
         self, conditions: "Sequence[Condition]", guidance: Guidance, *, is_frugal: bool = False
@@ -106,7 +110,7 @@ class Sampler:
             for step in self.grid(guidance):
                 if going := [run for run in runs if run.goes_on()]:
                     if len(going) not in packs:
-                        packs[len(going)] = Pack.of([run.rotation for run in going], copies // len(halves))
+                        packs[len(going)] = self._pack(going, copies // len(halves), is_frugal=is_frugal)
                     flows = [self._flows(going, half, packs[len(going)], step) for half in halves]
                     _advance(going, flows, guidance, step)
             return [run.outcome() for run in runs]
@@ -118,7 +122,7 @@ class Sampler:
         with torch.inference_mode():
             runs = [self._begin(condition, Guidance(1, 1.0, None)) for condition in conditions]
             (step,) = steps_at(self._dit, [torch.tensor(time, device=runs[0].y.device)], [runs[0].y.new_ones(())], 2)
-            return self._flows(runs, slice(2), Pack.of([run.rotation for run in runs], 2), step)
+            return self._flows(runs, slice(2), self._pack(runs, 2), step)
 
     def use_grid(self, guidance: Guidance, times: Sequence[float]) -> None:
         """Solve with these times, from 0 to 1, where so many steps with this guidance are asked for. For the proof."""
@@ -130,6 +134,10 @@ class Sampler:
             steps = steps_at(self._dit, list(t[:-1]), list(t[1:] - t[:-1]), 2 if guidance.is_guided else 1)
         key = (guidance.steps, guidance.sway_sampling_coef, guidance.is_guided)
         self._grids.get(key, lambda: steps)
+
+    def _pack(self, runs: "list[_Run]", copies: int, *, is_frugal: bool = False) -> Pack:
+        has_bounds = self._fused is not None and not is_frugal and len(runs) > 1
+        return Pack.of([run.rotation for run in runs], copies, has_bounds=has_bounds)
 
     def _begin(self, condition: Condition, guidance: Guidance) -> "_Run":
         parameter = next(self._dit.parameters())
@@ -160,11 +168,16 @@ class Sampler:
         import torch
 
         x = torch.cat([self._embedded(run.inputs[half], run.y) for run in runs])
+        normed = self._fused(x, step, pack) if self._fused else self._through_blocks(x, step, pack)
+        flow = self._dit.proj_out(normed).float()
+        return [part.view(pack.copies, -1, part.shape[-1]) for part in pack.parts(flow)]
+
+    def _through_blocks(self, x: "Tensor", step: "Step", pack: Pack) -> "Tensor":
         for block, modulation in zip(self._dit.transformer_blocks, step.blocks, strict=True):
             apply_block(block, x, modulation, pack)
         scale, shift = step.final
-        flow = self._dit.proj_out(self._dit.norm_out.norm(x).mul_(scale).add_(shift)).float()
-        return [part.view(pack.copies, -1, part.shape[-1]) for part in pack.parts(flow)]
+        normed: Tensor = self._dit.norm_out.norm(x).mul_(scale).add_(shift)
+        return normed
 
     def _embedded(self, known: "Tensor", y: "Tensor") -> "Tensor":
         """InputEmbedding.forward, shape [copies * n, dim]; the state replaces the noise."""

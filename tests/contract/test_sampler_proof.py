@@ -122,7 +122,7 @@ def test_who_is_not_proved_speaks_as_the_official_path(
 
 def test_health_and_log_say_why(tiny_checkpoint: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What a worker tells of its engine holds the verdict."""
-    caplog.set_level("INFO", "engines.f5.engine")
+    caplog.set_level("INFO", "engines.f5")
     with fault("guidance 1.9"):
         engine = load(tiny_checkpoint, tmp_path, "one")
     load(tiny_checkpoint, tmp_path / "other", "two")

@@ -284,6 +284,7 @@ def test_full_size_on_a_gpu(tmp_path: Path) -> None:
     assert parts["proof"]["distances"]["velocity"] > 0
     assert parts["backend"]["attention"]["kernels"]
     assert parts["backend"]["attention"]["chosen"] != "CUDNN_ATTENTION"
+    assert parts["kernels"]["proof"]["kernels"] in {"fused", "eager"}
     assert len(parts["copies"]["gb_per_s"]) == 5
     assert [(row["pack"], row["turns"]) for row in parts["jobs"]["ways"]] == [(1, 16), (1, 16), (4, 4), (16, 1)]
     assert all(written.with_name(name).stat().st_size > 0 for name in profile["traces"])

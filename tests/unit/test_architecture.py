@@ -59,7 +59,8 @@ LAYERS: tuple[set[str], ...] = (
 )
 # What builds the parts: the worker, what shows everything at work, and the command line of the checkpoints.
 ROOTS = {"handler.py", "local/demo.py", "model_cache/__main__.py"}
-HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS"}
+HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS", "triton"}
+COMPILED = "engines/f5/kernels/source.py"  # imported where the image is built, by nobody at run time
 LATE = {"unicode_rbnf", "wetext", "pysubs2"}  # imported inside functions too, by whom they serve
 FOREIGN = {
     "boto3": {"s3_utils", "storage"},
@@ -134,10 +135,18 @@ def test_heavy_packages_are_imported_by_engines_alone_and_late(path: Path) -> No
     """Inside functions only, so that no import of ours pays for them."""
     for module, at_top in imports(path):
         package = module.split(".")[0]
-        if package in HEAVY:
+        if package in HEAVY and path.relative_to(ROOT).as_posix() != COMPILED:
             assert (name_of(path), at_top) == ("engines", False), module
         assert package not in LATE or not at_top, module
         assert name_of(path) in FOREIGN.get(package, OURS), module
+
+
+def test_only_the_build_imports_the_kernels_source() -> None:
+    """It imports triton, which takes long, and a compiler at run time."""
+    source = COMPILED.removesuffix(".py").replace("/", ".")
+    importing = [path.relative_to(ROOT).as_posix() for path in MODULES if source in imported(path)]
+
+    assert importing == ["engines/f5/kernels/build.py"]
 
 
 def test_no_imports_go_in_circles() -> None:

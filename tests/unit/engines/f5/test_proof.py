@@ -71,7 +71,7 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 
 
 def _one_head_is_not_rotated(patch: pytest.MonkeyPatch) -> None:
-    rotated = packed._rotated
+    rotated = packed.rotated
 
     def faulty(x: "Tensor", table: Any, heads: int | None) -> "Tensor":
         last = x[:, -1:].clone()
@@ -79,18 +79,18 @@ def _one_head_is_not_rotated(patch: pytest.MonkeyPatch) -> None:
         x[:, -1:] = last
         return x
 
-    patch.setattr(packed, "_rotated", faulty)
+    patch.setattr(packed, "rotated", faulty)
 
 
 def _keys_are_a_frame_off(patch: pytest.MonkeyPatch) -> None:
-    rotated, calls = packed._rotated, list[int]()
+    rotated, calls = packed.rotated, list[int]()
 
     def faulty(x: "Tensor", table: Any, heads: int | None) -> "Tensor":
         calls.append(1)
         cosine, sine = table
         return rotated(x, table if len(calls) % 2 else (cosine.roll(1, 0), sine.roll(1, 0)), heads)
 
-    patch.setattr(packed, "_rotated", faulty)
+    patch.setattr(packed, "rotated", faulty)
 
 
 def _a_row_is_stale(patch: pytest.MonkeyPatch) -> None:
@@ -110,18 +110,18 @@ def _the_halves_see_each_other(patch: pytest.MonkeyPatch) -> None:
         query, key, value = (one[None].transpose(1, 2) for one in inputs[:3])
         return scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(query.shape[2], -1)
 
-    patch.setattr(packed, "_attended", faulty)
+    patch.setattr(packed, "attend", faulty)
 
 
 def _utterances_see_each_other(patch: pytest.MonkeyPatch) -> None:
     """Only a pack shows it."""
-    attended = packed._attended
+    attended = packed.attend
 
     def faulty(query: Any, key: Any, value: Any, pack: packed.Pack) -> "Tensor":
         whole = replace(pack, frames=(sum(pack.frames),)) if len(pack.frames) > 1 else pack
         return attended(query, key, value, whole)
 
-    patch.setattr(packed, "_attended", faulty)
+    patch.setattr(packed, "attend", faulty)
 
 
 def _a_gate_is_open(patch: pytest.MonkeyPatch) -> None:
