@@ -39,7 +39,9 @@ def pytest_report_header() -> list[str]:
 # A machine that is busy with other tests is no failure: ten times Hypothesis's own patience with an example.
 hypothesis.settings.register_profile("beside-others", deadline=2000)
 # `make test` tries the same examples each time, so that no change is refused by chance; pytest alone tries new ones.
-hypothesis.settings.register_profile("same-examples", hypothesis.settings.get_profile("beside-others"), derandomize=True)
+hypothesis.settings.register_profile(
+    "same-examples", hypothesis.settings.get_profile("beside-others"), derandomize=True
+)
 hypothesis.settings.load_profile("beside-others")
 
 # The dearest begin first, so that no process of `make test` is left alone with them at the end.
