@@ -118,7 +118,7 @@ class Claim:
             self._finish(JobStatus.FAILED, error.code, effort, failure=failure, parts=None)
 
     def _give_back(self, outcome: str, failure: Failure, effort: Effort | None) -> None:
-        """The job is for whoever gets its next delivery; one that was cancelled meanwhile has none, and ends."""
+        """Release the job for its next delivery; one that was cancelled meanwhile has none, and ends."""
         now = self._records.clock.now()
 
         def given_back(job: Job) -> Job:

@@ -1,4 +1,4 @@
-"""The request to speak: what, in which voice, by whom, with which values, proved how, and delivered how."""
+"""The request to speak: text, voice, engine, values, checks and delivery."""
 
 import hashlib
 import json
@@ -204,7 +204,7 @@ class Generate(Request):
         return tuple(self.turns or [Turn.model_construct(voice=self.voice or "", text=self.text or "", pause_ms=0)])
 
     def wishes(self) -> EngineWishes:
-        """All that decides who speaks, and how: without the text."""
+        """Everything but the text that decides which engine speaks, and how."""
         return EngineWishes(
             self.engine,
             None if self.fallback is None else tuple(self.fallback),
@@ -216,11 +216,11 @@ class Generate(Request):
         )
 
     def values(self) -> dict[str, Any]:
-        """The values that shape the sound, as far as the request gives them."""
+        """The request's values that shape the sound."""
         return {name: value for name in values_of_all() if (value := getattr(self, name)) is not None}
 
     def digest(self) -> str:
-        """sha256 over everything that shapes the result, or may refuse it: one id can't stand for two requests."""
+        """sha256 over everything that shapes the result, or may refuse it, so that one id can't stand for two requests."""
         # What is left at its default is left out: a release with one more option must not turn redeliveries into conflicts.
         shaping = self.model_dump(mode="json", exclude={"job_id", "delivery"}, exclude_defaults=True)
         usual = () if self.profile else [name for name, value in self.values().items() if _is_usual(name, value)]
@@ -229,5 +229,5 @@ class Generate(Request):
 
 
 def _is_usual(name: str, value: object) -> bool:
-    """Whether every engine that knows the value has it so by default."""
+    """Whether it is the default value of every engine that has it."""
     return all(getattr(PROFILES[engine][BALANCED], name) == value for engine in engines_with(name))

@@ -183,7 +183,7 @@ def parse(raw: object, limits: Limits) -> AnyRequest:
 
 
 def _take_action(fields: dict[str, object]) -> str:
-    """Removes `action` and `endpoint` from the fields and gives the action's name; none means generate."""
+    """Remove `action` and `endpoint` from the fields and return the action's name; without either it is generate."""
     given = {name: fields.pop(name) for name in ("action", "endpoint") if name in fields}
     actions = {
         OLDER_ACTIONS.get(action, action) if isinstance(action, str) else str(action) for action in given.values()
@@ -202,14 +202,14 @@ def _take_action(fields: dict[str, object]) -> str:
 
 
 def _refuse_lone_surrogates(fields: Mapping[str, object]) -> None:
-    """JSON may escape half a character; no text encoding can carry it further."""
+    """Refuse half a surrogate pair: JSON may escape one, but no text encoding can carry it further."""
     for name, value in fields.items():
         if any("\ud800" <= character <= "\udfff" for character in _characters(value)):
             raise InvalidRequest(f"{name} holds half of a character (a lone surrogate); send valid Unicode", field=name)
 
 
 def _characters(value: object) -> Iterator[str]:
-    """Those of every string in the value: no field holds anything deeper than an object in a list."""
+    """The characters of every string in the value: no field holds anything deeper than an object in a list."""
     if isinstance(value, str):
         yield from value
     elif isinstance(value, Mapping):
