@@ -22,7 +22,7 @@ _CODED = re.compile(r"([A-Z][A-Z_]+): (.*)", re.DOTALL)
 
 
 def _without_queries(text: str) -> str:
-    """A URL's query may be its key, whoever wrote it into a message."""
+    """Remove a URL's query, which may be its key, from a message."""
     return _QUERY.sub("?...", text)
 
 
@@ -151,7 +151,7 @@ def of_worker(error: object, output: object) -> ClientError:
 
 
 def of_status(status: int, told: str) -> ClientError:
-    """The error of an HTTP status that asking again doesn't change."""
+    """The error of an HTTP status for which repeating the request doesn't help."""
     if status in (401, 403):
         return Unauthorised(
             "UNAUTHORISED",

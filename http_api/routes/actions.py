@@ -1,4 +1,4 @@
-"""The worker's own actions, and what machines ask of this one."""
+"""The worker's own actions, its health check, and the metrics."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def action_routes(door: Door) -> APIRouter:
         responses=shows("The worker's reply.", {"deleted": {"voice": "anna"}}),
     )
     async def act(action: str, fields: dict[str, Any] | None = None) -> Json:
-        """The body has the action's fields, and the reply is the worker's, as it is."""
+        """Send an action to the worker: the body has the action's fields, and the worker's reply comes back unchanged."""
         if action == "generate":
             raise Failed("UNKNOWN_ACTION", "generate takes long: POST its fields to /v1/audio/jobs", param="action")
         return Json(await door.call(action, fields))
@@ -36,7 +36,7 @@ def action_routes(door: Door) -> APIRouter:
         responses={204: {"description": "It starts."}, 503: {"description": "It must be replaced, or is stopping."}},
     )
     async def ping() -> Response:
-        """200 if so, 204 while the worker starts, 503 once it must be replaced or is stopping. Needs no key."""
+        """The health check: 200 if the worker is ready, 204 while it starts, 503 once it must be replaced or is stopping. Needs no key."""
         return Response(status_code=_PING[door.worker.state])
 
     @routes.get(
@@ -47,7 +47,7 @@ def action_routes(door: Door) -> APIRouter:
         responses=text("The measures."),
     )
     async def metrics() -> Response:
-        """Of this process, since it started."""
+        """The metrics of this process since it started."""
         return Response(door.metrics.text(), media_type="text/plain; version=0.0.4")
 
     return routes

@@ -1,4 +1,4 @@
-"""Jobs: long texts, whose speech is made after the request has been answered."""
+"""Jobs: long texts, whose speech is made after the request was answered."""
 
 import asyncio
 from contextlib import suppress
@@ -30,8 +30,10 @@ def job_routes(door: Door) -> APIRouter:
         fields: Annotated[dict[str, Any], Body(examples=[{"text": "Hello!", "voice": "anna", "parts": True}])],
     ) -> Reply:
         """
-        The body has the fields of a generate (docs/api.md). A request that can't be spoken is mostly refused here; else its status says
-        so later. The same `job_id` with the same fields is the same job: nothing is spoken twice.
+        Start a job. The body has the fields of a generate (docs/api.md).
+
+        Most requests that can't be spoken are refused here; the others fail later, and their status says so. The same `job_id` with the
+        same fields is the same job: nothing is spoken twice.
         """
         if fields.get("action", "generate") != "generate":
             raise Failed("INVALID_REQUEST", "this route generates: leave out action", param="action")
@@ -45,7 +47,7 @@ def job_routes(door: Door) -> APIRouter:
         job: str,
         parts_after: Annotated[int | None, Query(ge=-1, le=1_000_000, description="parts with a higher index")] = None,
     ) -> Reply:
-        """The worker's `status` with `id`, and with `result` once it is COMPLETED."""
+        """The worker's `status` with `id`, and with `result` once the job is COMPLETED."""
         state = await door.status(job, parts_after)
         result = {"result": await result_of(door, state)} if state["status"] == "COMPLETED" else {}
         return {"id": job, **state, **result}
@@ -56,7 +58,7 @@ def job_routes(door: Door) -> APIRouter:
         responses=shows("Its status.", {**_STATE, "cancel_requested": True}),
     )
     async def cancel(job: str) -> Reply:
-        """It ends before the model's next step. What it has made goes by the action `delete`."""
+        """Cancel a job: it ends before the model's next step. The action `delete` removes what it has made."""
         reply = await door.worker.call({"action": "cancel", "job_id": job})
         waiting = door.jobs.get(job)
         if reply.get("code") == "JOB_NOT_FOUND" and waiting is not None and not waiting.speaking.done():

@@ -206,7 +206,7 @@ def _names(text: str) -> tuple[str, str]:
 
 
 def _pair(text: str) -> tuple[str, Any]:
-    """NAME=VALUE; a value that is JSON counts as such."""
+    """Parse NAME=VALUE; a value that is JSON is read as JSON."""
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} should look like NAME=VALUE")
