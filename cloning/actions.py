@@ -96,7 +96,7 @@ def upload(service: Service, request: Upload, call: Call) -> Reply:
     """Check a recording, make it canonical, store it, and report its measures."""
     if service.settings.require_consent and not request.consent:
         raise ConsentRequired(
-            "a voice needs its speaker's consent; send consent: true, or a sentence on how it was given (one that says no is none)",
+            "a voice needs its speaker's consent; send consent: true, or a sentence on how it was given (a sentence that says no doesn't count)",
             field="consent",
         )
     recording = _recording(service, request, call)

@@ -237,7 +237,7 @@ def _made_by(job: Job) -> dict[str, Any]:
     """The audio's fields in the record of a completed job. Raises RecordDamaged if some are missing."""
     audio = job.audio
     if job.result is None or audio is None or None in (audio.sha256, audio.bytes):
-        raise damaged(Job, job.job_id, "it is COMPLETED and does not say with which audio")
+        raise damaged(Job, job.job_id, "it is COMPLETED but names no audio")
     return dict(job.result["audio"])
 
 

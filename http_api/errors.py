@@ -142,7 +142,7 @@ def _invalid(error: RequestValidationError) -> Failed:
     first = error.errors()[0]
     place = [str(step) for step in first["loc"][1:]]
     if first["type"] == "json_invalid":
-        return Failed("INVALID_REQUEST", f"the body is no JSON: {first['ctx']['error']}")
+        return Failed("INVALID_REQUEST", f"the body is not JSON: {first['ctx']['error']}")
     return Failed(
         "INVALID_REQUEST", ": ".join([".".join(place) or "body", first["msg"]]), param=next(iter(place), None)
     )

@@ -128,7 +128,7 @@ class InProcess:
         if self.is_stopping:
             return "is stopping"
         is_full = action in _LONG and sum(one.action in _LONG for one in self._open) >= _MOST_WAITING
-        return f"has {_MOST_WAITING} requests that speak already" if is_full else None
+        return f"already has {_MOST_WAITING} generates" if is_full else None
 
     def _call(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None]) -> Call:
         job = fields.get("job_id")

@@ -102,7 +102,8 @@ async def speak_long(
     pieces = pieces_of(text, longest_text)
     if len(pieces) > 1 and "ass" in order.wanted:
         raise InvalidRequest(
-            "INVALID_REQUEST", "the text is more than one job, whose ASS can't be joined: ask for srt or vtt"
+            "INVALID_REQUEST",
+            "the text needs several jobs, and their ASS subtitles can't be joined: ask for srt or vtt",
         )
     try:
         facts = await _all(client, order, pieces, jobs, on_progress)

@@ -50,7 +50,7 @@ def of_transcript(words: NormalisedText, alphabet: Alphabet) -> Iterator[dict[st
         yield {
             "code": "TRANSCRIPT",
             "message": f"checkpoint {alphabet.checkpoint!r} doesn't know {words.lost} of the {words.letters} letters and digits of the "
-            "voice's transcript: what is said there is a gap to it; choose a voice and a checkpoint of one language",
+            "voice's transcript: the model takes them for spaces; choose a voice and a checkpoint of one language",
         }
 
 
@@ -61,7 +61,7 @@ def of_tags(text: str) -> Iterator[dict[str, object]]:
     if kind:
         yield {
             "code": "TAGS",
-            "message": f"the text holds {kind}, which means nothing here yet: it is spoken like the words around it; leave it out",
+            "message": f"the text holds {kind}, which is not understood: it is spoken like the words around it; leave it out",
         }
 
 
@@ -83,7 +83,7 @@ def of_pace(plan: Plan, words: str, parameters: Parameters) -> Iterator[dict[str
     least, most = _SPEEDS
     yield {
         "code": "PACE",
-        "message": f"F5-TTS goes by the bytes of the voice's transcript, and this text has {ratio:.1f} times as many for what it says: "
+        "message": f"F5-TTS plans the pace by bytes, and this text has {ratio:.1f} times as many for what it says as the voice's transcript: "
         f"it is spoken too {'slowly' if ratio > 1 else 'fast'}; write numbers and signs as words, or send speed "
         f"{min(most, max(least, ratio)):.1f}",
     }

@@ -118,7 +118,7 @@ def _refuse_foreign_values(given: Mapping[str, Any], order: tuple[EngineName, ..
                 f"send engine {known[0]!r}" if len(order) == 1 else "send fallback [] or name no engine without it"
             )
             raise InvalidRequest(
-                f"{name} is a value of the engine {' and '.join(map(repr, known))}; {lacking[0]!r}, which may speak here, hasn't it: "
+                f"{name} is a value of the engine {' and '.join(map(repr, known))}; {lacking[0]!r}, which may speak here, doesn't have it: "
                 f"leave it out, or {way_out}", field=name, engines=list(known), lacking=lacking,
             )  # fmt: skip
 

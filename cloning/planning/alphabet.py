@@ -83,7 +83,7 @@ def refuse_unspeakable(text: NormalisedText, alphabet: Alphabet) -> None:
         return
     if not (text.letters or text.unspoken):
         raise InvalidText(
-            "nothing of the text is left to speak once it is read: its respellings, or marks of Markdown, take all of it",
+            "nothing of the text is left to speak: its respellings, or its Markdown marks, remove all of it",
             field="text",
         )
     speaks = f", which speaks {', '.join(alphabet.languages)}," if alphabet.languages else ""

@@ -115,7 +115,7 @@ class _F5:
     def refuse_contradictions(self, given: Mapping[str, Any]) -> None:
         if "fix_duration" in given and given.get("speed", 1.0) != 1.0:
             raise InvalidRequest(
-                f"speed {given['speed']:g} would do nothing beside fix_duration, which says how long the speech is: send one of them",
+                f"speed {given['speed']:g} has no effect with fix_duration, which sets the length of the speech: send one of them",
                 field="speed",
             )
 

@@ -137,7 +137,7 @@ def _chunk(index: int, text: str, language: str, seed: int, parameters: XttsPara
     size, most = spoken_length(text, language=language), CHARACTERS[language]
     if size > most:
         raise InvalidText(
-            f"a piece of {len(text)} characters has no place to split, and XTTS bears {most} at once in {language!r} (a digit counts "
+            f"a piece of {len(text)} characters has no place to split, and XTTS takes {most} at once in {language!r} (a digit counts "
             f"{_DIGIT_OF.get(language, _DIGIT)}): add spaces or punctuation", field="text", chunk=index,
         )  # fmt: skip
     seconds = _QUICKEST_FULL_S * size / most / parameters.speed

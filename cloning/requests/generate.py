@@ -166,7 +166,7 @@ class Generate(Request):
             self._refuse_missing(name)
         if self.turns and self.fix_duration is not None:
             raise InvalidRequest(
-                "fix_duration is the length of one voice's speech: leave it out beside turns", field="fix_duration"
+                "fix_duration is the length of one voice's speech: leave it out with turns", field="fix_duration"
             )
         refuse_too_long("turns", sum(len(turn.text) for turn in self.turns or ()), info)
         for name in ("draws", "on_mismatch", "heard"):
@@ -178,7 +178,7 @@ class Generate(Request):
     def _refuse_parts(self) -> None:
         if self.parts and self.remove_silence:
             raise InvalidRequest(
-                "remove_silence looks at the whole speech, and parts are heard before there is one: leave one of them out",
+                "remove_silence needs the whole speech, and parts are sent before it is complete: leave one of them out",
                 field="remove_silence",
             )
         if self.parts_format and not self.parts:

@@ -17,7 +17,7 @@ def action_routes(door: Door) -> APIRouter:
 
     @routes.post(
         "/v1/actions/{action}",
-        summary="Any action of docs/api.md but generate",
+        summary="Any action of docs/api.md except generate",
         tags=["actions"],
         responses=shows("The worker's reply.", {"deleted": {"voice": "anna"}}),
     )
@@ -29,7 +29,7 @@ def action_routes(door: Door) -> APIRouter:
 
     @routes.get(
         "/ping",
-        summary="Whether requests are taken",
+        summary="Health check",
         tags=["machines"],
         response_class=Response,
         status_code=200,
@@ -44,7 +44,7 @@ def action_routes(door: Door) -> APIRouter:
         summary="Counts and times, for Prometheus",
         tags=["machines"],
         response_class=Response,
-        responses=text("The measures."),
+        responses=text("The metrics."),
     )
     async def metrics() -> Response:
         """The metrics of this process since it started."""

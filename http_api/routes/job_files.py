@@ -25,11 +25,11 @@ _MEDIA = {
 }
 _WORDS = [{"text": "It", "start": 0.12, "end": 0.21, "text_start": 0, "text_end": 2, "confidence": 0.97}]
 _SOME: Responses = {
-    206: {"description": "The bytes that were asked for."},
-    416: {"description": "There are not so many."},
+    206: {"description": "The requested bytes."},
+    416: {"description": "The range begins after the end of the file."},
 }
-Range = Annotated[str | None, Header(alias="range", description="some of the bytes, for players that jump")]
-Download = Annotated[bool, Query(description="with a file's name, for a browser to keep it")]
+Range = Annotated[str | None, Header(alias="range", description="a range of bytes, for players that seek")]
+Download = Annotated[bool, Query(description="send a file name, so that a browser saves the file")]
 
 
 def job_file_routes(door: Door) -> APIRouter:

@@ -22,9 +22,9 @@ def job_routes(door: Door) -> APIRouter:
 
     @routes.post(
         "/v1/audio/jobs",
-        summary="Begin to speak a long text",
+        summary="Start speaking a long text",
         status_code=202,
-        responses=shows("It has begun.", _BEGUN, 202),
+        responses=shows("It has started.", _BEGUN, 202),
     )
     async def begin(
         fields: Annotated[dict[str, Any], Body(examples=[{"text": "Hello!", "voice": "anna", "parts": True}])],
@@ -39,10 +39,10 @@ def job_routes(door: Door) -> APIRouter:
             raise Failed("INVALID_REQUEST", "this route generates: leave out action", param="action")
         job_id = fields.get("job_id") or door.new_id()
         if not isinstance(job_id, str):
-            raise Failed("INVALID_REQUEST", "job_id is no string", param="job_id")
+            raise Failed("INVALID_REQUEST", "job_id is not a string; send one, or leave it out", param="job_id")
         return await _begin(door, {**fields, "job_id": job_id})
 
-    @routes.get("/v1/audio/jobs/{job}", summary="How a job stands", responses=shows("Its status.", _STATE))
+    @routes.get("/v1/audio/jobs/{job}", summary="Show a job's status", responses=shows("Its status.", _STATE))
     async def look(
         job: str,
         parts_after: Annotated[int | None, Query(ge=-1, le=1_000_000, description="parts with a higher index")] = None,

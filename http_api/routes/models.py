@@ -21,7 +21,7 @@ def model_routes(door: Door) -> APIRouter:
         """What is accepted as `model`: the deployment's engine and checkpoint, and OpenAI's names for it."""
         return await _models(door)
 
-    @routes.get("/v1/models/{model}", summary="Look at a model", responses=shows("The model.", _MODEL))
+    @routes.get("/v1/models/{model}", summary="Show a model", responses=shows("The model.", _MODEL))
     async def model(model: str) -> Reply:
         """One model."""
         found = [one for one in (await _models(door))["data"] if one["id"] == model]
