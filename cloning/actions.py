@@ -70,7 +70,7 @@ def perform(service: Service, request: AnyRequest, call: Call) -> Reply:
 
 
 def _kept(service: Service, request: Kept) -> Reply:  # noqa: PLR0911 - one return per action
-    """Do what is about stored objects and the worker alone."""
+    """Perform the actions that need only stored objects and this worker."""
     match request:
         case Status():
             return status(service, request)
@@ -96,7 +96,7 @@ def upload(service: Service, request: Upload, call: Call) -> Reply:
     """Check a recording, make it canonical, store it, and report its measures."""
     if service.settings.require_consent and not request.consent:
         raise ConsentRequired(
-            "a voice needs its speaker's consent; send consent: true, or a sentence on how it was given (one that says no is none)",
+            "a voice needs its speaker's consent; send consent: true, or a sentence on how it was given (a sentence that says no doesn't count)",
             field="consent",
         )
     recording = _recording(service, request, call)
@@ -245,14 +245,14 @@ def expire(service: Service, request: Expire) -> Reply:
 
 
 def cancel(service: Service, request: Cancel) -> Reply:
-    """Flag the job; the worker that runs it stops between two steps of the model. What one that nobody runs has left is removed."""
+    """Flag the job; the worker that runs it stops between two steps of the model. If no worker runs it, remove what it left."""
     job = service.jobs.cancel(request.job_id)
     removed_after_cancel(job, service.store, service.in_background)
     return status_reply(job, service.clock.now())
 
 
 def health(service: Service) -> Reply:
-    """Report whether the bucket answers, whether the GPU works, what is loaded where, and what can't be. Loads nothing."""
+    """Report whether the bucket and the GPU work, the loaded models, and models that can't be loaded. Loads nothing."""
     store, unfit = _store_health(service), service.breaker.failure
     # A bucket that doesn't answer would be waited for again.
     problems = model_problems(service.settings, service.engines, service.transcribers) if store["reachable"] else {}

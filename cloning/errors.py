@@ -64,13 +64,13 @@ class ServiceError(Exception):
         self.details = details
 
     def copied(self, **more: object) -> Self:
-        """The same failure without traceback and cause, which hold what was in hand; `more` are details that it may lack."""
+        """The same failure without traceback and cause, which may hold data; `more` are further details."""
         copy = type(self)(self.message, **{**more, **self.details})
         copy.retryable = self.retryable
         return copy
 
     def given_back(self) -> Self:
-        """The same failure, of a job that its next delivery takes up again."""
+        """The same failure, of a job that is kept for its next delivery."""
         copy = self.copied()
         copy.retryable = True
         return copy

@@ -159,7 +159,7 @@ def part_folder(job: str) -> str:
 
 
 def parts_of(job: str, created: str) -> str:
-    """The prefix of the parts of the job that was created then: a later one of the same id has none of them."""
+    """The prefix of the parts of the job that was created then: a later job with the same id has none of them."""
     return f"{part_folder(job)}{hashlib.sha256(created.encode()).hexdigest()[:8]}-"
 
 
@@ -183,7 +183,7 @@ def manifest_of(audio: str) -> str:
 
 
 def beside(audio: str, extension: str) -> str:
-    """What lies beside a job's speech: its words, its subtitles."""
+    """A file beside a job's speech: its words, its subtitles."""
     return f"{audio.rpartition('.')[0]}.{extension}"
 
 

@@ -1,8 +1,8 @@
 """
 Named quality profiles: for each engine a table of values, and which of its profiles a name means.
 
-The engines have little in common, so a name is mapped by intent, one line a name, and never by number. Each engine's tables stand
-with all else that is known of it (cloning.planning.engine_kinds). A request may override single values.
+The engines have little in common, so a name is mapped to a similar profile, one line a name, and never by numbers. Each engine's tables
+are with everything else that is known of it (cloning.planning.engine_kinds). A request may override single values.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ BY_INTENT: Mapping[ProfileName, Mapping[EngineName, ProfileName]] = {
 
 @dataclass(frozen=True)
 class EngineWishes:
-    """What a request says of engines, checkpoints and values: everything but the text and the voice. None: the deployment's."""
+    """A request's engines, checkpoints and values: everything but the text and the voice. None: the deployment's."""
 
     engine: EngineName | None
     fallback: tuple[EngineName, ...] | None
@@ -40,7 +40,7 @@ def names_of(engine: EngineName) -> tuple[str, ...]:
 
 
 def engines_with(name: str) -> tuple[EngineName, ...]:
-    """The engines that know a value of that name."""
+    """The engines that have a value of that name."""
     return tuple(engine for engine in ENGINES if name in names_of(engine))
 
 
@@ -50,6 +50,6 @@ def values_of_all() -> tuple[str, ...]:
 
 
 def resolved(engine: EngineName, profile: ProfileName, given: Mapping[str, Any]) -> tuple[ProfileName, Parameters]:
-    """The engine's own profile of that intent, and its values with the `given` ones in place. Those must be the engine's."""
+    """The engine's own profile of that intent, and its values overridden by the `given` ones, which must be the engine's."""
     applied = BY_INTENT[profile][engine]
     return applied, replace(PROFILES[engine][applied], **given)

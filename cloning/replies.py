@@ -76,7 +76,7 @@ def dictionary_reply(dictionary: Dictionary) -> Reply:
 
 
 def listed_dictionary_reply(entry: Dictionary | ListedDictionary) -> Reply:
-    """A dictionary in a page; of one that can't be read its name and why."""
+    """A dictionary in a page; for an unreadable one its name and the reason."""
     if isinstance(entry, Dictionary):
         return dictionary_reply(entry)
     return {"dictionary": entry.dictionary, "problem": entry.problem}
@@ -113,9 +113,9 @@ def status_reply(job: Job, now: datetime) -> Reply:
 
 def parts_reply(service: Service, job: Job, after: int | None = None) -> Reply:
     """
-    `parts`, if the job has any: what is ready of the speech, with the last parts, or with those `after` a place.
+    `parts`, if the job has any: the stored part of the speech, with the last parts, or with those `after` a place.
 
-    `next_after` is where to go on, if there are more behind these.
+    `next_after` is where to continue, if there are more.
     """
     if job.parts is None:
         return {}
@@ -151,7 +151,7 @@ def _listed_parts(service: Service, job: Job, places: range) -> list[Reply]:
 
 
 def _chained(before: str, pcm_sha256: str) -> str:
-    """A digest of all parts up to one: whoever has heard others before it sees that it doesn't follow."""
+    """A digest of all parts up to one: a listener who has heard other parts before sees that it doesn't follow."""
     return hashlib.sha256(f"{before} {pcm_sha256}".encode()).hexdigest()[:16]
 
 
@@ -202,7 +202,7 @@ def result_reply(service: Service, job: Job, delivery: Delivery) -> Reply:
 
 
 def speech_of(service: Service, job: Job) -> bytes:
-    """The file that a finished job made. Raises as `result_reply`."""
+    """The speech file of a finished job. Raises as `result_reply`."""
     if job.status is not JobStatus.COMPLETED:
         raise _no_result(job, service.clock.now())
     audio = _made_by(job)
@@ -210,7 +210,7 @@ def speech_of(service: Service, job: Job) -> bytes:
 
 
 def _files(service: Service, job: Job, room: float) -> Reply:
-    """The words with their times, if they fit into so many bytes, and a URL of everything that lies beside the speech."""
+    """The words with their times, if they fit into so many bytes, and a URL of every file beside the speech."""
     told: Reply = {}
     life = service.store.url_life(service.settings.url_expires_s)
     for file in job.files:
@@ -237,7 +237,7 @@ def _made_by(job: Job) -> dict[str, Any]:
     """The audio's fields in the record of a completed job. Raises RecordDamaged if some are missing."""
     audio = job.audio
     if job.result is None or audio is None or None in (audio.sha256, audio.bytes):
-        raise damaged(Job, job.job_id, "it is COMPLETED and does not say with which audio")
+        raise damaged(Job, job.job_id, "it is COMPLETED but names no audio")
     return dict(job.result["audio"])
 
 

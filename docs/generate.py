@@ -50,13 +50,13 @@ def failures_page() -> str:
         "# When something goes wrong\n\n"
         "Generated from docs/failures.py and cloning/failures.py by `python -m docs.generate`; don't edit.\n"
         "`tests/faults/test_troubles.py` makes each row happen.\n\n"
-        "A job fails for good only because of its own request, voice, text or checkpoint. Anything else gives it back: its lease ends,\n"
-        "its finished chunks stay, `status` calls it INTERRUPTED and says why, and the worker of its next delivery goes on. The rows are about a\n"
-        "job that a worker had claimed; what fails before that leaves no job at all.\n\n"
-        "RunPod delivers a job again by itself only if nothing was posted for it. A failure that was posted ends RunPod's job, retryable\n"
-        "or not: send the same request with the same `job_id` again, or use RunPod's `/retry`. There is no limit to that, except for bugs:\n"
-        f"a job whose attempts met {MOST_INCIDENTS} bugs is FAILED, since by then the job is likely to cause them. `refresh_worker` asks RunPod to\n"
-        "replace a worker that won't recover; the SDK takes the key out of the reply.\n\n"
+        "A job fails for good only because of its own request, voice, text or checkpoint. After any other failure it is given back: its\n"
+        "lease ends, its finished chunks stay, `status` says INTERRUPTED with the reason, and the next delivery continues it. The rows are about\n"
+        "claimed jobs; a request that fails before the claim leaves no job.\n\n"
+        "RunPod delivers a job again by itself only if nothing was posted for it. A posted failure, retryable or not, ends RunPod's job: send\n"
+        "the same request with the same `job_id` again, or use RunPod's `/retry`. You may do so any number of times, except after bugs: a job\n"
+        f"whose attempts met {MOST_INCIDENTS} bugs is FAILED, because it probably causes them. `refresh_worker` asks RunPod to replace a worker\n"
+        "that won't recover; the SDK removes the key from the reply.\n\n"
     )
     columns = (
         "what happens",

@@ -1,7 +1,8 @@
 """
-How alike two voices are, by Resemblyzer (Apache-2.0; its weights come with its package), on the CPU.
+How similar two voices are, by Resemblyzer (Apache-2.0; its weights are in its package), on the CPU.
 
-It is small and of 2019: its figures compare speech of one deployment; they are not the SIM of papers (WavLM), and no gate.
+The model is small and from 2019: its figures compare speech of one deployment. They are not the SIM of papers (WavLM), and decide
+nothing.
 """
 
 import warnings
@@ -16,7 +17,7 @@ PACKAGE = "resemblyzer"
 
 
 def is_installed() -> bool:
-    """Whether the extra `similarity` is there; nothing is imported."""
+    """Whether the extra `similarity` is installed; imports nothing."""
     return find_spec(PACKAGE) is not None
 
 

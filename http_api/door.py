@@ -1,4 +1,4 @@
-"""What all routes share: the worker, what the deployment decides, counts, and the work that goes on when a request has been answered."""
+"""What all routes share: the worker, the deployment's options, counts, and work that continues after a request was answered."""
 
 import asyncio
 import time
@@ -21,8 +21,8 @@ _FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 @dataclass(frozen=True)
 class Pauses:
     """
-    Seconds. `poll`: between two looks at a job; `again`: before a cancel is repeated, because the worker didn't know the job yet;
-    `refusal`: how long a new job may take to be refused; `close`: how long a server that stops waits for its last cancels.
+    Seconds. `poll`: between two polls of a job. `again`: before a cancel is repeated, because the worker didn't know the job yet.
+    `refusal`: how long to wait for a new job to be refused. `close`: how long a server that stops waits for its last cancels.
     """
 
     poll: float = 0.5
@@ -32,7 +32,7 @@ class Pauses:
 
 
 class FreshId(str):
-    """A job's id that was made here, for a request that brought none: no retry can name it."""
+    """The id of a job whose request brought none. It is made here, so no retry can name it."""
 
     __slots__ = ()
 
@@ -45,8 +45,10 @@ def new_uuid() -> FreshId:
 @dataclass
 class Door:
     """
-    `errands` go on in the background; the loop itself would drop them. `generates` are the calls that nobody has answered yet. `jobs` are
-    those that go on without their request, and `failures` the replies of the last that failed.
+    What the routes use together.
+
+    `errands` run in the background; they are kept here because the event loop alone would drop them. `generates` are the calls without
+    a reply so far. `jobs` are those that run on without their request, and `failures` the replies of the most recent that failed.
     """
 
     worker: Worker
@@ -63,13 +65,15 @@ class Door:
     async def call(
         self, action: str, fields: Mapping[str, object] | None = None, names: Mapping[str, str] | None = None
     ) -> Reply:
-        """The reply of an action. Raises Failed, with the fields' `names` in the caller's request."""
+        """Return the reply of an action. Raises Failed, with the fields' `names` in the caller's request."""
         return checked(await self.worker.call({**(fields or {}), "action": action}), names)
 
     async def status(self, job_id: str, parts_after: int | None = None) -> Reply:
         """
-        How a job stands. One that was begun here says so itself: behind a queue each `status` would be a job of its own. Nor does a
-        worker know what waits in the queue or was refused there. Raises Failed.
+        Return a job's status. Raises Failed.
+
+        A job that was started here is answered from its own updates: behind a queue each `status` would be a job of its own, and a
+        worker doesn't know what waits in the queue or was refused there.
         """
         job = self.jobs.get(job_id)
         state = None if job is None else job.state(parts_after)
@@ -91,7 +95,7 @@ class Door:
         return {**waiting, "status": ended, "failure": failure}
 
     def generate(self, fields: Reply) -> Running:
-        """Begin a generate, unless the very same goes on without its request: then it's that one. Raises Failed if there are too many."""
+        """Start a generate, or return the running one for exactly the same request. Raises Failed if too many run."""
         for job in self.jobs.values():
             if job.fields == fields and not job.speaking.done():
                 return job
@@ -104,7 +108,7 @@ class Door:
         return job
 
     def keep(self, job: Running) -> None:
-        """Remember a job that goes on without its request; its failure, if it comes to that."""
+        """Remember a job that runs on without its request, and its failure if it fails."""
         job_id = job.fields["job_id"]
         self.failures.pop(job_id, None)
         self.jobs[job_id] = job
@@ -121,8 +125,10 @@ class Door:
 
     def leave(self, job: Running) -> None:
         """
-        Nobody listens any more. A job without an id of its caller's is cancelled; another one goes on, so that a retry finds it, and
-        so that nobody ends a stranger's job by naming its id.
+        Handle a caller that has hung up.
+
+        A job whose id was made here is cancelled. A job with the caller's id runs on, so that a retry finds it, and so that nobody can
+        end somebody else's job by naming its id.
         """
         job_id = job.fields["job_id"]
         if job.speaking.done() or not isinstance(job_id, str) or self.jobs.get(job_id) is job:
@@ -134,13 +140,13 @@ class Door:
             self.keep(job)
 
     def start(self, errand: Coroutine[Any, Any, Any]) -> None:
-        """Do it in the background."""
+        """Run it in the background."""
         task = asyncio.get_running_loop().create_task(errand)
         self.errands.add(task)
         task.add_done_callback(self.errands.discard)
 
     async def end(self, job: Running) -> None:
-        """Cancel a job for which nobody waits any more; again while the worker doesn't know it yet, for it may come to it later."""
+        """Cancel a job that nobody waits for; repeat that while the worker doesn't know the job, which may reach it later."""
         while not job.speaking.done():
             reply = await self.worker.call({"action": "cancel", "job_id": job.fields["job_id"]})
             if "error" not in reply:
@@ -149,7 +155,7 @@ class Door:
         job.speaking.cancel()
 
     async def close(self) -> None:
-        """Give up what goes on in the background; a cancel that is on its way is waited for, but not for long."""
+        """Stop the background work; wait for cancels that are under way, but not for long."""
         for job in list(self.generates.values()):
             self.leave(job)
         if self.errands:

@@ -71,7 +71,7 @@ class ErrorBody(BaseModel):
 
 
 class Failed(Exception):
-    """A request that can't be answered. `retryable`: the same call may work later."""
+    """A request that fails. `retryable`: the same call may work later."""
 
     def __init__(
         self, code: str, message: str, *, param: str | None = None, status: int | None = None, retryable: bool = False
@@ -83,7 +83,7 @@ class Failed(Exception):
 
     @classmethod
     def of(cls, reply: Mapping[str, Any], names: Mapping[str, str] | None = None) -> Self:
-        """The failure in a worker's reply; `names` are its fields' names in the caller's request."""
+        """Make it from the failure in a worker's reply; `names` are its fields' names in the caller's request."""
         code, details = str(reply.get("code", "INTERNAL")), reply.get("details") or {}
         message = str(reply.get("message") or reply["error"])
         field = details.get("field") or _FIELD.get(code)
@@ -138,11 +138,11 @@ def _failure(error: Exception) -> Failed:
 
 
 def _invalid(error: RequestValidationError) -> Failed:
-    """The first problem. Its place begins with `body`, `query` or `path`, which callers don't write."""
+    """Return the first problem. Its location begins with `body`, `query` or `path`, which callers don't write."""
     first = error.errors()[0]
     place = [str(step) for step in first["loc"][1:]]
     if first["type"] == "json_invalid":
-        return Failed("INVALID_REQUEST", f"the body is no JSON: {first['ctx']['error']}")
+        return Failed("INVALID_REQUEST", f"the body is not JSON: {first['ctx']['error']}")
     return Failed(
         "INVALID_REQUEST", ": ".join([".".join(place) or "body", first["msg"]]), param=next(iter(place), None)
     )

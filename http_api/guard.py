@@ -1,9 +1,9 @@
 """
-Who may come in, and how much a request may bring in which time.
+Who may call, and how many bytes a request may bring in how much time.
 
-Four things protect a server on the loopback from the web pages that its owner looks at: a page may send requests (Origin), load what is here
-as an image or a sound (Sec-Fetch-Site; browsers send no Origin then), let its own name point here (Host), and none of these helps it to a
-key. What is refused here was looked at by nobody else.
+A server on the loopback must be protected from the web pages that its owner opens. Such a page may send requests (checked by
+Origin), load what is here as an image or a sound (Sec-Fetch-Site; browsers send no Origin then), or point its own name to this
+machine (Host); and none of these gives it the key. A request that is refused here was seen by nothing else.
 """
 
 import asyncio
@@ -87,7 +87,7 @@ class Guard:
 
 @dataclass
 class _Body:
-    """The body as it comes in: counted, also where its length wasn't declared, and in time."""
+    """The body as it arrives: its bytes are counted, also if its length wasn't declared, and its time is limited."""
 
     inner: Receive
     options: Options
@@ -119,20 +119,20 @@ class _Body:
 
 def _is_foreign(headers: Headers) -> bool:
     """
-    Whether a page of another site asks, or of another port of this host.
+    Whether a page of another site, or of another port of this host, sent the request.
 
-    Browsers tell it over https and on this machine; elsewhere the policy of the answer keeps it from such a page.
+    Browsers send this over https and on this machine; elsewhere the policy in the answer keeps it from such a page.
     """
     return headers.get("sec-fetch-site") in {"cross-site", "same-site"}
 
 
 def _is_link(headers: Headers) -> bool:
-    """Whether the answer is shown as a page of its own, in no frame."""
+    """Whether the answer is shown as a page of its own, not in a frame."""
     return (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
 
 
 def _name(host: str) -> str | None:
-    """The host without its port; None if it isn't one."""
+    """The host without its port; None if it is not valid."""
     found = _HOST.fullmatch(host.lower())
     return found and found[1]
 

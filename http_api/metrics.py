@@ -34,7 +34,7 @@ class Numbers:
 
 @dataclass
 class Histogram:
-    """How many observations were at most so large."""
+    """Counts how many observations were at most as large as each bound."""
 
     name: str
     meaning: str
@@ -63,7 +63,7 @@ class Histogram:
 
 @dataclass
 class Metrics:
-    """What is counted since this process started."""
+    """The counts since this process started."""
 
     requests: Numbers = field(default_factory=lambda: Numbers("tts_requests_total", "Requests by route and status."))
     failures: Numbers = field(default_factory=lambda: Numbers("tts_failures_total", "Speech that failed, by code."))
@@ -89,14 +89,14 @@ class Metrics:
     )
 
     def spoken(self, reply: Reply) -> None:
-        """Count what a worker tells of a finished generate."""
+        """Count what a worker reports of a finished generate."""
         timings: dict[str, Any] = reply.get("timings") or {}
         if reply.get("duration") and "total" in timings:
             self.factor.observe(timings["total"] / reply["duration"])
             self.queue.observe(timings.get("queue", 0.0))
 
     def text(self) -> str:
-        """All of it."""
+        """All metrics as text."""
         return "".join(f"{line}\n" for measure in vars(self).values() for line in measure.lines())
 
 

@@ -31,14 +31,14 @@ def text(description: str) -> Responses:
 
 
 def events(description: str, sound: Responses) -> Responses:
-    """The same response, which may also come as events; the schema is that of one of them."""
+    """The same response, which may also be sent as events; the schema is that of one event."""
     data = {"type": "string", "description": description}
     schema = {"type": "object", "properties": {"data": data}, "required": ["data"]}
     return {200: {**sound[200], "content": {**sound[200]["content"], "text/event-stream": {"schema": schema}}}}
 
 
 def describe(app: FastAPI, *, needs_key: bool) -> None:
-    """FastAPI's own description, without the status 422, which no route answers, and with the key."""
+    """FastAPI's own description, with the key, and without the status 422, which no route returns."""
     app.description = _ABOUT
     made = app.openapi()
     for operations in made["paths"].values():

@@ -1,4 +1,4 @@
-"""What a deployment decides of its HTTP door."""
+"""What a deployment sets for its HTTP interface."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 @dataclass(frozen=True)
 class Options:
     """
-    `api_key` is what callers must send as a bearer token; None: nobody is asked.
+    `api_key` is what callers must send as a bearer token; with None no key is needed.
 
-    Requests whose Host header isn't one of `hosts` are refused (None: any), because a web page may point its own name at this machine.
-    `aliases` are voices by the names under which callers ask for them; `default_voice` speaks for OpenAI's own names without an alias,
-    and where a request names none. Sizes are in bytes, times in seconds.
+    Requests whose Host header isn't one of `hosts` are refused (None: any host is accepted), because a web page may point its own name
+    to this machine. `aliases` maps names that callers use to voices. `default_voice` is used for OpenAI's own names without an alias,
+    and for requests without a voice. Sizes are in bytes, times in seconds.
     """
 
     api_key: str | None = None

@@ -1,4 +1,4 @@
-"""The page to try the service: static files of http_api/page/, no key asked, nothing of another origin allowed in them."""
+"""The page to try the service: static files of http_api/page/. They need no key, and may load nothing from another origin."""
 
 import hashlib
 import mimetypes
@@ -29,7 +29,7 @@ class _File(NamedTuple):
 
 
 def page_routes(folder: Path = FOLDER) -> APIRouter:
-    """The routes `/` and `/page/*`. The files are read once: they are small, and no path of a request touches the disk."""
+    """The routes `/` and `/page/*`. The files are small and read once; no path in a request reaches the disk."""
     files = {path.name: _read(path) for path in folder.iterdir()}
     routes = APIRouter(include_in_schema=False)
 

@@ -1,4 +1,4 @@
-"""What the HTTP application asks of the worker behind it."""
+"""What the HTTP application needs from the worker behind it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol
@@ -8,7 +8,7 @@ State = Literal["starting", "ready", "unfit"]
 
 
 def unheard(_: Reply) -> None:
-    """Tell nobody."""
+    """Ignore the update."""
 
 
 class Worker(Protocol):
@@ -20,22 +20,22 @@ class Worker(Protocol):
 
     @property
     def state(self) -> State:
-        """`starting` until it can take requests; `unfit` once it must be replaced, or is stopping."""
+        """`starting` until it accepts requests; `unfit` once it must be replaced, or is stopping."""
 
     async def call(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None] = unheard) -> Reply:
         """
-        Answer one request of docs/api.md; of a generate tell each progress update that comes, on the event loop.
+        Answer one request of docs/api.md; for a generate pass on each progress update, on the event loop.
 
-        A caller that is cancelled gives up waiting; a generate goes on until the action `cancel` ends it.
+        Cancelling the call only stops the waiting: a generate runs on until the action `cancel` ends it.
         """
 
     async def fetch(self, item: Mapping[str, Any]) -> bytes:
         """
-        The bytes of an object that a reply of this worker names: a part, the `audio`, one of `files`. They have its `sha256`.
+        The bytes of an object that a reply of this worker names: a part, the `audio`, one of `files`. Their `sha256` was checked.
 
         Raises Unfetched.
         """
 
 
 class Unfetched(Exception):
-    """The object is gone, or did not arrive as it was promised."""
+    """The object no longer exists, or its bytes are not what the reply promised."""

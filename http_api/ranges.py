@@ -1,4 +1,4 @@
-"""Parts of a file, for players that jump in it (RFC 9110, one range of bytes)."""
+"""Byte ranges of a file, for players that seek (RFC 9110; one range only)."""
 
 import re
 
@@ -8,7 +8,7 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 def ranged(data: bytes, asked: str | None, media: str, headers: dict[str, str]) -> Response:
-    """The bytes that a Range header asks for; all of them without one, or with one that isn't understood."""
+    """The bytes that a Range header asks for; all bytes if there is no such header, or if it isn't understood."""
     headers = {**headers, "accept-ranges": "bytes"}
     found = _RANGE.fullmatch(asked or "")
     if found is None or found.groups() == ("", ""):

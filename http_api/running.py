@@ -1,4 +1,4 @@
-"""A generate that goes on, and what it last told of itself."""
+"""A generate that runs, and its latest update."""
 
 import asyncio
 from collections.abc import Mapping
@@ -11,8 +11,9 @@ from http_api.port import Reply, Worker
 @dataclass
 class Running:
     """
-    Its reply, once it comes, and its latest update, for any number of readers. Earlier updates are dropped: each tells all that the one
-    before told, but for parts that are asked for by `status`.
+    A running generate's reply, once it comes, and its latest update, for any number of readers.
+
+    Earlier updates are dropped: each update repeats the earlier ones, except for parts, which `status` returns.
     """
 
     worker: Worker
@@ -41,7 +42,7 @@ class Running:
         return self.speaking.done() and not self.speaking.cancelled() and "error" in self.speaking.result()
 
     def state(self, parts_after: int | None) -> Reply | None:
-        """How it stands by its updates, as `status` would say; None if they don't tell that."""
+        """Its state by its updates, as `status` would name it; None if they don't tell."""
         if self.speaking.done() or not {"done", "total"} <= self.latest.keys():
             return None
         progress = {"done": self.latest["done"], "total": self.latest["total"]}

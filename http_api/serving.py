@@ -1,4 +1,4 @@
-"""uvicorn, set up for the application: every mount serves it by this, inside a program with its own event loop and signals."""
+"""uvicorn, configured for the application: every mount serves it with this, inside a program with its own event loop and signals."""
 
 import asyncio
 import contextlib
@@ -17,8 +17,9 @@ _LAST_WORDS_S = 3
 
 class _TimedProtocol(H11Protocol):
     """
-    Ends a connection that asks for nothing for so long: an idle one, or one that sends the lines of its request too slowly. And one that
-    takes nothing of its answer for `seconds_stalled`: what waits for it is memory.
+    Ends a connection that sends no complete request line and headers in time, because it is idle or too slow.
+
+    Also ends one that reads nothing of its answer for `seconds_stalled`: the unread answer takes memory.
     """
 
     seconds = _SECONDS_FOR_HEADERS
@@ -76,7 +77,7 @@ class _TimedProtocol(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """Tells when it answers; leaves signals to its program."""
+    """A server that reports when it is ready, and leaves signals to its program."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -94,7 +95,7 @@ class Server(uvicorn.Server):
 def server(
     app: ASGIApp, host: str, port: int, *, seconds_for_headers: float = _SECONDS_FOR_HEADERS, **options: Any
 ) -> Server:
-    """A server that says nothing of itself and logs no requests; `options` are more of uvicorn's own."""
+    """Make a server that prints nothing at its start and logs no requests; `options` are further options of uvicorn."""
     protocol = type("TimedProtocol", (_TimedProtocol,), {"seconds": seconds_for_headers})
     ours: dict[str, Any] = {"http": protocol, "ws": "none", "lifespan": "on", "log_config": None, "access_log": False}
     return Server(uvicorn.Config(app, host, port, server_header=False, **{**ours, **options}))
@@ -105,7 +106,7 @@ async def serving(app: ASGIApp, *, host: str, ports: Sequence[int]) -> AsyncIter
     """
     Serve on these ports until the block ends; yield the URL of the first one, once it answers. Port 0 takes a free one.
 
-    At its end open replies have a few seconds to come to theirs. Raises OSError if a port can't be taken.
+    At the end of the block, open responses get a few seconds to finish. Raises OSError if a port can't be taken.
     """
     with contextlib.ExitStack() as sockets:
         listening = [sockets.enter_context(_listening(host, port)) for port in ports]
@@ -124,7 +125,7 @@ async def serving(app: ASGIApp, *, host: str, ports: Sequence[int]) -> AsyncIter
 
 
 def url_of(host: str, port: int) -> str:
-    """The URL under which this machine reaches an address that is listened on."""
+    """The URL at which this machine reaches an address that a server listens on."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - it is compared, not bound
     return f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
 

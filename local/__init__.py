@@ -6,8 +6,8 @@ RunPod's endpoint on your own machine, for the demo and the tests.
     server    the queue over HTTP
     worker    worker processes with the unchanged SDK
     whisper   a small real Whisper from locked packages
-    talker    a small checkpoint that says words
-    words     how many words were misheard
+    talker    a small checkpoint that speaks words
+    words     the word error rate
     demo      `make demo`
     serve     `make serve`
     story     the demo's output and its report

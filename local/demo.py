@@ -1,11 +1,12 @@
 """
 The whole worker on one's own machine: `make demo`.
 
-The unchanged runpod.Endpoint client talks to a local queue; the real worker loop serves it in a process of its own. Uploads a
-voice, generates speech with it, follows the status, fetches the result. Leaves speech.wav, and report.md with every request and reply.
+The unchanged runpod.Endpoint client talks to a local queue; the real worker loop serves it in a process of its own. The demo uploads
+a voice, generates speech with it, follows the status and fetches the result. It leaves speech.wav, and report.md with every request
+and reply.
 
-Where no hub answers the small checkpoint of local/talker.py speaks, the worker's Whisper writes down what it hears of that, and the
-demo fails if more than every third word was misheard.
+If no hub answers, the small checkpoint of local/talker.py speaks and the worker's Whisper transcribes it; the demo fails if more
+than a third of the words were misheard.
 """
 
 import argparse
@@ -46,7 +47,7 @@ _PATIENCE_S = 1800.0  # without news of a job: 3 GB of weights may have to come 
 
 @dataclass(frozen=True)
 class Part:
-    """What is spoken, with the voice of which recording and which values; `says_words` if they can be heard in it."""
+    """The text to speak, with the recording of the voice and the values; `says_words` if its words can be understood."""
 
     recording: bytes
     text: str
@@ -56,7 +57,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Models:
-    """What speaks and what listens, as settings of the worker; `part` is what it is given to say."""
+    """The models that speak and transcribe, as settings of the worker; `part` is what is spoken."""
 
     checkpoint: str
     asr_model: str
@@ -65,7 +66,7 @@ class Models:
 
 
 def choose_models(cache: Path, *, small: bool, random: bool) -> Models:
-    """The real checkpoint where the hub can be reached, else a small one; and a small real Whisper."""
+    """Choose the real checkpoint if the hub can be reached, otherwise a small one; and a small real Whisper."""
     if not (small or random) and hub_answers():
         return Models(
             "F5TTS_v1_Base",
@@ -94,13 +95,13 @@ def choose_models(cache: Path, *, small: bool, random: bool) -> Models:
 
 
 def long_part(nfe_step: int) -> Part:
-    """Several chunks, with the voice of a recording that f5-tts brings."""
+    """Several chunks, with the voice of a recording that is part of f5-tts."""
     recording = files("f5_tts").joinpath("infer/examples/basic/basic_ref_en.wav").read_bytes()
     return Part(recording, TEXT, {"nfe_step": nfe_step})
 
 
 def hub_answers() -> bool:
-    """Whether weights could be fetched, asked with three seconds of patience."""
+    """Whether weights could be fetched; waits at most three seconds."""
     try:
         with urllib.request.urlopen(urllib.request.Request(HUB, method="HEAD"), timeout=3):
             return True
@@ -110,10 +111,10 @@ def hub_answers() -> bool:
 
 class Demo:
     """
-    One run; `story` is what a person reads along.
+    One run; `story` prints what a person reads meanwhile.
 
-    Raises SystemExit, with where the worker's log is, if a job fails, if the worker ends before a job does, or if no news of one
-    come for `patience_s` seconds.
+    Raises SystemExit, with the path of the worker's log, if a job fails, if the worker ends before a job does, or if a job gives no
+    news for `patience_s` seconds.
     """
 
     def __init__(
@@ -133,7 +134,7 @@ class Demo:
         self.story = story or Story(clock=self._clock)
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Send one job, tell of it and wait for its reply."""
+        """Send one job, print its progress and wait for its reply."""
         with self.story.step(request["action"]) as step:
             job = self._send(request)
             for _ in self._looks(job, every_s=0.2):
@@ -141,14 +142,14 @@ class Demo:
             return self._answered(request, job, step)
 
     def speak(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Send a generate, and ask for its status until it ends."""
+        """Send a generate, and poll its status until it ends."""
         with self.story.step(request["action"]) as step:
             job = self._send(request)
             self.follow(job, step)
             return self._answered(request, job, step)
 
     def run(self, part: Part) -> dict[str, Any]:
-        """Every action once; `status` is asked while the generate runs."""
+        """Run every action once; `status` is asked while the generate runs."""
         self.ask({"action": "health"})
         self.ask(_upload("nature", part.recording))
         self.speak(
@@ -159,11 +160,11 @@ class Demo:
         return result
 
     def hear(self, speech: bytes) -> str:
-        """The words that the worker's own recogniser hears, as those of a voice."""
+        """Return the words that the worker's own recogniser hears, from the transcript of an uploaded voice."""
         return str(self.ask(_upload("speech", speech) | {"transcribe_now": True})["transcript"])
 
     def follow(self, job: Any, step: Step) -> None:
-        """Ask for the job's status beside it, until it ends."""
+        """Poll the job's status until it ends."""
         request = {"action": "status", "job_id": JOB}
         seen = None
         for _ in self._looks(job, every_s=0.5):
@@ -180,7 +181,7 @@ class Demo:
                 self._news_at = self._clock.monotonic()
 
     def _answered(self, request: Mapping[str, Any], job: Any, step: Step) -> dict[str, Any]:
-        """The job's reply, kept for the report."""
+        """Return the job's reply, and keep it for the report."""
         name, reply, status = request["action"], job.output(), job.status()
         if status != "COMPLETED" or not isinstance(reply, dict):
             state = job.rp_client.get(endpoint=f"{job.endpoint_id}/status/{job.job_id}")  # Job drops the error
@@ -194,7 +195,7 @@ class Demo:
         return self._client.run({"input": dict(request)})
 
     def _looks(self, job: Any, *, every_s: float) -> Iterator[None]:
-        """One at once and one every so many seconds, as long as the job goes on."""
+        """Poll at once and then at intervals, as long as the job runs."""
         while job.status() not in FINAL:
             if self._worker.returncode is not None:
                 raise self._given_up(f"the worker ended with exit status {self._worker.returncode}, before its job did")
@@ -213,7 +214,7 @@ def _upload(voice: str, recording: bytes) -> dict[str, Any]:
 
 
 def run_demo(out: Path, *, small: bool, random: bool) -> float | None:
-    """Everything; returns the share of words that were misheard, if there was one to measure."""
+    """Run everything; return the share of misheard words, if it was measured."""
     begun = time.monotonic()
     cache = ROOT / ".cache"
     shutil.rmtree(out, ignore_errors=True)

@@ -1,8 +1,9 @@
 """
 The whole service on one's own machine: `make serve`.
 
-A local queue, the real worker loop in a process of its own, and in front of them the OpenAI speech API and the page. The bucket is a folder
-that stays. A small checkpoint speaks (local/talker.py), unless CHECKPOINT names another; its two prompts are there as voices.
+A local queue, the real worker loop in a process of its own, and in front of them the OpenAI speech API and the page. A folder that
+is kept stands in for the bucket. A small checkpoint speaks (local/talker.py), unless CHECKPOINT names another; its two prompts are
+stored as voices.
 """
 
 import argparse
@@ -39,7 +40,7 @@ _MOST_FAILURES = 3
 
 @dataclass(frozen=True)
 class Plan:
-    """What is served: the worker's settings, the fields of a generate that doesn't say otherwise, and where the worker's log goes."""
+    """What is served: the worker's settings, the fields for each generate that doesn't set them, and the path of the worker's log."""
 
     settings: Mapping[str, str]
     defaults: Mapping[str, Any]
@@ -48,7 +49,7 @@ class Plan:
 
 
 def plan_of(environment: Mapping[str, str], cache: Path, talker: Talker, port: int) -> Plan:
-    """The plan; DATA_DIR, CHECKPOINT and ASR_MODEL of the environment count."""
+    """Make the plan; DATA_DIR, CHECKPOINT and ASR_MODEL are read from the environment."""
     own = environment.get("CHECKPOINT", "").strip()
     bucket = Path(environment.get("DATA_DIR", "").strip() or cache / "serve" / "bucket").resolve()
     whisper = environment.get("ASR_MODEL", "").strip() or str(make_whisper(cache / "whisper-base"))
@@ -94,7 +95,7 @@ async def _open(bridge: Bridge, talker: Talker, port: int) -> AsyncIterator[str]
 
 
 async def _before(work: Coroutine[Any, Any, object], stop: asyncio.Event, failed: "asyncio.Task[None]") -> bool:
-    """Whether the work was done before somebody stopped it. Raises what the worker's keeper raises, if that is first."""
+    """Whether the work finished before somebody stopped it. Raises what the worker's keeper raises, if that comes first."""
     working, stopped = asyncio.ensure_future(work), asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopped, failed}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
@@ -109,7 +110,7 @@ async def _before(work: Coroutine[Any, Any, object], stop: asyncio.Event, failed
 
 @asynccontextmanager
 async def _worker(endpoint: LocalEndpoint, plan: Plan) -> AsyncIterator["asyncio.Task[None]"]:
-    """A worker as long as the block lasts, and another one whenever it dies; its keeper, which ends only by failing."""
+    """Keep a worker running within the block, and start another one whenever it dies. Yields the keeper, which ends only by failing."""
     # Under a dead one's name the queue would take the next one for it, and not give its job away.
     names = (f"worker-{number}" for number in count(1))
     plan.log.parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +143,7 @@ async def keep_running(start: Callable[[], WorkerProcess]) -> None:
 
 
 async def _ended(worker: WorkerProcess) -> None:
-    """Wait for a worker's end. When we are to end, it is asked to, and given its grace."""
+    """Wait for a worker's end. If the program ends, ask the worker to stop, and give it its time to do so."""
     try:
         while worker.returncode is None:  # noqa: ASYNC110 - a process has no event
             await asyncio.sleep(_LOOK_S)
@@ -154,7 +155,7 @@ async def _ended(worker: WorkerProcess) -> None:
 
 
 async def _with_voices(bridge: Bridge, talker: Talker) -> None:
-    """Store the checkpoint's prompts as voices, those that aren't there. Raises SystemExit if that is refused."""
+    """Store the checkpoint's prompts as voices, unless they exist. Raises SystemExit if that is refused."""
     for name, prompt in talker.prompts.items():
         audio = b64encode(prompt.recording.read_bytes()).decode()
         told = {"voice": name, "audio": audio, "consent": CONSENT, "language": LANGUAGE, "transcript": prompt.words}

@@ -1,7 +1,7 @@
 """
-What a person reads along while the demo runs: one line a step, with a bar on a terminal; and the report of what was sent.
+What a person reads while the demo runs: one line for each step, with a bar on a terminal; and the report of what was sent.
 
-In a pipe nothing is coloured or drawn twice.
+In a pipe there are no colours, and nothing is drawn twice.
 """
 
 import json
@@ -38,7 +38,7 @@ class Step:
     outcome: str = ""
 
     def moved(self, status: str, done: int, total: int) -> None:
-        """Show how far a job has come."""
+        """Show the job's progress."""
         chunks = f", {done} of {total} chunks" if total else ""
         if self.bar is None:
             self.story.say(f"             {status}{chunks}")
@@ -48,19 +48,19 @@ class Step:
 
 @dataclass
 class Story:
-    """Tells the demo's steps, each with its seconds, and keeps what was sent for the report."""
+    """Prints the demo's steps, each with its seconds, and keeps what was sent for the report."""
 
     console: Console = field(default_factory=Console)
     clock: Clock = field(default_factory=SystemClock)
     exchanges: list[Exchange] = field(default_factory=list)
 
     def say(self, line: str, style: str = "") -> None:
-        """One line, as it is."""
+        """Print one line, unchanged."""
         self.console.print(line, style=style, soft_wrap=True, highlight=False, markup=False)
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
-        """A step; its line comes when it ends well."""
+        """Run a step; print its line when it succeeds."""
         begun = self.clock.monotonic()
         with self._bar(name) as bar:
             step = Step(bar, self)
@@ -69,7 +69,7 @@ class Story:
 
     @contextmanager
     def _bar(self, name: str) -> Iterator[Progress | None]:
-        """On a terminal a spinner and a bar, which go when the step ends."""
+        """On a terminal show a spinner and a bar, which disappear when the step ends."""
         if not self.console.is_terminal:
             yield None
             return
@@ -79,7 +79,7 @@ class Story:
             yield bar
 
     def ended(self, result: Mapping[str, Any], why: str, speech: Path, report: Path) -> None:
-        """What spoke, where the seconds went, and where the files are."""
+        """Print what spoke, how long the steps took, and where the files are."""
         manifest, timings = result["manifest"], result["timings"]
         spent = ", ".join(
             f"{phase} {timings[phase]:.1f} s" for phase in ("queue", "transcript", "load", "infer", "total")
@@ -92,14 +92,14 @@ class Story:
         self.say(f"report:      {report} (whole requests and replies)")
 
     def heard(self, meant: str, said: str, misheard: float) -> None:
-        """What was to be said, what was understood, and how much of it was wrong."""
+        """Print the text, what was understood, and the share of wrong words."""
         self.say(f"said:        {meant}")
         self.say(f"heard:       {said}")
         self.say(f"             word error rate {misheard:.2f}", style="bold")
 
 
 def weights(manifest: Mapping[str, Any]) -> str:
-    """The checkpoint that spoke, with its note and licence."""
+    """Name the checkpoint that spoke, with its note and licence."""
     return (
         f"checkpoint {manifest['checkpoint']} ({manifest['checkpoint_note']}), licence {manifest['checkpoint_license']}"
     )
@@ -122,7 +122,7 @@ def outcome_of(name: str, reply: Mapping[str, Any]) -> str:
 
 
 def short(value: Any, longest: int) -> Any:
-    """The same with every text of more than `longest` characters cut."""
+    """Return the same with every text longer than `longest` characters shortened."""
     if isinstance(value, Mapping):
         return {name: short(one, longest) for name, one in value.items()}
     if isinstance(value, list):
@@ -131,7 +131,7 @@ def short(value: Any, longest: int) -> Any:
 
 
 def report_of(exchanges: list[Exchange], why: str, seconds: float) -> str:
-    """report.md: what spoke, where its time went, every request and reply."""
+    """Make report.md: what spoke, how long it took, every request and reply."""
     result = next(one.reply for one in exchanges if one.name == "result")
     manifest = result["manifest"]
     lines = [

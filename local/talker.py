@@ -1,7 +1,8 @@
 """
-The small checkpoint that says words: `local/talker/`, a folder of the repository alone, neither in the image nor in a wheel.
+The small checkpoint that speaks words: `local/talker/`, a folder of the repository only, neither in the image nor in a wheel.
 
-A toy that `training/` makes: it knows some 500 words and the two voices whose recordings lie beside it, and is not what F5-TTS sounds like.
+A toy that `training/` makes. It knows some 500 words and the two voices whose recordings are in the folder, and doesn't sound like
+F5-TTS.
 """
 
 import json
@@ -28,7 +29,7 @@ _MEASURED = (f"model, NFE {STEPS}", "unseen")
 
 @dataclass(frozen=True)
 class Prompt:
-    """A recording of one of its voices, and the words in it."""
+    """A recording of one of its voices, and its words."""
 
     recording: Path
     words: str
@@ -36,7 +37,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Talker:
-    """The checkpoint's folder, its prompts by name, and each voice's word error rate on sentences that it had never seen."""
+    """The checkpoint's folder, its prompts by name, and each voice's word error rate on sentences that it was not trained on."""
 
     folder: Path
     prompts: Mapping[str, Prompt]
@@ -44,7 +45,7 @@ class Talker:
 
 
 def find_talker(folder: Path = TALKER) -> Talker:
-    """Raises FileNotFoundError, with the names of the files that are missing."""
+    """Find the checkpoint. Raises FileNotFoundError, with the names of the files that are missing."""
     _expect(folder, FILES)
     words: dict[str, str] = json.loads((folder / "voices.json").read_text("utf-8"))
     prompts = {name: Prompt(folder / "voices" / f"{name}.wav", text) for name, text in words.items()}
@@ -62,7 +63,7 @@ def _expect(folder: Path, files: tuple[str, ...] | list[str]) -> None:
 
 
 def _error_rates(evaluation: Mapping[str, Any]) -> dict[str, float]:
-    """Of each voice, from the report of training.evaluate."""
+    """Each voice's error rate, from the report of training.evaluate."""
     results = {(one["system"], one["set"]): one["utterances"] for one in evaluation["results"]}
     errors: dict[str, int] = {}
     words: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""How many words were misheard: numbers as words, without case and punctuation."""
+"""The word error rate: numbers count as words, case and punctuation don't count."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def words_of(text: str) -> list[str]:
 
 
 def _spelt(number: int) -> str:
-    """A number below a million; a larger one stays as it is."""
+    """Spell a number below a million; leave a larger one as it is."""
     if number < len(_ONES):
         return _ONES[number]
     if number < 100:  # noqa: PLR2004 - how English counts
@@ -31,7 +31,7 @@ def _spelt(number: int) -> str:
 
 
 def edit_distance(meant: Sequence[str], said: Sequence[str], *, within: bool = False) -> int:
-    """The fewest words to add, drop or change; `within` forgives what was said before and after."""
+    """The fewest words to add, drop or change; `within` ignores words before and after."""
     row = [0] * (len(said) + 1) if within else list(range(len(said) + 1))
     for word in meant:
         above, row = row, [row[0] + 1]
@@ -41,6 +41,6 @@ def edit_distance(meant: Sequence[str], said: Sequence[str], *, within: bool = F
 
 
 def word_error_rate(meant: str, said: str) -> float:
-    """Words to add, drop or change for each word that was meant."""
+    """The number of words to add, drop or change, divided by the number of intended words."""
     words = words_of(meant)
     return edit_distance(words, words_of(said)) / len(words)

@@ -152,7 +152,7 @@ BUCKET_IN_ENDPOINT = (
     " address, such as https://s3.example.com, and the name in S3_BUCKET alone"
 )
 NO_CONDITIONS = (
-    "the store knows no conditional PUT (If-None-Match, If-Match), by which a job is done once: use another store,"
+    "the store doesn't support conditional PUT (If-None-Match, If-Match), without which a job may be done twice: use another store,"
     " such as AWS S3 or Cloudflare R2"
 )
 FOREIGN = tuple(exception for row in TROUBLES for exception in row.exceptions)

@@ -1,4 +1,4 @@
-"""The alphabet of the checkpoints that have f5-tts's own vocabulary."""
+"""The alphabet of the checkpoints with f5-tts's own vocabulary."""
 
 from functools import cache
 
@@ -17,5 +17,5 @@ def vocabulary() -> frozenset[str]:
 
 @cache
 def stock() -> Alphabet:
-    """What `F5TTS_v1_Base` knows."""
+    """The alphabet of `F5TTS_v1_Base`."""
     return Alphabet("F5TTS_v1_Base", ("en", "zh"), f5_knows(vocabulary()))

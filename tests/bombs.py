@@ -1,7 +1,7 @@
 """
-Files made to hurt whoever opens them: small, and claiming, nesting or splitting beyond all measure.
+Files that attack a decoder: small files that claim, nest or split beyond all measure.
 
-BOMBS names them; each is built when it is asked for, from a short recording that is well-formed.
+BOMBS names them; each is built on demand from a short, well-formed recording.
 """
 
 import io
@@ -31,7 +31,7 @@ def mp4() -> bytes:
 
 
 def with_box_field(kind: bytes, offset: int, *values: int) -> bytes:
-    """The MP4 with 32-bit numbers overwritten, `offset` bytes after the box's name."""
+    """Overwrite 32-bit numbers of the MP4, `offset` bytes after the box's name."""
     data = bytearray(mp4())
     struct.pack_into(f">{len(values)}I", data, data.index(kind) + 4 + offset, *values)
     return bytes(data)
@@ -47,7 +47,7 @@ def mp4_constant_samples(count: int) -> bytes:
 
 
 def in_moov(*boxes: bytes, before: bytes = b"") -> bytes:
-    """The MP4 with more at the end of its `moov`, which stands last."""
+    """The MP4 with more at the end of its `moov`, which comes last."""
     data = mp4()
     at = data.rindex(b"moov") - 4
     size = struct.unpack_from(">I", data, at)[0]
@@ -70,7 +70,7 @@ def mp4_nested(depth: int, kind: bytes = b"udta") -> bytes:
 
 
 def mp4_picture() -> bytes:
-    """A cover that says that it has 2 GB."""
+    """A cover that claims 2 GB."""
     cover = struct.pack(">I4sI4sII", HUGE, b"covr", HUGE, b"data", 13, 0) + b"\xff\xd8" * 16
     return in_moov(box(b"udta", box(b"meta", bytes(4) + box(b"ilst", cover))))
 
@@ -100,7 +100,7 @@ EBML = element(0x1A45DFA3, element(0x4282, b"matroska"))
 
 
 def track(ident: int = 1, rate: float = 8000.0, more: bytes = b"") -> bytes:
-    """A track of 16-bit PCM, mono."""
+    """A track of 16-bit mono PCM."""
     audio = element(0xE1, element(0xB5, struct.pack(">d", rate)) + number(0x9F, 1) + number(0x6264, 16))
     facts = number(0xD7, ident) + number(0x73C5, ident) + number(0x83, 2) + element(0x86, b"A_PCM/INT/LIT")
     return element(TRACK, facts + audio + more)
@@ -117,7 +117,7 @@ def mkv(*parts: bytes, tracks: bytes = b"", blocks: bytes = b"") -> bytes:
 
 
 def mkv_one_sample_blocks(samples: int, rate: int = 8000) -> bytes:
-    """PCM, each sample in a block of its own."""
+    """PCM with each sample in a block of its own."""
     pcm = (tone(samples / rate, rate=rate) * 32767).astype("<i2")
     return mkv(tracks=track(rate=rate), blocks=b"".join(block(one.tobytes()) for one in pcm))
 
@@ -164,7 +164,7 @@ VORBIS_HEAD = b"\1vorbis" + struct.pack("<IBIiiiBB", 0, 1, 44_100, 0, 0, 0, 0xB8
 
 
 def ogg_comments(head: bytes, kind: bytes) -> bytes:
-    """A vendor of 4 GB, and as many comments."""
+    """A vendor string of 4 GB, and as many comments."""
     return page(1, head) + page(1, kind + struct.pack("<I", HUGE) + b"x" * 200 + struct.pack("<I", HUGE), flags=0)
 
 
@@ -177,7 +177,7 @@ def flac() -> bytes:
 
 
 def flac_with(*blocks: tuple[int, bytes, int | None]) -> bytes:
-    """FLAC with metadata blocks (type, body, claimed length) behind STREAMINFO."""
+    """FLAC with metadata blocks (type, body, claimed length) after STREAMINFO."""
     data = flac()
     parts = [
         bytes([kind]) + (len(body) if claimed is None else claimed).to_bytes(3, "big") + body
@@ -203,7 +203,7 @@ def encoded(container: str, subtype: str, *, rate: int = 44_100) -> bytes:
 
 
 def id3(size: int, body: bytes = b"") -> bytes:
-    """A tag; its size is written in four times seven bits."""
+    """An ID3 tag; its size is written in four times seven bits."""
     return b"ID3\4\0\0" + bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0)) + body
 
 
@@ -302,7 +302,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 
 
 def mp4_edits(count: int) -> bytes:
-    """Edits that are there."""
+    """Edit lists in an MP4."""
     data = mp4()
     at = data.index(b"edts") - 4
     size = struct.unpack_from(">I", data, at)[0]
@@ -311,7 +311,7 @@ def mp4_edits(count: int) -> bytes:
 
 
 def mp4_offsets() -> bytes:
-    """A table of composition offsets that a player would need for video."""
+    """A table of composition offsets, which a player needs for video only."""
     data = mp4()
     at = data.index(b"stts") - 4
     size = struct.unpack_from(">I", data, at)[0]

@@ -1,4 +1,4 @@
-"""Fixtures by role, for all tests. Nothing here reads the developer's environment, and no test sees it."""
+"""Fixtures of all tests. Nothing here reads the developer's environment, and no test sees it."""
 
 import itertools
 import os
@@ -49,7 +49,7 @@ _DEAREST = ("tests/ears", "tests/e2e", "tests/unit/training", "tests/faults", "t
 
 
 class ByFile(LoadFileScheduling):
-    """A file stays in one process with its fixtures, and so do all of tests/ears, which hear one worker."""
+    """Keeps a file and its fixtures in one process, and so all of tests/ears, which share a worker."""
 
     def _split_scope(self, nodeid: str) -> str:
         return "tests/ears" if nodeid.startswith("tests/ears/") else super()._split_scope(nodeid)
@@ -61,7 +61,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The dearest first, where several processes share them."""
+    """Put the most expensive files first, if several processes share them."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: next((n for n, path in enumerate(_DEAREST) if item.nodeid.startswith(path)), 99))
 
@@ -120,7 +120,7 @@ def make_service(
     *,
     worker: str = "w1",
 ) -> Service:
-    """A whole service around a stand-in engine, with ids and seeds that count."""
+    """A whole service around a stand-in engine, with ids and seeds that count up."""
     ids, breaker = itertools.count(1), GpuBreaker()
     scratch = tmp_path / "scratch"
     scratch.mkdir(exist_ok=True)
@@ -145,18 +145,18 @@ def make_service(
 
 
 def with_settings(service: Service, **changes: object) -> Service:
-    """The same service under other settings."""
+    """The same service with other settings."""
     return replace(service, settings=service.settings.model_copy(update=changes))
 
 
 @pytest.fixture(scope="session")
 def human_wav() -> bytes:
-    """A human voice, 5.3 s, from the f5-tts package; it says SPOKEN."""
+    """A human voice of 5.3 s from the f5-tts package; it says SPOKEN."""
     return (examples() / "basic" / "basic_ref_en.wav").read_bytes()
 
 
 def examples() -> Path:
-    """The recordings in f5-tts's package."""
+    """The folder of recordings in f5-tts's package."""
     from importlib.resources import files
 
     return Path(str(files("f5_tts") / "infer" / "examples"))

@@ -78,7 +78,7 @@ class Desk:
         using: str | None = None,
         **more: Any,
     ) -> list[Samples]:
-        """As a job does it: in this thread."""
+        """Ask in this thread, as a job does."""
         with self.gpu.using(using) if using else nullcontext():
             return self.gpu.run_tasks(tasks, check=checking(stopped, check), **more)
 
@@ -87,7 +87,7 @@ class Desk:
         return self.gpu._scheduler.waiting
 
     def ask(self, waiting: int, *tasks: GpuTask[Samples], **more: Any) -> "Future[list[Samples]]":
-        """Ask in a thread of its own, and see that so many tasks wait now."""
+        """Ask in a thread of its own, and wait until so many tasks are queued."""
         future = self._pool.submit(self.do, tasks, **more)
         deadline = time.monotonic() + 10
         while len(self.waiting) != waiting and not future.done():
@@ -96,7 +96,7 @@ class Desk:
         return future
 
     def wait_until_idle(self) -> None:
-        """Until nothing else may begin: this task is due last."""
+        """Wait until nothing else may begin: this task is due last."""
         self.gpu.run_tasks([GpuTask(None, 1000.0, keep_going)])
 
     def open(self) -> None:
@@ -108,7 +108,7 @@ class Desk:
 
 
 def checking(stopped: Event | None, check: Callable[[], None]) -> Callable[[], None]:
-    """What a job asks while it waits: is it still wanted?"""
+    """The check that a waiting job makes: is it still wanted?"""
 
     def ask() -> None:
         if stopped is not None and stopped.is_set():
@@ -128,7 +128,7 @@ def task(speaker: Recorder, what: str | Utterance, seconds: float = 5.0, *, weig
 
 
 def ask_all(desk: Desk, speaker: Recorder, chunks: Sequence[tuple[str, float]]) -> list[Samples]:
-    """Every chunk by an asker of its own; the samples in order."""
+    """Ask for every chunk in a thread of its own; return the samples in order."""
     futures = [desk.ask(n + 1, task(speaker, *chunk)) for n, chunk in enumerate(chunks)]
     desk.open()
     return [future.result(timeout=10)[0] for future in futures]
@@ -142,7 +142,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 def wait_for_rounds(rounds: Sequence[int], *futures: "Future[Any]") -> None:
-    """Until an asker has looked in vain for a whole round (its `check` fills `rounds`), or is answered."""
+    """Wait until an asker has checked for a whole round in vain (its `check` fills `rounds`), or is answered."""
     deadline = time.monotonic() + 10
     while len(rounds) < 2 and not any(future.done() for future in futures):
         assert time.monotonic() < deadline

@@ -1,7 +1,7 @@
 """
-A GPU without a GPU: torch's fake tensors have a CUDA device and no numbers. What a path would ask of a card is counted on them.
+A GPU without a GPU: torch's fake tensors have a CUDA device and no numbers, and what a path would ask of a GPU is counted on them.
 
-What needs a real device is replaced: its generator, its properties, the switch to it. torch's own check inside `istft` doesn't show.
+What needs a real device is replaced: its generator, its properties, the switch to it. torch's own check inside `istft` is not covered.
 """
 
 import traceback
@@ -31,10 +31,10 @@ _COPIES = {"_to_copy", "to", "copy_"}
 
 class Operations(TorchDispatchMode):
     """
-    Counts what would start a kernel; notes what has tensors on two devices (numbers without a shape may be anywhere), and where copies go.
+    Counts what would start a kernel; notes operations with tensors on two devices (scalars may be anywhere), and where copies go.
 
-    A host that asks for a number fails, for there is none. With `answers` it gets the next of them, or else True for `all`, False and 0;
-    and `waits` says how often, and by which line of ours or of a library, it asked the GPU. `wide` are the operations that made float32 or
+    If the host asks for a number it fails, because there is none. With `answers` it gets the next of them, then True for `all`, False and 0;
+    and `waits` counts how often, and by which line of ours or of a library, it asked the GPU. `wide` are the operations that made float32 or
     complex numbers there.
     """
 
@@ -85,13 +85,13 @@ class Operations(TorchDispatchMode):
 
 
 def _asker() -> str:
-    """The file outside of torch whose line asks."""
+    """The file outside torch whose line asks."""
     stack = [frame for frame in traceback.extract_stack() if "/torch/" not in frame.filename]
     return next(frame for frame in reversed(stack) if frame.filename != __file__).filename.rpartition("/")[2]
 
 
 class Card:
-    """What torch says of a card."""
+    """What torch reports of a card."""
 
     name = "a card that isn't there"
     major, minor = 8, 9
@@ -100,7 +100,7 @@ class Card:
 
 @contextmanager
 def fake_gpu(monkeypatch: pytest.MonkeyPatch, *, may_be_real: bool = False) -> Iterator[None]:
-    """Within the block every tensor is a fake one; `may_be_real` lets those of numpy take part."""
+    """Make every tensor within the block a fake one; `may_be_real` lets those of numpy take part."""
     draw = lambda one, known: torch.randn(one.frames, known.shape[-1], device=known.device)  # noqa: E731 - the proof looks at the draw
     monkeypatch.setattr(solver, "noise", draw)
     # On a GPU attention is one operation; without one torch would take it apart.
@@ -120,7 +120,7 @@ def fake_gpu(monkeypatch: pytest.MonkeyPatch, *, may_be_real: bool = False) -> I
 
 
 def _apply(top: nn.Module, fn: Any, recurse: bool = True) -> nn.Module:  # noqa: FBT001, FBT002 - torch's own signature
-    """In place of `Module._apply`, which can't put numbers into a fake parameter: a new one takes its place, the same one in all its places."""
+    """Replace `Module._apply`, which can't put numbers into a fake parameter: a new one takes its place, the same in all its places."""
     made: dict[int, nn.Parameter] = {}
     for module in top.modules():
         for name, old in module._parameters.items():

@@ -1,5 +1,5 @@
 """
-Stand-ins for what can't be made to fail, or to wait, on demand.
+Stand-ins for what can't be made to fail or wait on demand.
 
 Each is held to the contract of the real thing (tests/contract): ToneEngine to the engine's, EchoTranscriber to the transcriber's.
 """
@@ -37,7 +37,7 @@ Value = TypeVar("Value")
 
 
 class ManualClock:
-    """Time that moves only when somebody sleeps or the test says so."""
+    """A clock that moves only when somebody sleeps or the test says so."""
 
     def __init__(self) -> None:
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -59,7 +59,7 @@ class ToneEngine:
     """
     Noise of a predictable length instead of speech: the samples are a function of the arguments alone, as an engine's must be.
 
-    `history` is what was asked; `before_speaking` is called with each text and may raise, or wait. `knows` is its alphabet.
+    `history` has what was asked; `before_speaking` is called with each text and may raise or wait. `knows` is its alphabet.
     """
 
     sample_rate = 24_000
@@ -102,7 +102,7 @@ class ToneEngine:
 
 
 class EchoTranscriber:
-    """Hears the same words in everything that is not silent."""
+    """Hears the same words in everything that isn't silent."""
 
     model = "echo"
 
@@ -134,7 +134,7 @@ class EchoTranscriber:
         language: str | None,
         before_step: Callable[[], None] = keep_going,
     ) -> Alignment | Unaligned:
-        """Every word is certain; all take the same time."""
+        """Give every word the same time and full certainty."""
         before_step()
         return evenly_spread(text, len(samples) / sample_rate, self.model)
 
@@ -143,7 +143,7 @@ class EchoTranscriber:
 
 
 def evenly_spread(text: str, seconds: float, model: str, unsaid: Collection[str] = ()) -> Alignment | Unaligned:
-    """Every word takes the same time, and is certain unless it is among the `unsaid`."""
+    """Give every word the same time, and full certainty unless it is among the `unsaid`."""
     spans = [match.span() for match in re.finditer(r"\S+", text)]
     if not spans or not seconds:
         return Unaligned("no_sound" if spans else "no_text", model)
@@ -158,7 +158,7 @@ def evenly_spread(text: str, seconds: float, model: str, unsaid: Collection[str]
 
 
 class Hummer(ToneEngine):
-    """Hums syllables, so that a check finds nothing wrong with the sound; `says` changes what is said of a text, for `Eavesdropper`."""
+    """Hums syllables, so that a check finds nothing wrong with the sound; `says` changes what `Eavesdropper` hears of a text."""
 
     def __init__(self, says: Callable[[str], str] = lambda text: text) -> None:
         super().__init__()
@@ -182,7 +182,7 @@ class Hummer(ToneEngine):
 
 
 def hummed(seconds: float, sample_rate: int, pitch: float = 120) -> Samples:
-    """Syllables of 0.2 s without words, with silence before and behind them."""
+    """Syllables of 0.2 s without words, with silence before and after them."""
     time = np.arange(int(seconds * sample_rate)) / sample_rate
     tone = sum(np.sin(2 * np.pi * pitch * harmonic * time) / harmonic for harmonic in range(1, 12))
     syllables = 0.2 + 0.8 * np.sin(np.pi * time / 0.2) ** 2
@@ -212,14 +212,14 @@ class Eavesdropper(EchoTranscriber):
         language: str | None,
         before_step: Callable[[], None] = keep_going,
     ) -> Alignment | Unaligned:
-        """Words that were not said are unlikely."""
+        """Give words that were not said a low probability."""
         said = self.hear(samples, sample_rate, language=language, before_step=before_step).split()
         unsaid = {word for word in text.split() if word not in said}
         return evenly_spread(text, len(samples) / sample_rate, self.model, unsaid)
 
 
 class Always(Generic[Value]):
-    """`Models`, or `Engines`, that are already loaded, under any name."""
+    """`Models` or `Engines` that are loaded already, under any name."""
 
     def __init__(self, model: Value) -> None:
         self._model = model
@@ -246,7 +246,7 @@ class Always(Generic[Value]):
 
 
 class OnDemand(Lazy[Value]):
-    """`Models`, or `Engines` whose checkpoints are mere names, loaded by a function of the test."""
+    """`Models` or `Engines` whose checkpoints are mere names, loaded by a function of the test."""
 
     def __init__(
         self, load: Callable[[str, str | None], Value], describe: Callable[[Value], dict[str, object]] = lambda _: {}
@@ -266,7 +266,7 @@ class OnDemand(Lazy[Value]):
 
 
 class InlineDecoder:
-    """An `AudioDecoder` without a process: for what the tests have made themselves."""
+    """An `AudioDecoder` without a process, for files that the tests made themselves."""
 
     def canonical(self, data: bytes, *, stopped: Event | None = None) -> tuple[Canonical, Measures]:
         _refuse_stopped(stopped)

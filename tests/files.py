@@ -1,4 +1,4 @@
-"""Recordings in every container that is taken, made by the encoders at hand; and false headers for them."""
+"""Recordings in every supported container, made by the encoders at hand, and false headers for them."""
 
 import io
 from pathlib import Path
@@ -30,7 +30,7 @@ RATE = 48_000
 
 
 def speech(seconds: float, rate: int = RATE) -> Samples:
-    """A tone whose loudness comes and goes, at -17 dBFS."""
+    """A tone whose loudness rises and falls, at -17 dBFS."""
     time = np.arange(int(seconds * rate)) / rate
     return (0.2 * np.sin(2 * np.pi * 220 * time) * (0.8 + 0.2 * np.sin(2 * np.pi * 3 * time))).astype(np.float32)
 
@@ -58,13 +58,13 @@ def by_av(samples: Samples, container: str, codec: str, options: dict[str, str])
 
 
 def amr(seconds: float) -> bytes:
-    """Frames of 12.2 kbit/s without much sense: there is no encoder here."""
+    """AMR frames of 12.2 kbit/s without meaning: there is no encoder here."""
     noise = np.random.default_rng(1).integers(0, 256, (int(seconds * 50), 31), dtype=np.uint8)
     return b"#!AMR\n" + b"".join(b"\x3c" + one.tobytes() for one in noise)
 
 
 def recording(name: str, seconds: float) -> bytes:
-    """So many seconds in this container and codec."""
+    """A recording of so many seconds in this container and codec."""
     if name == "amr":
         return amr(seconds)
     if name in BY_SOUNDFILE:

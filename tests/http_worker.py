@@ -1,8 +1,8 @@
 """
 A stand-in for the worker behind the HTTP application, and a server for it.
 
-It checks requests as the worker does, says each text in sines that only this text gives, and does what a test asks of it: holds a part
-back, fails before one, speaks anew, tells of no parts at all.
+It checks requests as the worker does and says each text in sines of its own. A test can make it hold a part back, fail before one, speak
+a job again, or report no parts at all.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ _SHOWN = 16
 
 
 def spoken(text: str, parts: int = 3, seconds: float = 0.4) -> list[NDArray[np.int16]]:
-    """What the stand-in makes of a text, part by part."""
+    """The samples of a text, part by part."""
     pitches = hashlib.sha256(text.encode("utf-8", "replace")).digest()
     times = np.arange(round(seconds * RATE)) / RATE
     return [(9000 * np.sin(2 * np.pi * (150 + 5 * pitches[n % 32] + n) * times)).astype(np.int16) for n in range(parts)]
@@ -53,7 +53,7 @@ def encoded(samples: NDArray[np.int16], kind: str) -> bytes:
 
 
 def text_of(fields: Mapping[str, Any]) -> str:
-    """What a generate says, with one voice or several."""
+    """The text of a generate, with one voice or several."""
     return fields.get("text") or " ".join(turn["text"] for turn in fields["turns"])
 
 
@@ -73,9 +73,9 @@ class Job:
 @dataclass
 class StandIn:
     """
-    The worker. `fails` are the next failures by the text that fails, with the part before which it does; `gates` hold parts back, by
-    their number, until they are set; `anew`: before this part all parts are made anew, with other bytes. `is_old`: it makes no parts.
-    `tells_every`: of how many parts it tells at once.
+    The worker. `fails` are the next failures by their text, with the part before which they occur; `gates` hold parts back, by their
+    number, until they are set; before the part `anew` all parts are made again, with other bytes. With `is_old` it makes no parts.
+    `tells_every` is the number of parts that it reports at once.
     """
 
     voices: list[str] = field(default_factory=lambda: ["anna", "bert"])
@@ -111,7 +111,7 @@ class StandIn:
         return reply
 
     async def fetch(self, item: Mapping[str, Any]) -> bytes:
-        """An object, checked."""
+        """Fetch an object and check its digest."""
         self.fetches += 1
         await asyncio.sleep(0)
         data = self.objects.get(item["key"])
@@ -120,7 +120,7 @@ class StandIn:
         return data
 
     async def _goes_on(self, generate: Coroutine[Any, Any, Reply]) -> Reply:
-        """Whoever gives up waiting ends nothing."""
+        """A caller that stops waiting ends nothing."""
         task = asyncio.create_task(generate)
         self.running.add(task)
         task.add_done_callback(self.running.discard)
@@ -300,7 +300,7 @@ def _cancelled(job_id: str) -> ServiceError:
 def serving(
     worker: StandIn, options: Options | None = None, pauses: Pauses = QUICK, seconds_for_headers: float = 30.0
 ) -> Iterator[str]:
-    """The application on a free port of the loopback, in a thread; gives its address."""
+    """Run the application on a free port of the loopback, in a thread; yield its address."""
     app = make_app(worker, options or Options(default_voice="anna"), pauses=pauses)
     running = server(app, "127.0.0.1", 0, seconds_for_headers=seconds_for_headers, timeout_graceful_shutdown=1)
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
@@ -316,7 +316,7 @@ def serving(
 
 
 def until(holds: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait until it holds."""
+    """Wait until the condition holds."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it never came to hold"

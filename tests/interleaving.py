@@ -40,7 +40,7 @@ class _Caller:
         assert self._stands.acquire(timeout=30)
 
     def move(self) -> None:
-        """Up to the next store call, or to the end."""
+        """Go on to the next store call, or to the end."""
         self._go.release()
         assert self._stands.acquire(timeout=30)
 
@@ -66,7 +66,7 @@ def interleaved(
     order: Sequence[int],
     check: Callable[[], None] = lambda: None,
 ) -> list[object]:
-    """What each operation returns or raises (ServiceError); `check` is called between any two store calls."""
+    """Return each operation's result or ServiceError; `check` is called between any two store calls."""
     callers = [_Caller(bucket, operation) for operation in operations]
     turns = iter(order)
     while waiting := [caller for caller in callers if not caller.is_done]:

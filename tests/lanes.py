@@ -1,4 +1,4 @@
-"""Threads that stop before each call of a store, so that a test decides who goes on: any interleaving, the same each time."""
+"""Threads that stop before each call of a store, so that a test chooses who goes on: any interleaving, the same each time."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,14 +7,14 @@ from types import TracebackType
 
 
 class Killed(BaseException):
-    """The lane's process is gone: it makes no further call."""
+    """The lane's process is dead: it makes no further call."""
 
 
 class Lane:
     """
     Work in a thread of its own that waits before each of its steps. One lane runs at a time, and only within `go_on`.
 
-    `stop_here` is called by what the lane does, in its thread; anywhere else it does nothing.
+    `stop_here` is called by the lane's work in its thread; anywhere else it does nothing.
     """
 
     _here = threading.local()
@@ -43,7 +43,7 @@ class Lane:
     @classmethod
     @contextmanager
     def in_one_step(cls) -> Iterator[None]:
-        """What the block does belongs to the step before it: nobody else comes between."""
+        """Make the block part of the step before it, so that nobody else comes in between."""
         cls._here.in_one_step = True
         try:
             yield

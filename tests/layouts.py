@@ -1,4 +1,4 @@
-"""A very small F5-TTS with the official classes, its weights in every layout that goes round, and the official loader."""
+"""A very small F5-TTS with the official classes, its weights in every published layout, and the official loader."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ def small_model(arch: Mapping[str, Any] = ARCH, backbone: str = "DiT", vocabular
 
 
 def true_weights(seed: int = 0, **model: Any) -> State:
-    """The state that a file of each layout must bring back, bit for bit."""
+    """The state that a file of each layout must give back, bit for bit."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
@@ -37,7 +37,7 @@ def true_weights(seed: int = 0, **model: Any) -> State:
 
 
 def load_officially(path: Path, **model: Any) -> State:
-    """f5_tts's own loader, strict as it is: the weights of the model that it gives. Raises what the loader raises."""
+    """Load with f5_tts's own strict loader and return the model's weights. Raises what the loader raises."""
     f5 = import_f5()
     empty = small_model(**model)
     with warnings.catch_warnings():
@@ -47,7 +47,7 @@ def load_officially(path: Path, **model: Any) -> State:
 
 
 def same(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
-    """Whether two states hold the same names, and the same bits under each."""
+    """Whether two states have the same names, and the same bits under each."""
     import torch
 
     return left.keys() == right.keys() and all(
@@ -60,7 +60,7 @@ def under(prefix: str, state: Mapping[str, Any]) -> State:
 
 
 def save(path: Path, content: Any) -> Path:
-    """By the library that people use: safetensors' or torch's, as the ending says."""
+    """Save by the library that people use: safetensors' or torch's, by the ending."""
     import torch
     from safetensors.torch import save_file
 

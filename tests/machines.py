@@ -1,4 +1,4 @@
-"""Machines that share a bucket and a hub, to see which of them moves what."""
+"""Machines that share a bucket and a hub, to see which of them transfers what."""
 
 import os
 import signal
@@ -33,7 +33,7 @@ class Hub:
 
 
 class CountingStore(FolderStore):
-    """A folder that notes each file that is moved, and its size; it may fail at the n-th."""
+    """A folder that notes each file that is transferred, and its size; it may fail at the n-th."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -61,14 +61,14 @@ class CountingStore(FolderStore):
 
 
 def files_under(folder: Path) -> list[str]:
-    """Every file, but locks, relative to the folder."""
+    """Every file except locks, relative to the folder."""
     return sorted(
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"
     )
 
 
 def python(script: str, *words: object, **environment: str) -> "subprocess.Popen[str]":
-    """A program of ours in a process of its own."""
+    """Run a program of ours in a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-c", script, *map(str, words)],
         cwd=ROOT,
@@ -80,7 +80,7 @@ def python(script: str, *words: object, **environment: str) -> "subprocess.Popen
 
 
 def kill(process: "subprocess.Popen[str]") -> None:
-    """As the kernel's memory killer does: no handler runs."""
+    """Kill as the kernel's memory killer does: no handler runs."""
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
@@ -93,7 +93,7 @@ def errands_done() -> None:
 
 
 def same_weights(one: Path, other: Path, prefix: str = "ema.") -> bool:
-    """Whether the files hold the same bits, the first's names without the prefix."""
+    """Whether the files have the same bits under the first one's names without the prefix."""
     first = {name.removeprefix(prefix): array.tobytes() for name, array in load_file(one).items()}
     second = {name: array.tobytes() for name, array in load_file(other).items()}
     return first == second

@@ -1,7 +1,7 @@
 """
-A bucket in memory whose calls go wrong as a real one's do, on order, and that lets a test watch every write.
+A bucket in memory whose calls fail as a real one's do, on demand, and that lets a test watch every write.
 
-For what writes and reads records, thousands of times in a second; files and URLs are here only because the port has them.
+It is for tests that write and read records thousands of times a second; files and URLs are here only because the port has them.
 """
 
 import hashlib
@@ -36,9 +36,9 @@ itself, as boto3 does; it takes long; or somebody else acts between the caller's
 
 class Bucket:
     """
-    Objects by key with their versions. With `conditional=False` it ignores If-Match and If-None-Match without a word, as rclone does.
+    Objects by key with their versions. With `conditional=False` it silently ignores If-Match and If-None-Match, as rclone does.
 
-    `now` is its own clock, in seconds: it tells the age of what is read in whole seconds, as S3's headers do; None: it tells none.
+    `now` is its own clock in seconds: it reports the age of what is read in whole seconds, as S3's headers do; with None it reports none.
     """
 
     def __init__(self, *, conditional: bool = True, now: Callable[[], float] | None = None) -> None:
@@ -58,7 +58,7 @@ class Bucket:
         return self.objects[key].etag
 
     def read(self, key: str) -> StoredObject:
-        """The object and, where the bucket has a clock, its age. Raises KeyError."""
+        """The object and, if the bucket has a clock, its age. Raises KeyError."""
         age_s = float(int(self._now()) - int(self._written[key])) if self._now and key in self._written else None
         return replace(self.objects[key], age_s=age_s)
 
@@ -70,7 +70,7 @@ class Bucket:
 
 
 class MemoryStore:
-    """One machine's way to a bucket, an `ObjectStore`. `troubles` are those of the next calls; then all goes well."""
+    """One machine's way to a bucket, an `ObjectStore`. `troubles` are those of the next calls; later ones succeed."""
 
     def __init__(
         self,
@@ -180,7 +180,7 @@ class MemoryStore:
 
 
 def _quietly(effect: Callable[[], object]) -> None:
-    """The effect without its answer."""
+    """Let the effect happen and lose the answer."""
     try:
         effect()
     except (AlreadyExists, Changed, NoSuchObject, TooLarge):

@@ -1,4 +1,4 @@
-"""The real engine, at a size that a CPU bears. Random weights prove plumbing, not sound."""
+"""The real engine, at a size that a CPU can run. Random weights prove plumbing, not sound."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from worker.models import f5_files, xtts_files
 
 
 def tiny_files(checkpoint: Path, folder: Path) -> F5Files:
-    """The small checkpoint's files, by the cache (its keys need repair)."""
+    """The small checkpoint's files, fetched by the cache (its keys need repair)."""
     local = CheckpointCache(FolderStore(folder / "bucket"), folder / "models").local(find(str(checkpoint)))
     return f5_files(local, None)
 

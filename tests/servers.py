@@ -58,7 +58,7 @@ class Server:
 
 @contextmanager
 def moto() -> Iterator[Server]:
-    """A moto server in its own process, empty."""
+    """Start an empty moto server in its own process."""
     port = free_port()
     with _process([sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port):
         yield Server(f"http://127.0.0.1:{port}")
@@ -66,7 +66,7 @@ def moto() -> Iterator[Server]:
 
 @contextmanager
 def rclone(folder: Path) -> Iterator[Server]:
-    """`rclone serve s3` on a folder, whose subfolders are the buckets."""
+    """Run `rclone serve s3` on a folder, whose subfolders are the buckets."""
     port = free_port()
     program = Path(sys.executable).with_name("rclone")
     command = [str(program), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}"]
@@ -83,7 +83,7 @@ def free_port() -> int:
 
 @contextmanager
 def _process(command: list[str], port: int) -> Iterator[None]:
-    """The program while it runs; ready when the port answers, and surely gone at the end."""
+    """Run the program: it is ready when the port answers, and surely ended after the block."""
     quiet = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "S3_", "MOTO_"))}
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=quiet)
     try:
@@ -121,7 +121,7 @@ class Fault:
     What a client gets instead of the true reply: another status, another length, or the first `keep` bytes of the body.
 
     Or nothing at all: with `cut` the connection is reset, "before" the server hears of the request or "after" it was done. Or, by
-    `drip`, a head or a body that comes byte by byte and never ends. With a status, `content` (by default S3's XML for `code`) and
+    `drip`, a head or a body that is sent byte by byte without end. With a status, `content` (by default S3's XML for `code`) and
     `headers` are the reply.
     """
 
@@ -137,7 +137,7 @@ class Fault:
 
 @dataclass
 class Faults:
-    """The proxy's orders (a fault or None for each request; by default all pass) and what it has seen."""
+    """The proxy's orders (a fault or None for each request; by default all pass) and the requests that it has seen."""
 
     endpoint_url: str
     choose: Callable[[Request], Fault | None] = lambda _: None
@@ -151,7 +151,7 @@ class Faults:
     left: Event = field(default_factory=Event)  # a client hung up on a reply that dripped
 
     def cut_once(self, keep: int, *, part: str = "", length: int | None = None) -> None:
-        """The first reply to a GET (of the range that starts with `part`) ends after `keep` bytes, and may say so in its length."""
+        """Cut the first reply to a GET (of the range that starts with `part`) after `keep` bytes; its length may say so."""
         left = [Fault(keep=keep, length=length)]
         self.choose = lambda request: (
             left.pop()
@@ -160,18 +160,18 @@ class Faults:
         )
 
     def always(self, fault: Fault, *, method: str) -> None:
-        """Every request by this method meets the fault."""
+        """Let every request by this method meet the fault."""
         self.choose = lambda request: fault if request.method == method else None
 
     def first(self, count: int, fault: Fault, *, method: str) -> None:
-        """The first `count` requests by this method meet the fault, later ones pass."""
+        """Let the first `count` requests by this method meet the fault, and later ones pass."""
         left = [fault] * count
         self.choose = lambda request: left.pop() if left and request.method == method else None
 
 
 @contextmanager
 def spoiling(server: Server) -> Iterator[tuple[Server, Faults]]:
-    """A proxy in front of a server. Signatures are of the proxy's host name, so the server must not check them (moto)."""
+    """Run a proxy in front of a server. Signatures are of the proxy's host name, so the server must not check them (moto)."""
     faults = Faults("")
     listener = _Listener(("127.0.0.1", 0), _handler(server, faults))
     faults.endpoint_url = f"http://127.0.0.1:{listener.server_port}"
@@ -252,13 +252,13 @@ def _handler(server: Server, faults: Faults) -> type[BaseHTTPRequestHandler]:
                 return reply.status, headers, reply.read()
 
         def log_message(self, *_: object) -> None:
-            """Nothing to stderr."""
+            """Write nothing to stderr."""
 
     return Spoiler
 
 
 def _drip(connection: socket.socket, fault: Fault, faults: Faults) -> None:
-    """A byte now and then, until the client hangs up or the test is over."""
+    """Send a byte now and then, until the client hangs up or the test is over."""
     head = b'HTTP/1.1 200 OK\r\nETag: "0"\r\nContent-Type: text/plain\r\n'
     end = b"X-Filler: " if fault.drip == "head" else b"Content-Length: 1000000\r\n\r\n"
     with suppress(OSError):

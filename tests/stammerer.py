@@ -1,4 +1,4 @@
-"""An engine that leaves a word out of given draws, a recogniser that hears it, and a service of both."""
+"""An engine that leaves a word out in given draws, a recogniser that hears it, and a service of both."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ SPEAK: dict[str, Any] = {"voice": "anna", "seed": JOB_SEED, "text": TEXT, "check
 
 
 class Stammerer(Hummer):
-    """Leaves the second word out of some draws of some chunks: `faults` has (chunk, draw), the first draw is 0."""
+    """Leaves out the second word in some draws of some chunks: `faults` has pairs of chunk and draw; the first draw is 0."""
 
     def __init__(self, *faults: tuple[int, int]) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Stammerer(Hummer):
 
 
 class Listener(Eavesdropper):
-    """Hears the words of the voice in everything that the engine has not made; counts what it is asked."""
+    """Hears the voice's words in everything that the engine has not made, and counts what it is asked."""
 
     def __init__(self, engine: Hummer) -> None:
         super().__init__(engine)

@@ -1,4 +1,4 @@
-"""Words with times, as even speech would have them."""
+"""Words with times, as in even speech."""
 
 import re
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class SubtitleWord:
 def timed(
     texts: Sequence[str], *, per_second: float = 14.0, gap_s: float = 0.3, by_character: bool = False
 ) -> tuple[list[SubtitleWord], float]:
-    """The words of the texts, a turn each, at that many characters a second, and the length of it all."""
+    """The words of the texts, a turn each, at that many characters a second, and the total length."""
     words: list[SubtitleWord] = []
     now = 0.0
     for turn, text in enumerate(texts):

@@ -1,4 +1,4 @@
-"""XTTS v2's weights in every layout that goes round. At a small size, and without coqui-tts: from the table of names and shapes."""
+"""XTTS v2's weights in every published layout, at a small size and without coqui-tts, from the table of names and shapes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -75,14 +75,14 @@ def trainer(state: Mapping[str, Any]) -> State:
 
 
 def only_inference(state: Mapping[str, Any]) -> State:
-    """`gpt.gpt_inference.*` and no `gpt.gpt.*`."""
+    """Only `gpt.gpt_inference.*`, and no `gpt.gpt.*`."""
     return {name: tensor for name, tensor in state.items() if not name.startswith("gpt.gpt.")} | {
         name: tensor for name, tensor in second_names(state).items() if name.startswith("gpt.gpt_inference.")
     }
 
 
 def blindly_renamed(state: Mapping[str, Any]) -> State:
-    """What a conversion script that replaces 'gpt_inference' by 'gpt' makes of it."""
+    """What a conversion script makes that replaces 'gpt_inference' by 'gpt'."""
     return {name.replace("gpt.gpt_inference.", "gpt.gpt."): tensor for name, tensor in only_inference(state).items()}
 
 
@@ -98,7 +98,7 @@ def old_weight_norm(state: Mapping[str, Any]) -> State:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table: how the file is made, the verdict, the stable name, what must be said, is it lossless."""
+    """A row of the table: how the file is made, the verdict, the stable name, what must be said, and whether it is lossless."""
 
     make: Callable[[State], State]
     verdict: str

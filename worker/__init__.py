@@ -5,10 +5,10 @@ The process around the service: it builds the parts, checks its own health, and 
     models                 engines by checkpoint name; the recogniser
     fitness                checks before a worker takes jobs
     http_server            SERVE=http: the HTTP application on the worker's own port
-    in_process             this process's service, as that application asks it
+    in_process             this process's service, as the HTTP application calls it
     openai_route           lists of models and voices through RunPod's OpenAI proxy
     shutdown               SIGTERM: finish jobs, hand back the rest, exit in time
-    progress               what RunPod hears of a running job
+    progress               a running job's progress to RunPod
     audio_urls             fetches audio from a caller's URL, never from an inner address
     logs                   log events as JSON lines
     scratch                the process's folder for temporary files

@@ -1,9 +1,9 @@
 """
-What a worker must have before it takes jobs. RunPod's SDK runs these checks once, before the first job; one that raises ends the worker.
+The fitness checks. RunPod's SDK runs them once, before the first job; one that raises ends the worker.
 
-The SDK itself looks at memory, the root disk, the network and, where nvidia-smi finds a GPU, at its health. It says nothing if
-a GPU is wanted and none is there, and knows neither bucket nor model cache. Here no model code is imported: the driver is asked
-by its own library, in milliseconds.
+The SDK itself checks memory, the root disk, the network and, if nvidia-smi finds a GPU, its health. It doesn't notice a required
+GPU that is missing, and knows neither bucket nor model cache. No model code is imported here: the driver is asked
+through its own library, in milliseconds.
 """
 
 import ctypes
@@ -52,7 +52,7 @@ def checks(
     """
     The checks, cheapest first; each raises Unfit. RunPod reports their names.
 
-    `probe` tries whether the store can be written; `problems` says which models that the settings name can't be (by setting).
+    `probe` tries to write to the store; `problems` returns the models of the settings that can't be loaded (by setting).
     """
 
     def check_versions() -> None:
@@ -80,7 +80,7 @@ def checks(
 def versions_are_known(
     installed: Mapping[str, str | None], python: tuple[int, ...], engines: Collection[EngineName] = ()
 ) -> None:
-    """Every package is installed that the engines which may speak need, and those whose insides we use are the ones we know."""
+    """Check that the packages of the engines that may speak are installed, and that those whose internals we use have the known versions."""
     missing = [name for name, version in installed.items() if version is None and name not in _EXTRAS]
     if missing:
         raise Unfit(f"{', '.join(missing)} not installed: install requirements.txt, or use the image as it is built")
@@ -98,7 +98,7 @@ def versions_are_known(
 
 
 def gpu_is_usable(device: str, *, torch_cuda: str | None, load: Callable[[str], ctypes.CDLL] = ctypes.CDLL) -> None:
-    """With DEVICE=cuda the GPU is there, and its driver knows the CUDA that torch was built for; a broken one is refused by `auto` too."""
+    """Check, with DEVICE=cuda, that the GPU is there and its driver supports torch's CUDA; `auto` refuses a broken GPU too."""
     if not device.startswith(("cuda", "auto")):
         return
     try:
@@ -121,7 +121,7 @@ def gpu_is_usable(device: str, *, torch_cuda: str | None, load: Callable[[str], 
 
 
 def _devices(cuda: ctypes.CDLL) -> tuple[int, int]:
-    """How many GPUs there are, and the newest CUDA that the driver knows (13000 is 13.0). No context is made, no memory taken."""
+    """The number of GPUs, and the newest CUDA that the driver supports (13000 is 13.0). Makes no context and takes no memory."""
     count, newest = ctypes.c_int(), ctypes.c_int()
     status = cuda.cuInit(0)
     if status == _NO_DEVICE:
@@ -145,7 +145,7 @@ def cuda_of_torch() -> str | None:
 
 
 def bytes_needed(settings: Settings) -> int:
-    """What the checkpoints of the engines that may speak will take in the model cache; nothing where a copy is there already."""
+    """The bytes that the checkpoints of the engines that may speak will take in the model cache; 0 for one with a copy there."""
     cache = settings.model_cache_dir
     absent = [
         engine for engine in settings.engines if next(cache.glob(f"*/*/{FAMILIES[engine].weights}"), None) is None
@@ -154,14 +154,14 @@ def bytes_needed(settings: Settings) -> int:
 
 
 def _checkpoint_bytes(engine: EngineName, folder: Path) -> int:
-    """Of a folder twice its size: one copy, one in the making."""
+    """A folder's size twice: one copy, and one being made."""
     if not folder.is_dir():
         return FAMILIES[engine].cache_bytes
     return 2 * sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def disk_has_room(folder: Path, needed: int) -> None:
-    """The model cache can be written, and as many bytes fit."""
+    """Check that the model cache can be written, and has room for so many bytes."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -194,9 +194,9 @@ def store_is_writable(
     store: ObjectStore, probe: Callable[[], object], *, sleep: Callable[[float], None] = time.sleep
 ) -> None:
     """
-    The bucket lets us in; `probe` writes, replaces and removes an object there, and raises what is wrong.
+    Check that the bucket lets us in; `probe` writes, replaces and removes an object there, and raises what is wrong.
 
-    What may pass is tried again for a minute (and the tries): RunPod scales an endpoint down whose workers end unfit again and again.
+    Failures that may pass are retried for a minute, because RunPod scales an endpoint down if its workers repeatedly end unfit.
     """
     for pause_s in (*_PAUSES_S, None):
         try:

@@ -1,8 +1,8 @@
 """
 The worker for load-balancing endpoints: one HTTP application on the worker's own port, in place of RunPod's loop.
 
-At SIGTERM it takes nothing more, and answers /ping with 503; what runs may end within the grace, the rest is handed back as the queue's
-worker does it, and the process ends.
+At SIGTERM it accepts nothing more, and answers /ping with 503. Running jobs may end within the grace; the rest are handed back, as
+by the queue's worker, and the process ends.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ async def _serve(service: Service, worker: InProcess, stopping: Stopping, checks
 
 
 async def _run_down(worker: InProcess, stopping: Stopping) -> None:
-    """Let what runs end. If it doesn't in time, `stopping` hands it back, and ends the process if even that fails."""
+    """Wait for running requests. After the grace `stopping` hands them back, and ends the process if even that fails."""
     worker.is_stopping = True
     stopping.begin()
     while not worker.is_idle:  # noqa: ASYNC110 - threads end it
@@ -54,12 +54,12 @@ async def _run_down(worker: InProcess, stopping: Stopping) -> None:
 
 
 def host_of(settings: Settings) -> str:
-    """Every address, where RunPod's load balancer stands in front or callers need a key; else this machine's own alone."""
+    """The address to listen on: every one if RunPod's load balancer is in front or callers need a key, otherwise this machine's own."""
     return _EVERYWHERE if settings.api_key or settings.runpod_endpoint_id else _HERE
 
 
 def options_of(settings: Settings) -> Options:
-    """What the settings say of the door."""
+    """The options of the HTTP application, from the settings."""
     hosts = settings.http_hosts or (LOOPBACK if host_of(settings) == _HERE else None)
     return Options(
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,

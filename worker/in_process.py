@@ -1,8 +1,8 @@
 """
-The service in this process, as the HTTP application wants a worker: `SERVE=http`.
+The service in this process, as the HTTP application's worker: `SERVE=http`.
 
-Work is done in threads. Those that may speak for minutes have a pool of their own, as large as `WORKER_CONCURRENCY`, so that a status is
-answered whoever speaks; what comes beyond it waits its turn.
+Work is done in threads. Requests that may speak for minutes have their own pool of `WORKER_CONCURRENCY` threads, so that a status
+is answered meanwhile; further ones wait their turn.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ _LARGEST = 2_000_000_000
 
 @dataclass(frozen=True, eq=False)
 class _Running:
-    """A request that was taken: it works, or waits for a thread."""
+    """An accepted request: it runs, or waits for a thread."""
 
     action: object
     call: Call
@@ -70,11 +70,11 @@ class InProcess:
 
     @property
     def state(self) -> State:
-        """Whether it takes requests."""
+        """The worker's state, by which it takes requests or not."""
         return "unfit" if self.is_stopping or self._service.breaker.failure else self._state
 
     def start(self, checks: tuple[Check, ...]) -> None:
-        """Check the fitness, and load what is to be loaded early; blocks."""
+        """Run the fitness checks, and preload the models if asked; blocks."""
         try:
             for check in checks:
                 check()
@@ -89,7 +89,7 @@ class InProcess:
 
     @property
     def is_idle(self) -> bool:
-        """Whether every request that was taken has its reply."""
+        """Whether every accepted request has its reply."""
         return not self._open
 
     async def call(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None] = unheard) -> Reply:
@@ -119,7 +119,7 @@ class InProcess:
             return JobCancelled(f"job {running.job!r} was cancelled before it began", job_id=running.job).to_reply()
 
     def _noted(self, reply: Reply) -> Reply:
-        """The reply; one that asks RunPod's queue for another worker says that this one is unfit."""
+        """Return the reply; one that asks RunPod's queue for another worker marks this one as unfit."""
         if reply.pop("refresh_worker", False):
             self._state = "unfit"
         return reply
@@ -128,7 +128,7 @@ class InProcess:
         if self.is_stopping:
             return "is stopping"
         is_full = action in _LONG and sum(one.action in _LONG for one in self._open) >= _MOST_WAITING
-        return f"has {_MOST_WAITING} requests that speak already" if is_full else None
+        return f"already has {_MOST_WAITING} generates" if is_full else None
 
     def _call(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None]) -> Call:
         job = fields.get("job_id")
@@ -140,7 +140,7 @@ class InProcess:
             return self._answer(self._service, fields, call)
 
     def _on_the_loop(self, told: Callable[[Any], None]) -> Callable[[Any], None]:
-        """The same function for other threads; nobody is told once the loop is gone."""
+        """Return the same function for other threads; once the loop is closed it does nothing."""
         loop = asyncio.get_running_loop()
 
         def tell(what: Any) -> None:
@@ -151,9 +151,9 @@ class InProcess:
 
     async def _stopped(self, job: str, reply: Reply) -> Reply:
         """
-        What a cancel has come to: `reply` is the record's. A generate of ours ends before its next step, not at its next look at the record.
+        Stop the generate that a cancel is for; return the cancel's reply. It stops before its next step, without reading the record again.
 
-        One without a record, because no thread has come so far, is dropped.
+        A generate that has no record yet, because no thread has taken it, is dropped.
         """
         is_unknown = reply.get("code") == JobNotFound.code
         running = [one for one in self._open if one.action == "generate" and one.job == job]
@@ -169,7 +169,7 @@ class InProcess:
         return dropped if reply.get("code") == JobNotFound.code else reply
 
     async def fetch(self, item: Mapping[str, Any]) -> bytes:
-        """The bytes of an object of a job, by its key; see the port."""
+        """Return the bytes of a job's object by its key; see the port."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._quick, self._fetched, str(item.get("key")), item.get("sha256"))
 
@@ -200,7 +200,7 @@ def _is_of_a_job(key: str) -> bool:
 
 
 def preload(service: Service) -> None:
-    """Load the default engine, and the recogniser if every generate needs it. What can't be loaded is told, and left to the requests."""
+    """Load the default engine, and the recogniser if every generate needs it. A failure is logged and left to the requests."""
     settings = service.settings
     engine: EngineName = settings.engine
 

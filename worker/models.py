@@ -41,9 +41,9 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Found:
     """
-    A checkpoint that was looked up by `name`, and is the same one as another of that name.
+    A checkpoint that was looked up by `name`; equal to any other of that name.
 
-    `lookup` counts the look-ups of this process; 0 is that of an engine that is loaded.
+    `lookup` counts the look-ups of this process; 0 stands for a loaded engine's checkpoint.
     """
 
     name: str
@@ -58,8 +58,8 @@ class EngineModels:
     """
     Engines by the names of checkpoints, one loaded at a time. See `cloning.ports.Engines`.
 
-    The checkpoint says whose it is; its files are fetched and repaired by the cache at the first use, and stay on this disk as long
-    as the engine does.
+    The checkpoint decides which engine it is for. Its files are fetched and repaired by the cache at the first use, and stay on this
+    disk as long as the engine does.
     """
 
     def __init__(self, settings: Settings, store: ObjectStore, make_room: Callable[[], None]) -> None:
@@ -102,7 +102,7 @@ class EngineModels:
         return self._lazy.get(found, device=device, part=part)
 
     def _fetch(self, found: Found) -> LocalCheckpoint:
-        """If the files are needed once more, much later, the checkpoint is looked up again: the bucket may hold another one by then."""
+        """Fetch the checkpoint's files. If they are needed again later the checkpoint is looked up again: the bucket may have another by then."""
         if found.lookup <= self._fetched.get(found.name, 0):
             return self._cache.local(self._library.find(found.name))
         self._fetched[found.name] = found.lookup
@@ -128,7 +128,7 @@ class EngineModels:
             raise
 
     def _release(self) -> None:
-        """The engine has gone: other processes may evict its files."""
+        """Release the engine's files: other processes may evict them."""
         self._loaded = None
         if self._lease is not None:
             self._lease.release()
@@ -136,7 +136,7 @@ class EngineModels:
 
 
 class Recognisers(Lazy[Transcriber]):
-    """Whisper, at the first voice without a transcript."""
+    """Whisper, loaded for the first voice without a transcript."""
 
     def __init__(self, settings: Settings, make_room: Callable[[], None]) -> None:
         super().__init__(
@@ -147,7 +147,7 @@ class Recognisers(Lazy[Transcriber]):
         )
 
     def check(self, name: str) -> None:
-        """The name is the deployment's, never a caller's: whether it can be at all is the question."""
+        """Check whether the name can be loaded at all; it is the deployment's, never a caller's."""
         check_asr_model(name)
 
 
@@ -159,7 +159,7 @@ def load_engine(
     part: Timings = no_timings,
     prove: Prove | None = None,
 ) -> Engine:
-    """The engine whose checkpoint it is, loaded; tells its parts. `prove` is asked of a GPU's fast sampler and its kernels. Raises CheckpointUnusable, and what the hub and the device do."""
+    """Load the checkpoint's engine and time the parts of the load. `prove` is called for a GPU's fast sampler and its kernels. Raises CheckpointUnusable, and what the hub and the device do."""
     if local.checkpoint.engine == "xtts":
         with timed(part, "import"):
             import_xtts()
@@ -174,9 +174,9 @@ def load_engine(
 
 def alphabet_of(checkpoint: Checkpoint) -> Alphabet | None:
     """
-    What F5-TTS reads with this checkpoint, where its vocabulary is on this disk and sure to be its weights'.
+    F5-TTS's alphabet for this checkpoint, if its vocabulary is on this disk and certainly belongs to its weights.
 
-    Whether the bucket's weights go with the vocabulary shows when they are here: no text is judged by it before. Raises NotText, OSError.
+    For a checkpoint in the bucket that is only certain when it has been fetched: before that no text is judged by it. Raises NotText, OSError.
     """
     if checkpoint.engine != "f5" or checkpoint.in_bucket or not (path := vocabulary_at(checkpoint.vocab)):
         return None
@@ -186,7 +186,7 @@ def alphabet_of(checkpoint: Checkpoint) -> Alphabet | None:
 def make_cache(
     settings: Settings, store: ObjectStore, watch: Watch = unwatched, later: Later = at_once
 ) -> CheckpointCache:
-    """The checkpoints on this machine, as the settings bound and shape them."""
+    """The cache of checkpoints on this machine, with the settings' limits and precision."""
     limit = settings.model_cache_max_gb
     return CheckpointCache(
         store,
@@ -199,13 +199,13 @@ def make_cache(
 
 
 def make_verdicts(settings: Settings, store: ObjectStore, clock: Clock = SystemClock()) -> Verdicts:  # noqa: B008 - it has no state
-    """What is known of the fast sampler on the cards of this deployment."""
+    """The verdicts on the fast sampler on this deployment's cards."""
     disk = FolderStore(settings.model_cache_dir / ".proofs")
     return Verdicts(disk, store, clock, worker=settings.runpod_pod_id or "local")
 
 
 def f5_files(local: LocalCheckpoint, vocoder: Path | None) -> F5Files:
-    """What the engine is told of a checkpoint on this disk; a deployment's own vocoder goes before the checkpoint's."""
+    """The files of an F5-TTS checkpoint on this disk; a deployment's own vocoder is used before the checkpoint's."""
     return F5Files(
         name=local.checkpoint.name,
         model=local.model_path,
@@ -221,7 +221,7 @@ def f5_files(local: LocalCheckpoint, vocoder: Path | None) -> F5Files:
 
 
 def xtts_files(local: LocalCheckpoint) -> XttsFiles:
-    """What the engine is told of a checkpoint on this disk. The cache has seen to its vocab.json."""
+    """The files of an XTTS checkpoint on this disk. The cache has checked its vocab.json."""
     return XttsFiles(
         name=local.checkpoint.name,
         model=local.model_path,
@@ -239,7 +239,7 @@ def _described(engine: Engine) -> dict[str, object]:
 
 
 def _check_vocoder(settings: Settings, checkpoint: Checkpoint) -> None:
-    """The deployment's own vocoder, else one in the checkpoint's folder. Raises CheckpointUnusable."""
+    """Check the deployment's own vocoder, else one in the checkpoint's folder. Raises CheckpointUnusable."""
     if checkpoint.engine != "f5":
         return
     if settings.vocoder_path:

@@ -1,8 +1,8 @@
 """
-RunPod's OpenAI proxy on a queue endpoint: a request to `/openai/v1/...` is a job whose input has `openai_route`, and `openai_input` with
-the body.
+RunPod's OpenAI proxy on a queue endpoint: a request to `/openai/v1/...` becomes a job whose input has `openai_route`, and `openai_input`
+with the body.
 
-Its answer is the job's output, which is JSON alone: lists of models and voices can be answered, sound can't.
+The job's output is the answer, and carries JSON only: lists of models and voices can be answered, sound can't.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ def is_openai(raw: object) -> TypeGuard[Mapping[str, Any]]:
 
 
 def openai_reply(raw: Mapping[str, Any], ask: Callable[[Reply], Reply]) -> Reply:
-    """The answer in OpenAI's form; `ask` answers a request of ours. Raises ServiceError."""
+    """The answer in OpenAI's form; `ask` calls an action of the worker. Raises ServiceError."""
     from http_api.routes.models import listed_models
 
     route = "/" + str(raw[_ROUTE]).partition("?")[0].strip("/").removeprefix("v1/")

@@ -1,4 +1,4 @@
-"""What RunPod hears of a running job: its progress, at intervals, and each part of its speech."""
+"""A running job's progress to RunPod: updates at intervals, and each part of its speech."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
@@ -15,7 +15,7 @@ class ProgressSender:
     Sends a job's progress to RunPod at intervals, and keeps the result well after the last update.
 
     The SDK posts each update from a new thread: one that is sent right before the result may arrive after it, and the job
-    would stay IN_PROGRESS for ever (runpod-python#250). The first news of a part waits less: somebody wants to listen.
+    would stay IN_PROGRESS for ever (runpod-python#250). The first update with a part is sent sooner, because somebody wants to listen.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class PartStream:
 
 
 def both(one: Callable[[Update], None], other: Callable[[Update], None]) -> Callable[[Update], None]:
-    """Tell both."""
+    """Pass the update to both."""
 
     def tell(update: Update) -> None:
         one(update)
@@ -96,9 +96,9 @@ def both(one: Callable[[Update], None], other: Callable[[Update], None]) -> Call
 
 async def stream_part(job: Mapping[str, Any], part: Update) -> None:
     """
-    Post a part to RunPod's /stream, from a handler that is no generator, so that the job's output stays what it is.
+    Post a part to RunPod's /stream from a handler that is no generator, so that the job's output stays the same.
 
-    The SDK (1.12) does this for generators alone; it logs what fails, and raises nothing.
+    The SDK (1.12) does this for generators only; it logs failures and raises nothing.
     """
     from runpod.http_client import AsyncClientSession
     from runpod.serverless.modules.rp_http import stream_result

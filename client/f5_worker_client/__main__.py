@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str], transport: httpx.MockTransport | None = None) -> int:
-    """One command; returns the exit code. Tests answer by a transport of their own."""
+    """Run one command; return the exit code. Tests pass a transport of their own."""
     options = parser().parse_args(arguments)
     console = Console(as_json=options.json, quiet=options.quiet)
     url = options.url or (None if options.endpoint else environment.get("F5_URL"))
@@ -55,7 +55,7 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], transport: htt
 async def _at_once(
     client: AsyncClient, options: commands.Options, console: Console, environment: Mapping[str, str]
 ) -> int:
-    """The commands that do several things at the same time."""
+    """The commands that run several requests at the same time."""
     async with client:
         if options.command == "serve":
             return await serve(client, options, console, environment)

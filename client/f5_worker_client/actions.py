@@ -1,4 +1,4 @@
-"""The worker's actions as flows: what is sent, and what is made of the reply."""
+"""The worker's actions as flows: the request, and how its reply is read."""
 
 import base64
 import hashlib
@@ -73,7 +73,7 @@ class CheckOptions(TypedDict):
 
 def speech_request(text: str, voice: str, options: SpeakOptions) -> dict[str, Any]:
     """
-    The input of a `generate`. Its `job_id`, unless given, is made from everything else.
+    Make the input of a `generate`. Without a `job_id`, one is made from all other fields.
 
     So the same request, sent again by this process or another, finds the same job.
     """
@@ -91,7 +91,7 @@ def job_id_of(fields: Mapping[str, Any]) -> str:
 
 
 def speak(link: Link, request: Call) -> Flow[Speech]:
-    """Speak; `request` carries what `speech_request` made."""
+    """Speak; `request` comes from `speech_request`."""
     return _told(Speech.of, (yield from call(link, request)))
 
 
@@ -116,7 +116,7 @@ def voices(link: Link) -> Flow[list[Voice]]:
 
 
 def status(link: Link, job_id: str) -> Flow[JobState]:
-    """How a job stands."""
+    """Ask for a job's state."""
     return _told(JobState.of, (yield from call(link, Call({"action": "status", "job_id": job_id}))))
 
 
@@ -145,7 +145,7 @@ def cancel(link: Link, job_id: str) -> Flow[JobState]:
 
 
 def delete(link: Link, kind: Literal["voice", "job_id", "dictionary"], name: str) -> Flow[None]:
-    """Remove a voice, a finished job, or a dictionary. What an earlier try, whose answer was lost, removed is removed."""
+    """Delete a voice, a finished job, or a dictionary. If an earlier try removed it but its answer was lost, that counts as success."""
     request = Call({"action": "delete", kind: name})
     try:
         yield from call(link, request)
@@ -181,7 +181,7 @@ def queue_health(link: Link) -> Flow[Reply]:
 
 
 def _told(of: Callable[[Reply], T], reply: Reply) -> T:
-    """What a reply tells. Raises Failed for one of another form, such as a much older worker's."""
+    """Read a reply. Raises Failed if it has another form, as from a much older worker."""
     try:
         return of(reply)
     except (KeyError, TypeError, AttributeError) as error:
@@ -191,7 +191,7 @@ def _told(of: Callable[[Reply], T], reply: Reply) -> T:
 
 
 def _recording(source: Path | str | bytes) -> dict[str, str]:
-    """The field that brings a recording."""
+    """The field for the recording."""
     if isinstance(source, str) and source.startswith(("https://", "http://")):
         return {"audio_url": source}
     data = source if isinstance(source, bytes) else _file(Path(source))

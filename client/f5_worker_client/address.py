@@ -1,4 +1,4 @@
-"""Where the worker is: the root of its queue or of its HTTP door, and the key that is sent there."""
+"""Where the worker is: the base URL of its queue or of its HTTP interface, and the key for it."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass(frozen=True)
 class Address:
-    """`root` has no slash at its end; the key is in no representation."""
+    """`root` has no slash at its end; the key never appears in a representation."""
 
     root: str
     api_key: str
@@ -23,18 +23,18 @@ class Address:
 
     @property
     def is_door(self) -> bool:
-        """Whether a worker, or `f5-worker serve`, answers HTTP there itself; else it is RunPod's queue."""
+        """Whether a worker, or `f5-worker serve`, answers HTTP there itself; otherwise it is RunPod's queue."""
         return urlsplit(self.root).path.endswith("/v1")
 
     @property
     def is_local(self) -> bool:
-        """Whether the worker is on this machine, so that its `file://` URLs mean our files."""
+        """Whether the worker is on this machine, so that its `file://` URLs name our files."""
         return urlsplit(self.root).hostname in _LOOPBACK
 
 
 def address_of(endpoint: str | None, url: str | None, api_key: str | None) -> Address:
     """
-    The address of an endpoint's id on RunPod, of a queue at another URL (with or without `/v2/ID`), or of a door (`/v1`).
+    The address for an endpoint's id on RunPod, a queue at another URL (with or without `/v2/ID`), or an HTTP interface (`/v1`).
 
     Raises InvalidRequest, and Unauthorised without a key.
     """
@@ -68,7 +68,7 @@ def _root(url: str, endpoint: str | None) -> str:
 
 
 def key_for(url: str | None, environment: Mapping[str, str]) -> str | None:
-    """F5_API_KEY, else RUNPOD_API_KEY; that one, which opens a whole account, only for RunPod and this machine."""
+    """The key: F5_API_KEY, else RUNPOD_API_KEY. The latter opens a whole account, so it is sent only to RunPod and to this machine."""
     host = urlsplit(url or RUNPOD).hostname or ""
     trusted = host in _LOOPBACK or host == "runpod.ai" or host.endswith(".runpod.ai")
     return environment.get("F5_API_KEY") or (environment.get("RUNPOD_API_KEY") if trusted else None)

@@ -1,8 +1,8 @@
 """
-A text of any length to a file: jobs side by side, downloads, one sound where the format allows it.
+A text of any length to a file: several jobs at a time, downloads, and one audio file if the format can be joined.
 
-A text within the deployment's limit is one job. Killed at any moment and called again, it goes on: a finished part is used, a running job is
-waited for, and a job that was sent twice is done once.
+A text within the deployment's limit is one job. If the program is killed at any moment and called again, it continues: a finished
+part is used, a running job is waited for, and a job that was sent twice is done once.
 """
 
 import asyncio
@@ -32,9 +32,9 @@ Facts = dict[str, Any]
 @dataclass(frozen=True)
 class Book:
     """
-    What was written: `paths` are the sound, or the sounds of the parts if the format can't be joined; `beside` the other files.
+    What was written. `paths` is the audio, or the audio of each part if the format can't be joined; `beside` are the other files.
 
-    `parts` has a part's facts (`job_id`, `sha256`, `seed`, `warnings`, `check` ...) with its `start` and `end` in the whole.
+    Each entry of `parts` has a part's facts (`job_id`, `sha256`, `seed`, `warnings`, `check` ...) and its `start` and `end` in the whole.
     """
 
     paths: tuple[Path, ...]
@@ -43,7 +43,7 @@ class Book:
     parts: tuple[Facts, ...]
 
     def to_json(self) -> Facts:
-        """For a program that reads."""
+        """A JSON object, for programs."""
         return {
             "paths": [str(path) for path in self.paths],
             "beside": [str(path) for path in self.beside],
@@ -54,7 +54,7 @@ class Book:
 
 @dataclass(frozen=True)
 class _Order:
-    """What is wanted of every part."""
+    """The options that apply to every part."""
 
     voice: str
     target: Path
@@ -69,7 +69,7 @@ class _Order:
         return frozenset([*(self.options.get("subtitles") or []), *([WORDS] if self.options.get("words") else [])])
 
     def request(self, piece: Piece, number: int, count: int) -> Facts:
-        """The input of one job. A caller's own `job_id` gets the part's number if there are several."""
+        """The input of one job. If there are several, the caller's own `job_id` gets the part's number."""
         options: SpeakOptions = {**self.options, "format": self.format}
         if count > 1 and options.get("job_id"):
             options["job_id"] = f"{options['job_id']}-{number + 1:04}"
@@ -77,7 +77,7 @@ class _Order:
 
 
 def _unheard(*_: object) -> None:
-    """Tell nobody."""
+    """Ignore the progress."""
 
 
 async def speak_long(
@@ -92,9 +92,9 @@ async def speak_long(
     **options: Unpack[SpeakOptions],
 ) -> Book:
     """
-    Speak a text of any length into `target`, whose ending says the format; at most `jobs` jobs at the same time.
+    Speak a text of any length into `target`, whose ending gives the format; at most `jobs` jobs at the same time.
 
-    If the deployment takes less than `longest_text` characters, the text is cut anew, within what it takes.
+    If the deployment accepts fewer than `longest_text` characters, the text is split again, within its limit.
     """
     if target.suffix.lower() not in FORMATS:
         raise InvalidRequest("INVALID_REQUEST", f"{target.name!r} should end in one of {', '.join(FORMATS)}")
@@ -102,7 +102,8 @@ async def speak_long(
     pieces = pieces_of(text, longest_text)
     if len(pieces) > 1 and "ass" in order.wanted:
         raise InvalidRequest(
-            "INVALID_REQUEST", "the text is more than one job, whose ASS can't be joined: ask for srt or vtt"
+            "INVALID_REQUEST",
+            "the text needs several jobs, and their ASS subtitles can't be joined: ask for srt or vtt",
         )
     try:
         facts = await _all(client, order, pieces, jobs, on_progress)
@@ -120,7 +121,7 @@ async def speak_long(
 
 
 async def _all(client: AsyncClient, order: _Order, pieces: Sequence[Piece], jobs: int, watch: Watch) -> list[Facts]:
-    """Every part's facts; the first failure stops the others here (their jobs go on)."""
+    """Return every part's facts. The first failure stops the other parts here (their jobs run on)."""
     room = asyncio.Semaphore(jobs)
 
     async def one(number: int, piece: Piece) -> Facts:
@@ -139,7 +140,7 @@ async def _all(client: AsyncClient, order: _Order, pieces: Sequence[Piece], jobs
 async def _part(
     client: AsyncClient, order: _Order, number: int, fields: Facts, watch: Callable[[Progress], None]
 ) -> Facts:
-    """One part: from this disk if it is here, else spoken and brought."""
+    """Return one part: from this disk if it is there, otherwise spoken and downloaded."""
     folder = parts.folder_of(order.target)
     part = Part(folder, number, order.format, client.link.address.root, fields["job_id"])
     if facts := part.finished(order.wanted):
@@ -154,7 +155,7 @@ async def _part(
 
 
 def _bound(order: _Order, pieces: Sequence[Piece], facts: list[Facts]) -> Book:
-    """The parts at their final places; their folder goes."""
+    """Move the parts to their final places; remove their folder."""
     folder = parts.folder_of(order.target)
     sounds = [folder / f"{number:04}.{order.format}" for number in range(len(pieces))]
     if len(pieces) == 1:
@@ -174,7 +175,7 @@ def _single(order: _Order, sound: Path, facts: Facts) -> Book:
 
 
 def _joined(order: _Order, pieces: Sequence[Piece], sounds: Sequence[Path], facts: list[Facts]) -> Book:
-    """One WAV, and subtitles and words at its times."""
+    """Join the parts to one WAV, and shift subtitles and words to its times."""
     pauses = [
         joining.PAUSE_S if here.chapter == after.chapter else joining.CHAPTER_PAUSE_S
         for here, after in pairwise(pieces)
@@ -199,7 +200,7 @@ def _together(kind: str, told: Sequence[str], starts: Sequence[float]) -> str:
 
 
 def _kept(order: _Order, pieces: Sequence[Piece], sounds: Sequence[Path], facts: list[Facts]) -> Book:
-    """The parts as files of their own: `book.001.mp3`, `book.001.srt`."""
+    """Keep the parts as files of their own: `book.001.mp3`, `book.001.srt`."""
     width = max(3, len(str(len(sounds))))
     paths, beside, places, at = [], [], [], 0.0
     for number, sound in enumerate(sounds):
@@ -220,7 +221,7 @@ def _placed(pieces: Sequence[Piece], facts: Sequence[Facts], places: Sequence[tu
 
 
 def _chapters(target: Path, placed: Sequence[Facts]) -> Path:
-    """`book.chapters.json`: the chapters' times, and which part is where."""
+    """Write `book.chapters.json`: the chapters' times, and which part is where."""
     known = ("job_id", "path", "chapter", "start", "end")
     told = {
         "chapters": joining.chapters_of(placed),

@@ -1,8 +1,8 @@
 """
-A queue endpoint as the HTTP application wants a worker: `f5-worker serve`, and the page of `make serve`.
+Presents a queue endpoint to the HTTP application as a worker: `f5-worker serve`, and the page of `make serve`.
 
-It keeps the key. A generate is a job of the queue, followed by polling; what the worker tells of it meanwhile is passed on. While it waits
-for a worker, its `status` and `cancel` are asked of the queue alone: as jobs of their own they would wait behind the same speech.
+It holds the key. A generate is a job of the queue, followed by polling, and the worker's updates are passed on. While the job waits
+for a worker, `status` and `cancel` are answered from the queue alone: as jobs of their own they would wait behind it.
 """
 
 from collections import Counter, OrderedDict
@@ -24,14 +24,14 @@ _MOST_OPEN = 256
 
 @dataclass
 class Sent:
-    """A job that was sent: the queue's last ids for it, and whether it was cancelled before anybody began it."""
+    """A job that was sent: the queue's latest ids for it, and whether it was cancelled before any worker took it."""
 
     tickets: tuple[str, ...] = ()
     is_cancelled: bool = False
 
 
 class Bridge:
-    """`http_api.port.Worker` over a client. `defaults` are fields of a generate that doesn't say otherwise."""
+    """`http_api.port.Worker` over a client. `defaults` are fields for each generate that doesn't set them."""
 
     def __init__(self, client: AsyncClient, *, defaults: Mapping[str, Any] | None = None) -> None:
         self._client = client
@@ -41,11 +41,11 @@ class Bridge:
 
     @property
     def state(self) -> State:
-        """A queue takes requests at any time."""
+        """A queue accepts requests at any time."""
         return "ready"
 
     async def call(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None] = unheard) -> Reply:
-        """Answer one request; a failure is a reply, of whatever it comes."""
+        """Answer one request; every failure becomes a reply, whatever its cause."""
         action = fields.get("action", "generate")
         is_generate = action == "generate"
         if self._open[is_generate] >= _MOST_OPEN and action != "cancel":
@@ -78,14 +78,14 @@ class Bridge:
         )
 
     def _note(self, job_id: str, ticket: str) -> None:
-        """Remember the queue's id; the oldest jobs are forgotten."""
+        """Remember the queue's id; drop the oldest jobs."""
         before = self._sent.pop(job_id, Sent())
         self._sent[job_id] = Sent((ticket,) if before.is_cancelled else (*before.tickets[-1:], ticket))
         while len(self._sent) > _MOST_JOBS:
             self._sent.popitem(last=False)
 
     async def fetch(self, item: Mapping[str, Any]) -> bytes:
-        """The bytes of an object that a reply names, with its digest. Raises Unfetched."""
+        """Return the bytes of an object that a reply names, with the right digest. Raises Unfetched."""
         try:
             return await self._client.driver.run(fetched(self._client.link, item))
         except ClientError as error:
@@ -93,7 +93,7 @@ class Bridge:
 
 
 def failure_reply(error: ClientError) -> Reply:
-    """A failure, as the worker's replies tell one. A job that was cancelled in the queue is a cancelled job."""
+    """Return a failure in the form of the worker's replies. A job that was cancelled in the queue is a cancelled job."""
     told = error.to_json()
     if error.code == "QUEUE_CANCELLED":
         told["code"] = "JOB_CANCELLED"
@@ -101,7 +101,7 @@ def failure_reply(error: ClientError) -> Reply:
 
 
 def looked_up(link: Link, fields: Mapping[str, Any], sent: Sent) -> Flow[Reply]:
-    """How a job stands, by the queue while it waits there, else by the worker."""
+    """Return a job's status: from the queue while it waits there, otherwise from the worker."""
     if sent.is_cancelled:
         return _ended(fields)
     if (yield from _waits(link, sent)):
@@ -111,9 +111,9 @@ def looked_up(link: Link, fields: Mapping[str, Any], sent: Sent) -> Flow[Reply]:
 
 def cancelled(link: Link, fields: Mapping[str, Any], sent: Sent) -> Flow[Reply]:
     """
-    End a job in the queue, so that its worker stops before its next step, and in the bucket, so that it stays ended.
+    Cancel a job in the queue, so that its worker stops before its next step, and in the bucket, so that it stays cancelled.
 
-    A job that waits, or that the worker doesn't know because nobody has begun it, ends in the queue alone if it was ours.
+    A job that waits, or that the worker doesn't know because no worker has taken it, is cancelled in the queue alone if it was sent here.
     """
     is_waiting = yield from _waits(link, sent)
     for ticket in sent.tickets:
@@ -130,7 +130,7 @@ def cancelled(link: Link, fields: Mapping[str, Any], sent: Sent) -> Flow[Reply]:
 
 
 def _waits(link: Link, sent: Sent) -> Flow[bool]:
-    """Whether the queue alone knows the job. One that was sent twice may have been begun, whatever the last one's state is."""
+    """Whether only the queue knows the job. A job that was sent twice may have been started, whatever the state of the last one."""
     if link.address.is_door or len(sent.tickets) != 1:
         return False
     answer = yield from asked(link, "GET", f"status/{sent.tickets[0]}")

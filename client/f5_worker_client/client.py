@@ -1,8 +1,8 @@
 """
 The two clients: `Client` blocks, `AsyncClient` doesn't. They have the same methods; threads may share a `Client`.
 
-A call comes back when the worker has answered it, a cold start and RunPod's queue included: at most after `patience.timeout_s`. Every
-method raises ClientError.
+A call returns when the worker has answered, after a cold start and RunPod's queue if need be: at most after `patience.timeout_s`.
+Every method raises ClientError.
 """
 
 import time
@@ -26,7 +26,7 @@ Target = Literal["voice", "job_id", "dictionary"]
 
 
 def _unheard(_: Progress) -> None:
-    """Tell nobody."""
+    """Ignore the progress."""
 
 
 class Client:
@@ -67,7 +67,7 @@ class Client:
         return self.driver.run(actions.speak(self.link, request))
 
     def save(self, speech: Speech, path: str | Path, kind: str = AUDIO) -> Path:
-        """Bring the audio, or with `kind` `srt`, `vtt`, `ass` or `words` a file beside it. Whole, with its digest, or not at all."""
+        """Download the audio or, with `kind` `srt`, `vtt`, `ass` or `words`, a file beside it. Whole and with its digest, or not at all."""
         self.driver.run(downloads.save(self.link, speech.reply, Path(path), kind))
         return Path(path)
 
@@ -82,7 +82,7 @@ class Client:
         return self.driver.run(actions.voices(self.link))
 
     def status(self, job_id: str) -> JobState:
-        """How a job stands."""
+        """A job's state."""
         return self.driver.run(actions.status(self.link, job_id))
 
     def result(self, job_id: str) -> Speech:
@@ -102,7 +102,7 @@ class Client:
         return self.driver.run(actions.read(self.link, text, options))
 
     def check(self, recording: Path | str | bytes, text: str, **options: Unpack[CheckOptions]) -> Checked:
-        """Whether a recording says its text."""
+        """Check whether a recording matches its text."""
         return self.driver.run(actions.check(self.link, recording, text, options))
 
     def health(self) -> Reply:
@@ -114,7 +114,7 @@ class Client:
         return self.driver.run(actions.queue_health(self.link))
 
     def call(self, fields: Mapping[str, Any]) -> Reply:
-        """Any request of docs/api.md, and its reply as it is."""
+        """Send any request of docs/api.md, and return its reply unchanged."""
         return self.driver.run(call(self.link, Call(fields)))
 
 
@@ -149,7 +149,7 @@ class AsyncClient:
         return await self.driver.run(actions.speak(self.link, request))
 
     async def save(self, speech: Speech, path: str | Path, kind: str = AUDIO) -> Path:
-        """Bring the audio, or with `kind` `srt`, `vtt`, `ass` or `words` a file beside it. Whole, with its digest, or not at all."""
+        """Download the audio or, with `kind` `srt`, `vtt`, `ass` or `words`, a file beside it. Whole and with its digest, or not at all."""
         await self.driver.run(downloads.save(self.link, speech.reply, Path(path), kind))
         return Path(path)
 
@@ -164,7 +164,7 @@ class AsyncClient:
         return await self.driver.run(actions.voices(self.link))
 
     async def status(self, job_id: str) -> JobState:
-        """How a job stands."""
+        """A job's state."""
         return await self.driver.run(actions.status(self.link, job_id))
 
     async def result(self, job_id: str) -> Speech:
@@ -184,7 +184,7 @@ class AsyncClient:
         return await self.driver.run(actions.read(self.link, text, options))
 
     async def check(self, recording: Path | str | bytes, text: str, **options: Unpack[CheckOptions]) -> Checked:
-        """Whether a recording says its text."""
+        """Check whether a recording matches its text."""
         return await self.driver.run(actions.check(self.link, recording, text, options))
 
     async def health(self) -> Reply:
@@ -196,5 +196,5 @@ class AsyncClient:
         return await self.driver.run(actions.queue_health(self.link))
 
     async def call(self, fields: Mapping[str, Any]) -> Reply:
-        """Any request of docs/api.md, and its reply as it is."""
+        """Send any request of docs/api.md, and return its reply unchanged."""
         return await self.driver.run(call(self.link, Call(fields)))

@@ -1,7 +1,7 @@
 """
 A worker that answers HTTP itself: a load-balancing endpoint, or `f5-worker serve`. The replies are those of the queue.
 
-A generate is sent as a job and then looked at, so that no request is open for minutes; anything else is one request.
+A generate is sent as a job and then polled, so that no request stays open for minutes; anything else is one request.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _PATIENT_LOOKS = 3  # an interrupted job may be in another worker's hands in a m
 
 
 def call(link: Link, request: Call) -> Flow[Reply]:
-    """The worker's reply, in the way that the address has. Raises ClientError."""
+    """Return the worker's reply, by the queue or by HTTP as the address says. Raises ClientError."""
     return repeated(link, request, _by_door if link.address.is_door else one_job)
 
 
@@ -30,7 +30,7 @@ def _by_door(link: Link, request: Call, deadline: float) -> Flow[Reply]:
 
 
 def _job(link: Link, request: Call, deadline: float) -> Flow[Reply]:
-    """Send the job, unless it was sent already, and look at it until its end."""
+    """Send the job, unless it was sent already, and poll it until its end."""
     state: Reply = {} if request.ticket else (yield from _sent(link, request))
     polls = link.patience.polls(eager=bool(request.fields.get("parts")))
     interrupted = 0
@@ -70,7 +70,7 @@ def _seen(link: Link, job_id: str) -> Flow[Reply]:
 def _answered(
     link: Link, method: str, path: str, body: Mapping[str, Any] | None = None, request: Call | None = None
 ) -> Flow[Reply]:
-    """The JSON of an answer. Raises ClientError for a failure, with the worker's own code where it has one."""
+    """Return the JSON of an answer. Raises ClientError for a failure, with the worker's own code if there is one."""
     answer = yield from asked(link, method, path, body, request)
     told = answer.json()
     if answer.status in (OK, _ACCEPTED) and told is not None:
@@ -92,7 +92,7 @@ def _failure(answer: Answer) -> ClientError:
 
 
 def _is_no_door(answer: Answer) -> bool:
-    """Whether nobody knows that path: the worker's own 404s name what they miss."""
+    """Whether that path doesn't exist there: the worker's own 404s name what is missing."""
     return answer.status == GONE and ((answer.json() or {}).get("error") or {}).get("code") == "NOT_FOUND"
 
 

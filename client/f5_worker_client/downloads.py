@@ -1,7 +1,7 @@
 """
-Files are brought whole or not at all: into a file beside the target, which takes its name when the sha256 is the promised one.
+Downloads files whole or not at all: into a file beside the target, which gets the target's name once its sha256 is right.
 
-A URL that has expired is asked for again. No message names a URL.
+If a URL has expired, a fresh one is asked for. No message contains a URL.
 """
 
 import base64
@@ -32,32 +32,32 @@ _BESIDE = frozenset({"words", "srt", "vtt", "ass", "json"})
 
 
 class Whole:
-    """A file in the making: written, digested, and kept only if the digest is right."""
+    """A file being written. It is digested, and kept only if the digest is right."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
         self._digest = hashlib.sha256()
 
     def write(self, piece: bytes) -> None:
-        """Add bytes."""
+        """Append bytes."""
         self.stream.write(piece)
         self._digest.update(piece)
 
     def again(self) -> None:
-        """Begin again, with nothing written."""
+        """Start again, with an empty file."""
         self.stream.seek(0)
         self.stream.truncate()
         self._digest = hashlib.sha256()
 
     @property
     def sha256(self) -> str:
-        """Of what is written."""
+        """The sha256 of what was written so far."""
         return self._digest.hexdigest()
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[Whole]:
-    """The file appears under its name, with all of its bytes on the disk, when the block ends without an error."""
+    """Give the file its name, with all of its bytes on the disk, when the block ends without an error."""
     part = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def whole(path: Path) -> Iterator[Whole]:
 
 @dataclass(frozen=True)
 class Item:
-    """An object that a reply names: the `audio`, another file, or a part of a sound. `url` is empty if the reply told none."""
+    """An object that a reply names: the `audio`, another file, or a part. `url` is empty if the reply had none."""
 
     kind: str
     job_id: str | None
@@ -87,14 +87,14 @@ Renew = Callable[[Item], Flow[Item]]
 
 
 def save(link: Link, reply: Mapping[str, Any], path: Path, kind: str = AUDIO) -> Flow[None]:
-    """Bring the audio of a reply, or the file of that kind beside it, into `path`. Raises DownloadFailed, InvalidRequest."""
+    """Download the audio of a reply, or the file of that kind beside it, to `path`. Raises DownloadFailed, InvalidRequest."""
     item = _item(reply, kind)
     with whole(path) as file:
         yield from filled(link, item, file, lambda known: _asked_again(link, known))
 
 
 def filled(link: Link, item: Item, file: Whole, renew: Renew) -> Flow[None]:
-    """Try until the digest is right; a URL that has expired is replaced once, by `renew`. Raises DownloadFailed."""
+    """Try until the digest is right; replace a URL that has expired once, with `renew`. Raises DownloadFailed."""
     waits, is_fresh = link.patience.waits(), False
     while True:
         answer = yield from _brought(link, item, file)
@@ -111,7 +111,7 @@ def filled(link: Link, item: Item, file: Whole, renew: Renew) -> Flow[None]:
 
 
 def _brought(link: Link, item: Item, file: Whole) -> Flow[Answer]:
-    """One try, in the way that the URL allows."""
+    """Try once, in the way that suits the URL."""
     if item.url.startswith(("https://", "http://")):
         return (yield Fetch(item.url, file.write))
     if item.url.startswith("file://") and link.address.is_local and Path(_path(item.url)).is_file():
@@ -127,7 +127,7 @@ def _not_brought(item: Item, answer: Answer) -> DownloadFailed:
 
 
 def _asked_again(link: Link, item: Item) -> Flow[Item]:
-    """The same object with a fresh URL, by its job's result; as it is for what has no job."""
+    """Return the same object with a fresh URL, from its job's result; unchanged if it belongs to no job."""
     if item.job_id is None:
         return item
     reply = yield from call(link, Call({"action": "result", "job_id": item.job_id}))
@@ -135,7 +135,7 @@ def _asked_again(link: Link, item: Item) -> Flow[Item]:
 
 
 def _inline(link: Link, item: Item, file: Whole) -> Flow[Answer]:
-    """The audio inside a reply, for a worker whose URLs nobody else can read (a folder instead of a bucket)."""
+    """Return the audio that is inside a reply, for a worker whose URLs nobody else can read (a folder instead of a bucket)."""
     if item.kind != AUDIO or item.job_id is None:
         raise DownloadFailed(
             "DOWNLOAD_FAILED", f"the worker has no bucket, and its {item.kind} can't be read from here"
@@ -189,7 +189,7 @@ def fetched(link: Link, item: Mapping[str, Any]) -> Flow[bytes]:
 
 
 def _with_url(link: Link, known: Item, item: Mapping[str, Any]) -> Flow[Item]:
-    """The same object with a fresh URL: a part's by the job's status, anything else's by its result."""
+    """Return the same object with a fresh URL: for a part from the job's status, for anything else from its result."""
     if known.job_id is None:
         return known
     question: Reply = {"action": "result", "job_id": known.job_id}

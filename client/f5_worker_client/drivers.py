@@ -1,7 +1,7 @@
 """
-The two drivers of flows: one blocks, one doesn't. Both run over httpx, and `transport` may be another one of httpx's (tests do that).
+The two drivers of flows: one blocks, one doesn't. Both use httpx; `transport` may be another one of httpx's, as in tests.
 
-The key goes to the endpoint alone: files are fetched by a client of its own, without it.
+The key is sent to the endpoint alone: files are fetched with a separate client that has no key.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _OK = 200
 
 
 class _WithoutQueries(logging.Filter):
-    """Cuts queries off the URLs that httpx logs: a presigned URL's is its key."""
+    """Removes queries from the URLs that httpx logs: the query of a presigned URL is its key."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
@@ -47,12 +47,12 @@ def _headers(address: Address) -> dict[str, str]:
 
 
 def _body(step: Send) -> bytes | None:
-    """ASCII, so that half a character (a lone surrogate) reaches the worker, which refuses it by name."""
+    """Encode as ASCII, so that half a character (a lone surrogate) reaches the worker, which names it in its refusal."""
     return None if step.body is None else json.dumps(step.body).encode()
 
 
 def _lost(error: httpx.HTTPError | httpx.InvalidURL) -> Answer:
-    """Only the kind of the failure: its words may hold the URL."""
+    """Name only the kind of the failure: its message may contain the URL."""
     return Answer(problem=type(error).__name__)
 
 
@@ -64,14 +64,14 @@ def _answer(response: httpx.Response) -> Answer:
 
 
 class Driver:
-    """Takes the steps of a flow, one after another. Threads may share it."""
+    """Runs the steps of a flow, one after another. Threads may share it."""
 
     def __init__(self, address: Address, transport: httpx.BaseTransport | None = None) -> None:
         self._api = httpx.Client(headers=_headers(address), timeout=_TIMEOUT, transport=transport)
         self._files = httpx.Client(timeout=_TIMEOUT, transport=transport)
 
     def run(self, flow: Flow[T]) -> T:
-        """Take the flow's steps until it returns."""
+        """Run the flow's steps until it returns."""
         try:
             step = next(flow)
             while True:
@@ -119,7 +119,7 @@ class AsyncDriver:
         self._files = httpx.AsyncClient(timeout=_TIMEOUT, transport=transport)
 
     async def run(self, flow: Flow[T]) -> T:
-        """Take the flow's steps until it returns."""
+        """Run the flow's steps until it returns."""
         try:
             step = next(flow)
             while True:

@@ -4,11 +4,11 @@ What can go wrong. Every error carries `code`, `message`, `retryable` and `detai
 ClientError
 ├── InvalidRequest   the request, or a local file or option, must be changed
 ├── NotFound         no such voice, job, dictionary or endpoint
-├── Conflict         what is stored says otherwise, or isn't ready
+├── Conflict         the request contradicts what is stored, or the result isn't ready
 ├── Failed           the job or call failed for good, or was cancelled
-├── Unavailable      nobody answered, or not in time: the same call may work later
+├── Unavailable      no answer, or not in time: the same call may work later
 ├── Unauthorised     the key is missing or refused
-└── DownloadFailed   the file could not be brought, or is not what the reply promised
+└── DownloadFailed   the file could not be downloaded, or is not what the reply promised
 
 The codes are the worker's (docs/api.md), and those of `OWN_CODES`. No message holds a key or a presigned URL.
 """
@@ -22,7 +22,7 @@ _CODED = re.compile(r"([A-Z][A-Z_]+): (.*)", re.DOTALL)
 
 
 def _without_queries(text: str) -> str:
-    """A URL's query may be its key, whoever wrote it into a message."""
+    """Remove a URL's query, which may be its key, from a message."""
     return _QUERY.sub("?...", text)
 
 
@@ -60,7 +60,7 @@ class NotFound(ClientError):
 
 
 class Conflict(ClientError):
-    """What is stored says otherwise, or isn't ready."""
+    """The request contradicts what is stored, or the result isn't ready."""
 
     exit_code = 4
 
@@ -72,7 +72,7 @@ class Failed(ClientError):
 
 
 class Unavailable(ClientError):
-    """Nobody answered, or not in time: the same call may work later."""
+    """No answer, or not in time: the same call may work later."""
 
     exit_code = 6
 
@@ -84,7 +84,7 @@ class Unauthorised(ClientError):
 
 
 class DownloadFailed(ClientError):
-    """The file could not be brought, or is not what the reply promised."""
+    """The file could not be downloaded, or is not what the reply promised."""
 
     exit_code = 8
 
@@ -134,7 +134,7 @@ OWN_CODES: dict[str, str] = {
     "QUEUE_CANCELLED": "The job was cancelled in RunPod's queue",
     "QUEUE_FORGOT": "RunPod no longer knows the job, at every try",
     "WORKER_FAILED": "The worker failed without one of its codes",
-    "DOWNLOAD_FAILED": "The file could not be brought, or its sha256 is not the promised one",
+    "DOWNLOAD_FAILED": "The file could not be downloaded, or its sha256 is not the promised one",
 }
 
 
@@ -151,7 +151,7 @@ def of_worker(error: object, output: object) -> ClientError:
 
 
 def of_status(status: int, told: str) -> ClientError:
-    """The error of an HTTP status that asking again doesn't change."""
+    """The error of an HTTP status for which repeating the request doesn't help."""
     if status in (401, 403):
         return Unauthorised(
             "UNAUTHORISED",

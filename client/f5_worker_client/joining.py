@@ -1,7 +1,7 @@
 """
-The sounds of several jobs in one WAV, sample for sample, with silence between them; and their subtitles and words, at their new times.
+Joins the audio of several jobs to one WAV, sample for sample, with silence between them; shifts their subtitles and words.
 
-Other formats can't be joined without coding them again: their parts stay files of their own.
+Other formats can't be joined without encoding them again: their parts stay files of their own.
 """
 
 import re
@@ -50,7 +50,7 @@ def _form(part: Path) -> tuple[int, int, int]:
 
 
 def join_subtitles(kind: str, parts: Iterable[tuple[str, float]]) -> str:
-    """SRT or VTT of all parts, each later by its own seconds; SRT's cues are counted through."""
+    """Join the SRT or VTT of all parts, each shifted by its own seconds; SRT's cues are numbered anew."""
     cues = [_later(cue, seconds) for text, seconds in parts for cue in _cues(text)]
     if kind == "srt":
         return "".join(f"{number}\n{cue}\n\n" for number, cue in enumerate(cues, 1))
@@ -58,7 +58,7 @@ def join_subtitles(kind: str, parts: Iterable[tuple[str, float]]) -> str:
 
 
 def _cues(text: str) -> list[str]:
-    """Each cue from its line of times on; what stands before it (SRT's number, VTT's head) is left out."""
+    """Return each cue from its line of times on, without what stands before it (SRT's number, VTT's header)."""
     blocks = (block.split("\n") for block in text.lstrip("\ufeff").replace("\r\n", "\n").strip().split("\n\n"))
     return ["\n".join(block[place:]) for block in blocks for place in _place_of_times(block)]
 
@@ -80,7 +80,7 @@ def _moved(match: re.Match[str], seconds: float) -> str:
 
 
 def join_words(parts: Iterable[tuple[list[dict[str, Any]], float]]) -> list[dict[str, Any]]:
-    """The words of all parts at their new times; `part` counts from 0, and places stay those of the part's own text."""
+    """Join the words of all parts at their new times; `part` counts from 0, and places refer to the part's own text."""
     return [
         {**word, "start": _plus(word["start"], seconds), "end": _plus(word["end"], seconds), "part": number}
         for number, (words, seconds) in enumerate(parts)
@@ -93,7 +93,7 @@ def _plus(time: float | None, seconds: float) -> float | None:
 
 
 def chapters_of(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """From parts with `chapter`, `title`, `start` and `end`: each chapter with its title and times."""
+    """Return each chapter with its title and times, from parts with `chapter`, `title`, `start` and `end`."""
     chapters: dict[int, dict[str, Any]] = {}
     for part in parts:
         chapter = chapters.setdefault(

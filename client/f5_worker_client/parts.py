@@ -1,8 +1,8 @@
 """
-What is known of each job of a speech while it is made, in a folder beside the target: `book.wav.f5-worker/`.
+What is known of each job while a speech is made, in a folder beside the target: `book.wav.f5-worker/`.
 
-A part has its audio, the files beside it, and a note: the queue's job that carries it, and then what came of it. So a command that was killed
-goes on where it stopped. A note holds no text and no URL.
+A part has its audio, the files beside it, and a note: first the queue's job for it, then its result. So a command that was killed
+continues where it stopped. A note contains no text and no URL.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from f5_worker_client.replies import Speech
 
 @dataclass(frozen=True)
 class Part:
-    """One job; `endpoint` and `job_id` say whose the notes must be to count."""
+    """One job. Notes count only if they are for this `endpoint` and `job_id`."""
 
     folder: Path
     number: int
@@ -29,11 +29,11 @@ class Part:
 
     @property
     def audio(self) -> Path:
-        """Its sound."""
+        """The path of its audio."""
         return self.beside(self.suffix)
 
     def beside(self, suffix: str) -> Path:
-        """A file beside the sound."""
+        """The path of a file beside the audio."""
         return self.folder / f"{self.number:04}.{suffix}"
 
     @property
@@ -41,7 +41,7 @@ class Part:
         return self.beside("note")
 
     def ticket(self) -> str | None:
-        """The queue's id of the job that carries this part, if one was noted."""
+        """The queue's id of the job for this part, if one was noted."""
         ticket = self._read().get("ticket")
         return ticket if isinstance(ticket, str) else None
 
@@ -50,13 +50,13 @@ class Part:
         self._write({"ticket": ticket})
 
     def finish(self, speech: Speech) -> dict[str, Any]:
-        """Note what came of it, once all of its files are here."""
+        """Note the result, once all of its files are here."""
         facts = {**speech.to_json(), "files": {kind: file.sha256 for kind, file in speech.files.items()}}
         self._write({"speech": facts})
         return facts
 
     def finished(self, wanted: frozenset[str]) -> dict[str, Any] | None:
-        """What came of it, if its audio and the wanted files are here with their digests."""
+        """The result, if its audio and the wanted files are here with the right digests."""
         facts = self._read().get("speech")
         if not isinstance(facts, dict):
             return None
@@ -82,7 +82,7 @@ def folder_of(target: Path) -> Path:
 
 
 def remove(folder: Path) -> None:
-    """Remove the folder; what can't be removed stays."""
+    """Remove the folder; ignore what can't be removed."""
     shutil.rmtree(folder, ignore_errors=True)
 
 

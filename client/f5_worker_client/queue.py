@@ -1,5 +1,5 @@
 """
-RunPod's queue: submit a job, poll it to its end, and ask again where that is safe.
+RunPod's queue: submit a job, poll it to its end, and repeat requests where that is safe.
 
 It always is: a repeated request is another job of the queue, but the worker answers it with the same speech (by `job_id`), the same
 voice (by its content), or the same state.
@@ -30,9 +30,9 @@ LARGEST_BYTES = 19_800_000
 @dataclass(frozen=True)
 class Patience:
     """
-    How long and how often. `timeout_s` is for a whole call, queue and cold start included.
+    How long to wait and how often to try. `timeout_s` is for a whole call, including the queue and a cold start.
 
-    A request without an answer, and a failure that may pass, is tried `tries` times, with doubling waits between `first_wait_s` and
+    A request without an answer, or with a failure that may pass, is tried `tries` times, with doubling waits between `first_wait_s` and
     `longest_wait_s`. A job is polled at intervals that grow from `poll_s` to `longest_poll_s`.
     """
 
@@ -48,7 +48,7 @@ class Patience:
         return (min(self.first_wait_s * 2**number, self.longest_wait_s) for number in range(self.tries - 1))
 
     def polls(self, *, eager: bool = False) -> Iterator[float]:
-        """The waits between polls, without an end. An `eager` caller waits for the first part of a sound: they don't grow."""
+        """The waits between polls, without an end. They don't grow for an `eager` caller, who waits for the first part of the audio."""
         wait = self.poll_s
         while True:
             yield wait
@@ -57,7 +57,7 @@ class Patience:
 
 @dataclass(frozen=True)
 class Link:
-    """What every flow needs: where, how patiently, and a clock in seconds."""
+    """What every flow needs: the address, the patience, and a clock in seconds."""
 
     address: Address
     patience: Patience
@@ -67,9 +67,9 @@ class Link:
 @dataclass(frozen=True)
 class Progress:
     """
-    How a job stands: RunPod's state, and the chunks that are spoken, of how many (0 until that is known).
+    A job's progress: RunPod's state, and how many chunks are spoken, of how many (0 until that is known).
 
-    `update` is what the worker told, as it is: the `parts` of the sound are in it, if they were asked for.
+    `update` is the worker's update, unchanged; it contains the `parts` if they were asked for.
     """
 
     state: str
@@ -79,15 +79,15 @@ class Progress:
 
 
 def _ignore(_: object) -> None:
-    """Tell nobody."""
+    """Ignore the progress."""
 
 
 @dataclass
 class Call:
     """
-    One request to the worker. `ticket` is the queue's id of a job that already carries it; `on_ticket` hears of a new one.
+    One request to the worker. `ticket` is the queue's id of a job that already carries it; `on_ticket` is told of a new one.
 
-    `posts` counts how often it was sent: after the first, an effect may have come before the answer.
+    `posts` counts how often it was sent: after the first time, it may have taken effect although its answer was lost.
     """
 
     fields: Mapping[str, Any]
@@ -99,11 +99,10 @@ class Call:
 
 def repeated(link: Link, request: Call, once: Callable[[Link, Call, float], Flow[Reply]]) -> Flow[Reply]:
     """
-    The worker's reply by `once`, which is given a deadline. A job that the queue forgot, and a failure that may pass, is sent again.
+    Return the worker's reply, from `once`, which is given a deadline. Raises ClientError.
 
-    Raises ClientError.
-
-    So is any failure of a job that an earlier call sent: what was wrong then may be mended.
+    A request is sent again if the queue has forgotten its job, or if the failure may pass. That applies to every failure of a job that
+    an earlier call sent: its cause may be fixed by now.
     """
     deadline = link.now() + link.patience.timeout_s
     waits = link.patience.waits()
@@ -161,9 +160,9 @@ def asked(
     link: Link, method: str, path: str, body: Mapping[str, Any] | None = None, request: Call | None = None
 ) -> Flow[Answer]:
     """
-    The endpoint's answer to one HTTP request, repeated while it is lost or the server is busy.
+    Return the endpoint's answer to one HTTP request; repeat it if it is lost or the server is busy.
 
-    Raises Unavailable after the last try; any other answer is the caller's to judge.
+    Raises Unavailable after the last try; any other answer is for the caller to interpret.
     """
     waits = link.patience.waits()
     while True:
@@ -189,7 +188,7 @@ def _is_transient(answer: Answer) -> bool:
 
 
 def _ended(state: Reply) -> Reply | ClientError | None:
-    """The output or the error of a job's state; None while it goes on."""
+    """The output or the error in a job's state; None while it runs."""
     status, output = state.get("status"), state.get("output")
     if status == "COMPLETED":
         return output if isinstance(output, dict) else Failed("WORKER_FAILED", "the worker's reply is no JSON object")
@@ -215,7 +214,7 @@ def _progress(state: Reply) -> Progress:
 
 
 def too_late(link: Link, now: str) -> Unavailable:
-    """The error of a job that is still in state `now` when the caller's patience ends."""
+    """The error for a job that is still in state `now` when the caller's patience ends."""
     return Unavailable(
         "TIMEOUT",
         f"the job is still {now} after {link.patience.timeout_s:g} s; it goes on, and the same call finds it",
@@ -225,7 +224,7 @@ def too_late(link: Link, now: str) -> Unavailable:
 
 
 def _size(fields: Mapping[str, Any]) -> int:
-    """How many bytes a request has. Raises InvalidRequest for one that no queue takes."""
+    """The size of a request in bytes. Raises InvalidRequest if it is too large for any queue."""
     try:
         size = len(json.dumps(fields, allow_nan=False))
     except ValueError:
@@ -241,7 +240,7 @@ def _size(fields: Mapping[str, Any]) -> int:
 
 
 def _told(answer: Answer) -> str:
-    """What a refusal says, if it says anything in RunPod's form."""
+    """The message of a refusal, if it is in RunPod's form."""
     return str((answer.json() or {}).get("error", ""))
 
 

@@ -1,4 +1,4 @@
-"""What the actions answer. Each keeps the whole reply, for what has no attribute here (docs/api.md has all of it)."""
+"""The replies of the actions. Each keeps the whole reply, for fields without an attribute here (docs/api.md lists them all)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Speech:
-    """A finished job's speech. `Client.save` brings the audio; `reply` holds its URL, which is a key to it."""
+    """A finished job's speech. `Client.save` downloads the audio; `reply` contains its URL, which anyone can use to read it."""
 
     job_id: str
     duration: float
@@ -70,7 +70,7 @@ class Speech:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """What may be shown: everything but URLs and the words."""
+        """What may be shown: everything except URLs and the words."""
         return {
             "job_id": self.job_id,
             "duration": self.duration,
@@ -86,7 +86,7 @@ class Speech:
 
 @dataclass(frozen=True)
 class JobState:
-    """How a job stands; `failure` says why it, or its last attempt, failed."""
+    """A job's state; `failure` says why it, or its last attempt, failed."""
 
     job_id: str
     status: str
@@ -119,7 +119,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Checked:
-    """A recording compared with its text: `passed`, `failed`, or `unavailable` if nothing can be said."""
+    """A recording compared with its text: `passed`, `failed`, or `unavailable` if there is no verdict."""
 
     state: str
     duration: float

@@ -1,7 +1,7 @@
 """
 The steps of a flow. A flow is a generator: it yields steps, is sent the answer to each, and returns its result.
 
-So what is asked, and when it is asked again, is written once for callers that block and for those that don't.
+So requests, and the rules for repeating them, are written once for callers that block and for those that don't.
 """
 
 import json
@@ -23,7 +23,7 @@ class Send:
 
 @dataclass(frozen=True)
 class Fetch:
-    """Fetch a file from somewhere else, without the key; `sink` gets its bytes if it is answered with 200."""
+    """Fetch a file from elsewhere, without the key; `sink` gets its bytes if the status is 200."""
 
     url: str = field(repr=False)  # often presigned
     sink: Callable[[bytes], object]
@@ -38,7 +38,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; status 0 if nothing did, and then `problem` says why."""
+    """The answer; status 0 if there was none, and then `problem` says why."""
 
     status: int = 0
     body: bytes = b""

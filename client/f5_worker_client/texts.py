@@ -1,8 +1,8 @@
 """
-A book to pieces, each the text of one job: by chapters, then at the ends of paragraphs, sentences and words, within a limit.
+Splits a book into pieces, each the text of one job: by chapters, then at the ends of paragraphs, sentences and words, within a limit.
 
 Nothing is lost, moved or added: the pieces, in order, have the text's words. Only paragraphs without a letter or digit, such as `* * *`,
-are left out, for there is nothing to speak.
+are left out, because there is nothing to speak.
 """
 
 import re
@@ -30,7 +30,7 @@ _CUTS = (
 
 @dataclass(frozen=True)
 class Piece:
-    """The text of one job. `title` is its chapter's; None before the first heading, and in a text without any."""
+    """The text of one job. `title` is its chapter's; None before the first heading, and in a text without headings."""
 
     text: str
     chapter: int
@@ -38,7 +38,7 @@ class Piece:
 
 
 def pieces_of(text: str, limit: int = LONGEST_TEXT) -> list[Piece]:
-    """One piece if the text fits; else those of its chapters."""
+    """Return one piece if the text fits; otherwise those of its chapters."""
     if len(text) <= limit:
         return [Piece(text, 0, None)]
     return [
@@ -49,7 +49,7 @@ def pieces_of(text: str, limit: int = LONGEST_TEXT) -> list[Piece]:
 
 
 def _chapters(text: str) -> list[tuple[str | None, list[str]]]:
-    """Titles with their paragraphs, the title's own first: it is spoken."""
+    """Return titles with their paragraphs. The title itself is the first paragraph, because it is spoken."""
     chapters: list[tuple[str | None, list[str]]] = []
     for paragraph in _paragraphs(text):
         if _is_heading(paragraph):
@@ -74,13 +74,13 @@ def _is_heading(paragraph: str) -> bool:
 
 
 def _packed(paragraphs: list[str], limit: int) -> list[str]:
-    """As many whole paragraphs together as fit."""
+    """Group whole paragraphs, as many as fit together."""
     parts = [part.strip() for paragraph in paragraphs for part in _cut(paragraph, limit, _CUTS)]
     return _joined([part for part in parts if any(map(str.isalnum, part))], "\n\n", limit)
 
 
 def _cut(text: str, limit: int, cuts: tuple[re.Pattern[str], ...]) -> list[str]:
-    """A text in parts that fit but for the spaces around them, cut at the best places that do."""
+    """Split a text into parts that fit (not counting spaces around them), at the best places possible."""
     if len(text.strip()) <= limit:
         return [text]
     if not cuts:
@@ -89,13 +89,13 @@ def _cut(text: str, limit: int, cuts: tuple[re.Pattern[str], ...]) -> list[str]:
 
 
 def _between(text: str, cut: re.Pattern[str]) -> list[str]:
-    """The text cut after each match, with all of its characters."""
+    """Split the text after each match; keep all of its characters."""
     ends = [match.end() for match in cut.finditer(text) if match.end()]
     return [text[start:end] for start, end in zip([0, *ends], [*ends, len(text)], strict=True)]
 
 
 def _joined(parts: list[str], between: str, limit: int) -> list[str]:
-    """Neighbours together, as long as they fit."""
+    """Join neighbours as long as they fit."""
     joined: list[str] = []
     for part in parts:
         if joined and len(f"{joined[-1]}{between}{part}".strip()) <= limit:

@@ -1,7 +1,7 @@
 """
-The dictionaries in the bucket: a record each.
+The dictionaries in the bucket, one record each.
 
-It is only created (If-None-Match) or replaced (If-Match), so of two callers at once one is told that the other was first.
+A record is only created (If-None-Match) or replaced (If-Match), so of two callers at once one learns that the other was first.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ _READERS = 16
 
 
 class _Stored(NamedTuple):
-    """What lies at a dictionary's key: the record, or why it can't be read; and its version."""
+    """The object at a dictionary's key: the record, or why it can't be read; and its version."""
 
     found: Dictionary | Unreadable
     etag: str
@@ -40,7 +40,7 @@ class DictionaryLibrary:
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="dictionaries")
 
     def get(self, name: str) -> Dictionary:
-        """Raises DictionaryNotFound."""
+        """Return a dictionary. Raises DictionaryNotFound."""
         try:
             return load_record(self._store, keys.dictionary(name), Dictionary, name)[0]
         except NoSuchObject:
@@ -88,14 +88,14 @@ class DictionaryLibrary:
         return mine
 
     def _same_or_lost(self, mine: Dictionary) -> Dictionary:
-        """What is stored, if it is of the same content: another call's, or this one's whose reply was lost. Raises Conflict."""
+        """Return the stored dictionary if it has the same content: another call's, or this one's whose reply was lost. Raises Conflict."""
         stored = self._look(mine.dictionary)
         if stored and isinstance(stored.found, Dictionary) and stored.found.sha256 == mine.sha256:
             return stored.found
         raise _overtaken(mine.dictionary)
 
     def delete(self, name: str) -> None:
-        """Raises DictionaryNotFound."""
+        """Remove a dictionary. Raises DictionaryNotFound."""
         try:
             self._store.head(keys.dictionary(name))
         except NoSuchObject:

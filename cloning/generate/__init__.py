@@ -2,21 +2,21 @@
 One generate. Start with `attempt`.
 
     attempt          check, plan, claim, hear, load, speak, store, complete: from top to bottom
-    job_voices       the voices of one job, heard and fetched
+    job_voices       the voices of one job, transcribed and fetched
     candidates       which engines may speak, in which order, with which values
-    script           what each engine is to speak, planned once, and what the caller should know of it
-    advice           warnings: what of a text or a voice may be heard
-    respellings      what words are said like
+    script           each engine's chunks, planned once, and warnings for the caller
+    advice           warnings about a text or a voice
+    respellings      the respellings of a request and its dictionary
     read_only        how a text would be read
     transcribe       the words of a recording
     speaker          a loaded engine
-    device_recovery  what a device's failure leads to, in one table
-    speaking         a plan, chunk by chunk; what a check refuses is drawn again
-    progress/        what a running job tells: chunks done, parts that can be heard
+    device_recovery  the remedies for a device's failures, in one table
+    speaking         a plan, chunk by chunk; chunks that fail a check are drawn again
+    progress/        a running job's progress: chunks done, parts that can be heard
     proof/           checks, word times, subtitles
     job_tasks        a job's tasks in turns on the GPU, timed by phase
-    cost             what a job's own turns cost
-    spoken           a finished speech, and what is told of it
+    cost             the cost of a job's own turns
+    spoken           a finished speech, and its facts for reply and record
     synthesis        waves checked, and joined around pauses
     chunk_store      finished chunks, kept for a later attempt
 """

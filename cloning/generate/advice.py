@@ -1,4 +1,4 @@
-"""What the caller should know of a text and a voice before hearing them: warnings with a code and a message without a word of the text."""
+"""Warnings about a text and a voice before the caller hears them: each has a code and a message without a word of the text."""
 
 import html
 import re
@@ -34,7 +34,7 @@ _SPEEDS = (0.3, 2.0)  # what a request may send
 
 
 def of_language(request: Generate, language: str | None, alphabet: Alphabet) -> Iterator[dict[str, object]]:
-    """The voice's language is none of the checkpoint's, and the request names none."""
+    """Warn if the voice's language is none of the checkpoint's, and the request names none."""
     if request.language or not language or not alphabet.languages or language.split("-")[0] in alphabet.languages:
         return  # a language that the request names was checked before (model_cache.library)
     yield {
@@ -45,28 +45,28 @@ def of_language(request: Generate, language: str | None, alphabet: Alphabet) -> 
 
 
 def of_transcript(words: NormalisedText, alphabet: Alphabet) -> Iterator[dict[str, object]]:
-    """The checkpoint doesn't know all letters of the voice's transcript."""
+    """Warn if the checkpoint doesn't know all letters of the voice's transcript."""
     if words.lost:
         yield {
             "code": "TRANSCRIPT",
             "message": f"checkpoint {alphabet.checkpoint!r} doesn't know {words.lost} of the {words.letters} letters and digits of the "
-            "voice's transcript: what is said there is a gap to it; choose a voice and a checkpoint of one language",
+            "voice's transcript: the model takes them for spaces; choose a voice and a checkpoint of one language",
         }
 
 
 def of_tags(text: str) -> Iterator[dict[str, object]]:
-    """SSML, escaped or not, and stage directions: no engine here knows them."""
+    """Warn of SSML, escaped or not, and stage directions: no engine here understands them."""
     plain = "".join(one for one in html.unescape(text) if one == "\n" or not is_invisible(one))
     kind = "SSML or another tag" if _ANGLED.search(plain) else "a tag in brackets" if _STAGED.search(plain) else ""
     if kind:
         yield {
             "code": "TAGS",
-            "message": f"the text holds {kind}, which means nothing here yet: it is spoken like the words around it; leave it out",
+            "message": f"the text holds {kind}, which is not understood: it is spoken like the words around it; leave it out",
         }
 
 
 def of_unread(readings: Sequence[Reading]) -> Iterator[dict[str, object]]:
-    """There are numbers, in a language that is unknown or that nobody has taught the front end to read."""
+    """Warn of numbers in an unknown language, or in one without reading rules."""
     if any(reading.normalised_in is None and any(map(str.isdigit, reading.text)) for reading in readings):
         yield {
             "code": "READ_AS_IS",
@@ -76,14 +76,14 @@ def of_unread(readings: Sequence[Reading]) -> Iterator[dict[str, object]]:
 
 
 def of_pace(plan: Plan, words: str, parameters: Parameters) -> Iterator[dict[str, object]]:
-    """Of what is really spoken. Chunks that upstream speaks at a speed of its own, whatever is asked, say nothing."""
+    """Warn of a misleading pace of what is really spoken. Chunks that upstream speaks at its own speed don't count."""
     ratio = slowness(plan.text_at(parameters.speed), words)
     if ratio is None or parameters.speed != 1.0 or any(chunk.fix_duration is not None for chunk in plan.chunks):
         return
     least, most = _SPEEDS
     yield {
         "code": "PACE",
-        "message": f"F5-TTS goes by the bytes of the voice's transcript, and this text has {ratio:.1f} times as many for what it says: "
+        "message": f"F5-TTS plans the pace by bytes, and this text has {ratio:.1f} times as many for what it says as the voice's transcript: "
         f"it is spoken too {'slowly' if ratio > 1 else 'fast'}; write numbers and signs as words, or send speed "
         f"{min(most, max(least, ratio)):.1f}",
     }

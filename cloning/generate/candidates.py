@@ -1,8 +1,8 @@
 """
-Who may speak a request, in which order and with which values; and which of them did. None of this sees the text.
+The engines that may speak a request, in which order and with which values; and which of them did. None of this needs the text.
 
-One rule for values: whoever may speak must know every value that the request gives. A value that an engine hasn't is refused by
-name, so that a fallback never drops one; without a fallback only the chosen engine must know them.
+One rule for values: every engine that may speak must have every value that the request gives. A value that an engine lacks is
+refused by name, so that a fallback never drops one; without a fallback only the chosen engine must have them.
 """
 
 import logging
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Candidate:
     """
-    An engine that may speak, with its checkpoint's name and its values; `profile` is its own of the one that was asked for.
+    An engine that may speak, with its checkpoint's name and its values; `profile` is its counterpart of the requested one.
 
     `found` is the checkpoint once it was checked; or `problem` says why it can't be used, and another engine may speak.
     """
@@ -43,7 +43,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """Who speaks, told which language, and what became of those before. `failed` has the failure of each, in the order of asking."""
+    """The engine that speaks, its language, and the engines that failed before. `failed` has each failure, in order."""
 
     candidate: Candidate
     facts: EngineFacts
@@ -51,11 +51,11 @@ class Choice:
     failed: Mapping[EngineName, ServiceError]
 
     def manifest(self) -> dict[str, object]:
-        """What speaks, and with which values."""
+        """The facts of the engine and its values."""
         return {**vars(self.facts), "language": self.language, "parameters": asdict(self.candidate.parameters)}
 
     def to_json(self, wishes: EngineWishes, settings: Settings) -> dict[str, object]:
-        """The fields of reply, record, manifest and log that say whose voice is heard, and why."""
+        """The fields of reply, record, manifest and log that say which engine spoke, and why."""
         return {
             "engine_requested": wishes.engine or settings.engine,
             "engine_used": self.facts.engine,
@@ -68,7 +68,7 @@ class Choice:
 
 
 def told_of_fallback(candidates: tuple[Candidate, ...], failed: Mapping[EngineName, ServiceError]) -> dict[str, object]:
-    """For the details of a later failure: which engine was at it in place of the one asked for, and why; nothing if that was."""
+    """The details that a later failure has after a fallback: which engine was used in place of the requested one, and why; else none."""
     if not 0 < len(failed) < len(candidates):  # a failure of all says so itself
         return {}
     return {
@@ -85,9 +85,9 @@ def _reason(failed: Mapping[EngineName, ServiceError]) -> str | None:
 
 def candidates_of(wishes: EngineWishes, settings: Settings) -> tuple[Candidate, ...]:
     """
-    The engines that may speak, the one asked for first.
+    The engines that may speak, the requested one first.
 
-    Raises InvalidRequest for a value that one of them hasn't, for values that contradict each other, and for a fallback that names
+    Raises InvalidRequest for a value that one of them lacks, for values that contradict each other, and for a fallback that names
     an engine twice: the same engine would only have other weights to offer.
     """
     first = wishes.engine or settings.engine
@@ -118,7 +118,7 @@ def _refuse_foreign_values(given: Mapping[str, Any], order: tuple[EngineName, ..
                 f"send engine {known[0]!r}" if len(order) == 1 else "send fallback [] or name no engine without it"
             )
             raise InvalidRequest(
-                f"{name} is a value of the engine {' and '.join(map(repr, known))}; {lacking[0]!r}, which may speak here, hasn't it: "
+                f"{name} is a value of the engine {' and '.join(map(repr, known))}; {lacking[0]!r}, which may speak here, doesn't have it: "
                 f"leave it out, or {way_out}", field=name, engines=list(known), lacking=lacking,
             )  # fmt: skip
 
@@ -127,11 +127,11 @@ def check_candidates(
     engines: Engines[Any], candidates: tuple[Candidate, ...], wishes: EngineWishes, *, of_voice: str | None
 ) -> tuple[Candidate, ...]:
     """
-    The candidates with their checkpoints; refuse what can be refused before anything is stored or loaded: of every engine that may speak, not of the first alone.
+    Look up the candidates' checkpoints; refuse what any of them can't do before anything is stored or loaded.
 
-    `of_voice` is the voice's language: XTTS speaks it where the request names none; F5-TTS takes the text as it comes, in any voice.
-    A checkpoint that can't be used is no refusal while another engine may speak. Raises InvalidRequest or one of its kinds (a
-    licence that is not accepted, an unknown name), CheckpointUnusable (also for a name of the deployment's that nobody knows),
+    `of_voice` is the voice's language: XTTS speaks it if the request names none; F5-TTS takes the text as it is, in any voice.
+    A checkpoint that can't be used doesn't refuse the request while another engine may speak. Raises InvalidRequest or one of its kinds (a
+    licence that is not accepted, an unknown name), CheckpointUnusable (also for an unknown name in the settings),
     StorageUnavailable.
     """
     checked: list[Candidate] = []
@@ -157,7 +157,7 @@ def check_candidates(
 
 
 def _misconfigured(candidate: Candidate, error: InvalidRequest) -> CheckpointUnusable:
-    """The caller didn't name the checkpoint: whoever runs the endpoint did."""
+    """The error for a checkpoint that the deployment names, not the caller."""
     setting = candidate.kind.setting
     return CheckpointUnusable(f"this deployment's {setting} can't be used: {error.message}", setting=setting)
 
@@ -166,10 +166,10 @@ def note_unusable(
     candidate: Candidate, error: CheckpointUnusable, failed: dict[EngineName, ServiceError], *, job: str
 ) -> None:
     """
-    The candidate's checkpoint can't be used: the next engine may speak. Into `failed` and the log.
+    Note in `failed` and the log that the candidate's checkpoint can't be used, so that the next engine may speak.
 
-    Another failure is no reason for another engine: memory, hub and bucket may be there for the next call, and a licence is a
-    person's to accept. Raises the machine's trouble, if that is what is behind this failure.
+    Another failure is no reason for another engine: memory, hub and bucket may be available for the next call, and only a person can
+    accept a licence. Raises the machine's failure, if that caused this one.
     """
     if (trouble := machine_trouble(error)) is not None:
         raise trouble from error
@@ -179,7 +179,7 @@ def note_unusable(
 
 
 def nobody_spoke(failed: Mapping[EngineName, ServiceError]) -> CheckpointUnusable:
-    """The first engine's failure, with that of each other one that was asked."""
+    """The first engine's failure, with those of the other engines."""
     errors = list(failed.values())
     others = "".join(f"; {engine} can't speak either: {error.message}" for engine, error in list(failed.items())[1:])
     details = {
@@ -192,12 +192,12 @@ def nobody_spoke(failed: Mapping[EngineName, ServiceError]) -> CheckpointUnusabl
 
 
 def needs_transcript(candidates: tuple[Candidate, ...]) -> bool:
-    """Whether any engine that may speak must know what is said in the reference."""
+    """Whether any engine that may speak needs the reference's transcript."""
     return any(candidate.kind.needs_transcript for candidate in candidates)
 
 
 def text_language(asked: str | None, candidates: tuple[Candidate, ...], of_voice: str | None) -> str | None:
-    """The text's language. Raises InvalidRequest if an engine that may speak must know it, and it is not one of its own."""
+    """The text's language. Raises InvalidRequest if an engine that may speak needs one and doesn't speak it."""
     for candidate in candidates:
         if candidate.kind.needs_language:
             return candidate.kind.language(asked, of_voice)

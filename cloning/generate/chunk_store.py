@@ -1,9 +1,9 @@
 """
-A job's finished chunks in the bucket, so that a job that is taken over goes on where its worker died.
+A job's finished chunks in the bucket, so that a job that is taken over continues where its worker died.
 
-A chunk is named by everything that shapes its samples: only a chunk that would come out the same, sample for sample, is used
-again. They are kept losslessly (float32) in the background: the GPU never waits for the bucket. Once the job has ended for good
-they serve nobody, and go.
+A chunk is named by everything that shapes its samples: only a chunk that would have the same samples is used
+again. Chunks are kept losslessly (float32) in the background: the GPU never waits for the bucket. Once the job has ended for good
+nobody needs them, and they are removed.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ _OF_THE_WHOLE = ("cross_fade_duration", "remove_silence", "fix_duration")
 
 
 class ChunkStore:
-    """The chunks of one job. Only an attempt that follows another one looks for what is there."""
+    """The chunks of one job. Only an attempt that follows another one looks for stored chunks."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class ChunkStore:
         inputs: dict[str, object],
         by_passage: Sequence[Mapping[str, object]] = (),
     ) -> None:
-        """`inputs` shape every chunk alike, those of `by_passage` the chunks of one passage."""
+        """`inputs` shape all chunks, those of `by_passage` only the chunks of one passage."""
         self._store = store
         self._job_id = job_id
         self._inputs = inputs
@@ -64,7 +64,7 @@ class ChunkStore:
         self.reused = 0
 
     def find(self, chunk: Chunk) -> Samples | None:
-        """The chunk's samples, if an earlier attempt finished it; None also if it arrives damaged or not at all."""
+        """The chunk's samples, if an earlier attempt finished it; None if the object is missing or damaged."""
         key = self._key(chunk)
         if self._there.get(key, _MOST_BYTES + 1) > _MOST_BYTES:
             return None
@@ -76,14 +76,14 @@ class ChunkStore:
         return wave
 
     def keep(self, chunk: Chunk, wave: Samples, sample_rate: int) -> None:
-        """Store the chunk in the background; that it could not be stored costs nothing but its making again."""
+        """Store the chunk in the background; if that fails, it only has to be made again."""
         key = self._key(chunk)
         self._background.submit(
             self._try, lambda: self._store.put(key, encode_chunk(wave, sample_rate), content_type="audio/wav")
         )
 
     def find_verdict(self, chunk: Chunk, how: Mapping[str, object]) -> Verdict | None:
-        """What an earlier attempt's check, made in that way, said of the chunk."""
+        """The verdict of an earlier attempt's check of the chunk, made in the same way."""
         key = keys.verdict(self._job_id, chunk.index, self._digest(chunk, how))
         if self._there.get(key, _MOST_VERDICT + 1) > _MOST_VERDICT:
             return None
@@ -93,14 +93,14 @@ class ChunkStore:
             return None
 
     def keep_verdict(self, chunk: Chunk, how: Mapping[str, object], verdict: Verdict) -> None:
-        """Store what a check, made in that way, says of the chunk, in the background."""
+        """Store a check's verdict on the chunk in the background."""
         key = keys.verdict(self._job_id, chunk.index, self._digest(chunk, how))
         self._background.submit(
             self._try, lambda: self._store.put(key, _encode_verdict(verdict), content_type="application/json")
         )
 
     def close(self, *, needed: bool) -> None:
-        """Wait for what is still on its way, if another attempt may need it; else let it go."""
+        """Wait for objects that are being stored, if another attempt may need them; otherwise drop them."""
         self._background.shutdown(wait=True, cancel_futures=not needed)
 
     def _try(self, put: Callable[[], object]) -> None:
@@ -118,7 +118,7 @@ class ChunkStore:
         return hashlib.sha256(json.dumps({**shared, **own, **(how or {})}, sort_keys=True).encode()).hexdigest()
 
     def _listed(self) -> Mapping[str, int]:
-        """The sizes of what is there."""
+        """The sizes of the stored objects."""
         try:
             return {info.key: info.size for info in self._store.list(keys.chunk_folder(self._job_id))}
         except ServiceError:
@@ -135,12 +135,12 @@ def removed_at_the_end(
     has_parts: bool = False,
 ) -> Iterator[None]:
     """
-    Remove the job's chunks, by `later`, if it has ended for good when the block is left. Raises what the block raises.
+    Remove the job's chunks, by `later`, if the job has ended for good when the block is left. Raises what the block raises.
 
-    So go the parts that its record doesn't name: all of a job that failed, and those of an engine that gave up.
+    Parts that its record doesn't name are removed too: all of a failed job, and those of an engine that gave up.
 
-    Who has lost the job looks whether it has ended meanwhile: the chunks that it stored since then would stay. While another worker
-    has the job they stay for that one. A chunk is never missed: whoever doesn't find it makes it again.
+    A worker that has lost the job checks whether it has ended meanwhile, because the chunks that it stored since then would stay. While
+    another worker has the job, the chunks stay for that one. A missing chunk is only made again.
     """
     try:
         yield
@@ -155,7 +155,7 @@ def removed_at_the_end(
 
 
 def _remove_if_over(claim: Claim, store: ObjectStore) -> None:
-    """What can't be removed is left to `expire`."""
+    """Remove the chunks if the job has ended; `expire` removes what is left."""
     job_id = claim.job.job_id
     try:
         if claim.lost and not claim.is_over():
@@ -178,7 +178,7 @@ def _remove_unnamed_parts(job: Job, store: ObjectStore) -> None:
 
 
 def _remove_all(job_id: str, prefix: str, kept: Collection[str], store: ObjectStore) -> None:
-    """Remove what lies under the prefix, but what is kept. What can't be removed is left to `expire`."""
+    """Remove everything under the prefix except `kept`; `expire` removes what is left."""
     try:
         for info in list(store.list(prefix)):
             if info.key not in kept:
@@ -188,25 +188,25 @@ def _remove_all(job_id: str, prefix: str, kept: Collection[str], store: ObjectSt
 
 
 def inputs_of(facts: EngineFacts, parameters: Parameters) -> dict[str, object]:
-    """What shapes every chunk of a job alike: who speaks, on what, with which values."""
+    """The inputs that shape all chunks of a job: engine, device and values."""
     values = {name: value for name, value in asdict(parameters).items() if name not in _OF_THE_WHOLE}
     speaks = {one.name: getattr(facts, one.name) for one in fields(facts) if one.compare}
     return {**speaks, **values}
 
 
 def inputs_of_voice(reference: Reference) -> dict[str, object]:
-    """What shapes every chunk of one voice alike: the voice, and in which language it speaks."""
+    """The inputs that shape all chunks of one voice: the voice, and the language in which it speaks."""
     return {"voice": reference.sha256, "words": reference.text, "language": reference.language}
 
 
 def _encode_verdict(verdict: Verdict) -> bytes:
-    """Its JSON, with its digest as for a chunk."""
+    """The verdict as JSON, with a digest as for a chunk."""
     told = _VERDICT.dump_json(verdict).decode()
     return json.dumps({"sha256": hashlib.sha256(told.encode()).hexdigest(), "verdict": told}).encode()
 
 
 def _decode_verdict(body: bytes) -> Verdict | None:
-    """The verdict, or None if it is not the one that was stored."""
+    """The verdict; None if it differs from the one that was stored."""
     try:
         kept = _KEPT.validate_json(body)
         is_whole = kept["sha256"] == hashlib.sha256(kept["verdict"].encode()).hexdigest()
@@ -228,9 +228,9 @@ def encode_chunk(wave: Samples, sample_rate: int) -> bytes:
 
 def decode_chunk(body: bytes) -> Samples | None:
     """
-    The samples, or None if they are not the ones that were stored.
+    The samples; None if they differ from those that were stored.
 
-    Only the form that `encode_chunk` writes is read, and no library does it: what else lies there may claim any length.
+    Only the form that `encode_chunk` writes is read, and without a library: any other file there may claim any length.
     """
     if len(body) < _HEAD_BYTES or body[:_HEAD_BYTES] != b"RIFF" + (len(body) - 8).to_bytes(4, "little") + b"WAVE":
         return None

@@ -1,4 +1,4 @@
-"""What a job's own turns on the GPU cost."""
+"""The cost of a job's own turns on the GPU."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ def cost_of(timings: Mapping[str, float], price_per_second: float | None) -> dic
     """
     The field `cost` of reply and manifest: US dollars for the seconds of the job's own turns; nothing without a price.
 
-    RunPod bills the seconds in which a worker is up: its start, its idle time and what several jobs share are in no job's cost.
+    RunPod bills the seconds in which a worker is up: its start, its idle time and shared time are in no job's cost.
     """
     if price_per_second is None:
         return {}

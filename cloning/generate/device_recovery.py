@@ -1,8 +1,8 @@
 """
-What a device's failure leads to, in one table: after which failure what leaves the memory, before the same is tried once more.
+The remedies for a device's failures, in one table: after which failure which models are unloaded before the next try.
 
-Each remedy is tried once a task. What is left then is the CPU, if the caller allows it, and else the caller's failure. A failed
-attempt is forgotten (its traceback holds its tensors) before memory is freed: apply a remedy outside of the `except` block.
+Each remedy is tried once a task. After that the CPU may be used, if the caller allows it; otherwise the failure is the caller's.
+Apply a remedy outside of the `except` block: the failed attempt's traceback holds its tensors until the block ends.
 """
 
 import logging
@@ -24,7 +24,7 @@ CPU_MAY_HELP = (DeviceUnavailable, GpuOutOfMemory)
 
 @dataclass(frozen=True)
 class Remedy:
-    """After `failure`, forget the models of `forget` and try once more; with `frugal` in a way that needs less memory."""
+    """After `failure`, unload the models of `forget` and try once more; with `frugal` in a way that needs less memory."""
 
     failure: type[ServiceError]
     forget: Literal["engines", "transcribers"]
@@ -54,7 +54,7 @@ class Recovery:
         self.frugal = False
 
     def next(self, failure: ServiceError) -> Remedy | None:
-        """The next remedy for that failure, which is logged and counts as used; None if nothing is left."""
+        """The next remedy for that failure, which is logged and counts as used; None if there is none."""
         remedy = next((one for one in self._left if isinstance(failure, one.failure)), None)
         if remedy is not None:
             log_failure(failure, self._job)
@@ -64,26 +64,26 @@ class Recovery:
 
 
 def devices_of(service: Service, *, fallback: bool) -> tuple[str | None, ...]:
-    """The devices to try, in order: the deployment's (None), and where the caller allows the CPU and it is another one, that."""
+    """The devices to try, in order: the deployment's (None), then the CPU if the caller allows it and it is another one."""
     return (None, CPU) if fallback and service.settings.device != CPU else (None,)
 
 
 def log_failure(failure: ServiceError, job: str | None = None) -> None:
-    """A device failed and something is done about it: the log knows, whatever comes of it."""
+    """Log a device's failure for which there is a remedy, whatever comes of it."""
     whose = {"job": job} if job else {}
     log.warning("device.failed", extra={**whose, "code": failure.code, **failure.details})
 
 
 @dataclass(frozen=True)
 class DeviceUse:
-    """Which device the deployment wants and which one spoke; `reason` is the failure's code and words, if they differ by fallback."""
+    """The device that the deployment wants and the one that spoke; `reason` is the failure's code and message after a fallback."""
 
     requested: str
     used: str
     reason: str | None = None
 
     def to_json(self) -> dict[str, object]:
-        """For reply, record, manifest and log."""
+        """The fields for reply, record, manifest and log."""
         return {
             "device_requested": self.requested,
             "device_used": self.used,

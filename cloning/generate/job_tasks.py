@@ -1,4 +1,4 @@
-"""A job's tasks in the GPU's queue, and what their time is counted as."""
+"""A job's tasks in the GPU's queue, and the phases to which their time is counted."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from cloning.ports.gpu import Gpu, GpuTask, Span, covered
 
 @dataclass(frozen=True)
 class JobTasks:
-    """Takes a job's tasks to the GPU. `check` may raise to give up while others have their turns."""
+    """Sends a job's tasks to the GPU. `check` may raise to give up while others have their turns."""
 
     gpu: Gpu
     watch: Stopwatch
@@ -23,7 +23,7 @@ class JobTasks:
         deliver: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
     ) -> list[Value]:
         """
-        The results. The time of the tasks' own turns is the phase's, what delivering takes besides is `keep`, the rest `queue`.
+        Return the results. The time of the tasks' own turns goes to the phase, further delivery to `keep`, the rest to `queue`.
 
         Raises as `Gpu.run_tasks`.
         """

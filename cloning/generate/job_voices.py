@@ -1,4 +1,4 @@
-"""The voices of one job: their words, heard where nobody has heard them yet, and their audio on this disk."""
+"""The voices of one job: their words, transcribed if nobody has done so yet, and their audio on this disk."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -14,9 +14,9 @@ from cloning.voices.record import Voice
 
 class JobVoices:
     """
-    Fetches and hears voices for one attempt. `before_step` may raise to stop.
+    Fetches and transcribes voices for one attempt. `before_step` may raise to stop.
 
-    `heard_elsewhere` says why the CPU heard one, if it did.
+    `heard_elsewhere` says why the CPU transcribed one, if it did.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class JobVoices:
         return {name: voice for name, (voice, _) in found.items()}, {name: path for name, (_, path) in found.items()}
 
     def _with_audio(self, voice: Voice, job: str) -> tuple[Voice, Path]:
-        """Though the voice may be replaced while it is heard or fetched."""
+        """Return the voice with its audio, even if it is replaced while it is transcribed or fetched."""
         while True:
             with self._watch.timing("voice"):
                 voice, path = self._service.voices.with_audio(voice)
@@ -64,7 +64,7 @@ class JobVoices:
         return voice
 
     def _on_gpu(self, work: Callable[[], Voice], job: str) -> Voice:
-        """The work's result; the wait for the GPU counts as `queue`."""
+        """Run the work and return its result; the wait for the GPU counts as `queue`."""
         begun = self._watch.now()
 
         def owned() -> Voice:

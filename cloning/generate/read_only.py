@@ -1,4 +1,4 @@
-"""How a text would be read, by the rules of a generate and without one."""
+"""The reading of a text by the rules of a generate, without generating."""
 
 from cloning.generate.respellings import respellings_of
 from cloning.planning.engine_kinds import KINDS
@@ -9,7 +9,7 @@ from cloning.service import Call, Service
 
 
 def read_only(service: Service, request: Read, call: Call) -> Reply:
-    """Asks the bucket only for a dictionary that is named, and for voices if no language is sent. Raises InvalidText, NotFound."""
+    """Read the text. Asks the bucket only for a named dictionary, and for voices if no language is sent. Raises InvalidText, NotFound."""
     say = respellings_of(service, request).say
     turns = request.speeches()
     reads_numbers = KINDS[request.engine or service.settings.engine].reads_numbers

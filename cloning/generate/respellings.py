@@ -1,4 +1,4 @@
-"""What words are said like: by a stored dictionary, and by the request."""
+"""The respellings of words: a stored dictionary's, and the request's."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from cloning.service import Service
 
 
 class Respellings(NamedTuple):
-    """Words and their respellings, and the sha256 of the stored dictionary among them, if there is one."""
+    """Words and their respellings, and the sha256 of the stored dictionary, if there is one."""
 
     say: dict[str, str]
     dictionary_sha256: str | None
@@ -16,7 +16,7 @@ class Respellings(NamedTuple):
 
 def respellings_of(service: Service, request: Generate | Read) -> Respellings:
     """
-    Those of the stored dictionary, if one is named, with the request's own over them.
+    The respellings of the stored dictionary, if one is named, overridden by the request's own.
 
     Raises DictionaryNotFound, RecordDamaged, StorageUnavailable, StorageMisconfigured; without a name the bucket is not asked.
     """

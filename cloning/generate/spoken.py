@@ -1,4 +1,4 @@
-"""A finished speech, and what reply, record, manifest and log say of how it came about."""
+"""A finished speech, and its facts for reply, record, manifest and log."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from cloning.voices.record import Voice
 
 @dataclass(frozen=True)
 class Spoken:
-    """A speech: who spoke it, what, in whose voices, and on which device; `heard_elsewhere` says why the CPU heard a voice."""
+    """A speech: the engine, the script, the voices and the device; `heard_elsewhere` says why the CPU transcribed a voice."""
 
     choice: Choice
     script: Script
@@ -28,11 +28,11 @@ class Spoken:
     heard_elsewhere: str | None
 
     def to_json(self, wishes: EngineWishes, settings: Settings) -> dict[str, Any]:
-        """For reply, record, manifest and log."""
+        """The fields for reply, record, manifest and log."""
         return self.choice.to_json(wishes, settings) | self.device.to_json()
 
     def manifest(self, job: Job, tally: Tally, worker: str) -> dict[str, Any]:
-        """What really spoke and with which values: no request is needed to read it."""
+        """The facts of what really spoke and with which values; they can be read without the request."""
         return {
             **self.choice.manifest(),
             "chunks": self.script.plan.to_json(self.speech.seeds),

@@ -1,4 +1,4 @@
-"""The words of a voice's recording, heard once and kept with the voice."""
+"""The words of a voice's recording, transcribed once and stored with the voice."""
 
 from collections.abc import Callable
 from threading import Event
@@ -22,12 +22,12 @@ def transcribed(
     job: str | None = None,
 ) -> tuple[Voice, str | None]:
     """
-    The voice with its transcript, made from the stored, clipped audio if nobody has made it yet. On the GPU's thread only.
+    Return the voice with its transcript, made from the stored, clipped audio if there is none yet. On the GPU's thread only.
 
-    With `device_fallback` the CPU hears where the GPU can't; then also why. `before_step` is called
+    With `device_fallback` the CPU transcribes if the GPU can't; then return also why. `before_step` is called
     before each step of the recogniser and may raise to stop; `stopped` ends the decoding. `job` is for the log.
-    The record is read again first: whoever waited for the GPU behind another job of the voice finds the words there.
-    Raises TranscriptionFailed if what was heard can't be what was said.
+    The record is read again first: a job that waited for the GPU behind another job of the voice finds the words there.
+    Raises TranscriptionFailed if the transcript can't be what was said.
     """
     before_step()
     voice = service.voices.get(voice.voice, stopped=stopped)
@@ -63,7 +63,7 @@ def _hear(
     before_step: Callable[[], None],
     job: str | None,
 ) -> Transcript:
-    """What is said in the recording; `device_recovery.HEARING` says what is done about a failing device. Raises TranscriptionFailed and what is Unavailable."""
+    """Transcribe the recording; `device_recovery.HEARING` has the remedies for a failing device. Raises TranscriptionFailed, and Unavailable in its kinds."""
     recovery = Recovery(HEARING, job=job)
     while True:
         try:

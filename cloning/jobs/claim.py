@@ -126,7 +126,7 @@ class Claim:
         return error if self._job.status is not JobStatus.CANCELLED else self._cancelled()
 
     def _give_back(self, outcome: str, failure: Failure, effort: Effort | None) -> None:
-        """The job is for whoever gets its next delivery; one that was cancelled meanwhile has none, and ends."""
+        """Release the job for its next delivery; one that was cancelled meanwhile has none, and ends."""
         now = self._records.clock.now()
 
         def given_back(job: Job) -> Job:

@@ -144,7 +144,7 @@ class Housekeeping:
         return _named_by(job) if job.status.is_final else None
 
     def _left_over(self, job_id: str, owned: list[ObjectInfo]) -> list[ObjectInfo]:
-        """What serves nobody any more: of an ended job all but the parts that its record names."""
+        """Objects that nobody needs any more: everything of an ended job except the parts that its record names."""
         try:
             job = self.jobs.find(job_id)
         except RecordDamaged:

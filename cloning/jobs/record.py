@@ -74,7 +74,7 @@ class Part(Record):
 
 
 class Parts(Record):
-    """The parts of a speech that are stored, in their order; joined they are its beginning, or all of it."""
+    """The stored parts of a speech, in order; joined they are its beginning, or all of it."""
 
     format: PartFormat
     items: Annotated[tuple[Part, ...], Field(max_length=_MOST_PARTS)] = ()
@@ -141,7 +141,7 @@ class ResultAudio(Record):
 
 
 class ResultFile(Record):
-    """What lies beside the speech: its words with their times (JSON), or subtitles."""
+    """A file beside the speech: its words with their times (JSON), or subtitles."""
 
     kind: Annotated[str, Field(pattern=r"^[a-z]{1,8}$")]
     key: Label
@@ -206,12 +206,12 @@ class Job(KeyedRecord):
         return ResultFacts.model_validate(self.result).audio if self.result else None
 
     def part_key(self, index: int, pcm_sha256: str, extension: str) -> str:
-        """Where a part of this job's speech lies."""
+        """The key of a part of this job's speech."""
         return keys.part(self.job_id, self.created_at.isoformat(), index, pcm_sha256, extension)
 
     @property
     def part_prefix(self) -> str:
-        """The prefix of the parts of this very job: a later one of its id has none of them."""
+        """The prefix of the parts of this very job: a later job with the same id has none of them."""
         return keys.parts_of(self.job_id, self.created_at.isoformat())
 
     def part_keys(self) -> list[str]:
@@ -223,7 +223,7 @@ class Job(KeyedRecord):
 
     @property
     def files(self) -> tuple[ResultFile, ...]:
-        """What lies beside the speech, if the result names any."""
+        """The files beside the speech, if the result names any."""
         return tuple(ResultFacts.model_validate(self.result).files) if self.result else ()
 
     def to(self, status: JobStatus, **changes: object) -> Self:

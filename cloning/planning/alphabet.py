@@ -1,9 +1,9 @@
 """
-What of a text a checkpoint can be given.
+The characters of a text that a checkpoint can be given.
 
-A character that its vocabulary doesn't know would become a space inside the model: "MILHÕES" would be heard as "MILH ES", and
-nobody told. Here a text of known characters stays as it is, character for character. What is not known is tried in the forms that
-sound the same (composed, lower case, compatible); what is left is said to the caller, and a text of which too much is left is refused.
+A character that its vocabulary doesn't know would become a space inside the model: "MILHÕES" would be heard as "MILH ES" without
+notice. Here a text of known characters stays as it is, character for character. Unknown ones are tried in the forms that
+sound the same (composed, lower case, compatible); the others are reported to the caller, and a text with too many of them is refused.
 """
 
 import re
@@ -26,9 +26,9 @@ class NormalisedText:
     """
     A text as a checkpoint can be given it.
 
-    `unspoken` are the visible characters that it can't be given in any form, each once, in the text's order. `letters` counts the
+    `unspoken` are the visible characters that can't be given in any form, each once, in the text's order. `letters` counts the
     text's letters and digits, `lost` those of them that are not in `text`. `sources` has the stretch
-    where each character of `text` stood before; None: all stand where they stood.
+    where each character of `text` was before; None: all are where they were.
     """
 
     text: str
@@ -38,7 +38,7 @@ class NormalisedText:
     sources: tuple[tuple[int, int], ...] | None = None
 
     def source(self, start: int, end: int) -> tuple[int, int]:
-        """Where the stretch [start, end) of `text` stood before."""
+        """The stretch of the text before that [start, end) of `text` came from."""
         if self.sources is None or start == end:
             return start, end
         return self.sources[start][0], self.sources[end - 1][1]
@@ -48,7 +48,7 @@ def normalised(text: str, alphabet: Alphabet, *, leave_unknown: bool = False) ->
     """
     The text in characters that the alphabet knows; a text that it knows stays as it is.
 
-    For a character that it knows in no form a space; with `leave_unknown` the character (the model takes it for one).
+    A character that is known in no form becomes a space, or stays with `leave_unknown` (the model takes it for a space).
     """
     letters = sum(character.isalnum() for character in normalize("NFC", text))
     if alphabet.knows(text):
@@ -78,12 +78,12 @@ def normalised(text: str, alphabet: Alphabet, *, leave_unknown: bool = False) ->
 
 
 def refuse_unspeakable(text: NormalisedText, alphabet: Alphabet) -> None:
-    """Raises InvalidText if nothing can be spoken, or so little that the text must be in another script than the checkpoint's."""
+    """Refuse a text if nothing can be spoken, or so little that it must be in another script than the checkpoint's. Raises InvalidText."""
     if any(character.isalnum() for character in text.text) and text.lost * _ONE_IN <= text.letters:
         return
     if not (text.letters or text.unspoken):
         raise InvalidText(
-            "nothing of the text is left to speak once it is read: its respellings, or marks of Markdown, take all of it",
+            "nothing of the text is left to speak: its respellings, or its Markdown marks, remove all of it",
             field="text",
         )
     speaks = f", which speaks {', '.join(alphabet.languages)}," if alphabet.languages else ""
@@ -99,7 +99,7 @@ def _is_known(character: str, alphabet: Alphabet) -> bool:
 
 
 def _known_form(character: str, alphabet: Alphabet) -> str | None:
-    """What may stand for the character; '' for one that is neither seen nor heard, None if there is nothing."""
+    """A known form of the character; '' for an invisible one, None if there is none."""
     compatible = normalize("NFKC", character).strip()
     for form in (character, character.lower(), compatible, compatible.lower()):
         if form and all(_is_known(one, alphabet) for one in form):

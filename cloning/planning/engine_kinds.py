@@ -1,4 +1,4 @@
-"""What the service knows of each engine before one is loaded: F5 (cloning.planning.f5) and XTTS (cloning.planning.xtts)."""
+"""Everything that the service knows of each engine before one is loaded: F5 (cloning.planning.f5) and XTTS (cloning.planning.xtts)."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -12,12 +12,12 @@ from cloning.settings import Settings
 
 class EngineKind(Protocol):
     """
-    One kind of engine: its name, the setting that names its checkpoint, its profiles, what it needs, and how it plans a text.
+    One kind of engine: its name, the setting that names its checkpoint, its profiles, its needs, and its planning of a text.
 
-    `intents` says for each name of a profile which of its own profiles is meant. `extra` is a package without
+    `intents` maps each profile's name to one of its own profiles. `extra` is a package without
     which it can't speak and which an image may leave out.
-    `needs_transcript`: the length of its speech goes by the reference's words, and it is told no language. `needs_language`: it
-    must be told the language of the text, and it speaks only its own. `reads_numbers`: it writes numbers and the like out itself.
+    `needs_transcript`: the length of its speech depends on the reference's words, and it takes no language. `needs_language`: it
+    needs the language of the text, and speaks only its own. `reads_numbers`: it writes numbers and the like out itself.
     """
 
     @property
@@ -45,16 +45,16 @@ class EngineKind(Protocol):
     def reads_numbers(self) -> bool: ...
 
     def checkpoint(self, settings: Settings) -> str:
-        """The checkpoint with which it speaks unless a request names another."""
+        """The checkpoint to use unless a request names another."""
 
     def refuse_contradictions(self, given: Mapping[str, Any]) -> None:
-        """Raises InvalidRequest if of the values that a request gives one makes another void."""
+        """Refuse values of a request of which one makes another void. Raises InvalidRequest."""
 
     def refuse_reference(self, parameters: Parameters, reference_s: float) -> None:
-        """Raises InvalidRequest if the values don't fit a reference of that length, whatever the text."""
+        """Refuse values that don't fit a reference of that length, whatever the text. Raises InvalidRequest."""
 
     def language(self, asked: str | None, of_voice: str | None) -> str | None:
-        """The text's language, as the request or else the voice says. Raises InvalidRequest if it must be known and is not."""
+        """The text's language: the request's, else the voice's. Raises InvalidRequest if it must be known and is not."""
 
     def plan(
         self,

@@ -3,8 +3,8 @@ F5-TTS, as far as it is known before one is loaded; and a text's chunks with the
 
 F5-TTS solves reference and speech together: a chunk's length in mel frames is the reference's plus the reference's rate of
 speech times the chunk's bytes. The arithmetic is upstream's (`infer_process`, `infer_batch_process` in
-f5_tts/infer/utils_infer.py); what is ours: no chunk is beyond the model, and each has a seed of its own, so that a seed
-reproduces a text whatever ran before or beside it.
+f5_tts/infer/utils_infer.py). Two things are ours: no chunk is beyond the model, and each has its own seed, so that a seed
+reproduces a text whatever else is spoken before or at the same time.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """How long the speech will be, silences included."""
+        """The length of the speech in seconds, silences included."""
         silences = sum(chunk.pause_s for chunk in self.chunks) + self.pause_s
         seams = sum(not chunk.pause_s for chunk in self.chunks[1:])
         return max(0.0, sum(chunk.seconds for chunk in self.chunks) - self.cross_fade_duration * seams) + silences
@@ -77,7 +77,7 @@ class Plan:
         return tuple(chunk.pause_s for chunk in self.chunks)
 
     def to_json(self, seeds: Mapping[int, int]) -> list[dict[str, object]]:
-        """The chunks, for the manifest: without a word of the text. `seeds` are those of the draws that were taken, by place."""
+        """The chunks for the manifest, without a word of the text. `seeds` are those of the draws that were used, by place."""
         return [
             {"seed": seeds.get(chunk.index, chunk.seed), "bytes": len(chunk.text.encode()), "speed": chunk.speed}
             for chunk in self.chunks
@@ -115,7 +115,7 @@ class _F5:
     def refuse_contradictions(self, given: Mapping[str, Any]) -> None:
         if "fix_duration" in given and given.get("speed", 1.0) != 1.0:
             raise InvalidRequest(
-                f"speed {given['speed']:g} would do nothing beside fix_duration, which says how long the speech is: send one of them",
+                f"speed {given['speed']:g} has no effect with fix_duration, which sets the length of the speech: send one of them",
                 field="speed",
             )
 
@@ -169,7 +169,7 @@ def plan_speech(
     first_s: float | None = None,
 ) -> Plan:
     """
-    The chunks of a text for a reference of `reference_s` seconds in which `reference_text` is said; the first lasts about `first_s`.
+    Plan the chunks of a text for a reference of `reference_s` seconds that says `reference_text`; the first lasts about `first_s`.
 
     Raises InvalidText if a word is too long for the model, InvalidRequest if `fix_duration` leaves no time to speak, or too much.
     """
@@ -188,13 +188,13 @@ def plan_speech(
 
 
 def with_ending(reference_text: str) -> str:
-    """The reference's text with the ending that upstream gives it: '. ' (or '。') parts it from what is to be said."""
+    """The reference's text with the ending that upstream gives it: '. ' (or '。') separates it from the text to speak."""
     text = reference_text.strip()
     return text if text.endswith("。") else text + (" " if text.endswith(".") else ". ")
 
 
 def refuse_short(fix_duration: float | None, reference_s: float) -> None:
-    """Raises InvalidRequest if the fixed duration is over before the reference is."""
+    """Refuse a fixed duration that ends before the reference does. Raises InvalidRequest."""
     if fix_duration is not None and fix_duration <= reference_s:
         raise InvalidRequest(
             f"fix_duration is {fix_duration:g} s and counts the reference, which lasts {reference_s:.2f} s; send more than that",
@@ -203,13 +203,13 @@ def refuse_short(fix_duration: float | None, reference_s: float) -> None:
 
 
 def chunk_seed(seed: int, index: int) -> int:
-    """The noise of chunk `index`, 0 to 2^63-1: a function of the job's seed and the chunk's place alone."""
+    """The seed of chunk `index`, 0 to 2^63-1: a function of the job's seed and the chunk's place alone."""
     digest = hashlib.sha256(f"{seed}/{index}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def draw_seed(seed: int, index: int, draw: int) -> int:
-    """The noise of the chunk's draw after the first: 1, 2, 3. A function of the job's seed and these places alone."""
+    """The seed of a chunk's draw after the first: 1, 2, 3. A function of the job's seed and these places alone."""
     digest = hashlib.sha256(f"{seed}/{index}/{draw}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
@@ -236,7 +236,7 @@ def _chunk(
 
 
 def _fixed_durations(texts: list[str], reference_s: float, parameters: F5Parameters) -> list[float | None]:
-    """`fix_duration` shared out among the chunks by their bytes, what the cross-fades eat added."""
+    """Divide `fix_duration` among the chunks by their bytes, after adding the cross-fades."""
     if parameters.fix_duration is None:
         return [None] * len(texts)
     refuse_short(parameters.fix_duration, reference_s)
@@ -248,7 +248,7 @@ def _fixed_durations(texts: list[str], reference_s: float, parameters: F5Paramet
 
 
 def _refuse_out_of_bounds(fix_duration: float, sizes: list[int], reference_s: float, overlaps: float) -> None:
-    """Chunks of these sizes in bytes, spoken evenly: none beyond the model, none with less than a mel frame for a byte."""
+    """Refuse chunks of these sizes in bytes, spoken evenly, if one is beyond the model or has less than a mel frame for a byte."""
     shortest = _rounded(math.ceil, reference_s - overlaps + max(_SHORTEST_SPEECH_S, sum(sizes) / FRAMES_PER_S))
     if fix_duration < shortest:
         raise InvalidRequest(
@@ -264,5 +264,5 @@ def _refuse_out_of_bounds(fix_duration: float, sizes: list[int], reference_s: fl
 
 
 def _rounded(how: Callable[[float], int], seconds: float) -> float:
-    """To a tenth of a second, towards where it fits."""
+    """Round to a tenth of a second, in the direction that fits."""
     return how(seconds * 10) / 10

@@ -1,7 +1,7 @@
 """
 How long people need for words, whatever their script.
 
-F5-TTS goes by UTF-8 bytes (cloning/planning/f5.py): right between texts of one script, wrong between two. Here a letter of an alphabet
+F5-TTS counts UTF-8 bytes (cloning/planning/f5.py): right between texts of one script, wrong between two. Here a letter of an alphabet
 counts as one, a hanzi, kana or Hangul syllable as a syllable, a digit as the letters of its name.
 """
 
@@ -20,7 +20,7 @@ _NOTABLE = 1.6
 
 @dataclass(frozen=True)
 class _Amount:
-    """How much there is to say; marks count as letters, for the vowels of many scripts are marks."""
+    """The amount to say; marks count as letters, because many scripts write vowels as marks."""
 
     letters: int
     syllables: int
@@ -39,9 +39,9 @@ def is_plausible(text: str, seconds: float) -> bool:
 
 def slowness(text: str, reference_text: str) -> float | None:
     """
-    How many times too slow (under 1: too fast) a text comes out whose length goes by the bytes of a reference of another script.
+    How many times too slow (under 1: too fast) a text is spoken if its length is set by the bytes of a reference of another script.
 
-    None if it isn't worth telling, or can't be told.
+    None if the difference is small, or unknown.
     """
     spoken, reference = _bytes_a_second(text), _bytes_a_second(reference_text)
     if not spoken or not reference:
@@ -51,7 +51,7 @@ def slowness(text: str, reference_text: str) -> float | None:
 
 
 def _bytes_a_second(text: str) -> float:
-    """At a usual pace; 0 for a text without letters."""
+    """Bytes a second at a usual pace; 0 for a text without letters."""
     amount = _amount(text)
     letters = amount.letters + amount.digits * _DIGIT_USUALLY
     seconds = letters / _USUAL_LETTERS + amount.syllables / _USUAL_SYLLABLES

@@ -10,9 +10,9 @@ from cloning.planning.f5 import Chunk, Plan
 @dataclass(frozen=True)
 class Passage:
     """
-    What one voice says without a pause, in characters that the engine knows, after `pause_s` seconds of silence.
+    The words that one voice says without a pause, in characters that the engine knows, after `pause_s` seconds of silence.
 
-    `turn` is the place of its turn in the request, `start` where it begins in what is read of that turn.
+    `turn` is the place of its turn in the request, `start` where it begins in the reading of that turn.
     """
 
     turn: int
@@ -23,9 +23,9 @@ class Passage:
 
 def with_speech(passages: Sequence[Passage], pause_s: float) -> tuple[tuple[Passage, ...], float]:
     """
-    The passages that hold a letter or digit, if any does, and the silence behind the last one; `pause_s` stands behind them all.
+    The passages with a letter or digit, if there are any, and the silence after the last one; `pause_s` comes after all of them.
 
-    Of a passage without, the silence stays, and what the engine doesn't know of it counts with a neighbour's.
+    Of a passage without any, the silence stays, and its unknown characters count with a neighbour's.
     """
     kept: list[Passage] = []
     mute: list[NormalisedText] = []
@@ -44,7 +44,7 @@ def with_speech(passages: Sequence[Passage], pause_s: float) -> tuple[tuple[Pass
 
 
 def joined(passages: Sequence[Passage]) -> NormalisedText:
-    """All passages as one text: what of it reaches the engine."""
+    """All passages as one text, as it reaches the engine."""
     texts = [passage.text for passage in passages]
     whole = NormalisedText("\n".join(text.text for text in texts), (), 0, 0)
     return _counting(whole, texts)
@@ -76,7 +76,7 @@ def _numbered(passages: Sequence[Passage], plans: Sequence[Plan]) -> Iterator[Ch
 
 def places(chunk: str, text: str, begin: int = 0) -> list[int]:
     """
-    Where in `text`, from `begin` on, each character of a chunk of it stands; the last entry is where the chunk ends.
+    Where in `text`, from `begin` on, each character of a chunk of it is; the last entry is where the chunk ends.
 
     A chunk leaves out and exchanges nothing but white space, and shortens runs of one sign (cloning.planning.split).
     """

@@ -35,9 +35,9 @@ def utf8_bytes(text: str) -> int:
 
 def split_text(text: str, most: int, measure: Measure = utf8_bytes, first: int | None = None) -> list[str]:
     """
-    `text` in chunks of at most `most` by `measure` (UTF-8 bytes), split behind clauses where possible, else between words.
+    Split `text` into chunks of at most `most` by `measure` (UTF-8 bytes), after clauses where possible, else between words.
 
-    With `first` the first chunk has about so many, so that it is soon spoken: whole clauses if they have between half and twice of it.
+    With `first` the first chunk has about that size, so that it is spoken soon: whole clauses if they have between half and twice of it.
     Every word arrives whole and in order; a single spaced word longer than `most` is a chunk of its own. No chunk is empty
     or without a letter or digit (unless the whole text is).
     """
@@ -54,7 +54,7 @@ def split_text(text: str, most: int, measure: Measure = utf8_bytes, first: int |
 
 
 def _headed(clauses: list[str], first: int, size: Measure) -> tuple[list[str], list[str]]:
-    """The first chunk, and the clauses behind it; none of its own if the text is hardly longer."""
+    """The first chunk, and the clauses after it; no first chunk of its own if the text is hardly longer."""
     if size("".join(clauses)) <= 2 * first:
         return [], clauses
     head, rest = "", list(clauses)
@@ -108,7 +108,7 @@ def _even_limit(atoms: list[str], count: int, limit: int, size: Measure) -> int:
 
 
 def _speakable(chunks: list[str]) -> list[str]:
-    """Chunks of nothing but signs go with their neighbour: the model would speak noise for them."""
+    """Join chunks of nothing but signs with their neighbour: the model would make noise of them."""
     joined: list[str] = []
     for chunk in chunks:
         if joined and not (_has_speech(joined[-1]) and _has_speech(chunk)):

@@ -1,8 +1,8 @@
 """
 XTTS, as far as it is known before one is loaded; and a text's chunks for it.
 
-XTTS draws its speech token after token: how long a chunk becomes is known when it is spoken. What is known before is how many
-characters of each language it bears at once; the limits are those of coqui-tts's own tokenizer (TTS/tts/layers/xtts/tokenizer.py,
+XTTS draws its speech token after token, so a chunk's length is known only when it is spoken. Known before is how many
+characters it takes at once in each language; the limits are those of coqui-tts's own tokenizer (TTS/tts/layers/xtts/tokenizer.py,
 `char_limits`), which itself only warns, and then loses the chunk's end.
 """
 
@@ -66,7 +66,7 @@ class _Xtts:
             )
 
     def refuse_reference(self, parameters: Parameters, reference_s: float) -> None:
-        """Any reference does."""
+        """Accept any reference."""
 
     def language(self, asked: str | None, of_voice: str | None) -> str | None:
         return xtts_language(asked, of_voice)
@@ -113,11 +113,11 @@ def xtts_language(asked: str | None, of_voice: str | None) -> str:
 
 def plan_xtts(text: str, *, language: str, seed: int, parameters: XttsParameters, first_s: float | None = None) -> Plan:
     """
-    The chunks of a text in a language of `LANGUAGES`. Their `seconds` are the least that they can last: a result may be longer.
+    Plan the chunks of a text in a language of `LANGUAGES`. Their `seconds` are a lower bound: a result may be longer.
 
     The first chunk lasts at least about `first_s`, if that is given.
 
-    Raises InvalidText if a word is too long for XTTS, or holds a number that it can't read.
+    Raises InvalidText if a word is too long for XTTS, or has a number that it can't read.
     """
     if language in _WITHOUT_NUMBERS and any(character in ascii_digits for character in text):
         raise InvalidText(f"XTTS can't read numbers in {language!r}: write them as words", field="text")
@@ -129,7 +129,7 @@ def plan_xtts(text: str, *, language: str, seed: int, parameters: XttsParameters
 
 
 def spoken_length(text: str, *, language: str) -> int:
-    """How many characters a text has once its digits are written out, about."""
+    """About how many characters a text has once its digits are written out."""
     return len(text) + (_DIGIT_OF.get(language, _DIGIT) - 1) * sum(character.isdigit() for character in text)
 
 
@@ -137,7 +137,7 @@ def _chunk(index: int, text: str, language: str, seed: int, parameters: XttsPara
     size, most = spoken_length(text, language=language), CHARACTERS[language]
     if size > most:
         raise InvalidText(
-            f"a piece of {len(text)} characters has no place to split, and XTTS bears {most} at once in {language!r} (a digit counts "
+            f"a piece of {len(text)} characters has no place to split, and XTTS takes {most} at once in {language!r} (a digit counts "
             f"{_DIGIT_OF.get(language, _DIGIT)}): add spaces or punctuation", field="text", chunk=index,
         )  # fmt: skip
     seconds = _QUICKEST_FULL_S * size / most / parameters.speed

@@ -1,9 +1,9 @@
 """
-What the service asks of the world.
+The interfaces that the service needs.
 
     store    a bucket
     listing  a walk through a bucket's listing that always ends
-    engine   what speaks and what hears, and what they are given
+    engine   speech and recognition, and their inputs
     runtime  time, and models by name
     gpu      the one GPU thread and its queue
 """

@@ -1,4 +1,4 @@
-"""An engine and a speech recogniser, and what they are given: voices, texts, values."""
+"""An engine and a speech recogniser, and their inputs: voices, texts, values."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +15,9 @@ Samples = NDArray[np.float32]
 @dataclass(frozen=True)
 class Alphabet:
     """
-    What a checkpoint can be given.
+    The characters that a checkpoint can be given.
 
-    `languages` are those that it speaks, as far as it says so; `knows` tells of a text, or of a single character, whether all of it
+    `languages` are those that it speaks, as far as it says so; `knows` says of a text, or of a single character, whether all of it
     would reach the model.
     """
 
@@ -29,11 +29,11 @@ class Alphabet:
 @dataclass(frozen=True)
 class Reference:
     """
-    A voice as an engine wants it.
+    A voice as an engine needs it.
 
-    `path` is a 24 kHz mono PCM16 WAV of at most 12 s, `text` exactly what is said in it ('' if no engine that may speak asks for
-    it), `sha256` the file's digest and `duration` its length in seconds. `language` is that of the text to be spoken ('pt', 'zh'),
-    where it is known.
+    `path` is a 24 kHz mono PCM16 WAV of at most 12 s, `text` exactly the words in it ('' if no engine that may speak needs
+    them), `sha256` the file's digest and `duration` its length in seconds. `language` is that of the text to speak ('pt', 'zh'),
+    if it is known.
     """
 
     path: Path
@@ -62,7 +62,7 @@ class XttsParameters:
     """
     The values of XTTS's own `inference` and `get_conditioning_latents` that shape the sound, as applied. Times are in seconds.
 
-    The defaults are those of the published model's config.json. `length_penalty` acts with several `num_beams` only. Chunks are
+    The defaults are those of the published model's config.json. `length_penalty` has an effect only with `num_beams` over 1. Chunks are
     joined without a cross-fade, as coqui-tts joins sentences.
     """
 
@@ -85,9 +85,9 @@ Parameters = F5Parameters | XttsParameters
 @dataclass(frozen=True)
 class EngineFacts:
     """
-    What really speaks: goes into the reply and the manifest word for word. `license_notice` is for whoever uses the speech.
+    The facts of what really speaks, copied into the reply and the manifest. `license_notice` is for the users of the speech.
 
-    `sampler_proof` says why the sampler is the one that it is, where that had to be proved; it shapes no samples.
+    `sampler_proof` says why this sampler is used, if that had to be proved; it doesn't shape the samples.
     """
 
     engine: str
@@ -104,12 +104,12 @@ class EngineFacts:
 
 
 def keep_going() -> None:
-    """Nothing stops the engine."""
+    """Never stop the engine."""
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """The arguments of one `speak`, for those who gather several."""
+    """The arguments of one `speak`, for batches."""
 
     reference: Reference
     text: str
@@ -136,14 +136,15 @@ class Engine(Protocol):
         frugal: bool = False,
     ) -> Samples:
         """
-        One chunk of text as float32 samples at `sample_rate`; the same arguments give the same samples.
+        Speak one chunk of text: float32 samples at `sample_rate`; the same arguments give the same samples.
 
-        `before_step` is called before each step of the model and may raise to stop: the engine is as good as new then. `frugal` is
-        for a second try where memory was short: slower in less memory, the samples equal but for rounding. Raises GpuOutOfMemory, DeviceMismatch, WorkerUnfit, and TypeError for another engine's parameters.
+        `before_step` is called before each step of the model and may raise to stop: the engine is then as good as new. `frugal` is
+        for a second try if memory was short: slower in less memory, and equal but for rounding. Raises GpuOutOfMemory, DeviceMismatch,
+        WorkerUnfit, and TypeError for another engine's parameters.
         """
 
     def alphabet(self, language: str | None) -> Alphabet:
-        """What of a text in that language reaches the model. Any thread may ask it."""
+        """The characters of a text in that language that reach the model. Any thread may ask."""
 
     def memory(self) -> dict[str, object]:
         """For `health`: `loaded_on` which device, `gpu_bytes` and `host_bytes` of its weights. Touches no device."""
@@ -155,15 +156,15 @@ class SpeaksMany(Protocol):
 
     def speak_many(self, utterances: Sequence[Utterance]) -> list[Samples | Exception]:
         """
-        Return for each what `Engine.speak` gives or raises, in order. Raises what fails all.
+        Return for each what `Engine.speak` returns or raises, in order. Raises a failure of the whole batch.
 
-        Who shares the call changes no samples in float32; in half precision they are equal but for rounding.
+        The other utterances change no samples in float32; in half precision only rounding.
         """
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """What is said in a recording, and which recogniser heard it."""
+    """The words in a recording, and the recogniser that heard them."""
 
     text: str
     model: str
@@ -196,7 +197,7 @@ class Alignment:
     """
     A text laid over a recording: its tokens in order, and `end`, which stands for nothing more being said.
 
-    `attended` is how much all of them together turn to each 20 ms of the recording: sound that none turns to is not of the text. `model`
+    `attended` is the attention of all of them together to each 20 ms of the recording: sound without attention is not of the text. `model`
     names the recogniser.
     """
 
@@ -221,7 +222,7 @@ class Unaligned:
 
 
 class SpeakerModel(Protocol):
-    """Tells voices apart. Only the owner of the GPU may call it."""
+    """Compares voices. Only the owner of the GPU may call it."""
 
     name: str
 
@@ -237,15 +238,15 @@ class Transcriber(Protocol):
     def transcribe(
         self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = keep_going
     ) -> Transcript:
-        """The words of a recording, asking as `Engine.speak` does. Raises TranscriptionFailed if none are heard, and as `speak` of devices."""
+        """Transcribe a recording, calling `before_step` as `Engine.speak` does. Raises TranscriptionFailed if no words are heard, and device errors as `speak`."""
 
     def hear(
         self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = keep_going
     ) -> str:
         """
-        The words of a recording of at most 30 s, for a check; '' if none are heard.
+        Transcribe a recording of at most 30 s, for a check; '' if no words are heard.
 
-        Raises TranscriptionFailed for a language that the recogniser doesn't know, and as `transcribe` of devices.
+        Raises TranscriptionFailed for a language that the recogniser doesn't know, and device errors as `transcribe`.
         """
 
     def align(
@@ -260,7 +261,7 @@ class Transcriber(Protocol):
         """
         Lay the text over the recording: how likely each piece of it is there, and where. Nothing is transcribed.
 
-        A following `hear` of the same samples shares the costly part. Raises what `before_step` raises, and as `transcribe` of devices.
+        A following `hear` of the same samples shares the costly part. Raises what `before_step` raises, and device errors as `transcribe`.
         """
 
     def memory(self) -> dict[str, object]:

@@ -58,14 +58,14 @@ class Gpu(Protocol):
         """
         Do a job's tasks, in order; return their results. Tasks of other jobs may come between them.
 
-        In the asking thread `check` is called while it waits, and may raise to give up; `deliver` gets index and result of tasks that
-        are done, while the GPU goes on; `spent` gets every turn of the tasks at the end, failed ones too. Raises what the first task
-        to fail raised, and what `check` and `deliver` raise: then what was finished is delivered, and no task is left.
+        In the asking thread `check` is called while it waits, and may raise to give up; `deliver` gets index and result of finished
+        tasks, while the GPU goes on; `spent` gets every turn of the tasks at the end, failed ones too. Raises what the first task
+        to fail raised, and what `check` and `deliver` raise: then finished tasks are delivered, and no task is left.
         """
 
     def using(self, weights: Hashable) -> AbstractContextManager[None]:
         """
-        Within the block more work for these weights is to come: nothing is unloaded for being idle.
+        Mark these weights as in use within the block: they are not unloaded for being idle.
 
-        Other weights wait, unless their jobs have waited too long.
+        Tasks for other weights wait, unless their jobs have waited too long.
         """

@@ -1,4 +1,4 @@
-"""A walk through a listing that always ends, whatever the store makes of `after`; the records of a page, read side by side."""
+"""A walk through a listing that always ends, however the store treats `after`; and the records of a page, read in parallel."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -15,10 +15,10 @@ _MOST_AWAY = 2
 
 def behind(after: str, listed: Iterable[ObjectInfo]) -> Iterator[ObjectInfo]:
     """
-    The objects whose key sorts behind `after`.
+    The objects whose key sorts after `after`.
 
-    Some stores ignore `start-after`, or include the key itself: what was seen is skipped, so that a cursor only moves forward. A
-    listing that begins anew is at its end.
+    Some stores ignore `start-after`, or include the key itself: keys seen before are skipped, so that a cursor only moves forward. A
+    listing that starts again is at its end.
     """
     first = None
     for info in listed:
@@ -38,7 +38,7 @@ def read_page(
     after: str,
 ) -> tuple[list[T], str | None]:
     """
-    Up to `limit` entries of what is listed after the key `after`, and the cursor of the next page; None at the end.
+    Up to `limit` entries of the listing after the key `after`, and the cursor of the next page; None at the end.
 
     `entry` reads one (None: it is gone) and adds what the bucket raised to the list that it gets. Raises what the bucket raised if
     more than single records fail.
@@ -56,7 +56,7 @@ def read_page(
 
 
 def _fails_as_a_whole(failed: list[ServiceError], listed: Sequence[object], *, is_whole: bool) -> bool:
-    """Whether the bucket fails, not single records of a page; `is_whole` means that the page is all there is."""
+    """Whether the bucket fails, and not single records of a page; `is_whole` means that there is no other page."""
     away = [error for error in failed if isinstance(error, StorageUnavailable)]
     every = is_whole and len(failed) == len(listed)
     return len(away) > _MOST_AWAY or (every and (len(failed) > 1 or bool(away)))

@@ -16,7 +16,7 @@ Progress = Callable[[int], None]
 
 
 class NoSuchObject(Exception):
-    """The key names nothing. What is missing (a voice, a job) only the caller knows."""
+    """The key names nothing. Only the caller knows what is missing (a voice, a job)."""
 
 
 class AlreadyExists(Exception):
@@ -28,7 +28,7 @@ class Changed(Exception):
 
 
 class TooLarge(Exception):
-    """`get` found more bytes than the caller takes, by the size that the store tells; none was read."""
+    """`get` found more bytes than the caller accepts, by the size that the store reports; none was read."""
 
     def __init__(self, key: str, size: int, etag: str) -> None:
         super().__init__(key)
@@ -52,9 +52,9 @@ class ObjectInfo:
 @dataclass(frozen=True)
 class StoredObject:
     """
-    An object's bytes and version. `age_s`: written so many (whole) seconds ago by the store's clock; None if it has none.
+    An object's bytes and version. `age_s`: whole seconds since it was written, by the store's clock; None if it has none.
 
-    Bytes that are not `is_proved` may have been changed on the way: no reason to tell anybody to delete the object.
+    Bytes that are not `is_proved` may have been changed on the way: that is no reason to advise deleting the object.
     """
 
     body: bytes
@@ -64,7 +64,7 @@ class StoredObject:
 
 
 class UrlLife(NamedTuple):
-    """How many seconds a URL works; not `is_certain` if its credentials expire earlier, nobody knows when."""
+    """How many seconds a URL works. Not `is_certain` if its credentials may expire earlier, at an unknown time."""
 
     seconds: int
     is_certain: bool
@@ -75,18 +75,18 @@ class ObjectStore(Protocol):
     A bucket (or a folder that behaves like one). Keys are '/'-separated, relative to the store's prefix.
 
     Every method may raise StorageUnavailable (try later) or StorageMisconfigured (somebody must act), and ValueError for a
-    key that is empty, absolute, or holds '.', '..' or empty segments, a backslash or a control character.
+    key that is empty, absolute, or has '.', '..' or empty segments, a backslash or a control character.
     """
 
     @property
     def identity(self) -> str:
-        """Tells this bucket (or the prefix of one) from all others; holds no secret."""
+        """Distinguishes this bucket (or prefix) from all others; holds no secret."""
 
     def get(self, key: str, *, most: int | None = None) -> StoredObject:
         """The object's bytes and version. Raises NoSuchObject, and TooLarge if it has more bytes than `most`."""
 
     def head(self, key: str) -> ObjectInfo:
-        """What is known of the object without its bytes. Raises NoSuchObject."""
+        """Return the object's facts without its bytes. Raises NoSuchObject."""
 
     def create(self, key: str, body: bytes, *, content_type: str) -> str:
         """Write a key that must not exist yet; returns its etag. Raises AlreadyExists."""
@@ -105,7 +105,7 @@ class ObjectStore(Protocol):
 
     def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> str:
         """
-        Bring an object to a file: temp file beside it, size and sha256 checked while streaming, then an atomic rename.
+        Download an object to a file: temp file beside it, size and sha256 checked while streaming, then an atomic rename.
 
         Returns the sha256. Raises NoSuchObject, or DigestMismatch (nothing is left at `path` then).
         """
@@ -120,4 +120,4 @@ class ObjectStore(Protocol):
         """How long such a URL really works: no longer than the credentials that sign it."""
 
     def check(self) -> None:
-        """One cheap call that proves that the store is reachable and lets us in; raises what is wrong."""
+        """Prove with one cheap call that the store is reachable and lets us in; raise what is wrong."""

@@ -6,16 +6,16 @@ of the caller's text that it came from.
 
     reader      text in, reading out
     spans       the types, and replacements put into a text
-    rules       what is to be replaced: patterns, the more special ones first
-    markup      tags for pauses, and what is read in no language
-    markdown    its marks
+    rules       the patterns of replacements, the more special ones first
+    markup      tags for pauses, and marks that are not read
+    markdown    the marks of Markdown
     emoji       pictures, and characters that show nothing
     dictionary  the caller's respellings
     numbers     numbers as words
     grammar     a European language as a table
     classes     rules made from such a table
-    calendar    of these, dates and times
-    codes       of these, addresses, versions, telephone numbers
+    calendar    rules for dates and times
+    codes       rules for addresses, versions, telephone numbers
     neighbours  the words around a match
     european    rules that some European languages add
     languages/  one module per language, and its tables

@@ -13,7 +13,7 @@ def respellings(
     text: str, say: Mapping[str, str], claimed: Sequence[Replacement], read_value: Callable[[str], str]
 ) -> list[Replacement]:
     """
-    Where words of `say` stand in the text, beside what is claimed; of two at one place the longer one counts.
+    Where words of `say` are in the text, outside of what is claimed; of two at one place the longer one is used.
 
     They are whole words; in scripts without spaces any stretch. A word with a capital is found only as it is written.
     """

@@ -1,4 +1,4 @@
-"""Rules that some European languages add to `cloning.reading.classes`, and what they ask of the words around a number."""
+"""Rules that some European languages add to `cloning.reading.classes`, and what these rules need of the words around a number."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ _LAST_ORDINAL = 10
 
 @dataclass(frozen=True)
 class Iberian(Grammar):
-    """Spanish and Portuguese: 'Felipe sexto' but 'Alfonso trece'. The genders 'king' and 'queen' say that it is such an ordinal."""
+    """Spanish and Portuguese: 'Felipe sexto' but 'Alfonso trece'. The genders 'king' and 'queen' mark such an ordinal."""
 
     def ordinal(self, number: int, gender: str = "") -> str:
         is_name = gender in ("king", "queen")
@@ -27,13 +27,13 @@ class Iberian(Grammar):
 
 
 def nouns(table: Mapping[str, str], gender: str = "") -> dict[str, Noun]:
-    """Nouns by what is written for them, their forms parted by a slash: {'km': 'chilometro/chilometri'}."""
+    """Nouns by their written forms, the spoken ones separated by a slash: {'km': 'chilometro/chilometri'}."""
     return {sign: Noun(tuple(forms.split("/")), gender) for sign, forms in table.items()}
 
 
 def currencies(table: Mapping[str, tuple[str, ...]]) -> dict[str, Currency]:
     """
-    Currencies by all that is written for them: {'€ EUR euro euros': ('m', 'euro/euros', 'm', 'centime/centimes')}.
+    Currencies by all their written forms: {'€ EUR euro euros': ('m', 'euro/euros', 'm', 'centime/centimes')}.
 
     Gender and forms of the whole, then of the cents if there are any.
     """
@@ -46,13 +46,13 @@ def _currency(gender: str, forms: str, cent_gender: str = "", cents: str = "") -
 
 
 def words(text: str) -> frozenset[str]:
-    """A table of words, parted by spaces."""
+    """A table of words, separated by spaces."""
     return frozenset(text.split())
 
 
 @dataclass(frozen=True)
 class Extras:
-    """Words for what a `Grammar` has no place for."""
+    """Words for which a `Grammar` has no place."""
 
     foot: Noun
     inch: Noun

@@ -1,5 +1,5 @@
 """
-What `cloning.reading.classes` must know of a language: its words, forms and signs as a table, and what can't be a table as functions.
+The facts of a language that `cloning.reading.classes` needs: its words, forms and signs as a table, and the rest as functions.
 
 Only `code` and `point` have no usual value. A class whose table is empty isn't read.
 """
@@ -19,7 +19,7 @@ SPACE = "[ \u00a0\u202f\u2009]"
 
 @dataclass(frozen=True)
 class Noun:
-    """What is counted: its forms by `Grammar.plural`'s number (the last one serves for all further), and its gender."""
+    """A counted noun: its forms by `Grammar.plural`'s number (the last one serves for all larger ones), and its gender."""
 
     forms: tuple[str, ...]
     gender: str = ""

@@ -1,4 +1,4 @@
-"""The marks of Markdown: what they surround is read, they aren't."""
+"""The marks of Markdown: they aren't read, but what they surround is."""
 
 import re
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ _CELL_END = re.compile(r"(?<![ \t\\])[ \t]*\|[ \t]*")
 
 
 def markdown_in(text: str) -> Iterator[Replacement]:
-    """What takes the place of each mark; they may overlap, then the first one counts."""
+    """Replacements for each mark; if they overlap, the first one counts."""
     for line in _LINES.finditer(text):
         yield Replacement(*line.span(), "")
     for escape in _ESCAPE.finditer(text):

@@ -1,4 +1,4 @@
-"""What is not read in any language: tags for pauses, the marks of Markdown, emoji."""
+"""Parts of a text that are read in no language: tags for pauses, the marks of Markdown, emoji."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _BLANK_LINES = re.compile(r"(?:\r?\n[ \t]*){2,}")
 
 
 class Silence(NamedTuple):
-    """The stretch of the caller's text that asks for so many seconds of silence."""
+    """A stretch of the caller's text that means so many seconds of silence."""
 
     text_start: int
     text_end: int
@@ -26,7 +26,7 @@ class Silence(NamedTuple):
 
 @dataclass(frozen=True)
 class Marks:
-    """`dropped` are the stretches, among those replaced, that somebody might miss: emoji and other pictures."""
+    """`dropped` are the replaced stretches that somebody might miss: emoji and other pictures."""
 
     replacements: tuple[Replacement, ...] = ()
     pauses: tuple[Silence, ...] = ()
@@ -37,7 +37,7 @@ def marks_of(text: str, paragraph_pause_s: float, *, is_markdown: bool) -> Marks
     """
     `[pause:500ms]`, `[pause: 1.5 s]`, and a pause of `paragraph_pause_s` at each blank line between two paragraphs.
 
-    Raises InvalidText for a tag that isn't written so, or asks for more than LONGEST_PAUSE_S.
+    Raises InvalidText for a tag in another form, or one of more than LONGEST_PAUSE_S.
     """
     tags = list(_TAG.finditer(text))
     pauses = [Silence(*tag.span(), _seconds(tag)) for tag in tags]
@@ -77,7 +77,7 @@ def _between_paragraphs(text: str, seconds: float) -> Iterator[Silence]:
 
 
 def _without(text: str, start: int, end: int) -> Replacement:
-    """Nothing in place of the stretch, and one space where it stood between two."""
+    """Remove the stretch, and one of the two spaces around it."""
     if start and not text[start - 1].isspace():
         return Replacement(start, end, " " if end < len(text) and text[end].isalnum() else "")
     while end < len(text) and text[end] in " \t":

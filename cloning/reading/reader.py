@@ -1,4 +1,4 @@
-"""The front end: what the caller wrote becomes what is spoken."""
+"""The front end: from the caller's text to the text that is spoken."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,10 +25,10 @@ def read(
     paragraph_pause_s: float = 0.0,
 ) -> Reading:
     """
-    The text as a person reads it in that language ('pt', 'pt-BR'; None: unknown, then no rules of a language apply).
+    Read the text as a person does in that language ('pt', 'pt-BR'; None: unknown, then no rules of a language apply).
 
     `say` maps words to respellings. Without `normalize` only pauses and respellings count; a text that has neither is returned
-    as it came.
+    unchanged.
     """
     rules = rules_of(language) if language and normalize else None
     marks = marks_of(text, paragraph_pause_s if normalize else 0.0, is_markdown=normalize)
@@ -79,7 +79,7 @@ def _warnings(
 
 
 def _unread(words: str, spans: tuple[Span, ...]) -> Iterator[list[int]]:
-    """Where the caller's text has digits and signs that are still there in what is read."""
+    """Where the caller's text has digits and signs that are still there in the reading."""
     for span in spans:
         for match in _UNREAD.finditer(words, span.start, span.end):
             if not span.is_same:

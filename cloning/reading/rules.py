@@ -1,7 +1,7 @@
 """
-What of a text is read otherwise than it is written: patterns over the caller's text, the more special ones first.
+Rules for the parts of a text that are read differently from how they are written: patterns, the more special ones first.
 
-All rules see the text as it came, so a rule may look at what stands around its match. The first rule that claims a stretch has it.
+All rules see the original text, so a rule may look at what is around its match. The first rule that claims a stretch gets it.
 """
 
 import re
@@ -16,8 +16,8 @@ class Rule:
     """
     One class of writing, such as money or dates.
 
-    `read` gives the words for a match; None if the match is none of this class (other rules may have it); the match itself if it
-    is, but can't be read for certain: then it stays as it was, no other rule touches it, and the caller is told.
+    `read` gives the words for a match; None if the match is not of this class (other rules may have it); the match itself if it
+    is, but can't be read for certain: then it stays as it was, no other rule touches it, and the caller gets a warning.
     """
 
     kind: str
@@ -27,7 +27,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class LanguageRules:
-    """How one language reads. `rest` gets the text and what rules have claimed, and finds more replacements beside it."""
+    """The rules of one language. `rest` gets the text and the claimed stretches, and finds more replacements outside of those."""
 
     code: str
     rules: tuple[Rule, ...]
@@ -42,7 +42,7 @@ def rule(kind: str, pattern: str, read: Callable[[re.Match[str]], str | None]) -
 def keeping_stops(
     rules: Iterable[Rule], dotted: Iterable[str], is_end: Callable[[re.Match[str]], object]
 ) -> Iterator[Rule]:
-    """The rules, with a full stop behind what ends with one of the `dotted` abbreviations and a sentence."""
+    """The rules, with a full stop after a sentence that ends with one of the `dotted` abbreviations."""
     endings = tuple(one for one in dotted if one.endswith("."))
 
     def stopped(one: Rule) -> Rule:
@@ -58,9 +58,9 @@ def keeping_stops(
 
 def matches(text: str, rules: Iterable[Rule], claimed: Sequence[Replacement] = ()) -> list[Replacement]:
     """
-    What the rules claim beside what is `claimed` already, in order of the text.
+    The replacements of the rules outside of the stretches that are `claimed` already, in order of the text.
 
-    A match of no characters claims nothing.
+    An empty match claims nothing.
     """
     taken = bytearray(len(text))
     for one in claimed:

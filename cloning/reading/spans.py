@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Replacement:
-    """The stretch [start, end) of the caller's text, and what is read in its place ('': nothing)."""
+    """The stretch [start, end) of the caller's text, and the words read in its place ('': none)."""
 
     start: int
     end: int
@@ -17,7 +17,7 @@ class Replacement:
 @dataclass(frozen=True)
 class Span:
     """
-    The stretch [start, end) of what is read came from [text_start, text_end) of the caller's text.
+    The stretch [start, end) of the reading came from [text_start, text_end) of the caller's text.
 
     Either both are equally long and the same, character for character, or the whole stretch stands for the whole of the other.
     """
@@ -34,7 +34,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Pause:
-    """Silence of `seconds` before the character at `at` of what is read; [text_start, text_end) of the caller's text asked for it."""
+    """Silence of `seconds` before the character at `at` of the reading, for [text_start, text_end) of the caller's text."""
 
     at: int
     seconds: float
@@ -45,7 +45,7 @@ class Pause:
 @dataclass(frozen=True)
 class Reading:
     """
-    What is to be spoken. `spans` are in order, don't overlap and cover `text`.
+    The text to speak. `spans` are in order, don't overlap and cover `text`.
 
     `normalised_in` is the language whose rules were applied, None if there were none. `warnings` have a `code` and a `message`
     without a word of the text, and `spans` into the caller's text.
@@ -75,7 +75,7 @@ class Reading:
 
 
 def position(spans: Sequence[Span], text_at: int) -> int:
-    """Where in what is read the caller's text from `text_at` on begins."""
+    """Where in the reading the caller's text from `text_at` on begins."""
     place = bisect_right(spans, text_at, key=lambda span: span.text_end)
     if place == len(spans):
         return spans[-1].end if spans else 0

@@ -1,4 +1,4 @@
-"""The request to check speech that is already there."""
+"""The request to check an existing recording."""
 
 from typing import Annotated, Literal
 
@@ -11,13 +11,13 @@ from cloning.requests.generate import SubtitleFormat
 
 class Check(Request):
     """
-    Compare a recording with its text, and time its words: whoever or whatever spoke it.
+    Compare any recording with its text, and time its words.
 
-    Exactly one of `audio`, `audio_url`, `audio_key` and `job_id` brings the recording. Nothing is stored but the subtitles.
+    Exactly one of `audio`, `audio_url`, `audio_key` and `job_id` gives the recording. Only the subtitles are stored.
     """
 
     action = "check"
-    text: Annotated[str, AfterValidator(speakable)] = Field(description="what the recording should say")
+    text: Annotated[str, AfterValidator(speakable)] = Field(description="the text that the recording should say")
     audio: Annotated[bytes, BeforeValidator(audio_bytes)] | None = Field(
         None, description="the recording, base64, in a format that `upload` takes; at most 300 s"
     )
@@ -30,15 +30,15 @@ class Check(Request):
     job_id: Id | None = Field(None, description="a finished job, whose speech is the recording")
     language: Language | None = Field(None, description="language of the text ('en', 'pt'); unset: recognised")
     normalize: Literal["auto", "off"] = Field(
-        "auto", description="`auto`: the text is compared as people of its language read it; `off`: as it comes"
+        "auto", description="`auto`: the text is compared as people read it in its language; `off`: as it is"
     )
     check: Literal["fast", "full"] = Field(
         "full", description="`fast` scores the text against the sound; `full` also transcribes it"
     )
-    heard: bool = Field(default=False, description="tell what was heard where the check transcribed")
-    words: bool = Field(default=False, description="tell when each word is spoken")
+    heard: bool = Field(default=False, description="report what the recogniser heard, if the check transcribed")
+    words: bool = Field(default=False, description="report when each word is spoken")
     subtitles: list[SubtitleFormat] | None = Field(
-        None, min_length=1, max_length=3, description="subtitles to be stored: `srt`, `vtt`, `ass`"
+        None, min_length=1, max_length=3, description="subtitles to store: `srt`, `vtt`, `ass`"
     )
 
     @model_validator(mode="after")

@@ -35,7 +35,7 @@ _MOST_FIELDS = 64
 
 
 class Upload(Request):
-    """Store a voice. Exactly one of `audio`, `audio_url` and `audio_key` brings the recording."""
+    """Store a voice. Exactly one of `audio`, `audio_url` and `audio_key` gives the recording."""
 
     action = "upload"
     voice: NewVoiceId = Field(
@@ -74,7 +74,7 @@ class Upload(Request):
 
 
 class Status(Request):
-    """How a job stands."""
+    """A job's state and progress."""
 
     action = "status"
     job_id: Id = Field(description="the job's id")
@@ -82,12 +82,12 @@ class Status(Request):
         None,
         ge=-1,
         le=10**6,
-        description="list the parts behind that place (-1: from the first one on), at most 100; unset: the last 16",
+        description="list the parts after this index (-1: from the first one on), at most 100; unset: the last 16",
     )
 
 
 class Result(Request):
-    """What a finished job made, with a fresh URL."""
+    """A finished job's result, with a fresh URL."""
 
     action = "result"
     job_id: Id = Field(description="the job's id")
@@ -118,17 +118,19 @@ class Delete(Request):
 
 
 class Expire(Request):
-    """Remove what is old: ended and abandoned jobs with their results, chunks of ended jobs, and what no record names."""
+    """Remove old objects: ended and abandoned jobs with their results, chunks of ended jobs, and results and chunks that no record names."""
 
     action = "expire"
-    older_than_days: float = Field(ge=0, le=36_500, description="what was last written earlier is old")
+    older_than_days: float = Field(
+        ge=0, le=36_500, description="objects that were last written more than so many days ago are old"
+    )
     dry_run: bool = Field(default=False, description="count, and remove nothing")
-    limit: int = Field(200, ge=1, le=1000, description="jobs and results to look at in this call")
+    limit: int = Field(200, ge=1, le=1000, description="jobs and results to check in this call")
     cursor: ExpireCursor | None = Field(None, description="`next_cursor` of the reply before")
 
 
 class Cancel(Request):
-    """Ask a running job to stop; it does between two steps of the model."""
+    """Ask a running job to stop; it stops between two steps of the model."""
 
     action = "cancel"
     job_id: Id = Field(description="the job's id")
@@ -181,7 +183,7 @@ def parse(raw: object, limits: Limits) -> AnyRequest:
 
 
 def _take_action(fields: dict[str, object]) -> str:
-    """Removes `action` and `endpoint` from the fields and gives the action's name; none means generate."""
+    """Remove `action` and `endpoint` from the fields and return the action's name; without either it is generate."""
     given = {name: fields.pop(name) for name in ("action", "endpoint") if name in fields}
     actions = {
         OLDER_ACTIONS.get(action, action) if isinstance(action, str) else str(action) for action in given.values()
@@ -200,14 +202,14 @@ def _take_action(fields: dict[str, object]) -> str:
 
 
 def _refuse_lone_surrogates(fields: Mapping[str, object]) -> None:
-    """JSON may escape half a character; no text encoding can carry it further."""
+    """Refuse half a surrogate pair: JSON may escape one, but no text encoding can carry it further."""
     for name, value in fields.items():
         if any("\ud800" <= character <= "\udfff" for character in _characters(value)):
             raise InvalidRequest(f"{name} holds half of a character (a lone surrogate); send valid Unicode", field=name)
 
 
 def _characters(value: object) -> Iterator[str]:
-    """Those of every string in the value: no field holds anything deeper than an object in a list."""
+    """The characters of every string in the value: no field holds anything deeper than an object in a list."""
     if isinstance(value, str):
         yield from value
     elif isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Requests about what a text is said like: dictionaries of respellings, and how a text would be read."""
+"""Requests about how texts are spoken: dictionaries of respellings, and the reading of a text."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from cloning.requests.fields import DictionariesCursor, Id, Request, Say, VoiceI
 
 
 class StoreDictionary(Request):
-    """Store a dictionary of respellings, to be named in `generate` and `read`."""
+    """Store a dictionary of respellings, which `generate` and `read` can name."""
 
     action = "dictionary"
     dictionary: Id = Field(description="its name: 1 to 64 letters, digits, '.', '_', '-'")
@@ -27,17 +27,17 @@ class Dictionaries(Request):
 
 
 class TurnToRead(BaseModel):
-    """A turn as in `generate`, though its voice matters only where no language is sent."""
+    """A turn as in `generate`; its voice matters only if no language is sent."""
 
     model_config = Request.model_config
 
     voice: VoiceId | None = Field(None, description="the name of an uploaded voice")
-    text: Annotated[str, AfterValidator(speakable)] = Field(description="what it says")
+    text: Annotated[str, AfterValidator(speakable)] = Field(description="the text of the turn")
     pause_ms: int = Field(300, ge=0, le=10_000, description="silence after it, as in `generate`")
 
 
 class Read(Request):
-    """How a text would be read aloud: the words for its numbers and signs, its respellings and pauses. No model is loaded, no job begins."""
+    """How a text would be read aloud: the words for its numbers and signs, its respellings and pauses. No model is loaded, and no job is made."""
 
     action = "read"
     text: Annotated[str, AfterValidator(speakable)] | None = Field(
@@ -50,19 +50,19 @@ class Read(Request):
         description="instead of `text`: turns as in `generate`; `voice` may be left out",
     )
     voice: VoiceId | None = Field(
-        None, description="the voice that would speak `text`: its language counts if none is sent"
+        None, description="the voice that would speak `text`: its language is used if none is sent"
     )
     language: Language | None = Field(
-        None, description="language of the text ('en', 'pt'); unset: the voice's, else nothing of any language is read"
+        None, description="language of the text ('en', 'pt'); unset: the voice's, else no language's rules are applied"
     )
     normalize: Literal["auto", "off"] = Field("auto", description="as in `generate`")
     say: Say | None = Field(None, description='respellings of whole words: `{"GIF": "jif"}`')
     dictionary: Id | None = Field(
-        None, description="the name of a stored dictionary of respellings; those of `say` come first"
+        None, description="the name of a stored dictionary of respellings; those in `say` are used first"
     )
     engine: EngineName | None = Field(
         None,
-        description="who would speak: `xtts` reads numbers by itself and gets them as they are; unset: the deployment's `ENGINE`",
+        description="the engine that would speak: `xtts` reads numbers by itself and gets them as they are; unset: the deployment's `ENGINE`",
     )
 
     @model_validator(mode="after")

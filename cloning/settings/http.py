@@ -1,4 +1,4 @@
-"""The settings of the worker's own HTTP door (`SERVE=http`), for load-balancing endpoints."""
+"""The settings of the worker's own HTTP server (`SERVE=http`), for load-balancing endpoints."""
 
 import json
 import re
@@ -51,7 +51,7 @@ def _pairs(value: str) -> dict[str, object]:
 
 
 class HttpSettings(BucketSettings):
-    """How requests come: from RunPod's queue, or over HTTP to this worker. All but the first count with `SERVE=http` alone."""
+    """How requests come: from RunPod's queue, or over HTTP to this worker. All settings but the first apply with `SERVE=http` only."""
 
     serve: Literal["queue", "http"] = Field(
         "queue",

@@ -1,4 +1,4 @@
-"""The worker's own actions, and what machines ask of this one."""
+"""The worker's own actions, its health check, and the metrics."""
 
 from typing import Any
 
@@ -17,26 +17,26 @@ def action_routes(door: Door) -> APIRouter:
 
     @routes.post(
         "/v1/actions/{action}",
-        summary="Any action of docs/api.md but generate",
+        summary="Any action of docs/api.md except generate",
         tags=["actions"],
         responses=shows("The worker's reply.", {"deleted": {"voice": "anna"}}),
     )
     async def act(action: str, fields: dict[str, Any] | None = None) -> Json:
-        """The body has the action's fields, and the reply is the worker's, as it is."""
+        """Send an action to the worker: the body has the action's fields, and the worker's reply comes back unchanged."""
         if action == "generate":
             raise Failed("UNKNOWN_ACTION", "generate takes long: POST its fields to /v1/audio/jobs", param="action")
         return Json(await door.call(action, fields))
 
     @routes.get(
         "/ping",
-        summary="Whether requests are taken",
+        summary="Health check",
         tags=["machines"],
         response_class=Response,
         status_code=200,
         responses={204: {"description": "It starts."}, 503: {"description": "It must be replaced, or is stopping."}},
     )
     async def ping() -> Response:
-        """200 if so, 204 while the worker starts, 503 once it must be replaced or is stopping. Needs no key."""
+        """The health check: 200 if the worker is ready, 204 while it starts, 503 once it must be replaced or is stopping. Needs no key."""
         return Response(status_code=_PING[door.worker.state])
 
     @routes.get(
@@ -44,10 +44,10 @@ def action_routes(door: Door) -> APIRouter:
         summary="Counts and times, for Prometheus",
         tags=["machines"],
         response_class=Response,
-        responses=text("The measures."),
+        responses=text("The metrics."),
     )
     async def metrics() -> Response:
-        """Of this process, since it started."""
+        """The metrics of this process since it started."""
         return Response(door.metrics.text(), media_type="text/plain; version=0.0.4")
 
     return routes

@@ -1,4 +1,4 @@
-"""What a job has made: its sound, whole or as it is made, its parts, words and subtitles."""
+"""The results of a job: its audio, whole or as it is made, its parts, words and subtitles."""
 
 from typing import Annotated, Literal
 
@@ -25,11 +25,11 @@ _MEDIA = {
 }
 _WORDS = [{"text": "It", "start": 0.12, "end": 0.21, "text_start": 0, "text_end": 2, "confidence": 0.97}]
 _SOME: Responses = {
-    206: {"description": "The bytes that were asked for."},
-    416: {"description": "There are not so many."},
+    206: {"description": "The requested bytes."},
+    416: {"description": "The range begins after the end of the file."},
 }
-Range = Annotated[str | None, Header(alias="range", description="some of the bytes, for players that jump")]
-Download = Annotated[bool, Query(description="with a file's name, for a browser to keep it")]
+Range = Annotated[str | None, Header(alias="range", description="a range of bytes, for players that seek")]
+Download = Annotated[bool, Query(description="send a file name, so that a browser saves the file")]
 
 
 def job_file_routes(door: Door) -> APIRouter:
@@ -39,26 +39,26 @@ def job_file_routes(door: Door) -> APIRouter:
 
     @routes.get("/v1/audio/jobs/{job}/audio", summary="A job's sound, as it is stored", responses={**sound, **_SOME})
     async def audio(job: str, range_: Range = None, *, download: Download = False) -> Response:
-        """Whole, in the format that the job asked for, or the bytes that a Range header asks for."""
+        """The whole audio, in the format that the job asked for, or the bytes that a Range header asks for."""
         item = whole(await _result(door, job))
         data, kind = await fetched(door, item), item["format"]
         return ranged(data, range_, _MEDIA[kind], _named(job, kind, download=download))
 
     @routes.get("/v1/audio/jobs/{job}/audio.{ext}", summary="A job's sound in another format", responses=sound)
     async def encoded(job: str, ext: Format, *, download: Download = False) -> Response:
-        """Encoded anew while it is sent."""
+        """The audio in another format, encoded while it is sent."""
         item = whole(await _result(door, job))
 
         return SoundResponse(door, Sound(heard(door, one(item)), ext), _named(job, ext, download=download))
 
     @routes.get("/v1/audio/jobs/{job}/stream.{ext}", summary="A job's sound as it is made", responses=sound)
     async def stream(job: str, ext: Format) -> Response:
-        """From the first part on, for `<audio src>`; of a job without `parts` when it is done. Whoever hangs up ends nothing but this."""
+        """The audio from the first part on, for `<audio src>`. A job without `parts` is sent when it is done. Hanging up doesn't end the job."""
         return SoundResponse(door, Sound(heard(door, followed(door, job)), ext), {})
 
     @routes.get("/v1/audio/jobs/{job}/parts/{index}", summary="A part's file", responses=sound)
     async def part(job: str, index: Annotated[int, Path(ge=0, le=1_000_000)]) -> Response:
-        """As it is stored: samples that no longer change."""
+        """One part as it is stored. Its samples no longer change."""
         parts = (await door.status(job, index - 1)).get("parts") or {}
         found = [item for item in parts.get("items") or [] if item["index"] == index]
         if not found:
@@ -73,7 +73,7 @@ def job_file_routes(door: Door) -> APIRouter:
         responses=shows("The words.", _WORDS),
     )
     async def words(job: str) -> Response:
-        """JSON; of a job that asked for `words`."""
+        """The words and their times as JSON, for a job that asked for `words`."""
         return await _beside(door, job, "words", download=False)
 
     @routes.get(
@@ -82,7 +82,7 @@ def job_file_routes(door: Door) -> APIRouter:
         responses=binary("The file.", _MEDIA["srt"], _MEDIA["vtt"], _MEDIA["ass"]),
     )
     async def subtitles(job: str, ext: Literal["srt", "vtt", "ass"], *, download: Download = False) -> Response:
-        """Of a job that asked for them by `subtitles`."""
+        """The subtitles, for a job that asked for them with `subtitles`."""
         return await _beside(door, job, ext, download=download)
 
     return routes
@@ -105,5 +105,5 @@ async def _file(door: Door, job: str, item: Item, kind: str, *, download: bool) 
 
 
 def _named(job: str, kind: str, *, download: bool) -> dict[str, str]:
-    """A job's id is a plain name where its result has been found."""
+    """Set the file's name. The job's id is a plain name here: its result was found."""
     return {"content-disposition": f'attachment; filename="{job}.{kind}"'} if download else {}

@@ -1,4 +1,4 @@
-"""Jobs: long texts, whose speech is made after the request has been answered."""
+"""Jobs: long texts, whose speech is made after the request was answered."""
 
 import asyncio
 from contextlib import suppress
@@ -22,30 +22,32 @@ def job_routes(door: Door) -> APIRouter:
 
     @routes.post(
         "/v1/audio/jobs",
-        summary="Begin to speak a long text",
+        summary="Start speaking a long text",
         status_code=202,
-        responses=shows("It has begun.", _BEGUN, 202),
+        responses=shows("It has started.", _BEGUN, 202),
     )
     async def begin(
         fields: Annotated[dict[str, Any], Body(examples=[{"text": "Hello!", "voice": "anna", "parts": True}])],
     ) -> Reply:
         """
-        The body has the fields of a generate (docs/api.md). A request that can't be spoken is mostly refused here; else its status says
-        so later. The same `job_id` with the same fields is the same job: nothing is spoken twice.
+        Start a job. The body has the fields of a generate (docs/api.md).
+
+        Most requests that can't be spoken are refused here; the others fail later, and their status says so. The same `job_id` with the
+        same fields is the same job: nothing is spoken twice.
         """
         if fields.get("action", "generate") != "generate":
             raise Failed("INVALID_REQUEST", "this route generates: leave out action", param="action")
         job_id = fields.get("job_id") or door.new_id()
         if not isinstance(job_id, str):
-            raise Failed("INVALID_REQUEST", "job_id is no string", param="job_id")
+            raise Failed("INVALID_REQUEST", "job_id is not a string; send one, or leave it out", param="job_id")
         return await _begin(door, {**fields, "job_id": job_id})
 
-    @routes.get("/v1/audio/jobs/{job}", summary="How a job stands", responses=shows("Its status.", _STATE))
+    @routes.get("/v1/audio/jobs/{job}", summary="Show a job's status", responses=shows("Its status.", _STATE))
     async def look(
         job: str,
         parts_after: Annotated[int | None, Query(ge=-1, le=1_000_000, description="parts with a higher index")] = None,
     ) -> Reply:
-        """The worker's `status` with `id`, and with `result` once it is COMPLETED."""
+        """The worker's `status` with `id`, and with `result` once the job is COMPLETED."""
         state = await door.status(job, parts_after)
         result = {"result": await result_of(door, state)} if state["status"] == "COMPLETED" else {}
         return {"id": job, **state, **result}
@@ -56,7 +58,7 @@ def job_routes(door: Door) -> APIRouter:
         responses=shows("Its status.", {**_STATE, "cancel_requested": True}),
     )
     async def cancel(job: str) -> Reply:
-        """It ends before the model's next step. What it has made goes by the action `delete`."""
+        """Cancel a job: it ends before the model's next step. The action `delete` removes what it has made."""
         reply = await door.worker.call({"action": "cancel", "job_id": job})
         waiting = door.jobs.get(job)
         if reply.get("code") == "JOB_NOT_FOUND" and waiting is not None and not waiting.speaking.done():

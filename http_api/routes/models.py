@@ -18,12 +18,12 @@ def model_routes(door: Door) -> APIRouter:
 
     @routes.get("/v1/models", summary="List models", responses=shows("Models.", _LIST))
     async def models() -> Reply:
-        """What may stand as `model`: the engine and checkpoint of the deployment, and OpenAI's names for it."""
+        """What is accepted as `model`: the deployment's engine and checkpoint, and OpenAI's names for it."""
         return await _models(door)
 
-    @routes.get("/v1/models/{model}", summary="Look at a model", responses=shows("The model.", _MODEL))
+    @routes.get("/v1/models/{model}", summary="Show a model", responses=shows("The model.", _MODEL))
     async def model(model: str) -> Reply:
-        """One of them."""
+        """One model."""
         found = [one for one in (await _models(door))["data"] if one["id"] == model]
         if not found:
             raise Failed("NOT_FOUND", f"there is no model {model!r}: choose one of GET /v1/models", param="model")
@@ -35,7 +35,7 @@ def model_routes(door: Door) -> APIRouter:
         responses=shows("Models.", {"models": [_MODEL], **_LIST}),
     )
     async def audio_models() -> Reply:
-        """The same, under the key that Open WebUI reads."""
+        """The same list, under the key that Open WebUI reads."""
         listed = await _models(door)
         return {"models": listed["data"], **listed}
 
@@ -47,7 +47,7 @@ async def _models(door: Door) -> Reply:
 
 
 def listed_models(health: Reply) -> Reply:
-    """What a worker's `health` tells of its engine and checkpoint, as OpenAI lists models."""
+    """The engine and checkpoint in a worker's `health`, as OpenAI lists models."""
     names = [health["default_engine"], health["checkpoint"], *OPENAI_MODELS]
     data = [{**_MODEL, "id": name} for name in dict.fromkeys(names)]
     return {"object": "list", "data": data}

@@ -1,4 +1,4 @@
-"""POST /v1/audio/speech, as OpenAI has it: sound as it is made."""
+"""POST /v1/audio/speech, as in OpenAI's API: audio is sent as it is made."""
 
 from fastapi import APIRouter, Response
 
@@ -30,11 +30,13 @@ def speech_routes(door: Door) -> APIRouter:
     )
     async def speak(speech: Speech) -> Response:
         """
-        Speaks `input` with `voice`. The first bytes come when the first seconds are spoken, and the status line with them; what fails later
-        ends the connection in the middle of the body, or comes as the event `speech.audio.error`. Whoever hangs up cancels the job, unless
-        it brought a `job_id`: then it goes on, and the same request finds it.
+        Speak `input` with `voice`.
 
-        Headers: `x-request-id` is the job's id, `x-seed` the seed if one was sent, `x-ignored-fields` what changed nothing.
+        The status line and the first bytes are sent when the first seconds are spoken. A later failure ends the connection in the middle of
+        the body, or is sent as the event `speech.audio.error`. Hanging up cancels the job, unless the request brought a `job_id`: then the
+        job runs on, and the same request finds it.
+
+        Headers: `x-request-id` is the job's id, `x-seed` the seed if one was sent, `x-ignored-fields` the fields without an effect.
         """
         return await _speak(door, speech)
 

@@ -67,8 +67,10 @@ class VoiceId(BaseModel):
 
 class Speech(BaseModel):
     """
-    What OpenAI's clients send. Every field of a generate (docs/api.md) but `turns` and `remove_silence` may stand beside these:
-    `seed`, `language`, `profile` ... Other fields are ignored, and named in the response's `x-ignored-fields`.
+    The fields that OpenAI's clients send.
+
+    Every field of a generate (docs/api.md) except `turns` and `remove_silence` may be added: `seed`, `language`, `profile` ... Other
+    fields are ignored, and named in the response's `x-ignored-fields`.
     """
 
     model_config = ConfigDict(
@@ -105,7 +107,7 @@ class Speech(BaseModel):
 
     @property
     def ignored(self) -> str:
-        """The names of the fields that change nothing, safe for a header."""
+        """The names of the fields without an effect, safe for a header."""
         names = sorted(self._others.keys() - GENERATE_FIELDS) + ["instructions"] * (self.instructions is not None)
         return ", ".join(quote(name[:64], safe="") for name in names[:_MOST_NAMED])
 
@@ -120,7 +122,7 @@ class Speech(BaseModel):
 
     @property
     def names(self) -> Mapping[str, str]:
-        """The names of a generate's fields in this request."""
+        """The names of a generate's fields, as this request calls them."""
         return {"text": "input"} | dict.fromkeys(self._who(), "model")
 
     def _who(self) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""Voices: OpenAI's routes to make and delete one, and the list that its imitators have."""
+"""Voices: OpenAI's routes to create and delete one, and the list that compatible servers have."""
 
 import base64
 from collections.abc import AsyncGenerator
@@ -39,7 +39,7 @@ def voice_routes(door: Door) -> APIRouter:
     )
     @routes.get("/v1/voices", include_in_schema=False)
     async def voices() -> Reply:
-        """All of them, under each of the keys that clients look for. A voice's id is its name."""
+        """All voices, under each of the keys that clients read. A voice's id is its name."""
         listed = [voice async for voice in _voices(door)]
         return {"object": "list", "voices": listed, "data": listed}
 
@@ -56,7 +56,7 @@ def voice_routes(door: Door) -> APIRouter:
         transcribe_now: Annotated[bool, Form(description="make the transcript in this call")] = False,
         replace: Annotated[bool, Form(description="overwrite a voice of that name")] = False,
     ) -> Reply:
-        """The reply is OpenAI's voice, with what the worker's `upload` tells beside it."""
+        """Store a voice. The reply is OpenAI's voice object, and the fields of the worker's `upload` reply."""
         if consent.strip().lower() in _REFUSALS:
             raise Failed("CONSENT_REQUIRED", "consent: say how the speaker agreed to be cloned", param="consent")
         optional = {"transcript": ref_text, "language": language}
@@ -73,7 +73,7 @@ def voice_routes(door: Door) -> APIRouter:
 
     @routes.delete("/v1/audio/voices/{name}", summary="Delete a voice", responses=shows("It is gone.", _DELETED))
     async def delete(name: str) -> Reply:
-        """Its recording and its record; 404 if there is none."""
+        """Delete a voice: its recording and its record; 404 if there is none."""
         await door.call("delete", {"voice": name}, _NAMES)
         return {**_DELETED, "id": name}
 
@@ -92,7 +92,7 @@ async def _voices(door: Door) -> AsyncGenerator[Reply]:
 
 
 def openai_voice(record: Reply) -> Reply:
-    """As OpenAI's clients know a voice. Of a bare file or a damaged record only the name is known."""
+    """A voice in OpenAI's form. Of a bare file or a damaged record only the name is known."""
     made = record.get("created_at")
     return {
         "id": record["voice"],

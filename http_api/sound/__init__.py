@@ -1,7 +1,7 @@
 """
-Sound, from a worker's parts to the bytes that a caller hears.
+Audio, from a worker's parts to the bytes that a caller receives.
 
-    encoding   samples out of parts, and one encoder across all of them
+    encoding   samples of a part, and one encoder for all parts
     parts      the parts of a job, once each and in order, while they are made
-    streaming  the response that sends them, and notices that its client has gone
+    streaming  the response that sends them, and notices that its client has hung up
 """

@@ -1,7 +1,7 @@
 """
-Samples out of a part's file, and into the caller's format: one encoder across all parts, so that nothing clicks where they meet.
+Decodes a part's file to samples, and encodes them: one encoder for all parts, so that there are no clicks between them.
 
-An encoder writes to a sink that can't seek. A muxer that could would go back to its header at the end, and that has been sent.
+An encoder writes to a sink that can't seek. A muxer that can seek would go back to its header at the end, which has already been sent.
 """
 
 import io
@@ -30,7 +30,7 @@ _UNKNOWN = 0xFFFFFFFF  # a size that readers take for "until the end"; 0 is refu
 
 
 class Encoder(Protocol):
-    """Samples in, bytes out; `finish` gives the last ones."""
+    """Takes samples and returns bytes; `finish` returns the last ones."""
 
     def encode(self, samples: Samples) -> bytes: ...
     def finish(self) -> bytes: ...
@@ -54,7 +54,7 @@ _CODECS: dict[Format, _Codec] = {
 
 
 class _Sink:
-    """Takes what the muxer writes; without `seek` libavformat knows that it can't."""
+    """Takes what the muxer writes. It has no `seek`, so libavformat knows that it can't seek."""
 
     def __init__(self) -> None:
         self._written = bytearray()
@@ -107,7 +107,7 @@ class _Raw:
 
 
 def encoder(format_: Format) -> Encoder:
-    """A new one."""
+    """Make an encoder."""
     if format_ == "pcm":
         return _Raw()
     if format_ == "wav":
@@ -116,7 +116,7 @@ def encoder(format_: Format) -> Encoder:
 
 
 def _wav_header() -> bytes:
-    """Mono PCM16 of unknown length."""
+    """The header of a mono PCM16 WAV of unknown length."""
     form = struct.pack("<HHIIHH", 1, 1, RATE, RATE * 2, 2, 16)
     return struct.pack("<4sI4s4sI16s4sI", b"RIFF", _UNKNOWN, b"WAVE", b"fmt ", len(form), form, b"data", _UNKNOWN)
 
@@ -131,5 +131,5 @@ def samples_of(file: bytes) -> Iterator[Samples]:
 
 
 def silence(seconds: float) -> Samples:
-    """No sound."""
+    """No samples."""
     return np.zeros(round(seconds * RATE), np.int16)

@@ -1,8 +1,9 @@
 """
 The parts of a job, once each and in order, while they are made.
 
-A worker tells of the last few parts again and again; what a slow reader has missed is asked for by the action `status`. What has been
-heard can't be taken back: a part that doesn't follow the parts that were heard, because the job was spoken anew, ends the sound.
+A worker's updates repeat the last few parts. Parts that a slow reader has missed are read with the action `status`. Audio that was
+sent can't be taken back: if a part doesn't follow the parts already sent, because the job was spoken anew, the stream ends with a
+failure.
 """
 
 import asyncio
@@ -25,14 +26,14 @@ _ENDS = {"CANCELLED": "JOB_CANCELLED", "FAILED": "JOB_FAILED", "INTERRUPTED": "I
 
 @dataclass
 class Roll:
-    """The parts that have been handed on: of each the digest of all up to it, so that the next one shows whether it follows them."""
+    """The parts that were passed on. For each it keeps the digest of all parts up to it, to check that the next one follows."""
 
     door: Door
     job_id: str
     chains: list[str] = field(default_factory=list)
 
     async def new(self, reply: Reply) -> AsyncGenerator[Item]:
-        """The parts of which a reply tells for the first time, and those before them. Raises Failed."""
+        """The new parts of a reply, and any missed parts before them. Raises Failed."""
         items: list[Item] = (reply.get("parts") or {}).get("items") or []
         if items and items[0]["index"] > len(self.chains):
             async for item in self._missed(items[0]["index"]):
@@ -42,7 +43,7 @@ class Roll:
                 yield item
 
     async def _missed(self, before: int) -> AsyncGenerator[Item]:
-        """Those up to this one, by `status`. The record that it reads may lag behind an update for a moment."""
+        """The missed parts up to this one, from `status`. Its record may lag behind an update for a moment."""
         idle = 0
         while len(self.chains) < before:
             known = len(self.chains)
@@ -68,7 +69,7 @@ class Roll:
         return True
 
     def _check(self, index: int, chain: str) -> None:
-        """Whether what was heard up to that place is what the worker has there."""
+        """Check that the worker's parts up to that place are the ones that were sent."""
         if index >= 0 and self.chains[index] != chain:
             raise _void("it has been spoken anew by another engine or device")
 
@@ -86,7 +87,7 @@ async def spoken(door: Door, fields: Reply, names: Mapping[str, str]) -> AsyncGe
 
 
 async def followed(door: Door, job_id: str) -> AsyncGenerator[Item]:
-    """The parts of a job that was asked for earlier, from the first one on. Raises Failed."""
+    """The parts of a job that was started earlier, from the first one on. Raises Failed."""
     job = door.jobs.get(job_id)
     source = _looked_up(door, job_id) if job is None or job.speaking.done() else _told(door, job, {})
     async with aclosing(source) as items:
@@ -95,7 +96,7 @@ async def followed(door: Door, job_id: str) -> AsyncGenerator[Item]:
 
 
 async def _told(door: Door, job: Running, names: Mapping[str, str]) -> AsyncGenerator[Item]:
-    """By the job's own updates, and its reply."""
+    """Yield replies from the job's own updates, and its final reply."""
     roll, seen = Roll(door, job.fields["job_id"]), 0
     while not job.speaking.done():
         seen = job.count
@@ -107,7 +108,7 @@ async def _told(door: Door, job: Running, names: Mapping[str, str]) -> AsyncGene
 
 
 async def _looked_up(door: Door, job_id: str) -> AsyncGenerator[Item]:
-    """By its status, again and again."""
+    """Yield replies by polling its status."""
     roll, after, interrupted = Roll(door, job_id), -1, 0
     while True:
         state = await door.status(job_id, after)
@@ -125,7 +126,7 @@ async def _looked_up(door: Door, job_id: str) -> AsyncGenerator[Item]:
 
 
 async def _rest(roll: Roll, reply: Reply) -> AsyncGenerator[Item]:
-    """The last parts by the final reply; from a worker that makes none, the whole result."""
+    """Return the last parts from the final reply; for a worker without parts, the whole result."""
     parts = reply.get("parts") or {"ready": 0}
     if not parts["ready"] and not roll.chains:
         yield whole(reply)
@@ -137,12 +138,12 @@ async def _rest(roll: Roll, reply: Reply) -> AsyncGenerator[Item]:
 
 
 async def one(item: Item) -> AsyncGenerator[Item]:
-    """Only one."""
+    """Yield the one item."""
     yield item
 
 
 def whole(reply: Reply) -> Item:
-    """The whole sound of a finished job, as something to fetch."""
+    """The whole audio of a finished job, as something to fetch."""
     return {**reply["audio"], "url": reply.get("audio_url")}
 
 

@@ -1,9 +1,10 @@
 """
-The response that sends sound while it is made.
+The response that sends audio while it is made.
 
-The status line waits for the first bytes, so that an early failure is a proper error. After them a failure can only end the connection
-without its proper end (or, as events, be told). A reader that is slow holds back its own sound alone: the next part is fetched when the
-last one is on its way. One that has gone is noticed at once, also while no part comes, and closes the source.
+The status line is sent with the first bytes, so an early failure is a normal error response. A later failure can only end the
+connection without the proper end of the body (or be sent as an event). A slow reader delays only its own stream: the next part is
+fetched once the last one has been sent. A client that hangs up is noticed at once, even while no part arrives, and the source is
+closed.
 """
 
 import asyncio
@@ -32,14 +33,14 @@ _TOKENS_PER_SECOND = 20  # as OpenAI counts sound
 
 @dataclass
 class Sound:
-    """Encoded bytes of what comes from `source`; `samples` is how many have gone in."""
+    """Encodes what comes from `source`; `samples` counts the samples that were encoded."""
 
     source: AsyncGenerator[Samples]
     format_: Format
     samples: int = 0
 
     async def pieces(self) -> AsyncGenerator[bytes]:
-        """The bytes, never empty ones, encoded in threads. Raises Failed."""
+        """Yield the bytes, never an empty piece; encoding runs in threads. Raises Failed."""
         made = encoder(self.format_)
         async with aclosing(self.source):
             async for samples in self.source:
@@ -51,7 +52,7 @@ class Sound:
 
 
 async def heard(door: Door, items: AsyncGenerator[Item]) -> AsyncGenerator[Samples]:
-    """The samples of parts. Raises Failed."""
+    """Yield the samples of parts. Raises Failed."""
     async with aclosing(items):
         async for item in items:
             try:
@@ -62,12 +63,12 @@ async def heard(door: Door, items: AsyncGenerator[Item]) -> AsyncGenerator[Sampl
 
 
 async def quiet(seconds: float) -> AsyncGenerator[Samples]:
-    """No sound."""
+    """Yield nothing."""
     yield silence(seconds)
 
 
 async def fetched(door: Door, item: Item) -> bytes:
-    """What a reply names. Raises Failed."""
+    """Fetch what a reply names. Raises Failed."""
     try:
         return await door.worker.fetch(item)
     except Unfetched as error:
@@ -76,9 +77,9 @@ async def fetched(door: Door, item: Item) -> bytes:
 
 class SoundResponse(Response):
     """
-    The sound as bytes or, with `characters` (how many were to be spoken), as OpenAI's events `speech.audio.delta`, `.done` and `.error`.
+    The audio as bytes or, with `characters` (how many will be spoken), as OpenAI's events `speech.audio.delta`, `.done` and `.error`.
 
-    Over HTTP/1.0, where the end of a broken connection looks like that of a whole body, bytes are sent once all are made, with their length.
+    Over HTTP/1.0, where a broken connection looks like the end of the body, the bytes are sent once all are made, with their length.
 
     Raises Failed before the first byte.
     """
@@ -135,13 +136,13 @@ class SoundResponse(Response):
         return first
 
     async def _write(self, send: Send, piece: bytes) -> None:
-        """Waits while the client takes nothing; the server ends the connection of one that never does."""
+        """Send bytes; wait while the client reads nothing. The server ends the connection of a client that never reads."""
         if self.characters is not None:
             piece = _event({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
         await send({"type": "http.response.body", "body": piece, "more_body": True})
 
     async def _break_off(self, send: Send, error: Failed) -> None:
-        """Without the last chunk of the body a client knows that this is not all of it."""
+        """End the connection without the last chunk of the body, so that the client knows that the audio is incomplete."""
         self.door.metrics.failures.add(code=error.code)
         _log.warning("stream.broken_off", extra={"job": self.headers_sent.get("x-request-id"), "code": error.code})
         if self.characters is not None:
@@ -163,7 +164,7 @@ class SoundResponse(Response):
 
 
 async def _gone(receive: Receive) -> None:
-    """Return when the client has gone. A part of a body that nobody has read may come first."""
+    """Return when the client has hung up. Unread parts of the request's body may arrive first."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -1,4 +1,4 @@
-"""A browser, a page in it, and the worker behind the page."""
+"""Fixtures: a browser, a page in it, and the worker behind the page."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ Open = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's, with a microphone that beeps. It ends with the module: while it runs, no other test can have an event loop."""
+    """Debian's Chromium, with a microphone that beeps. It ends with the module: while it runs, no other test can have an event loop."""
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine: apt-get install chromium")
     fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
@@ -37,19 +37,19 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def narrator() -> Narrator:
-    """The worker."""
+    """The stand-in worker."""
     return Narrator()
 
 
 @pytest.fixture
 def problems() -> list[str]:
-    """What happened on the page that must not happen."""
+    """Things that happened on the page and must not."""
     return []
 
 
 @pytest.fixture
 def open_page(chromium: Browser, narrator: Narrator, problems: list[str]) -> Iterator[Open]:
-    """Opens the page. In every test: no script fails, nothing breaks the page's policy, no request goes elsewhere."""
+    """Open the page. In every test no script fails, nothing breaks the page's policy, and no request goes elsewhere."""
     with ExitStack() as stack:
 
         def opened(options: Options | None = None, *, width: int = 1280, scheme: str = "light") -> Page:
@@ -63,7 +63,7 @@ def open_page(chromium: Browser, narrator: Narrator, problems: list[str]) -> Ite
 
 
 def new_page(browser: Browser, url: str, problems: list[str], *, width: int = 1280, scheme: Any = "light") -> Page:
-    """The page of any address, in a profile of its own."""
+    """Open the page of any address, in a profile of its own."""
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     watch(page, url, problems)
     page.goto(url)
@@ -94,7 +94,7 @@ def _is_ours(requested: str, url: str) -> bool:
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
-    """Eight seconds of a tone."""
+    """A tone of eight seconds."""
     path = tmp_path / "me.wav"
     times = np.arange(8 * 24_000) / 24_000
     soundfile.write(path, 0.3 * np.sin(2 * np.pi * 220 * times), 24_000)

@@ -1,7 +1,7 @@
 """
 Firefox, driven by WebDriver BiDi over its own port.
 
-Playwright wants a Firefox of its own build; with Debian's it stops at a command (emulation.setMediaFeaturesOverride) that 153 lacks.
+Playwright needs its own build of Firefox; with Debian's it stops at a command (emulation.setMediaFeaturesOverride) that 153 lacks.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class Firefox:
         await self._send("browsingContext.navigate", context=self._page, url=url, wait="complete")
 
     async def run(self, script: str) -> Any:
-        """What a script's function returns, run as if a person had pressed a button."""
+        """Run a script's function as if a person had pressed a button, and return its result."""
         function = f"async () => JSON.stringify(await ({script})())"
         called = {"functionDeclaration": function, "target": {"context": self._page}, "userActivation": True}
         told = await self._send("script.callFunction", **called, awaitPromise=True)
@@ -70,7 +70,7 @@ class Firefox:
 
 @asynccontextmanager
 async def firefox() -> AsyncIterator[Firefox]:
-    """A headless Firefox with a profile of its own, which ends with it."""
+    """Start a headless Firefox with a profile of its own, which is removed with it."""
     with tempfile.TemporaryDirectory() as profile:
         _prepare(Path(profile))
         process = await asyncio.create_subprocess_exec(

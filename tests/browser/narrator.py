@@ -1,4 +1,4 @@
-"""A stand-in for the worker, with what the page shows of voices and speech."""
+"""A stand-in for the worker, with the voices and speech that the page shows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,14 +36,14 @@ def entry(name: str, transcript: str | None = HEARD) -> Reply:
 
 @dataclass
 class Narrator(StandIn):
-    """Its parts are as long as first parts are; its words lie evenly in them. `refusal`: of every upload."""
+    """A worker whose parts are as long as first parts are, with words spread evenly in them. `refusal` answers every upload."""
 
     seconds: float = 4.0
     refusal: ServiceError | None = None
     stored: dict[str, Reply] = field(default_factory=lambda: {name: entry(name) for name in ("anna", "bert")})
 
     def sent(self, action: str) -> list[Mapping[str, Any]]:
-        """The requests of an action that came."""
+        """The requests of an action that have arrived."""
         return [call for call in self.calls if call.get("action") == action]
 
     def _voices(self, _: Mapping[str, Any]) -> Reply:
@@ -82,7 +82,7 @@ class Narrator(StandIn):
 
 
 def words_of(text: str, seconds: float) -> list[Reply]:
-    """Words at their places in a text, evenly in time."""
+    """Words with their places in a text, spread evenly in time."""
     spoken = text.split()
     share = seconds / len(spoken)
     words, place = [], 0

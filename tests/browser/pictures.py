@@ -1,4 +1,4 @@
-"""The pictures of docs/page.md: `python -m tests.browser.pictures`. The stand-in says a sentence with F5-TTS's own example of a voice."""
+"""Take the pictures of docs/page.md: `python -m tests.browser.pictures`. The stand-in says a sentence in F5-TTS's own example voice."""
 
 import io
 import sys
@@ -27,7 +27,7 @@ TEXT = "Some call me nature, others call me mother nature."
 
 
 class Sitter(Narrator):
-    """A voice as it should be, which says what the example says."""
+    """A voice without problems, which says what the example says."""
 
     def _upload(self, fields: Mapping[str, Any]) -> Reply:
         reply = super()._upload(fields)
@@ -52,7 +52,7 @@ class Sitter(Narrator):
 
 
 def main(folder: Path = DOCS) -> None:
-    """Take them all, as few colours as they need."""
+    """Take all pictures, with as few colours as they need."""
     samples, _ = soundfile.read(io.BytesIO(EXAMPLE.read_bytes()), dtype="int16")
     sitter = Sitter(parts=2, seconds=len(samples) / RATE / 2)
     said = patch("tests.http_worker.spoken", lambda *_: np.array_split(samples, 2))
@@ -66,7 +66,7 @@ def main(folder: Path = DOCS) -> None:
 
 
 def take(browser: Browser, url: str, width: int, scheme: Any) -> bytes:
-    """The page in the middle of its speech."""
+    """Take the page in the middle of its speech."""
     with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
         page = context.new_page()
         page.goto(url)

@@ -26,7 +26,7 @@ def faults(page: Page) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_axe_finds_no_grave_fault(open_page: Open, recording: Path, width: int, scheme: str) -> None:
-    """At first, with a voice and its speech, with an error, and where a stored voice is asked to be deleted."""
+    """axe-core finds no serious fault at first, with a voice and its speech, with an error, or when a voice is to be deleted."""
     page = open_page(width=width, scheme=scheme)
     found = faults(page)
     page.get_by_role("button", name="Speak", exact=True).click()
@@ -46,7 +46,7 @@ def test_axe_finds_no_grave_fault(open_page: Open, recording: Path, width: int, 
 
 @pytest.mark.parametrize("width", [320, 390, 768])
 def test_nothing_is_wider_than_the_screen(open_page: Open, recording: Path, width: int) -> None:
-    """Also with a long word, and with all that can be shown."""
+    """Nothing is wider than the screen, even with a long word and everything that can be shown."""
     page = open_page(width=width)
     store_voice(page, recording, "m" * 64)
     page.get_by_text("The same call from a program").click()
@@ -58,7 +58,7 @@ def test_nothing_is_wider_than_the_screen(open_page: Open, recording: Path, widt
 
 
 def test_the_keyboard_alone_speaks(open_page: Open) -> None:
-    """From the top: the link to the text, the text, then Tab to the button; the focus can be seen at every step."""
+    """The keyboard alone reaches everything: the skip link, the text, the button; the focus is visible at every step."""
     page = open_page()
     choose_voice(page, "anna")
     reached = []
@@ -82,7 +82,7 @@ def test_the_keyboard_alone_speaks(open_page: Open) -> None:
 
 
 def test_every_change_is_told_to_a_screen_reader(open_page: Open, recording: Path) -> None:
-    """What the page says of its own accord stands in live regions; errors interrupt."""
+    """What the page says of its own accord is in live regions; errors interrupt."""
     page = open_page()
     store_voice(page, recording, "me")
     speak(page)
@@ -99,7 +99,7 @@ def test_every_change_is_told_to_a_screen_reader(open_page: Open, recording: Pat
     ("state", "said"), [("starting", "The worker is starting …"), ("unfit", "The worker can't speak")]
 )
 def test_the_page_says_how_the_worker_stands(open_page: Open, narrator: Any, state: str, said: str) -> None:
-    """And goes on asking until it is ready."""
+    """The page shows the worker's state, and asks again until it is ready."""
     narrator.state = state
     page = open_page()
     expect(page.locator("#state")).to_contain_text(said)

@@ -1,4 +1,4 @@
-"""The page in Firefox, which plays a stream by itself."""
+"""The page in Firefox, which can play a stream by itself."""
 
 import asyncio
 import base64
@@ -33,7 +33,7 @@ async def press(browser: Firefox, element: str) -> None:
 
 
 async def store_and_speak(browser: Firefox, url: str, recording: Path) -> None:
-    """Steps 1 to 5, up to the first sound."""
+    """Do steps 1 to 5, up to the first sound."""
     await browser.open(url)
     await browser.choose_file("#file", recording)
     await press(browser, "consent")
@@ -45,7 +45,7 @@ async def store_and_speak(browser: Firefox, url: str, recording: Path) -> None:
 
 
 def test_a_voice_is_stored_and_speaks_in_firefox(recording: Path) -> None:
-    """It plays from the first part on, words light up, a click on one plays from there, and the waveform is drawn."""
+    """Speech plays from the first part on, words light up, a click on one plays from there, and the waveform is drawn."""
     narrator = Narrator(gates={1: threading.Event()})
 
     async def visit(url: str) -> tuple[Any, ...]:
@@ -70,7 +70,7 @@ def test_a_voice_is_stored_and_speaks_in_firefox(recording: Path) -> None:
 
 
 def test_the_microphone_is_recorded_in_firefox() -> None:
-    """And can be stored. (Without a sound card this browser's AudioContext stands still, so nothing can be said of the level.)"""
+    """The microphone is recorded and can be stored. (Without a sound card Firefox's AudioContext stands still, so the level isn't checked.)"""
     narrator = Narrator()
 
     async def visit(url: str) -> None:

@@ -1,4 +1,4 @@
-"""The page lets nobody's text act, talks to nobody else, and keeps its key. (What all tests of the page hold: conftest.)"""
+"""The page runs nobody's text, talks to no other server, and keeps its key. (What all tests of the page check is in conftest.)"""
 
 import threading
 from pathlib import Path
@@ -18,7 +18,7 @@ ATTACK = "<img src=x onerror=\"document.title='taken'\"><script>document.title='
 def test_what_others_wrote_is_shown_as_text(
     open_page: Open, narrator: Narrator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A voice's name, language, transcript and consent, a reading, a text, a warning, a licence, a failure."""
+    """Markup in a voice's fields, a reading, a text, a warning, a licence or a failure is shown as text."""
     evil = entry("anna", ATTACK) | {"language": ATTACK, "warnings": [{"code": "X", "message": ATTACK}]}
     evil["consent"] = evil["consent"] | {"statement": ATTACK}
     narrator.stored = {ATTACK: evil | {"voice": ATTACK}, "anna": evil}
@@ -39,7 +39,7 @@ def test_what_others_wrote_is_shown_as_text(
 
 
 def test_the_policy_stops_html_that_comes_from_a_string(open_page: Open, problems: list[str]) -> None:
-    """Should a line of the page ever try it, the browser refuses."""
+    """If a line of the page tried to make HTML from a string, the browser would refuse it."""
     page = open_page()
 
     refused = page.evaluate(
@@ -56,7 +56,7 @@ def test_the_policy_stops_html_that_comes_from_a_string(open_page: Open, problem
 
 
 def test_a_server_with_a_key_asks_for_it_once(open_page: Open, narrator: Narrator) -> None:
-    """A wrong one is asked for again; with the right one all works, from the first part on, and it is kept for this tab alone."""
+    """The page asks for the key once, and again if it is wrong; with the right one everything works, and it is kept for this tab alone."""
     narrator.gates = {1: threading.Event()}
     page = open_page(Options(has_page=True, api_key="s3cret"))
     page.get_by_label("API key").fill("wrong")
@@ -79,7 +79,7 @@ def test_a_server_with_a_key_asks_for_it_once(open_page: Open, narrator: Narrato
 
 
 def test_a_server_that_went_away_is_said_so(open_page: Open, recording: Path) -> None:
-    """In words, where it was asked."""
+    """If the server has gone, the page says so where the visitor pressed the button."""
     page = open_page()
     page.context.set_offline(True)
     page.get_by_label("Or drop a recording here").set_input_files(recording)

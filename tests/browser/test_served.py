@@ -40,7 +40,7 @@ def page(chromium: Browser, served: Served, problems: list[str]) -> Iterator[Pag
 
 
 def test_a_voice_is_stored_and_heard_from_its_first_part_on(page: Page) -> None:
-    """Upload, transcript, speech in several chunks that plays while the rest is made, words that light up, downloads."""
+    """A voice is uploaded and transcribed; speech of several chunks plays while the rest is made, words light up, and downloads work."""
     store_voice(page, find_talker().prompts["slt"].recording, "visitor", SLOW_S)
     expect(page.get_by_label("What the recording says")).not_to_have_value("")
 
@@ -60,7 +60,7 @@ def test_a_voice_is_stored_and_heard_from_its_first_part_on(page: Page) -> None:
 
 
 def test_what_the_worker_says_of_a_recording_is_on_the_page(page: Page) -> None:
-    """A microphone that beeps is no voice, and the worker's own words say why."""
+    """A microphone that only beeps is refused as a voice, in the worker's own words."""
     page.get_by_role("button", name="Record", exact=True).click()
     page.wait_for_timeout(3000)
     page.get_by_role("button", name="Stop").click()
@@ -73,7 +73,7 @@ def test_what_the_worker_says_of_a_recording_is_on_the_page(page: Page) -> None:
 
 
 def test_the_voices_of_the_checkpoint_are_there(page: Page) -> None:
-    """Somebody without a microphone hears something at once."""
+    """A visitor without a microphone can try the checkpoint's own voices at once."""
     choose_voice(page, "rms")
     speak(page, SENTENCE)
     hear_all(page, SLOW_S)

@@ -29,7 +29,7 @@ from tests.browser.visit import (
 
 
 def spoken(open_page: Open) -> Page:
-    """A page on which the text was spoken."""
+    """A page on which the text has been spoken."""
     page = open_page()
     choose_voice(page, "anna")
     speak(page)
@@ -40,7 +40,7 @@ def spoken(open_page: Open) -> Page:
 def test_a_recording_is_stored_and_what_was_measured_is_told_in_words(
     open_page: Open, recording: Path, narrator: Narrator
 ) -> None:
-    """The reply's figures become sentences, and its transcript can be read."""
+    """The figures of the upload's reply become sentences, and its transcript is shown."""
     page = open_page()
 
     store_voice(page, recording, "me")
@@ -59,7 +59,7 @@ def test_a_recording_is_stored_and_what_was_measured_is_told_in_words(
 
 
 def test_the_sound_begins_with_the_first_part_while_the_rest_is_made(open_page: Open, narrator: Narrator) -> None:
-    """It plays, and the progress says one of three; then the rest is heard too, and seeking works in all of it."""
+    """The first part plays while the progress says one of three; then the rest is heard, and seeking works in all of it."""
     narrator.gates = {1: threading.Event()}
     page = open_page()
     choose_voice(page, "anna")
@@ -75,7 +75,7 @@ def test_the_sound_begins_with_the_first_part_while_the_rest_is_made(open_page: 
 
 
 def test_a_stream_that_breaks_off_goes_on_in_the_whole(open_page: Open, narrator: Narrator) -> None:
-    """The job was spoken anew, so its stream ends; the speech is heard to its end all the same, from where it was."""
+    """If the job is spoken again, its stream ends, and playing goes on from the same place in the whole speech."""
     narrator.gates, narrator.anew = {1: threading.Event()}, 1
     page = open_page()
     choose_voice(page, "anna")
@@ -90,7 +90,7 @@ def test_a_stream_that_breaks_off_goes_on_in_the_whole(open_page: Open, narrator
 
 
 def test_words_light_up_as_they_are_spoken(open_page: Open) -> None:
-    """The word that the sound has reached is the one that is lit."""
+    """The word that is being spoken is lit."""
     page = spoken(open_page)
     words = words_of(TEXT, 12)
 
@@ -104,7 +104,7 @@ def test_words_light_up_as_they_are_spoken(open_page: Open) -> None:
 
 
 def test_a_click_on_a_word_plays_from_there(open_page: Open) -> None:
-    """The sound goes to the word's start, and runs."""
+    """A click on a word plays from its start."""
     page = spoken(open_page)
 
     page.get_by_role("button", name="nine.", exact=True).click()
@@ -115,7 +115,7 @@ def test_a_click_on_a_word_plays_from_there(open_page: Open) -> None:
 
 
 def test_arrow_keys_reach_the_words(open_page: Open) -> None:
-    """One Tab stop for all of them; Enter plays from the one that has the focus."""
+    """The words are one Tab stop; arrow keys move among them, and Enter plays from the one with the focus."""
     page = spoken(open_page)
 
     page.get_by_role("button", name="One", exact=True).focus()
@@ -128,7 +128,7 @@ def test_arrow_keys_reach_the_words(open_page: Open) -> None:
 
 
 def test_the_waveform_is_drawn_and_a_click_in_it_seeks(open_page: Open) -> None:
-    """A click in the middle plays from there."""
+    """The waveform is drawn, and a click in its middle plays from there."""
     page = spoken(open_page)
 
     page.locator("#wave").click()
@@ -140,7 +140,7 @@ def test_the_waveform_is_drawn_and_a_click_in_it_seeks(open_page: Open) -> None:
 
 
 def test_cancel_ends_the_job(open_page: Open, narrator: Narrator) -> None:
-    """The worker is told, and the page says so; the next text can be spoken."""
+    """A cancel reaches the worker, the page says so, and the next text can be spoken."""
     narrator.gates = {1: threading.Event()}
     page = open_page()
     choose_voice(page, "anna")
@@ -156,7 +156,7 @@ def test_cancel_ends_the_job(open_page: Open, narrator: Narrator) -> None:
 
 
 def test_downloads_bring_the_results_bytes(open_page: Open, narrator: Narrator) -> None:
-    """The WAV and the subtitles are the stored ones, the MP3 is all of the speech."""
+    """The WAV and the subtitles are the stored ones, and the MP3 has all of the speech."""
     page = spoken(open_page)
     (job,) = narrator.jobs.values()
 
@@ -169,7 +169,7 @@ def test_downloads_bring_the_results_bytes(open_page: Open, narrator: Narrator) 
 
 
 def test_facts_cost_licence_and_warnings_are_shown(open_page: Open, narrator: Narrator) -> None:
-    """With the seed that was sent, so that the speech can be made again."""
+    """Facts, cost, licence and warnings are shown, with the seed that makes the same speech again."""
     page = spoken(open_page)
     (job,) = narrator.jobs.values()
 
@@ -182,7 +182,7 @@ def test_facts_cost_licence_and_warnings_are_shown(open_page: Open, narrator: Na
 
 
 def test_a_failure_is_said_in_the_workers_words(open_page: Open, narrator: Narrator) -> None:
-    """Beside the button, and the button can be pressed again."""
+    """A failure is shown beside the button in the worker's words, and the button can be pressed again."""
     message = "the GPU's memory did not suffice, with half of it either"
     narrator.fails = {TEXT: (1, GpuOutOfMemory(message))}
     page = open_page()
@@ -195,7 +195,7 @@ def test_a_failure_is_said_in_the_workers_words(open_page: Open, narrator: Narra
 
 
 def test_what_will_be_read_is_shown_while_one_writes(open_page: Open, narrator: Narrator) -> None:
-    """The reading with its pauses, and what was left as it is."""
+    """The reading is shown with its pauses, and with what was left as it is."""
     page = open_page()
     choose_voice(page, "anna")
 
@@ -207,7 +207,7 @@ def test_what_will_be_read_is_shown_while_one_writes(open_page: Open, narrator: 
 
 
 def test_language_profile_and_seed_are_sent(open_page: Open, narrator: Narrator) -> None:
-    """As they were chosen."""
+    """Language, profile and seed are sent as they were chosen."""
     page = open_page()
     choose_voice(page, "bert")
     page.get_by_label("Language", exact=True).select_option("de")
@@ -225,7 +225,7 @@ def test_language_profile_and_seed_are_sent(open_page: Open, narrator: Narrator)
 def test_the_same_call_is_shown_for_the_shell_and_for_python(
     open_page: Open, narrator: Narrator, tmp_path: Path
 ) -> None:
-    """A shell reads the text as it was written, quotes and all; the Python lines, run as they are, say it."""
+    """The shell and Python lines make the same call: a shell reads the text as it was written, quotes included, and Python runs them."""
     text = 'It\'s "quoted" $HOME `ls` \\ done'
     page = open_page()
     choose_voice(page, "anna")

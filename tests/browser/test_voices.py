@@ -1,4 +1,4 @@
-"""A visitor's voices: recorded, agreed to, mended, chosen, deleted."""
+"""A visitor's voices: recorded, agreed to, corrected, chosen, deleted."""
 
 import base64
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.browser.visit import choose_voice, store_voice
 
 
 def test_the_microphone_is_recorded(open_page: Open, narrator: Narrator) -> None:
-    """The level moves, the seconds count, and the worker's own decoder has nothing to say against what is sent."""
+    """The level moves, the seconds count, and the worker's own decoder accepts what is sent."""
     page = open_page()
     page.get_by_role("button", name="Record", exact=True).click()
     levels = []
@@ -33,7 +33,7 @@ def test_the_microphone_is_recorded(open_page: Open, narrator: Narrator) -> None
 
 
 def test_recording_stops_by_itself(open_page: Open) -> None:
-    """After 12 seconds, the most that a voice uses."""
+    """Recording stops after 12 seconds, the most that a voice uses."""
     page = open_page()
     page.clock.install()
     page.get_by_role("button", name="Record", exact=True).click()
@@ -46,7 +46,7 @@ def test_recording_stops_by_itself(open_page: Open) -> None:
 
 
 def test_a_microphone_that_is_refused_is_said_so(open_page: Open) -> None:
-    """With what else one can do."""
+    """If the microphone is refused, the page says so, and what else a visitor can do."""
     page = open_page()
     page.evaluate(
         "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')); }"
@@ -60,7 +60,7 @@ def test_a_microphone_that_is_refused_is_said_so(open_page: Open) -> None:
 
 
 def test_a_refused_recording_is_said_in_the_workers_words(open_page: Open, recording: Path, narrator: Narrator) -> None:
-    """Where it was sent."""
+    """A refused recording is explained in the worker's words, where it was sent."""
     narrator.refusal = InvalidAudio("the recording is silent; record it again")
     page = open_page()
     page.get_by_label("Or drop a recording here").set_input_files(recording)
@@ -73,7 +73,7 @@ def test_a_refused_recording_is_said_in_the_workers_words(open_page: Open, recor
 
 
 def test_nothing_is_sent_without_consent(open_page: Open, recording: Path, narrator: Narrator) -> None:
-    """The page asks for the tick, and keeps the recording to itself."""
+    """Without a ticked consent the page asks for it and sends nothing."""
     page = open_page()
     page.get_by_label("Or drop a recording here").set_input_files(recording)
 
@@ -84,7 +84,7 @@ def test_nothing_is_sent_without_consent(open_page: Open, recording: Path, narra
 
 
 def test_a_dropped_file_is_a_recording(open_page: Open) -> None:
-    """As if it had been chosen."""
+    """A dropped file works as a chosen one does."""
     page = open_page()
 
     page.locator("#drop").evaluate(
@@ -101,7 +101,7 @@ def test_a_dropped_file_is_a_recording(open_page: Open) -> None:
 def test_a_mended_transcript_is_stored_with_the_same_recording(
     open_page: Open, recording: Path, narrator: Narrator
 ) -> None:
-    """The voice is replaced, its audio and consent are the same, and the words are the visitor's."""
+    """A corrected transcript is stored with the same recording and consent."""
     page = open_page()
     store_voice(page, recording, "me")
 
@@ -118,7 +118,7 @@ def test_a_mended_transcript_is_stored_with_the_same_recording(
 
 
 def test_another_recording_is_heard_anew(open_page: Open, recording: Path, narrator: Narrator) -> None:
-    """The transcript of the one before is not sent with it."""
+    """Another recording is sent without the transcript of the one before."""
     page = open_page()
     store_voice(page, recording, "me")
 
@@ -128,7 +128,7 @@ def test_another_recording_is_heard_anew(open_page: Open, recording: Path, narra
 
 
 def test_a_name_that_is_taken_can_be_replaced(open_page: Open, recording: Path, narrator: Narrator) -> None:
-    """First the worker's words, then a button that says what it does."""
+    """If a name is taken, the page shows the worker's words and a button that replaces the voice."""
     page = open_page()
     page.get_by_label("Or drop a recording here").set_input_files(recording)
     page.get_by_label("The speaker agreed").check()
@@ -143,7 +143,7 @@ def test_a_name_that_is_taken_can_be_replaced(open_page: Open, recording: Path, 
 
 
 def test_a_stored_voice_shows_its_consent_and_transcript(open_page: Open) -> None:
-    """Neither can be changed, because the page doesn't have its recording."""
+    """A stored voice shows its consent and transcript, which can't be changed because the page doesn't have its recording."""
     page = open_page()
 
     choose_voice(page, "bert")
@@ -154,7 +154,7 @@ def test_a_stored_voice_shows_its_consent_and_transcript(open_page: Open) -> Non
 
 
 def test_a_voice_is_deleted_after_it_was_asked(open_page: Open, narrator: Narrator) -> None:
-    """“Keep it” keeps it; “Delete it” removes it from the bucket and the list."""
+    """“Keep it” keeps the voice; “Delete it” removes it from the bucket and the list."""
     page = open_page()
     choose_voice(page, "bert")
     page.get_by_role("button", name="Delete …").click()
@@ -171,7 +171,7 @@ def test_a_voice_is_deleted_after_it_was_asked(open_page: Open, narrator: Narrat
 
 
 def test_without_a_voice_the_page_says_what_to_do(open_page: Open, narrator: Narrator) -> None:
-    """No job begins."""
+    """Without a voice the page says what to do, and begins no job."""
     page = open_page()
 
     page.get_by_role("button", name="Speak", exact=True).click()

@@ -1,4 +1,4 @@
-"""What a visitor does on the page, whatever address it has."""
+"""What a visitor does, on the page of any address."""
 
 import io
 from pathlib import Path
@@ -11,7 +11,7 @@ TEXT = "One two three. Four five six. Seven eight nine."
 
 
 def store_voice(page: Page, recording: Path, voice: str, seconds: float = 10) -> None:
-    """Steps 1 to 3 with a file, until the voice is stored."""
+    """Do steps 1 to 3 with a file, until the voice is stored."""
     page.get_by_label("Or drop a recording here").set_input_files(recording)
     page.get_by_label("The speaker agreed").check()
     page.get_by_label("How they agreed").fill("I am the speaker and I agree.")
@@ -21,30 +21,30 @@ def store_voice(page: Page, recording: Path, voice: str, seconds: float = 10) ->
 
 
 def choose_voice(page: Page, voice: str) -> None:
-    """Step 1 with a voice that is stored."""
+    """Do step 1 with a stored voice."""
     page.get_by_label("One that is stored").check()
     page.get_by_label("Stored voices").select_option(voice)
 
 
 def speak(page: Page, text: str = TEXT) -> None:
-    """Steps 4 and 5, without waiting for the speech."""
+    """Do steps 4 and 5, without waiting for the speech."""
     page.get_by_label("What to say").fill(text)
     page.get_by_role("button", name="Speak", exact=True).click()
 
 
 def hear_all(page: Page, seconds: float = 20) -> None:
-    """Wait until the whole of the speech is there."""
+    """Wait until the whole speech has arrived."""
     expect(page.locator("#speak-said")).to_have_text("Done.", timeout=seconds * SECOND)
 
 
 def second(page: Page) -> float:
-    """Where the speech is."""
+    """The second at which the speech is."""
     place: float = page.locator("#audio").evaluate("audio => audio.currentTime")
     return place
 
 
 def wait_for_second(page: Page, least: float, seconds: float = 10) -> None:
-    """Wait until the speech has come so far."""
+    """Wait until the speech has reached that second."""
     page.locator("#audio").evaluate(
         """async (audio, [least, deadline]) => {
             const end = performance.now() + deadline;
@@ -65,6 +65,6 @@ def download(page: Page, name: str) -> bytes:
 
 
 def seconds_of(sound: bytes) -> float:
-    """How long a recording is."""
+    """The length of a recording in seconds."""
     with av.open(io.BytesIO(sound), "r") as file:
         return float(sum(frame.samples / frame.sample_rate for frame in file.decode(audio=0)))

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos --run a|b --seed N`: the full-size runs. The exit code tells whether every promise was kept."""
+"""`python -m tests.chaos --run a|b --seed N`: the full-size runs. The exit code is 0 if every promise was kept."""
 
 import argparse
 import sys
@@ -18,7 +18,7 @@ PLANS = {
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--run", choices=[*PLANS, "both"], default="both", help="a: the real engine; b: a light one")
     parser.add_argument("--seed", type=int, default=0, help="of jobs, strikes and faults (default 0)")

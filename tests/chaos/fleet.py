@@ -1,4 +1,4 @@
-"""The workers, the strikes, and those that replace the struck."""
+"""The workers, the strikes, and the replacements."""
 
 import time
 from collections import Counter
@@ -20,7 +20,7 @@ class Worker(Protocol):
         """SIGTERM."""
 
     def kill(self) -> None:
-        """SIGKILL, also to what it has started; also after its own end."""
+        """Send SIGKILL to the worker and its children, even after its own end."""
 
     def pause(self) -> None:
         """Send SIGSTOP to the worker and its children."""
@@ -31,10 +31,10 @@ class Worker(Protocol):
 
 class Fleet:
     """
-    So many workers at work, whatever befalls them, until the `with` block ends.
+    Keeps so many workers running, whatever happens to them, until the `with` block ends.
 
-    `start` makes one of that name. One that was asked to go has `grace_s` seconds before it is killed; one that was stopped stands
-    still for `pause_s` seconds, goes on for as long beside the one that took its place, and is asked to go.
+    `start` makes one of that name. A worker that was asked to stop has `grace_s` seconds before it is killed. One that was paused stands
+    still for `pause_s` seconds, goes on for as long beside its replacement, and is then asked to stop.
     """
 
     def __init__(self, start: Callable[[str], Worker], size: int, *, seed: int, grace_s: float, pause_s: float) -> None:
@@ -63,7 +63,7 @@ class Fleet:
             worker.kill()
 
     def strike(self) -> None:
-        """Kill a worker, ask it to go, or stop it for a while, as chance has it; another starts at once."""
+        """Kill a worker, ask it to stop, or pause it, at random; another starts at once."""
         place = int(self._chance.integers(self._size))
         worker = self._at_work[place]
         kind = str(self._chance.choice(["SIGKILL", "SIGTERM", "SIGSTOP"]))
@@ -97,7 +97,7 @@ class Fleet:
                 self._see_off(worker, "not within its grace")
 
     def is_seeing_off(self) -> bool:
-        """Whether a worker that was stopped or asked to go still runs."""
+        """Whether a worker that was paused or asked to stop still runs."""
         return bool(self._stopped or self._woken or self._leaving)
 
     def wake_all(self) -> None:

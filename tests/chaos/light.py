@@ -1,9 +1,9 @@
 """
-Worker processes around an engine that needs no torch.
+Worker processes around an engine without torch.
 
-Their imports would take longer than the second between two strikes. So they are forked from a process that has imported
-everything once; only the SDK's own modules are imported anew in each, since they read their environment when they are imported.
-The loop, the handler and `handler.main` are the real ones; the engine alone is another.
+Their imports would take longer than the second between two strikes, so they are forked from a process that has imported everything
+once; only the SDK's own modules are imported again in each, since they read their environment on import. The loop, the handler and
+`handler.main` are the real ones; only the engine is another.
 """
 
 import multiprocessing
@@ -80,7 +80,7 @@ class LightEngine:
 
 class LightWorker:
     """
-    A worker process, handled like `local.worker.WorkerProcess`. Its output goes to the end of the file `log`.
+    A worker process, used like `local.worker.WorkerProcess`. Its output is appended to the file `log`.
 
     Its clock is wrong by `skew_s` seconds.
     """
@@ -106,7 +106,7 @@ class LightWorker:
         self._signal_group(signal.SIGCONT)
 
     def kill(self) -> None:
-        """SIGKILL to the worker and its ping process."""
+        """Send SIGKILL to the worker and its ping process."""
         self._signal_group(signal.SIGKILL)
         self._process.kill()
         self._process.join()
@@ -125,7 +125,7 @@ class _WrongClock(SystemClock):
 
 
 def _work(environment: dict[str, str], log: Path, cwd: Path, chunk_s: float, skew_s: float) -> None:
-    """What the child does instead of `python handler.py`."""
+    """Run what `python handler.py` would, in the child."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as handler.main does, which is some lines away
     os.setsid()
     os.chdir(cwd)

@@ -1,4 +1,4 @@
-"""One run: jobs, workers, strikes, weather; then what the bucket and the clients have."""
+"""One run: jobs, workers, strikes, faults; then what the bucket and the clients have."""
 
 import hashlib
 import os
@@ -35,7 +35,7 @@ class Plan:
     """
     A run's sizes; times in seconds. "real" is handler.py on the small checkpoint, "light" an engine that takes `chunk_s` a chunk.
 
-    A worker that is silent for `redeliver_s` has its jobs delivered to others; one that is stopped stands still for `pause_s`, longer
+    A worker that is silent for `redeliver_s` has its jobs delivered to others; one that is paused stands still for `pause_s`, longer
     than its lease. Clients delete a share of `deletes` of their jobs once they are done. The clocks of light workers are wrong by up to
     `skew_s`, either way.
     """
@@ -60,7 +60,7 @@ class Plan:
 
 @dataclass
 class Report:
-    """What a run came to."""
+    """What a run led to."""
 
     jobs: int
     seconds: float = 0.0
@@ -83,9 +83,9 @@ class Report:
     @property
     def went_well(self) -> bool:
         """
-        All jobs completed, each once, with the calm run's samples; and no worker ended as it should not.
+        Whether all jobs completed, each once, with an undisturbed run's samples, and no worker ended wrongly.
 
-        A large run must also have been struck, and gone on from finished chunks: else it has shown nothing.
+        A large run must also have been struck, and have continued from finished chunks; otherwise it has shown nothing.
         """
         has_shown_it = self.jobs < _MANY or (self.strikes.total() > 0 and self.chunks_reused > 0)
         return has_shown_it and not (self.broken or self.odd_ends)
@@ -96,7 +96,7 @@ class Report:
         return [*self.lost, *self.written_twice, *self.not_as_calm, *self.changed, *self.back]
 
     def lines(self) -> list[str]:
-        """For people."""
+        """The report for people."""
         named = {
             "jobs": self.jobs, "jobs lost": _named(self.lost), "results written twice": _named(self.written_twice),
             "changed after their end": _named(self.changed), "jobs deleted": self.deleted, "deleted and back again": _named(self.back),
@@ -118,7 +118,7 @@ def _counted(counter: Counter[str]) -> str:
 
 
 def run(plan: Plan, folder: Path, checkpoint: Path | None) -> Report:
-    """The whole of it. `checkpoint` is the small one's folder, and given for the real engine only."""
+    """Do a whole run. `checkpoint` is the small one's folder, and given for the real engine only."""
     requests = requests_of(plan.jobs, seed=plan.seed, nfe_step=plan.nfe_step)
     calm = calm_digests(requests, folder, checkpoint, processes=1 if plan.jobs < _MANY else 2)
     weather, ledger = Weather(plan.faults, plan.seed), Ledger(BUCKET)
@@ -141,7 +141,7 @@ def run(plan: Plan, folder: Path, checkpoint: Path | None) -> Report:
 
 
 def _bucket(server: Server, folder: Path) -> S3Store:
-    """The bucket as it is, without the weather; the voice is in it."""
+    """The bucket without faults; the voice is in it."""
     settings = server.settings(BUCKET, model_cache_dir=str(folder / "models"))
     s3_client(settings).create_bucket(Bucket=BUCKET)
     scratch = folder / "scratch"
@@ -181,7 +181,7 @@ class _Start:
 
 
 class _Client:
-    """Sends the jobs with the unchanged RunPod client, and tries again where it is told that it may."""
+    """Sends the jobs with the unchanged RunPod client, and tries again if the reply says that it may."""
 
     def __init__(self, endpoint: LocalEndpoint, requests: list[Request], *, share: float, seed: int) -> None:
         self._endpoint = endpoint
@@ -193,7 +193,7 @@ class _Client:
         self._deletes: dict[str, str] = {}
 
     def is_done(self) -> bool:
-        """Whether every job has come to its end."""
+        """Whether every job has ended."""
         open_jobs = 0
         for job_id in [*self._ids, *self._deletes]:
             job = self._endpoint.queue.jobs[job_id]
@@ -212,7 +212,7 @@ class _Client:
 
     @property
     def deleted(self) -> set[str]:
-        """The jobs that were reported to a client as gone."""
+        """The jobs that were reported to a client as deleted."""
         return {
             ours
             for job_id, ours in self._deletes.items()
@@ -220,7 +220,7 @@ class _Client:
         }
 
     def tell(self, report: Report, calm: Mapping[str, str]) -> None:
-        """What the clients have in their hands."""
+        """Report what the clients have."""
         report.told_to_try_again = self.told_to_try_again
         for job_id, ours in self._ids.items():
             job = self._endpoint.queue.jobs[job_id]
@@ -233,7 +233,7 @@ class _Client:
 
 
 def _storm(plan: Plan, fleet: Fleet, client: _Client, ledger: Ledger) -> None:
-    """Until every job is done. The strikes begin once there is something that could be lost."""
+    """Strike workers until every job is done, from when there is something to lose."""
     end = time.monotonic() + plan.timeout_s
     strike_at: float | None = None
     while not client.is_done() and (now := time.monotonic()) < end:
@@ -251,7 +251,7 @@ def _storm(plan: Plan, fleet: Fleet, client: _Client, ledger: Ledger) -> None:
 
 
 def _read(bucket: S3Store, ledger: Ledger, calm: Mapping[str, str], report: Report, deleted: set[str]) -> None:
-    """What the bucket has at the end."""
+    """Read what the bucket has at the end."""
     report.changed, report.deleted = sorted(ledger.changed), len(deleted)
     results = [info.key for info in bucket.list(keys.RESULTS)]
     for job_id, digest in calm.items():

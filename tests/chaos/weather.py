@@ -1,4 +1,4 @@
-"""What goes wrong between the workers and the bucket, and what the bucket really did."""
+"""Faults between the workers and the bucket, and what the bucket really did."""
 
 import json
 import re
@@ -22,7 +22,7 @@ _CHUNK = re.compile(r"/chunks/\d+-[0-9a-f]{64}\.wav$")
 
 @dataclass
 class Weather:
-    """Chooses the fault of a request: each kind as often as another, `share` of all requests together."""
+    """Chooses the fault of a request: each kind equally often, for `share` of all requests."""
 
     share: float
     seed: int
@@ -33,7 +33,7 @@ class Weather:
         self._lock = threading.Lock()
 
     def choose(self, _: Request) -> Fault | None:
-        """The proxy asks this of each request, in threads of its own."""
+        """Choose a request's fault; the proxy calls this in threads of its own."""
         with self._lock:
             self.met["requests"] += 1
             if self._chance.random() >= self.share:
@@ -46,7 +46,7 @@ class Weather:
 @dataclass
 class Ledger:
     """
-    What the bucket did, whoever was told: by job, how often its record became COMPLETED, and the chunks of each attempt.
+    What the bucket did, whatever the caller was told: by job, how often its record became COMPLETED, and the chunks of each attempt.
 
     `changed` are jobs whose record was written again after its end.
     """
@@ -62,7 +62,7 @@ class Ledger:
         self._lock = threading.Lock()
 
     def witness(self, request: Request, body: bytes, status: int) -> None:
-        """The proxy tells each answer of the server, in threads of its own."""
+        """Note an answer of the server; the proxy calls this in threads of its own."""
         key = request.path.removeprefix(f"/{self.bucket}/").partition("?")[0]
         if request.method == "DELETE" and (job := keys.job_of(key)) is not None:
             with self._lock:

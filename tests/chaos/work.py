@@ -1,4 +1,4 @@
-"""What is asked of the workers, and what a calm run answers to it."""
+"""The requests to the workers, and the results of an undisturbed run."""
 
 import os
 from base64 import b64encode
@@ -64,7 +64,7 @@ def requests_of(count: int, *, seed: int, nfe_step: int) -> list[Request]:
 
 
 def chunks_of(request: Request) -> int:
-    """How many chunks the request's text makes."""
+    """The number of chunks of the request's text."""
     return _chunks(request["text"])
 
 
@@ -85,7 +85,7 @@ def _chunks(text: str) -> int:
 
 
 def upload_voice(service: Service) -> None:
-    """The voice that all jobs speak with, its words known."""
+    """Upload the voice of all jobs, with its transcript."""
     recording = (examples() / "basic" / "basic_ref_en.wav").read_bytes()
     upload = {"action": "upload", "voice": VOICE, "audio": b64encode(recording).decode(), "consent": True}
     reply = answer(service, {**upload, "transcript": SPOKEN}, Call("upload"))
@@ -95,7 +95,7 @@ def upload_voice(service: Service) -> None:
 
 def calm_digests(requests: Sequence[Request], folder: Path, checkpoint: Path | None, processes: int) -> dict[str, str]:
     """
-    The sha256 of each job's audio, from a folder, without a queue, and with nothing going wrong.
+    The sha256 of each job's audio, made on a folder, without a queue and without faults.
 
     Without a checkpoint the light engine speaks.
     """
@@ -110,7 +110,7 @@ def calm_digests(requests: Sequence[Request], folder: Path, checkpoint: Path | N
 
 
 def _prepare() -> None:
-    """As many threads as the workers have, before torch is imported; and quiet."""
+    """Set as many threads as the workers have, before torch is imported, and silence the log."""
     os.environ |= ONE_THREAD
     configure("WARNING")
 

@@ -1,4 +1,4 @@
-"""A real S3 server for all contract tests, an empty bucket for each, the two stores under one name, a checkpoint to change."""
+"""Fixtures of all contract tests: a real S3 server, an empty bucket per test, both stores under one name, and a checkpoint to change."""
 
 import itertools
 import shutil
@@ -21,14 +21,14 @@ KINDS = ("folder", "s3")
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """moto, in its own process, for the whole session."""
+    """A moto server in its own process, shared by the whole session."""
     with moto() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def new_bucket(server: Server) -> NewBucket:
-    """Makes a bucket that nobody else uses."""
+    """Create a bucket for one test alone."""
     numbers = itertools.count(1)
     client = s3_client(server.settings("unused"))
 
@@ -52,7 +52,7 @@ def s3_store(server: Server, bucket: str) -> S3Store:
 
 @pytest.fixture(params=KINDS)
 def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
-    """A folder, then a bucket: what holds for one must hold for the other."""
+    """Run the test on a folder, then on a bucket: both must keep the same contract."""
     if request.param == "folder":
         return FolderStore(tmp_path / "bucket")
     s3_store: S3Store = request.getfixturevalue("s3_store")
@@ -61,16 +61,16 @@ def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
 
 @pytest.fixture
 def folder(tiny_checkpoint: Path, tmp_path: Path) -> Path:
-    """A checkpoint folder of this test's own."""
+    """A checkpoint folder that this test may change."""
     return Path(shutil.copytree(tiny_checkpoint, tmp_path / "folder"))
 
 
 @pytest.fixture
 def on_hub(folder: Path) -> Checkpoint:
-    """The same checkpoint, as the catalogue would name it."""
+    """The same checkpoint, named as the catalogue would name it."""
     return replace(find(str(folder)), source=HUB_URL, vocab=None, vocoder=None)
 
 
 def keys_of(store: ObjectStore, prefix: str = "", *, after: str = "") -> list[str]:
-    """The keys alone of a listing."""
+    """List the keys alone."""
     return [info.key for info in store.list(prefix, after=after)]

@@ -1,4 +1,4 @@
-"""What an alphabet says of a character is what the engine's own code makes of it."""
+"""An alphabet's answer about a character agrees with what the engine's own code does with it."""
 
 from unicodedata import category
 
@@ -12,7 +12,7 @@ from tests.real import load_tiny_xtts
 
 
 def test_upstream_looks_every_character_up_as_the_alphabet_says() -> None:
-    """Of all characters of the basic plane, hanzi and signs among them: known to us is known to it, and unknown is unknown."""
+    """For every visible character of the basic plane, upstream's lookup finds exactly what the alphabet calls known."""
     convert = import_f5().convert_char_to_pinyin
     everything = [chr(code) for code in range(33, 0xFFFF, 5) if category(chr(code)) not in ("Cs", "Cn", "Co")]
     visible = [character for character in everything if not character.isspace()]
@@ -26,7 +26,7 @@ def test_upstream_looks_every_character_up_as_the_alphabet_says() -> None:
 
 
 def test_a_checkpoints_own_vocabulary_counts() -> None:
-    """An Arabic checkpoint knows what the stock vocabulary doesn't."""
+    """A checkpoint's own vocabulary decides: an Arabic one knows letters that the stock vocabulary lacks."""
     knows = f5_knows(frozenset("سلام، ؟"))
 
     assert knows("سلام، سلام؟")
@@ -48,10 +48,10 @@ def xtts(tmp_path_factory: pytest.TempPathFactory) -> XttsEngine:
     ],
 )
 def test_xtts_knows_what_its_tokenizer_has_tokens_for(xtts: XttsEngine, text: str, language: str, known: bool) -> None:  # noqa: FBT001 - a table
-    """Once the language's numbers and signs are written out."""
+    """XTTS knows a text if its tokenizer has tokens for it once the language's numbers and signs are written out."""
     assert xtts.alphabet(language).knows(text) is known
 
 
 def test_a_sign_that_stands_beside_numbers_is_known(xtts: XttsEngine) -> None:
-    """An emoji elsewhere in the text must not cost the currency."""
+    """An emoji elsewhere in the text doesn't make the currency signs unknown."""
     assert [one for one in "$€%🎉" if xtts.alphabet("en").knows(one)] == ["$", "€", "%"]

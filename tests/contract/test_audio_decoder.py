@@ -1,4 +1,4 @@
-"""The contract of `AudioDecoder`, on the process that decodes what callers send and on its stand-in of the tests."""
+"""The contract of `AudioDecoder`, kept by the process that decodes uploads and by its stand-in of the tests."""
 
 import io
 import threading
@@ -44,18 +44,18 @@ def decoder(request: pytest.FixtureRequest, child: ChildDecoder) -> AudioDecoder
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_recording_becomes_what_the_functions_make_of_it(decoder: AudioDecoder, name: str) -> None:
-    """The same bytes, the same measures, wherever they are made."""
+    """The decoder returns the same bytes and measures as the functions it wraps."""
     assert decoder.canonical(FILES[name]) == check_and_make_canonical(FILES[name])
 
 
 def test_a_human_voice_keeps_its_digest(decoder: AudioDecoder, human_wav: bytes) -> None:
-    """A voice's name in the bucket is the digest of its bytes."""
+    """A voice's name in the bucket is the digest of its bytes, so the same recording must keep it."""
     assert decoder.canonical(human_wav) == check_and_make_canonical(human_wav)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_samples_are_those_of_the_function(decoder: AudioDecoder, name: str) -> None:
-    """Float32, and the caller's own to change."""
+    """Samples are float32, equal to the function's, and the caller may change them."""
     expected = decode(FILES[name])
 
     recording = decoder.recording(FILES[name])
@@ -82,7 +82,7 @@ def test_minutes_of_speech_are_decoded_for_a_recogniser(decoder: AudioDecoder, c
 
 @pytest.mark.parametrize("name", UNUSABLE)
 def test_what_is_refused_is_refused_in_the_same_words(decoder: AudioDecoder, name: str) -> None:
-    """Message and details, numbers included."""
+    """A refusal has the same message and details as the function's, numbers included."""
     with pytest.raises(InvalidAudio) as expected:
         check_and_make_canonical(UNUSABLE[name])
 
@@ -93,7 +93,7 @@ def test_what_is_refused_is_refused_in_the_same_words(decoder: AudioDecoder, nam
 
 
 def test_nothing_is_begun_for_a_call_that_was_stopped(decoder: AudioDecoder) -> None:
-    """Interrupted, so that the job is delivered again."""
+    """A stopped call raises Interrupted before anything is decoded, so that the job is delivered again."""
     stopped = threading.Event()
     stopped.set()
 

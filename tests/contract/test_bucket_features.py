@@ -1,4 +1,4 @@
-"""Buckets with versions, with object lock and a default retention; and URLs that end with the token that signed them."""
+"""Buckets with versions, with object lock and default retention; and URLs that expire with the token that signed them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ PART = 5 * MIB
 
 @pytest.fixture(params=["versioned", "locked"])
 def special_bucket(request: pytest.FixtureRequest, server: Server, bucket: str) -> str:
-    """A bucket that keeps versions, or one that keeps each for a day whatever its owner wants."""
+    """A bucket that keeps versions, or one that locks each of them for a day."""
     client = s3_client(server.settings(bucket))
     if request.param == "versioned":
         client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -39,7 +39,7 @@ def special_bucket(request: pytest.FixtureRequest, server: Server, bucket: str) 
 
 
 def test_such_a_bucket_works_as_any(server: Server, special_bucket: str, tmp_path: Path) -> None:
-    """Written, replaced, deleted and made again, small and in parts; the probe finds that conditions are honoured."""
+    """Objects are written, replaced, deleted and created again, small ones and in parts; the probe finds that conditions are honoured."""
     store = S3Store(special_bucket, s3_client(server.settings(special_bucket)), part_bytes=PART)
     source = tmp_path / "source"
     source.write_bytes(bytes(PART + 1))
@@ -64,20 +64,20 @@ def expires(url: str) -> int:
 
 
 def test_keys_that_last_sign_as_long_as_is_asked(s3_store: S3Store) -> None:
-    """Without a token nothing ends earlier."""
+    """Keys without a token sign for as long as is asked."""
     assert s3_store.url_life(604_800) == (604_800, True)
     assert expires(s3_store.url("x", expires_s=604_800)) == 604_800
 
 
 def test_a_token_of_unknown_end_is_told(server: Server) -> None:
-    """The life that is asked for is the most that it can be."""
+    """If nobody says when a token ends, a URL's life is reported as uncertain."""
     store = S3Store.from_settings(server.settings("b", AWS_SESSION_TOKEN="t"))
 
     assert store.url_life(3600) == (3600, False)
 
 
 def test_a_url_ends_with_its_token(server: Server) -> None:
-    """If the settings say when that is."""
+    """If the settings say when the token ends, a URL ends no later."""
     until = datetime.now(UTC) + timedelta(minutes=10)
     settings = server.settings("b", AWS_SESSION_TOKEN="t", AWS_CREDENTIAL_EXPIRATION=until.isoformat())
     store = S3Store.from_settings(settings)
@@ -91,7 +91,7 @@ def test_a_url_ends_with_its_token(server: Server) -> None:
 
 
 def test_an_expired_token_signs_nothing(server: Server) -> None:
-    """A URL that is dead at its birth is an error with a remedy."""
+    """An expired token raises an error that names the setting, instead of signing a URL that is already dead."""
     store = S3Store.from_settings(
         server.settings("b", AWS_SESSION_TOKEN="t", AWS_CREDENTIAL_EXPIRATION="2020-01-01T00:00:00Z")
     )
@@ -101,7 +101,7 @@ def test_an_expired_token_signs_nothing(server: Server) -> None:
 
 
 def test_credentials_that_boto3_renews_tell_their_own_end(server: Server) -> None:
-    """Those of an instance's role, of STS or SSO; they are renewed before they sign, if they end soon."""
+    """Credentials of an instance's role, STS or SSO say when they end, and are renewed before they sign if that is soon."""
     renewals: list[int] = []
 
     def renewed() -> dict[str, Any]:

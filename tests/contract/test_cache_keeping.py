@@ -1,4 +1,4 @@
-"""What the cache keeps, gives away and shares: leases, eviction, leftovers, trouble with the disk, and what is published."""
+"""What the checkpoint cache keeps, evicts and shares: leases, eviction, leftovers, a failing disk, and publishing."""
 
 import errno
 import json
@@ -44,7 +44,7 @@ def bucket(tmp_path: Path) -> CountingStore:
 
 
 def put_into_bucket(folder: Path, bucket: FolderStore, name: str = "mine") -> Checkpoint:
-    """As its owner would: the folder as it is, under checkpoints/<name>/."""
+    """Upload the folder as its owner would: unchanged, under checkpoints/<name>/."""
     card = json.loads((folder / CARD).read_text()) | {"name": name}
     (folder / CARD).write_text(json.dumps(card))
     for path in folder.rglob("*"):
@@ -55,7 +55,7 @@ def put_into_bucket(folder: Path, bucket: FolderStore, name: str = "mine") -> Ch
 
 
 def three(folder: Path, make: Callable[[Checkpoint], LocalCheckpoint]) -> list[LocalCheckpoint]:
-    """Three checkpoints of one size, fetched one after the other."""
+    """Fetch three checkpoints of the same size, one after the other."""
     found = []
     for times in (1.5, 2.0, 2.5):
         retrained(folder / "model.safetensors", times)
@@ -68,7 +68,7 @@ def names_in(root: Path) -> list[str]:
 
 
 def test_the_least_recently_used_goes_first(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """A copy that was used again outlives one that was fetched after it."""
+    """The least recently used copy is evicted first, even if it was fetched last."""
     cache = CheckpointCache(bucket, tmp_path / "m")
     found = three(folder, cache.local)
     size = copies_in(tmp_path / "m")[0].size
@@ -84,7 +84,7 @@ def test_the_least_recently_used_goes_first(folder: Path, bucket: CountingStore,
 
 
 def test_what_is_in_use_is_never_evicted(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """A limit that is too small evicts the others as they are let go, not the one that is loaded; its files stay."""
+    """With too small a limit other copies are evicted as they are released; a loaded one keeps its files."""
     cache = CheckpointCache(bucket, tmp_path / "m", max_bytes=1)
 
     held = three(folder, cache.local)
@@ -97,7 +97,7 @@ def test_what_is_in_use_is_never_evicted(folder: Path, bucket: CountingStore, tm
 
 
 def test_another_process_in_use_counts_until_it_dies(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """The lease is a kernel lock: a killed process leaves none."""
+    """The lease is a kernel lock, so it ends when its process is killed."""
     user = python(HOLD, tmp_path / "bucket", tmp_path / "m", folder)
     assert user.stdout is not None
     assert user.stdout.readline() == "folder\n"
@@ -109,7 +109,7 @@ def test_another_process_in_use_counts_until_it_dies(folder: Path, bucket: Count
 
 
 def test_a_lease_ends_with_its_holder(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """Nobody must remember to release: a checkpoint that is no longer referred to may go."""
+    """Nobody has to release a lease: it ends when nothing refers to the checkpoint any more."""
     local = CheckpointCache(bucket, tmp_path / "m").local(find(str(folder)))
     assert evict(tmp_path / "m", 0) == []
 
@@ -119,7 +119,7 @@ def test_a_lease_ends_with_its_holder(folder: Path, bucket: CountingStore, tmp_p
 
 
 def test_an_evicted_checkpoint_comes_back_from_the_bucket(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """Eviction forgets bytes, never a checkpoint."""
+    """An evicted checkpoint is fetched from the bucket again."""
     cache = CheckpointCache(bucket, tmp_path / "m")
     cache.local(find(str(folder))).lease.release()
     evict(tmp_path / "m", 0)
@@ -128,7 +128,7 @@ def test_an_evicted_checkpoint_comes_back_from_the_bucket(folder: Path, bucket: 
 
 
 def test_two_cold_processes_make_one_download(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """One cache, two processes that start at once: one fetches the checkpoint, the other finds it."""
+    """Two processes that start at once on one cache make one download."""
     CheckpointCache(bucket, tmp_path / "first").local(find(str(folder)))
     both = [python(HOLD, tmp_path / "bucket", tmp_path / "m", folder) for _ in range(2)]
 
@@ -140,7 +140,7 @@ def test_two_cold_processes_make_one_download(folder: Path, bucket: CountingStor
 
 
 def test_leftovers_of_the_dead_are_cleared(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """A staging folder of a killed process is gone after the next fetch; what another machine is filling stays."""
+    """The staging folder of a killed process is removed by the next fetch; one that another machine is filling stays."""
     cache = CheckpointCache(bucket, tmp_path / "m")
     cache.local(find(str(folder))).lease.release()
     shelf = tmp_path / "m" / NAME
@@ -157,7 +157,7 @@ def test_leftovers_of_the_dead_are_cleared(folder: Path, bucket: CountingStore, 
 def test_a_worker_that_died_while_publishing_is_made_good(
     on_hub: Checkpoint, folder: Path, bucket: CountingStore, tmp_path: Path
 ) -> None:
-    """The copy was placed and the bucket did not answer: the next load publishes it, and the one after that asks nothing."""
+    """A copy that its dead worker had not published is published by the next load; the load after that asks the bucket for nothing."""
     hub = Hub(folder / "model.safetensors")
     bucket.gone = True
     CheckpointCache(bucket, tmp_path / "a", hub).local(on_hub)
@@ -173,7 +173,7 @@ def test_a_worker_that_died_while_publishing_is_made_good(
 def test_workers_that_publish_at_once_end_in_one_object(
     on_hub: Checkpoint, folder: Path, bucket: CountingStore, tmp_path: Path
 ) -> None:
-    """Four cold machines meet an empty bucket: the same bytes go under the same keys, and one record names them."""
+    """Four cold machines publish the same bytes under the same keys, and one record names them."""
     hub = Hub(folder / "model.safetensors")
     caches = [CheckpointCache(bucket, tmp_path / f"m{n}", hub) for n in range(4)]
 
@@ -190,7 +190,7 @@ def test_workers_that_publish_at_once_end_in_one_object(
 def test_what_the_bucket_has_is_not_sent_again(
     on_hub: Checkpoint, folder: Path, bucket: CountingStore, tmp_path: Path
 ) -> None:
-    """Another machine published while this one repaired: no key is moved twice."""
+    """What another machine published while this one repaired is not sent again."""
     hub = Hub(folder / "model.safetensors")
     bucket.gone = True
     late = CheckpointCache(bucket, tmp_path / "late", hub)
@@ -207,7 +207,7 @@ def test_what_the_bucket_has_is_not_sent_again(
 def test_a_bucket_that_goes_away_is_named_and_costs_nothing(
     folder: Path, bucket: CountingStore, tmp_path: Path
 ) -> None:
-    """The failure may pass, and says so; older copies still load, and the next call goes on."""
+    """If the bucket goes away, the failure is retryable and named, older copies still load, and the next call goes on."""
     cache = CheckpointCache(bucket, tmp_path / "m")
     CheckpointCache(bucket, tmp_path / "other").local(find(str(folder)))
     bucket.gone = True
@@ -221,7 +221,7 @@ def test_a_bucket_that_goes_away_is_named_and_costs_nothing(
 
 
 def test_a_full_disk_leaves_the_cache_as_it_was(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """The message says what to do; the older copy is whole and nothing half-made stays."""
+    """A full disk raises an error that says what to do; the older copy stays whole and nothing half-made is left."""
     CheckpointCache(bucket, tmp_path / "m").local(find(str(folder))).lease.release()
     retrained(folder / "model.safetensors", 3.0)
     before = files_under(tmp_path / "m")
@@ -241,7 +241,7 @@ def test_a_full_disk_leaves_the_cache_as_it_was(folder: Path, bucket: CountingSt
 def test_a_copy_on_a_disk_without_writing_is_used(
     folder: Path, bucket: CountingStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A volume that is mounted read-only may hold the checkpoint; nothing is written there, and nothing is sent."""
+    """A copy on a volume that is mounted read-only is used; nothing is written there, and nothing is published."""
     cache = CheckpointCache(bucket, tmp_path / "m")
     cache.local(find(str(folder))).lease.release()
     before = sorted((path, path.stat().st_mtime_ns) for path in (tmp_path / "m").rglob("*"))
@@ -255,7 +255,7 @@ def test_a_copy_on_a_disk_without_writing_is_used(
 
 
 def os_open_refusing_writes(folder: Path) -> Callable[..., int]:
-    """os.open as a read-only disk answers below the folder; the tests run as root, whom no permission stops."""
+    """Let os.open fail below the folder as on a read-only disk: the tests run as root, who may write anywhere."""
     real = os.open
 
     def opened(path: object, flags: int, *rest: object, **more: object) -> int:
@@ -271,7 +271,7 @@ def refuse(*_: object, **__: object) -> None:
 
 
 def test_an_owner_may_put_a_checkpoint_into_the_bucket(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """The folder is repaired by the first worker; the second moves the repaired bytes and no others."""
+    """The first worker repairs a folder that its owner uploaded; the second fetches only the repaired bytes."""
     checkpoint = put_into_bucket(folder, bucket)
     first = CheckpointCache(bucket, tmp_path / "a").local(checkpoint)
     bucket.downloads.clear()
@@ -287,7 +287,7 @@ def test_an_owner_may_put_a_checkpoint_into_the_bucket(folder: Path, bucket: Cou
 
 
 def test_a_new_file_in_the_bucket_is_noticed(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """The owner uploads other weights under the same name: neither disk nor bucket answers with the old ones."""
+    """If the owner uploads other weights under the same name, neither the disk nor the bucket answers with the old ones."""
     checkpoint = put_into_bucket(folder, bucket)
     cache = CheckpointCache(bucket, tmp_path / "a")
     old = cache.local(checkpoint)
@@ -298,7 +298,7 @@ def test_a_new_file_in_the_bucket_is_noticed(folder: Path, bucket: CountingStore
 
 
 def test_a_card_in_the_bucket_can_not_lead_out_of_its_folder(folder: Path, bucket: CountingStore) -> None:
-    """Neither '..' nor another checkpoint's name is followed."""
+    """Neither '..' nor another checkpoint's name in a card leads out of the checkpoint's folder."""
     for change in ({"model": "../other/model.safetensors"}, {"vocab": "/etc/passwd"}, {"name": "other"}):
         put_into_bucket(folder, bucket)
         card = json.loads((folder / CARD).read_text()) | change
@@ -308,7 +308,7 @@ def test_a_card_in_the_bucket_can_not_lead_out_of_its_folder(folder: Path, bucke
 
 
 def test_a_file_that_the_owner_forgot_is_named(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """The card names it, the bucket hasn't it."""
+    """A file that the card names and the bucket lacks is named in the error."""
     checkpoint = put_into_bucket(folder, bucket)
     bucket.delete("checkpoints/mine/vocab.txt")
 
@@ -318,7 +318,7 @@ def test_a_file_that_the_owner_forgot_is_named(folder: Path, bucket: CountingSto
 
 
 def test_halved_weights_are_those_that_the_gpu_would_have(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """F5-TTS casts to fp16 as it loads on a GPU: the halved file holds those very bits, at half the size."""
+    """F5-TTS casts to fp16 as it loads on a GPU; the halved file holds exactly those bits, at half the size."""
     import torch
 
     whole = CheckpointCache(bucket, tmp_path / "a").local(find(str(folder)))
@@ -340,7 +340,7 @@ def test_halved_weights_are_those_that_the_gpu_would_have(folder: Path, bucket: 
 def test_the_official_loader_gives_the_same_model_from_either(
     folder: Path, bucket: CountingStore, tmp_path: Path
 ) -> None:
-    """f5_tts's own `load_checkpoint`, in the dtype that it takes on a GPU: not one bit of the loaded model differs."""
+    """f5_tts's own `load_checkpoint` gives bit for bit the same model from either file, in the dtype of a GPU."""
     import torch
 
     from engines.imports.f5 import import_f5
@@ -383,7 +383,7 @@ def test_each_precision_is_published_for_itself(folder: Path, bucket: CountingSt
 
 
 def test_what_the_cache_did_not_make_is_left_alone(tmp_path: Path) -> None:
-    """MODEL_CACHE_DIR may be a folder in which somebody keeps checkpoints, or a repository, of their own."""
+    """MODEL_CACHE_DIR may be a folder or repository of somebody's own checkpoints: files that the cache didn't make stay."""
     theirs = tmp_path / "mine" / "emma-voice"
     for folder in (theirs, tmp_path / "mine" / ".git"):
         folder.mkdir(parents=True)
@@ -400,7 +400,7 @@ def test_what_the_cache_did_not_make_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_childs_end_does_not_free_its_parents_copy(tmp_path: Path) -> None:
-    """A forked child shares the lock; what its parent uses must not be evicted when it goes."""
+    """When a forked child exits, the copy that its parent uses keeps its lease."""
     folder = tmp_path / "copy"
     lease = InUse(folder)
     child = os.fork()

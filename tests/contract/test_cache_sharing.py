@@ -1,4 +1,4 @@
-"""Copies that are nearly the same, several buckets and machines on one disk, a disk that is full, and the default vocoder."""
+"""Copies that are nearly the same, several buckets and machines on one disk, a full disk, and the default vocoder."""
 
 import errno
 import json
@@ -37,13 +37,13 @@ def bucket(tmp_path: Path) -> CountingStore:
 
 
 def with_note(folder: Path, note: str) -> Checkpoint:
-    """The folder's checkpoint, its card edited."""
+    """The folder's checkpoint with an edited card."""
     (folder / CARD).write_text(json.dumps(json.loads((folder / CARD).read_text()) | {"note": note}))
     return find(str(folder))
 
 
 def test_another_vocabulary_makes_another_copy(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """The weights stay and vocab.txt changes: the copy that is in use keeps its own, and so does the bucket."""
+    """The same weights with another vocab.txt are another copy, on the disk and in the bucket; a copy in use keeps its own."""
     cache = CheckpointCache(bucket, tmp_path / "a")
     old = cache.local(find(str(folder)))
     assert old.vocab_path is not None
@@ -64,7 +64,7 @@ def test_another_vocabulary_makes_another_copy(folder: Path, bucket: CountingSto
 def test_one_copy_serves_both_precisions_where_there_is_nothing_to_halve(
     folder: Path, bucket: CountingStore, tmp_path: Path
 ) -> None:
-    """Weights that are fp16 already: workers of either setting share the copy, and never send it again."""
+    """If the weights are fp16 already, workers of either setting share one copy and never send it again."""
     model = folder / "model.safetensors"
     save_file(
         {name: array.astype("float16") if array.dtype == "float32" else array for name, array in load_file(model).items()},
@@ -83,7 +83,7 @@ def test_one_copy_serves_both_precisions_where_there_is_nothing_to_halve(
 
 
 def test_a_copy_that_is_made_anew_is_published_anew(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """That an older copy of the same name was published once says nothing of this one."""
+    """A copy that is made again is published again, although an older copy of the same name was."""
     cache = CheckpointCache(bucket, tmp_path / "a")
     local = cache.local(find(str(folder)))
     local.model_path.unlink()
@@ -96,7 +96,7 @@ def test_a_copy_that_is_made_anew_is_published_anew(folder: Path, bucket: Counti
 
 
 def test_a_whole_copy_is_never_swapped(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """On a shared volume another machine may have placed it in between, and may be using it."""
+    """A whole copy is never replaced: another machine on the volume may have placed it in between and be using it."""
     local = CheckpointCache(bucket, tmp_path / "a").local(find(str(folder)))
     inode = local.model_path.stat().st_ino
     shelf = Shelf(tmp_path / "a", NAME)
@@ -111,7 +111,7 @@ def test_a_whole_copy_is_never_swapped(folder: Path, bucket: CountingStore, tmp_
 
 
 def test_verify_names_a_record_that_is_damaged(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """A record that nobody can read, or that is another folder's, is found and not passed over."""
+    """`verify` finds a record that can't be read or belongs to another folder."""
     local = CheckpointCache(bucket, tmp_path / "a").local(find(str(folder)))
     key = f"checkpoints/{NAME}/{local.model_path.parent.name}/{CARD}"
     body = bucket.get(key).body
@@ -124,7 +124,7 @@ def test_verify_names_a_record_that_is_damaged(folder: Path, bucket: CountingSto
 
 
 def test_another_bucket_gets_its_copy_too(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """One MODEL_CACHE_DIR, two buckets one after the other: what the first has the second has not."""
+    """If MODEL_CACHE_DIR is used with a second bucket, that bucket gets its own copy."""
     other = CountingStore(tmp_path / "other")
     CheckpointCache(bucket, tmp_path / "a").local(find(str(folder)))
 
@@ -136,7 +136,7 @@ def test_another_bucket_gets_its_copy_too(folder: Path, bucket: CountingStore, t
 
 
 def test_an_edited_note_sends_no_file(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """`push` after an edit of the card or the catalogue rewrites only the record."""
+    """`push` after an edit of the card or the catalogue rewrites the record and sends no file."""
     cache = CheckpointCache(bucket, tmp_path / "a")
     cache.push(with_note(folder, "old"))
     bucket.uploads.clear()
@@ -153,7 +153,7 @@ def test_an_edited_note_sends_no_file(folder: Path, bucket: CountingStore, tmp_p
 def test_machines_on_one_volume_have_their_own_incoming_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Their locks may not reach each other; what one gave up a quarter of an hour ago another takes over."""
+    """Machines don't share locks, so each has its own incoming folder; one abandoned for a quarter of an hour is taken over."""
     shelf = Shelf(tmp_path, "mine")
 
     def incoming(host: str) -> tuple[Path, list[str]]:
@@ -177,7 +177,7 @@ def test_machines_on_one_volume_have_their_own_incoming_folders(
 
 
 def test_names_that_end_in_lock_are_names(tmp_path: Path) -> None:
-    """`a` and `a.lock` are two checkpoints."""
+    """`a` and `a.lock` are two different checkpoints."""
     for name in ("a", "a.lock"):
         with Shelf(tmp_path, name).one_writer():
             assert (tmp_path / name).is_dir()
@@ -195,7 +195,7 @@ def full(_: object) -> Path:
 def test_a_full_disk_at_the_hub_makes_room_once(
     on_hub: Checkpoint, folder: Path, bucket: CountingStore, tmp_path: Path
 ) -> None:
-    """The hub doesn't say how much will come: what nobody uses goes then, and the fetch is tried again."""
+    """The hub doesn't say how much will come: if the disk fills, unused copies are evicted and the fetch is tried once more."""
     hub, calls = Hub(folder / "model.safetensors"), []
 
     def full_once(url: str) -> Path:
@@ -214,7 +214,7 @@ def test_a_full_disk_at_the_hub_makes_room_once(
 def test_a_disk_that_stays_full_is_told(
     on_hub: Checkpoint, folder: Path, bucket: CountingStore, tmp_path: Path
 ) -> None:
-    """Tried once more and not for ever, and not before all copies that nobody uses are gone: with a limit and without one."""
+    """A disk that stays full is an error after one more try, once all unused copies are gone, with a limit or without."""
     for limit in (10**12, None):
         cache = CheckpointCache(bucket, tmp_path / str(limit), full, max_bytes=limit)
         three_copies(folder, cache)
@@ -226,7 +226,7 @@ def test_a_disk_that_stays_full_is_told(
 
 
 def test_room_is_made_before_a_source_is_fetched(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """The owner's file is as large as the copies here: they go before its first byte comes."""
+    """Unused copies are evicted before the first byte of a source that wouldn't fit beside them."""
     cache = CheckpointCache(bucket, tmp_path / "a")
     three_copies(folder, cache)
     size = copies_in(tmp_path / "a")[0].size
@@ -253,7 +253,7 @@ def test_housekeeping_that_fails_does_not_fail_the_work(
     step: str, on_hub: Checkpoint, folder: Path, bucket: CountingStore, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    """The checkpoint is there; a mark, an eviction or a leftover that the disk refuses is logged."""
+    """If the disk refuses an eviction, a mark or the removal of a leftover, that is logged and the checkpoint is still used."""
 
     def refused(*_: object) -> None:
         raise OSError(errno.EIO, "no")
@@ -286,7 +286,7 @@ def vocoder_of(cache: CheckpointCache) -> LocalCheckpoint:
 def test_the_default_vocoder_comes_from_the_disk_the_bucket_or_the_hub(
     folder: Path, bucket: CountingStore, tmp_path: Path
 ) -> None:
-    """As a checkpoint does: fetched from the hub once, published once, and digested."""
+    """The default vocoder is fetched from the hub once, published once, and digested, as a checkpoint is."""
     hub = VocoderHub(folder)
 
     found = [vocoder_of(CheckpointCache(bucket, tmp_path / name, hub)) for name in ("a", "a", "b")]
@@ -302,7 +302,7 @@ def test_the_default_vocoder_comes_from_the_disk_the_bucket_or_the_hub(
 
 
 def test_a_damaged_vocoder_is_fetched_again(folder: Path, bucket: CountingStore, tmp_path: Path) -> None:
-    """By its sha256: its file is not inspected."""
+    """A damaged vocoder is found by its sha256 and fetched again."""
     path = vocoder_of(CheckpointCache(bucket, tmp_path / "a", VocoderHub(folder))).model_path
     path.write_bytes(path.read_bytes()[:-1] + b"x")
 
@@ -310,7 +310,7 @@ def test_a_damaged_vocoder_is_fetched_again(folder: Path, bucket: CountingStore,
 
 
 def test_without_a_hub_f5_tts_is_left_to_find_its_vocoder(bucket: CountingStore, tmp_path: Path) -> None:
-    """It may have one in a cache of its own: no vocoder here is no failure."""
+    """Without a hub the cache has no vocoder, which is no failure: f5_tts may have one in a cache of its own."""
 
     def gone(url: str) -> Path:
         raise HubUnavailable(url)
@@ -319,7 +319,7 @@ def test_without_a_hub_f5_tts_is_left_to_find_its_vocoder(bucket: CountingStore,
 
 
 def test_a_worker_without_a_hub_speaks_with_the_buckets_vocoder(folder: Path, tmp_path: Path) -> None:
-    """The checkpoint has none of its own; another worker has published f5_tts's default."""
+    """A worker without a hub takes f5_tts's default vocoder from the bucket, where another worker published it."""
     store = FolderStore(tmp_path / "bucket")
     CheckpointCache(store, tmp_path / "another", VocoderHub(folder)).vocoder()
     card = {name: value for name, value in json.loads((folder / CARD).read_text()).items() if name != "vocoder"}

@@ -1,7 +1,7 @@
 """
-The checkpoint cache, on a real small checkpoint, a real folder store and f5_tts's own, unmodified loader.
+The checkpoint cache on a real small checkpoint, a real folder store and f5_tts's own, unmodified loader.
 
-A plain folder stands for the model hub wherever the hub itself is not what is tested.
+A plain folder stands in for the model hub, except where the hub itself is tested.
 """
 
 import json
@@ -33,7 +33,7 @@ NAME = "tiny-random-0"
 
 
 class ReadOnlyStore(FolderStore):
-    """A bucket whose keys allow reading only."""
+    """A bucket whose keys allow only reading."""
 
     def upload(self, key: str, path: Path, *, content_type: str, progress: Progress | None = None) -> str:
         raise StorageMisconfigured("the bucket refuses writes")
@@ -46,17 +46,17 @@ def hub(folder: Path) -> Hub:
 
 @pytest.fixture
 def machine(store: FolderStore, tmp_path: Path, hub: Hub) -> Callable[[str], CheckpointCache]:
-    """The cache of a machine by that machine's name; all share the bucket and the hub."""
+    """The cache of the machine of that name; all machines share the bucket and the hub."""
     return lambda name: CheckpointCache(store, tmp_path / name, hub)
 
 
 def folder_of(local: LocalCheckpoint) -> str:
-    """The digest that names the copy, on the disk and in the bucket."""
+    """The digest that names the copy on the disk and in the bucket."""
     return local.model_path.parent.name
 
 
 def load_officially(local: LocalCheckpoint) -> None:
-    """f5_tts's own loader, strict as it is."""
+    """Load with f5_tts's own strict loader."""
     import_f5().load_model(
         _backbone(), local.arch, str(local.model_path), vocab_file=str(local.vocab_path), device="cpu"
     )
@@ -81,7 +81,7 @@ def whole_ema_object(path: Path) -> None:
 
 
 def damage(path: Path, *, at: int) -> None:
-    """Flip one bit; the size stays."""
+    """Flip one bit; the size stays the same."""
     with path.open("r+b") as file:
         file.seek(at)
         byte = file.read(1)[0]
@@ -93,7 +93,7 @@ def damage(path: Path, *, at: int) -> None:
 def test_f5_tts_loads_the_repaired_file_and_not_the_original(
     machine: Callable[[str], CheckpointCache], folder: Path, layout: str
 ) -> None:
-    """What f5_tts's strict loader refuses loads after the repair, with the EMA's weights, bit for bit; the source is untouched."""
+    """A file that f5_tts's strict loader refuses loads after the repair, bit for bit with the EMA's weights; the source stays as it was."""
     if layout == "whole ema object":
         whole_ema_object(folder / "model.safetensors")
     before = sha256_of(folder / "model.safetensors")
@@ -116,7 +116,7 @@ def test_f5_tts_loads_the_repaired_file_and_not_the_original(
 
 
 def test_the_vocoder_is_one_that_f5_tts_loads(machine: Callable[[str], CheckpointCache], folder: Path) -> None:
-    """The checkpoint's own vocoder travels with it."""
+    """The checkpoint's own vocoder is published and fetched with it."""
     machine("a").local(find(str(folder)))
 
     local = machine("b").local(find(str(folder)))
@@ -126,7 +126,7 @@ def test_the_vocoder_is_one_that_f5_tts_loads(machine: Callable[[str], Checkpoin
 
 
 def test_a_training_file_becomes_one_that_f5_tts_loads(machine: Callable[[str], CheckpointCache], folder: Path) -> None:
-    """A .pt with the trainer's own EMA names and an optimizer beside: the EMA's weights are taken, and no other."""
+    """From a .pt with the trainer's EMA names and an optimizer only the EMA's weights are taken."""
     import torch
     from safetensors.torch import load_file as load_tensors
 
@@ -151,7 +151,7 @@ def test_a_training_file_becomes_one_that_f5_tts_loads(machine: Callable[[str], 
 def test_disk_before_bucket_before_source(
     machine: Callable[[str], CheckpointCache], on_hub: Checkpoint, hub: Hub
 ) -> None:
-    """The first worker asks the hub, its next load the disk, and another machine the bucket; all have the same file."""
+    """The first worker fetches from the hub, its next load uses the disk, another machine uses the bucket; all get the same file."""
     found = [machine(name).local(on_hub) for name in ("a", "a", "b", "b")]
 
     assert [local.came_from for local in found] == ["hub", "local", "bucket", "local"]
@@ -163,7 +163,7 @@ def test_disk_before_bucket_before_source(
 def test_a_file_that_needs_nothing_is_taken_as_it_is(
     machine: Callable[[str], CheckpointCache], on_hub: Checkpoint, hub: Hub
 ) -> None:
-    """A loadable file on the hub is not rewritten."""
+    """A file on the hub that loads as it is, is not rewritten."""
     ready = {
         name.replace("ema.", "ema_model.", 1): array
         for name, array in load_file(hub.file).items()
@@ -182,7 +182,7 @@ def test_a_file_that_needs_nothing_is_taken_as_it_is(
 def test_a_damaged_local_file_is_fetched_again(
     machine: Callable[[str], CheckpointCache], folder: Path, file: str, how: str
 ) -> None:
-    """Shorter, changed in one bit or missing: found at the next load, and replaced from the bucket."""
+    """A local file that is shorter, changed by one bit or missing is found at the next load and fetched from the bucket."""
     checkpoint = find(str(folder))
     whole = machine("a").local(checkpoint)
     path = whole.model_path.parent / file
@@ -207,7 +207,7 @@ def test_a_damaged_local_file_is_fetched_again(
 def test_a_damaged_published_copy_is_replaced(
     machine: Callable[[str], CheckpointCache], store: FolderStore, on_hub: Checkpoint, tmp_path: Path
 ) -> None:
-    """A bit lost in the bucket is found by its sha256: the next worker goes to the source, and publishes a whole copy."""
+    """A bit lost in the bucket is found by the sha256: the next worker goes to the source and publishes a whole copy."""
     whole = machine("a").local(on_hub)
     damage(tmp_path / "bucket" / "checkpoints" / NAME / folder_of(whole) / "model.safetensors", at=50_000)
 
@@ -220,7 +220,7 @@ def test_a_damaged_published_copy_is_replaced(
 def test_without_its_record_nothing_is_published(
     machine: Callable[[str], CheckpointCache], store: FolderStore, on_hub: Checkpoint
 ) -> None:
-    """The record is written last: files of a worker that died while publishing are not believed."""
+    """The record is written last, so files of a worker that died while publishing are not used."""
     copy = folder_of(machine("a").local(on_hub))
     store.delete(f"checkpoints/{NAME}/{copy}/{CARD}")
 
@@ -230,7 +230,7 @@ def test_without_its_record_nothing_is_published(
 def test_a_damaged_record_is_no_record(
     machine: Callable[[str], CheckpointCache], store: FolderStore, on_hub: Checkpoint
 ) -> None:
-    """Neither a record that is no JSON, nor one that names files outside of its folder, is followed."""
+    """A record that is no JSON, or that names files outside its folder, is not followed."""
     copy = folder_of(machine("a").local(on_hub))
     key = f"checkpoints/{NAME}/{copy}/{CARD}"
     record = json.loads(store.get(key).body)
@@ -242,7 +242,7 @@ def test_a_damaged_record_is_no_record(
 
 
 def test_new_files_under_an_old_name_are_noticed(machine: Callable[[str], CheckpointCache], folder: Path) -> None:
-    """Somebody trains on and puts the new weights into the same folder: neither disk nor bucket answers with the old ones."""
+    """If new weights are put into the same folder, neither the disk nor the bucket answers with the old ones."""
     old = machine("a").local(find(str(folder)))
     damage(folder / "model.safetensors", at=(folder / "model.safetensors").stat().st_size - 1)
 
@@ -254,7 +254,7 @@ def test_new_files_under_an_old_name_are_noticed(machine: Callable[[str], Checkp
 
 
 def test_one_of_many_brings_it(machine: Callable[[str], CheckpointCache], on_hub: Checkpoint, hub: Hub) -> None:
-    """Eight workers of one machine start at once: one fetches, the others wait and find it."""
+    """Of eight workers that start at once on one machine, one fetches, and the others wait for it."""
     caches = [machine("a") for _ in range(8)]
 
     with ThreadPoolExecutor(8) as pool:
@@ -267,7 +267,7 @@ def test_one_of_many_brings_it(machine: Callable[[str], CheckpointCache], on_hub
 def test_an_unknown_layout_is_refused_with_the_reason(
     machine: Callable[[str], CheckpointCache], store: FolderStore, folder: Path, tmp_path: Path
 ) -> None:
-    """One tensor is missing: the reason names it, and nothing is kept or published."""
+    """A checkpoint that lacks a tensor is refused with its name; nothing is kept or published."""
     weights = load_file(folder / "model.safetensors")
     del weights["ema.transformer.proj_out.bias"]
     save_file(weights, folder / "model.safetensors")
@@ -280,7 +280,7 @@ def test_an_unknown_layout_is_refused_with_the_reason(
 
 
 def test_a_bucket_that_takes_nothing_does_not_stop_the_worker(on_hub: Checkpoint, hub: Hub, tmp_path: Path) -> None:
-    """Publishing is for others; this worker has its file."""
+    """A worker that can't publish uses its file all the same."""
     cache = CheckpointCache(ReadOnlyStore(tmp_path / "bucket"), tmp_path / "a", hub)
 
     assert [cache.local(on_hub).came_from for _ in range(2)] == ["hub", "local"]
@@ -289,13 +289,13 @@ def test_a_bucket_that_takes_nothing_does_not_stop_the_worker(on_hub: Checkpoint
 def test_another_file_than_the_catalogue_knows_is_refused(
     machine: Callable[[str], CheckpointCache], on_hub: Checkpoint
 ) -> None:
-    """Where the catalogue has a digest, the hub's file must match it."""
+    """If the catalogue has a digest, the hub's file must match it."""
     with pytest.raises(CheckpointUnusable, match="its sha256 differs"):
         machine("a").local(replace(on_hub, sha256="0" * 64))
 
 
 def test_a_file_that_the_card_names_must_be_there(machine: Callable[[str], CheckpointCache], folder: Path) -> None:
-    """A folder without its vocabulary is refused, with the reason."""
+    """A folder without its vocabulary is refused with the reason."""
     (folder / "vocab.txt").unlink()
 
     with pytest.raises(CheckpointUnusable, match=r"has no file vocab\.txt"):
@@ -305,7 +305,7 @@ def test_a_file_that_the_card_names_must_be_there(machine: Callable[[str], Check
 def test_a_cache_that_cannot_be_written_is_named(
     on_hub: Checkpoint, hub: Hub, store: FolderStore, tmp_path: Path
 ) -> None:
-    """The message names the setting, and no path of this machine."""
+    """If the cache can't be written, the message names the setting and no path of this machine."""
     (tmp_path / "file").touch()
 
     with pytest.raises(CheckpointUnusable, match="MODEL_CACHE_DIR") as caught:
@@ -314,7 +314,7 @@ def test_a_cache_that_cannot_be_written_is_named(
 
 
 def test_the_hub_is_asked_through_its_own_client(hub: Hub, tmp_path: Path) -> None:
-    """The hub's cache answers without a network; what it lacks is refused as something to try again, without torch either way."""
+    """The hub's cache answers without a network; a file that it lacks is a retryable failure; neither imports torch."""
     repository = tmp_path / "hub" / "models--somebody--something"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("0" * 40)
@@ -346,7 +346,7 @@ def test_the_hub_is_asked_through_its_own_client(hub: Hub, tmp_path: Path) -> No
 def test_a_known_file_with_the_other_configuration_is_refused(
     folder: Path, store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: str, said: str
 ) -> None:
-    """v0 and v1 files look the same and load with either configuration; the catalogue's digest distinguishes them."""
+    """Files of v0 and v1 look the same and load with either configuration; the catalogue's digest tells them apart."""
     entry = {"source": URL, "config": known, "languages": ["en"], "license": "MIT", "commercial": True, "note": ""}
     catalogue = tmp_path / "catalog.json"
     catalogue.write_text(json.dumps({"official": entry | {"sha256": sha256_of(folder / "model.safetensors")}}))
@@ -364,6 +364,6 @@ def test_a_known_file_with_the_other_configuration_is_refused(
 
 @pytest.mark.parametrize("name", ["F5TTS_Base", "F5TTS_v1_Base", "F5-TTS-pt-br"])
 def test_a_name_brings_its_own_configuration(name: str) -> None:
-    """A request names a checkpoint and never a configuration: the catalogue can't give one the other's."""
+    """A request names a checkpoint and never a configuration, so it can't pair one with the other's."""
     assert find(name).arch["text_mask_padding"] is ("v1" in name)
     assert find(name).config == ("F5TTS_v1_Base" if "v1" in name else "F5TTS_Base")

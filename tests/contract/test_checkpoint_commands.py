@@ -1,4 +1,4 @@
-"""`python -m model_cache`: what scripts rely on, its exit codes and its JSON."""
+"""`python -m model_cache`: its exit codes and its JSON, which scripts rely on."""
 
 import json
 import os
@@ -22,20 +22,20 @@ FIELDS = {"verdict", "layout", "architecture", "tensors", "bytes", "changes", "d
 
 @pytest.fixture
 def folder(tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkpoint folder of this test's own; the bucket and the cache are folders beside it."""
+    """A checkpoint folder for one test; its bucket and cache are folders beside it."""
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "bucket"))
     monkeypatch.setenv("MODEL_CACHE_DIR", str(tmp_path / "models"))
     return Path(shutil.copytree(tiny_checkpoint, tmp_path / "folder"))
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, Any]:
-    """(exit code, what was printed as JSON)"""
+    """(exit code, the JSON that was printed)"""
     code = main([*map(str, words), "--json"])
     return code, json.loads(capsys.readouterr().out)
 
 
 def test_the_exit_code_is_the_verdict(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """0 ready, 3 repairable, 4 refused, 2 usage; the JSON has the same fields each time."""
+    """Exit code 0 is ready, 3 repairable, 4 refused, 2 usage; the JSON has the same fields each time."""
     model, ready, refused = folder / "model.safetensors", tmp_path / "ready.safetensors", tmp_path / "r.safetensors"
     code, report = run(capsys, "inspect", model)
     assert (code, report["verdict"], report.keys()) == (3, "repairable", FIELDS)
@@ -75,7 +75,7 @@ def test_wrong_words_are_usage(
     folder: Path, tmp_path: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    """Exit 2 (or 4 for a folder that is no checkpoint), a reason, and nothing is written."""
+    """Wrong arguments give exit code 2 (4 for a folder that is no checkpoint) and a reason, and nothing is written."""
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
 
@@ -87,7 +87,7 @@ def test_wrong_words_are_usage(
 
 
 def test_a_ready_file_is_not_written_again(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The report says which file to use; the other is not made."""
+    """For a ready file the report says which file to use, and no copy is made."""
     run(capsys, "repair", folder / "model.safetensors", tmp_path / "ready.safetensors")
 
     code, report = run(capsys, "repair", tmp_path / "ready.safetensors", tmp_path / "again.safetensors")
@@ -99,7 +99,7 @@ def test_a_ready_file_is_not_written_again(folder: Path, tmp_path: Path, capsys:
 def test_a_checkpoint_is_pulled_pushed_verified_and_evicted(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each step says what it did, and doing it again does nothing."""
+    """pull, push, verify and evict each say what they did, and do nothing the second time."""
     name = "tiny-random-0"
     code, pulled = run(capsys, "pull", folder)
     assert (code, pulled["came_from"], pulled["repaired"]) == (0, "folder", True)
@@ -134,7 +134,7 @@ def test_a_flipped_bit_on_this_disk_is_found(folder: Path, capsys: pytest.Captur
 
 
 def test_evict_by_name_leaves_the_others(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A name means that checkpoint and no other."""
+    """Evicting by name removes that checkpoint and no other."""
     run(capsys, "pull", folder)
     other = Path(shutil.copytree(folder, tmp_path / "other"))
     card = json.loads((other / "checkpoint.json").read_text()) | {"name": "other"}
@@ -149,7 +149,7 @@ def test_evict_by_name_leaves_the_others(folder: Path, tmp_path: Path, capsys: p
 def test_the_list_names_what_can_not_be_used_and_why(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The catalogue, then the bucket's own; a broken card is listed with its problem."""
+    """The list has the catalogue's names, then the bucket's own; a broken card is listed with its problem."""
     for name, text in (
         ("broken", "{"),
         ("mine", (folder / "checkpoint.json").read_text().replace("tiny-random-0", "mine")),
@@ -170,7 +170,7 @@ def test_the_list_names_what_can_not_be_used_and_why(
 def test_an_eviction_that_makes_no_sense_is_refused(
     folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
 ) -> None:
-    """The value, and no traceback. A name that somebody knows needs no copy here: evicting it again is fine."""
+    """An eviction by a senseless value is refused with the value and no traceback; a known name without a local copy is fine."""
     code, report = run(capsys, "evict", *words)
 
     assert (code, report["error"]) == (2, "INVALID_REQUEST")
@@ -181,7 +181,7 @@ def test_an_eviction_that_makes_no_sense_is_refused(
 def test_settings_that_make_no_sense_are_named(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The variable, and no traceback."""
+    """A bad setting is named, without a traceback."""
     monkeypatch.setenv("MODEL_CACHE_MAX_GB", "much")
 
     code, report = run(capsys, "list")
@@ -192,7 +192,7 @@ def test_settings_that_make_no_sense_are_named(
 
 @pytest.mark.parametrize("watched", [True, False])
 def test_bars_are_for_people(folder: Path, tmp_path: Path, *, watched: bool) -> None:
-    """On a terminal long work shows how far it is; elsewhere stderr stays empty. Stdout has the result alone."""
+    """Progress bars appear on a terminal only; elsewhere stderr stays empty. Stdout has the result alone."""
     command = [
         sys.executable,
         "-m",

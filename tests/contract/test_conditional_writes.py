@@ -1,4 +1,4 @@
-"""What a worker learns of its store at the start, and what it makes of a store that ignores conditions."""
+"""What a worker finds out about its store at the start, and how it works on a store that ignores conditions."""
 
 import threading
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from tests.servers import Fault, Server, rclone, spoiling
 
 
 class AgelessStore(S3Store):
-    """A bucket without the server's clock: its users live by a clock that the test moves."""
+    """A bucket without a server clock, whose users live by a clock that the test moves."""
 
     def get(self, key: str, *, most: int | None = None) -> StoredObject:
         return replace(super().get(key, most=most), age_s=None)
@@ -28,14 +28,14 @@ class AgelessStore(S3Store):
 
 @pytest.fixture
 def careless_store(tmp_path: Path) -> Iterator[AgelessStore]:
-    """A real server that takes the conditions and ignores them."""
+    """A real server that accepts conditions and ignores them."""
     (tmp_path / "served" / "bucket").mkdir(parents=True)
     with rclone(tmp_path / "served") as server:
         yield AgelessStore("bucket", s3_client(server.settings("bucket")))
 
 
 def test_a_store_that_honours_conditions_is_known(any_store: ObjectStore) -> None:
-    """And nothing is left of the trial."""
+    """The trial finds that conditions are honoured, and leaves nothing behind."""
     conditions = Conditions(any_store, lambda: "trial")
 
     assert (conditions.mode, conditions.probe(), conditions.mode) == ("unknown", "honoured", "honoured")
@@ -43,7 +43,7 @@ def test_a_store_that_honours_conditions_is_known(any_store: ObjectStore) -> Non
 
 
 def test_a_store_that_ignores_conditions_is_found_out(careless_store: ObjectStore) -> None:
-    """It says nothing of its own accord."""
+    """A store that ignores conditions doesn't say so, so the trial has to find out."""
     conditions = Conditions(careless_store, lambda: "trial")
 
     assert conditions.probe() == "ignored"
@@ -51,7 +51,7 @@ def test_a_store_that_ignores_conditions_is_found_out(careless_store: ObjectStor
 
 
 def test_a_store_that_does_not_answer_is_asked_again(server: Server, bucket: str) -> None:
-    """What could not be found out is unknown, never assumed."""
+    """If the store doesn't answer, the result is unknown, never assumed, and the next call asks again."""
     with spoiling(server) as (spoilt, faults):
         store = S3Store(bucket, s3_client(spoilt.settings(bucket), attempts=1))
         conditions = Conditions(store, lambda: "trial")
@@ -65,7 +65,7 @@ def test_a_store_that_does_not_answer_is_asked_again(server: Server, bucket: str
 
 
 class HeldStore(FolderStore):
-    """A folder to which nothing is written before the test says so."""
+    """A folder that accepts no write until the test allows it."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -77,7 +77,7 @@ class HeldStore(FolderStore):
 
 
 def test_a_process_that_ends_early_leaves_nothing_of_the_trial(tmp_path: Path) -> None:
-    """One job on the command line is done before its worker's trial is: the end waits for it."""
+    """A process whose job is done before the trial waits for the trial to end, so that nothing of it is left."""
     store = HeldStore(tmp_path / "bucket")
     conditions = Conditions(store, lambda: "trial")
 
@@ -89,7 +89,7 @@ def test_a_process_that_ends_early_leaves_nothing_of_the_trial(tmp_path: Path) -
 
 
 def test_a_late_worker_does_not_undo_an_end_where_conditions_are_ignored(careless_store: ObjectStore) -> None:
-    """It looks before it writes, and finds that the job is another's."""
+    """Where conditions are ignored, a late worker looks before it writes, and finds that the job is another's."""
     clock = ManualClock()
     late, other = (worker(name, careless_store, clock) for name in ("w1", "w2"))
     slow = late.claim("j", "d" * 64, 7)

@@ -1,4 +1,4 @@
-"""A record in a real bucket is called damaged only if the bucket holds it damaged."""
+"""A record in a real bucket is reported as damaged only if the bucket itself holds it damaged."""
 
 import hashlib
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def proxied(server: Server, bucket: str) -> Iterator[tuple[S3Store, Faults]]:
 
 @pytest.mark.parametrize("etag", ETAGS)
 def test_a_services_own_json_is_not_the_record(proxied: tuple[S3Store, Faults], s3_store: S3Store, etag: str) -> None:
-    """Even if it repeats the same reply, with any etag."""
+    """JSON that another service sends in the bucket's place is not taken for the record, even if it repeats with any etag."""
     store, faults = proxied
     s3_store.put(KEY, b"a whole record", content_type="application/json")
     headers = (*JSON, ("ETag", ETAGS[etag]))
@@ -48,7 +48,7 @@ def test_a_services_own_json_is_not_the_record(proxied: tuple[S3Store, Faults], 
 
 @pytest.mark.parametrize("body", [b"{}", b"", b"{" * 2_000_000], ids=len)
 def test_what_the_bucket_holds_damaged_is_damaged(s3_store: S3Store, body: bytes) -> None:
-    """Its etag is the digest of what came, and its listing says the same."""
+    """A record is damaged if its etag is the digest of what arrived and the listing says the same."""
     s3_store.put(KEY, body, content_type="application/json")
 
     with pytest.raises(RecordDamaged):
@@ -56,7 +56,7 @@ def test_what_the_bucket_holds_damaged_is_damaged(s3_store: S3Store, body: bytes
 
 
 def test_an_enormous_record_is_damaged(s3_store: S3Store) -> None:
-    """Head and listing agree about its size."""
+    """A record of an enormous size is damaged if HEAD and the listing agree about the size."""
     s3_store.put(KEY, b"x" * (MOST_BYTES + 1), content_type="application/json")
 
     with pytest.raises(RecordDamaged, match=r"16\.0 MB"):
@@ -64,7 +64,7 @@ def test_an_enormous_record_is_damaged(s3_store: S3Store) -> None:
 
 
 def test_an_etag_that_is_no_digest_leaves_it_open(server: Server, bucket: str) -> None:
-    """Like those of multipart or encrypted objects: a reader can't detect a change in transit."""
+    """Etags of multipart or encrypted objects are no digests, so a change in transit can't be ruled out."""
     client: Any = s3_client(server.settings(bucket))
     upload = client.create_multipart_upload(Bucket=bucket, Key=KEY)["UploadId"]
     part = client.upload_part(Bucket=bucket, Key=KEY, UploadId=upload, PartNumber=1, Body=b"{}")

@@ -50,7 +50,7 @@ def tensors_alive() -> int:
 def test_a_hundred_times_away_and_back_changes_nothing(
     f5: F5Engine, reference: Reference, record_property: Callable[[str, object], None]
 ) -> None:
-    """Weights leave the device, come back, speak the same samples; no tensor more than before, none left behind."""
+    """After a hundred round trips the samples are the same, and there are no more tensors than before on either side."""
     device = str(next(f5._model.parameters()).device)
     expected = f5.speak(reference, TEXT, seed=1, parameters=QUICK)
     cycle(f5, reference, expected, device)  # makes the copy that is kept
@@ -85,13 +85,13 @@ def speak_xtts(xtts: XttsEngine, reference: Reference) -> Samples:
 
 
 def storage_bytes(model: torch.nn.Module) -> int:
-    """Of the tensors, each storage once: what two names share takes its memory once."""
+    """The bytes of all tensors; a storage that two names share counts once."""
     storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for _, t in tensors_of(model)}
     return sum(storages.values())
 
 
 def test_xtts_goes_away_and_comes_back_too(xtts: XttsEngine, reference: Reference) -> None:
-    """The same samples each time; nothing that is kept beside the parameters stays on the device, and what modules share stays one."""
+    """XTTS speaks the same samples after each round trip; nothing stays on the device, and shared tensors stay shared."""
     expected = speak_xtts(xtts, reference)
     size = storage_bytes(xtts._model)
     tensors = 0
@@ -110,7 +110,7 @@ def test_xtts_goes_away_and_comes_back_too(xtts: XttsEngine, reference: Referenc
 
 
 def test_xtts_kept_in_the_machines_memory_takes_it_once(xtts: XttsEngine) -> None:
-    """Parts of its speech model have two names."""
+    """Parked XTTS takes its weights' memory once, though parts of its speech model have two names."""
     size = xtts.memory()["host_bytes"]
     xtts.park()
 
@@ -118,7 +118,7 @@ def test_xtts_kept_in_the_machines_memory_takes_it_once(xtts: XttsEngine) -> Non
 
 
 def test_xtts_that_is_away_can_not_speak(xtts: XttsEngine, reference: Reference) -> None:
-    """It is refused before a voice is heard."""
+    """Parked XTTS refuses to speak before it computes the voice."""
     xtts.park()
 
     with pytest.raises(DeviceMismatch):
@@ -127,7 +127,7 @@ def test_xtts_that_is_away_can_not_speak(xtts: XttsEngine, reference: Reference)
 
 
 def test_xtts_in_another_dtype_is_found(xtts: XttsEngine) -> None:
-    """Its weights stay fp32: in half precision it is another sound."""
+    """XTTS's weights must stay fp32, because half precision changes the sound."""
     xtts._model.gpt.mel_head.half()
 
     with pytest.raises(DeviceMismatch, match="float16"):
@@ -136,7 +136,7 @@ def test_xtts_in_another_dtype_is_found(xtts: XttsEngine) -> None:
 
 @pytest.mark.parametrize("what", ["looking", "naming", "freeing"])
 def test_a_broken_gpu_is_known_wherever_it_shows(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An asynchronous error may come with the first call behind the load: while tensors are looked at, the GPU's name is asked."""
+    """An asynchronous GPU error may surface at any later call: while tensors are checked, the GPU is named or memory is freed."""
 
     def fail(*_: object, **__: object) -> None:
         raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
@@ -153,7 +153,7 @@ def test_a_broken_gpu_is_known_wherever_it_shows(what: str, monkeypatch: pytest.
 
 
 def test_a_model_that_is_away_can_not_speak(f5: F5Engine, reference: Reference) -> None:
-    """Nobody speaks from the wrong device, or from numbers that aren't there."""
+    """A parked model refuses to speak: its numbers aren't on the device."""
     f5.park()
 
     with pytest.raises(DeviceMismatch):
@@ -161,7 +161,7 @@ def test_a_model_that_is_away_can_not_speak(f5: F5Engine, reference: Reference) 
 
 
 def test_health_says_where_the_weights_are_and_what_they_take(f5: F5Engine) -> None:
-    """The tensors' own bytes; parked, they take the machine's memory."""
+    """Health reports the bytes of the tensors; parked, they are in the machine's memory."""
     size = sum(t.numel() * t.element_size() for part in (f5._model, f5._vocoder) for _, t in tensors_of(part))
     here = f5.memory()
     f5.park()
@@ -173,7 +173,7 @@ def test_health_says_where_the_weights_are_and_what_they_take(f5: F5Engine) -> N
 
 @pytest.mark.parametrize("astray", ["parameter", "buffer", "attribute", "list", "thread", "dtype"])
 def test_every_tensor_is_looked_at(f5: F5Engine, astray: str) -> None:
-    """Parameters, buffers, what modules keep beside them, f5-tts's text cache; the message names what is astray."""
+    """The check covers parameters, buffers, other attributes of modules and f5-tts's text cache, and names what is misplaced."""
     dit = f5._model.transformer
     elsewhere = torch.zeros(2, device="meta")
     match astray:
@@ -198,7 +198,7 @@ def test_every_tensor_is_looked_at(f5: F5Engine, astray: str) -> None:
 
 
 def test_a_tensor_astray_after_coming_back_is_found(f5: F5Engine) -> None:
-    """A move is never taken on trust: the engine is refused, and loaded again by its owner."""
+    """Every move is checked: if a tensor is misplaced afterwards the engine is refused, and its owner loads it again."""
     f5._model.transformer.stale = torch.zeros(2, device="meta")
 
     f5.park()
@@ -207,7 +207,7 @@ def test_a_tensor_astray_after_coming_back_is_found(f5: F5Engine) -> None:
 
 
 def test_loading_checks_too(tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A loader that leaves one module on another device does not get through."""
+    """A loader that leaves one module on another device is refused."""
 
     def half(*arguments: Any, **options: Any) -> Any:
         vocoder = load_vocoder(*arguments, **options)
@@ -220,7 +220,7 @@ def test_loading_checks_too(tiny_checkpoint: Path, tmp_path: Path, monkeypatch: 
 
 
 def test_the_mel_modules_of_f5_tts_are_looked_at_and_let_go(f5: F5Engine, reference: Reference) -> None:
-    """They are kept per device for the life of the process; parked, none holds memory of the device."""
+    """f5_tts keeps mel modules per device for the life of the process; parking drops them."""
     from f5_tts.model.modules import vocos_mel_stft_cache
 
     f5.speak(reference, TEXT, seed=1, parameters=QUICK)
@@ -231,7 +231,7 @@ def test_the_mel_modules_of_f5_tts_are_looked_at_and_let_go(f5: F5Engine, refere
 
 
 def test_frugal_speech_is_the_same_but_for_rounding(f5: F5Engine, reference: Reference) -> None:
-    """The passes with and without text one after the other: half the memory in flight, 100 dB below the speech at most."""
+    """Frugal speech differs from the usual one only by rounding: at most 100 dB below the speech."""
     plain = f5.speak(reference, TEXT, seed=1, parameters=QUICK)
     frugal = f5.speak(reference, TEXT, seed=1, parameters=QUICK, frugal=True)
     again = f5.speak(reference, TEXT, seed=1, parameters=QUICK)
@@ -244,7 +244,7 @@ def test_frugal_speech_is_the_same_but_for_rounding(f5: F5Engine, reference: Ref
 def test_frugal_speech_needs_half_the_batch(
     sampler: str, tiny_checkpoint: Path, tmp_path: Path, reference: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every block sees half the rows that it saw, twice as often."""
+    """In frugal speech every block sees half the rows, twice as often."""
     f5 = load_tiny_engine(tiny_checkpoint, tmp_path, sampler)
     layer = f5._model.transformer.transformer_blocks[0].ff
     seen: list[int] = []
@@ -264,7 +264,7 @@ def test_frugal_speech_needs_half_the_batch(
 
 
 def test_shared_tensors_come_back(small_whisper: Path) -> None:
-    """Whisper's embedding is its output layer too: both places are filled, and every tensor is where it was."""
+    """Whisper's embedding is its output layer too: after a round trip both are filled, and every tensor is unchanged."""
     whisper = WhisperTranscriber.load(str(small_whisper), "cpu")
     model = whisper._pipeline.model
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -279,7 +279,7 @@ def test_shared_tensors_come_back(small_whisper: Path) -> None:
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:
-    """With its number, where one is asked for."""
+    """A device that doesn't exist is refused by its name and number."""
     if torch.cuda.device_count() > 99:
         pytest.skip("this machine has a hundred GPUs")
     with pytest.raises(DeviceUnavailable, match="cuda:99"):
@@ -287,6 +287,6 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 
 
 def test_a_module_on_the_wrong_kind_of_device_is_named() -> None:
-    """`meta` stands in for a second device on every machine."""
+    """A module on another kind of device is named; `meta` stands in for a second device on any machine."""
     with pytest.raises(DeviceMismatch, match=r"part\.weight \(meta, float32\)"):
         check_placed({"part": torch.nn.Linear(1, 1, device="meta")}, "cpu", {})

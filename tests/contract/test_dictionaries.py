@@ -1,4 +1,4 @@
-"""Dictionaries on a folder and on a real S3 server: the same for both."""
+"""Dictionaries on a folder and on a real S3 server: both must keep the same contract."""
 
 import pytest
 
@@ -14,7 +14,7 @@ SAY = {"Nguyễn": "Win", "GIF": "jif"}
 
 
 def test_a_dictionary_lives_once(any_store: ObjectStore) -> None:
-    """Created, kept, replaced, listed and removed by conditions that the store honours."""
+    """A dictionary is created, kept, replaced, listed and removed through the store's conditional writes."""
     library, clock = DictionaryLibrary(any_store, ManualClock()), ManualClock()
 
     made = library.add("names", SAY, replace=False)
@@ -34,7 +34,7 @@ def test_a_dictionary_lives_once(any_store: ObjectStore) -> None:
 
 
 def test_a_lost_reply_costs_nothing(server: Server, bucket: str) -> None:
-    """The record was written, and the caller was told otherwise: the same call again finds it."""
+    """If the reply to a write is lost, the same call again finds the record."""
     with spoiling(server) as (proxy, faults):
         store = S3Store(bucket, s3_client(proxy.settings(bucket), attempts=1), sleep=lambda _: None)
         library = DictionaryLibrary(store, ManualClock())
@@ -49,7 +49,7 @@ def test_a_lost_reply_costs_nothing(server: Server, bucket: str) -> None:
 
 
 def test_a_reply_in_the_stores_place_is_no_missing_dictionary(server: Server, bucket: str) -> None:
-    """A gateway's 404 may pass."""
+    """A gateway's 404 is retryable, and not taken for a missing dictionary."""
     with spoiling(server) as (proxy, faults):
         store = S3Store(bucket, s3_client(proxy.settings(bucket), attempts=1), sleep=lambda _: None)
         faults.choose = lambda _: Fault(404, content=b"404 page not found\n", headers=(("Content-Type", "text/plain"),))

@@ -1,4 +1,4 @@
-"""What an engine promises, kept by the real F5-TTS and the real XTTS on small checkpoints, and by the tests' stand-in."""
+"""The contract of engines, kept by the real F5-TTS and XTTS on small checkpoints and by the tests' stand-in."""
 
 import hashlib
 import tempfile
@@ -49,7 +49,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 @pytest.fixture
 def own(engine: Engine) -> Parameters:
-    """The engine's own values, quick ones where there are such."""
+    """The engine's own values; quick ones where it has some."""
     return OWN[engine.facts.engine]
 
 
@@ -62,7 +62,7 @@ def reference(human_wav: bytes, tmp_path_factory: pytest.TempPathFactory) -> Ref
 
 
 def test_speech_is_finite_float32_mono(engine: Engine, own: Parameters, reference: Reference) -> None:
-    """Shape [n], nominally within full scale."""
+    """Speech is finite float32 of shape [n], nominally within full scale."""
     wave = engine.speak(reference, TEXT, seed=1, parameters=own)
 
     assert (wave.dtype.name, wave.ndim, bool(wave.any())) == ("float32", 1, True)
@@ -71,14 +71,14 @@ def test_speech_is_finite_float32_mono(engine: Engine, own: Parameters, referenc
 
 
 def test_a_longer_text_takes_longer(f5: F5Engine, reference: Reference) -> None:
-    """F5-TTS's length goes by the text's; XTTS's is drawn, and means nothing with random weights."""
+    """A longer text takes longer: F5-TTS plans by the text; XTTS draws its length, which means nothing with random weights."""
     one, two = (f5.speak(reference, TEXT * times, seed=1, parameters=QUICK) for times in (1, 2))
 
     assert len(two) > len(one) > f5.sample_rate / 2
 
 
 def test_a_seed_reproduces_a_chunk_whatever_ran_before(engine: Engine, own: Parameters, reference: Reference) -> None:
-    """Same arguments, same samples; another seed, others."""
+    """The same arguments give the same samples, whatever ran before; another seed gives others."""
     first = engine.speak(reference, TEXT, seed=1, parameters=own)
     other = engine.speak(reference, TEXT, seed=2, parameters=own)
     engine.speak(reference, "Something else.", seed=9, parameters=replace(own, speed=1.5))
@@ -88,7 +88,7 @@ def test_a_seed_reproduces_a_chunk_whatever_ran_before(engine: Engine, own: Para
 
 
 def test_a_seed_reproduces_a_chunk_in_any_thread(engine: Engine, own: Parameters, reference: Reference) -> None:
-    """What torch and f5_tts keep per thread is no part of the result."""
+    """The samples don't depend on the thread, though torch and f5_tts keep state per thread."""
     waves = [engine.speak(reference, TEXT, seed=1, parameters=own)]
     thread = threading.Thread(target=lambda: waves.append(engine.speak(reference, TEXT, seed=1, parameters=own)))
     thread.start()
@@ -98,7 +98,7 @@ def test_a_seed_reproduces_a_chunk_in_any_thread(engine: Engine, own: Parameters
 
 
 def test_a_plan_foretells_the_length(f5: F5Engine, reference: Reference) -> None:
-    """So that what can't fit is refused before a GPU second is spent."""
+    """A plan predicts the length, so that speech that won't fit is refused before the GPU is used."""
     for parameters in (QUICK, replace(QUICK, speed=1.3), replace(QUICK, fix_duration=30.0)):
         plan = plan_speech(
             f"{TEXT} " * 6, reference_text=reference.text, reference_s=reference.duration, seed=3, parameters=parameters
@@ -124,7 +124,7 @@ def test_a_plan_foretells_the_length(f5: F5Engine, reference: Reference) -> None
     ids=lambda changes: next(iter(changes)),
 )
 def test_every_parameter_reaches_the_model(f5: F5Engine, reference: Reference, changes: dict[str, float]) -> None:
-    """A parameter that changes nothing would be an ignored one."""
+    """Every parameter changes the samples; one that didn't would be ignored."""
     plain = f5.speak(reference, TEXT, seed=1, parameters=QUICK)
     changed = f5.speak(reference, TEXT, seed=1, parameters=replace(QUICK, **changes))  # type: ignore[arg-type]  # real fields
 
@@ -135,7 +135,7 @@ def test_every_parameter_reaches_the_model(f5: F5Engine, reference: Reference, c
 def test_an_exception_inside_the_solver_leaves_nothing_behind(
     path: str, request: pytest.FixtureRequest, reference: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Upstream keeps the text embedding of the chunk that failed, and would speak it next time."""
+    """Upstream keeps the text embedding of a chunk that failed, and would speak it next time."""
     f5: F5Engine = request.getfixturevalue(path)
     expected = f5.speak(reference, TEXT, seed=1, parameters=QUICK)
     block = f5._model.transformer.transformer_blocks[1].ff
@@ -152,7 +152,7 @@ def test_an_exception_inside_the_solver_leaves_nothing_behind(
 
 
 def test_speaking_can_be_stopped_between_two_steps(engine: Engine, own: Parameters, reference: Reference) -> None:
-    """A worker that must go does not wait for its chunk; the next result is as if nothing had been."""
+    """Speaking stops between two steps of the model, and the next result is the same as ever."""
     expected = engine.speak(reference, TEXT, seed=1, parameters=own)
     steps: list[int] = []
 
@@ -175,7 +175,7 @@ def test_stdout_stays_clean_and_temp_files_go(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    """Upstream prints the text and keeps a temp file per voice for the life of the process."""
+    """Stdout and the temporary folder stay empty, although upstream prints the text and keeps a file per voice."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # others make temp files in the machine's folder
     fresh = replace(reference, sha256="1" * 64)
 
@@ -187,7 +187,7 @@ def test_stdout_stays_clean_and_temp_files_go(
 
 
 def test_the_facts_name_what_speaks(f5: F5Engine, official: F5Engine) -> None:
-    """Device, dtype, checkpoint and the note that its weights are random."""
+    """The facts name the engine's device, dtype and checkpoint, and say that its weights are random."""
     facts = f5.facts
 
     assert (facts.engine, facts.device, facts.dtype, facts.sampler) == ("f5", "cpu", "float32", "fast")
@@ -197,7 +197,7 @@ def test_the_facts_name_what_speaks(f5: F5Engine, official: F5Engine) -> None:
 
 
 def test_a_file_that_does_not_fit_its_architecture_is_refused(tiny_checkpoint: Path) -> None:
-    """The official loader takes nothing but an exact fit; we say so without its list of 300 names."""
+    """A file that doesn't fit its architecture is refused without the official loader's list of 300 names."""
     arch = {"dim": 32, "depth": 1, "heads": 2, "ff_mult": 2, "text_dim": 32, "conv_layers": 1}
     files = F5Files(
         "misfit", tiny_checkpoint / "model.safetensors", "DiT", arch, None, tiny_checkpoint / "vocoder", "0", "MIT", ""
@@ -208,7 +208,7 @@ def test_a_file_that_does_not_fit_its_architecture_is_refused(tiny_checkpoint: P
 
 
 def test_a_missing_vocoder_is_refused_with_what_to_do(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    """The message names the setting."""
+    """A missing vocoder is refused with the name of the setting."""
     load_tiny = load_tiny_engine(tiny_checkpoint, tmp_path)
     model = next((tmp_path / "models").rglob("model.safetensors"))
     from model_cache.catalog import find

@@ -1,7 +1,7 @@
 """
-Every layout in which F5-TTS weights go round: the verdict, and f5_tts's own strict loader on what comes of it.
+Every layout in which F5-TTS weights are published: the verdict, and what f5_tts's own strict loader makes of the result.
 
-Files are made with the official classes at a small size. The rows are those of the table of layouts, with their numbers.
+The files are made with the official classes at a small size; the tests have the numbers of the rows in the table of layouts.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def truth() -> State:
 
 @pytest.fixture(scope="module")
 def other() -> State:
-    """Other weights of the same shapes: the ones that must not be loaded."""
+    """Other weights of the same shapes, which must not be loaded."""
     return true_weights(2)
 
 
@@ -167,7 +167,7 @@ REPAIRABLE: dict[str, tuple[str, str, Callable[[State, State], State], str, bool
 
 @pytest.mark.parametrize("row", READY)
 def test_what_loads_is_ready_and_nothing_is_written(row: str, tmp_path: Path, truth: State, other: State) -> None:
-    """The official loader takes the file as it is, and a repair writes no byte."""
+    """A file that the official loader takes is ready, and a repair writes no byte."""
     file, layout, content = READY[row]
     path = save(tmp_path / file, content(truth, other))
     before = sorted((each.name, each.stat().st_mtime_ns) for each in tmp_path.iterdir())
@@ -184,7 +184,7 @@ def test_what_loads_is_ready_and_nothing_is_written(row: str, tmp_path: Path, tr
 
 @pytest.mark.parametrize("row", REPAIRABLE)
 def test_what_does_not_load_is_repaired(row: str, tmp_path: Path, truth: State, other: State) -> None:
-    """The loader fails on the file and takes the repaired one, with exactly the true weights; the source keeps its bytes."""
+    """A file that the loader refuses is repaired to exactly the true weights; the source keeps its bytes."""
     file, layout, content, how, lossless, said = REPAIRABLE[row]
     path = save(tmp_path / file, content(truth, other))
     before = path.read_bytes()
@@ -204,7 +204,7 @@ def test_what_does_not_load_is_repaired(row: str, tmp_path: Path, truth: State, 
 
 
 def test_row_16_safetensors_under_another_name(tmp_path: Path, truth: State) -> None:
-    """What the file is comes from its first bytes; the loader goes by the name, so it gets one that ends in .safetensors."""
+    """The format comes from the first bytes; the loader goes by the name, so the repaired file ends in .safetensors."""
     path = save(tmp_path / "model.safetensors", truth).rename(tmp_path / "model.pt")
 
     found = inspect(path)
@@ -215,7 +215,7 @@ def test_row_16_safetensors_under_another_name(tmp_path: Path, truth: State) -> 
 
 
 class Settings:
-    """A class that only its program knows."""
+    """A class that only its own program knows."""
 
 
 def test_row_18_pickled_objects_are_refused(tmp_path: Path, truth: State) -> None:
@@ -255,7 +255,7 @@ def test_row_19_numbers_come_from_the_shapes(arch: dict[str, Any], backbone: str
 
 
 def test_another_vocabulary_is_refused_with_both_numbers(tmp_path: Path, truth: State) -> None:
-    """The text embedding has one row more than vocab.txt has entries."""
+    """A vocabulary of another size is refused with both numbers: the text embedding has one row more than vocab.txt has entries."""
     found = inspect(save(tmp_path / "model.safetensors", truth), vocabulary=2545)
 
     assert found.verdict == "refused"
@@ -263,7 +263,7 @@ def test_another_vocabulary_is_refused_with_both_numbers(tmp_path: Path, truth: 
 
 
 def test_a_given_configuration_must_fit(tmp_path: Path, truth: State) -> None:
-    """The sizes that differ are named first, before the tensors that are missing because of them."""
+    """If the given configuration doesn't fit, the sizes that differ are named before the tensors that are missing because of them."""
     found = inspect(save(tmp_path / "model.safetensors", truth), config="F5TTS_v1_Base")
 
     assert found.verdict == "refused"
@@ -274,7 +274,7 @@ def test_a_given_configuration_must_fit(tmp_path: Path, truth: State) -> None:
 
 
 def test_tensors_with_gaps_or_of_one_storage_are_written_as_they_are_seen(tmp_path: Path, truth: State) -> None:
-    """Transposed, sliced and shared tensors of a .pt come out as their values."""
+    """Transposed, sliced and shared tensors of a .pt are written with their values."""
     import torch
 
     odd = dict(truth)
@@ -294,7 +294,7 @@ def test_tensors_with_gaps_or_of_one_storage_are_written_as_they_are_seen(tmp_pa
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64", "float16"])
 @pytest.mark.parametrize("ending", ["safetensors", "pt"])
 def test_half_precision_is_torchs(dtype: str, ending: str, tmp_path: Path, truth: State) -> None:
-    """fp16, when asked for, has the bits of torch's `.half()`, from any type; counters stay."""
+    """fp16, when asked for, has the bits of torch's `.half()` from any type; counters stay as they are."""
     import torch
     from safetensors.torch import load_file
 
@@ -315,7 +315,7 @@ def test_half_precision_is_torchs(dtype: str, ending: str, tmp_path: Path, truth
 
 
 def test_half_precision_is_bit_equal_over_all_magnitudes(tmp_path: Path, truth: State) -> None:
-    """Normal, subnormal and rounded values of float32 come out as torch rounds them; what doesn't fit is refused."""
+    """Normal, subnormal and rounded float32 values become what torch makes of them; values that don't fit are refused."""
     import torch
     from safetensors.torch import load_file
 

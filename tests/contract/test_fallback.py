@@ -1,5 +1,5 @@
 """
-Who was asked for, who spoke and why: the real worker's parts, the real F5-TTS and XTTS with small random weights.
+Fallback from one engine to the other, with the real worker's parts and the real F5-TTS and XTTS with small random weights.
 
 The story behind it: a checkpoint could not load, another engine spoke for days, and the log said that the first one was loaded.
 """
@@ -34,7 +34,7 @@ Deploy = Callable[..., Service]
 
 @pytest.fixture(scope="module")
 def broken(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint folder whose weights are another model's, as their names say."""
+    """A checkpoint folder whose weights have the names of another model."""
     import numpy as np
     from safetensors.numpy import save_file
 
@@ -48,7 +48,7 @@ def broken(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture
 def deploy(tiny_checkpoint: Path, broken: Path, human_wav: bytes, tmp_path: Path) -> Deploy:
-    """A worker whose F5-TTS checkpoint can't load (or can, with `healthy`), with the voice 'anna'."""
+    """A worker whose F5-TTS checkpoint can't load (with `healthy` it can), and the voice 'anna'."""
 
     def make(
         *, healthy: bool = False, language: str | None = "en", transcript: str | None = SPOKEN, **more: Any
@@ -70,7 +70,7 @@ def deploy(tiny_checkpoint: Path, broken: Path, human_wav: bytes, tmp_path: Path
 def test_without_a_fallback_the_job_is_refused_and_nobody_speaks(
     deploy: Deploy, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """CHECKPOINT_UNUSABLE with the reason; nothing is loaded or stored, so that the same job may run once the folder is mended."""
+    """Without a fallback the reply is CHECKPOINT_UNUSABLE with the reason. Nothing is stored, so the job can run once the folder is repaired."""
     service = deploy()
 
     with caplog.at_level(logging.INFO):
@@ -87,7 +87,7 @@ def test_without_a_fallback_the_job_is_refused_and_nobody_speaks(
 
 
 def test_with_a_fallback_xtts_speaks_and_everybody_is_told(deploy: Deploy, caplog: pytest.LogCaptureFixture) -> None:
-    """Reply, record, manifest and log name both engines, the reason, both profiles and the licence of what is heard."""
+    """Reply, record, manifest and log name both engines, the reason, both profiles, and the licence of the engine that spoke."""
     service = deploy()
     request = SPEAK | {"engine": "f5", "fallback": ["xtts"], "profile": "ultra_natural", "speed": 1.2}
 
@@ -121,7 +121,7 @@ def test_with_a_fallback_xtts_speaks_and_everybody_is_told(deploy: Deploy, caplo
 
 
 def test_an_engine_that_can_speak_is_never_replaced(deploy: Deploy) -> None:
-    """A fallback that is allowed and not needed leaves no trace but its permission."""
+    """A fallback that was allowed and not needed changes nothing but the record of the permission."""
     service = deploy(healthy=True)
 
     reply = answer(service, SPEAK | {"fallback": ["xtts"], "profile": "fast"}, Call("job"))
@@ -132,7 +132,7 @@ def test_an_engine_that_can_speak_is_never_replaced(deploy: Deploy) -> None:
 
 
 def test_xtts_speaks_when_it_is_asked_for(deploy: Deploy) -> None:
-    """Without a transcript, for it needs none, in a language of the request's."""
+    """XTTS speaks without a transcript, in a language that the request names."""
     service = deploy(transcript=None, language=None)
 
     reply = answer(service, SPEAK | {"engine": "xtts", "language": "pt", "temperature": 0.6}, Call("job"))
@@ -163,7 +163,7 @@ def test_xtts_speaks_when_it_is_asked_for(deploy: Deploy) -> None:
 def test_what_any_engine_could_not_do_is_refused_before_the_job_starts(
     deploy: Deploy, deployed: dict[str, Any], request_more: dict[str, Any], code: str, field: str
 ) -> None:
-    """No record is made and nothing is loaded: a fallback that is allowed must be one that can be kept."""
+    """If any engine that may have to speak couldn't do so, the request is refused before a record is made or a model loaded."""
     service = deploy(healthy=True, **deployed)
 
     reply = answer(service, SPEAK | request_more, Call("job"))
@@ -174,7 +174,7 @@ def test_what_any_engine_could_not_do_is_refused_before_the_job_starts(
 
 
 def test_the_requests_language_goes_before_the_voices(deploy: Deploy) -> None:
-    """A Finnish voice may speak English with XTTS: it only has to be said."""
+    """The request's language is used before the voice's: a Finnish voice may speak English with XTTS."""
     service = deploy(healthy=True, language="fi")
 
     reply = answer(service, SPEAK | {"engine": "xtts", "language": "en"}, Call("job"))
@@ -183,7 +183,7 @@ def test_the_requests_language_goes_before_the_voices(deploy: Deploy) -> None:
 
 
 def test_f5_takes_a_text_as_it_comes(deploy: Deploy) -> None:
-    """A Finnish voice may speak English: the language of the recording says nothing of the text's."""
+    """F5-TTS ignores the voice's language: a Finnish voice may speak English."""
     service = deploy(healthy=True, language="fi")
 
     reply = answer(service, SPEAK | {"engine": "f5"}, Call("job"))
@@ -194,7 +194,7 @@ def test_f5_takes_a_text_as_it_comes(deploy: Deploy) -> None:
 def test_a_broken_engine_is_gone_before_the_next_one_is_loaded(
     deploy: Deploy, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """F5-TTS's model had been loaded when its vocoder proved broken: not one of its modules is left when XTTS comes."""
+    """If F5-TTS's vocoder is broken, all of its modules are freed before XTTS is loaded."""
     f5 = import_f5()
     shutil.copytree(tiny_checkpoint / "vocoder", tmp_path / "vocoder")
     (tmp_path / "vocoder" / "pytorch_model.bin").write_bytes(bytes(100_000))
@@ -229,7 +229,7 @@ def test_a_broken_engine_is_gone_before_the_next_one_is_loaded(
 def test_a_fallback_on_a_small_gpu_speaks_alike_each_time(
     deploy: Deploy, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """LOW_VRAM: after each job nothing is on the device; the next one tries what was asked for first, and tells again."""
+    """With LOW_VRAM nothing is on the device after a job; the next one tries the requested engine first and reports the fallback again."""
     monkeypatch.setattr(XttsEngine, "worth_parking", how == "parked")
     service = deploy(low_vram=True)
 
@@ -243,7 +243,7 @@ def test_a_fallback_on_a_small_gpu_speaks_alike_each_time(
 
 
 def test_an_image_without_the_extra_says_so(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """XTTS is an extra: a request for it is refused with that reason, before anything is stored."""
+    """If the image lacks XTTS, a request for it is refused with that reason before anything is stored."""
     service = deploy(healthy=True)
     monkeypatch.setattr("engines.xtts.find_spec", lambda _: None)
 
@@ -254,7 +254,7 @@ def test_an_image_without_the_extra_says_so(deploy: Deploy, monkeypatch: pytest.
 
 
 def test_health_says_who_is_loaded(deploy: Deploy) -> None:
-    """The engine that spoke, not the one that was asked for."""
+    """Health names the engine that spoke, not the one that was asked for."""
     service = deploy()
     answer(service, SPEAK | {"fallback": ["xtts"]}, Call("job"))
 

@@ -1,4 +1,4 @@
-"""What only a folder does: what it shows of the disk, what it can't hold, and what its etags are made of."""
+"""What is special about a folder: what it shows of the disk, what it can't hold, and what its etags are made of."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def folder(tmp_path: Path) -> FolderStore:
 
 
 def test_every_write_is_a_new_version_even_of_the_same_bytes(tmp_path: Path) -> None:
-    """An etag is not a digest: equal bytes written again are another version, though the clock stands still."""
+    """An etag is no digest: writing equal bytes again makes another version, even if the clock stands still."""
     folder = FolderStore(tmp_path, now_ns=lambda: 1_700_000_000_000_000_000)
 
     first, *later = [folder.put("x", b"same", content_type=TEXT) for _ in range(5)]
@@ -32,7 +32,7 @@ def test_every_write_is_a_new_version_even_of_the_same_bytes(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("there", "wanted"), [("p", "p/q"), ("p", "p/q/r"), ("p/q", "p"), ("p/q/r", "p/q")])
 def test_an_object_and_objects_below_it_cannot_both_be(folder: FolderStore, there: str, wanted: str) -> None:
-    """A bucket could hold both; a folder says clearly that it can't, and keeps what it has."""
+    """A folder refuses an object whose key is another's folder, as a bucket would not, and keeps what it has."""
     folder.put(there, b"first", content_type=TEXT)
 
     with pytest.raises(Conflict):
@@ -44,7 +44,7 @@ def test_an_object_and_objects_below_it_cannot_both_be(folder: FolderStore, ther
 
 
 def test_what_the_store_keeps_for_itself_is_no_object(folder: FolderStore, tmp_path: Path) -> None:
-    """The lock is there after a write, and no temporary file is; neither can be listed, read or written."""
+    """The lock and temporary files of the store can't be listed, read or written."""
     folder.put("x", b"", content_type=TEXT)
 
     hidden = [path.name for path in (tmp_path / "bucket" / ".store").iterdir()]
@@ -57,7 +57,7 @@ def test_what_the_store_keeps_for_itself_is_no_object(folder: FolderStore, tmp_p
 
 
 def test_a_file_dropped_into_the_folder_is_an_object(folder: FolderStore, tmp_path: Path) -> None:
-    """A voice that somebody copied there by hand is listed, read, replaced and deleted."""
+    """A voice copied into the folder by hand is listed, read, replaced and deleted."""
     voices = tmp_path / "bucket" / "voices"
     voices.mkdir(parents=True)
     (voices / "x.wav").write_bytes(b"RIFF")
@@ -70,7 +70,7 @@ def test_a_file_dropped_into_the_folder_is_an_object(folder: FolderStore, tmp_pa
 
 
 def test_links_and_unfit_names_are_not_listed(folder: FolderStore, tmp_path: Path) -> None:
-    """A listing gives only files of its own whose names are keys."""
+    """A listing leaves out links and files whose names are no keys."""
     folder.put("a/x", b"", content_type=TEXT)
     root = tmp_path / "bucket"
     (root / "a" / "back\\slash").touch()
@@ -82,7 +82,7 @@ def test_links_and_unfit_names_are_not_listed(folder: FolderStore, tmp_path: Pat
 
 
 def test_a_root_that_is_a_file_is_a_mistake_of_the_configuration(tmp_path: Path) -> None:
-    """Check and every write say that DATA_DIR must be a folder; a read finds nothing."""
+    """If DATA_DIR is a file, the check and every write say that it must be a folder; a read finds nothing."""
     root = tmp_path / "file"
     root.touch()
     folder = FolderStore(root)
@@ -98,7 +98,7 @@ def test_a_root_that_is_a_file_is_a_mistake_of_the_configuration(tmp_path: Path)
 
 
 def test_a_relative_root_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder is fixed when the store is made, not at each call."""
+    """The folder is resolved when the store is made, not at each call."""
     monkeypatch.chdir(tmp_path)
     folder = FolderStore(Path("bucket"))
     monkeypatch.chdir("/")
@@ -127,7 +127,7 @@ sys.exit(1)
 
 
 def test_a_disk_that_takes_no_more_is_storage_unavailable(folder: FolderStore, tmp_path: Path) -> None:
-    """A write that stops half-way (a process limit stands for the full disk) fails as a whole and leaves no rest."""
+    """A write that stops half-way fails as a whole and leaves nothing behind (a process limit stands in for a full disk)."""
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(tmp_path / "bucket")], check=False, cwd=Path(__file__).parents[2]
     )

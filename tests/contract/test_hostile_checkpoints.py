@@ -1,8 +1,8 @@
 """
-Checkpoint folders made by somebody who means harm: each is refused with the reason, or loads without running anything.
+Checkpoint folders made with malice: each is refused with a reason, or loads without running anything.
 
-Each folder is the tiny checkpoint with one thing changed, given as CHECKPOINT, and (what a bucket can hold) as a folder of the bucket.
-Whatever its author would run writes to the canary.
+Each is the small checkpoint with one thing changed, given as CHECKPOINT and (if a bucket can hold it) as a folder of the bucket.
+Any code that ran would write to the canary.
 """
 
 import json
@@ -35,7 +35,7 @@ VOCODER = "vocoder/config.yaml"
 
 @dataclass
 class Folder:
-    """The checkpoint folder to spoil; `canary` must never appear, `outside` is a file of the machine's that is none of its business."""
+    """The checkpoint folder to spoil; `canary` must never appear, and `outside` is a file of the machine that must not be read."""
 
     path: Path
     canary: Path
@@ -320,7 +320,7 @@ ON_A_DISK: list[Spoil] = [
 
 @pytest.fixture
 def spoiled(folder: Path, tmp_path: Path) -> Folder:
-    """The tiny checkpoint, before it is spoiled, beside a file that is not its own."""
+    """The small checkpoint, still unspoiled, beside a file that is not its own."""
     (tmp_path / "outside").mkdir()
     outside = tmp_path / "outside" / "secret.txt"
     outside.write_text("the machine's secret\n")
@@ -329,7 +329,7 @@ def spoiled(folder: Path, tmp_path: Path) -> Folder:
 
 @pytest.fixture
 def deploy(tmp_path: Path, human_wav: bytes) -> Callable[[str], Service]:
-    """A worker with a voice that needs no recogniser, by its checkpoint."""
+    """A worker on that checkpoint, with a voice that has its transcript."""
 
     def start(checkpoint: str) -> Service:
         (tmp_path / "scratch").mkdir()
@@ -345,7 +345,7 @@ def deploy(tmp_path: Path, human_wav: bytes) -> Callable[[str], Service]:
 
 
 def expect_harmless(reply: dict[str, Any], spoiled: Folder, tmp_path: Path) -> None:
-    """Nothing ran; a refusal is permanent, has a code, and reveals nothing of the machine."""
+    """Check that nothing ran, and that a refusal is permanent, has a code and reveals nothing of the machine."""
     told = json.dumps(reply)
     assert not spoiled.canary.exists()
     assert spoiled.outside.exists()
@@ -359,7 +359,7 @@ def expect_harmless(reply: dict[str, Any], spoiled: Folder, tmp_path: Path) -> N
 def test_a_hostile_folder_runs_nothing(
     spoil: Callable[[Folder], None], spoiled: Folder, deploy: Callable[[str], Service], tmp_path: Path
 ) -> None:
-    """As CHECKPOINT: `generate` is refused for good, and `health` says the same without an incident."""
+    """Given as CHECKPOINT, such a folder makes `generate` fail for good, and `health` says the same without an incident."""
     spoil(spoiled)
     service = deploy(str(spoiled.path))
 
@@ -375,7 +375,7 @@ def test_a_hostile_folder_runs_nothing(
 def test_a_hostile_folder_of_the_bucket_runs_nothing(
     spoil: Callable[[Folder], None], spoiled: Folder, deploy: Callable[[str], Service], tmp_path: Path
 ) -> None:
-    """Named by a caller: a writer to the bucket can't run code on the workers."""
+    """Named by a caller, such a folder of the bucket runs nothing: writing to the bucket doesn't run code on workers."""
     spoil(spoiled)
     if spoil is not deep_card:
         spoiled.card(name="evil")
@@ -390,7 +390,7 @@ def test_a_hostile_folder_of_the_bucket_runs_nothing(
 def test_what_lies_beside_the_files_is_not_touched(
     spoiled: Folder, deploy: Callable[[str], Service], tmp_path: Path
 ) -> None:
-    """Pickles under names that some loader knows, and modules of Python: the folder speaks as ever."""
+    """Pickles under names that some loader knows, and Python modules, lie unused beside the checkpoint's files."""
     speakers_file(spoiled)
 
     reply = answer(deploy(str(spoiled.path)), REQUEST, Call("job"))
@@ -402,7 +402,7 @@ def test_what_lies_beside_the_files_is_not_touched(
 def test_a_snapshot_of_a_hubs_cache_is_a_checkpoint_folder(
     folder: Path, tmp_path: Path, deploy: Callable[[str], Service]
 ) -> None:
-    """There each file is a link to the repository's blobs, out of the folder and not out of the repository."""
+    """In a hub's cache each file is a link to the repository's blobs: it leads out of the folder, but not out of the repository."""
     repository = tmp_path / "models--somebody--voice"
     snapshot = repository / "snapshots" / ("0" * 40)
     shutil.copytree(folder, snapshot)

@@ -1,4 +1,4 @@
-"""Recogniser folders made by somebody who means harm: code in them never runs, and each is refused by name or hears as ever."""
+"""Recogniser folders made with malice: no code in them runs; each is refused by name, or hears as usual."""
 
 import json
 import os
@@ -173,7 +173,7 @@ def folder(small_whisper: Path, tmp_path: Path) -> Folder:
 def test_a_configuration_that_asks_for_more_is_refused_before_anything_is_loaded(
     spoil: Callable[[Folder], None], folder: Folder
 ) -> None:
-    """At the worker's start already, without importing what would load it."""
+    """A configuration that asks for more is refused at the worker's start, before the library that would load it is imported."""
     spoil(folder)
 
     with pytest.raises(TranscriptionFailed, match="can't be loaded") as caught:
@@ -191,7 +191,7 @@ def test_a_configuration_that_asks_for_more_is_refused_before_anything_is_loaded
 def test_no_other_file_of_the_folder_runs(
     spoil: Callable[[Folder], None], folder: Folder, human_wav: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Refused with a name, or it hears every word; nobody is asked on stdin whether code may run."""
+    """The folder is refused by name, or every word is heard; nobody is asked on stdin whether code may run."""
     spoil(folder)
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked on stdin"))
 
@@ -203,7 +203,7 @@ def test_no_other_file_of_the_folder_runs(
 
 
 def outcome(folder: Folder, recording: Recording) -> str:
-    """SPOKEN if every word is heard, else what is heard, or the refusal's message."""
+    """SPOKEN if every word is heard; otherwise what is heard, or the refusal's message."""
     try:
         whisper = WhisperTranscriber.load(str(folder.path), "cpu")
     except TranscriptionFailed as error:

@@ -1,4 +1,4 @@
-"""What is old or nobody's goes; what is young, running or named stays. On a folder and on a real S3 server."""
+"""`expire` removes what is old or unused and keeps what is young, running or named, on a folder and on a real S3 server."""
 
 import json
 import os
@@ -29,7 +29,7 @@ OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 def documented(language: str) -> str:
-    """The page's only block in that language."""
+    """The only block in that language on the page."""
     blocks = re.findall(rf"```{language}\n(.*?)```", OPERATIONS.read_text(encoding="utf-8"), re.DOTALL)
     assert len(blocks) == 1
     return str(blocks[0])
@@ -37,19 +37,19 @@ def documented(language: str) -> str:
 
 @dataclass
 class Bucket:
-    """A bucket and its jobs. The age of an object is what the store says; "old" is what was there before `grow_old`."""
+    """A bucket and its jobs. The store reports each object's age; "old" is what was there before `grow_old`."""
 
     store: ObjectStore
     jobs: JobStore
 
     def ended(self, job_id: str, *, sha256: str = SHA) -> None:
-        """A completed job with its result, and a chunk that nobody needs any more."""
+        """A completed job with its result and an unneeded chunk."""
         claim = self.running(job_id)
         self.result(job_id, sha256)
         claim.complete({"audio": {"key": keys.result(job_id, sha256, "wav"), "sha256": sha256}})
 
     def running(self, job_id: str) -> Claim:
-        """A job in a worker's hands that has finished one chunk."""
+        """A job in progress that has finished one chunk."""
         claim = self.jobs.claim(job_id, "d" * 64, 7)
         assert isinstance(claim, Claim)
         claim.start(2)
@@ -61,7 +61,7 @@ class Bucket:
             self.store.put(keys.result(job_id, sha256, extension), b"speech", content_type="audio/wav")
 
     def tidy(self, *, days: float, dry_run: bool = False, limit: int = 100, after: str = "") -> Removed:
-        """A round that calls old what is older than `days`; -1 makes everything old, 1 nothing."""
+        """Run one round in which everything older than `days` is old: -1 makes everything old, 1 nothing."""
         before = SystemClock().now() - timedelta(days=days)
         return Housekeeping(self.store, self.jobs, before, dry_run).run(limit=limit, after=after)
 
@@ -73,7 +73,7 @@ def house(any_store: ObjectStore) -> Bucket:
 
 
 def test_an_old_job_goes_with_all_that_it_owns(house: Bucket) -> None:
-    """Record, chunks, result and manifest."""
+    """An old job goes with its record, chunks, result and manifest."""
     house.ended("j")
 
     removed = house.tidy(days=-1)
@@ -83,7 +83,7 @@ def test_an_old_job_goes_with_all_that_it_owns(house: Bucket) -> None:
 
 
 def test_a_young_job_keeps_its_result_and_loses_its_chunks(house: Bucket) -> None:
-    """Chunks serve an attempt that takes a job over; an ended job has none to come."""
+    """A young finished job keeps its result and loses its chunks, which only a further attempt could use."""
     house.ended("j")
 
     removed = house.tidy(days=1)
@@ -93,7 +93,7 @@ def test_a_young_job_keeps_its_result_and_loses_its_chunks(house: Bucket) -> Non
 
 
 def test_a_running_job_keeps_everything_however_old(house: Bucket) -> None:
-    """Its result may be written and not yet named."""
+    """A running job keeps everything: its result may be written but not yet named."""
     house.running("j")
     house.result("j")
     there = keys_of(house.store)
@@ -105,7 +105,7 @@ def test_a_running_job_keeps_everything_however_old(house: Bucket) -> None:
 
 
 def test_an_abandoned_job_goes_once_it_is_old(any_store: ObjectStore) -> None:
-    """Nobody has taken it over for so long."""
+    """An abandoned job goes once it is old and nobody has taken it over."""
     jobs = JobStore(any_store, SystemClock(), worker="w1", new_id=lambda: "1", lease_s=0)
     house = Bucket(any_store, jobs)
     house.running("j")
@@ -116,7 +116,7 @@ def test_an_abandoned_job_goes_once_it_is_old(any_store: ObjectStore) -> None:
 
 
 def test_what_no_record_names_goes_once_it_is_old(house: Bucket) -> None:
-    """A second result of a worker that lost its lease, chunks and results of a job that was deleted half-way."""
+    """A second result of a worker that lost its lease, and what a half-deleted job left, go once they are old."""
     house.ended("j")
     house.result("j", OTHER)
     house.result("gone")
@@ -134,7 +134,7 @@ def test_what_no_record_names_goes_once_it_is_old(house: Bucket) -> None:
 
 
 def test_a_dry_run_removes_nothing_and_counts_the_same(house: Bucket) -> None:
-    """So that an operator sees first."""
+    """A dry run counts the same objects and removes none, so that an operator can look first."""
     house.ended("a")
     house.ended("b")
     house.result("gone")
@@ -149,7 +149,7 @@ def test_a_dry_run_removes_nothing_and_counts_the_same(house: Bucket) -> None:
 
 
 def test_rounds_go_on_where_the_last_one_ended(house: Bucket) -> None:
-    """A large bucket is tidied in calls that end in time; what is not ours is left alone."""
+    """A large bucket is cleaned up in several calls that each end in time; foreign objects are left alone."""
     for number in range(5):
         house.ended(f"job-{number}", sha256=f"{number}" * 64)
     house.store.put("jobs/readme.txt", b"a person's note", content_type="text/plain")
@@ -167,7 +167,7 @@ def test_rounds_go_on_where_the_last_one_ended(house: Bucket) -> None:
 
 
 def test_a_server_takes_the_documented_lifecycle_rules(server: Server, new_bucket: Callable[[], str]) -> None:
-    """Records go a day before results."""
+    """By the documented lifecycle rules records go a day before results."""
     name = new_bucket()
     client: Any = s3_client(server.settings(name))
     rules = json.loads(documented("json"))
@@ -181,7 +181,7 @@ def test_a_server_takes_the_documented_lifecycle_rules(server: Server, new_bucke
 
 
 def test_the_documented_loop_goes_through_a_whole_bucket(server: Server, new_bucket: Callable[[], str]) -> None:
-    """From any machine that has the bucket's settings, in as many rounds as it takes."""
+    """The documented loop cleans up a whole bucket from any machine that has its settings, in as many rounds as it takes."""
     name = new_bucket()
     store = S3Store.from_settings(server.settings(name))
     jobs = JobStore(store, SystemClock(), worker="w1", new_id=lambda: "1", lease_s=3600)

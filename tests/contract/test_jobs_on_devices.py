@@ -1,4 +1,4 @@
-"""Jobs on one worker whose weights leave their device and come back, through the handler: each sounds as it does alone."""
+"""Jobs through the handler on a worker whose weights leave their device and come back: each sounds as it does alone."""
 
 import asyncio
 import gc
@@ -38,7 +38,7 @@ CYCLES = 100
 
 @pytest.fixture
 def world(tiny_checkpoint: Path, tmp_path: Path, human_wav: bytes) -> Iterator[Callable[..., Service]]:
-    """Services on the real engine, with the voice anna; the caches of one are the caches of all."""
+    """Services on the real engine, with the voice anna; they share their caches."""
 
     def make(**settings: Any) -> Service:
         scratch = tmp_path / "scratch"
@@ -76,12 +76,12 @@ def generate(service: Service, job: str, **fields: Any) -> dict[str, Any]:
 
 
 def nothing() -> None:
-    """A turn that waits for those before it."""
+    """A turn that does nothing: it is done once those before it are."""
 
 
 @pytest.fixture
 def alive(monkeypatch: pytest.MonkeyPatch) -> "weakref.WeakSet[F5Engine]":
-    """The engines that somebody holds."""
+    """The engines that something still refers to."""
     engines: weakref.WeakSet[F5Engine] = weakref.WeakSet()
     made = F5Engine.__init__
 
@@ -98,7 +98,7 @@ def test_low_vram_a_hundred_jobs_sound_alike(
     world: Callable[..., Service], how: str, alive: "weakref.WeakSet[F5Engine]",
     monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:  # fmt: skip
-    """LOW_VRAM=1: weights leave after each job and come back for the next: the same speech, one model at most, ever."""
+    """With LOW_VRAM the weights leave after each job and come back for the next: the same speech each time, never more than one model."""
     monkeypatch.setattr(F5Engine, "worth_parking", how == "parked")
     service = world(low_vram=True)
     first = generate(service, "first")
@@ -120,7 +120,7 @@ def test_low_vram_a_hundred_jobs_sound_alike(
 
 
 def test_a_dropped_engine_is_really_gone(world: Callable[..., Service]) -> None:
-    """No cycle keeps it: its memory is free before the next one is loaded, without the garbage collector's help."""
+    """No reference cycle keeps a dropped engine: its memory is free before the next load, without the garbage collector."""
     service = world()
     generate(service, "first")
     engine = service.engines.get(service.engines.check(service.settings.checkpoint))
@@ -141,7 +141,7 @@ def test_a_dropped_engine_is_really_gone(world: Callable[..., Service]) -> None:
 def test_unloading_asked_for_while_a_job_speaks_waits_for_it(
     world: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And a job asked for while the weights leave waits for that, and brings them back: the same speech both times."""
+    """Unloading waits for the job that is speaking, and the next job loads the engine again: the same speech both times."""
     service = world()
     expected = generate(service, "alone")["audio"]["sha256"]
     order: list[str] = []
@@ -188,7 +188,7 @@ def test_unloading_asked_for_while_a_job_speaks_waits_for_it(
 def test_sixteen_jobs_at_once_equal_sixteen_one_by_one(
     world: Callable[..., Service], human_wav: bytes, batch: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Texts and voices of their own, one worker, all at the same time: sample for sample what each is alone."""
+    """Sixteen jobs with their own texts and voices, at the same time on one worker, have the samples that each has alone."""
     service = world(worker_concurrency=16, **batch)
     sizes: list[int] = []
     speak = FastPath.speak
@@ -233,7 +233,7 @@ def test_sixteen_jobs_at_once_equal_sixteen_one_by_one(
 def test_a_checkpoint_is_looked_at_once_per_load(
     world: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ahead, in a thread of its own; the load takes what came, and a job whose engine is held looks at nothing."""
+    """The checkpoint is looked up once, ahead, in a thread of its own; the load takes that result, and a loaded engine needs no look-up."""
     looked: list[str] = []
     local = CheckpointCache.local
 
@@ -252,7 +252,7 @@ def test_a_checkpoint_is_looked_at_once_per_load(
 def test_an_exception_inside_the_solver_changes_no_later_job(
     world: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Through the handler: a job dies mid-solve with its text in f5-tts's cache; the next one, of the same length, says its own."""
+    """A job that dies inside the solver leaves its text in f5-tts's cache; the next job of the same length speaks its own text."""
     service = world()
     expected = generate(service, "before")["audio"]["sha256"]
     engine = service.engines.get(service.engines.check(service.settings.checkpoint))
@@ -281,7 +281,7 @@ def test_an_exception_inside_the_solver_changes_no_later_job(
 def test_what_torch_raises_mid_solve_reaches_the_caller_as_what_it_is(
     world: Callable[..., Service], failure: Exception, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Real engine, real handler, an injected failure that stays: reply, record and breaker as designed, then or never again speech."""
+    """A failure of torch keeps its own code and interrupts the job; afterwards the worker speaks again, unless it is unfit."""
     service = world()
     plain = generate(service, "plain")
     from f5_tts.model.modules import FeedForward
@@ -305,7 +305,7 @@ def test_what_torch_raises_mid_solve_reaches_the_caller_as_what_it_is(
 def test_low_vram_hears_and_speaks_with_one_model_at_a_time(
     world: Callable[..., Service], small_whisper: Path, human_wav: bytes
 ) -> None:
-    """The recogniser is gone when the engine comes."""
+    """With LOW_VRAM the recogniser is freed before the engine is loaded."""
     service = world(low_vram=True, unload_after_s=3600.0, asr_model=str(small_whisper))
     audio = b64encode(human_wav).decode()
     answer(service, {"action": "upload", "voice": "fred", "audio": audio, "consent": True}, Call("u"))
@@ -318,7 +318,7 @@ def test_low_vram_hears_and_speaks_with_one_model_at_a_time(
 
 
 def test_idle_weights_leave_and_the_next_job_brings_them_back(world: Callable[..., Service]) -> None:
-    """The real timer, the real thread; nothing is waited for but the event itself."""
+    """The real timer unloads idle weights, and the next job loads them again with the same speech."""
     service = world(unload_after_s=0.05)
     first = generate(service, "first")
     while service.engines.loaded() is not None:

@@ -1,4 +1,4 @@
-"""What of a source arrived whole before a failure or a kill, and what the next attempt makes of it."""
+"""Files of a source that arrived whole before a failure or a kill, and how the next attempt uses them."""
 
 import json
 import os
@@ -23,7 +23,7 @@ KEY = "checkpoints/mine/model.safetensors"
 
 
 class LossyStore(CountingStore):
-    """A bucket that doesn't answer for files of that name, while there is one."""
+    """A bucket that stops answering for files of that name while one is set."""
 
     lost = ""
 
@@ -48,7 +48,7 @@ def owners(tiny_checkpoint: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bucket(owners: Path, tmp_path: Path) -> LossyStore:
-    """Holds the folder's files."""
+    """A bucket that holds the folder's files."""
     store = LossyStore(tmp_path / "bucket")
     for path in (path for path in owners.rglob("*") if path.is_file()):
         store.put(f"checkpoints/mine/{path.relative_to(owners).as_posix()}", path.read_bytes(), content_type="x/y")
@@ -61,7 +61,7 @@ def checkpoint(bucket: LossyStore) -> Checkpoint:
 
 
 def broken_off(bucket: LossyStore, checkpoint: Checkpoint, folder: Path) -> Path:
-    """A load that had the model's file when the bucket went away; returns that file."""
+    """Run a load that loses the bucket after the model's file, and return that file."""
     bucket.lost = "vocoder/config.yaml"
     with pytest.raises(StorageUnavailable):
         CheckpointCache(bucket, folder).local(checkpoint)
@@ -73,7 +73,7 @@ def broken_off(bucket: LossyStore, checkpoint: Checkpoint, folder: Path) -> Path
 def test_a_file_that_arrived_whole_is_not_fetched_again(
     bucket: LossyStore, checkpoint: Checkpoint, owners: Path, tmp_path: Path
 ) -> None:
-    """The bucket went away after the largest file: the next load goes on with what lacks, and nothing is left over."""
+    """If the bucket fails after the largest file, the next load fetches only what is missing and leaves nothing behind."""
     broken_off(bucket, checkpoint, tmp_path / "a")
 
     local = CheckpointCache(bucket, tmp_path / "a").local(checkpoint)
@@ -87,7 +87,7 @@ def test_a_file_that_arrived_whole_is_not_fetched_again(
 def test_a_file_that_is_damaged_meanwhile_is_fetched_again(
     bucket: LossyStore, checkpoint: Checkpoint, owners: Path, tmp_path: Path, how: str
 ) -> None:
-    """What is kept is digested before it is used; without its note it is nothing."""
+    """A kept file is digested before it is used; without its note it is not used."""
     model = broken_off(bucket, checkpoint, tmp_path / "a")
     (note,) = (path for path in model.parent.glob(".model*"))
     if how == "flipped":
@@ -112,7 +112,7 @@ def test_a_file_that_is_damaged_meanwhile_is_fetched_again(
 def test_what_this_process_brought_is_not_digested_again(
     bucket: LossyStore, checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An engine that is loaded once more, after its memory was given back, finds files whose sha256 was taken as they came."""
+    """When an engine is loaded again after its memory was freed, its files aren't digested again: that was done as they arrived."""
     caches = [CheckpointCache(bucket, tmp_path / name) for name in ("first", "later")]
     for cache in caches:
         cache.local(checkpoint)
@@ -126,7 +126,7 @@ def test_what_this_process_brought_is_not_digested_again(
 
 
 def test_another_version_is_fetched(bucket: LossyStore, tmp_path: Path) -> None:
-    """Same name and size, other bytes in the bucket."""
+    """If the bucket now has other bytes under the same name and size, the file is fetched again."""
     sources, source = Sources(bucket, Path, unwatched), f"{BUCKET}{KEY}"
     first = sources.fetch(source, tmp_path / "in")
     body = bytearray(bucket.get(KEY).body)
@@ -143,7 +143,7 @@ def test_another_version_is_fetched(bucket: LossyStore, tmp_path: Path) -> None:
 def test_a_file_is_not_believed_while_its_names_change(
     bucket: LossyStore, checkpoint: Checkpoint, owners: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A kill in the middle of the renaming leaves a file without its note: it is fetched again."""
+    """A kill during the renaming leaves a file without its note, so the file is fetched again."""
     notes: list[Path] = []
 
     def killed(path: Path, _: object) -> None:

@@ -19,7 +19,7 @@ def _configured(monkeypatch: pytest.MonkeyPatch, server: Server, bucket: str) ->
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A tree of model files."""
+    """A folder of model files."""
     root = tmp_path / "models"
     (root / "f5" / "v1").mkdir(parents=True)
     (root / "vocab.txt").write_text("a\nb\n")
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    """Every file but the ledger."""
+    """All files except the ledger."""
     files = [path for path in root.rglob("*") if path.is_file() and path.name != ".s3-sync.json"]
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
 
@@ -41,7 +41,7 @@ def events(caplog: pytest.LogCaptureFixture) -> list[tuple[str, object]]:
 
 
 def test_an_upload_gives_a_url_that_reads_it(tmp_path: Path, s3_store: S3Store) -> None:
-    """The result of `upload_to_s3` is a URL for anyone, and the object is stored under its name."""
+    """`upload_to_s3` returns a URL that anyone can read, and stores the object under its name."""
     (tmp_path / "x.wav").write_bytes(b"RIFF")
 
     url = upload_to_s3(str(tmp_path / "x.wav"), "output/x.wav")
@@ -53,7 +53,7 @@ def test_an_upload_gives_a_url_that_reads_it(tmp_path: Path, s3_store: S3Store) 
 
 
 def test_a_download_gives_its_path(tmp_path: Path, s3_store: S3Store) -> None:
-    """The result of `download_from_s3` is the path that was asked for, and its folder is made."""
+    """`download_from_s3` returns the path that it was given, and creates the folder."""
     s3_store.put("voices/x.wav", b"RIFF", content_type="audio/wav")
     target = tmp_path / "new" / "x.wav"
 
@@ -62,7 +62,7 @@ def test_a_download_gives_its_path(tmp_path: Path, s3_store: S3Store) -> None:
 
 
 def test_a_tree_goes_up_and_comes_down(folder: Path, tmp_path: Path, s3_store: S3Store) -> None:
-    """What was uploaded from one folder is the same in another, empty files too, and the ledger stays at home."""
+    """A tree that was uploaded from one folder arrives the same in another, with empty files; the ledger is not uploaded."""
     assert upload_models_to_s3(str(folder)) is True
     assert sync_models_from_s3(str(tmp_path / "copy")) is True
 
@@ -71,7 +71,7 @@ def test_a_tree_goes_up_and_comes_down(folder: Path, tmp_path: Path, s3_store: S
 
 
 def test_only_the_asked_prefix_is_mirrored(folder: Path, tmp_path: Path, s3_store: S3Store) -> None:
-    """A prefix is a folder, with or without its slash: 'models' is not 'models-old'."""
+    """A prefix is a folder, with or without its slash: 'models' doesn't include 'models-old'."""
     s3_store.put("models-old/x", b"", content_type="text/plain")
 
     assert upload_models_to_s3(str(folder), "models") is True
@@ -81,7 +81,7 @@ def test_only_the_asked_prefix_is_mirrored(folder: Path, tmp_path: Path, s3_stor
 
 
 def test_what_is_the_same_is_not_sent_again(folder: Path, s3_store: S3Store) -> None:
-    """A second upload writes only what changed since the first, an edit of equal length too."""
+    """A second upload sends only files that changed since the first, even if their size is the same."""
     upload_models_to_s3(str(folder))
     before = {info.key: info.modified for info in s3_store.list()}
     (folder / "vocab.txt").write_text("b\na\n")
@@ -95,7 +95,7 @@ def test_what_is_the_same_is_not_sent_again(folder: Path, s3_store: S3Store) -> 
 
 
 def test_what_is_the_same_is_not_fetched_again(folder: Path, tmp_path: Path, s3_store: S3Store) -> None:
-    """A second sync fetches only what changed in the bucket, a change of equal length too, or what was edited here."""
+    """A second sync fetches only what changed in the bucket or here, even if the size is the same."""
     upload_models_to_s3(str(folder))
     copy = tmp_path / "copy"
     sync_models_from_s3(str(copy))
@@ -111,7 +111,7 @@ def test_what_is_the_same_is_not_fetched_again(folder: Path, tmp_path: Path, s3_
 
 
 def test_a_ledger_that_is_damaged_costs_only_time(folder: Path) -> None:
-    """The mirror is right with any ledger."""
+    """A damaged ledger costs time, but the mirror is still right."""
     for damage in ("", "[1]", "null", '{"models/vocab.txt": 1}'):
         (folder / ".s3-sync.json").write_text(damage)
 
@@ -119,7 +119,7 @@ def test_a_ledger_that_is_damaged_costs_only_time(folder: Path) -> None:
 
 
 def test_a_key_that_would_leave_the_folder_is_not_followed(server: Server, bucket: str, tmp_path: Path) -> None:
-    """A hostile bucket can't write outside: odd keys are passed over."""
+    """Keys that would lead out of the folder are skipped."""
     client = s3_client(server.settings(bucket))
     for key in ("models/../../escaped", "models//etc/escaped", "models/..\\escaped", "models/good"):
         client.put_object(Bucket=bucket, Key=key, Body=b"x")
@@ -132,7 +132,7 @@ def test_a_key_that_would_leave_the_folder_is_not_followed(server: Server, bucke
 def test_a_link_that_leads_out_is_not_followed(
     tmp_path: Path, s3_store: S3Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A symbolic link inside the folder does not open the rest of the disk to the bucket."""
+    """A symbolic link inside the folder doesn't lead the download out of it."""
     s3_store.put("models/link/x", b"x", content_type="text/plain")
     (tmp_path / "outside").mkdir()
     (tmp_path / "copy").mkdir()
@@ -145,7 +145,7 @@ def test_a_link_that_leads_out_is_not_followed(
 
 
 def test_a_failure_is_none_or_false_and_one_event(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing is raised; the log has the code, and neither key nor path."""
+    """A failure returns None or False, and the log has its code without key or path."""
     assert download_from_s3("voices/secret-name", str(tmp_path / "x")) is None
     assert download_from_s3("../secret-name", str(tmp_path / "x")) is None
     assert upload_to_s3(str(tmp_path / "secret-name"), "x") is None
@@ -164,7 +164,7 @@ def test_a_failure_is_none_or_false_and_one_event(tmp_path: Path, caplog: pytest
 def test_without_a_bucket_they_say_what_to_set(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """These functions are of S3 only: without S3_BUCKET they do nothing and name it."""
+    """Without S3_BUCKET the functions do nothing and name that setting."""
     monkeypatch.delenv("S3_BUCKET")
 
     assert upload_to_s3(__file__, "x") is None
@@ -181,7 +181,7 @@ def test_without_a_bucket_they_say_what_to_set(
 def test_settings_that_make_no_sense_are_a_failure_too(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Half a pair of credentials, or a store that is not there."""
+    """Half a pair of credentials, or a store that isn't there, is an ordinary failure."""
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     assert download_from_s3("x", str(tmp_path / "x")) is None
 

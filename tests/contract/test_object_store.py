@@ -1,4 +1,4 @@
-"""What every ObjectStore promises, on a folder and on a real S3 server over HTTP."""
+"""The contract of every ObjectStore, on a folder and on a real S3 server over HTTP."""
 
 import hashlib
 import os
@@ -31,7 +31,7 @@ def read_url(url: str) -> bytes:
 
 @pytest.mark.parametrize("body", [b"", b"\x00\xff\r\n", os.urandom(5_000_001)], ids=["empty", "bytes", "5 MB + 1"])
 def test_what_was_put_comes_back(any_store: ObjectStore, body: bytes) -> None:
-    """Any bytes come back as they were, with one etag and one size wherever they are asked for."""
+    """Bytes come back unchanged, with the same etag and size from every method."""
     etag = any_store.put("a/b.bin", body, content_type=BYTES)
 
     found, head, (listed,) = any_store.get("a/b.bin"), any_store.head("a/b.bin"), list(any_store.list())
@@ -43,7 +43,7 @@ def test_what_was_put_comes_back(any_store: ObjectStore, body: bytes) -> None:
 
 
 def test_more_bytes_than_the_caller_takes_are_not_read(any_store: ObjectStore) -> None:
-    """The caller learns size and version; exactly as many as it takes come."""
+    """If an object has more bytes than the caller accepts, the error has size and version; with just enough room it is read."""
     etag = any_store.put("x", b"12345", content_type=BYTES)
 
     with pytest.raises(TooLarge) as refused:
@@ -65,7 +65,7 @@ def test_a_key_is_created_once(any_store: ObjectStore) -> None:
 
 
 def test_a_deleted_key_can_be_created_again(any_store: ObjectStore) -> None:
-    """Deleting frees the key, and the folders above it."""
+    """Deleting frees the key and the folders above it, so a key may be created where a folder was."""
     any_store.create("p/q", b"first", content_type=TEXT)
     any_store.delete("p/q")
 
@@ -85,7 +85,7 @@ def test_replacing_the_version_that_was_read_gives_a_new_version(any_store: Obje
 
 
 def test_replacing_an_older_version_fails(any_store: ObjectStore) -> None:
-    """An etag that is not the current one any more writes nothing."""
+    """Replace with an outdated etag fails and writes nothing."""
     first = any_store.create("job.json", b"first", content_type=TEXT)
     any_store.replace("job.json", b"second", etag=first, content_type=TEXT)
 
@@ -96,7 +96,7 @@ def test_replacing_an_older_version_fails(any_store: ObjectStore) -> None:
 
 
 def test_replacing_an_object_that_is_gone_fails(any_store: ObjectStore) -> None:
-    """Replace never creates."""
+    """Replace never creates an object."""
     etag = any_store.create("job.json", b"first", content_type=TEXT)
     any_store.delete("job.json")
 
@@ -116,7 +116,7 @@ def test_put_writes_whatever_was_there(any_store: ObjectStore) -> None:
 
 
 def test_deleting_what_is_not_there_is_fine(any_store: ObjectStore) -> None:
-    """Delete says nothing about a key that names nothing, once or twice, nor about a folder."""
+    """Deleting a missing key, once or twice, or a folder is no error."""
     any_store.put("a/b", b"", content_type=TEXT)
 
     any_store.delete("a")
@@ -169,7 +169,7 @@ def test_odd_keys_are_keys(any_store: ObjectStore, key: str) -> None:
 
 @pytest.mark.parametrize("body", [b"", os.urandom(3_000_000)], ids=["empty", "3 MB"])
 def test_a_download_is_the_object(any_store: ObjectStore, tmp_path: Path, body: bytes) -> None:
-    """Download makes the folder, checks the digest and leaves the one file, over an older one too."""
+    """Download creates the folder, checks the digest and leaves one file, even over an older one."""
     any_store.put("model", body, content_type=BYTES)
     target = tmp_path / "new" / "model"
 
@@ -181,7 +181,7 @@ def test_a_download_is_the_object(any_store: ObjectStore, tmp_path: Path, body: 
 
 
 def test_a_download_with_the_wrong_digest_leaves_nothing_behind(any_store: ObjectStore, tmp_path: Path) -> None:
-    """DigestMismatch, no file, no temporary file."""
+    """A wrong digest raises DigestMismatch and leaves neither the file nor a temporary one."""
     any_store.put("model", b"other bytes", content_type=BYTES)
     target = tmp_path / "new" / "model"
 
@@ -192,7 +192,7 @@ def test_a_download_with_the_wrong_digest_leaves_nothing_behind(any_store: Objec
 
 
 def test_a_failed_download_keeps_the_older_file(any_store: ObjectStore, tmp_path: Path) -> None:
-    """What was at the path before stays whole until something better is there."""
+    """A failed download leaves the file at its path as it was."""
     target = tmp_path / "model"
     target.write_bytes(b"older")
 
@@ -204,7 +204,7 @@ def test_a_failed_download_keeps_the_older_file(any_store: ObjectStore, tmp_path
 
 @pytest.mark.parametrize("size", [0, 1, 5_000_001])
 def test_an_uploaded_file_is_the_object(any_store: ObjectStore, tmp_path: Path, size: int) -> None:
-    """Upload stores the file's bytes and returns the etag that head gives."""
+    """Upload stores the file's bytes and returns the etag that head returns."""
     source = tmp_path / "source"
     source.write_bytes(os.urandom(size))
 
@@ -215,7 +215,7 @@ def test_an_uploaded_file_is_the_object(any_store: ObjectStore, tmp_path: Path, 
 
 
 def test_uploading_a_file_that_is_not_there_is_the_callers_mistake(any_store: ObjectStore, tmp_path: Path) -> None:
-    """It is a FileNotFoundError, not a missing object, and nothing is stored."""
+    """Uploading a missing file raises FileNotFoundError, not NoSuchObject, and stores nothing."""
     with pytest.raises(FileNotFoundError):
         any_store.upload("x", tmp_path / "missing", content_type=BYTES)
 
@@ -230,7 +230,7 @@ def test_a_url_reads_the_object(any_store: ObjectStore) -> None:
 
 
 def test_a_usable_store_passes_its_check(any_store: ObjectStore) -> None:
-    """An empty store is fine, and the check leaves nothing in it."""
+    """An empty store passes the check, which leaves nothing in it."""
     any_store.check()
 
     assert keys_of(any_store) == []
@@ -248,7 +248,7 @@ def bad_keys() -> st.SearchStrategy[str]:
 @given(key=bad_keys())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_bad_key_is_refused_by_every_method(any_store: ObjectStore, tmp_path: Path, key: str) -> None:
-    """Keys that could leave their folder, or that no store could hold, raise ValueError and touch nothing."""
+    """Keys that could leave their folder, or that no store can hold, raise ValueError in every method and touch nothing."""
     calls: list[Callable[[], object]] = [
         lambda: any_store.get(key),
         lambda: any_store.head(key),
@@ -271,7 +271,7 @@ def test_a_bad_key_is_refused_by_every_method(any_store: ObjectStore, tmp_path: 
 @given(key=st.text(max_size=12))
 @settings(max_examples=300, deadline=None)
 def test_a_good_key_stays_below_its_folder(key: str) -> None:
-    """The path of every accepted key is below the root and is spelled like the key."""
+    """Every accepted key leads to a path below the root that is spelled like the key."""
     root = Path("/root-of-keys")
 
     if is_key(key):

@@ -1,4 +1,4 @@
-"""Our clipping and joining are upstream's, sample for sample."""
+"""Our clipping of references and our joining of chunks equal upstream's, sample for sample."""
 
 import io
 from pathlib import Path
@@ -27,7 +27,7 @@ RECORDINGS = [
 
 
 def official(path: Path) -> np.ndarray[Any, np.dtype[np.int16]]:
-    """What upstream's preprocessing makes of a WAV file."""
+    """Run upstream's preprocessing on a WAV file."""
     f5 = import_f5()
     made, _ = f5.preprocess_ref_audio_text(str(path), "words")
     samples, _ = soundfile.read(made, dtype="int16")
@@ -53,7 +53,7 @@ def at_24_khz(*names: str) -> np.ndarray[Any, np.dtype[np.int16]]:
     ids="+".join,
 )
 def test_clipping_is_upstreams(names: list[str], tmp_path: Path) -> None:
-    """Every sample of speech is the same; upstream's added silence is two samples shorter (it is made at 11 kHz)."""
+    """Every sample of speech equals upstream's; its added silence is two samples shorter, being made at 11 kHz."""
     pcm = at_24_khz(*names)
     soundfile.write(tmp_path / "in.wav", pcm, SAMPLE_RATE, subtype="PCM_16")
 
@@ -72,7 +72,7 @@ def test_clipping_is_upstreams(names: list[str], tmp_path: Path) -> None:
 def test_a_cut_ends_at_a_pause(
     names: list[str], shortest: float, longest: float, noise_dbfs: float | None, tmp_path: Path
 ) -> None:
-    """Where upstream ends among words, we end behind the sentences before, in a quiet room and in a loud one; and it is clipped no further."""
+    """Where upstream would cut among words, we cut at the pause before, in quiet and in noise, and upstream then cuts no further."""
     pcm = at_24_khz(*names)
     if noise_dbfs is not None:
         noise = np.random.default_rng(0).standard_normal(len(pcm)) * 10 ** (noise_dbfs / 20)
@@ -90,7 +90,7 @@ def test_a_cut_ends_at_a_pause(
 
 
 def test_a_cut_without_a_pause_is_upstreams(tmp_path: Path) -> None:
-    """Speech without a pause in 6 s is cut at 12 s."""
+    """Speech without a pause within 6 s is cut at 12 s, as upstream cuts it."""
     pcm = np.asarray(np.round(tone(20.0) * 32767), dtype=np.int16)
     soundfile.write(tmp_path / "in.wav", pcm, SAMPLE_RATE, subtype="PCM_16")
 
@@ -102,7 +102,7 @@ def test_a_cut_without_a_pause_is_upstreams(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_canonical_audio_passes_upstream_unchanged(name: str, tmp_path: Path) -> None:
-    """The transcript is made from the very samples that the model gets."""
+    """Upstream leaves our canonical audio unchanged, so the transcript is made from exactly the samples that the model gets."""
     canonical = make_canonical(decode((examples() / name).read_bytes()))
     (tmp_path / "canonical.wav").write_bytes(canonical.wav)
 
@@ -111,7 +111,7 @@ def test_canonical_audio_passes_upstream_unchanged(name: str, tmp_path: Path) ->
 
 
 def test_speech_over_12_s_is_cut_and_told(tmp_path: Path) -> None:
-    """Three times the same sentence: 16 s, of which 12 at most are kept."""
+    """16 s of speech are cut and reported as cut; 5 s are not."""
     _, clipped = clip_reference(at_24_khz(*["basic/basic_ref_en.wav"] * 3), SAMPLE_RATE)
     _, whole = clip_reference(at_24_khz("basic/basic_ref_en.wav"), SAMPLE_RATE)
 
@@ -120,7 +120,7 @@ def test_speech_over_12_s_is_cut_and_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["Hello", "Hello.", "Hello. ", "Hello?", "你好。", "你好"])
 def test_reference_texts_end_like_upstreams(text: str, tmp_path: Path) -> None:
-    """The plan counts the bytes that the model will get."""
+    """Our plan counts the bytes of the reference text as the model will get it."""
     path = tmp_path / "a.wav"
     path.write_bytes(wav(decode((examples() / RECORDINGS[0]).read_bytes()).samples))
 
@@ -133,7 +133,7 @@ def test_reference_texts_end_like_upstreams(text: str, tmp_path: Path) -> None:
 
 
 class MelIsTheText:
-    """A model whose mel says which chunk it was given, for upstream's joining to be watched."""
+    """A model whose mel shows which chunk it was given, to watch upstream's joining."""
 
     def sample(self, *, cond: Any, text: Any, duration: int, **_: object) -> tuple[Any, None]:
         import torch
@@ -143,7 +143,7 @@ class MelIsTheText:
 
 
 class DecodesToRamps:
-    """A vocoder that makes 256 samples a frame."""
+    """A vocoder that makes 256 samples per frame."""
 
     def decode(self, mel: Any) -> Any:
         import torch
@@ -154,7 +154,7 @@ class DecodesToRamps:
 
 @pytest.mark.parametrize("overlap_s", [0.0, 0.15, 1.0, 30.0])
 def test_joining_is_upstreams(overlap_s: float) -> None:
-    """Linear cross-fades, shorter where a chunk is, in linear time."""
+    """Chunks are joined by linear cross-fades as upstream's are, shorter where a chunk is short, in linear time."""
     import torch
 
     f5 = import_f5()

@@ -1,4 +1,4 @@
-"""Publishing beside the work: nobody waits for it, it is done once, and a kill leaves it to the next one."""
+"""Publishing in the background: nobody waits for it, it is done once, and after a kill the next worker does it."""
 
 import threading
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ sys.stdin.read()
 
 
 class SlowStore(CountingStore):
-    """A bucket whose uploads wait for a sign."""
+    """A bucket whose uploads wait for a signal."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -50,7 +50,7 @@ def bucket(tmp_path: Path) -> SlowStore:
 
 @pytest.fixture
 def errands(bucket: SlowStore) -> Iterator[Errands]:
-    """Finished with the test."""
+    """A publisher that is stopped after the test."""
     made = Errands()
     yield made
     bucket.keep_going.set()
@@ -58,7 +58,7 @@ def errands(bucket: SlowStore) -> Iterator[Errands]:
 
 
 def test_nobody_waits_for_an_upload(folder: Path, bucket: SlowStore, errands: Errands, tmp_path: Path) -> None:
-    """The copy is there and held before its first byte is sent, and stays while it is sent; then other machines find it."""
+    """The copy can be used before its first byte is sent and stays while it is sent; then other machines find it."""
     local = CheckpointCache(bucket, tmp_path / "a", later=errands.add).local(find(str(folder)))
     assert (local.came_from, bucket.begun.is_set()) == ("folder", False)
 
@@ -76,7 +76,7 @@ def test_nobody_waits_for_an_upload(folder: Path, bucket: SlowStore, errands: Er
 def test_what_several_want_to_publish_is_sent_once(
     folder: Path, bucket: SlowStore, errands: Errands, tmp_path: Path
 ) -> None:
-    """Two workers of one machine, and a second load of the first before its upload: one upload of each file."""
+    """Two workers of one machine, and a second load before the first upload, send each file once."""
     other = Errands()
     for later in (errands.add, errands.add, other.add):
         CheckpointCache(bucket, tmp_path / "a", later=later).local(find(str(folder))).lease.release()
@@ -90,7 +90,7 @@ def test_what_several_want_to_publish_is_sent_once(
 
 
 def test_a_worker_that_is_killed_before_it_publishes_is_made_good(folder: Path, tmp_path: Path) -> None:
-    """The next load of the local copy publishes it; the lease of the dead one is gone."""
+    """If a worker is killed before it publishes, its lease ends and the next load of the local copy publishes it."""
     worker = python(LATE, tmp_path / "bucket", tmp_path / "a", folder)
     assert worker.stdout is not None
     assert worker.stdout.readline() == "folder 1\n"
@@ -105,7 +105,7 @@ def test_a_worker_that_is_killed_before_it_publishes_is_made_good(folder: Path, 
 
 
 def test_work_that_fails_does_not_stop_what_follows(caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged, and the thread ends with the last work."""
+    """A failure is logged, the next work is done, and the thread ends after the last."""
     errands, done = Errands(), threading.Event()
 
     def fail() -> None:
@@ -122,7 +122,7 @@ def test_work_that_fails_does_not_stop_what_follows(caplog: pytest.LogCaptureFix
 
 
 def test_work_that_needs_no_beginning_is_done_beside_its_asker() -> None:
-    """At once, and in the order of asking."""
+    """Work starts at once in a thread of its own, in the order of the calls."""
     errands, keep_going, ended, done = Errands(), threading.Event(), threading.Event(), list[int]()
 
     errands.do(lambda: done.append(1) if keep_going.wait(60) else None)
@@ -138,7 +138,7 @@ def test_work_that_needs_no_beginning_is_done_beside_its_asker() -> None:
 def test_an_engine_is_loaded_before_its_checkpoint_is_published(
     folder: Path, bucket: SlowStore, tmp_path: Path
 ) -> None:
-    """The wired service speaks while the bucket is slow."""
+    """The worker's engine speaks before its checkpoint has been published to a slow bucket."""
     settings = Settings(data_dir=tmp_path / "bucket", model_cache_dir=tmp_path / "a", device="cpu")
 
     engines = make_engines(settings, bucket, lambda: None)
@@ -154,7 +154,7 @@ def test_an_engine_is_loaded_before_its_checkpoint_is_published(
 def test_a_checkpoint_that_no_engine_takes_is_published_nevertheless(
     folder: Path, bucket: SlowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is loadable by all that is known of it: the next worker need not repair it again to find out."""
+    """A checkpoint that passed every check is published even if no engine takes it, so that the next worker needn't repair it again."""
     bucket.keep_going.set()
     settings = Settings(data_dir=tmp_path / "bucket", model_cache_dir=tmp_path / "a", device="cpu")
 

@@ -1,4 +1,4 @@
-"""What a broken download leaves, and what the next one makes of it; and stores that don't keep to the rules of parts."""
+"""What an interrupted download leaves, how the next one goes on, and stores that break the rules of ranged requests."""
 
 import hashlib
 import os
@@ -25,7 +25,7 @@ BYTES = "application/octet-stream"
 
 
 class Bucket:
-    """A large object in a bucket, behind a proxy, and the file that it becomes."""
+    """A large object in a bucket, behind a proxy, and the file that it is downloaded to."""
 
     def __init__(self, store: S3Store, faults: Faults, folder: Path) -> None:
         self.store = store
@@ -40,7 +40,7 @@ class Bucket:
         self.store.upload("model", self.source, content_type=BYTES)
 
     def download(self) -> list[str]:
-        """Fetch it, prove the bytes, and give the parts that were asked for."""
+        """Download, check the bytes, and return the ranges that were requested."""
         self.faults.seen.clear()
         self.store.download("model", self.target, sha256=hashlib.sha256(self.source.read_bytes()).hexdigest())
         assert self.target.read_bytes() == self.source.read_bytes()
@@ -48,7 +48,7 @@ class Bucket:
         return sorted(seen.headers.get("Range", "whole") for seen in self.faults.seen if seen.method == "GET")
 
     def break_off(self) -> None:
-        """A download that loses its third part for good, and keeps the others."""
+        """Break off a download: its third part fails for good, the others are kept."""
         self.faults.choose = lambda request: Fault(keep=9) if request.headers.get("Range") == part(2) else None
         with pytest.raises(StorageUnavailable):
             self.store.download("model", self.target)
@@ -57,7 +57,7 @@ class Bucket:
 
     @property
     def data(self) -> Path:
-        """What has come so far."""
+        """The bytes that have arrived."""
         return max(self.folder.glob(".*.part"), key=lambda path: path.stat().st_size)
 
 
@@ -74,7 +74,7 @@ def broken(server: Server, bucket: str, tmp_path: Path) -> Iterator[Bucket]:
 
 
 def test_a_later_call_fetches_only_what_lacks(broken: Bucket) -> None:
-    """Whole parts stay beside the target with their version; the next call, in any process, goes on from there."""
+    """Whole parts stay beside the target with their version, and the next call, in any process, fetches only the rest."""
     broken.break_off()
 
     asked = broken.download()
@@ -85,7 +85,7 @@ def test_a_later_call_fetches_only_what_lacks(broken: Bucket) -> None:
 
 
 def test_a_mirrored_tree_goes_on_from_the_parts(broken: Bucket) -> None:
-    """`sync_models_from_s3` uses the same code: complete files of a broken sync are not fetched again."""
+    """`sync_models_from_s3` also goes on from there, and fetches no complete file again."""
     broken.faults.choose = lambda request: Fault(keep=9) if request.headers.get("Range") == part(2) else None
     with pytest.raises(StorageUnavailable):
         transfer.pull_tree(broken.store, broken.folder, "")
@@ -103,7 +103,7 @@ def test_a_mirrored_tree_goes_on_from_the_parts(broken: Bucket) -> None:
 
 
 def test_what_has_no_version_is_not_continued(broken: Bucket) -> None:
-    """Without an ETag the rest may be of another object: it is read again, in one stream."""
+    """Without an ETag the rest might be of another object, so all of it is read again in one stream."""
     broken.faults.hidden = ("etag",)
     broken.faults.choose = lambda request: Fault(keep=2 * PART) if request.method == "GET" else None
     with pytest.raises(StorageUnavailable):
@@ -114,7 +114,7 @@ def test_what_has_no_version_is_not_continued(broken: Bucket) -> None:
 
 
 def test_parts_without_a_version_are_not_kept(tmp_path: Path) -> None:
-    """Two objects without a version are never taken for the same, with any notes of an older attempt."""
+    """Two objects without a version are never taken for the same, whatever an older attempt noted."""
     for whole in (b"a" * 2000, b"b" * 2000):
 
         def fetch(start: int, length: int, part: PartWriter, whole: bytes = whole) -> None:
@@ -130,7 +130,7 @@ def test_parts_without_a_version_are_not_kept(tmp_path: Path) -> None:
 
 
 def test_parts_of_an_older_version_are_not_kept(broken: Bucket) -> None:
-    """The object was replaced between two attempts: everything is fetched again."""
+    """If the object was replaced between two attempts, everything is fetched again."""
     broken.break_off()
     broken.upload()
 
@@ -138,7 +138,7 @@ def test_parts_of_an_older_version_are_not_kept(broken: Bucket) -> None:
 
 
 def test_a_kept_part_that_is_damaged_is_fetched_again(broken: Bucket) -> None:
-    """A crash of the machine may leave a part in the journal whose bytes never reached the disk: its CRC shows that."""
+    """After a crash of the machine a part in the journal may lack its bytes on the disk: its CRC shows that, and it is fetched again."""
     broken.break_off()
     with broken.data.open("r+b") as file:
         file.seek(100)
@@ -148,7 +148,7 @@ def test_a_kept_part_that_is_damaged_is_fetched_again(broken: Bucket) -> None:
 
 
 def test_a_journal_that_is_cut_short_counts_up_to_there(broken: Bucket) -> None:
-    """A torn last line is no part."""
+    """A torn last line of the journal doesn't count."""
     broken.break_off()
     (journal,) = broken.folder.glob(".*.journal.part")
     journal.write_text(journal.read_text()[:-4])
@@ -157,7 +157,7 @@ def test_a_journal_that_is_cut_short_counts_up_to_there(broken: Bucket) -> None:
 
 
 def test_bytes_that_are_not_the_promised_ones_leave_nothing(broken: Bucket) -> None:
-    """A wrong sha256 condemns all parts, and an older file at the target stays."""
+    """If the sha256 is wrong, no part is kept, and an older file at the target stays."""
     broken.folder.mkdir()
     broken.target.write_bytes(b"older")
 
@@ -168,14 +168,14 @@ def test_bytes_that_are_not_the_promised_ones_leave_nothing(broken: Bucket) -> N
 
 
 def test_a_store_without_ranges_is_read_in_one_stream(broken: Bucket) -> None:
-    """Some servers answer every range with the whole object."""
+    """A store that answers every range with the whole object is read in one stream."""
     broken.faults.deaf_to = ("range",)
 
     broken.download()
 
 
 def test_versions_are_not_mixed_by_a_store_without_conditions(broken: Bucket) -> None:
-    """Some servers ignore If-Match: the version of each part's reply shows that."""
+    """If a store ignores If-Match, the version in each part's reply shows that the object has changed."""
     broken.faults.deaf_to = ("if-match",)
     replaced: list[bool] = []
 
@@ -194,7 +194,7 @@ def test_versions_are_not_mixed_by_a_store_without_conditions(broken: Bucket) ->
 
 
 def test_a_second_process_does_not_wait_for_the_first(broken: Bucket) -> None:
-    """A process that finds the parts locked fetches for itself; both end with the complete file."""
+    """A process that finds the parts locked downloads for itself; both end with the complete file."""
     with resumable(broken.target) as other:
         broken.store.download("model", broken.target)
         other.data.write_bytes(b"the other one's")
@@ -204,7 +204,7 @@ def test_a_second_process_does_not_wait_for_the_first(broken: Bucket) -> None:
 
 
 def test_a_part_that_comes_late_is_hashed_as_it_came(tmp_path: Path) -> None:
-    """Parts may have any size: what is hashed of one never reaches into the next, which may not be there yet."""
+    """Hashing a part never reads into the next one, which may not have arrived, whatever their sizes."""
     whole, first_is_hashed = os.urandom(2500), threading.Event()
 
     def fetch(start: int, length: int, part: PartWriter) -> None:
@@ -220,7 +220,7 @@ def test_a_part_that_comes_late_is_hashed_as_it_came(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_found_before_the_first_part(tmp_path: Path) -> None:
-    """A file that can't fit is refused by the disk's own numbers; nothing is fetched and nothing stays."""
+    """A file that can't fit, by the disk's free space, is refused before anything is fetched."""
     fetched: list[int] = []
 
     with pytest.raises(OSError, match="No space left"), resumable(tmp_path / "x") as arrival:
@@ -231,7 +231,7 @@ def test_a_full_disk_is_found_before_the_first_part(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_fills_on_the_way_leaves_nothing(broken: Bucket, server: Server, bucket: str) -> None:
-    """The kernel refuses a write (here: a limit on the size of files); what has come goes, and an older file stays."""
+    """If the disk fills on the way (here: a limit on file sizes), the new bytes are removed and an older file stays."""
     broken.folder.mkdir()
     broken.target.write_bytes(b"older")
     script = (
@@ -249,7 +249,7 @@ def test_a_disk_that_fills_on_the_way_leaves_nothing(broken: Bucket, server: Ser
 
 
 def begin(path: Path) -> None:
-    """An attempt that brings the first of two parts, and fails."""
+    """Run an attempt that fails after the first of two parts."""
 
     def fetch(start: int, length: int, part: PartWriter) -> None:
         if start:
@@ -262,7 +262,7 @@ def begin(path: Path) -> None:
 
 
 def is_continued(path: Path) -> bool:
-    """Whether an earlier attempt's first part is kept."""
+    """Whether an earlier attempt's first part is used."""
     asked: list[int] = []
 
     def fetch(start: int, length: int, part: PartWriter) -> None:
@@ -276,7 +276,7 @@ def is_continued(path: Path) -> bool:
 
 
 def test_a_second_process_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    """Nobody would look for parts under a name of its own: they go, and the first one's stay."""
+    """A second process that fails removes its own parts, which nobody could find; the first one's stay."""
     with suppress(StorageUnavailable), resumable(tmp_path / "x"):
         before = sorted(tmp_path.iterdir())
 
@@ -286,7 +286,7 @@ def test_a_second_process_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_second_process_left_goes(tmp_path: Path) -> None:
-    """The next arrival in the folder clears it away, whichever file it is of; that of a living one stays."""
+    """What a killed second process left is removed by the next download into the folder; a living one's files stay."""
     script = (
         "import os, pathlib, signal\nfrom storage.resumable import resumable\n"
         f"path = pathlib.Path({str(tmp_path / 'x')!r})\n"
@@ -305,7 +305,7 @@ def test_what_a_killed_second_process_left_goes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", ["replace", "unlink"])
 def test_a_new_attempt_keeps_its_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
-    """As soon as the data have left their name another process may begin there: what it notes is not the first one's to remove."""
+    """Once the first attempt's data have been renamed or removed, another process may begin; its journal stays."""
     real = getattr(Path, how)
     begun: list[Path] = []
 

@@ -1,4 +1,4 @@
-"""What real botocore makes of replies that no server here gives: AWS's about a bucket's region, a store without conditional PUTs."""
+"""What real botocore does with replies that no server here gives: AWS's about a bucket's region, a store without conditional PUTs."""
 
 import io
 from collections.abc import Callable, Iterator, Mapping
@@ -45,7 +45,7 @@ def failure(code: str) -> bytes:
 
 
 def aws_elsewhere(status: int, code: str) -> Callable[[Any], Canned]:
-    """AWS with a bucket in another region: it names that region, and accepts requests signed for it."""
+    """AWS with a bucket in another region: it names that region and accepts only requests signed for it."""
 
     def answer(request: Any) -> Canned:
         region = {"x-amz-bucket-region": ELSEWHERE}
@@ -61,7 +61,7 @@ def aws_elsewhere(status: int, code: str) -> Callable[[Any], Canned]:
     [(301, "PermanentRedirect"), (307, "TemporaryRedirect"), (400, "AuthorizationHeaderMalformed")],
 )
 def test_a_bucket_in_another_region_is_told(status: int, code: str) -> None:
-    """Both regions by name, at every call and again: botocore would follow, and only URLs, which nobody follows, would fail."""
+    """A bucket in another region is an error that names both regions, at every call: botocore would follow, and only URLs would fail."""
     store, seen = answering(aws_elsewhere(status, code))
 
     for call in (store.check, store.check, lambda: store.head("k"), lambda: store.get("k")):
@@ -72,7 +72,7 @@ def test_a_bucket_in_another_region_is_told(status: int, code: str) -> None:
 
 
 def test_a_bucket_in_the_region_that_is_set_answers() -> None:
-    """And its URLs are signed for that region, with the session's host."""
+    """A bucket in the configured region answers, and its URLs are signed for that region."""
     store, _ = answering(aws_elsewhere(301, "PermanentRedirect"), aws_region=ELSEWHERE)
 
     store.check()
@@ -81,7 +81,7 @@ def test_a_bucket_in_the_region_that_is_set_answers() -> None:
 
 
 def test_a_store_that_answers_may_name_its_region_as_it_likes() -> None:
-    """One that is not AWS and lets us in has accepted the signature: its URLs work."""
+    """If a store that is not AWS answers, it has accepted the signature, so the region that it names doesn't matter."""
     region = {"x-amz-bucket-region": "weur"}
     store, _ = answering(lambda _: (200, region, LISTED), aws_endpoint_url="https://s3.test")
     spoilt, _ = answering(lambda _: (400, region, failure("RequestTimeout")), aws_endpoint_url="https://s3.test")
@@ -93,7 +93,7 @@ def test_a_store_that_answers_may_name_its_region_as_it_likes() -> None:
 
 @pytest.mark.parametrize("status", [501, 400])
 def test_a_store_without_conditional_writes_is_told(status: int) -> None:
-    """At the worker's start, in the 256 characters that RunPod shows: no setting mends it, another store does."""
+    """A store without conditional writes is refused at the worker's start, within RunPod's 256 characters: another store is needed."""
 
     def answer(request: Any) -> Canned:
         if request.method == "PUT":
@@ -139,7 +139,7 @@ def test_a_store_without_conditional_writes_is_told(status: int) -> None:
 def test_an_endpoint_that_redirects_is_told_with_what_to_set(
     status: int, endpoint: str, location: str, advice: str
 ) -> None:
-    """At the first reply, to reads and writes, without secrets or names of an inner network; the worker is refused at its start."""
+    """A redirect is reported at the first reply with what to set, without secrets or inner names, and the worker doesn't start."""
     headers = {"location": location} if location else {}
     store, seen = answering(lambda _: (status, headers, b"<html>Moved</html>"), aws_endpoint_url=endpoint)
 
@@ -155,7 +155,7 @@ def test_an_endpoint_that_redirects_is_told_with_what_to_set(
 
 
 def test_aws_redirects_while_it_sets_up_a_new_bucket() -> None:
-    """That passes; a redirect to a region that it doesn't name is for somebody to mend."""
+    """AWS's redirect to a new bucket passes and is retryable; one to a region that it doesn't name needs another setting."""
     fresh, _ = answering(lambda _: (307, {"location": "https://b.s3.x.amazonaws.com/"}, failure("TemporaryRedirect")))
     moved, _ = answering(lambda _: (301, {}, failure("PermanentRedirect")))
 
@@ -166,7 +166,7 @@ def test_aws_redirects_while_it_sets_up_a_new_bucket() -> None:
 
 
 def test_a_region_that_stands_in_the_error_alone_is_told() -> None:
-    """As of stores that are not AWS, which send no header of it."""
+    """Stores that are not AWS may name the region in the error alone, without a header."""
     body = b"<Error><Code>AuthorizationHeaderMalformed</Code><Message>m</Message><Region>eu-west-1</Region></Error>"
     store, seen = answering(lambda _: (400, {}, body), aws_endpoint_url="https://s3.test")
 
@@ -177,7 +177,7 @@ def test_a_region_that_stands_in_the_error_alone_is_told() -> None:
 
 
 def test_the_bucket_in_the_endpoint_is_told() -> None:
-    """Then the store looks for an object of the bucket's name: no missing object, and nothing that passes."""
+    """An endpoint that contains the bucket looks like a missing object; it is reported as a wrong AWS_ENDPOINT_URL."""
     store, _ = answering(lambda _: (404, {}, failure("NoSuchKey")), aws_endpoint_url="https://s3.test/b")
 
     for call in (store.check, lambda: list(store.list()), lambda: store.put("k", b"", content_type="text/plain")):
@@ -186,7 +186,7 @@ def test_the_bucket_in_the_endpoint_is_told() -> None:
 
 
 def test_a_time_that_is_none_is_no_bug() -> None:
-    """Of a reply's own date, and of a listing's entries."""
+    """A malformed time, in a reply's date or in a listing, is taken as unknown."""
     described = {"etag": '"0"', "last-modified": "Sun, 29 Nov 2026 00:00:00 GMT", "date": "yesterday"}
     entry = b"<Contents><Key>k</Key><Size>many</Size><LastModified>yesterday</LastModified></Contents>"
     odd = LISTED.replace(b"<KeyCount>", entry + b"<KeyCount>")

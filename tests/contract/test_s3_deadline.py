@@ -1,4 +1,4 @@
-"""The deadline on real connections: by TLS, used again, through botocore's own pools."""
+"""The deadline of requests on real connections: over TLS, on reused connections, through botocore's own pools."""
 
 import ssl
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def certificate(folder: Path) -> Path:
 
 
 class Tls:
-    """A store of one object behind TLS; with `drips` its bodies come byte by byte."""
+    """A store of one object behind TLS; with `drips` its bodies are sent byte by byte."""
 
     def __init__(self, folder: Path) -> None:
         self.drips = False
@@ -92,7 +92,7 @@ class Tls:
                     return
 
             def log_message(self, *_: object) -> None:
-                """Nothing to stderr."""
+                """Write nothing to stderr."""
 
         return Handler
 
@@ -118,7 +118,7 @@ def store_at(tls: Tls, reply_s: float) -> S3Store:
 
 
 def test_objects_go_and_come_by_tls(tls: Tls, tmp_path: Path) -> None:
-    """Byte for byte, on one connection that is used again."""
+    """Objects arrive unchanged over one reused TLS connection."""
     store = store_at(tls, 30)
 
     store.put("x", BODY, content_type="text/plain")
@@ -131,7 +131,7 @@ def test_objects_go_and_come_by_tls(tls: Tls, tmp_path: Path) -> None:
 
 
 def test_a_body_that_drips_by_tls_ends_at_the_deadline(tls: Tls) -> None:
-    """The timeout of a TLS socket starts again with each byte as well."""
+    """A TLS socket's own timeout starts again with each byte; the deadline still ends the body."""
     tls.drips = True
 
     with pytest.raises(StorageUnavailable):
@@ -139,7 +139,7 @@ def test_a_body_that_drips_by_tls_ends_at_the_deadline(tls: Tls) -> None:
 
 
 def test_every_connection_of_a_client_has_the_deadline(server: Server, bucket: str) -> None:
-    """Botocore keeps where its connections come from to itself: a newer one that moves it would be noticed here."""
+    """Botocore doesn't publish how it opens connections; this test notices a release that changes it."""
     client: Any = s3_client(server.settings(bucket))
     client.list_objects_v2(Bucket=bucket)
 

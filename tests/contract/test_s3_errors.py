@@ -1,4 +1,4 @@
-"""Every failure of a bucket is one of ours: retryable or somebody's to mend, and silent about keys, hosts and secrets."""
+"""Every failure of a bucket becomes one of our errors: retryable or to be fixed, and without keys, hosts or secrets in it."""
 
 import inspect
 import time
@@ -65,7 +65,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_missing_bucket_is_a_mistake_of_the_configuration(server: Server, name: str) -> None:
-    """It is never taken for a missing object, not even by HEAD, whose reply can't say which is missing."""
+    """A missing bucket is never taken for a missing object, even by HEAD, whose reply can't say which is missing."""
     store = hasty(server, "no-such-bucket")
 
     with pytest.raises(StorageMisconfigured, match="S3_BUCKET") as refused:
@@ -77,7 +77,7 @@ def test_a_missing_bucket_is_a_mistake_of_the_configuration(server: Server, name
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_wrong_secret_is_not_a_missing_object(strict: Server, name: str) -> None:
-    """403 is never 404: the message says which variables to check."""
+    """A 403 is never a 404: the message says which variables to check."""
     wrong = Server(strict.endpoint_url, strict.access_key, "another-secret-key")
 
     with pytest.raises(StorageMisconfigured, match="AWS_SECRET_ACCESS_KEY") as refused:
@@ -88,7 +88,7 @@ def test_a_wrong_secret_is_not_a_missing_object(strict: Server, name: str) -> No
 
 
 def test_an_unknown_key_id_is_not_a_missing_object(strict: Server) -> None:
-    """The same for a key id that the store has never seen."""
+    """A key id that the store has never seen is no missing object either."""
     wrong = Server(strict.endpoint_url, "another-key-id", strict.secret_key)
 
     with pytest.raises(StorageMisconfigured, match="AWS_ACCESS_KEY_ID"):
@@ -96,12 +96,12 @@ def test_an_unknown_key_id_is_not_a_missing_object(strict: Server) -> None:
 
 
 def test_the_right_secret_reads(strict: Server) -> None:
-    """The strict server is not merely refusing everything."""
+    """With the right secret the strict server answers, so it isn't just refusing everything."""
     assert hasty(strict, "bucket").get("voices/secret-name").body == b"RIFF"
 
 
 def test_a_url_expires_and_bears_no_change(strict: Server) -> None:
-    """A presigned URL reads one object for its time: not another object, and not later."""
+    """A presigned URL reads one object for its lifetime, no other object, and not later."""
     store = hasty(strict, "bucket")
     fresh, short = store.url("voices/secret-name", expires_s=60), store.url("voices/secret-name", expires_s=1)
 
@@ -117,7 +117,7 @@ def test_a_url_expires_and_bears_no_change(strict: Server) -> None:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_store_that_is_down_is_unavailable(name: str) -> None:
-    """A closed port is a failure that may pass."""
+    """A closed port is a retryable failure."""
     down = Server(f"http://127.0.0.1:{free_port()}")
 
     with pytest.raises(StorageUnavailable) as failed:
@@ -128,7 +128,7 @@ def test_a_store_that_is_down_is_unavailable(name: str) -> None:
 
 
 def test_a_url_needs_credentials_but_no_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without credentials anywhere a store says so, and names the variables."""
+    """Without credentials nothing can be signed: the error names the variables, although no store answers."""
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
@@ -151,7 +151,7 @@ def test_a_url_needs_credentials_but_no_store(monkeypatch: pytest.MonkeyPatch, t
 def test_an_error_that_may_pass_keeps_its_code(
     proxied: tuple[Server, Faults], bucket: str, status: int, code: str
 ) -> None:
-    """5xx, throttling, and codes that nobody knows are StorageUnavailable, with the code in the details."""
+    """5xx, throttling and unknown codes become StorageUnavailable, with the code in the details."""
     server, faults = proxied
     faults.always(Fault(status, code), method="GET")
 
@@ -166,7 +166,7 @@ def test_an_error_that_may_pass_keeps_its_code(
 def test_a_body_that_breaks_off_is_read_again(
     proxied: tuple[Server, Faults], bucket: str, s3_store: S3Store, tmp_path: Path, keep: int
 ) -> None:
-    """Get and download give the whole object, though the connection was cut at the start or half-way."""
+    """Get and download return the whole object even if the connection broke at the start or half-way."""
     server, faults = proxied
     store, body = hasty(server, bucket), bytes(range(256)) * 1000
     s3_store.put("x", body, content_type=TEXT)
@@ -182,7 +182,7 @@ def test_a_body_that_breaks_off_is_read_again(
 def test_a_body_that_always_breaks_off_is_unavailable(
     proxied: tuple[Server, Faults], bucket: str, s3_store: S3Store, tmp_path: Path
 ) -> None:
-    """After a few attempts it fails, and no part of the object is left on the disk."""
+    """A body that always breaks off is an error after a few attempts, and no part of it stays on the disk."""
     server, faults = proxied
     s3_store.put("x", b"x" * 100_000, content_type=TEXT)
     faults.always(Fault(keep=1000), method="GET")
@@ -198,7 +198,7 @@ def test_a_body_that_always_breaks_off_is_unavailable(
 
 
 def test_the_cause_is_kept_for_the_log(server: Server) -> None:
-    """The foreign exception is chained, so that a traceback in the log tells all."""
+    """The original exception is chained, so that the log's traceback has it."""
     with pytest.raises(StorageMisconfigured) as refused:
         hasty(server, "no-such-bucket").check()
 
@@ -219,7 +219,7 @@ def botocore_exceptions() -> list[type[Exception]]:
 
 @pytest.mark.parametrize("foreign", botocore_exceptions(), ids=lambda foreign: foreign.__name__)
 def test_every_exception_of_botocore_has_a_row(foreign: type[Exception]) -> None:
-    """Whatever botocore can raise is caught by the edge and becomes one of ours, the network's failures as retryable."""
+    """Every exception of botocore becomes one of ours, with the network's failures as retryable."""
     error = foreign.__new__(foreign)
     if isinstance(error, aws.ClientError):
         error.response = {"Error": {"Code": "Unheard"}}
@@ -232,7 +232,7 @@ def test_every_exception_of_botocore_has_a_row(foreign: type[Exception]) -> None
 
 
 def test_a_code_has_one_row() -> None:
-    """No code can mean two things, and none of absence or race is in the table."""
+    """No code has two meanings, and the table has none that means absence or a race."""
     codes = [code for row in TROUBLES for code in row.codes]
 
     assert len(codes) == len(set(codes))
@@ -261,7 +261,7 @@ def test_a_code_has_one_row() -> None:
     ],
 )
 def test_what_a_code_means(operation: str, code: str, expected: type[Exception]) -> None:
-    """Codes that no server here will give, by the operation that meets them."""
+    """Each code of the table becomes its error in the operation that meets it."""
     error = aws.ClientError({"Error": {"Code": code}}, "Operation")
 
     assert type(translation(operation, "k", error)) is expected

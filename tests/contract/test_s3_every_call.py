@@ -1,4 +1,4 @@
-"""Every call of the store under every fault of a server or of the network between: an error of ours that says what to do."""
+"""Every call of the store under every fault of the server or the network: one of our errors, which says what to do."""
 
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -81,7 +81,7 @@ def _always(fault: Fault, _: Request) -> Fault:
 
 
 class Bench(NamedTuple):
-    """A hasty store behind a proxy, and a file that it may write."""
+    """A store with short timeouts behind a proxy, and a file to write to."""
 
     client: Callable[[int, float], Any]
     bucket: str
@@ -89,7 +89,7 @@ class Bench(NamedTuple):
     folder: Path
 
     def store(self, *, attempts: int = 1, reply_s: float = 1) -> S3Store:
-        """It waits `reply_s` for a reply and never between its own attempts."""
+        """A store that waits `reply_s` for a reply and never between its attempts."""
         return S3Store(self.bucket, self.client(attempts, reply_s), sleep=lambda _: None)
 
     def run(self, name: str, store: S3Store) -> object:
@@ -100,7 +100,7 @@ class Bench(NamedTuple):
 
 @pytest.fixture(scope="module")
 def proxied(server: Server) -> Iterator[tuple[Callable[[int, float], Any], Faults]]:
-    """One proxy and few clients for all the tests: each client takes a good part of a second."""
+    """One proxy and few clients for all tests, because a client takes most of a second to make."""
     with spoiling(server) as (proxy, faults):
         yield (
             cache(lambda attempts, reply_s: s3_client(proxy.settings("b"), attempts=attempts, reply_s=reply_s)),
@@ -124,7 +124,7 @@ def bench(proxied: tuple[Callable[[int, float], Any], Faults], bucket: str, tmp_
     [(name, fault) for name in CALLS for fault in UNAVAILABLE if (name, fault) != ("head", "an error in a 200")],
 )
 def test_what_may_pass_is_unavailable(bench: Bench, name: str, fault: str) -> None:
-    """A later call may succeed: never a result, never a missing object, never a bug."""
+    """A failure that may pass is StorageUnavailable: never a result, a missing object or a bug."""
     bench.faults.choose = lambda _: UNAVAILABLE[fault]
 
     with pytest.raises(StorageUnavailable) as failed:
@@ -137,7 +137,7 @@ def test_what_may_pass_is_unavailable(bench: Bench, name: str, fault: str) -> No
 @pytest.mark.parametrize("fault", FOREIGN_REFUSALS)
 @pytest.mark.parametrize("name", CALLS)
 def test_a_refusal_that_is_not_the_stores_may_pass(bench: Bench, name: str, fault: str) -> None:
-    """Neither a missing object, nor a lost race, nor a deletion that was done: the store itself was never asked."""
+    """A refusal by something in front of the store is no missing object, no lost race and no deletion: the store was never asked."""
     bench.faults.choose = lambda _: FOREIGN_REFUSALS[fault]
 
     with pytest.raises(StorageUnavailable, match="answers in its place") as failed:
@@ -149,7 +149,7 @@ def test_a_refusal_that_is_not_the_stores_may_pass(bench: Bench, name: str, faul
 @pytest.mark.parametrize("fault", ["a 404 in text", "an empty 404", "a 403 in a page", "a 401 in JSON"])
 @pytest.mark.parametrize("name", ["get", "head", "list", "check", "put", "delete", "download", "upload"])
 def test_a_foreign_refusal_is_asked_again(bench: Bench, name: str, fault: str) -> None:
-    """A gateway that knows no way for a moment costs a request and no more."""
+    """A gateway's passing refusal costs one more request."""
     left = [FOREIGN_REFUSALS[fault]]
     bench.faults.choose = lambda _: left.pop() if left else None
 
@@ -162,7 +162,7 @@ def test_a_foreign_refusal_is_asked_again(bench: Bench, name: str, fault: str) -
 @pytest.mark.parametrize("fault", MISCONFIGURED)
 @pytest.mark.parametrize("name", CALLS)
 def test_what_somebody_must_mend_is_misconfigured(bench: Bench, name: str, fault: str) -> None:
-    """At the first request: neither repeated nor recursed into. (The reply to a HEAD holds no code: a look at the bucket tells.)"""
+    """A mistake in the configuration fails at the first request. (HEAD's reply has no code, so the bucket is asked too.)"""
     bench.faults.choose = lambda _: MISCONFIGURED[fault]
 
     with pytest.raises(StorageMisconfigured) as failed:
@@ -174,7 +174,7 @@ def test_what_somebody_must_mend_is_misconfigured(bench: Bench, name: str, fault
 
 @pytest.mark.parametrize("name", ["get", "list", "check", "download"])
 def test_a_body_that_drips_ends_at_the_deadline(bench: Bench, name: str) -> None:
-    """Each byte comes in time and the last never: the store hangs up, and doesn't begin again."""
+    """If a body comes byte by byte without end, the store closes the connection at the deadline and doesn't start again."""
     bench.faults.choose = lambda _: Fault(drip="body")
     store = bench.store(attempts=5)
 
@@ -187,7 +187,7 @@ def test_a_body_that_drips_ends_at_the_deadline(bench: Bench, name: str) -> None
 
 @pytest.mark.parametrize("name", ["get", "list", "create", "put", "delete", "upload", "download"])
 def test_a_head_that_drips_is_waited_for_once(bench: Bench, name: str) -> None:
-    """All the tries of a call have one deadline together."""
+    """All attempts of a call share one deadline."""
     bench.faults.choose = lambda _: Fault(drip="head")
 
     with pytest.raises(StorageUnavailable):
@@ -200,7 +200,7 @@ def test_a_head_that_drips_is_waited_for_once(bench: Bench, name: str) -> None:
 @pytest.mark.parametrize("fault", FOREIGN)
 @pytest.mark.parametrize("name", ["get", "list", "check", "put", "delete", "download", "upload"])
 def test_a_foreign_reply_is_asked_again(bench: Bench, name: str, fault: str) -> None:
-    """A proxy that answers in the store's place for a moment costs a request and no more."""
+    """A proxy that briefly answers in the store's place costs one more request."""
     left = [FOREIGN[fault]]
     bench.faults.choose = lambda _: left.pop() if left else None
 
@@ -211,7 +211,7 @@ def test_a_foreign_reply_is_asked_again(bench: Bench, name: str, fault: str) -> 
 
 
 def test_a_foreign_reply_says_who_answers(bench: Bench) -> None:
-    """Not the store: the message sends nobody to delete an object."""
+    """The message says that something in front of the store answers, so that nobody deletes an object."""
     bench.faults.choose = lambda _: FOREIGN["a login page"]
 
     with pytest.raises(StorageUnavailable, match="between this worker and the bucket answers in its place"):
@@ -220,7 +220,7 @@ def test_a_foreign_reply_says_who_answers(bench: Bench) -> None:
 
 @pytest.mark.parametrize("keep", [0, 1, 60, 200])
 def test_a_listing_that_breaks_off_is_not_a_shorter_one(bench: Bench, keep: int) -> None:
-    """Cut anywhere, with or without a length that says so, it is no page."""
+    """A listing that is cut anywhere, whatever its length says, is an error and not a page."""
     for length in (None, keep):
         bench.faults.choose = partial(_always, Fault(keep=keep, length=length))
 
@@ -230,7 +230,7 @@ def test_a_listing_that_breaks_off_is_not_a_shorter_one(bench: Bench, keep: int)
 
 @pytest.mark.parametrize("length", ["", "many"])
 def test_a_reply_without_a_size_is_no_object(bench: Bench, length: str) -> None:
-    """A proxy that packs bodies takes the length away, one that is broken spoils it."""
+    """A reply whose length is missing or spoilt, as by a proxy that compresses bodies, is no object."""
     sized = (("Content-Length", length),) if length else (("Transfer-Encoding", "chunked"), ("Content-Length", ""))
     bench.faults.choose = lambda _: Fault(200, content=b"", headers=(("ETag", '"0"'), *sized))
 
@@ -239,7 +239,7 @@ def test_a_reply_without_a_size_is_no_object(bench: Bench, length: str) -> None:
 
 
 def test_a_body_that_is_not_wanted_is_not_waited_for(bench: Bench) -> None:
-    """The head has the size: not a byte of the body is read."""
+    """If the head says that the object is too large, no byte of its body is read."""
     bench.faults.choose = lambda _: Fault(drip="body")
 
     with pytest.raises(TooLarge):
@@ -247,7 +247,7 @@ def test_a_body_that_is_not_wanted_is_not_waited_for(bench: Bench) -> None:
 
 
 def test_a_record_that_was_shortened_on_the_way_is_not_proved(bench: Bench, s3_store: S3Store) -> None:
-    """Whole by its own length, it differs from the MD5 that its etag is; what is stored may be quite right."""
+    """A shortened body that matches its own length differs from the MD5 in its etag, so it isn't proved; the stored one may be right."""
     bench.faults.choose = lambda _: Fault(keep=3, length=3)
 
     spoilt, whole = bench.store().get("x"), s3_store.get("x")
@@ -259,7 +259,7 @@ def test_a_record_that_was_shortened_on_the_way_is_not_proved(bench: Bench, s3_s
 @pytest.mark.parametrize("code", ["AccessDenied", "Forbidden"])
 @pytest.mark.parametrize("name", ["put", "create", "replace"])
 def test_one_refusal_after_a_success_is_asked_again(bench: Bench, name: str, code: str) -> None:
-    """Some stores refuse now and then what they allow: a result that took an hour isn't lost by that."""
+    """Some stores now and then refuse what they allow; a write that is refused after a success is tried again, so no result is lost."""
     store = bench.store()
     etag = store.put("y", b"0", content_type=TEXT)
     writes: dict[str, Callable[[], object]] = {
@@ -275,7 +275,7 @@ def test_one_refusal_after_a_success_is_asked_again(bench: Bench, name: str, cod
 
 
 def test_a_refusal_that_stays_is_told_with_what_is_needed(bench: Bench) -> None:
-    """Which right is missing, by the operation."""
+    """A refusal that stays names the missing right of the operation."""
     store = bench.store()
     store.put("y", b"0", content_type=TEXT)
     bench.faults.choose = lambda _: Fault(403, "AccessDenied")
@@ -288,7 +288,7 @@ def test_a_refusal_that_stays_is_told_with_what_is_needed(bench: Bench) -> None:
 
 @pytest.mark.parametrize("code", ["", "NoSuchKey"])
 def test_a_bare_404_means_what_the_call_asked_for(bench: Bench, code: str) -> None:
-    """A missing object for a read, a lost race for a replacement, no error for a deletion."""
+    """A plain 404 means a missing object to a read, a lost race to a replacement, and success to a deletion."""
     bench.faults.choose = lambda request: None if "list-type" in request.path else Fault(404, code or "NoSuchKey")
 
     for name in ("get", "head", "download"):
@@ -300,7 +300,7 @@ def test_a_bare_404_means_what_the_call_asked_for(bench: Bench, code: str) -> No
 
 
 def test_the_calls_work_without_a_fault(bench: Bench, s3_store: S3Store) -> None:
-    """The table above doesn't prove itself by a proxy that spoils everything."""
+    """Without faults the calls succeed, so the tests above don't pass just because the proxy spoils everything."""
     for name in ("get", "head", "list", "check", "put", "upload", "download"):
         bench.run(name, bench.store())
 

@@ -1,4 +1,4 @@
-"""What only a bucket does: a prefix, strange keys of other writers, pages, parts, and how it is asked."""
+"""What is special about a bucket: a prefix, other writers' odd keys, pages, parts, and the client's settings."""
 
 import hashlib
 import os
@@ -33,7 +33,7 @@ def ranges(faults: Faults) -> list[str]:
 
 
 def test_a_prefix_is_a_bucket_of_its_own(server: Server, bucket: str, s3_store: S3Store) -> None:
-    """Under a prefix keys are relative, and objects beside it are neither listed nor changed."""
+    """Keys are relative to the prefix, and objects beside it are neither listed nor changed."""
     inside = S3Store.from_settings(server.settings(bucket, S3_PREFIX="/deep/er/"))
     s3_store.put("deep/erx", b"", content_type=TEXT)
     s3_store.put("z", b"", content_type=TEXT)
@@ -49,7 +49,7 @@ def test_a_prefix_is_a_bucket_of_its_own(server: Server, bucket: str, s3_store: 
 
 
 def test_a_key_must_fit_with_its_prefix(server: Server, bucket: str) -> None:
-    """S3's 1024 bytes are of the whole key."""
+    """S3's limit of 1,024 bytes applies to the key with its prefix."""
     inside = S3Store.from_settings(server.settings(bucket, S3_PREFIX="p" * 200))
 
     with pytest.raises(ValueError, match="1024"):
@@ -57,7 +57,7 @@ def test_a_key_must_fit_with_its_prefix(server: Server, bucket: str) -> None:
 
 
 def test_keys_that_we_would_not_write_are_not_listed(server: Server, bucket: str, s3_store: S3Store) -> None:
-    """Other writers' folder markers and keys that could leave a folder are passed over."""
+    """Folder markers and keys that could leave a folder are not listed."""
     client = s3_client(server.settings(bucket))
     for key in ("dir/", "../escape", "a//b", "a/../b", "back\\slash", "good"):
         client.put_object(Bucket=bucket, Key=key, Body=b"")
@@ -66,7 +66,7 @@ def test_keys_that_we_would_not_write_are_not_listed(server: Server, bucket: str
 
 
 def test_the_content_type_is_stored(server: Server, bucket: str, s3_store: S3Store, tmp_path: Path) -> None:
-    """Every way of writing says what the bytes are, so that a browser plays a result."""
+    """Every way of writing sets the content type, so that a browser plays a result."""
     (tmp_path / "x").write_bytes(b"RIFF")
 
     etag = s3_store.create("created", b"", content_type="audio/wav")
@@ -80,7 +80,7 @@ def test_the_content_type_is_stored(server: Server, bucket: str, s3_store: S3Sto
 
 
 def test_a_listing_asks_for_a_page_when_it_is_needed(watched: tuple[S3Store, Faults]) -> None:
-    """Nothing is asked before the first key is wanted."""
+    """A listing makes no request before its first key is needed."""
     store, faults = watched
     store.put("x", b"", content_type=TEXT)
     faults.seen.clear()
@@ -93,7 +93,7 @@ def test_a_listing_asks_for_a_page_when_it_is_needed(watched: tuple[S3Store, Fau
 
 
 def test_a_small_download_is_one_request(watched: tuple[S3Store, Faults], tmp_path: Path) -> None:
-    """Size and version come with the bytes."""
+    """A small download is one request, which brings size and version with the bytes."""
     store, faults = watched
     store.put("x", b"small", content_type=TEXT)
     faults.seen.clear()
@@ -105,7 +105,7 @@ def test_a_small_download_is_one_request(watched: tuple[S3Store, Faults], tmp_pa
 
 @pytest.mark.parametrize("size", [PART - 1, PART, PART + 1, 2 * PART + 3])
 def test_a_large_object_goes_and_comes_in_parts(watched: tuple[S3Store, Faults], tmp_path: Path, size: int) -> None:
-    """On either side of every part's edge the bytes are the same, and each part is asked for by its range."""
+    """Around the edges of parts the bytes are the same, and each part is one ranged request."""
     store, faults = watched
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(os.urandom(size))
@@ -123,7 +123,7 @@ def test_a_large_object_goes_and_comes_in_parts(watched: tuple[S3Store, Faults],
 def test_a_part_that_breaks_off_is_fetched_again_and_only_that(
     watched: tuple[S3Store, Faults], tmp_path: Path, part: str
 ) -> None:
-    """A body that ends half-way costs one more request for its range, of the same version."""
+    """If a part breaks off, only its range is requested again, of the same version."""
     store, faults = watched
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(os.urandom(2 * PART + 3))
@@ -139,7 +139,7 @@ def test_a_part_that_breaks_off_is_fetched_again_and_only_that(
 
 
 def test_a_part_that_is_too_short_is_fetched_again(watched: tuple[S3Store, Faults], tmp_path: Path) -> None:
-    """A reply that is whole by its own length, but shorter than the range that was asked for, is not believed."""
+    """A reply that is shorter than the requested range is not used, even if it matches its own length."""
     store, faults = watched
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(os.urandom(2 * PART))
@@ -154,7 +154,7 @@ def test_a_part_that_is_too_short_is_fetched_again(watched: tuple[S3Store, Fault
 def test_an_object_that_changes_under_a_download_is_fetched_from_the_start(
     watched: tuple[S3Store, Faults], s3_store: S3Store, tmp_path: Path
 ) -> None:
-    """Parts of two versions are never mixed."""
+    """If an object changes during a download, it is fetched from the start: parts of two versions are never mixed."""
     store, faults = watched
     old, new = b"o" * (2 * PART), b"n" * (2 * PART + 9)
     s3_store.put("model", old, content_type=BYTES)
@@ -170,7 +170,7 @@ def test_an_object_that_changes_under_a_download_is_fetched_from_the_start(
 
 
 def test_settings_for_a_store_that_is_not_aws(server: Server) -> None:
-    """Path style, signature 4, checksums only where S3 demands them, standard retries, a connection for each thread."""
+    """Path style, signature version 4, checksums only where S3 requires them, standard retries, and a connection per thread."""
     config: Any = s3_client(server.settings("b")).meta.config
 
     assert config.s3["addressing_style"] == "path"
@@ -182,7 +182,7 @@ def test_settings_for_a_store_that_is_not_aws(server: Server) -> None:
 
 
 def test_settings_without_a_bucket_or_with_a_broken_endpoint_are_refused(server: Server) -> None:
-    """The message names the variable to set; a broken endpoint doesn't come as far as the store."""
+    """A missing bucket or a broken endpoint is refused with the name of the variable."""
     with pytest.raises(StorageMisconfigured, match="S3_BUCKET"):
         S3Store.from_settings(server.settings(""))
     with pytest.raises(ValidationError, match="aws_endpoint_url"):
@@ -216,7 +216,7 @@ def test_a_store_of_another_make_holds_the_unconditional_half(tmp_path: Path) ->
 
 
 def test_etags_of_a_listing_and_of_a_head_can_replace(s3_store: S3Store) -> None:
-    """Wherever a version was learnt, it can be replaced once."""
+    """An etag from a listing or a head can be used for one replacement."""
     s3_store.put("x", b"1", content_type=TEXT)
 
     (listed,) = s3_store.list()
@@ -228,7 +228,7 @@ def test_etags_of_a_listing_and_of_a_head_can_replace(s3_store: S3Store) -> None
 
 
 def test_a_busy_store_is_asked_again(watched: tuple[S3Store, Faults]) -> None:
-    """boto3's standard retries carry a call over a 503."""
+    """boto3's standard retries get a call past a 503."""
     store, faults = watched
     faults.first(1, Fault(503, "SlowDown"), method="PUT")
 
@@ -239,7 +239,7 @@ def test_a_busy_store_is_asked_again(watched: tuple[S3Store, Faults]) -> None:
 
 
 def test_a_conflict_in_flight_is_tried_again(watched: tuple[S3Store, Faults]) -> None:
-    """409 means that another conditional write is under way, not that it won."""
+    """A 409 means that another conditional write is in progress, not that it won; the call is tried again."""
     store, faults = watched
     faults.first(2, Fault(409, "ConditionalRequestConflict"), method="PUT")
 
@@ -249,7 +249,7 @@ def test_a_conflict_in_flight_is_tried_again(watched: tuple[S3Store, Faults]) ->
 
 
 def test_a_conflict_that_stays_is_a_lost_race(watched: tuple[S3Store, Faults]) -> None:
-    """After a few attempts the caller reads what the other writer wrote."""
+    """If the conflict stays after a few attempts, the race is lost and the caller reads what the other writer wrote."""
     store, faults = watched
     faults.always(Fault(409, "ConditionalRequestConflict"), method="PUT")
 
@@ -260,7 +260,7 @@ def test_a_conflict_that_stays_is_a_lost_race(watched: tuple[S3Store, Faults]) -
 
 
 def test_an_upload_that_the_store_lost_is_unavailable(watched: tuple[S3Store, Faults]) -> None:
-    """Some stores confirm an upload that they lost: the check after it finds that."""
+    """Some stores confirm an upload that they lose; a look after the upload finds that."""
     store, faults = watched
     faults.choose = lambda request: Fault(404, "NoSuchKey") if request.method in ("HEAD", "GET") else None
 
@@ -269,7 +269,7 @@ def test_an_upload_that_the_store_lost_is_unavailable(watched: tuple[S3Store, Fa
 
 
 def test_an_upload_that_arrived_changed_is_noticed(watched: tuple[S3Store, Faults]) -> None:
-    """Some stores keep the framing of the transfer in the object: its size shows that."""
+    """Some stores keep the transfer's framing in the object; its size shows that."""
     store, faults = watched
     faults.always(Fault(length=3), method="HEAD")
 
@@ -278,7 +278,7 @@ def test_an_upload_that_arrived_changed_is_noticed(watched: tuple[S3Store, Fault
 
 
 def test_the_server_tells_how_old_an_object_is(s3_store: S3Store) -> None:
-    """By its own clock, in whole seconds: leases don't depend on what the workers' clocks show."""
+    """An object's age comes from the server's clock, in whole seconds, so leases don't depend on the workers' clocks."""
     s3_store.create("a", b"x", content_type="text/plain")
 
     age_s = s3_store.get("a").age_s

@@ -1,4 +1,4 @@
-"""An engine in half precision speaks by the fast solver where that proves itself, and officially, with a reason, where it doesn't."""
+"""In half precision an engine uses the fast solver if it proves itself, and otherwise the official path, with a reason."""
 
 import hashlib
 from pathlib import Path
@@ -29,7 +29,7 @@ TEXT = "The quick brown fox."
 
 @pytest.fixture(autouse=True)
 def _in_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On the CPU, as upstream chooses it on a GPU."""
+    """Half precision on the CPU, which upstream chooses on a GPU."""
 
     def weights_of(model: Any, vocoder: Any, device: str) -> Weights:
         return Weights({"model": model, "vocoder": vocoder}, device, {"model": torch.float16, "vocoder": torch.float32})
@@ -47,7 +47,7 @@ def reference(human_wav: bytes, tmp_path_factory: pytest.TempPathFactory) -> Ref
 
 
 def load(checkpoint: Path, folder: Path, worker: str, **settings: Any) -> F5Engine:
-    """The engine of a worker with a disk of its own, on the bucket of all."""
+    """The engine of a worker with its own disk, on the shared bucket."""
     bucket = FolderStore(folder / "bucket")
     asked = Settings(data_dir=folder, model_cache_dir=folder / worker, device="cpu", runpod_pod_id=worker, **settings)
     cache = CheckpointCache(bucket, folder / "models")
@@ -65,7 +65,7 @@ def proof(engine: F5Engine) -> dict[str, Any]:
 
 @pytest.fixture
 def forwards(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """One entry for each time that a model is run."""
+    """One entry for each time that a model runs."""
     import_f5()  # silenced
     from f5_tts.model import modules
 
@@ -83,7 +83,7 @@ def forwards(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_the_first_worker_proves_and_the_second_remembers(
     tiny_checkpoint: Path, tmp_path: Path, forwards: list[int], reference: Reference
 ) -> None:
-    """Both speak fast; the second runs no model for it, and their chunks are the same by name."""
+    """The first worker proves the solver; the second takes the verdict without running a model, and the facts of both are the same."""
     first = load(tiny_checkpoint, tmp_path, "one")
     run = len(forwards)
     second = load(tiny_checkpoint, tmp_path, "two")
@@ -99,7 +99,7 @@ def test_the_first_worker_proves_and_the_second_remembers(
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_faulty_solver_does_not_speak(name: str, tiny_checkpoint: Path, tmp_path: Path) -> None:
-    """The official path does, and the facts, which manifest, reply and health repeat, say why."""
+    """If the solver fails its proof, the official path speaks, and the engine's facts say why."""
     with fault(name) as says:
         engine = load(tiny_checkpoint, tmp_path, "one")
 
@@ -111,7 +111,7 @@ def test_a_faulty_solver_does_not_speak(name: str, tiny_checkpoint: Path, tmp_pa
 def test_who_is_not_proved_speaks_as_the_official_path(
     tiny_checkpoint: Path, tmp_path: Path, reference: Reference
 ) -> None:
-    """Sample for sample: the proof leaves nothing behind."""
+    """After a failed proof the samples equal the official path's, so the proof leaves nothing behind."""
     with fault("keys are a frame off"):
         engine = load(tiny_checkpoint, tmp_path, "one")
     official = load(tiny_checkpoint, tmp_path, "two", sampler="official")
@@ -121,8 +121,8 @@ def test_who_is_not_proved_speaks_as_the_official_path(
 
 
 def test_health_and_log_say_why(tiny_checkpoint: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """What a worker tells of its engine holds the verdict."""
-    caplog.set_level("INFO", "engines.f5")
+    """The engine's facts and the log have the verdict and its reason."""
+    caplog.set_level("INFO", "engines.f5.choice")
     with fault("guidance 1.9"):
         engine = load(tiny_checkpoint, tmp_path, "one")
     load(tiny_checkpoint, tmp_path / "other", "two")
@@ -135,7 +135,7 @@ def test_health_and_log_say_why(tiny_checkpoint: Path, tmp_path: Path, caplog: p
 
 @pytest.mark.parametrize("sampler", ["official", "fast"])
 def test_who_chose_a_sampler_is_obeyed(sampler: Any, tiny_checkpoint: Path, tmp_path: Path) -> None:
-    """Without a proof."""
+    """A sampler that the deployment names is used without a proof."""
     engine = load(tiny_checkpoint, tmp_path, "one", sampler=sampler)
 
     assert (engine.facts.sampler, engine.facts.sampler_proof) == (sampler, None)

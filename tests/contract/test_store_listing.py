@@ -1,4 +1,4 @@
-"""A listing's order, prefix, place and pages, on a folder and on a real S3 server over HTTP."""
+"""A listing's order, prefix, starting point and pages, on a folder and on a real S3 server over HTTP."""
 
 import re
 from collections.abc import Callable
@@ -22,7 +22,7 @@ TEXT = "text/plain; charset=utf-8"
 def crowded(
     request: pytest.FixtureRequest, server: Server, new_bucket: NewBucket, tmp_path_factory: pytest.TempPathFactory
 ) -> ObjectStore:
-    """A store with 1003 numbered objects, more than a page of any listing, and three others."""
+    """A store with 1,003 numbered objects, more than any page holds, and three others."""
     filled: ObjectStore
     if request.param == "folder":
         filled = FolderStore(tmp_path_factory.mktemp("crowded"))
@@ -35,7 +35,7 @@ def crowded(
 
 
 def test_a_listing_is_longer_than_a_page(crowded: ObjectStore) -> None:
-    """All the objects under a prefix are listed, in key order, though S3 gives a thousand at a time."""
+    """All objects under a prefix are listed in key order, though S3 gives a thousand at a time."""
     assert keys_of(crowded, "n/") == [f"n/{number:04}" for number in range(1003)]
     assert keys_of(crowded)[:2] == ["m/before", "n-not-below"]
     assert keys_of(crowded)[-1] == "o/behind"
@@ -43,7 +43,7 @@ def test_a_listing_is_longer_than_a_page(crowded: ObjectStore) -> None:
 
 @pytest.mark.parametrize("after", ["", "a", "n/0999", "n/0999x", "n/", "n/1002", "o", "z"])
 def test_a_listing_goes_on_behind_a_key(crowded: ObjectStore, after: str) -> None:
-    """`after` names a place in the order of keys, whether an object is there or not."""
+    """`after` is a place in the order of keys, whether or not an object has that key."""
     everything = ["m/before", "n-not-below", *(f"n/{number:04}" for number in range(1003)), "o/behind"]
 
     found = keys_of(crowded, after=after)
@@ -63,7 +63,7 @@ def test_a_prefix_need_not_be_a_folder(any_store: ObjectStore) -> None:
 
 
 def test_keys_are_listed_in_the_order_of_their_bytes(any_store: ObjectStore) -> None:
-    """The order is that of the full keys, which a walk from folder to folder does not give."""
+    """Keys are in the order of their bytes, which a walk from folder to folder would not give."""
     keys = ["a/x", "a-b/x", "a.wav", "a/b/c", "a/b-c", "a0", "A", "b", "é", "z/\uffee", "z/\U0001f399"]
     for key in keys:
         any_store.put(key, b"", content_type=TEXT)
@@ -94,7 +94,7 @@ def _without_token(path: str) -> str:
 def test_a_server_may_ignore_or_include_the_place_to_start_at(
     server: Server, bucket: str, habit: Callable[[str], str], after: str
 ) -> None:
-    """Over HTTP, in several pages: strictly after the place, each key once, and an end."""
+    """Whether the server ignores or includes the starting point, the listing comes strictly after it, with each key once, and ends."""
     keys = [f"{folder}/{number}" for folder in "abc" for number in range(4)]
     with spoiling(server) as (proxy, faults):
         store = S3Store.from_settings(proxy.settings(bucket))
@@ -121,7 +121,7 @@ def trees() -> st.SearchStrategy[set[str]]:
 def test_a_folder_lists_as_a_bucket_would(
     tmp_path_factory: pytest.TempPathFactory, keys: set[str], prefix: str, after: str
 ) -> None:
-    """For any keys, prefix and place the folder's listing is the sorted and filtered set."""
+    """For any keys, prefix and place, a folder lists the sorted and filtered set."""
     store = FolderStore(tmp_path_factory.mktemp("tree"))
     for key in keys:
         store.put(key, b"", content_type=TEXT)

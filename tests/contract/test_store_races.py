@@ -16,7 +16,7 @@ ROUNDS = 5
 
 
 def create_once(store: ObjectStore, number: int) -> bool:
-    """Whether this racer won."""
+    """Whether this racer created the object."""
     try:
         store.create("prize", str(number).encode(), content_type=TEXT)
     except AlreadyExists:
@@ -25,7 +25,7 @@ def create_once(store: ObjectStore, number: int) -> bool:
 
 
 def count_up(store: ObjectStore, number: int) -> int:
-    """Add ROUNDS to the counter, one by one, each on the version that was read; returns how often another was faster."""
+    """Increment the counter ROUNDS times, each on the version that was read; return how often another writer was faster."""
     done, lost = 0, 0
     while done < ROUNDS:
         current = store.get("counter")
@@ -43,7 +43,7 @@ def race(pool: Executor, racer: Callable[[ObjectStore, int], int], store: Object
 
 
 def test_one_of_many_racing_creates_wins(any_store: ObjectStore) -> None:
-    """However many threads create one key, one succeeds, and its bytes are there."""
+    """Of many threads that create one key exactly one succeeds, and its bytes are stored."""
     with ThreadPoolExecutor(RACERS) as pool:
         won = race(pool, create_once, any_store)
 
@@ -52,7 +52,7 @@ def test_one_of_many_racing_creates_wins(any_store: ObjectStore) -> None:
 
 
 def test_racing_replaces_lose_no_update(any_store: ObjectStore) -> None:
-    """Threads that read, count and replace, and start over when another was faster, count to the full sum."""
+    """Threads that read, count and replace, and start over when another was faster, reach the full sum."""
     any_store.create("counter", b"0", content_type=TEXT)
 
     with ThreadPoolExecutor(RACERS) as pool:
@@ -62,7 +62,7 @@ def test_racing_replaces_lose_no_update(any_store: ObjectStore) -> None:
 
 
 def test_a_folder_is_as_atomic_between_processes(tmp_path: Path) -> None:
-    """The same races, between processes on one folder."""
+    """The same holds between processes on one folder."""
     store = FolderStore(tmp_path)
     store.create("counter", b"0", content_type=TEXT)
 
@@ -75,7 +75,7 @@ def test_a_folder_is_as_atomic_between_processes(tmp_path: Path) -> None:
 
 
 def test_a_reader_sees_whole_versions_while_they_are_replaced(any_store: ObjectStore) -> None:
-    """No read finds a mixture of two versions, or nothing at all."""
+    """A reader never sees a mixture of two versions, or nothing."""
     bodies = [bytes([number]) * 50_000 for number in range(4)]
     any_store.put("x", bodies[0], content_type=BYTES)
     writer = threading.Thread(target=lambda: [any_store.put("x", body, content_type=BYTES) for body in bodies * 5])

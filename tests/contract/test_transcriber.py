@@ -1,4 +1,4 @@
-"""A real Whisper hears a human voice without a mistake; what it can't hear is an error."""
+"""A real Whisper hears a human voice without a mistake, and reports what it can't hear as an error."""
 
 import re
 from pathlib import Path
@@ -40,7 +40,7 @@ def words(text: str) -> list[str]:
 
 @pytest.mark.parametrize("language", [None, "en", "en-GB"])
 def test_a_human_voice_is_heard_at_wer_0(transcriber: Transcriber, canonical: Samples, language: str | None) -> None:
-    """Every word of the sample in f5-tts's package, with and without a given language."""
+    """Every word of the sample in f5-tts's package is heard, with and without a given language."""
     heard = transcriber.transcribe(canonical, 24_000, language=language)
 
     assert words(heard.text) == words(SPOKEN)
@@ -48,7 +48,7 @@ def test_a_human_voice_is_heard_at_wer_0(transcriber: Transcriber, canonical: Sa
 
 
 def test_a_quiet_voice_is_heard_to_its_last_word(whisper: WhisperTranscriber, human_wav: bytes) -> None:
-    """26 dB below its level the end would be taken for silence, and the words with it."""
+    """A voice 26 dB below its usual level is heard to its last word; its end must not be taken for silence."""
     recording = decode(human_wav)
     quiet = wav((recording.samples * 10 ** (-26 / 20)).astype(np.float32), recording.sample_rate)
 
@@ -58,7 +58,7 @@ def test_a_quiet_voice_is_heard_to_its_last_word(whisper: WhisperTranscriber, hu
 
 
 def test_what_is_left_of_a_long_recording_are_whole_sentences(whisper: WhisperTranscriber, human_wav: bytes) -> None:
-    """Three times the same: two are kept, and no "Some" of the third."""
+    """Of a sentence said three times two whole ones are kept, and no beginning of the third."""
     recording = decode(human_wav)
     long = wav(np.tile(recording.samples, 3), recording.sample_rate)
 
@@ -68,7 +68,7 @@ def test_what_is_left_of_a_long_recording_are_whole_sentences(whisper: WhisperTr
 
 
 def test_hearing_can_be_stopped(transcriber: Transcriber, canonical: Samples) -> None:
-    """A job that was cancelled must not hold the GPU's thread for the minutes that noise may take; the next one hears as ever."""
+    """A cancelled job stops the recogniser, which noise may occupy for minutes; the next recording is heard as ever."""
 
     def stop() -> None:
         raise Interrupted("stop")
@@ -80,7 +80,7 @@ def test_hearing_can_be_stopped(transcriber: Transcriber, canonical: Samples) ->
 
 
 def test_a_known_text_is_laid_over_a_recording(transcriber: Transcriber, canonical: Samples) -> None:
-    """Every word of it is likely, in the recording, and in order; hearing the same samples gives the same words."""
+    """Every word of a known text is found likely, within the recording and in order; the same samples give the same words."""
     alignment = transcriber.align(canonical, 24_000, SPOKEN, language="en")
 
     assert isinstance(alignment, Alignment)
@@ -93,7 +93,7 @@ def test_a_known_text_is_laid_over_a_recording(transcriber: Transcriber, canonic
 
 
 def test_a_text_that_cannot_be_laid_over_is_an_answer(transcriber: Transcriber, canonical: Samples) -> None:
-    """With its reason; nothing is raised."""
+    """A text that can't be aligned is reported with the reason, and nothing is raised."""
     told = [
         transcriber.align(canonical, 24_000, "  ", language="en"),
         transcriber.align(canonical[:0], 24_000, "a", language="en"),
@@ -103,12 +103,12 @@ def test_a_text_that_cannot_be_laid_over_is_an_answer(transcriber: Transcriber, 
 
 
 def test_silence_is_heard_as_nothing(transcriber: Transcriber) -> None:
-    """A check of silent speech must not fail for want of words. (Whisper may make up a few.)"""
+    """Silence is heard as few or no words, so that a check of silent speech fails for the right reason. (Whisper may make up a few.)"""
     assert len(words(transcriber.hear(np.zeros(24_000, np.float32), 24_000, language="en"))) <= 3
 
 
 def test_whisper_aligns_without_touching_its_transcripts(whisper: WhisperTranscriber, canonical: Samples) -> None:
-    """The attention that transcribes is what it was, and the alignment doesn't depend on who asked before."""
+    """Aligning leaves the model's attention as it was, so neither transcripts nor later alignments change."""
     heard = whisper.transcribe(canonical, 24_000, language="en")
     model = whisper._pipeline.model
     before = model.config._attn_implementation
@@ -135,14 +135,14 @@ def test_whisper_aligns_without_touching_its_transcripts(whisper: WhisperTranscr
 def test_whisper_says_what_it_cannot_align(
     whisper: WhisperTranscriber, text: str, seconds: int, language: str, reason: str
 ) -> None:
-    """Its window is 30 s, its memory 448 tokens, its languages are known."""
+    """Whisper can't align beyond 30 s, 448 tokens or its languages, and says which."""
     samples = np.zeros(16_000 * seconds, np.float32)
 
     assert whisper.align(samples, 16_000, text, language=language) == Unaligned(reason, whisper.model)
 
 
 def test_what_looks_like_a_sign_of_the_model_is_text(whisper: WhisperTranscriber, canonical: Samples) -> None:
-    """A caller's text never commands the recogniser."""
+    """A caller's text can't command the recogniser: what looks like a special token is taken as text."""
     alignment = whisper.align(canonical, 24_000, "<|endoftext|> Some", language="en")
 
     assert isinstance(alignment, Alignment)
@@ -151,7 +151,7 @@ def test_what_looks_like_a_sign_of_the_model_is_text(whisper: WhisperTranscriber
 
 
 def test_an_eavesdropper_hears_what_a_hummer_says(tmp_path: Path) -> None:
-    """The stand-ins agree, and a check passes what is said whole and fails what is not."""
+    """With the stand-ins a check passes what is said in full, and fails what isn't."""
     reference = Reference(tmp_path / "none.wav", "", "0" * 64, 1.0)
     verdicts = []
     for says in (str, lambda text: text.replace(" three", "")):
@@ -170,7 +170,7 @@ def test_an_eavesdropper_hears_what_a_hummer_says(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("heard", ["", " ", "...", " - ♪ "])
 def test_no_words_are_no_transcript(heard: str) -> None:
-    """A made-up text would be spoken into every result. (The pipeline is a stand-in: the real one can't be made to hear nothing.)"""
+    """If nothing is heard, an error is raised: a made-up text would be spoken into every result. (The pipeline is a stand-in.)"""
 
     class HearsNothing:
         model = SimpleNamespace(generation_config=SimpleNamespace(is_multilingual=False))
@@ -189,7 +189,7 @@ def test_no_words_are_no_transcript(heard: str) -> None:
 def test_a_language_that_whisper_does_not_know_is_named(
     whisper: WhisperTranscriber, canonical: Samples, language: str
 ) -> None:
-    """With advice; transformers raises a ValueError, which would be reported as a bug."""
+    """An unknown language is refused with advice, not as transformers' ValueError, which would be reported as a bug."""
     with pytest.raises(TranscriptionFailed, match=repr(language)) as caught:
         whisper.transcribe(canonical, 24_000, language=language)
 
@@ -197,7 +197,7 @@ def test_a_language_that_whisper_does_not_know_is_named(
 
 
 def test_a_recogniser_that_is_not_there_is_an_error_with_what_to_do(tmp_path: Path) -> None:
-    """It names the setting, and no path of this machine."""
+    """A missing recogniser is an error that names the setting and no path of this machine."""
     with pytest.raises(TranscriptionFailed, match="ASR_MODEL") as caught:
         WhisperTranscriber.load(str(tmp_path / "nowhere"), "cpu")
 

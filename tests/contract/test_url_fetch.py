@@ -1,4 +1,4 @@
-"""Audio from a URL: public addresses only, redirects checked, size and time capped; real HTTP on the loopback."""
+"""Audio from a URL: public addresses only, redirects checked, size and time limited; with real HTTP on the loopback."""
 
 import socket
 import threading
@@ -43,9 +43,9 @@ AUDIO = b"RIFF" + bytes(range(256)) * 400
 
 class Site(BaseHTTPRequestHandler):
     """
-    Answers by path: /audio, /to?<url> redirects, /drip and those of SLOW hardly end, /loop redirects to itself, anything else is 404.
+    Answers by path: /audio; /to?<url> redirects; /drip and the paths of SLOW hardly end; /loop redirects to itself; others are 404.
 
-    `left` has what clients did with slow answers: True for each that they left, False for each that they heard to its end.
+    `left` says how clients ended slow answers: True if they hung up, False if they read to the end.
     """
 
     left: "Queue[bool]" = Queue()
@@ -91,7 +91,7 @@ class Site(BaseHTTPRequestHandler):
             pass  # the client has had enough: what the test is about
 
     def _bytes(self, head: bytes) -> None:
-        """One byte now and then: no read ever times out. It ends by itself after 20 s."""
+        """One byte now and then, so that no read times out; it ends by itself after 20 s."""
         try:
             self.wfile.write(head)
             for _ in range(400):
@@ -103,7 +103,7 @@ class Site(BaseHTTPRequestHandler):
             self.left.put(False)
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def site() -> Iterator[str]:
 
 @pytest.fixture
 def public_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    """public.test passes for a public name (it leads to the loopback); every other name is checked for real."""
+    """public.test counts as a public name (it leads to the loopback); every other name is checked for real."""
     from runpod.serverless.utils import rp_ssrf
 
     checked = rp_ssrf.resolve_and_validate
@@ -141,7 +141,7 @@ def refused(url: str, *, max_bytes: int = 1_000_000, timeout_s: float = 10.0) ->
 
 @pytest.mark.usefixtures("public_test")
 def test_a_public_url_brings_its_bytes(site: str) -> None:
-    """Over a redirect to another public address too."""
+    """A public URL brings its bytes, also over a redirect to another public address."""
     assert fetch(f"{site}/audio") == AUDIO
     assert fetch(f"{site}/to?{site}/audio") == AUDIO
 
@@ -155,7 +155,7 @@ def test_a_public_url_brings_its_bytes(site: str) -> None:
     ],
 )  # fmt: skip
 def test_inner_addresses_and_other_schemes_are_refused(url: str) -> None:
-    """Metadata services, the loopback in any spelling, files: nothing is opened."""
+    """Metadata services, the loopback in any spelling and files are refused before a connection is opened."""
     assert "audio_url" in refused(url)
 
 
@@ -173,27 +173,27 @@ def test_a_redirect_to_an_inner_address_is_refused(site: str, target: str) -> No
 
 @pytest.mark.usefixtures("public_test")
 def test_a_redirect_without_end_is_refused(site: str) -> None:
-    """Five hops at most."""
+    """A URL may redirect five times at most."""
     assert "redirects too often" in refused(f"{site}/loop")
 
 
 @pytest.mark.usefixtures("public_test")
 def test_a_large_body_is_refused_by_its_header_and_by_its_bytes(site: str) -> None:
-    """A header may be wrong or missing."""
+    """A body that is too large is refused by its header, or by its bytes if the header is wrong or missing."""
     assert "more than 0.05 MB" in refused(f"{site}/audio", max_bytes=50_000)
     assert "more than 0.5 MB" in refused(f"{site}/drip", max_bytes=500_000)
 
 
 @pytest.mark.usefixtures("public_test")
 def test_a_slow_answer_is_refused(site: str) -> None:
-    """The cap is on the whole download, not on the next bytes."""
+    """The time limit is for the whole download, not for the next bytes."""
     assert "took longer than 0.3 s" in refused(f"{site}/drip", max_bytes=10**9, timeout_s=0.3)
 
 
 @pytest.mark.usefixtures("public_test")
 @pytest.mark.parametrize("path", SLOW)
 def test_a_server_that_drips_is_left(site: str, path: str) -> None:
-    """In the body, in its lengths or in the head: the connection is cut before the server ends, and no thread stays."""
+    """If a server sends byte by byte, in the body, the chunk lengths or the head, the connection is cut in time and no thread stays."""
     assert "took longer than 0.3 s" in refused(f"{site}{path}", max_bytes=10**9, timeout_s=0.3)
 
     for thread in threading.enumerate():
@@ -206,7 +206,7 @@ def test_a_server_that_drips_is_left(site: str, path: str) -> None:
 @pytest.mark.usefixtures("public_test")
 @pytest.mark.parametrize("path", ["/drip", *SLOW])
 def test_a_stop_ends_the_download(site: str, path: str) -> None:
-    """Interrupted, long before the time is over, and no thread stays."""
+    """A stop raises Interrupted long before the time limit, and no thread stays."""
     stopped = threading.Event()
     stopping = threading.Timer(0.3, stopped.set)
     stopping.start()
@@ -224,7 +224,7 @@ def test_a_stop_ends_the_download(site: str, path: str) -> None:
 @pytest.mark.usefixtures("public_test")
 @pytest.mark.parametrize("path", NAMED)
 def test_a_page_behind_the_url_is_named_and_not_shown(site: str, path: str) -> None:
-    """A share link's page and an API's error come with HTTP 200: the caller learns what came, not what stands in it."""
+    """A web page or an API's error that comes with HTTP 200 is named as what it is, without its content."""
     message = refused(f"{site}{path}")
 
     assert NAMED[path] in message
@@ -234,20 +234,20 @@ def test_a_page_behind_the_url_is_named_and_not_shown(site: str, path: str) -> N
 
 @pytest.mark.usefixtures("public_test")
 def test_a_recording_of_a_wrong_type_is_taken(site: str) -> None:
-    """What the body is counts, not what a server calls it."""
+    """The content decides, not the type that the server declares."""
     assert fetch(f"{site}/audio-as-page").startswith(b"RIFF")
 
 
 @pytest.mark.usefixtures("public_test")
 def test_a_download_that_breaks_off_is_refused(site: str) -> None:
-    """Half a file is none."""
+    """A download that breaks off is refused: half a file is no recording."""
     assert "broke off" in refused(f"{site}/cut")
 
 
 @pytest.mark.usefixtures("public_test")
 @pytest.mark.parametrize("path", ["/bytes", "/status"])
 def test_a_stopped_job_waits_for_no_download(site: str, path: str) -> None:
-    """The connection is cut, and no thread stays."""
+    """When a job is stopped, its connection is cut and no thread stays."""
     stopped = threading.Event()
     threading.Timer(0.1, stopped.set).start()
 
@@ -262,19 +262,19 @@ def test_a_stopped_job_waits_for_no_download(site: str, path: str) -> None:
 
 @pytest.mark.usefixtures("public_test")
 def test_a_job_that_is_not_stopped_has_its_download(site: str) -> None:
-    """With the event in hand, too."""
+    """An unset stop event doesn't disturb the download."""
     assert fetch_url(f"{site}/audio", max_bytes=10**6, timeout_s=10, stopped=threading.Event()) == AUDIO
 
 
 @pytest.mark.usefixtures("public_test")
 def test_an_http_error_is_told(site: str) -> None:
-    """A link that has gone is the caller's to mend."""
+    """An HTTP error is reported to the caller, whose link it is."""
     assert "HTTP 404" in refused(f"{site}/nothing")
 
 
 @pytest.mark.usefixtures("public_test")
 def test_a_host_that_does_not_answer_is_refused() -> None:
-    """Connection errors name their kind and nothing of ours."""
+    """Connection errors name their kind and nothing of our network."""
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -283,7 +283,7 @@ def test_a_host_that_does_not_answer_is_refused() -> None:
 
 
 def test_a_host_without_an_address_is_refused_in_the_words_of_an_inner_one() -> None:
-    """A caller who mistypes learns so; one who probes doesn't learn which inner names exist."""
+    """A host without an address is refused in the same words as an inner one, so that nobody can find out which inner names exist."""
     message = refused("http://nobody.invalid/a.wav")
 
     assert "can't be resolved" in message

@@ -1,4 +1,4 @@
-"""Ordinary recordings and texts come out as they always did: figures that were taken before anything was done for others."""
+"""Ordinary recordings and texts give the results that they always gave: digests from before unusual ones were handled."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ SPEECH = {
 
 @pytest.mark.parametrize("name", VOICES)
 def test_a_recording_of_usual_level_is_stored_as_ever(name: str) -> None:
-    """Byte for byte, and nothing is said to be cut or raised."""
+    """A recording of usual level is stored byte for byte as before, without warnings of cuts or gain."""
     canonical, _ = check_and_make_canonical((examples() / name).read_bytes())
 
     assert (hashlib.sha256(canonical.wav).hexdigest(), canonical.duration) == VOICES[name]
@@ -54,7 +54,7 @@ def reference(human_wav: bytes, tmp_path_factory: pytest.TempPathFactory) -> Ref
 
 @pytest.mark.parametrize("text", SPEECH)
 def test_a_text_of_known_characters_is_spoken_as_ever(text: str, f5: F5Engine, reference: Reference) -> None:
-    """The same tokens, the same length, the same seed, the same number of samples."""
+    """An ordinary text has the same tokens, length, seed and number of samples as before."""
     parameters = F5Parameters(nfe_step=2)
     plan = plan_speech(text, reference_text=SPOKEN, reference_s=reference.duration, seed=7, parameters=parameters)
     (chunk,) = plan.chunks

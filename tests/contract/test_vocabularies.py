@@ -1,4 +1,4 @@
-"""A checkpoint's vocabulary: read as f5_tts reads it, whatever wrote the file, and never one of other weights."""
+"""A checkpoint's vocabulary is read as f5_tts reads it, whatever wrote the file, and never taken from other weights."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ SPEAK = {"action": "generate", "voice": "v", "text": "Hello.", "nfe_step": 1, "s
 
 @pytest.fixture
 def worker(tmp_path: Path, human_wav: bytes) -> Callable[[str], Service]:
-    """A worker with a voice that needs no recogniser, by its CHECKPOINT."""
+    """A worker on that CHECKPOINT, with a voice that has its transcript."""
 
     def start(checkpoint: str) -> Service:
         (tmp_path / "scratch").mkdir(exist_ok=True)
@@ -45,7 +45,7 @@ def worker(tmp_path: Path, human_wav: bytes) -> Callable[[str], Service]:
     text=st.text(st.one_of(st.sampled_from("\n\r\t \x0b\x0c\x85\u2028a!"), st.characters(exclude_categories=["Cs"])))
 )
 def test_a_plain_file_is_read_as_f5_tts_reads_it(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Entries, numbers, joined lines, lines without an end: all but a byte order mark, which is no entry's."""
+    """Entries, digits, joined lines and lines without an end are read as f5_tts does; only a byte order mark is left out."""
     import_f5()
     from f5_tts.model.utils import get_tokenizer
 
@@ -59,7 +59,7 @@ def test_a_plain_file_is_read_as_f5_tts_reads_it(text: str, tmp_path_factory: py
 def test_speech_is_the_same_however_the_files_were_saved(
     encoding: str, folder: Path, worker: Callable[[str], Service]
 ) -> None:
-    """Card and vocabulary as Windows writes them: every sample is the plain files'."""
+    """A card and a vocabulary saved as Windows does give the same samples as the plain files."""
     plain = answer(worker(str(folder)), SPEAK | {"job_id": "plain"}, Call("a"))
     for name in (CARD, "vocab.txt"):
         text = (folder / name).read_text("utf-8").replace("\n", "\r\n")
@@ -72,13 +72,13 @@ def test_speech_is_the_same_however_the_files_were_saved(
 
 
 def cut(folder: Path) -> None:
-    """The vocabulary is one of fewer entries."""
+    """Remove entries from the vocabulary."""
     lines = (folder / "vocab.txt").read_bytes().splitlines(keepends=True)
     (folder / "vocab.txt").write_bytes(b"".join(lines[:100]))
 
 
 def forgotten(folder: Path) -> None:
-    """The weights have a vocabulary of their own, and the card doesn't name it: f5_tts's own would be taken."""
+    """The weights have a vocabulary of their own that the card doesn't name, so f5_tts's own would be used."""
     weights = load_file(folder / "model.safetensors")
     name = "ema.transformer.text_embed.text_embed.weight"
     save_file(weights | {name: weights[name][:101]}, folder / "model.safetensors")
@@ -103,7 +103,7 @@ def test_a_vocabulary_of_other_weights_is_told_before_a_text_is_judged(
     tmp_path: Path,
     worker: Callable[[str], Service],
 ) -> None:
-    """Whatever the text: not its characters, the checkpoint is what is wrong, with both numbers; nothing is loaded."""
+    """A vocabulary of other weights is reported with both sizes before any text is judged by it; nothing is loaded."""
     spoil(folder)
     if place == "bucket":
         card = json.loads((folder / CARD).read_text()) | {"name": "mine"}

@@ -72,7 +72,7 @@ def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def make_model(vocabulary: Path) -> Make:
-    """Makes the real class, empty, with a small decoder."""
+    """Make the real class, empty, with a small decoder."""
     from TTS.tts.configs.xtts_config import XttsArgs, XttsConfig
     from TTS.tts.models import xtts
 
@@ -100,7 +100,7 @@ def truth(make_model: Make) -> State:
 
 @pytest.fixture
 def load(make_model: Make, vocabulary: Path) -> Callable[[Path], State]:
-    """The weights of a model that took the file by its own strict loader."""
+    """Load a file with the model's own strict loader and return its weights."""
     from TTS.tts.models import xtts
 
     def read(path: Path, **options: Any) -> State:
@@ -116,13 +116,13 @@ def load(make_model: Make, vocabulary: Path) -> Callable[[Path], State]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Goes away at once: each file has 35 MB."""
+    """A folder that is removed at once, because each file has 35 MB."""
     with TemporaryDirectory() as path:
         yield Path(path)
 
 
 def test_the_table_is_the_real_class(make_model: Make) -> None:
-    """Names and shapes, before and after the model is made ready for inference."""
+    """The table's names and shapes are the real class's, before and after the model is made ready for inference."""
     model = make_model()
     real = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     assert expected_keys(NUMBERS) == real
@@ -137,7 +137,7 @@ def test_the_table_is_the_real_class(make_model: Make) -> None:
 def test_the_real_loader_takes_what_comes_of_each_row(
     name: str, folder: Path, truth: State, load: Callable[[Path], State]
 ) -> None:
-    """A ready file as it is, a repaired one instead of one that fails; strictly, with the true bits, and unchanged by it."""
+    """For each row the real loader strictly takes the file or its repaired copy, with the true bits, and doesn't change it."""
     row = ROWS[name]
     path = save(folder / "model.pth", row.make(truth))
     if row.verdict == "repairable":
@@ -157,7 +157,7 @@ def test_the_real_loader_takes_what_comes_of_each_row(
 def test_a_pickled_config_is_prepared_once(
     folder: Path, truth: State, make_model: Make, load: Callable[[Path], State]
 ) -> None:
-    """The loader rewrites the official kind of file in place; the repaired one it leaves alone."""
+    """The loader would rewrite the official file with its pickled configuration in place; it leaves the prepared one alone."""
     from TTS.tts.models import xtts
 
     with xtts._legacy_safe_globals():  # the names that the classes had when the official file was made
@@ -177,7 +177,7 @@ def test_a_pickled_config_is_prepared_once(
 
 
 def test_the_config_of_a_repaired_file_is_the_loaders_own(folder: Path, truth: State, make_model: Make) -> None:
-    """As coqui-tts would have written it."""
+    """The repaired file's configuration is the one that coqui-tts would have written."""
     import torch
 
     config = make_model().config
@@ -191,7 +191,7 @@ def test_the_config_of_a_repaired_file_is_the_loaders_own(folder: Path, truth: S
 
 
 def test_without_strictness_the_weights_would_be_random(folder: Path, truth: State, load: Callable[..., State]) -> None:
-    """What a file under `module.` is without a repair, where somebody turns strictness off."""
+    """Without a repair and without strictness a file under `module.` would load as random weights."""
     path = save(folder / "model.pth", {"model": under("module.", truth)})
 
     assert not same(load(path, strict=False), truth)
@@ -199,7 +199,7 @@ def test_without_strictness_the_weights_would_be_random(folder: Path, truth: Sta
 
 
 def test_a_blind_rename_does_not_load(folder: Path, truth: State, load: Callable[[Path], State]) -> None:
-    """Replacing gpt_inference by gpt, as conversion scripts do."""
+    """Replacing gpt_inference by gpt, as some conversion scripts do, doesn't load."""
     renamed = {name.replace("gpt.gpt_inference.", "gpt.gpt."): tensor for name, tensor in only_inference(truth).items()}
 
     with pytest.raises(RuntimeError, match="Missing key"):

@@ -1,4 +1,4 @@
-"""XTTS on coqui-tts's official path, at a small size: what it is given reaches it, and what it can't do is refused."""
+"""XTTS by coqui-tts's official path, at a small size: each value reaches it, and what it can't do is refused."""
 
 import hashlib
 import shutil
@@ -60,7 +60,7 @@ def plain(xtts: XttsEngine, reference: Reference) -> Samples:
 def test_every_parameter_reaches_the_model(
     xtts: XttsEngine, reference: Reference, plain: Samples, changes: dict[str, float]
 ) -> None:
-    """A parameter that changes nothing would be an ignored one. (Those of the drawing may change nothing by chance: see below.)"""
+    """Every parameter changes the samples. (Those of the sampling may change nothing by chance: see below.)"""
     changed = xtts.speak(reference, TEXT, seed=1, parameters=replace(PLAIN, **changes))  # type: ignore[arg-type]  # real fields
 
     assert not np.array_equal(plain, changed)
@@ -69,7 +69,7 @@ def test_every_parameter_reaches_the_model(
 def test_every_value_of_the_drawing_reaches_the_model(
     xtts: XttsEngine, reference: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What `inference` is given is what was asked for, word for word; it ignores the model's own configuration."""
+    """`inference` gets exactly the requested values, and the model's own configuration is ignored."""
     given: dict[str, object] = {}
     inference = xtts._model.inference
 
@@ -91,7 +91,7 @@ def test_every_value_of_the_drawing_reaches_the_model(
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_is_spoken(xtts: XttsEngine, reference: Reference, language: str) -> None:
-    """Numbers are written out in it (not in Hindi), scripts are transliterated: what that takes is installed."""
+    """Every language speaks: the packages that write out numbers (not in Hindi) and transliterate scripts are installed."""
     text = {
         "zh": "你好 12",
         "ja": "こんにちは 12",
@@ -110,7 +110,7 @@ def test_every_language_is_spoken(xtts: XttsEngine, reference: Reference, langua
 def test_a_voice_is_heard_as_the_official_function_hears_it(
     xtts: XttsEngine, reference: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same latents, bit for bit; only the file is read without an ffmpeg's libraries."""
+    """The latents equal the official function's bit for bit; only the file is read without ffmpeg's libraries."""
     import torch
     from torchaudio.functional import resample
 
@@ -128,7 +128,7 @@ def test_a_voice_is_heard_as_the_official_function_hears_it(
 
 
 def test_a_voice_is_heard_once_and_few_are_kept(xtts: XttsEngine, reference: Reference) -> None:
-    """Latents cost seconds; a worker meets any number of voices."""
+    """Latents cost seconds, so a voice's are computed once; only a few are kept, since a worker meets any number of voices."""
     kept = xtts._voice(reference, PLAIN)
 
     for number in range(16):
@@ -141,7 +141,7 @@ def test_a_voice_is_heard_once_and_few_are_kept(xtts: XttsEngine, reference: Ref
 
 @pytest.mark.parametrize("profile", PROFILES["xtts"])
 def test_every_profile_of_xtts_runs(xtts: XttsEngine, reference: Reference, profile: str) -> None:
-    """Its values are ones that the model takes."""
+    """Every profile of XTTS has values that the model takes."""
     wave = xtts.speak(reference, TEXT, seed=1, parameters=PROFILES["xtts"][profile])  # type: ignore[index]  # a profile's name
 
     assert wave.any()
@@ -149,14 +149,14 @@ def test_every_profile_of_xtts_runs(xtts: XttsEngine, reference: Reference, prof
 
 @pytest.mark.parametrize("profile", PROFILES["f5"])
 def test_every_profile_of_f5_runs(f5: F5Engine, reference: Reference, profile: str) -> None:
-    """Its values are ones that the model takes."""
+    """Every profile of F5-TTS has values that the model takes."""
     words = replace(reference, text="Some call me nature, others call me mother nature.")
 
     assert f5.speak(words, TEXT, seed=1, parameters=PROFILES["f5"][profile]).any()  # type: ignore[index]  # a profile's name
 
 
 def test_another_engines_values_are_a_mistake(xtts: XttsEngine, f5: F5Engine, reference: Reference) -> None:
-    """They were checked before; nothing is guessed of them."""
+    """Another engine's values raise an error; the request was checked before."""
     with pytest.raises(TypeError, match="F5Parameters"):
         xtts.speak(reference, TEXT, seed=1, parameters=F5Parameters())
     with pytest.raises(TypeError, match="XttsParameters"):
@@ -166,7 +166,7 @@ def test_another_engines_values_are_a_mistake(xtts: XttsEngine, f5: F5Engine, re
 def test_speech_without_an_end_is_refused(
     xtts: XttsEngine, reference: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """coqui-tts hands out what it has when the tokens are used up; here it is drawn again, and then refused."""
+    """coqui-tts returns what it has when its tokens run out; here it is sampled again, and then refused."""
     draws: list[int] = []
     monkeypatch.setattr(xtts._model.gpt, "max_gen_mel_tokens", 1)
     inference = xtts._model.inference
@@ -183,7 +183,7 @@ def test_speech_without_an_end_is_refused(
 
 
 def test_more_tokens_than_the_model_takes_are_refused(xtts: XttsEngine, reference: Reference) -> None:
-    """By name, where coqui-tts asserts."""
+    """Too many tokens are refused with a reason, where coqui-tts has an assertion."""
     with pytest.raises(InvalidText, match="tokens once its numbers are written out"):
         xtts.speak(reference, "123456789 " * 20, seed=1, parameters=PLAIN)
 
@@ -192,7 +192,7 @@ def test_more_tokens_than_the_model_takes_are_refused(xtts: XttsEngine, referenc
 def test_a_number_that_can_not_be_read_is_refused(
     xtts: XttsEngine, reference: Reference, language: str, text: str
 ) -> None:
-    """coqui-tts fails inside its number words, in its own ways."""
+    """A number that can't be read is refused; coqui-tts would fail inside its number words."""
     with pytest.raises(InvalidText, match="write it as words"):
         xtts.speak(replace(reference, language=language), text, seed=1, parameters=PLAIN)
 
@@ -200,7 +200,7 @@ def test_a_number_that_can_not_be_read_is_refused(
 def test_stdout_and_log_hold_no_text(
     xtts: XttsEngine, reference: Reference, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """coqui-tts warns of a long text with its beginning."""
+    """Neither stdout nor the log has any text, though coqui-tts warns of a long one with its beginning."""
     with caplog.at_level("INFO"):
         xtts.speak(reference, "secret words " * 20, seed=1, parameters=PLAIN)
 
@@ -209,7 +209,7 @@ def test_stdout_and_log_hold_no_text(
 
 
 def test_nothing_loads_before_the_licence_is_accepted() -> None:
-    """With any files."""
+    """Without the accepted licence nothing is loaded, whatever the files."""
     files = XttsFiles("any", Path("nowhere"), {}, Path("nowhere"), "0", "MIT", "")
 
     with pytest.raises(LicenseRefused, match="XTTS_LICENSE_ACCEPTED=1"):
@@ -217,7 +217,7 @@ def test_nothing_loads_before_the_licence_is_accepted() -> None:
 
 
 def test_the_facts_carry_the_licence() -> None:
-    """The Coqui Public Model License binds every user of the speech: the notice says so."""
+    """The facts carry the Coqui Public Model License, which binds every user of the speech."""
     from engines.xtts import _notice
 
     files = XttsFiles("XTTS_v2", Path(), {}, Path(), "0", find("XTTS_v2").license, "a note")
@@ -226,7 +226,7 @@ def test_the_facts_carry_the_licence() -> None:
 
 
 def test_the_official_file_is_prepared_once_and_never_rewritten(tmp_path: Path, reference: Reference) -> None:
-    """coqui-tts would rewrite it in place at its first load; ours stays as it is, on a disk that can't be written too."""
+    """The official file is prepared once, also on a read-only disk; coqui-tts would rewrite it in place at its first load."""
     source = tiny_checkpoint_of_xtts() / "model.pth"
     before = source.stat()
     local = CheckpointCache(FolderStore(tmp_path / "bucket"), tmp_path / "models").local(
@@ -245,7 +245,7 @@ def test_the_official_file_is_prepared_once_and_never_rewritten(tmp_path: Path, 
     ("name", "value"), [("gpt_layers", 3), ("gpt_n_model_channels", 128), ("decoder_input_dim", 32)]
 )
 def test_a_file_of_another_size_is_refused_with_both_numbers(tmp_path: Path, name: str, value: int) -> None:
-    """Before torch is asked."""
+    """A file of another size is refused with both numbers before torch is imported."""
     import json
 
     folder = Path(shutil.copytree(tiny_checkpoint_of_xtts(), tmp_path / "other"))
@@ -260,7 +260,7 @@ def test_a_file_of_another_size_is_refused_with_both_numbers(tmp_path: Path, nam
 
 
 def test_a_file_that_its_loader_refuses_is_told_in_a_sentence(tmp_path: Path) -> None:
-    """Not in its list of missing names."""
+    """A file that its loader refuses is reported in one sentence, without the list of missing names."""
     checkpoint = tiny_checkpoint_of_xtts()
     arguments = tiny_xtts.TINY_ARGS | {"gpt_layers": 1}
     local = CheckpointCache(FolderStore(tmp_path / "bucket"), tmp_path / "models").local(find(str(checkpoint)))
@@ -271,7 +271,7 @@ def test_a_file_that_its_loader_refuses_is_told_in_a_sentence(tmp_path: Path) ->
 
 
 def test_what_training_left_is_not_kept(tmp_path: Path) -> None:
-    """A trainer's file loads as it is, and is three times too large: every cold start would read its optimizer."""
+    """A trainer's file loads as it is but is three times too large; its optimizer is dropped, so that no cold start reads it."""
     import torch
 
     from tests.xtts_layouts import trainer

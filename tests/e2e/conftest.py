@@ -1,4 +1,4 @@
-"""The real worker loop in processes of its own, a real queue and a real bucket."""
+"""The real worker loop in its own processes, a real queue and a real bucket."""
 
 import json
 import time
@@ -23,7 +23,7 @@ FINAL = ("COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT")
 
 @dataclass
 class Cloud:
-    """A queue, a bucket, and workers to start."""
+    """A queue, a bucket, and workers that can be started."""
 
     endpoint: LocalEndpoint
     bucket: Server
@@ -32,22 +32,22 @@ class Cloud:
     folder: Path
 
     def worker(self, worker_id: str, **settings: str) -> WorkerProcess:
-        """A worker process on the real SDK loop; it starts at once."""
+        """Start a worker process on the real SDK loop; return without waiting for it."""
         extra = {**self.bucket.environment(self.name), **self.settings, **settings}
         return self.endpoint.worker(
             ROOT / "handler.py", log=self.folder / f"{worker_id}.log", worker_id=worker_id, cwd=self.folder, extra=extra
         )
 
     def send(self, **request: object) -> Any:
-        """A job, not waited for."""
+        """Submit a job without waiting for it."""
         return self.endpoint.client().run({"input": request})
 
     def ask(self, **request: object) -> dict[str, Any]:
-        """A job's output, or {'error': text}, RunPod's form of a failure."""
+        """Submit a job and return its output, or {'error': text}, RunPod's form of a failure."""
         return self.wait(self.send(**request))
 
     def wait(self, job: Any) -> dict[str, Any]:
-        """What the job came to."""
+        """Wait for a job and return its output."""
         while job.status() not in FINAL:
             time.sleep(0.1)
         told = self.endpoint.queue.jobs[job.job_id].reply
@@ -55,7 +55,7 @@ class Cloud:
         return (output if isinstance(output, dict) else {}) | ({"error": told["error"]} if "error" in told else {})
 
     def record(self, job_id: str) -> dict[str, Any]:
-        """A job's record in the bucket; empty before there is one."""
+        """A job's record in the bucket; empty if there is none yet."""
         try:
             return dict(json.loads(self.store.get(keys.job_record(job_id)).body))
         except NoSuchObject:
@@ -63,7 +63,7 @@ class Cloud:
 
     @property
     def store(self) -> S3Store:
-        """The bucket, as the workers see it."""
+        """The bucket as the workers see it."""
         return S3Store.from_settings(self.bucket.settings(self.name))
 
 

@@ -1,4 +1,4 @@
-"""The HTTP doors of the real processes, and the real `openai` package in front of them."""
+"""The HTTP servers of the real processes, and the real `openai` package as their client."""
 
 import base64
 import io
@@ -29,7 +29,7 @@ RATE = 24_000
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """A port on which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
 
@@ -38,7 +38,7 @@ def free_port() -> int:
 def started(
     *arguments: str, environment: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> Iterator["subprocess.Popen[str]"]:
-    """A Python program of ours in a process of its own; it ends with the block."""
+    """Run one of our Python programs in its own process until the block ends."""
     surroundings = {**os.environ, "PYTHONPATH": f"{ROOT / 'client'}:{ROOT}", **(environment or {})}
     with subprocess.Popen(
         [sys.executable, *arguments],
@@ -55,7 +55,7 @@ def started(
 
 
 def first_line(process: "subprocess.Popen[str]", seconds: float = 120.0) -> str:
-    """The first line that a process writes to stdout."""
+    """Read the first line that a process writes to stdout."""
     assert process.stdout is not None
     ready, _, _ = select.select([process.stdout], [], [], seconds)
     assert ready, "nothing came"
@@ -63,7 +63,7 @@ def first_line(process: "subprocess.Popen[str]", seconds: float = 120.0) -> str:
 
 
 def ping(url: str) -> int:
-    """The status of /ping; 0 if nobody answers."""
+    """The status of /ping; 0 if nothing answers."""
     try:
         with urllib.request.urlopen(f"{url}/ping", timeout=30) as response:  # noqa: S310 - the loopback
             return int(response.status)
@@ -75,7 +75,7 @@ def ping(url: str) -> int:
 
 
 def wait_for_ping(url: str, status: int = 200, seconds: float = 120.0) -> list[int]:
-    """Ask until that is the answer; all answers, each once."""
+    """Ask /ping until it gives that answer; return all its answers, each once."""
     seen, end = list[int](), time.monotonic() + seconds
     while not seen or seen[-1] != status:
         assert time.monotonic() < end, seen
@@ -86,13 +86,13 @@ def wait_for_ping(url: str, status: int = 200, seconds: float = 120.0) -> list[i
 
 @contextmanager
 def openai_client(url: str, key: str = "none") -> Iterator[openai.OpenAI]:
-    """The real client, which tries once."""
+    """The real client, without retries."""
     with openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=300) as client:
         yield client
 
 
 def samples_of(data: bytes, form: str) -> NDArray[np.int16]:
-    """What a listener gets out of a file, whole."""
+    """Decode a whole file to samples."""
     if form == "pcm":
         return np.frombuffer(data, np.int16)
     with av.open(io.BytesIO(data), "r") as sound:
@@ -102,7 +102,7 @@ def samples_of(data: bytes, form: str) -> NDArray[np.int16]:
 
 
 def speech(client: openai.OpenAI, text: str, voice: str, form: str = "mp3", **more: Any) -> bytes:
-    """One speech, as `audio.speech.create` gives it; `more` are fields of ours."""
+    """Ask for one speech by `audio.speech.create`; `more` are fields of ours."""
     kind: Any = form
     return client.audio.speech.create(
         model="tts-1", voice=voice, input=text, response_format=kind, extra_body=more
@@ -110,7 +110,7 @@ def speech(client: openai.OpenAI, text: str, voice: str, form: str = "mp3", **mo
 
 
 def events(client: openai.OpenAI, voice: str, text: str, job_id: str, **own: Any) -> tuple[list[str], bytes]:
-    """What `stream_format: sse` tells: the types of its events, each once in a row, and the sound in them."""
+    """Ask with `stream_format: sse`; return the types of the events, repeated ones once, and their sound."""
     with client.audio.speech.with_streaming_response.create(
         model="tts-1", voice=voice, input=text, response_format="pcm", stream_format="sse",
         extra_body={"job_id": job_id, **own},

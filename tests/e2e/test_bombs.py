@@ -1,4 +1,4 @@
-"""A real worker with 2 GB of memory takes every file of the corpus, and answers beside them."""
+"""A real worker with 2 GB of memory takes every file of the corpus, and answers other calls meanwhile."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ Job = object
 
 @contextmanager
 def memory_bounded(worker: WorkerProcess) -> Iterator[str]:
-    """The worker and what it starts, in a cgroup of 2 GB where one can be made, else each of them under RLIMIT_AS. Tells which."""
+    """Limit the worker and its children to 2 GB, by a cgroup if one can be made, otherwise each by RLIMIT_AS. Return which."""
     name = f"worker-{uuid4().hex}"
     for group, limit in ((GROUPS / "memory" / name, "memory.limit_in_bytes"), (GROUPS / name, "memory.max")):
         with suppress(OSError):
@@ -38,7 +38,7 @@ def memory_bounded(worker: WorkerProcess) -> Iterator[str]:
 
 
 def empty(group: Path) -> None:
-    """Remove it once the last of its processes has ended."""
+    """Remove the cgroup once its last process has ended."""
     deadline = time.monotonic() + 30
     while (group / "cgroup.procs").read_text() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -47,7 +47,7 @@ def empty(group: Path) -> None:
 
 
 def final(endpoint: LocalEndpoint, **request: object) -> tuple[str, dict[str, object]]:
-    """How the job ended, and its reply."""
+    """Wait for a job's end; return its state and reply."""
     job_id = str(endpoint.client().run({"input": request}).job_id)
     return wait(endpoint, job_id)
 
@@ -63,7 +63,7 @@ def wait(endpoint: LocalEndpoint, job_id: str) -> tuple[str, dict[str, object]]:
 
 
 def test_a_worker_with_2_gb_survives_every_bomb(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
-    """Each upload ends in a voice or in INVALID_AUDIO; `health` is answered beside each; it is the same process throughout."""
+    """Each upload ends in a voice or in INVALID_AUDIO, `health` is answered meanwhile, and the process stays the same."""
     uploads = tmp_path / "bucket" / "uploads"
     uploads.mkdir(parents=True)
     # An upload, a health, and a free slot: without one the SDK looks for jobs once a second only.
@@ -98,7 +98,7 @@ def test_a_worker_with_2_gb_survives_every_bomb(tmp_path: Path, record_property:
 
 
 def test_uploads_that_take_long_end_with_their_calls(tmp_path: Path) -> None:
-    """Four that decode for seconds, all cancelled: the next upload is answered, and no process is left that decodes."""
+    """Four uploads that decode for seconds are cancelled: the next one is answered, and no decoding process is left."""
     bomb = BOMBS["mkv one-sample blocks beyond 60 s"]()
     uploads = tmp_path / "bucket" / "uploads"
     uploads.mkdir(parents=True)

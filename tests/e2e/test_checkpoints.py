@@ -31,7 +31,7 @@ class Bucket:
         self._folder = folder
 
     def fill(self, checkpoint: Path, **changes: object) -> dict[str, int]:
-        """Upload the folder under its own name; returns the files' sizes."""
+        """Upload the folder under its own name; return the files' sizes."""
         store = S3Store.from_settings(self._server.settings("ours"))
         card = json.loads((checkpoint / CARD).read_text()) | {"name": NAME} | changes
         store.put(f"checkpoints/{NAME}/{CARD}", json.dumps(card).encode(), content_type="application/json")
@@ -52,7 +52,7 @@ class Bucket:
         self._faults.sent.clear()
 
     def moved(self) -> int:
-        """The bytes of objects under checkpoints/ that went over the wire, cards and all; listings are none."""
+        """The bytes of objects under checkpoints/ that were transferred, cards included and listings excluded."""
         return sum(
             size for seen, size in self._faults.sent if seen.method == "GET" and f"/checkpoints/{NAME}/" in seen.path
         )
@@ -65,13 +65,13 @@ class Bucket:
         )
 
     def published(self) -> dict[str, int]:
-        """What workers published: name and size of each file, the record's too."""
+        """What workers published: the name and size of each file, records included."""
         store = S3Store.from_settings(self._server.settings("ours"))
         found = {info.key.split("/", 2)[2]: info.size for info in store.list(f"checkpoints/{NAME}/")}
         return {name: size for name, size in found.items() if len(name.split("/")[0]) == DIGEST}
 
     def fetched(self) -> list[str]:
-        """The objects under checkpoints/ whose bytes were asked for, without cards, in order."""
+        """The objects under checkpoints/ whose bytes were requested, without cards, in order."""
         asked = [re.sub(r"\?.*", "", seen.path) for seen in self._faults.seen if seen.method == "GET"]
         return [path.split(f"/checkpoints/{NAME}/")[1] for path in asked if f"/{NAME}/" in path and CARD not in path]
 
@@ -98,8 +98,8 @@ def test_an_ema_file_in_the_bucket_speaks_and_is_moved_once(
     bucket: Bucket, tiny_checkpoint: Path, human_base64: str
 ) -> None:
     """
-    The first worker fetches what the owner uploaded, repairs it and publishes it; the second, fresh one moves the repaired bytes
-    alone, and says the same.
+    The first worker fetches what the owner uploaded, repairs it and publishes it; a second, fresh one fetches only the repaired
+    bytes, and speaks the same.
     """
     sources = bucket.fill(tiny_checkpoint)
     first = bucket.worker("first")
@@ -138,7 +138,7 @@ def test_what_may_not_speak_is_refused_before_anything_is_fetched(
     bucket: Bucket, tiny_checkpoint: Path, human_base64: str, changes: dict[str, object],
     request_more: dict[str, object], code: str,
 ) -> None:  # fmt: skip
-    """No job record, no bytes of the checkpoint, no GPU."""
+    """Weights without a commercial licence are refused before there is a job record, and nothing of the checkpoint is fetched."""
     bucket.fill(tiny_checkpoint, **changes)
     worker = bucket.worker("first")
     upload_voice(worker, human_base64)
@@ -154,7 +154,7 @@ def test_what_may_not_speak_is_refused_before_anything_is_fetched(
 def test_weights_for_commerce_speak_where_commerce_is_required(
     bucket: Bucket, tiny_checkpoint: Path, human_base64: str
 ) -> None:
-    """The same request passes with weights that allow it."""
+    """The same request passes with weights whose licence allows it."""
     bucket.fill(tiny_checkpoint, commercial=True)
     worker = bucket.worker("first")
     upload_voice(worker, human_base64)

@@ -30,7 +30,7 @@ def worker(cloud: Cloud) -> Iterator[WorkerProcess]:
 
 @contextmanager
 def started(cloud: Cloud, folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    """The command line in a process of its own, with nothing of ours on its path but itself; it ends with the block."""
+    """Run the command line in its own process, with nothing of this repository on its path but the client."""
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT / "client"),
@@ -62,7 +62,7 @@ def told(cloud: Cloud, folder: Path, *arguments: str) -> tuple[int, str, str]:
 
 @pytest.fixture(scope="module")
 def folder(cloud: Cloud, worker: WorkerProcess, human_wav: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of somebody who has uploaded a voice, and whose voice was heard once."""
+    """A folder of a user who has uploaded a voice and heard it once."""
     folder = tmp_path_factory.mktemp("desk")
     (folder / "me.wav").write_bytes(human_wav)
     (folder / "story.txt").write_text(STORY, encoding="utf-8")
@@ -82,7 +82,7 @@ def generates(cloud: Cloud) -> list[str]:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_in_the_middle_and_run_again_it_is_spoken_once(how: signal.Signals, cloud: Cloud, folder: Path) -> None:
-    """One result, one job in the queue and the bucket, with one attempt, and the bytes of a run that nobody struck."""
+    """A command that is killed and run again makes one job with one attempt, and the bytes of an undisturbed run."""
     target = f"{how.name}.wav"
     options = ("--voice", "nature", "--seed", str(how.value), "--set", "nfe_step=4", "-o", target, "--json")
     command = ("speak", "story.txt", *options)
@@ -116,7 +116,7 @@ def test_killed_in_the_middle_and_run_again_it_is_spoken_once(how: signal.Signal
 
 
 def test_a_book_of_chapters_becomes_one_wav(cloud: Cloud, folder: Path) -> None:
-    """Jobs of the real worker, joined; the chapters' times fit the sound."""
+    """A book's chapters, each a job of the real worker, become one WAV, and the chapters' times fit the sound."""
     (folder / "book.txt").write_text("Chapter 1\n\nIt rained.\n\nChapter 2\n\nIt stopped.\n", encoding="utf-8")
     options = ("--voice", "nature", "--seed", "5", "--set", "nfe_step=4", "--max-chars", "30", "-o", "book.wav")
 
@@ -130,7 +130,7 @@ def test_a_book_of_chapters_becomes_one_wav(cloud: Cloud, folder: Path) -> None:
 
 
 def test_every_other_command_is_answered_by_the_worker(cloud: Cloud, folder: Path) -> None:
-    """As docs/client.md shows them."""
+    """The other commands of docs/client.md are answered as it shows."""
     assert told(cloud, folder, "voices")[1].split("\t")[0] == "nature"
     assert told(cloud, folder, "read", "It costs $5.", "--language", "en")[1] == "It costs five dollars.\n"
     hello = (
@@ -157,7 +157,7 @@ def test_every_other_command_is_answered_by_the_worker(cloud: Cloud, folder: Pat
 
 
 def test_a_check_hears_whether_a_recording_says_its_text(cloud: Cloud, folder: Path) -> None:
-    """By the real recogniser: 0 if it does, 1 if it doesn't."""
+    """`check` exits with 0 if the real recogniser hears the text in the recording, and with 1 if it doesn't."""
     said, not_said = (
         "Some call me nature, others call me mother nature.",
         "Nobody ever called me anything, in any year.",
@@ -172,7 +172,7 @@ def test_a_check_hears_whether_a_recording_says_its_text(cloud: Cloud, folder: P
 
 @pytest.mark.parametrize("what", [ROOT, ROOT / "client"], ids=["root", "client"])
 def test_installed_alone_it_brings_no_torch_within_20_seconds(what: Path, tmp_path: Path) -> None:
-    """`uv tool install .` in an environment of its own: the command is there, and httpx and rich with what they need."""
+    """`uv tool install .` into its own environment brings the command, httpx, rich and what those need, within 20 seconds."""
     environment = {**os.environ, "UV_TOOL_DIR": str(tmp_path / "tools"), "UV_TOOL_BIN_DIR": str(tmp_path / "bin")}
     begun = time.monotonic()
 

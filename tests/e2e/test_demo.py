@@ -1,4 +1,4 @@
-"""The demo: its story, and what it does beside a worker that will not answer."""
+"""The demo: its story, and what it does if a worker doesn't answer."""
 
 import io
 import json
@@ -23,7 +23,7 @@ IDLE = "import time\ntime.sleep(600)"
 
 
 class Deadly(ManualClock):
-    """While somebody sleeps the worker dies."""
+    """A clock by which the worker dies while the demo sleeps."""
 
     def __init__(self, worker: WorkerProcess) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ def worker(endpoint: LocalEndpoint, folder: Path, script: str) -> WorkerProcess:
 
 @pytest.mark.parametrize("way", ["ask", "speak"])
 def test_a_worker_that_ends_ends_the_demo(endpoint: LocalEndpoint, tmp_path: Path, way: str) -> None:
-    """Instead of asking for ever after a job that stays in the queue: the message says where the worker's log is."""
+    """If the worker ends, the demo ends too, with a message that says where the worker's log is."""
     client = endpoint.client()
     with worker(endpoint, tmp_path, "raise SystemExit(3)") as dead:
         dead.wait(60)
@@ -59,7 +59,7 @@ def test_a_worker_that_ends_ends_the_demo(endpoint: LocalEndpoint, tmp_path: Pat
 
 
 def test_a_worker_that_tells_nothing_ends_the_demo(endpoint: LocalEndpoint, tmp_path: Path) -> None:
-    """It lives, and its job stays in the queue: patience has an end."""
+    """If a worker lives but leaves its job in the queue, the demo gives up in the end."""
     clock = ManualClock()
     with worker(endpoint, tmp_path, IDLE) as idle:
         demo = Demo(endpoint.client(), idle, clock=clock, patience_s=5.0)
@@ -70,7 +70,7 @@ def test_a_worker_that_tells_nothing_ends_the_demo(endpoint: LocalEndpoint, tmp_
 
 
 def test_a_worker_that_ends_while_its_job_waits_ends_the_demo(endpoint: LocalEndpoint, tmp_path: Path) -> None:
-    """It is looked at each time, not once."""
+    """The demo checks again and again that its worker lives, not just once."""
     with worker(endpoint, tmp_path, IDLE) as doomed:
         demo = Demo(endpoint.client(), doomed, clock=Deadly(doomed))
 
@@ -79,7 +79,7 @@ def test_a_worker_that_ends_while_its_job_waits_ends_the_demo(endpoint: LocalEnd
 
 
 def test_the_demo_tells_its_story_in_a_screenful(endpoint: LocalEndpoint, tmp_path: Path) -> None:
-    """In a pipe at most 40 plain lines, with each step's seconds; whole requests and replies are in the report."""
+    """In a pipe the demo prints at most 40 plain lines with each step's seconds; whole requests and replies are in the report."""
     replies = {one.name: one.reply for one in api_examples()}
     (tmp_path / "replies.json").write_text(json.dumps(replies), "utf-8")
     told = io.StringIO()
@@ -99,7 +99,7 @@ def test_the_demo_tells_its_story_in_a_screenful(endpoint: LocalEndpoint, tmp_pa
 
 
 def test_a_job_that_fails_ends_the_demo_with_its_failure(endpoint: LocalEndpoint, tmp_path: Path) -> None:
-    """The message has the code, and where the worker's log is."""
+    """A failed job ends the demo with the failure's code and the path of the worker's log."""
     (tmp_path / "replies.json").write_text(json.dumps({"health": {"error": "INTERNAL: a bug"}}), "utf-8")
 
     with worker(endpoint, tmp_path, ECHO) as real, pytest.raises(SystemExit, match=r"FAILED.*INTERNAL.*worker\.log"):

@@ -1,4 +1,4 @@
-"""Workers that should not take jobs, in the real SDK loop: unfit at the start, and unfit on the way."""
+"""Workers in the real SDK loop that must not take jobs: unfit from the start, or after a failure."""
 
 import json
 import time
@@ -39,7 +39,7 @@ def endpoint() -> Iterator[LocalEndpoint]:
 
 
 def test_a_worker_that_fails_a_check_ends_before_any_job(endpoint: LocalEndpoint, tmp_path: Path) -> None:
-    """Exit status 1, the reason in the log by the setting's name, and the job stays in the queue for a worker that is fit."""
+    """A worker that fails a check exits with 1, logs the setting's name, and leaves the job in the queue for another worker."""
     job = endpoint.client().run({"input": {"action": "health"}})
     settings = {"DATA_DIR": str(tmp_path / "bucket"), "MODEL_CACHE_DIR": "/proc/models"}
     with endpoint.worker(ROOT / "handler.py", log=tmp_path / "log", cwd=tmp_path, extra=settings) as worker:
@@ -54,7 +54,7 @@ def test_a_worker_that_fails_a_check_ends_before_any_job(endpoint: LocalEndpoint
 def test_a_worker_of_runpods_without_a_bucket_says_so(
     endpoint: LocalEndpoint, tmp_path: Path, human_wav: bytes
 ) -> None:
-    """At its start, in its health, and to who would get a URL of its own disk; what the Hub tests is answered."""
+    """A worker on RunPod without a bucket says so in its log, in its health, and to callers who would get a URL; what the Hub tests works."""
     folders = {"DATA_DIR": str(tmp_path / "bucket"), "MODEL_CACHE_DIR": str(tmp_path / "models")}
     settings = {**folders, "RUNPOD_ENDPOINT_ID": "ep1", "CHECKPOINT": str(tmp_path)}
     audio = b64encode(human_wav).decode()
@@ -74,7 +74,7 @@ def test_a_worker_of_runpods_without_a_bucket_says_so(
 def test_after_a_fatal_error_every_reply_asks_for_another_worker(
     endpoint: LocalEndpoint, tmp_path: Path, tiny_checkpoint: Path, human_wav: bytes
 ) -> None:
-    """The SDK goes on taking jobs: each is refused as retryable, with what makes RunPod stop the pod; the bucket's are answered."""
+    """After a fatal GPU error each generate is refused as retryable, with the flag that makes RunPod stop the pod; others are answered."""
     script = tmp_path / "poisoned.py"
     script.write_text(POISONED, "utf-8")
     folders = {"DATA_DIR": str(tmp_path / "bucket"), "MODEL_CACHE_DIR": str(tmp_path / "models")}

@@ -1,4 +1,4 @@
-"""`f5-worker serve` in front of a real queue and a real worker, asked by the real `openai` package."""
+"""`f5-worker serve` in front of a real queue and a real worker, with the real `openai` package as the client."""
 
 import signal
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def result_pcm(queue: Cloud, job_id: str) -> bytes:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_each_format_is_the_whole_speech(form: str, queue: Cloud, client: openai.OpenAI) -> None:
-    """From presigned parts; lossless ones hold the result's samples."""
+    """Each format is made from presigned parts; lossless ones have the result's samples."""
     data = speech(client, TEXT, "alloy", form, job_id=f"bridged-{form}", nfe_step=4, seed=5)
 
     whole = result_pcm(queue, f"bridged-{form}")
@@ -61,7 +61,7 @@ def test_each_format_is_the_whole_speech(form: str, queue: Cloud, client: openai
 
 
 def test_events_carry_the_same_sound(queue: Cloud, client: openai.OpenAI) -> None:
-    """`stream_format: sse`, as LiveKit asks for it."""
+    """`stream_format: sse`, which LiveKit asks for, brings the same sound."""
     kinds, sound = events(client, "alloy", TEXT, "bridged-events", nfe_step=4, seed=5)
 
     assert kinds == ["speech.audio.delta", "speech.audio.done"]
@@ -69,7 +69,7 @@ def test_events_carry_the_same_sound(queue: Cloud, client: openai.OpenAI) -> Non
 
 
 def test_failures_are_the_packages_own_exceptions(bridge: str, client: openai.OpenAI) -> None:
-    """The worker's come through the queue; a wrong key is refused here."""
+    """The worker's failures come through the queue as the package's exceptions; a wrong key is refused by the bridge itself."""
     with pytest.raises(openai.NotFoundError) as missing:
         speech(client, "Hello.", "nobody")
     with openai_client(bridge, "another-key") as stranger, pytest.raises(openai.AuthenticationError):
@@ -80,7 +80,7 @@ def test_failures_are_the_packages_own_exceptions(bridge: str, client: openai.Op
 
 
 def test_whoever_hangs_up_ends_the_job(queue: Cloud, client: openai.OpenAI) -> None:
-    """In the queue and in the bucket; the worker is free for the next one."""
+    """A client that hangs up ends its job in the queue and in the bucket, and the worker is free for the next one."""
     with client.audio.speech.with_streaming_response.create(
         model="tts-1", voice="nature", input=TEXT * 9, response_format="pcm",
         extra_body={"nfe_step": 32},
@@ -93,7 +93,7 @@ def test_whoever_hangs_up_ends_the_job(queue: Cloud, client: openai.OpenAI) -> N
 
 
 def test_a_job_that_waits_for_a_worker_is_seen_and_cancelled_at_once(bridge: str) -> None:
-    """Its `status` and `cancel` don't wait behind the speech before it."""
+    """`status` and `cancel` of a waiting job don't wait behind the speech before it."""
     with httpx.Client(base_url=f"{bridge}/v1/audio", headers={"Authorization": f"Bearer {KEY}"}, timeout=5) as jobs:
         for number in range(12):
             fields = {"text": TEXT * 9, "voice": "nature", "job_id": f"waits-{number}", "nfe_step": 32}
@@ -110,7 +110,7 @@ def test_a_job_that_waits_for_a_worker_is_seen_and_cancelled_at_once(bridge: str
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_when_it_is_told_to(number: signal.Signals, queue: Cloud) -> None:
-    """With 0, and one line on stdout in its whole life."""
+    """At SIGTERM it exits with 0, having written one line to stdout."""
     with started("-m", "f5_worker_client", "serve", "--port", "0", environment=environment(queue)) as process:
         first_line(process)
         process.send_signal(number)

@@ -24,14 +24,14 @@ STORY = "Mary has a thousand fish and a hundred dogs. My friend made the perfect
 
 @dataclass
 class Served:
-    """What `make serve` has started: its address, its process, its bucket."""
+    """What `make serve` started: its address, its process, its bucket."""
 
     url: str
     process: "subprocess.Popen[str]"
     bucket: Path
 
     def workers(self) -> list[int]:
-        """The ids of its worker processes and of what they have started."""
+        """The ids of its worker processes and their children."""
         return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal() and self._is_ours(path)]
 
     def _is_ours(self, path: Path) -> bool:
@@ -67,7 +67,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def test_there_are_voices_to_try_and_one_speaks_for_any_name(served: Served) -> None:
-    """When the line is there, everything answers."""
+    """When its line appears, everything answers, and there are voices to try."""
     with openai_client(served.url) as client:
         voices = client.get("/audio/voices", cast_to=object)
         heard = samples_of(speech(client, "The weather will be sunny tomorrow.", "alloy", "mp3"), "mp3")
@@ -80,7 +80,7 @@ def test_there_are_voices_to_try_and_one_speaks_for_any_name(served: Served) -> 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_each_format_is_the_same_speech(form: str, served: Served) -> None:
-    """Here too: lossless ones hold the samples that the events carry."""
+    """Each format is the same speech; lossless ones have the samples that the events carry."""
     said: dict[str, Any] = {"seed": 3, "nfe_step": 4}
     with openai_client(served.url) as client:
         heard = samples_of(speech(client, SENTENCE, "slt", form, **said), form)
@@ -93,7 +93,7 @@ def test_each_format_is_the_same_speech(form: str, served: Served) -> None:
 
 
 def test_failures_are_the_packages_own_exceptions(served: Served) -> None:
-    """With code and param."""
+    """Failures are the package's exceptions, with code and field."""
     with openai_client(served.url) as client:
         with pytest.raises(openai.NotFoundError) as missing:
             speech(client, "Hello.", "nobody")
@@ -127,7 +127,7 @@ def speaking(served: Served, folder: Path, *options: str) -> Iterator["subproces
 
 
 def test_a_command_that_is_killed_in_the_middle_and_run_again_makes_one_job(served: Served, tmp_path: Path) -> None:
-    """One result, one attempt, the bytes that the bucket has."""
+    """A command that is killed and run again makes one result in one attempt, with the bucket's bytes."""
     before = served.jobs()
     with speaking(served, tmp_path) as process:
         assert process.stderr is not None
@@ -147,7 +147,7 @@ def test_a_command_that_is_killed_in_the_middle_and_run_again_makes_one_job(serv
 
 
 def test_a_worker_that_dies_is_replaced_and_its_job_goes_on(served: Served, tmp_path: Path) -> None:
-    """Whoever waits for it waits a little longer."""
+    """A worker that dies is replaced, and its job's caller only waits longer."""
     before = served.jobs()
     with speaking(served, tmp_path, "--job-id", "struck") as process:
         assert process.stderr is not None
@@ -166,7 +166,7 @@ def test_a_worker_that_dies_is_replaced_and_its_job_goes_on(served: Served, tmp_
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_when_it_is_told_to_and_leaves_nothing_running(number: signal.Signals, tmp_path: Path) -> None:
-    """What is in the bucket stays."""
+    """When it is told to end, no process is left, and the bucket's contents stay."""
     with serving(tmp_path / "bucket") as served:
         workers = served.workers()
         served.process.send_signal(number)
@@ -179,7 +179,7 @@ def test_it_ends_when_it_is_told_to_and_leaves_nothing_running(number: signal.Si
 
 
 def _gone(served: Served) -> bool:
-    """Whether no process is left, or one that ends in a moment."""
+    """Whether no process is left, or one that is just ending."""
     end = time.monotonic() + 10
     while served.workers() and time.monotonic() < end:
         time.sleep(0.1)
@@ -187,7 +187,7 @@ def _gone(served: Served) -> bool:
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(served: Served, tmp_path: Path) -> None:
-    """With what to do."""
+    """A port that is taken is reported in one line, with what to do."""
     port = served.url.rpartition(":")[2]
     with started("-m", "local.serve", "--port", port, environment={"DATA_DIR": str(tmp_path)}, cwd=ROOT) as process:
         out, err = process.communicate(timeout=120)

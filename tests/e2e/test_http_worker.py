@@ -1,4 +1,4 @@
-"""SERVE=http: a real worker process behind its own port, asked by the real `openai` package."""
+"""SERVE=http: a real worker process with its own port, and the real `openai` package as the client."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ KEY = "door-key"
 
 
 class Door:
-    """A worker process of the cloud with a door; it starts at once."""
+    """A worker process of the cloud with an HTTP server; it starts at once."""
 
     def __init__(self, cloud: Cloud, name: str, **settings: str) -> None:
         port = free_port()
@@ -52,7 +52,7 @@ def client(door: Door) -> Iterator[openai.OpenAI]:
 
 
 def act(url: str, action: str, **fields: Any) -> dict[str, Any]:
-    """An action's reply."""
+    """Call an action and return its reply."""
     return asked(f"{url}/v1/actions/{action}", fields)
 
 
@@ -72,7 +72,7 @@ def result_pcm(cloud: Cloud, url: str, job_id: str) -> bytes:
 
 
 def test_it_says_that_it_starts_and_that_it_is_ready(cloud: Cloud) -> None:
-    """204 until the model is loaded, then 200, on the health check's own port too; at SIGTERM it ends with 0."""
+    """/ping gives 204 until the model is loaded, then 200, on the health port too; at SIGTERM the process exits with 0."""
     health = free_port()
     door = Door(cloud, "http-0", PRELOAD="1", PORT_HEALTH=str(health))
     with door.process:
@@ -88,7 +88,7 @@ def test_it_says_that_it_starts_and_that_it_is_ready(cloud: Cloud) -> None:
 
 
 def test_an_unfit_worker_says_so(cloud: Cloud) -> None:
-    """Its fitness checks are the queue's: here a GPU is wanted and there is none."""
+    """It makes the queue worker's fitness checks: here a GPU is required and there is none."""
     door = Door(cloud, "http-unfit", DEVICE="cuda")
     with door.process:
         seen = wait_for_ping(door.url, 503)
@@ -99,7 +99,7 @@ def test_an_unfit_worker_says_so(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_each_format_is_the_whole_speech(form: str, cloud: Cloud, door: Door, client: openai.OpenAI) -> None:
-    """Lossless ones hold the result's samples."""
+    """Each format is the whole speech; lossless ones have the result's samples."""
     data = speech(client, LONG, "alloy", form, job_id=f"form-{form}", **QUICK)
 
     whole = result_pcm(cloud, door.url, f"form-{form}")
@@ -110,7 +110,7 @@ def test_each_format_is_the_whole_speech(form: str, cloud: Cloud, door: Door, cl
 
 
 def test_sound_comes_before_the_rest_is_made(door: Door, client: openai.OpenAI) -> None:
-    """When the first bytes are here the job is still at work."""
+    """The first bytes arrive while the job is still in progress."""
     with client.audio.speech.with_streaming_response.create(
         model="tts-1", voice="nature", input=LONG, response_format="pcm", extra_body={"job_id": "early", "nfe_step": 8}
     ) as response:
@@ -124,7 +124,7 @@ def test_sound_comes_before_the_rest_is_made(door: Door, client: openai.OpenAI) 
 
 
 def test_events_carry_the_same_sound(cloud: Cloud, door: Door, client: openai.OpenAI) -> None:
-    """`stream_format: sse`, as LiveKit asks for it."""
+    """`stream_format: sse`, which LiveKit asks for, brings the same sound."""
     kinds, sound = events(client, "nature", "Hello there.", "events", **QUICK)
 
     assert kinds == ["speech.audio.delta", "speech.audio.done"]
@@ -132,7 +132,7 @@ def test_events_carry_the_same_sound(cloud: Cloud, door: Door, client: openai.Op
 
 
 def test_failures_are_the_packages_own_exceptions(door: Door, client: openai.OpenAI) -> None:
-    """With code and param; nothing of them is a job."""
+    """Failures are the package's exceptions, with code and field, and no job is made of them."""
     with pytest.raises(openai.NotFoundError) as missing:
         speech(client, "Hello.", "nobody")
     with pytest.raises(openai.BadRequestError) as fast:
@@ -145,7 +145,7 @@ def test_failures_are_the_packages_own_exceptions(door: Door, client: openai.Ope
 
 
 def test_a_job_is_done_once_whoever_asks(cloud: Cloud, door: Door, client: openai.OpenAI) -> None:
-    """Twice through the door and once through the queue: one attempt, the same bytes."""
+    """The same job asked for twice over HTTP and once through the queue has one attempt and the same bytes."""
     one, other = (speech(client, "Only once.", "nature", "pcm", job_id="once", **QUICK) for _ in range(2))
     with cloud.worker("queue-1"):
         queued = cloud.ask(action="result", job_id="once")
@@ -162,7 +162,7 @@ def resident_mb(pid: int) -> float:
 
 
 def read_slowly(client: openai.OpenAI, job_id: str, go_on: threading.Event) -> bytes:
-    """A stream of which only the beginning is taken until somebody says so."""
+    """A stream of which only the beginning is read until the test allows the rest."""
     with client.audio.speech.with_streaming_response.create(
         model="tts-1", voice="nature", input=LONG, response_format="pcm", extra_body={"job_id": job_id, "nfe_step": 2}
     ) as response:
@@ -173,7 +173,7 @@ def read_slowly(client: openai.OpenAI, job_id: str, go_on: threading.Event) -> b
 
 
 def test_64_streams_at_the_same_time_are_64_speeches(cloud: Cloud, door: Door, client: openai.OpenAI) -> None:
-    """No byte is lost or in another's stream, a slow reader holds nobody up, and the memory doesn't grow with what was sent."""
+    """64 streams lose and mix no byte, a slow reader delays nobody, and memory doesn't grow with what was sent."""
 
     def one(number: int) -> bytes:
         text = f"Stream number {number}."
@@ -198,7 +198,7 @@ def test_64_streams_at_the_same_time_are_64_speeches(cloud: Cloud, door: Door, c
 
 
 def test_whoever_hangs_up_frees_the_turn(cloud: Cloud, door: Door, client: openai.OpenAI) -> None:
-    """The job is cancelled, and its last attempt is over."""
+    """A client that hangs up cancels its job, and its attempt ends."""
     with client.audio.speech.with_streaming_response.create(
         model="tts-1", voice="nature", input=LONG * 4, response_format="pcm",
         extra_body={"nfe_step": 32},
@@ -212,7 +212,7 @@ def test_whoever_hangs_up_frees_the_turn(cloud: Cloud, door: Door, client: opena
 
 
 def test_a_stopping_worker_hands_its_job_to_another(cloud: Cloud, door: Door) -> None:
-    """It says 503 meanwhile, and ends with 0 within the grace; the other one goes on, and the bytes are those of a job that nobody struck."""
+    """A stopping worker answers 503 and exits with 0 within its grace; another one finishes the job with an undisturbed run's bytes."""
     stopped = Door(cloud, "http-2", STOP_GRACE_S="3")
     fields = {"text": MANY_CHUNKS, "voice": "nature", "job_id": "handed", "nfe_step": 16, "seed": 5}
     with stopped.process:
@@ -241,7 +241,7 @@ def result_of(url: str, job_id: str) -> dict[str, Any]:
 
 
 def test_a_port_that_is_taken_ends_it_with_one_line(cloud: Cloud, door: Door, tmp_path: Path) -> None:
-    """And what to do."""
+    """A port that is taken ends the worker with one line that says what to do."""
     port = door.url.rpartition(":")[2]
     with cloud.worker("http-3", SERVE="http", PORT=port) as second:
         assert second.wait(60) == 1

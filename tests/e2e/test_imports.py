@@ -1,4 +1,4 @@
-"""What starting up costs: no model code before a model is needed."""
+"""What a start costs: no model code is imported before a model is needed."""
 
 import json
 import re
@@ -15,18 +15,18 @@ HEAVY = ("torch", "torchaudio", "f5_tts", "transformers", "vocos", "librosa", "p
 
 
 def loaded_after(code: str) -> set[str]:
-    """Of HEAVY, what a fresh interpreter has loaded after `code`."""
+    """The modules of HEAVY that a fresh interpreter has loaded after `code`."""
     script = f"{code}\nimport sys\nprint(*[name for name in {HEAVY} if name in sys.modules])"
     return set(run(script).split())
 
 
 def test_importing_the_handler_imports_no_model_code() -> None:
-    """A worker that only answers status never pays for torch."""
+    """A worker that only answers `status` never pays for torch."""
     assert loaded_after("import handler") == set()
 
 
 def test_building_the_service_imports_no_model_code() -> None:
-    """Everything is wired, nothing is loaded."""
+    """Building the service connects everything and loads nothing."""
     code = (
         "import pathlib, tempfile\nfrom cloning.clock import SystemClock\nfrom cloning.settings import Settings\n"
         "from worker.assembly import build\n"
@@ -50,12 +50,12 @@ LEFT_OUT = (
 
 
 def test_importing_f5_imports_only_what_it_infers_with() -> None:
-    """What f5_tts's modules import at their tops, and speaking doesn't use, waits for its first use."""
+    """What f5_tts's modules import at their tops and speaking doesn't need is imported at its first use."""
     assert left_out_after("from engines.imports.f5 import import_f5; import_f5()") == set(LEFT_OUT)
 
 
 def test_a_generate_with_a_known_transcript_imports_only_what_it_uses(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    """From the request to the stored result, through the checkpoint cache and the engine."""
+    """A whole generate, from the request to the stored result, imports nothing that it doesn't use."""
     (tmp_path / "tiny").symlink_to(tiny_checkpoint)
     code = f"import pathlib; from benchmarks.worker import Worker; Worker(pathlib.Path({str(tmp_path)!r})).speak('j', nfe_step=1)"
 
@@ -85,7 +85,7 @@ USED_LATER = """
 
 @pytest.fixture(scope="module")
 def heard(small_whisper: Path) -> list[str]:
-    """What a process prints that hears, tells what it has loaded, and then uses what hearing left out."""
+    """What a process prints that hears a recording, lists what it has loaded, and then uses what hearing left out."""
     loaded = f"""
         import sys
         print(*[name for name in {NOT_TO_HEAR} if name in sys.modules])
@@ -94,18 +94,18 @@ def heard(small_whisper: Path) -> list[str]:
 
 
 def test_hearing_imports_neither_a_compiler_nor_process_groups(heard: list[str]) -> None:
-    """What transformers' models import for many GPUs and for torch.compile is most of their import, and a sentence uses none of it."""
+    """Most of what transformers' models import is for many GPUs and torch.compile, and hearing needs none of it."""
     assert words(heard[0]) == words(SPOKEN)
     assert heard[1] == ""
 
 
 def test_what_hearing_left_out_still_works(heard: list[str]) -> None:
-    """Torch compiles, has its process groups, and transformers gets the class for its masks."""
+    """Torch compiles and has its process groups afterwards, and transformers gets the class for its masks."""
     assert heard[2:] == ["2.0 True", "type", "True torch.distributed.tensor"]
 
 
 def test_xtts_speaks_the_same_whether_somebody_heard_before(small_whisper: Path, tmp_path: Path) -> None:
-    """Its GPT runs on what hearing imported of transformers."""
+    """XTTS's GPT uses parts of transformers that hearing has imported already; its samples are the same."""
     speak = f"""
         import hashlib, pathlib
         from cloning.ports import Reference, XttsParameters
@@ -123,7 +123,7 @@ def test_xtts_speaks_the_same_whether_somebody_heard_before(small_whisper: Path,
 
 
 def test_a_cold_generate_tells_what_its_load_was_made_of(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    """Import, files and weights, the first two side by side; a warm one has nothing of it."""
+    """A cold generate reports the import, the files and the weights, the first two in parallel; a warm one reports none."""
     (tmp_path / "tiny").symlink_to(tiny_checkpoint)
     code = f"""
         import json, pathlib
@@ -140,12 +140,12 @@ def test_a_cold_generate_tells_what_its_load_was_made_of(tiny_checkpoint: Path, 
 
 
 def left_out_after(code: str) -> set[str]:
-    """Of LEFT_OUT, what a fresh interpreter hasn't loaded after `code`."""
+    """The modules of LEFT_OUT that a fresh interpreter hasn't loaded after `code`."""
     return set(run(f"{code}\nimport sys; print(*[name for name in {LEFT_OUT} if name not in sys.modules])").split())
 
 
 def test_what_was_left_out_still_works(tmp_path: Path) -> None:
-    """Chinese text, a picture, a mel filter and a speech recogniser come with their first use, as f5_tts calls them."""
+    """Chinese text, a picture, a mel filter and a recogniser are imported at their first use, as f5_tts calls them."""
     picture = tmp_path / "mel.png"
     code = f"""
         from engines.imports.f5 import import_f5
@@ -177,5 +177,5 @@ def words(text: str) -> list[str]:
 
 
 def run(code: str) -> str:
-    """What a fresh interpreter prints."""
+    """Run code in a fresh interpreter and return what it prints."""
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout

@@ -1,4 +1,4 @@
-"""Replies about a job whose worker is gone."""
+"""Replies about a job whose worker was killed."""
 
 import time
 from typing import Any
@@ -11,7 +11,7 @@ LONG = "The quick brown fox jumps over the lazy dog, and then it sleeps until th
 
 
 def test_status_of_a_killed_workers_job_is_interrupted(cloud: Cloud, human_base64: str) -> None:
-    """Once its lease has lapsed: with the attempt that is lost and how far it came; sent again, the job goes on from there."""
+    """Once its lease has ended, the status is INTERRUPTED with the lost attempt and its progress; sent again, the job goes on from there."""
     request: dict[str, Any] = {"text": LONG, "voice": "killed", "seed": 3, "nfe_step": 16, "job_id": "killed"}
     with cloud.worker("doomed", LEASE_S="4") as doomed:
         cloud.ask(action="upload", voice="killed", audio=human_base64, consent=True, transcript=SPOKEN)

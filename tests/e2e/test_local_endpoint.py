@@ -86,7 +86,7 @@ T = TypeVar("T")
 
 
 def eventually(ask: Callable[[], T | None], *, seconds: float = 60.0) -> T:
-    """The first answer that is not empty; fails after `seconds`."""
+    """Wait for the first answer that isn't empty; fail after `seconds`."""
     end = time.monotonic() + seconds
     while not (answer := ask()):
         assert time.monotonic() < end, "nothing came in time"
@@ -96,7 +96,7 @@ def eventually(ask: Callable[[], T | None], *, seconds: float = 60.0) -> T:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the shared worker runs."""
+    """The folder in which the shared worker runs."""
     folder = tmp_path_factory.mktemp("worker")
     (folder / "handler.py").write_text(HANDLER, "utf-8")
     return folder
@@ -118,7 +118,7 @@ def client(endpoint: LocalEndpoint) -> Any:
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Iterator[LocalEndpoint]:
-    """An endpoint without any worker; its handler script is in tmp_path."""
+    """An endpoint without a worker; its handler script is in tmp_path."""
     (tmp_path / "handler.py").write_text(HANDLER, "utf-8")
     with local_endpoint(poll_s=0.5, rules=Rules(redeliver_after_s=2.5)) as endpoint:
         yield endpoint
@@ -139,7 +139,7 @@ def raw(
     headers: dict[str, str] | None = None,
     **options: Any,
 ) -> requests.Response:
-    """A request as any HTTP client would send it, with the endpoint's key unless another is given."""
+    """Send a request as any HTTP client would, with the endpoint's key unless another is given."""
     url = f"{endpoint.url}/{endpoint.endpoint_id}/{path}"
     sent: dict[str, Any] = {
         "Authorization": f"Bearer {endpoint.api_key}" if key is None else key,
@@ -153,7 +153,7 @@ def ask(do: str, **fields: object) -> dict[str, object]:
 
 
 def test_run_status_and_output(endpoint: LocalEndpoint, client: Any) -> None:
-    """A job goes in by /run and its output comes out by /status, unchanged."""
+    """A job submitted by /run has its output, unchanged, in /status."""
     job = client.run(ask("echo", **FIXED))
 
     eventually(lambda: job.status() == "COMPLETED")
@@ -171,12 +171,12 @@ def test_run_status_and_output(endpoint: LocalEndpoint, client: Any) -> None:
 
 
 def test_runsync_answers_with_the_output(client: Any) -> None:
-    """The client's run_sync gives the handler's output itself."""
+    """The client's run_sync returns the handler's output itself."""
     assert client.run_sync(ask("echo", **FIXED)) == {"do": "echo", **FIXED}
 
 
 def test_four_jobs_are_in_flight_at_once(endpoint: LocalEndpoint, client: Any) -> None:
-    """A handler that waits until four are there ends only if the worker holds four, and each is delivered once."""
+    """One worker holds four jobs at a time: the handler waits until all four have arrived, each delivered once."""
     jobs = [client.run(ask("meet", parties=4)) for _ in range(4)]
 
     eventually(lambda: all(job.status() == "COMPLETED" for job in jobs))
@@ -199,7 +199,7 @@ def test_progress_is_seen_in_status_before_the_result(endpoint: LocalEndpoint, c
 
 
 def test_cancelling_a_running_job_reaches_its_handler(endpoint: LocalEndpoint, client: Any, folder: Path) -> None:
-    """The stop signal becomes CancelledError in an async handler; nothing is posted for the job."""
+    """A cancel becomes CancelledError in an async handler, and nothing is posted for the job."""
     job = client.run(ask("wait"))
     eventually((folder / f"started-{job.job_id}").exists)
 
@@ -212,7 +212,7 @@ def test_cancelling_a_running_job_reaches_its_handler(endpoint: LocalEndpoint, c
 
 
 def test_a_raised_exception_fails_the_job_with_the_sdks_report(endpoint: LocalEndpoint, client: Any) -> None:
-    """The SDK sends type, message and traceback as a JSON string."""
+    """If the handler raises, the job fails with type, message and traceback in a JSON string, as the SDK sends it."""
     job = client.run(ask("raise"))
 
     eventually(lambda: job.status() == "FAILED")
@@ -223,7 +223,7 @@ def test_a_raised_exception_fails_the_job_with_the_sdks_report(endpoint: LocalEn
 
 
 def test_a_failed_job_can_be_retried_under_its_id(endpoint: LocalEndpoint, client: Any) -> None:
-    """/retry brings the same id to the handler again; the second attempt's output replaces the failure."""
+    """/retry delivers the same id again, and the second attempt's output replaces the failure."""
     job = client.run(ask("fail once"))
     failed = eventually(lambda: _finished(endpoint, job.job_id))
 
@@ -253,7 +253,7 @@ def _finished(endpoint: LocalEndpoint, job_id: str) -> dict[str, Any] | None:
 def test_a_result_that_cannot_travel_is_lost(
     endpoint: LocalEndpoint, client: Any, folder: Path, request_: dict[str, object], sdk_says: str
 ) -> None:
-    """The SDK logs it and goes on; the client sees a job that never ends, as on RunPod."""
+    """A result that can't be sent is logged by the SDK, which goes on; the client sees a job that never ends, as on RunPod."""
     job = client.run(request_)
     log = folder / "worker-1.log"
 
@@ -266,14 +266,14 @@ def test_a_result_that_cannot_travel_is_lost(
 
 
 def test_runsync_carries_results_twice_as_large(client: Any) -> None:
-    """What is too large for /run passes through /runsync."""
+    """A result that is too large for /run passes through /runsync."""
     output = client.run_sync(ask("large", bytes=30_000))
 
     assert len(output["audio"]) == 30_000
 
 
 def test_a_refresh_is_asked_for_and_the_job_still_succeeds(endpoint: LocalEndpoint, client: Any) -> None:
-    """`refresh_worker` in a reply reaches the queue as stopPod; the SDK's worker itself goes on."""
+    """`refresh_worker` in a reply reaches the queue as stopPod, the job succeeds, and the SDK's worker itself goes on."""
     output = client.run_sync(ask("refresh"))
 
     assert output == {"done": True}
@@ -282,7 +282,7 @@ def test_a_refresh_is_asked_for_and_the_job_still_succeeds(endpoint: LocalEndpoi
 
 
 def test_health_counts_the_worker_that_pings(endpoint: LocalEndpoint, client: Any) -> None:
-    """The client's health() reads RunPod's shape."""
+    """The client's health() reads the answer in RunPod's form."""
     eventually(lambda: endpoint.queue.workers["worker-1"].pings)
 
     health = client.health()
@@ -292,7 +292,7 @@ def test_health_counts_the_worker_that_pings(endpoint: LocalEndpoint, client: An
 
 
 def test_a_generators_parts_arrive_in_order(alone: LocalEndpoint, tmp_path: Path) -> None:
-    """The client's stream() yields each part, and the aggregate is the output."""
+    """The client's stream() yields each part in order, and the aggregate is the output."""
     with start(alone, tmp_path, HANDLER="parts"):
         job = alone.client().run({"input": {"parts": 3}})
 
@@ -304,7 +304,7 @@ def test_a_generators_parts_arrive_in_order(alone: LocalEndpoint, tmp_path: Path
 
 
 def test_sigterm_lets_the_running_job_end_and_leaves_the_waiting_one(alone: LocalEndpoint, tmp_path: Path) -> None:
-    """A worker of one job at a time drains: its result arrives, it exits 0, the next job stays in the queue."""
+    """At SIGTERM a worker finishes and posts its running job and exits with 0; the next job stays in the queue."""
     client = alone.client()
     with start(alone, tmp_path) as worker:
         running = client.run(ask("wait"))
@@ -324,7 +324,7 @@ def test_sigterm_lets_the_running_job_end_and_leaves_the_waiting_one(alone: Loca
 
 
 def test_a_killed_workers_job_is_delivered_to_the_next_worker(alone: LocalEndpoint, tmp_path: Path) -> None:
-    """SIGKILL takes the ping process too, so the silence is noticed and the job is delivered again, with one result."""
+    """SIGKILL ends the ping process too: the silence is noticed, and the job is delivered again, with one result."""
     job = alone.client().run(ask("wait"))
     with start(alone, tmp_path, "first") as first:
         eventually((tmp_path / f"started-{job.job_id}").exists)
@@ -340,7 +340,7 @@ def test_a_killed_workers_job_is_delivered_to_the_next_worker(alone: LocalEndpoi
 
 
 def test_a_request_for_work_ends_with_its_worker(tmp_path: Path) -> None:
-    """A held job-take whose connection is gone takes no job."""
+    """A job-take whose connection is closed takes no job."""
     with local_endpoint(poll_s=30.0) as endpoint:
         address = urlsplit(endpoint.url)
         with socket.create_connection((str(address.hostname), int(address.port or 0))) as connection:
@@ -376,13 +376,13 @@ def test_a_request_for_work_ends_with_its_worker(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_request_gets_its_status(alone: LocalEndpoint, method: str, path: str, body: bytes, status: int) -> None:
-    """What is out of shape or unknown is answered as RunPod answers it, and the server goes on."""
+    """A malformed or unknown request is answered as RunPod answers it, and the server goes on."""
     assert raw(alone, method, path, data=body).status_code == status
     assert raw(alone, "GET", "health").status_code == 200
 
 
 def test_a_runsync_that_nobody_takes_answers_when_its_wait_is_over(alone: LocalEndpoint) -> None:
-    """The reply names the job and its state; the client may poll from there."""
+    """If no worker takes a /runsync, the reply has the job's id and state, and the client may poll."""
     reply = raw(alone, "POST", "runsync?wait=1000", json={"input": 1}).json()
 
     assert reply == {"id": reply["id"], "status": "IN_QUEUE"}
@@ -394,14 +394,14 @@ def test_a_runsync_that_nobody_takes_answers_when_its_wait_is_over(alone: LocalE
     [("{key}", 200), ("Bearer {key}", 200), ("Bearer other", 401), ("local", 401), ("", 401), ("Bearer \xff", 401)],
 )
 def test_the_key_opens_the_endpoint_in_both_spellings(alone: LocalEndpoint, key: str, status: int) -> None:
-    """Clients send a bearer token, workers the bare key; anything else stays outside."""
+    """Clients send a bearer token, workers the bare key; anything else is refused."""
     sent = key.format(key=alone.api_key).encode("latin-1")
 
     assert raw(alone, "GET", "health", key=sent).status_code == status
 
 
 def test_each_start_has_a_key_of_its_own() -> None:
-    """A web page can't guess it."""
+    """Each start makes a new key, which a web page can't guess."""
     with local_endpoint() as one, local_endpoint() as other:
         assert one.api_key != other.api_key
         assert len(one.api_key) >= 32
@@ -411,7 +411,7 @@ def test_each_start_has_a_key_of_its_own() -> None:
     ("host", "status"), [("127.0.0.1", 200), ("localhost:8000", 200), ("evil.test", 421), ("", 421)]
 )
 def test_another_host_is_refused(alone: LocalEndpoint, host: str, status: int) -> None:
-    """A page whose name was pointed at this machine gets nothing, with the key too."""
+    """A request for another host's name is refused, even with the key: a page's name may have been pointed at this machine."""
     assert raw(alone, "GET", "health", headers={"Host": host}).status_code == status
 
 
@@ -433,19 +433,19 @@ def test_another_host_is_refused(alone: LocalEndpoint, host: str, status: int) -
 def test_odd_input_is_answered_and_not_an_error_of_the_server(
     alone: LocalEndpoint, method: str, path: str, body: bytes
 ) -> None:
-    """Refused as the caller's, or taken; never HTTP 500."""
+    """Odd input is accepted or refused as the caller's mistake, never HTTP 500."""
     assert raw(alone, method, path, data=body).status_code in (200, 400)
 
 
 def test_another_endpoints_name_is_not_found(alone: LocalEndpoint) -> None:
-    """One server serves one endpoint."""
+    """One server serves one endpoint; another name is not found."""
     alone.endpoint_id = "other"
 
     assert raw(alone, "GET", "health").status_code == 404
 
 
 def test_what_the_command_line_says_is_enough_for_a_worker_and_a_client(tmp_path: Path) -> None:
-    """`python -m local` prints the variables; a worker and a client in fresh processes need nothing else."""
+    """`python -m local` prints variables that are all that a worker and a client in fresh processes need."""
     (tmp_path / "handler.py").write_text(HANDLER, "utf-8")
     code = (
         "import os, runpod; runpod.api_key = os.environ['RUNPOD_AI_API_KEY']; "
@@ -467,7 +467,7 @@ def test_what_the_command_line_says_is_enough_for_a_worker_and_a_client(tmp_path
 
 
 def _exports(server: "subprocess.Popen[str]") -> dict[str, str]:
-    """The variables that the server prints, up to the last one."""
+    """The variables that the server prints."""
     exports: dict[str, str] = {}
     assert server.stderr is not None
     for line in server.stderr:

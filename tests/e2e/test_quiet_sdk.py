@@ -1,4 +1,4 @@
-"""The output of RunPod's SDK without a log level: no reply, no progress, no URL."""
+"""What RunPod's SDK logs without a log level: no reply, no progress, no URL."""
 
 import os
 
@@ -12,7 +12,7 @@ LONG = "The quick brown fox jumps over the lazy dog, and then it sleeps until th
 
 
 def environment(cloud: Cloud, worker_id: str, **settings: str) -> dict[str, str]:
-    """All that a worker of that cloud sees, without a level for the SDK's log."""
+    """The environment of a worker of that cloud, without a level for the SDK's log."""
     told = {
         **os.environ,
         **cloud.endpoint.environment(worker_id),
@@ -31,12 +31,12 @@ def started(cloud: Cloud, worker_id: str, **settings: str) -> WorkerProcess:
 
 @pytest.fixture(params=["", "ep1"], ids=["lines", "json"])
 def endpoint_id(request: pytest.FixtureRequest) -> str:
-    """The SDK logs JSON where it knows its endpoint."""
+    """The SDK logs JSON if it knows its endpoint."""
     return str(request.param)
 
 
 def test_a_reply_is_not_in_the_log_by_default(cloud: Cloud, human_base64: str, endpoint_id: str) -> None:
-    """The SDK's own default, DEBUG, would log it whole, with the presigned URL; its INFO lines are there."""
+    """The SDK's own default, DEBUG, would log the whole reply with the presigned URL; ours keeps its INFO lines."""
     name = f"quiet-{endpoint_id or 'none'}"
     with started(cloud, name, RUNPOD_ENDPOINT_ID=endpoint_id) as worker:
         cloud.ask(action="upload", voice="quiet", audio=human_base64, consent=True, transcript=SPOKEN)
@@ -52,7 +52,7 @@ def test_a_reply_is_not_in_the_log_by_default(cloud: Cloud, human_base64: str, e
 
 
 def test_who_asks_for_debug_gets_it(cloud: Cloud) -> None:
-    """A level that somebody set stays, by its older name too."""
+    """A level that somebody set is kept, by its older name too."""
     with started(cloud, "loud", RUNPOD_DEBUG_LEVEL="DEBUG") as worker:
         cloud.ask(action="health")
         log = worker.log_text()
@@ -62,7 +62,7 @@ def test_who_asks_for_debug_gets_it(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("name", ["RUNPOD_LOG_LEVEL", "RUNPOD_DEBUG_LEVEL"])
 def test_a_level_that_the_sdk_does_not_know_is_told_at_the_start(cloud: Cloud, name: str) -> None:
-    """It would end in a traceback of the SDK's import."""
+    """A level that the SDK doesn't know is reported at the start; otherwise the SDK's import would end in a traceback."""
     with started(cloud, f"wrong-{name.lower()}", **{name: "verbose"}) as worker:
         code = worker.wait(60)
         log = worker.log_text()

@@ -1,4 +1,4 @@
-"""Recordings on a worker's own disk: gone with a worker that had to be ended from outside, and a killed one's with the next start."""
+"""Recordings on a worker's own disk go when it is ended by force, and those of a killed worker go at the next start."""
 
 import time
 from base64 import b64encode
@@ -36,12 +36,12 @@ class Place:
         return self.endpoint.worker(ROOT / "handler.py", log=log, worker_id=name, cwd=self.folder, extra=self._settings)
 
     def upload(self) -> None:
-        """Answered once a worker has started."""
+        """Upload a voice; it is answered once a worker has started."""
         upload = {"action": "upload", "voice": "anna", "audio": AUDIO, "consent": True, "transcript": SPOKEN}
         assert self.endpoint.client().run_sync({"input": upload}, timeout=PATIENCE_S)["status"] == "STORED"
 
     def begin_to_speak(self) -> None:
-        """Until the voice lies on the worker's disk; the model is imported then, which takes seconds and can't be stopped."""
+        """Wait until the voice is on the worker's disk; the model is imported then, which takes seconds and can't be stopped."""
         self.endpoint.client().run({"input": {"text": "Hello there.", "voice": "anna", "job_id": "j"}})
         wait_until(lambda: any(path.suffix == ".wav" for path in self.files()))
 
@@ -64,7 +64,7 @@ def place(tmp_path: Path, tiny_checkpoint: Path) -> Iterator[Place]:
 
 
 def test_a_worker_that_is_ended_in_the_middle_leaves_no_recording(place: Place) -> None:
-    """Its grace is too short for what the model's thread is at; the process ends from outside, as if nobody had spoken."""
+    """If the grace is too short for the model's thread, the process ends by force, and still leaves no recording."""
     with place.worker("first") as worker:
         place.upload()
         place.begin_to_speak()
@@ -75,7 +75,7 @@ def test_a_worker_that_is_ended_in_the_middle_leaves_no_recording(place: Place) 
 
 
 def test_a_killed_workers_recordings_go_when_the_next_one_starts(place: Place) -> None:
-    """Nothing of the dead one is left, while the new one has its own."""
+    """What a killed worker left is removed when the next one starts, which keeps its own."""
     with place.worker("first") as worker:
         place.upload()
         place.begin_to_speak()

@@ -1,4 +1,4 @@
-"""A worker whose settings can't be: it ends at once, with one line that a person can act on."""
+"""A worker with invalid settings ends at once, with one line that a person can act on."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ from tests.conftest import ROOT
     ],
 )
 def test_a_worker_with_bad_settings_ends_at_once(variables: dict[str, str], says: str, tmp_path: Path) -> None:
-    """Exit status 1, no traceback, no secret, and nothing was made."""
+    """It exits with 1 without a traceback or a secret, and has made nothing."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "handler.py")],
         cwd=tmp_path,

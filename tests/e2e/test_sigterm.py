@@ -1,4 +1,4 @@
-"""SIGTERM: the windows in which the SDK loses jobs, and the grace; the real handler, the real loop. Each job completes."""
+"""SIGTERM: the moments in which the SDK loses jobs, and the grace, with the real handler and loop. Each job completes."""
 
 import threading
 import time
@@ -29,7 +29,7 @@ AUDIO = b64encode(wav(tone(2.0))).decode()
 
 @pytest.fixture
 def endpoint() -> Iterator[LocalEndpoint]:
-    """A queue that holds each question open for a minute, as RunPod's does for longer."""
+    """A queue that keeps each poll open for a minute; RunPod's does so for longer."""
     with local_endpoint(poll_s=60.0) as running:
         yield running
 
@@ -37,7 +37,7 @@ def endpoint() -> Iterator[LocalEndpoint]:
 def test_a_job_handed_to_a_busy_worker_after_sigterm_is_done(
     endpoint: LocalEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One of four slots waits for another worker's job; the late one is run beside it, and both are answered."""
+    """While one of four slots waits for another worker's job, a late job runs beside it, and both are answered."""
     settings = {"DATA_DIR": str(tmp_path / "bucket"), "WORKER_CONCURRENCY": "4", "STOP_GRACE_S": "30"}
     request = {"text": "Hello.", "voice": "before", "job_id": "held"}
     with endpoint.worker(ROOT / "handler.py", log=tmp_path / "log", cwd=tmp_path, extra=settings) as worker:
@@ -63,7 +63,7 @@ def test_a_job_handed_to_a_busy_worker_after_sigterm_is_done(
 
 
 def held_by_another(bucket: Path, request: dict[str, str]) -> Claim:
-    """The job, in the hands of a worker that takes its time."""
+    """Claim the job as another worker that takes its time."""
     jobs = JobStore(FolderStore(bucket), SystemClock(), worker="other", new_id=lambda: "1", lease_s=3600)
     parsed = parse(request, Limits(1000, 1000))
     assert isinstance(parsed, Generate)
@@ -74,7 +74,7 @@ def held_by_another(bucket: Path, request: dict[str, str]) -> Claim:
 
 
 def test_an_idle_worker_leaves_within_its_grace(tmp_path: Path) -> None:
-    """Its questions for work and for cancellations would be held open for another minute."""
+    """An idle worker exits within its grace, although its polls for jobs and cancellations would stay open for a minute."""
     settings = {"DATA_DIR": str(tmp_path / "bucket"), "STOP_GRACE_S": "2"}
     with (
         local_endpoint(poll_s=60.0) as endpoint,
@@ -94,7 +94,7 @@ def upload(endpoint: LocalEndpoint, voice: str) -> str:
 
 
 def wait_for_a_question(endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until the worker asks for work and is kept waiting: the server looks into the queue as long as a question is open."""
+    """Wait until the worker's poll is open: the server looks into the queue as long as it is."""
     looked = threading.Event()
     take = endpoint.queue.take
 
@@ -115,7 +115,7 @@ def wait_until_done(endpoint: LocalEndpoint, job_id: str) -> None:
 def test_a_job_handed_to_a_worker_after_sigterm_is_done(
     endpoint: LocalEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, concurrency: str
 ) -> None:
-    """The worker's question was open when it was told to stop; what comes in answer is still run and posted, and it exits 0."""
+    """A job that the open poll brings after SIGTERM is still run and posted, and the worker exits with 0."""
     settings = {"DATA_DIR": str(tmp_path / "bucket"), "WORKER_CONCURRENCY": concurrency}
     with endpoint.worker(ROOT / "handler.py", log=tmp_path / "log", cwd=tmp_path, extra=settings) as worker:
         wait_until_done(endpoint, upload(endpoint, "before"))
@@ -130,7 +130,7 @@ def test_a_job_handed_to_a_worker_after_sigterm_is_done(
 
 
 def test_a_long_job_is_handed_back_and_gone_on_with(cloud: Cloud, human_base64: str) -> None:
-    """Nothing is posted, the process ends within its grace, and the next worker makes only the chunks that are missing."""
+    """Nothing is posted, the process ends within its grace, and the next worker makes only the missing chunks."""
     request = {"text": LONG, "voice": "nature", "seed": 3, "nfe_step": 64, "job_id": "handed-back"}
     with cloud.worker("first", STOP_GRACE_S="6") as first:
         cloud.ask(action="upload", voice="nature", audio=human_base64, consent=True, transcript=SPOKEN)

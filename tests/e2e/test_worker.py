@@ -34,7 +34,7 @@ def worker(cloud: Cloud) -> Iterator[WorkerProcess]:
 
 @pytest.fixture(scope="module")
 def nature(cloud: Cloud, worker: WorkerProcess, human_base64: str) -> str:
-    """A voice uploaded by an older client's names, with the consent that the deployment asks for."""
+    """A voice uploaded under an older client's field names, with the consent that the deployment requires."""
     reply = cloud.ask(endpoint="upload", voice_name="nature.wav", voice_file=human_base64, consent=True)
     assert reply["status"] == "STORED", reply
     return "nature"
@@ -63,7 +63,7 @@ def test_a_worker_without_a_generate_loads_no_model_code(cloud: Cloud, worker: W
 def test_parts_are_told_while_the_job_runs_and_joined_are_the_result(
     cloud: Cloud, worker: WorkerProcess, nature: str
 ) -> None:
-    """By RunPod's status, by the worker's, and each behind a URL of its own."""
+    """Parts are reported by RunPod's status and by the worker's, each with a URL of its own, and joined they are the result."""
     request = {"action": "generate", "text": LONG, "voice": nature, **QUICK, "parts": True, "job_id": "early"}
     job = cloud.send(**request)
     told: list[Any] = []
@@ -80,7 +80,7 @@ def test_parts_are_told_while_the_job_runs_and_joined_are_the_result(
 
 
 def test_a_voice_speaks_from_upload_to_result(cloud: Cloud, worker: WorkerProcess, nature: str) -> None:
-    """Older clients' shapes all the way; the audio behind the URL is what the reply says it is."""
+    """Older clients' fields work all the way, and the audio behind the URL is as the reply says."""
     reply = cloud.ask(text="Hello there, how are you today?", local_voice="nature.wav", speed=1.0, **QUICK)
 
     audio = fetched(reply["audio_url"])
@@ -95,7 +95,7 @@ def test_a_voice_speaks_from_upload_to_result(cloud: Cloud, worker: WorkerProces
 
 
 def test_the_transcript_is_heard_once_and_kept(cloud: Cloud, worker: WorkerProcess, nature: str) -> None:
-    """By a real Whisper, at WER 0, from the stored audio; the next generate spends nothing on it."""
+    """A real Whisper hears the stored audio once, at WER 0; the next generate spends nothing on it."""
     cloud.ask(text="Hello there.", voice=nature, **QUICK)
     again = cloud.ask(text="Hello once more.", voice=nature, **QUICK)
 
@@ -109,7 +109,7 @@ def test_the_transcript_is_heard_once_and_kept(cloud: Cloud, worker: WorkerProce
 def test_status_is_answered_while_a_long_generate_runs(
     cloud: Cloud, worker: WorkerProcess, nature: str, record_property: Callable[[str, object], None]
 ) -> None:
-    """On the same worker; the job is still at work when the answer is there."""
+    """A status on the same worker is answered while the generate is still in progress."""
     job = cloud.send(text=LONG * 6, voice=nature, job_id="long", nfe_step=16)
     while (
         cloud.endpoint.client().run_sync({"input": {"action": "status", "job_id": "long"}}).get("status")
@@ -129,7 +129,7 @@ def test_status_is_answered_while_a_long_generate_runs(
 
 
 def test_one_seed_is_one_speech_in_two_processes(cloud: Cloud, worker: WorkerProcess, nature: str) -> None:
-    """Five chunks: identical bytes from another process; another seed, other bytes."""
+    """One seed gives identical bytes in two processes, over five chunks; another seed gives others."""
     first = cloud.ask(text=LONG, voice=nature, job_id="seed-5", **QUICK)
     other = cloud.ask(text=LONG, voice=nature, job_id="seed-6", nfe_step=4, seed=6)
     worker.kill()
@@ -142,7 +142,7 @@ def test_one_seed_is_one_speech_in_two_processes(cloud: Cloud, worker: WorkerPro
 
 
 def test_a_new_worker_answers_for_a_killed_one(cloud: Cloud, human_base64: str) -> None:
-    """State is in the bucket: status, result, and the same job delivered again are answered without a model."""
+    """All state is in the bucket: a new worker answers status, result and the same job again without a model."""
     speak: dict[str, Any] = {"text": "I will outlive my worker.", "voice": "outlived", "job_id": "outlives", **QUICK}
     with cloud.worker("third") as third:
         cloud.ask(action="upload", voice="outlived", audio=human_base64, consent=True, transcript=SPOKEN)
@@ -160,7 +160,7 @@ def test_a_new_worker_answers_for_a_killed_one(cloud: Cloud, human_base64: str) 
 
 
 def test_bad_input_costs_nothing_and_leaks_nothing(cloud: Cloud, human_base64: str) -> None:
-    """Each with its code; no traceback, no path, nothing stored, no model code loaded."""
+    """Bad requests have their codes, no traceback and no path; nothing is stored, and no model code is loaded."""
     upload = {"action": "upload", "voice": "bad", "consent": True}
     bad: list[tuple[dict[str, Any], str]] = [
         ({"action": "sing"}, "UNKNOWN_ACTION"),
@@ -215,7 +215,7 @@ FORBIDDEN = [
 
 
 def test_the_log_holds_no_text_audio_url_or_key(cloud: Cloud, human_base64: str) -> None:
-    """At INFO, of all workers of this file, ours and the SDK's lines alike."""
+    """At INFO no line of any worker of this file, ours or the SDK's, has a text, audio, a URL or a key."""
     logs = "".join(log.read_text() for log in cloud.folder.glob("*.log"))
 
     assert "job.spoken" in logs

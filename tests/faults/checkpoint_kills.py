@@ -1,9 +1,9 @@
 """
-Workers that are killed at random moments while they fetch, repair or publish a checkpoint.
+Kill workers at random moments while they fetch, repair or publish a checkpoint.
 
-`python -m tests.faults.checkpoint_kills --times 200 --seed 0` kills that many, with SIGKILL, and after each asks: does the
-bucket name only what is whole, does the next start end with a verified file, is nothing left over, and does a fresh machine
-get the same file? Every other round the bucket is a real S3 server (rclone) and files go in small parts. Exit 0 if all held.
+`python -m tests.faults.checkpoint_kills --times 200 --seed 0` kills that many with SIGKILL and checks after each: the bucket names only
+whole files, the next start ends with a verified file, nothing is left over, and a fresh machine gets the same file. In every other
+round the bucket is a real S3 server (rclone) and files are sent in small parts. The exit code is 0 if all of that held.
 """
 
 import argparse
@@ -57,7 +57,7 @@ class Truth:
 
 
 class Cloud:
-    """A bucket and the cache folder of a machine, made ready for one phase."""
+    """A bucket and a machine's cache folder, prepared for one phase."""
 
     def __init__(self, connect: Callable[[], ObjectStore], folder: Path) -> None:
         self._connect = connect
@@ -65,11 +65,11 @@ class Cloud:
         self.folder = folder
 
     def reconnect(self) -> None:
-        """In a forked child, whose connections are its parent's: two processes in one conversation confuse each other."""
+        """A forked child shares its parent's connections, and two processes on one connection confuse each other: open new ones."""
         self.store = self._connect()
 
     def pull(self, machine: str) -> str:
-        """The digest of the loadable file on that machine, by its bytes; published as a worker does, when it has its file."""
+        """The digest of that machine's loadable file, by its bytes, after publishing as a worker does."""
         errands = Errands()
         cache = CheckpointCache(self.store, self.folder / machine, later=errands.add)
         found = cache.local(Library(self.store).find(NAME))
@@ -78,7 +78,7 @@ class Cloud:
         return sha256_of(found.model_path)
 
     def prepare(self, phase: str, truth: Truth) -> None:
-        """The state before the phase: nothing repaired; all published; or a copy placed that nobody has published."""
+        """Prepare the phase: nothing repaired yet, all of it published, or a copy in place that nobody has published."""
         for path in truth.folder.rglob("*"):
             if path.is_file():
                 key = f"{keys.checkpoint_folder(NAME)}{path.relative_to(truth.folder).as_posix()}"
@@ -94,7 +94,7 @@ class Cloud:
                     self.store.delete(info.key)
 
     def faults(self, truth: Truth) -> Iterator[str]:
-        """What is wrong after a kill."""
+        """List what is wrong after a kill."""
         yield from self._bad_names("after the kill")
         if self.pull("victim") != truth.sha256:
             yield "the next start ended with another file"
@@ -116,7 +116,7 @@ class Cloud:
 
 
 def killed(cloud: Cloud, after_s: float) -> bool:
-    """A process that pulls, killed after that time; False if it had finished."""
+    """Run a process that pulls and kill it after that time; False if it had finished."""
     child = os.fork()
     if child == 0:
         try:
@@ -146,7 +146,7 @@ def calm_seconds(cloud: Cloud) -> float:
 
 @contextmanager
 def clouds(folder: Path) -> Iterator[Iterator[tuple[str, Cloud]]]:
-    """Empty clouds without end, on a folder and on an S3 server by turns; each is gone when the next is asked for."""
+    """Empty clouds without end, on a folder and on an S3 server by turns; each is removed before the next."""
     (folder / "s3").mkdir()
     with rclone(folder / "s3") as server:
 
@@ -207,7 +207,7 @@ def run(times: int, seed: int) -> tuple[Counter[str], list[str]]:
 
 
 def main() -> None:
-    """The command line; the counts go to stdout as JSON."""
+    """Run the command line; the counts go to stdout as JSON."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.checkpoint_kills", description=__doc__)
     parser.add_argument("--times", type=int, default=200, help="how many workers are killed (default 200)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default 0)")

@@ -1,4 +1,4 @@
-"""A bucket that is missing, closed to us or down: an honest error, and never mistaken for a missing voice."""
+"""A bucket that is missing, closed to us or down gives an honest error, and is never taken for a missing voice."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ REQUESTS = [
 
 
 def test_a_missing_bucket_needs_somebody_to_act(tmp_path: Path) -> None:
-    """Not JOB_NOT_FOUND, not VOICE_NOT_FOUND; the message names the setting."""
+    """A missing bucket is neither JOB_NOT_FOUND nor VOICE_NOT_FOUND; the message names the setting."""
     with moto() as server:
         replies = [answer(service_on(server, "nowhere", tmp_path), request, Call("j")) for request in REQUESTS]
 
@@ -38,7 +38,7 @@ def test_a_missing_bucket_needs_somebody_to_act(tmp_path: Path) -> None:
 
 
 def test_wrong_credentials_are_not_a_missing_voice(tmp_path: Path) -> None:
-    """403 is not 404."""
+    """Wrong credentials (403) are not a missing voice (404)."""
     (tmp_path / "served" / "ours").mkdir(parents=True)
     with rclone(tmp_path / "served") as server:
         stranger = Server(server.endpoint_url, server.access_key, "a-wrong-secret-key")
@@ -51,7 +51,7 @@ def test_wrong_credentials_are_not_a_missing_voice(tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_down_may_come_back(tmp_path: Path) -> None:
-    """Retryable, with no host or port in the reply."""
+    """A store that is down is a retryable failure, with no host or port in the reply."""
     port = free_port()
     service = service_on(Server(f"http://127.0.0.1:{port}"), "ours", tmp_path)
 
@@ -63,7 +63,7 @@ def test_a_store_that_is_down_may_come_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bucket", ["nowhere"])
 def test_health_says_what_is_wrong_with_the_store(bucket: str, tmp_path: Path) -> None:
-    """Health itself succeeds: it is asked because something is wrong."""
+    """Health itself succeeds, because it is asked when something is wrong."""
     with moto() as server:
         reply = answer(service_on(server, bucket, tmp_path), {"action": "health"}, Call("j"))
 

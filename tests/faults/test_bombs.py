@@ -1,4 +1,4 @@
-"""Every file of the corpus costs its upload, and nobody else's: decoded or refused, within the limits, and the next file is decoded."""
+"""Every hostile file costs its own upload and nobody else's: it is decoded or refused within the limits, and the next file is decoded."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def decoder() -> ChildDecoder:
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_decoded_or_refused(decoder: ChildDecoder, name: str) -> None:
-    """InvalidAudio or a voice of at most 12 s, never another failure; the kept process is the same, and has not grown."""
+    """A bomb ends as InvalidAudio or as a voice of at most 12 s; the process stays the same and doesn't grow."""
     decoder.canonical(GOOD)
     before = decoder._idle[-1].pid
     data = BOMBS[name]()
@@ -59,7 +59,7 @@ for name in sorted(BOMBS):
 
 
 def test_no_decoder_writes_to_the_workers_outputs() -> None:
-    """Stdout belongs to the SDK and stderr to the log; libsndfile, libav and libmpg123 have neither."""
+    """No decoder library writes to stdout, which belongs to the SDK, or to stderr, which belongs to the log."""
     done = subprocess.run(
         [sys.executable, "-c", NOISY.format(root=str(ROOT))], cwd=ROOT, capture_output=True, timeout=300, check=True
     )

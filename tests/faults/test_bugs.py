@@ -1,4 +1,4 @@
-"""A bug anywhere below the handler: an incident id for the caller, the traceback for the log, nothing else for anybody."""
+"""A bug anywhere below the handler gives the caller an incident id and the log a traceback, and nobody anything else."""
 
 import json
 import logging
@@ -54,7 +54,7 @@ REACHED = [
 def test_a_bug_in_any_part_is_an_incident(
     service: Service, human_wav: bytes, caplog: pytest.LogCaptureFixture, part: str, action: str
 ) -> None:
-    """The reply has no path, host or key; the log has the traceback under the same id."""
+    """The reply has no path, host or key; the log has the traceback under the same incident id."""
     audio = b64encode(human_wav).decode()
     answer(
         service, {"action": "upload", "voice": "anna", "audio": audio, "consent": True, "transcript": SPOKEN}, Call("u")

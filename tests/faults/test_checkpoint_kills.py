@@ -11,9 +11,9 @@ TIMES = 12
 
 def test_a_killed_worker_leaves_nothing_that_anybody_believes() -> None:
     """
-    Twelve SIGKILLs at random moments: the bucket names only what is whole, and the next start ends with the verified file.
+    After twelve SIGKILLs at random moments the bucket names only whole files, and the next start ends with a verified one.
 
-    In a process of its own, because it forks.
+    It runs in a process of its own, because it forks.
     """
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.checkpoint_kills", "--times", str(TIMES)],

@@ -1,4 +1,4 @@
-"""The process that decodes: what ends it, what that means for the file, and that nothing is left behind."""
+"""The process that decodes uploads: what ends it, what that means for the file, and that nothing is left behind."""
 
 import errno
 import gc
@@ -31,7 +31,7 @@ PATIENCE_S = 60.0
 
 @pytest.fixture(scope="module")
 def slow() -> bytes:
-    """The dearest recording that is taken, over a second of CPU time: long enough to be struck down."""
+    """The most expensive recording that is accepted: over a second of CPU time, long enough to be killed."""
     import numpy as np
     import soundfile
 
@@ -53,7 +53,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def process_of(some: ChildDecoder) -> int:
-    """The one that waits for the next file."""
+    """The process that waits for the next file."""
     return some._idle[-1].pid
 
 
@@ -65,7 +65,7 @@ def wait_until(holds: Callable[[], object]) -> None:
 
 
 def is_gone(pid: int) -> bool:
-    """Ended, and waited for (or nobody's any more)."""
+    """Whether the process has ended and was waited for (or belongs to nobody any more)."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
     except OSError:
@@ -76,7 +76,7 @@ def is_gone(pid: int) -> bool:
 
 
 def test_too_much_memory_is_the_files_fault() -> None:
-    """Refused for ever, with the limit; the process that is kept was not the one that asked for it."""
+    """A file that needs too much memory is refused for good with the limit; the process that is kept was another one."""
     some = decoder(memory_bytes=60_000_000)
     some.canonical(GOOD)
     before = process_of(some)
@@ -90,7 +90,7 @@ def test_too_much_memory_is_the_files_fault() -> None:
 
 
 def test_too_much_computing_is_the_files_fault(slow: bytes) -> None:
-    """Refused for ever, with the limit; the next file is decoded."""
+    """A file that needs too much CPU time is refused for good with the limit, and the next one is decoded."""
     some = decoder(cpu_s=1)
 
     with pytest.raises(InvalidAudio, match="more than 1 s of computing"):
@@ -100,7 +100,7 @@ def test_too_much_computing_is_the_files_fault(slow: bytes) -> None:
 
 
 def test_too_long_by_the_clock_is_the_machines_fault(slow: bytes) -> None:
-    """Retryable: another worker may have a processor to spare. The process is ended; the next file gets a new one."""
+    """Too much time by the clock is retryable, since another worker may be less busy; the next file gets a new process."""
     some = decoder(wall_s=0.3)
     some.canonical(GOOD)
     before = process_of(some)
@@ -113,13 +113,13 @@ def test_too_long_by_the_clock_is_the_machines_fault(slow: bytes) -> None:
 
 
 def test_a_table_of_gigabytes_is_no_more_than_a_file_that_cant_be_decoded() -> None:
-    """Nine kilobytes that claim 134 million samples; the worker's own memory isn't touched."""
+    """Nine kilobytes that claim 134 million samples can't be decoded, and don't touch the worker's own memory."""
     with pytest.raises(InvalidAudio):
         decoder().canonical(mp4_constant_samples(2**27))
 
 
 def test_the_largest_recording_that_we_take_fits_into_the_limits() -> None:
-    """A minute at 192 kHz in eight channels."""
+    """A minute at 192 kHz in eight channels fits into the limits."""
     import numpy as np
 
     one = tone(60.0, rate=192_000)
@@ -135,7 +135,7 @@ def test_the_largest_recording_that_we_take_fits_into_the_limits() -> None:
 
 @contextmanager
 def struck(victim: Callable[[], list[int]], number: int, times: int) -> Iterator[list[int]]:
-    """The first so many processes that `victim` names, each struck once."""
+    """Strike the first `times` processes that `victim` names, each once."""
     done: list[int] = []
     over = threading.Event()
 
@@ -156,12 +156,12 @@ def struck(victim: Callable[[], list[int]], number: int, times: int) -> Iterator
 
 
 def forks() -> list[int]:
-    """What decodes a file now: grandchildren of this process."""
+    """The processes that decode a file now: grandchildren of this one."""
     return [fork for child in children_of_all_threads() for fork in children_of(child)]
 
 
 def children_of_all_threads() -> list[int]:
-    """A child belongs to the thread that started it."""
+    """The children of all threads, since a child belongs to the thread that started it."""
     found: list[int] = []
     for task in Path("/proc/self/task").iterdir():
         try:
@@ -173,7 +173,7 @@ def children_of_all_threads() -> list[int]:
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
 def test_one_death_is_got_over(slow: bytes, number: int) -> None:
-    """For any cause: the file is decoded once more."""
+    """If the process dies once, for any cause, the file is decoded again."""
     some = decoder()
 
     with struck(forks, number, 1) as done:
@@ -185,7 +185,7 @@ def test_one_death_is_got_over(slow: bytes, number: int) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL])
 def test_two_crashes_are_the_files_fault(slow: bytes, number: int) -> None:
-    """Refused for ever: delivered again it would crash the next worker's process."""
+    """Two crashes refuse the file for good: delivered again it would crash the next worker's process."""
     with struck(forks, number, 2), pytest.raises(InvalidAudio, match=signal.Signals(number).name) as refused:
         decoder().canonical(slow)
 
@@ -194,7 +194,7 @@ def test_two_crashes_are_the_files_fault(slow: bytes, number: int) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_two_kills_from_outside_are_not_the_files_fault(slow: bytes, number: int) -> None:
-    """The kernel, short of memory, takes these processes first."""
+    """Two kills from outside are retryable, since the kernel kills these processes first when memory is short."""
     with struck(forks, number, 2), pytest.raises(Unavailable) as failed:
         decoder().canonical(slow)
 
@@ -203,7 +203,7 @@ def test_two_kills_from_outside_are_not_the_files_fault(slow: bytes, number: int
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_the_kept_process_may_die_too(slow: bytes, times: int) -> None:
-    """Once is got over with a new one, twice is this machine's trouble; a fork never outlives it."""
+    """If the waiting process dies once, a new one takes over; twice is the machine's fault. A fork never outlives it."""
     some = decoder()
     begun: list[int] = []
 
@@ -224,7 +224,7 @@ def test_the_kept_process_may_die_too(slow: bytes, times: int) -> None:
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM, errno.EAGAIN])
 def test_a_process_that_cant_be_started_is_not_the_files_fault(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """No descriptors, no memory, no process ids: another worker may have some. Nothing else of the machine is revealed."""
+    """If no process can be started for lack of descriptors, memory or process ids, the failure is retryable and names no path."""
 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number), "/secret/path")
@@ -255,7 +255,7 @@ def test_a_process_that_cant_decode_at_all_is_a_bug_with_a_traceback(
 
 
 def test_a_stop_ends_the_process_that_decodes(slow: bytes) -> None:
-    """Nobody pays for a recording that nobody waits for."""
+    """A stop ends the process that decodes, since nobody waits for the recording any more."""
     some = decoder()
     some.canonical(GOOD)
     before = process_of(some)
@@ -274,7 +274,7 @@ def test_a_stop_ends_the_process_that_decodes(slow: bytes) -> None:
 
 
 def test_who_waits_for_a_process_hears_the_stop(slow: bytes) -> None:
-    """One process, and somebody else's file in it."""
+    """A call that waits for the only process, busy with another file, also notices its stop."""
     some = decoder(processes=1)
     some.canonical(GOOD)
     busy = process_of(some)
@@ -293,7 +293,7 @@ def test_who_waits_for_a_process_hears_the_stop(slow: bytes) -> None:
 
 
 def test_one_file_does_not_hold_up_another(slow: bytes) -> None:
-    """Two at a time; of many, never more processes than that, and each is answered."""
+    """Two files are decoded at a time; of many, each is answered, by no more than two processes."""
     some = decoder()
     with ThreadPoolExecutor(6) as pool:
         held = pool.submit(some.canonical, slow)
@@ -309,7 +309,7 @@ def test_one_file_does_not_hold_up_another(slow: bytes) -> None:
 
 
 def test_the_process_has_no_secrets_no_files_and_no_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Its variables are ours to count; of the worker's open files it has none; torch is not in it."""
+    """The process has only the variables that we list, none of the worker's open files, and no torch."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do-not-tell")
     some = decoder()
     with (tmp_path / "open").open("w"):
@@ -328,14 +328,14 @@ def test_the_process_has_no_secrets_no_files_and_no_models(monkeypatch: pytest.M
 
 
 def test_nothing_is_started_before_the_first_file() -> None:
-    """Services are built by the hundred in tests, and a worker may never see an upload."""
+    """No process is started before the first file: tests build services by the hundred, and a worker may never see an upload."""
     some = decoder()
 
     assert not some._idle
 
 
 def test_the_processes_end_with_the_decoder() -> None:
-    """And are waited for: no zombies, no open pipes."""
+    """Closing the decoder ends its processes and waits for them: no zombies, no open pipes."""
     gc.collect()  # what other tests left in the tracebacks of their failures
     some = decoder()
     some.canonical(GOOD)
@@ -376,7 +376,7 @@ DECODING = "print(decoder.canonical(mkv_one_sample_blocks(470_000)))"
     ],
 )
 def test_the_processes_end_with_the_worker(then: str, number: int | None) -> None:
-    """However it ends: killed while a file is decoded, or while none is; by its own exit, the hard one too."""
+    """However the worker ends, killed or by an exit, idle or busy, its decoding processes end too."""
     code = WORKER.format(root=str(ROOT), then=then)
     with subprocess.Popen(
         [sys.executable, "-c", code],
@@ -396,7 +396,7 @@ def test_the_processes_end_with_the_worker(then: str, number: int | None) -> Non
 
 
 def test_a_failure_names_no_path(slow: bytes) -> None:
-    """Nothing of the machine is revealed."""
+    """No message reveals a path."""
     failures: list[ServiceError] = []
     for limits in ({"cpu_s": 1}, {"wall_s": 0.2}, {"memory_bytes": 1_000_000}):
         with pytest.raises(ServiceError) as failed:
@@ -410,7 +410,7 @@ def test_a_failure_names_no_path(slow: bytes) -> None:
 def test_idle_processes_that_were_ended_cost_the_next_file_nothing(
     monkeypatch: pytest.MonkeyPatch, *, died_before: bool
 ) -> None:
-    """The kernel takes those that wait first, all of them: the next recording is decoded by a new one."""
+    """If the kernel kills all idle processes, the next recording is decoded by a new one."""
     some = decoder()
     with some._process(None, fresh=False), some._process(None, fresh=False):
         pass  # two at a time

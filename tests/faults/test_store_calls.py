@@ -26,14 +26,14 @@ SPEAK = {"text": TEXT, "voice": "anna", "seed": 3, "job_id": "j"}
 
 
 class Killed(BaseException):
-    """The process is gone: nothing that it would still do happens."""
+    """The process is dead and takes no further step."""
 
 
 class FlakyStore(FolderStore):
     """
     A folder whose n-th call from now on fails: before its effect, or after it (the reply is lost).
 
-    With `kills` the caller dies there: no call of its reaches the folder any more.
+    With `kills` the caller dies there, and none of its calls reaches the folder any more.
     """
 
     def __init__(self, root: Path) -> None:
@@ -108,7 +108,7 @@ class World:
 
 
 def calm(tmp_path: Path, human_wav: bytes, *, transcript: bool) -> tuple[str, int]:
-    """(sha256 of an undisturbed run, store calls that it makes)"""
+    """(sha256 of an undisturbed run, the number of its store calls)"""
     world = World(tmp_path / "calm", human_wav, transcript=transcript)
     reply = answer(world.worker(), SPEAK, Call("j"))
     assert reply["status"] == "COMPLETED"
@@ -118,7 +118,7 @@ def calm(tmp_path: Path, human_wav: bytes, *, transcript: bool) -> tuple[str, in
 @pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("transcript", [True, False], ids=["transcript", "no-transcript"])
 def test_any_store_call_may_fail(tmp_path: Path, human_wav: bytes, *, after_effect: bool, transcript: bool) -> None:
-    """The reply says that the failure may pass; delivered again, the job ends COMPLETED with the calm run's samples."""
+    """The reply is retryable; delivered again, the job ends COMPLETED with the samples of an undisturbed run."""
     (tmp_path / "calm").mkdir()
     expected, calls = calm(tmp_path, human_wav, transcript=transcript)
     assert calls > 8
@@ -147,7 +147,7 @@ def test_any_store_call_may_fail(tmp_path: Path, human_wav: bytes, *, after_effe
 
 @pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
 def test_a_worker_may_die_at_any_store_call(tmp_path: Path, human_wav: bytes, *, after_effect: bool) -> None:
-    """It writes nothing more and its lease lapses; the next worker ends with the calm run's samples, once."""
+    """A killed worker writes nothing more, its lease ends, and the next worker finishes with the same samples, once."""
     (tmp_path / "calm").mkdir()
     expected, calls = calm(tmp_path, human_wav, transcript=True)
 
@@ -173,7 +173,7 @@ def test_a_worker_may_die_at_any_store_call(tmp_path: Path, human_wav: bytes, *,
 def test_parts_stay_true_whichever_store_call_kills_the_worker(
     tmp_path: Path, human_wav: bytes, *, after_effect: bool
 ) -> None:
-    """What the dead worker told of them is what the next one ends with; joined they are the calm run's samples."""
+    """The parts that a killed worker had reported are the next worker's too; joined they have the undisturbed run's samples."""
     request = {**SPEAK, "parts": True}
     (tmp_path / "calm").mkdir()
     calm_world = World(tmp_path / "calm", human_wav, transcript=True)
@@ -214,7 +214,7 @@ def _samples(store: FolderStore, key: str) -> bytes:
 def test_what_goes_wrong_behind_the_end_changes_nothing(
     tmp_path: Path, human_wav: bytes, *, kills: bool, after_effect: bool
 ) -> None:
-    """The job is COMPLETED before its chunks go: at each call of their removal, its caller and its record stay as they are."""
+    """The job is COMPLETED before its chunks are removed: a failure there changes neither the reply nor the record."""
     (tmp_path / "calm").mkdir()
     world = World(tmp_path / "calm", human_wav, transcript=True)
     later: list[Callable[[], None]] = []
@@ -239,7 +239,7 @@ def test_what_goes_wrong_behind_the_end_changes_nothing(
 
 
 def test_a_worker_that_is_late_with_a_chunk_leaves_it_to_expire(tmp_path: Path, human_wav: bytes) -> None:
-    """Thought dead, it may still write one when the job has long ended; nobody's result changes, and a round removes it."""
+    """A worker thought dead may write a chunk after the job's end: the result doesn't change, and `expire` removes the chunk."""
     world = World(tmp_path, human_wav, transcript=True)
     reply = answer(world.worker(), SPEAK, Call("j"))
     world.store.put(keys.chunk("j", 1, "a" * 64), b"late", content_type="audio/wav")
@@ -254,7 +254,7 @@ def test_a_worker_that_is_late_with_a_chunk_leaves_it_to_expire(tmp_path: Path, 
 
 @pytest.mark.parametrize("extra", [{}, {"transcript": SPOKEN}], ids=["bare", "transcript"])
 def test_an_upload_makes_four_store_calls_at_most(tmp_path: Path, human_wav: bytes, extra: dict[str, str]) -> None:
-    """Is there one, its audio, its record, an older deployment's file; sent again, a look suffices."""
+    """An upload looks for a voice and an older deployment's file, and writes audio and record; sent again, it makes one call."""
     world = World(tmp_path, human_wav, transcript=True)
     upload = {"action": "upload", "voice": "bea", "audio": b64encode(human_wav).decode(), "consent": True, **extra}
 
@@ -285,7 +285,7 @@ READ = {"action": "read", "text": "A GIF.", "dictionary": "names"}
 def test_any_store_call_for_a_dictionary_may_fail(
     tmp_path: Path, before: list[dict[str, Any]], request_: dict[str, Any], calls: int, *, after_effect: bool
 ) -> None:
-    """The reply says that the failure may pass, or what of one record could not be read; sent again it is as if nothing had been."""
+    """The reply is retryable, or names the record that couldn't be read; sent again, the request succeeds as if nothing had happened."""
     calm = FlakyStore(tmp_path / "calm")
     expected = _asked(calm, tmp_path, before, request_)
 
@@ -314,7 +314,7 @@ def _asked(
 
 
 def test_a_clean_generate_makes_few_store_calls(tmp_path: Path, human_wav: bytes) -> None:
-    """Counted, so that a change shows: each is a round trip that a GPU waits for, or a request that is paid for."""
+    """The calls are counted, because each is a round trip that a GPU waits for, or a request that costs money."""
     (tmp_path / "calm").mkdir()
     world = World(tmp_path / "calm", human_wav, transcript=True)
     world.clear_scratch()

@@ -1,4 +1,4 @@
-"""Each row of docs/failures.md made to happen: what the caller is told, what becomes of the job, and what its next delivery ends with."""
+"""Each row of docs/failures.md is caused for real: the reply, the job's state, and how its next delivery ends."""
 
 import errno
 import os
@@ -44,11 +44,11 @@ Trouble = Callable[[str, str], None]
 
 
 class Killed(BaseException):
-    """The process is gone: nothing that it would still do happens."""
+    """The process is dead and takes no further step."""
 
 
 class TroubledStore(FolderStore):
-    """A folder that asks `trouble` before each call, with the call's name and key; it may raise."""
+    """A folder that calls `trouble` before each call, with the call's name and key; it may raise."""
 
     trouble: Trouble = staticmethod(lambda *_: None)
 
@@ -70,7 +70,7 @@ class TroubledStore(FolderStore):
 
 
 class Unloadable(Always[ToneEngine]):
-    """Engines of which none can be loaded."""
+    """Engines that can't be loaded."""
 
     def __init__(self, engine: ToneEngine, fail: Callable[[], None]) -> None:
         super().__init__(engine)
@@ -116,7 +116,7 @@ INJECTIONS: dict[str, Inject] = {}
 
 
 def injects(name: str) -> Callable[[Callable[..., Iterator[Service]]], Callable[..., Iterator[Service]]]:
-    """Register what makes a row happen: a generator that gives the service to ask, and mends what it broke."""
+    """Register what causes a row: a generator that yields the service to ask and repairs what it broke."""
 
     def register(inject: Callable[..., Iterator[Service]]) -> Callable[..., Iterator[Service]]:
         INJECTIONS[name] = contextmanager(inject)
@@ -164,7 +164,7 @@ INJECTIONS |= {
 
 @injects("no_memory")
 def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service]:
-    """For real: an array that no machine has room for."""
+    """Allocate an array, for real, for which no machine has memory."""
 
     def too_much(_: str) -> None:
         np.empty(1 << 60, np.uint8)
@@ -176,7 +176,7 @@ def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service
 
 @injects("tmpdir_full")
 def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service]:
-    """For real: no file may grow beyond 100 kB, and the voice is larger."""
+    """Limit file sizes, for real, to 100 kB, less than the voice needs."""
     with limited(resource.RLIMIT_FSIZE, 100_000):
         yield service
 
@@ -199,7 +199,7 @@ def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service
 
 @injects("no_descriptors")
 def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service]:
-    """For real, from the first chunk on: each number below the limit is taken."""
+    """Take every file descriptor below the limit, for real, from the first chunk on."""
     with ExitStack() as limits:
 
         def exhaust(_: str) -> None:
@@ -214,7 +214,7 @@ def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service
 
 @injects("no_thread")
 def _(world: World, service: Service, patch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """From the first chunk on, which a thread of its own would keep."""
+    """Refuse every new thread from the first chunk on; a chunk would be stored in one."""
 
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -234,7 +234,7 @@ def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service
 
 @injects("away_at_the_end")
 def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service]:
-    """Whatever is asked of it once the result is due, until the lease has lapsed."""
+    """Fail every store call from when the result is due until the lease has ended."""
     away = threading.Event()
 
     def trouble(operation: str, key: str) -> None:
@@ -250,7 +250,7 @@ def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service
 
 @injects("job_damaged")
 def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service]:
-    """From the second chunk on; then somebody mends it."""
+    """Damage the job's record from the second chunk on, until somebody restores it."""
     key = keys.job_record("j")
     kept: list[bytes] = []
 
@@ -266,7 +266,7 @@ def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service
 
 @injects("voice_damaged")
 def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service]:
-    """It is looked at again because its audio seems to have moved."""
+    """Damage the voice's record, which is read again because its audio seems to have moved."""
     key = keys.voice_record("anna")
     kept = world.store.get(key).body
 
@@ -283,7 +283,7 @@ def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service
 
 @injects("away_in_the_middle")
 def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service]:
-    """From the second chunk to the third."""
+    """Fail every write from the second chunk to the third."""
     chunks: list[str] = []
 
     def at_chunk(text: str) -> None:
@@ -299,7 +299,7 @@ def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service
 @injects("sigterm")
 @injects("cancelled")
 def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service]:
-    """What both do to a call; that nothing is posted is seen in tests/e2e/test_sigterm.py."""
+    """Stop the call, as SIGTERM and a cancel do; tests/e2e/test_sigterm.py shows that nothing is posted."""
     world.engine.before_speaking = lambda _: world.call.stopped.set()
     yield service
     world.engine.before_speaking = lambda _: None
@@ -308,7 +308,7 @@ def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service
 
 @injects("bug_again")
 def _(world: World, service: Service, patch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """The job's earlier attempts met one each."""
+    """Let each of the job's earlier attempts meet a bug."""
     with INJECTIONS["bug"](world, service, patch) as broken:
         for _ in range(BY_NAME["bug_again"].incidents):
             assert world.ask(broken)["retryable"]
@@ -317,7 +317,7 @@ def _(world: World, service: Service, patch: pytest.MonkeyPatch) -> Iterator[Ser
 
 @injects("voice")
 def _(world: World, service: Service, _: pytest.MonkeyPatch) -> Iterator[Service]:
-    """Its audio is gone when the claimed job comes for it."""
+    """Remove the voice's audio before the claimed job fetches it."""
     world.store.trouble = failing(["download"], "voices/", lambda: NoSuchObject("voices/anna"))
     yield service
     world.store.trouble = nothing
@@ -337,7 +337,7 @@ def failing(operations: list[str], prefix: str, error: Callable[[], BaseExceptio
 
 @contextmanager
 def limited(kind: int, most: int) -> Iterator[None]:
-    """The process may have no more than that, for real."""
+    """Limit the process, for real, to that much."""
     before = resource.getrlimit(kind)
     resource.setrlimit(kind, (most, before[1]))
     try:
@@ -348,13 +348,13 @@ def limited(kind: int, most: int) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory, human_wav: bytes) -> str:
-    """The digest of the speech that nothing disturbs."""
+    """The digest of undisturbed speech."""
     world = World(tmp_path_factory.mktemp("calm"), human_wav)
     return str(world.ask(world.worker("w1"))["audio"]["sha256"])
 
 
 def test_each_row_is_made_to_happen() -> None:
-    """A fault that is added to the page needs its injection; a worker's death has a test of its own."""
+    """Every failure of the page is caused by a test; a worker's death has one of its own."""
     assert INJECTIONS.keys() == BY_NAME.keys() - {"killed"}
 
 
@@ -362,7 +362,7 @@ def test_each_row_is_made_to_happen() -> None:
 def test_a_trouble_is_told_and_the_job_kept_or_ended_as_the_page_says(
     fault: Fault, world: World, calm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The reply's code and flags, the record's state, and the same speech at the next delivery of a job that is kept."""
+    """Reply and record are as the page says; a job that is kept ends with the same speech when delivered again."""
     told = fault.told()
 
     with INJECTIONS[fault.name](world, world.worker("w1"), monkeypatch) as service:
@@ -386,7 +386,7 @@ def test_a_trouble_is_told_and_the_job_kept_or_ended_as_the_page_says(
 
 
 def test_a_killed_workers_job_is_kept(world: World, calm: str) -> None:
-    """Nothing that it would do still happens; its lease lapses. (Every store call: tests/faults/test_store_calls.py.)"""
+    """A killed worker takes no further step, and its lease ends. (At every store call: tests/faults/test_store_calls.py.)"""
 
     def die(operation: str, key: str) -> None:
         raise Killed
@@ -405,7 +405,7 @@ def test_a_killed_workers_job_is_kept(world: World, calm: str) -> None:
 
 @pytest.mark.parametrize("name", ["tmpdir_full", "no_memory", "refused_at_the_end", "bug", "gpu_memory"])
 def test_the_record_says_what_the_caller_was_told(name: str, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The status of a job that was given back has the same reason as its caller got."""
+    """The status of a job that was given back has the reason that its caller got."""
     with INJECTIONS[name](world, world.worker("w1"), monkeypatch) as service:
         reply = world.ask(service)
     status = world.status(world.worker("w2"))
@@ -416,7 +416,7 @@ def test_the_record_says_what_the_caller_was_told(name: str, world: World, monke
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 100 kB: the one that SMALL names, or a tmpfs where this user may mount one."""
+    """A disk of 100 kB: the one that SMALL names, or a tmpfs if this user may mount one."""
     if there := os.environ.get("SMALL"):
         yield Path(there)
         return
@@ -430,7 +430,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_disk_of_a_hundred_kilobytes_fails_no_job(world: World, calm: str, small_disk: Path) -> None:
-    """The voices' folder lies on it; nothing half-made stays there, and a worker with room speaks."""
+    """If the voices' folder is on a full disk, nothing half-made stays there, and a worker with room speaks."""
     service = world.worker("w1")
     service.voices._files._folder = small_disk
 

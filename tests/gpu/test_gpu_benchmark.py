@@ -31,7 +31,7 @@ def run(*arguments: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
-    """The report of one small case on the CPU, and the file that it was written to as well."""
+    """The report of one small case on the CPU, and the file that it was also written to."""
     written = tmp_path_factory.mktemp("report") / "new" / "gpu.json"
     options = (
         "--nfe",
@@ -55,13 +55,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path
 
 
 def test_stdout_is_the_report_alone(tiny: tuple[dict[str, Any], Path]) -> None:
-    """One JSON object on stdout, the same in the file; a folder that isn't there is made."""
+    """Stdout is one JSON object, the same as in the file; a missing folder is made."""
     report, written = tiny
     assert json.loads(written.read_text()) == report
 
 
 def test_the_report_says_what_ran_where(tiny: tuple[dict[str, Any], Path]) -> None:
-    """Engine, device, dtype, versions and date stand beside the figures, and that the weights are random."""
+    """The report has engine, device, dtype, versions and date, and says that the weights are random."""
     report, _ = tiny
     assert (report["engine"], report["samplers"]) == ("f5", ["official", "fast"])
     assert (report["device"], report["dtype"]) == ("cpu", "float32")
@@ -72,12 +72,12 @@ def test_the_report_says_what_ran_where(tiny: tuple[dict[str, Any], Path]) -> No
 
 
 def test_a_cpus_figures_say_that_they_are_no_gpus(tiny: tuple[dict[str, Any], Path]) -> None:
-    """In the report itself, for whoever finds it later."""
+    """The report itself says that a CPU's figures are no GPU's, for whoever finds it later."""
     assert tiny[0]["warning"].startswith("NOT A GPU'S FIGURES: a run on a CPU")
 
 
 def test_every_phase_has_its_seconds(tiny: tuple[dict[str, Any], Path]) -> None:
-    """From the import to the first run, nothing is left out or negative."""
+    """Every phase, from the import to the first run, has its seconds, and none is negative."""
     report, _ = tiny
     assert report["phases_s"].keys() == PHASES
     assert min(report["phases_s"].values()) >= 0
@@ -86,7 +86,7 @@ def test_every_phase_has_its_seconds(tiny: tuple[dict[str, Any], Path]) -> None:
 
 
 def test_a_case_adds_up(tiny: tuple[dict[str, Any], Path]) -> None:
-    """The audio has the length asked for (to a frame), each run is listed, RTF is the median over the audio's seconds."""
+    """The audio has the length asked for (to a frame), each run is listed, and the RTF is the median over the audio's seconds."""
     report, _ = tiny
     (case,) = report["parts"]["cases"]["cases"]
     assert (case["nfe_step"], case["asked_s"]) == (4, 1.0)
@@ -99,7 +99,7 @@ def test_a_case_adds_up(tiny: tuple[dict[str, Any], Path]) -> None:
 
 
 def test_a_cpu_has_no_gpu_memory(tiny: tuple[dict[str, Any], Path]) -> None:
-    """null, not 0: nothing was measured."""
+    """Without a GPU its memory is null, not 0: nothing was measured."""
     report, _ = tiny
     assert report["parts"]["cases"]["cases"][0]["vram"] is None
     assert report["memory"]["vram_load"] is None
@@ -108,7 +108,7 @@ def test_a_cpu_has_no_gpu_memory(tiny: tuple[dict[str, Any], Path]) -> None:
 
 
 def test_the_weights_left_and_returned(tiny: tuple[dict[str, Any], Path]) -> None:
-    """As often as asked, with the same samples after each return; seconds and bytes are told."""
+    """The weights leave and return as often as asked, with the same samples; seconds and bytes are reported."""
     away = tiny[0]["parts"]["devices"]["away"]
     assert (away["cycles"], away["same_samples"]) == (3, True)
     assert min(away["park_s"], away["resume_s"], away["weights_bytes"]) > 0
@@ -116,18 +116,18 @@ def test_the_weights_left_and_returned(tiny: tuple[dict[str, Any], Path]) -> Non
 
 
 def test_sixteen_at_once_equal_sixteen_one_by_one(tiny: tuple[dict[str, Any], Path]) -> None:
-    """Sample for sample, whatever the order in which the GPU's owner took them."""
+    """Sixteen jobs at once have the samples that each has alone, whatever the order on the GPU."""
     together = tiny[0]["parts"]["devices"]["together"]
     assert (together["jobs"], together["equal"]) == (16, True)
 
 
 def test_a_memory_cap_needs_a_gpu(tiny: tuple[dict[str, Any], Path]) -> None:
-    """Without one the reason stands where the figures would."""
+    """Without a GPU the reason stands where the figures would."""
     assert "CUDA" in tiny[0]["parts"]["devices"]["memory_cap"]["skipped"]
 
 
 def test_both_paths_stand_side_by_side(tiny: tuple[dict[str, Any], Path]) -> None:
-    """One stream at each length and number of steps, with its ratio, its limit, and whether that holds."""
+    """Each length and number of steps has one stream's figures on both paths, their ratio, its limit, and whether that holds."""
     stream = tiny[0]["parts"]["one_stream"]
     (case,) = stream["cases"]
     assert (case["nfe"], case["asked_s"], stream["limit"]) == (4, 1.0, 1.5)
@@ -136,7 +136,7 @@ def test_both_paths_stand_side_by_side(tiny: tuple[dict[str, Any], Path]) -> Non
 
 
 def test_a_crowd_is_spoken_in_packs_of_every_size(tiny: tuple[dict[str, Any], Path]) -> None:
-    """Beside both official ways; a CPU has no memory to show, and each pack its share of the processor's own rate."""
+    """Packs of every size stand beside both official ways; on a CPU without memory figures, each with its share of the CPU's own rate."""
     packs = tiny[0]["parts"]["packs"]
     assert (packs["utterances"], packs["nfe"], packs["limit"]) == (4, 4, 2.5)
     assert packs["audio_s"] == pytest.approx(4 * 5, rel=0.1)
@@ -152,7 +152,7 @@ def test_a_crowd_is_spoken_in_packs_of_every_size(tiny: tuple[dict[str, Any], Pa
 
 
 def test_both_paths_are_compared_with_float32(tiny: tuple[dict[str, Any], Path]) -> None:
-    """In half precision ours is the nearer one; in float32 on a CPU both are equal, alone and in company."""
+    """In half precision ours is nearer to float32; in float32 on a CPU both paths are equal, alone and in packs."""
     parity = tiny[0]["parts"]["parity"]
     (half,) = parity["half_from_float32"]
     assert (parity["same_noise"], parity["holds"]) == (True, True)
@@ -164,7 +164,7 @@ def test_both_paths_are_compared_with_float32(tiny: tuple[dict[str, Any], Path])
 
 
 def test_the_solvers_own_proof_is_in_the_report(tiny: tuple[dict[str, Any], Path]) -> None:
-    """Its distances in half precision beside their bounds, and what a worker waits for it."""
+    """The report has the proof's distances in half precision beside their bounds, and the time that a worker waits for it."""
     proof = tiny[0]["parts"]["proof"]
     assert (proof["holds"], proof["problems"]) == (True, [])
     assert proof["distances"].keys() == proof["bounds"].keys() == {"velocity", "largest", "steps", "vocoder"}
@@ -173,7 +173,7 @@ def test_the_solvers_own_proof_is_in_the_report(tiny: tuple[dict[str, Any], Path
 
 
 def test_the_report_names_what_torch_chose(tiny: tuple[dict[str, Any], Path]) -> None:
-    """Attention as the worker leaves torch, and with cuDNN's allowed; a CPU runs no kernels."""
+    """The report names the attention kernels that torch chose, as the worker leaves torch and with cuDNN's allowed; a CPU has none."""
     backend = tiny[0]["parts"]["backend"]
     assert backend["attention"] == backend["attention_if_cudnn_allowed"] == {"chosen": "FLASH_ATTENTION", "kernels": []}
     assert backend["allowed"].keys() == {"flash", "memory_efficient", "cudnn", "math"}
@@ -181,7 +181,7 @@ def test_the_report_names_what_torch_chose(tiny: tuple[dict[str, Any], Path]) ->
 
 
 def test_a_new_length_is_measured_apart(tiny: tuple[dict[str, Any], Path]) -> None:
-    """For three ways, each with lengths of its own: two rounds make six."""
+    """Lengths that are new to the process are measured separately, for three ways with lengths of their own: two rounds make six."""
     unseen = tiny[0]["parts"]["unseen_lengths"]
     assert (unseen["nfe"], unseen["lengths"]) == (4, 6)
     assert [row["way"] for row in unseen["ways"]] == ["official", "official, cuDNN's attention allowed", "fast"]
@@ -189,14 +189,14 @@ def test_a_new_length_is_measured_apart(tiny: tuple[dict[str, Any], Path]) -> No
 
 
 def test_a_cpu_copies_within_its_own_memory_alone(tiny: tuple[dict[str, Any], Path]) -> None:
-    """To a device and from it, pinned and pageable, is for a GPU."""
+    """Copies to and from a device, pinned and pageable, are measured on a GPU only; a CPU copies within its memory."""
     copies = tiny[0]["parts"]["copies"]
     assert copies["gb_per_s"].keys() == {"within the device"}
     assert min(copies["gb_per_s"]["within the device"], copies["mib"], copies["weights_mib"]) > 0
 
 
 def test_jobs_through_the_queue_have_their_latencies(tiny: tuple[dict[str, Any], Path]) -> None:
-    """Four jobs on either path, and four in a pack."""
+    """Jobs through the queue have their latencies: four on either path, and four in a pack."""
     jobs = tiny[0]["parts"]["jobs"]
     assert (jobs["jobs"], jobs["nfe"]) == (4, 4)
     assert [(row["path"], row["pack"]) for row in jobs["ways"]] == [("official", 1), ("fast", 1), ("fast", 4)]
@@ -206,7 +206,7 @@ def test_jobs_through_the_queue_have_their_latencies(tiny: tuple[dict[str, Any],
 
 
 def test_traces_lie_beside_the_report(tiny: tuple[dict[str, Any], Path]) -> None:
-    """Of both paths, as chrome://tracing reads them; kernels are not in a CPU's."""
+    """Traces of both paths lie beside the report, as chrome://tracing reads them; a CPU's have no kernels."""
     report, written = tiny
     profile = report["parts"]["profile"]
     assert "CUDA" in profile["skipped"]
@@ -216,7 +216,7 @@ def test_traces_lie_beside_the_report(tiny: tuple[dict[str, Any], Path]) -> None
 
 
 def test_a_part_can_be_measured_alone() -> None:
-    """What wasn't asked for is not in the report; whoever watches sees a table last, and that it is no GPU's."""
+    """A part can be measured alone: others are not in the report, and the table ends with the warning that it is no GPU's."""
     options = ("--nfe", "4", "--lengths", "1", "--repeat", "1", "--only", "one_stream")
     done = run("--size", "tiny", "--device", "cpu", *options, timeout_s=300)
 
@@ -230,7 +230,7 @@ def test_a_part_can_be_measured_alone() -> None:
 
 
 def test_a_spent_budget_leaves_a_report(tmp_path: Path) -> None:
-    """The parts that were not begun say so."""
+    """When the budget is spent, the report names the parts that were not begun."""
     written = tmp_path / "gpu.json"
     options = ("--nfe", "4", "--lengths", "1", "--repeat", "1", "--budget", "1", "--json", str(written))
     done = run("--size", "tiny", "--device", "cpu", *options, timeout_s=300)
@@ -252,7 +252,7 @@ def test_a_spent_budget_leaves_a_report(tmp_path: Path) -> None:
     ],
 )
 def test_values_beyond_the_model_are_refused(option: str, value: str) -> None:
-    """Before anything is made: exit status 2, nothing on stdout, the value named."""
+    """Values beyond the model are refused before anything is made: exit status 2, nothing on stdout, the value named."""
     done = run(option, value, timeout_s=60)
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -260,7 +260,7 @@ def test_values_beyond_the_model_are_refused(option: str, value: str) -> None:
 
 
 def test_full_size_on_a_gpu(tmp_path: Path) -> None:
-    """F5TTS_v1_Base in fp16 on the card, with its memory; one short case."""
+    """F5TTS_v1_Base in fp16 on the GPU, with its memory, in one short case."""
     import torch
 
     if not torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""Base64 on its way through forms, mails and editors: it arrives as exactly the bytes that were sent, or is refused."""
+"""Base64 that went through forms, mails and editors arrives as exactly the bytes that were sent, or is refused."""
 
 import base64
 import textwrap
@@ -50,7 +50,7 @@ SPOILING: dict[str, Blemish] = {
 @pytest.mark.parametrize("blemish", HARMLESS)
 @given(data=LONG)
 def test_what_loses_nothing_is_read(blemish: str, data: bytes) -> None:
-    """Layout, escapes and the other alphabet change no byte."""
+    """Line breaks, escapes and the URL-safe alphabet change no byte."""
     text = HARMLESS[blemish](base64.b64encode(data).decode())
 
     assert decode_base64(text, LIMIT) == data
@@ -59,7 +59,7 @@ def test_what_loses_nothing_is_read(blemish: str, data: bytes) -> None:
 @pytest.mark.parametrize("blemish", SPOILING)
 @given(data=DATA)
 def test_what_loses_something_is_told(blemish: str, data: bytes) -> None:
-    """A voice of pure noise is worse than a refusal."""
+    """Base64 that has lost something is refused or still read correctly; a voice of pure noise would be worse."""
     sent = base64.b64encode(data).decode()
     arrived = SPOILING[blemish](sent)
 
@@ -74,12 +74,12 @@ def test_what_loses_something_is_told(blemish: str, data: bytes) -> None:
     "text", ["A B=", "+AAA AAA", "AAAA AAAA+AAAAAAAAAAA", "YQ=", "YWI==", "YWJj=", "YWJjZGVmZw===="]
 )
 def test_a_doubtful_string_is_refused(text: str) -> None:
-    """A space where a '+' may have been, and padding that doesn't go with the length."""
+    """A space where a '+' may have been is refused, and so is padding that doesn't fit the length."""
     with pytest.raises(InvalidAudio, match="not base64"):
         decode_base64(text, LIMIT)
 
 
 def test_the_lost_plus_is_named() -> None:
-    """The message says where it was, and how a form must write it."""
+    """The message says where the '+' was lost, and how a form must send it."""
     with pytest.raises(InvalidAudio, match=r"space stands at place 4 of 8, .* '\+' .*%2B"):
         decode_base64("YWJ YWJj", LIMIT)

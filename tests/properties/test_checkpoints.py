@@ -1,4 +1,4 @@
-"""Whatever a file's layout: either the official loader takes what comes of it, with exactly the true weights, or it was refused."""
+"""Whatever a file's layout, either the official loader takes the result with exactly the true weights, or the file is refused."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -63,7 +63,7 @@ def truth() -> State:
 
 @pytest.fixture(scope="module")
 def decoys() -> list[State]:
-    """Other weights of the same shapes. They lie under the names of sets that nobody speaks with."""
+    """Other weights of the same shapes, under names of sets that are never used for speech."""
     return [true_weights(seed, **MODEL) for seed in (2, 3)]
 
 
@@ -72,7 +72,7 @@ def prefixed(state: State, segments: list[str]) -> State:
 
 
 def damaged(state: State, how: str, victim: int) -> State:
-    """One tensor is amiss."""
+    """Spoil one tensor."""
     state = dict(state)
     name = sorted(state)[victim % len(state)]
     if how == "drop":
@@ -90,7 +90,7 @@ def damaged(state: State, how: str, victim: int) -> State:
 
 @st.composite
 def files(draw: st.DrawFn) -> dict[str, Any]:
-    """How a file is made: its ending, the places of the true set and of others, what is added, what is broken."""
+    """How a file is made: its ending, the places of the true and of other sets, and what is added or broken."""
     return {
         "ending": draw(st.sampled_from(["safetensors", "pt"])),
         "wrapper": draw(WRAPPERS),
@@ -132,7 +132,7 @@ def make(path: Path, how: dict[str, Any], truth: State, decoys: list[State]) -> 
 )
 @given(how=files())
 def test_true_weights_or_a_refusal(how: dict[str, Any], truth: State, decoys: list[State]) -> None:
-    """Random prefixes, wrappers, extra scalars, second sets, missing, doubled and misshapen tensors: never a third thing."""
+    """Random prefixes, wrappers, extra scalars, second sets, and missing, doubled or misshapen tensors give true weights or a refusal."""
     with TemporaryDirectory() as folder:
         path = make(Path(folder) / f"model.{how['ending']}", how, truth, decoys)
         before = path.read_bytes()
@@ -156,7 +156,7 @@ def test_true_weights_or_a_refusal(how: dict[str, Any], truth: State, decoys: li
 def test_the_property_is_not_met_by_refusing_all(
     wrapper: str, prefix: list[str], truth: State, decoys: list[State], tmp_path: Path
 ) -> None:
-    """Known layouts of that very model are taken."""
+    """Known layouts of the same model are accepted, so the property isn't met by refusing everything."""
     import random
 
     how: dict[str, Any] = {

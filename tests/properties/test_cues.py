@@ -20,7 +20,7 @@ SLACK_S = 0.011 * 40  # what words without any length get
 
 @st.composite
 def speeches(draw: st.DrawFn) -> tuple[list[str], list[SubtitleWord], float]:
-    """Texts, their words at some pace, some of them without times, and the speech's length."""
+    """Texts, their words at some pace, some without times, and the speech's length."""
     texts = draw(TEXTS)
     words, length_s = timed(texts, per_second=draw(st.floats(4, 40)), gap_s=draw(st.floats(0, 2)))
     lost = draw(st.sets(st.integers(0, max(0, len(words) - 1))))
@@ -33,7 +33,7 @@ def shown(text: str) -> str:
 
 @given(speeches())
 def test_cues_are_in_order_and_never_overlap(speech: tuple[list[str], list[SubtitleWord], float]) -> None:
-    """Each has some length."""
+    """Cues are in order, don't overlap, and each has some length."""
     texts, words, length_s = speech
 
     found = cues(words, texts, length_s)
@@ -44,7 +44,7 @@ def test_cues_are_in_order_and_never_overlap(speech: tuple[list[str], list[Subti
 
 @given(speeches())
 def test_the_whole_text_is_shown_once(speech: tuple[list[str], list[SubtitleWord], float]) -> None:
-    """In order, without its pauses."""
+    """Every word is shown once, in order."""
     texts, words, length_s = speech
 
     found = cues(words, texts, length_s)
@@ -55,7 +55,7 @@ def test_the_whole_text_is_shown_once(speech: tuple[list[str], list[SubtitleWord
 
 @given(speeches())
 def test_cues_stay_within_the_speech(speech: tuple[list[str], list[SubtitleWord], float]) -> None:
-    """None begins before the first word with a time if that is the first word, or ends after the speech."""
+    """No cue begins before the first word, if that has a time, or ends after the speech."""
     texts, words, length_s = speech
 
     found = cues(words, texts, length_s)
@@ -67,7 +67,7 @@ def test_cues_stay_within_the_speech(speech: tuple[list[str], list[SubtitleWord]
 
 @given(TEXTS, st.floats(5, 18))
 def test_limits_are_kept(texts: list[str], per_second: float) -> None:
-    """Two lines of 42 columns for at most 7 s, or one word that can't be split."""
+    """A cue has two lines of at most 42 columns for at most 7 s, or one word that can't be split."""
     words, length_s = timed(texts, per_second=per_second)
 
     for cue in cues(words, texts, length_s):
@@ -81,7 +81,7 @@ def test_limits_are_kept(texts: list[str], per_second: float) -> None:
 def test_a_cue_is_long_enough_to_be_read_where_there_is_silence(
     texts: list[str], per_second: float, gap_s: float
 ) -> None:
-    """At least a second, and at most 20 columns a second; else it ends where the next one begins, or the speech, or after 7 s."""
+    """Where there is silence, a cue lasts at least a second and shows at most 20 columns a second."""
     words, length_s = timed(texts, per_second=per_second, gap_s=gap_s)
 
     found = cues(words, texts, length_s)

@@ -37,7 +37,7 @@ OPERATIONS: dict[str, Operation] = {
 )
 @settings(max_examples=100, deadline=None)
 def test_the_record_is_always_one_callers(names: list[str], order: list[int], *, has_old: bool) -> None:
-    """At every moment; who is told that it is stored has stored it, and without a delete the last such one's words stay."""
+    """A caller that is told its dictionary is stored has stored it; without a delete, the words of the last such caller stay."""
     bucket = Bucket()
     if has_old:
         interleaved(bucket, [store("old", replace=False)], [])

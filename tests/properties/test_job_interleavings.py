@@ -1,12 +1,12 @@
 """
 One job id under every interleaving of store calls: workers that generate, their heartbeats, cancels and deletes.
 
-Each of them is a lane that stops before each call of the bucket, for as long as the test likes: beyond its lease, beyond another
-worker's end of the job, beyond its deletion and the use of its id for another request. What must hold is checked after each call,
-and once more when every lane has come to its end.
+Each is a lane that stops before every call of the bucket for as long as the test likes: beyond its lease, beyond another worker's end
+of the job, beyond the job's deletion and the reuse of its id for another request. What must hold is checked after each call, and once
+more when every lane has ended.
 
-One pair of calls is a single step: the last look at a record and its removal. A bucket has no conditional delete, so a process that
-stands still just there, while the job is deleted by another call, made anew and finished, removes the new one.
+One pair of calls is a single step: the last look at a record and its removal. A bucket has no conditional delete: if a process stops
+exactly there while another call deletes the job, and it is made again and finished, the process removes the new job.
 """
 
 import hashlib
@@ -48,12 +48,12 @@ ALL: frozenset[Check] = frozenset({"records", "manifests", "audio", "leftovers"}
 
 
 def speech(request: str) -> bytes:
-    """What an engine makes of a request with its fixed seed: the same bytes at each attempt, and under each new job."""
+    """The speech of a request with its fixed seed: the same bytes in each attempt and under each new job."""
     return f"{request}/{SEED}".encode()
 
 
 class Store(MemoryStore):
-    """A machine's way to the bucket: a lane stops before each call. What is listed says when it was written."""
+    """A machine's way to the bucket, on which a lane stops before each call; listings say when an object was written."""
 
     def __init__(self, bucket: Bucket, written_at: Callable[[str], datetime]) -> None:
         super().__init__(bucket, before_call=Lane.stop_here)
@@ -77,7 +77,7 @@ class Worker:
 
 @dataclass
 class Running:
-    """A lane, whose worker it uses, and the claim that it has or serves."""
+    """A lane, the worker that it runs on, and the claim that it has or serves."""
 
     lane: Lane
     worker: Worker
@@ -86,7 +86,7 @@ class Running:
 
 
 class Interleavings(RuleBasedStateMachine):
-    """The rules start lanes and let them go on. `checks` are what is looked at."""
+    """The rules start lanes and let them go on; `checks` are verified."""
 
     checks: ClassVar[frozenset[Check]] = ALL
 
@@ -130,14 +130,14 @@ class Interleavings(RuleBasedStateMachine):
         calls=st.integers(3, 11),
     )
     def deliver(self, worker: int, request: str, ending: Ending, calls: int) -> None:
-        """A worker is given the job, and comes so far."""
+        """Deliver the job to a worker, which goes on for some steps."""
         machine, claim = self.workers[worker], list[Claim]()
         self._begin(machine, lambda: self._generate(machine, request, ending, claim), claim, calls)
 
     @precondition(lambda self: len(self.running) < LANES and any(one.claim for one in self.running))
     @rule(pick=st.integers(0, 9), calls=CALLS)
     def beat(self, pick: int, calls: int) -> None:
-        """The heartbeat of a claim."""
+        """Start a heartbeat of a claim."""
         live = [one for one in self.running if one.claim]
         one = live[pick % len(live)]
         self._begin(one.worker, lambda: beat(one.claim[0]), one.claim, calls)
@@ -145,7 +145,7 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: len(self.running) < LANES)
     @rule(worker=st.integers(0, 1), calls=FEW_CALLS)
     def delete(self, worker: int, calls: int) -> None:
-        """A caller removes the job."""
+        """Start a caller's delete."""
         machine = self.workers[worker]
         self.was_calm &= not any(one.deletes for one in self.running)
         self._begin(machine, lambda: quietly(lambda: machine.jobs.delete(JOB)), [], calls, deletes=True)
@@ -153,7 +153,7 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: len(self.running) < LANES)
     @rule(worker=st.integers(0, 1), calls=FEW_CALLS)
     def expire(self, worker: int, calls: int) -> None:
-        """What nobody has written to for half a lease is old."""
+        """Start a round of expire in which everything older than half a lease is old."""
         machine, before = self.workers[worker], self.clock.now() - timedelta(seconds=LEASE_S / 2)
         house = Housekeeping(machine.store, machine.jobs, before, dry_run=False)
         self.was_calm &= not any(one.deletes for one in self.running)
@@ -167,20 +167,20 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: len(self.running) < LANES)
     @rule(worker=st.integers(0, 1), calls=CALLS)
     def cancel(self, worker: int, calls: int) -> None:
-        """A caller wants no more of it."""
+        """Start a caller's cancel."""
         machine = self.workers[worker]
         self._begin(machine, lambda: quietly(lambda: machine.jobs.cancel(JOB)), [], calls)
 
     @precondition(lambda self: self.running)
     @rule(pick=st.integers(0, 9), calls=CALLS)
     def go_on(self, pick: int, calls: int) -> None:
-        """Somebody wakes up."""
+        """Let one lane go on."""
         self._step(self.running[pick % len(self.running)], calls)
 
     @precondition(lambda self: self.running)
     @rule(pick=st.integers(0, 9), trouble=st.sampled_from(["before", "after", "again"]))
     def go_on_badly(self, pick: int, trouble: Trouble) -> None:
-        """A call fails, its reply is lost, or it is made twice."""
+        """Let a call fail, lose its reply, or be made twice."""
         self.was_calm &= trouble == "again"
         one = self.running[pick % len(self.running)]
         one.worker.store.troubles = [trouble]
@@ -190,7 +190,7 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: any(one.claim for one in self.running))
     @rule(pick=st.integers(0, 9))
     def die(self, pick: int) -> None:
-        """A worker is gone, and its heartbeat with it."""
+        """Kill a worker together with its heartbeat."""
         live = [one for one in self.running if one.claim]
         claim = live[pick % len(live)].claim
         self.was_calm = False
@@ -200,7 +200,7 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule()
     def leases_lapse(self) -> None:
-        """Everybody is silent for longer than a lease."""
+        """Let everything stand still for longer than a lease."""
         self.clock.advance(LEASE_S + 1)
 
     @rule(
@@ -208,7 +208,7 @@ class Interleavings(RuleBasedStateMachine):
         deleted=st.sampled_from(["not", "before", "afterwards"]),
     )
     def another_finishes(self, request: str, deleted: str) -> None:
-        """Everybody is silent for so long that another worker does the job to its end; its caller may delete the one before, or it."""
+        """Let another worker finish the job while everything stands still; its caller may delete the one before, or it."""
         self.leases_lapse()
         worker = self.workers[1]
         if deleted == "before":
@@ -220,7 +220,7 @@ class Interleavings(RuleBasedStateMachine):
     # What must hold.
 
     def teardown(self) -> None:
-        """Every lane comes to its end: then all is there that a record names, and nothing else, for good."""
+        """Let every lane end: then everything that a record names is there, and nothing else, for good."""
         try:
             while self.running and not self.faults:
                 for one in list(self.running):
@@ -247,7 +247,7 @@ class Interleavings(RuleBasedStateMachine):
             assert not chunks, f"chunks of a job that is {job.status if job else 'gone'}: {chunks}"
 
     def _watch(self, key: str, before: bytes | None, after: bytes | None) -> None:
-        """Every write of a record, as it happens."""
+        """Watch every write of a record as it happens."""
         if key != keys.job_record(JOB) or "records" not in self.checks:
             return
         if after is None:
@@ -265,7 +265,7 @@ class Interleavings(RuleBasedStateMachine):
             self.faults.append("a job became another one")
 
     def _watch_removal(self, old: Job) -> None:
-        """A finished job is removed only by a call that judged this version of its record, and by age only while it is old."""
+        """A finished job is removed only by a call that judged this version of its record, and because of its age only while it is old."""
         if old.status is not JobStatus.COMPLETED:
             return
         lane = Lane.here()
@@ -293,7 +293,7 @@ class Interleavings(RuleBasedStateMachine):
     # How.
 
     def _generate(self, worker: Worker, request: str, ending: Ending, mine: list[Claim]) -> None:
-        """As `generation.run_to_the_end`, without a voice and an engine."""
+        """Do what `generation.run_to_the_end` does, without a voice and an engine."""
         with suppress(Conflict, JobNotFound, LeaseLost, ServiceError):
             taken = worker.jobs.claim(JOB, request, SEED)
             if isinstance(taken, Claim):
@@ -303,7 +303,7 @@ class Interleavings(RuleBasedStateMachine):
                     self._attempt(worker, taken, ending)
 
     def _attempt(self, worker: Worker, claim: Claim, ending: Ending) -> None:
-        """As `generation.Generation.run`."""
+        """Do what `generation.Generation.run` does."""
         writer = ResultWriter(worker.store, worker.jobs, claim, claim.check_held)
         try:
             claim.start(2)
@@ -333,7 +333,7 @@ class Interleavings(RuleBasedStateMachine):
         self._step(one, calls)
 
     def _step(self, one: Running, calls: int) -> None:
-        """The first step of a lane leads to its first call."""
+        """Start a lane; its first step leads to its first call."""
         for _ in range(calls):
             if one.lane.done:
                 break
@@ -354,13 +354,13 @@ class Interleavings(RuleBasedStateMachine):
 
 
 def beat(claim: Claim) -> None:
-    """One round of `claim.Heartbeat`."""
+    """Run one round of `claim.Heartbeat`."""
     with suppress(LeaseLost, ServiceError):
         claim.renew()
 
 
 def quietly(act: Callable[[], object]) -> None:
-    """A caller's request, with any reply."""
+    """Send a caller's request and accept any reply."""
     with suppress(ServiceError):
         act()
 

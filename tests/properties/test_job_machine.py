@@ -39,7 +39,7 @@ troubles = st.lists(st.sampled_from(["none", "before", "after", "again", "slow",
 
 
 class SkewedClock(ManualClock):
-    """The common time, as a worker's clock has it."""
+    """The common time, as a worker's clock shows it."""
 
     def __init__(self, common: ManualClock, skew_s: float) -> None:
         self._common = common
@@ -53,7 +53,7 @@ class SkewedClock(ManualClock):
 
 
 class Worker:
-    """A machine with a clock of its own and its own way to the bucket."""
+    """A machine with its own clock and its own way to the bucket."""
 
     def __init__(self, name: str, bucket: Bucket, common: ManualClock, skew_s: float) -> None:
         ids = itertools.count()
@@ -77,7 +77,7 @@ def not_disturbed(trouble: list[Trouble]) -> bool:
 
 
 def speech(request_digest: str, seed: int) -> bytes:
-    """What an engine makes: a function of the request and the record's seed alone."""
+    """The speech: a function of the request and the record's seed alone."""
     return f"{request_digest}/{seed}".encode()
 
 
@@ -100,7 +100,7 @@ class JobMachine(RuleBasedStateMachine):
 
     @rule(worker=workers, job_id=jobs, seed=picks, trouble=troubles)
     def deliver(self, worker: int, job_id: str, seed: int, trouble: list[Trouble]) -> None:
-        """RunPod hands the job to a worker, for the first time or again."""
+        """RunPod delivers the job to a worker, for the first time or again."""
         expected = self._expected(self.workers[worker], job_id)
         with self._at(worker, trouble, job_id):
             taken = self.workers[worker].jobs.claim(job_id, request_of(job_id), seed)
@@ -120,7 +120,7 @@ class JobMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     @rule(pick=picks, trouble=troubles)
     def start(self, pick: int, trouble: list[Trouble]) -> None:
-        """The GPU is the job's."""
+        """The job gets the GPU."""
         self._use(pick, trouble, lambda claim: claim.start(4))
 
     @precondition(lambda self: self.claims)
@@ -132,19 +132,19 @@ class JobMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     @rule(pick=picks, trouble=troubles)
     def renew(self, pick: int, trouble: list[Trouble]) -> None:
-        """A heartbeat."""
+        """A heartbeat renews the lease."""
         self._use(pick, trouble, lambda claim: claim.renew())
 
     @precondition(lambda self: self.claims)
     @rule(pick=picks, trouble=troubles)
     def complete(self, pick: int, trouble: list[Trouble]) -> None:
-        """The speech is whole: into the bucket with it, then into the record."""
+        """The speech is complete: it is written to the bucket, then named in the record."""
         self._end(pick, trouble, self._complete)
 
     @precondition(lambda self: self.claims)
     @rule(pick=picks, trouble=troubles)
     def fail_for_now(self, pick: int, trouble: list[Trouble]) -> None:
-        """The job is given back, and can be had at once."""
+        """The job is given back and can be claimed at once."""
 
         def give_back(worker: Worker, claim: Claim) -> None:
             claim.fail(GpuOutOfMemory("full"))
@@ -155,18 +155,18 @@ class JobMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     @rule(pick=picks, trouble=troubles)
     def fail_for_ever(self, pick: int, trouble: list[Trouble]) -> None:
-        """No attempt would succeed."""
+        """The job fails for good: no attempt would succeed."""
         self._end(pick, trouble, lambda _, claim: claim.fail(InvalidText("too long")))
 
     @precondition(lambda self: self.claims)
     @rule(pick=picks)
     def die(self, pick: int) -> None:
-        """A worker is gone without a word."""
+        """A worker dies silently."""
         self.claims.pop(pick % len(self.claims))
 
     @rule(worker=workers, job_id=jobs, trouble=troubles)
     def cancel(self, worker: int, job_id: str, trouble: list[Trouble]) -> None:
-        """A caller wants no more of it: what nobody runs is ended at once."""
+        """A caller cancels: a job that nobody runs is ended at once."""
         expected = self._expected(self.workers[worker], job_id)
         with self._at(worker, trouble, job_id):
             told = self.workers[worker].jobs.cancel(job_id)
@@ -182,14 +182,14 @@ class JobMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1.0, 30.0, 61.0, 600.0]))
     def time_passes(self, seconds: float) -> None:
-        """For everybody alike."""
+        """Time passes for everybody."""
         self.common.advance(seconds)
 
     # What must hold.
 
     @invariant()
     def a_status_is_told_of_every_job(self) -> None:
-        """By every worker's clock: INTERRUPTED exactly where that worker would be given the job."""
+        """By every worker's clock, the status is INTERRUPTED exactly where that worker would be given the job."""
         for worker, job_id in itertools.product(self.workers, JOBS):
             if job := self._stored(job_id):
                 told = status_reply(worker.jobs.get(job_id), worker.clock.now())
@@ -198,7 +198,7 @@ class JobMachine(RuleBasedStateMachine):
 
     @invariant()
     def a_completed_jobs_audio_is_its_own(self) -> None:
-        """It is in the bucket, has the record's digest, and is what the record's seed makes of the request."""
+        """A completed job's audio is in the bucket, has the record's digest, and is what the record's seed makes of the request."""
         for job_id in JOBS:
             job = self._stored(job_id)
             if job and job.status is JobStatus.COMPLETED:
@@ -208,7 +208,7 @@ class JobMachine(RuleBasedStateMachine):
                 assert hashlib.sha256(body).hexdigest() == audio["sha256"]
 
     def teardown(self) -> None:
-        """No lock remains: once every lease has lapsed, one delivery ends any job."""
+        """Once every lease has ended, one delivery ends any job: no lock remains."""
         self.common.advance(PAST_ALL_LEASES_S)
         for job_id in JOBS:
             taken = self.workers[0].jobs.claim(job_id, request_of(job_id), 1)
@@ -221,7 +221,7 @@ class JobMachine(RuleBasedStateMachine):
         self.a_completed_jobs_audio_is_its_own()
 
     def _watch(self, key: str, before: bytes | None, after: bytes | None) -> None:
-        """Every write of a record, as it happens."""
+        """Watch every write of a record as it happens."""
         if keys.job_of(key) is None or before is None or after is None or not self.conditional:
             return
         old, new = Job.model_validate_json(before), Job.model_validate_json(after)
@@ -241,7 +241,7 @@ class JobMachine(RuleBasedStateMachine):
         return Job.model_validate_json(there.body) if there else None
 
     def _expected(self, worker: Worker, job_id: str) -> type[Claim | Finished | Busy]:
-        """What a delivery to this worker comes to, if nothing comes between."""
+        """What a delivery to this worker leads to, if nothing comes in between."""
         job = self._stored(job_id)
         if job is None:
             return Claim
@@ -253,7 +253,7 @@ class JobMachine(RuleBasedStateMachine):
         return Claim if job.lease.until <= worker.clock.now() else Busy
 
     def _check_told(self, job: Job) -> None:
-        """A worker's reply agrees with the bucket."""
+        """Check that a worker's reply agrees with the bucket."""
         stored = self._stored(job.job_id)
         assert stored is not None
         assert stored.lease.owner == job.lease.owner
@@ -266,7 +266,7 @@ class JobMachine(RuleBasedStateMachine):
 
     @contextmanager
     def _at(self, worker: int, trouble: list[Trouble], job_id: str) -> Iterator[None]:
-        """Calls of a worker under these troubles; it may be told only of what really went wrong."""
+        """Call a worker under these troubles; it may report only what really went wrong."""
         store = self.workers[worker].store
         store.troubles, store.interlude = list(trouble), lambda: self._overtake(worker, job_id)
         told: list[type[Exception]] = [LeaseLost, JobNotFound]
@@ -279,7 +279,7 @@ class JobMachine(RuleBasedStateMachine):
             store.troubles = []
 
     def _overtake(self, worker: int, job_id: str) -> None:
-        """The caller was paused for so long that the next worker took the job over, and began it."""
+        """While the caller was paused, the next worker took the job over and began it."""
         self.common.advance(LEASE_S + 1)
         other = self.workers[(worker + 1) % len(self.workers)]
         taken = other.jobs.claim(job_id, request_of(job_id), 5)
@@ -288,7 +288,7 @@ class JobMachine(RuleBasedStateMachine):
             self.claims.append((other, taken))
 
     def _use(self, pick: int, trouble: list[Trouble], act: Callable[[Claim], None]) -> None:
-        """As in a generate: a worker that has lost the job, or must stop, gives it up."""
+        """Do as a generate does: a worker that has lost the job, or must stop, gives it up."""
         worker, claim = self.claims[pick % len(self.claims)]
         owner = claim.job.lease.owner
         with self._at(self.workers.index(worker), trouble, claim.job.job_id):
@@ -333,13 +333,13 @@ class JobMachine(RuleBasedStateMachine):
 
 
 class JobMachineOnAStoreWithoutAClock(JobMachine):
-    """Leases are then judged by clocks that differ by minutes: a living worker may lose its job, and still there is one result."""
+    """A store without a clock: by clocks that differ by minutes a living worker may lose its job, but there is still one result."""
 
     store_has_a_clock = False
 
 
 class JobMachineOnAStoreThatIgnoresConditions(JobMachine):
-    """Work may be done twice there, and a record may go back; but a result is right whenever one is named."""
+    """A store that ignores conditions: work may be done twice and a record may go back, but a named result is always right."""
 
     conditional = False
 

@@ -1,4 +1,4 @@
-"""The parts of a speech: whatever its plan, joined they are the speech that is made of all chunks at once."""
+"""The parts of a speech: whatever the plan, joined they equal the speech that is made of all chunks at once."""
 
 from itertools import accumulate
 
@@ -17,7 +17,7 @@ _FADES = st.sampled_from([0.0, 0.00001, 0.05, 0.15, 0.2, 1.0])
 
 
 def plan_of(chunks: list[tuple[int, float]], cross_fade: float, last_pause: float) -> Plan:
-    """A plan of chunks by the samples and the pause before each."""
+    """A plan of chunks, by each one's samples and the pause before it."""
     made = [
         Chunk(index, "words", index, 1.0, None, size / SAMPLE_RATE, 0, pause)
         for index, (size, pause) in enumerate(chunks)
@@ -30,7 +30,7 @@ def plan_of(chunks: list[tuple[int, float]], cross_fade: float, last_pause: floa
 def test_joined_parts_are_the_result(
     chunks: list[tuple[int, float]], cross_fade: float, last_pause: float, seed: int
 ) -> None:
-    """Sample for sample, also where a chunk is shorter than the cross-fade."""
+    """Joined parts equal the result sample for sample, even where a chunk is shorter than the cross-fade."""
     plan = plan_of(chunks, cross_fade, last_pause)
     noise = np.random.default_rng(seed)
     waves = {index: noise.standard_normal(size).astype(np.float32) for index, (size, _) in enumerate(chunks)}
@@ -45,7 +45,7 @@ def test_joined_parts_are_the_result(
 @settings(max_examples=100, deadline=None)
 @given(_CHUNKS, _FADES)
 def test_no_more_than_a_cross_fade_is_held_back(chunks: list[tuple[int, float]], cross_fade: float) -> None:
-    """What was spoken is heard as early as it can be."""
+    """Of the spoken samples at most a cross-fade is held back, so that they are heard as early as possible."""
     plan = plan_of(chunks, cross_fade, 0.0)
     joiner = Joiner(plan)
 

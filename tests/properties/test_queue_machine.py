@@ -1,4 +1,4 @@
-"""The local queue under clients and workers that do what they like."""
+"""The local queue under any actions of clients and workers."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ WORKERS = st.sampled_from(["a", "b", "c"])
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """Clients and workers do what they like, in any order; workers may die with their jobs."""
+    """Clients and workers act in any order; workers may die with their jobs."""
 
     jobs = Bundle("jobs")
     held = Bundle("held")  # (job, worker): deliveries whose worker may still answer
@@ -114,7 +114,7 @@ class QueueMachine(RuleBasedStateMachine):
             assert (job.deliveries, job.results) == (self.deliveries.get(job_id, 0), self.results.get(job_id, 0))
 
     def teardown(self) -> None:
-        """A worker that stays can still be given every job that waits, each once."""
+        """A worker that stays can still be given every waiting job, each once."""
         waiting = {job_id for job_id in self.submitted if self.queue.job(job_id).state is JobState.IN_QUEUE}
         taken = [str(job["id"]) for job in self.queue.take("last", len(waiting) + 1)]
         assert set(taken) == waiting

@@ -1,4 +1,4 @@
-"""What holds for any text in any language that is read."""
+"""What holds for any text in any language with reading rules."""
 
 from random import Random
 
@@ -161,7 +161,7 @@ CLEAN = [
 
 
 def checked(text: str, reading: Reading) -> None:
-    """Spans are in order, cover what is read, and point into the text."""
+    """Read a text, and check that its spans are in order, cover the reading, and point into the text."""
     at = source = 0
     for span in reading.spans:
         assert span.start == at < span.end
@@ -176,7 +176,7 @@ def checked(text: str, reading: Reading) -> None:
 @given(text=MIXED, language=st.sampled_from(LANGUAGES))
 @settings(deadline=None, max_examples=400)
 def test_any_text_can_be_read_and_each_character_has_its_source(text: str, language: str) -> None:
-    """But for tags that aren't understood."""
+    """Any text can be read, except one with tags that aren't understood, and each character has its source."""
     try:
         reading = read(text, language, paragraph_pause_s=0.5, say={"word": "wort", "字": "zi4"})
     except InvalidText:
@@ -187,7 +187,7 @@ def test_any_text_can_be_read_and_each_character_has_its_source(text: str, langu
 
 
 def test_ten_thousand_texts_of_mixed_scripts_can_be_read() -> None:
-    """In seconds."""
+    """Ten thousand texts of mixed scripts are read within seconds."""
     random = Random(0)  # noqa: S311
     ranges = (
         (32, 127),
@@ -212,7 +212,7 @@ def test_ten_thousand_texts_of_mixed_scripts_can_be_read() -> None:
 @given(words=st.lists(st.sampled_from(CLEAN), max_size=10), language=st.sampled_from(FULL))
 @settings(deadline=None, max_examples=200)
 def test_what_was_read_is_not_read_again(words: list[str], language: str) -> None:
-    """Reading twice changes nothing."""
+    """Reading a reading again changes nothing."""
     once = read(" ".join(words), language).text
 
     assert read(once, language).text == once
@@ -221,7 +221,7 @@ def test_what_was_read_is_not_read_again(words: list[str], language: str) -> Non
 @given(words=st.lists(st.sampled_from([one for one in CLEAN if any(map(str.isdigit, one))]), max_size=10))
 @settings(deadline=None, max_examples=100)
 def test_no_digit_of_an_understood_class_is_left(words: list[str]) -> None:
-    """Whatever is beside it."""
+    """No digit of an understood class is left, whatever is beside it."""
     reading = read("; ".join(words), "en")
 
     left = [span for warning in reading.warnings for span in warning["spans"]]  # type: ignore[attr-defined]
@@ -231,7 +231,7 @@ def test_no_digit_of_an_understood_class_is_left(words: list[str]) -> None:
 @given(text=st.text(st.characters(categories=["Lu", "Ll", "Lo", "Lm"]) | st.sampled_from(" ,.!?"), max_size=40))
 @settings(deadline=None, max_examples=200)
 def test_words_stay_as_they_are(text: str) -> None:
-    """Without a rule's sign or abbreviation in them, character for character."""
+    """Words without a rule's sign or abbreviation stay the same, character for character."""
     for language in LANGUAGES:
         plain = text.lower().replace(".", "")
         assert read(plain, language).text == plain
@@ -266,7 +266,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_long_text_of_one_sign_is_read_to_its_end(language: str) -> None:
-    """However often it comes, its spans cover the reading."""
+    """However often a sign is repeated, its spans cover the reading."""
     assert rules_of(language)
     for name, sign in HOSTILE.items():
         text = (sign * 4_000)[:4_000]

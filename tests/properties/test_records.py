@@ -37,7 +37,7 @@ anything = st.recursive(
 
 
 class Recording(MemoryStore):
-    """Notes every key that is asked for or written, and every URL that is signed."""
+    """Notes every key that is read or written, and every URL that is signed."""
 
     def __init__(self, bucket: Bucket) -> None:
         super().__init__(bucket)
@@ -83,7 +83,7 @@ class World:
         return answer(self.service, request, Call("call"))
 
     def again(self) -> None:
-        """As it was before."""
+        """Put the bucket back as it was."""
         self.store.bucket.objects = dict(self.calm)
         self.store.touched = []
         for path in (self.folder / "scratch").glob("*.wav"):
@@ -100,7 +100,7 @@ def world(human_wav: bytes) -> Iterator[World]:
 
 
 def paths(value: object, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The way to every field of a JSON value."""
+    """The path to every field of a JSON value."""
     if here:
         yield here
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -136,7 +136,7 @@ def check_reply(reply: dict[str, Any], *usual: str) -> None:
 @given(data=st.data())
 @ENOUGH
 def test_any_field_of_a_voices_record(world: World, data: st.DataObject) -> None:
-    """Its own actions say so, the list goes on, a delete works, and no key or file of another voice is used."""
+    """The voice's own actions report the damage, the list goes on, a delete works, and no other voice's key or file is used."""
     world.again()
     key = keys.voice_record("anna")
     world.store.bucket.write(key, mutations(world.body(key), data))
@@ -160,7 +160,7 @@ def test_any_field_of_a_voices_record(world: World, data: st.DataObject) -> None
 @given(data=st.data())
 @ENOUGH
 def test_any_field_of_a_jobs_record(world: World, data: st.DataObject) -> None:
-    """Status, result, cancel and the same generate answer; expire goes on; no object of another job is read, signed or removed."""
+    """Every action on the job answers, `expire` goes on, and no object of another job is read, signed or removed."""
     world.again()
     key = keys.job_record("done")
     world.store.bucket.write(key, mutations(world.body(key), data))
@@ -188,7 +188,7 @@ def test_any_field_of_a_jobs_record(world: World, data: st.DataObject) -> None:
 @given(data=st.data())
 @ENOUGH
 def test_any_field_of_a_dictionarys_record(world: World, data: st.DataObject) -> None:
-    """What names it says so, the list goes on, a delete works, and nothing else is read."""
+    """Whatever names the dictionary reports the damage, the list goes on, a delete works, and nothing else is read."""
     world.again()
     key = keys.dictionary("names")
     world.store.bucket.write(key, mutations(world.body(key), data))
@@ -203,7 +203,7 @@ def test_any_field_of_a_dictionarys_record(world: World, data: st.DataObject) ->
 
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
 def test_every_field_with_every_known_malice(world: World, number: int) -> None:
-    """No INTERNAL for any of them, and the list stays whole."""
+    """No known malicious value in any field gives INTERNAL, and the list stays whole."""
     value = HOSTILE[number]
     voice, job, dictionary = keys.voice_record("anna"), keys.job_record("done"), keys.dictionary("names")
     for path in paths(world.body(dictionary)):
@@ -224,7 +224,7 @@ def test_every_field_with_every_known_malice(world: World, number: int) -> None:
 
 
 def test_a_service_is_a_service(world: World) -> None:
-    """The world that all this is held against is a usual one."""
+    """Without any damage, all actions of this world work as usual."""
     world.again()
 
     assert isinstance(world.service, Service)

@@ -1,4 +1,4 @@
-"""The fast sampler: the official path's samples, bit for bit, with any other utterances in the batch."""
+"""The fast sampler gives the official path's samples, bit for bit, with any other utterances in the batch."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -39,7 +39,7 @@ def engines(tiny_checkpoint: Path, human_wav: bytes, tmp_path_factory: pytest.Te
 
 
 def utterances(reference: Reference) -> st.SearchStrategy[Utterance]:
-    """Any text, length, seed and loudness; of the solver's settings a few, so that some of a batch share them."""
+    """Any text, length, seed and loudness, with a few solver settings, so that some in a batch share them."""
     parameters = st.builds(
         F5Parameters,
         nfe_step=st.sampled_from([1, 2, 3, 5, 7]),
@@ -54,7 +54,7 @@ def utterances(reference: Reference) -> st.SearchStrategy[Utterance]:
 
 
 def sha256(samples: object) -> str:
-    """Of float32 samples; what was raised is raised here."""
+    """The sha256 of float32 samples; an exception is raised here."""
     if isinstance(samples, Exception):
         raise samples
     return hashlib.sha256(samples.tobytes()).hexdigest()  # type: ignore[attr-defined]  # an array
@@ -66,7 +66,7 @@ def sha256(samples: object) -> str:
 )  # fmt: skip
 @given(data=st.data())
 def test_it_makes_the_official_samples_whoever_shares_the_batch(engines: Engines, data: st.DataObject) -> None:
-    """Text, length, steps, guidance, sway, loudness, seed and company are anybody's; the sha256 is the official path's."""
+    """Whatever an utterance's text, values and batch, the sha256 is the official path's."""
     batch = data.draw(st.lists(utterances(engines.reference), min_size=1, max_size=3))
     company = [replace(one, parameters=batch[0].parameters) for one in batch[1:]]  # these share the solver's steps
     everybody = [*batch, *company]
@@ -78,7 +78,7 @@ def test_it_makes_the_official_samples_whoever_shares_the_batch(engines: Engines
 
 
 def test_alone_among_three_and_among_sixteen_the_sha256_is_the_same(engines: Engines) -> None:
-    """The lengths mixed, the same utterance first, in the middle and last; on two cores they are spoken two at a time."""
+    """The sha256 is the same alone, among three and among sixteen, with mixed lengths, in any place of the batch."""
     one = Utterance(engines.reference, "The quick brown fox jumps over the lazy dog.", 7, F5Parameters(nfe_step=2))
     others = [replace(one, text=one.text[: 12 + 2 * n] * (1 + n % 2), seed=n) for n in range(15)]
 
@@ -91,7 +91,7 @@ def test_alone_among_three_and_among_sixteen_the_sha256_is_the_same(engines: Eng
 
 
 def test_who_stops_leaves_the_others_as_they_were(engines: Engines) -> None:
-    """An utterance whose asker raises between two steps is not solved further; the rest of the pack makes its own samples."""
+    """An utterance that is stopped between two steps isn't solved further; the others get their own samples."""
     asked: list[int] = []
 
     def stop() -> None:

@@ -1,4 +1,4 @@
-"""Every setting meets every blemish that forms, secrets, files and shells leave in values; new settings meet them by themselves."""
+"""Every setting meets every blemish that forms, secrets, files and shells leave in values; new settings are included by themselves."""
 
 import os
 from pathlib import Path
@@ -62,7 +62,7 @@ def held(variable: str) -> Any:
 def test_the_example_of_an_error_message_is_right(
     variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A worker starts with a copy of it."""
+    """The example that an error message shows is a valid value: a worker starts with it."""
     set_alone(monkeypatch, variable, good(variable, tmp_path))
 
     assert held(variable) is not None
@@ -72,7 +72,7 @@ def test_the_example_of_an_error_message_is_right(
 def test_what_cannot_be_seen_at_the_ends_is_taken_off(
     variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A secret that ends in a newline, a value copied from a web page."""
+    """Invisible characters at the ends, as of a secret that ends in a newline, are removed."""
     set_alone(monkeypatch, variable, good(variable, tmp_path))
     clean = held(variable)
     set_alone(monkeypatch, variable, f"{BLANKS}{good(variable, tmp_path)}{BLANKS}")
@@ -82,7 +82,7 @@ def test_what_cannot_be_seen_at_the_ends_is_taken_off(
 
 @pytest.mark.parametrize("blank", ["", *BLANKS, " \n\t"], ids=ascii)
 def test_blank_is_unset(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every variable at once, with any kind of blank value."""
+    """Every variable may have any kind of blank value at once: it counts as unset."""
     bare = Settings()
     for name in VARIABLES:
         monkeypatch.setenv(name, blank)
@@ -92,7 +92,7 @@ def test_blank_is_unset(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("variable", [name for name in VARIABLES if name.lower() != VARIABLES[name]])
 def test_a_blank_name_does_not_hide_another_one(variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A setting has several names: the first that isn't blank counts."""
+    """If a setting has several names, the first that isn't blank counts."""
     set_alone(monkeypatch, variable, good(variable, tmp_path))
     expected = held(variable)
     others = names_of(VARIABLES[variable], Settings.model_fields[VARIABLES[variable]])
@@ -108,7 +108,7 @@ def test_a_blank_name_does_not_hide_another_one(variable: str, monkeypatch: pyte
 def test_what_spoils_a_value_is_refused_by_the_name_that_was_set(
     variable: str, blemish: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """In one line, with an example that is right, and without the value of a secret."""
+    """A bad value is refused by the name that was set, in one line, with a valid example and without the value of a secret."""
     value = SPOILT[blemish].format(good(variable, tmp_path), "x")
     set_alone(monkeypatch, variable, value)
 
@@ -131,7 +131,7 @@ def numbers() -> list[str]:
 @pytest.mark.parametrize("text", ["60s", "1GB", "1_0", "1,5", "1 0", "inf", "nan", "-1", "1e400", "0x10", "\u0663", "10 MB", "--", "1.2.3"])  # fmt: skip
 @pytest.mark.parametrize("variable", numbers())
 def test_a_number_is_plain(variable: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No unit, no separators, none that isn't finite, none below zero."""
+    """Numbers have no unit and no separators, are finite, and are not below zero."""
     set_alone(monkeypatch, variable, text)
 
     with pytest.raises(ValidationError) as caught:
@@ -142,7 +142,7 @@ def test_a_number_is_plain(variable: str, text: str, monkeypatch: pytest.MonkeyP
 
 @given(data=st.data(), variable=st.sampled_from(sorted(VARIABLES)))
 def test_any_value_is_read_or_refused_by_name(data: st.DataObject, variable: str) -> None:
-    """A value raises nothing but a ValidationError, and a secret is never shown."""
+    """Any value is accepted or raises a ValidationError with its name, and a secret is never shown."""
     value = data.draw(st.text(min_size=1).filter(lambda text: "\0" not in text and _is_utf8(text)))
     values = {**BESIDE.get(variable, {}), variable: value}
     with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""No character of a text goes astray between the caller and the model."""
+"""No character of a text gets lost between the caller and the model."""
 
 from unicodedata import category, normalize
 
@@ -16,7 +16,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from(LIKEL
 
 
 def forms(character: str) -> list[str]:
-    """As what it may reach the model."""
+    """The forms in which a character may reach the model."""
     compatible = normalize("NFKC", character).strip()
     return [character, character.lower(), compatible, compatible.lower()]
 
@@ -24,7 +24,7 @@ def forms(character: str) -> list[str]:
 @given(text=TEXTS)
 @settings(deadline=None)  # the first hanzi loads a dictionary
 def test_every_visible_character_reaches_the_model_or_is_named(text: str) -> None:
-    """As itself, composed, in lower case, in its compatible form; or in `unspoken`. Only what nobody would see or hear may go."""
+    """Every visible character reaches the model as itself or in a composed, lower-case or compatible form, or is listed in `unspoken`."""
     result = normalised(text, stock())
 
     # An accent may have been composed with its letter: it is looked for on its own too.
@@ -38,7 +38,7 @@ def test_every_visible_character_reaches_the_model_or_is_named(text: str) -> Non
 @given(text=TEXTS)
 @settings(deadline=None)
 def test_upstream_finds_all_that_is_left(text: str) -> None:
-    """Nothing of a reading is looked up in vain, so nothing becomes a space unsaid."""
+    """Upstream's lookup finds every character of a reading, so none silently becomes a space."""
     result = normalised(text, stock())
 
     (tokens,) = import_f5().convert_char_to_pinyin([" ".join(result.text.split())])
@@ -48,7 +48,7 @@ def test_upstream_finds_all_that_is_left(text: str) -> None:
 @given(text=TEXTS)
 @settings(deadline=None)
 def test_a_text_of_known_characters_is_not_touched(text: str) -> None:
-    """Character for character, decomposed ones and odd spaces too."""
+    """A text of known characters stays as it is, decomposed ones and odd spaces included."""
     known = "".join(character for character in text if stock().knows(character))
 
     assert normalised(known, stock()).text == known
@@ -58,7 +58,7 @@ def test_a_text_of_known_characters_is_not_touched(text: str) -> None:
 @given(text=TEXTS)
 @settings(deadline=None)
 def test_what_was_normalised_stays_the_same(text: str) -> None:
-    """Done twice is done once."""
+    """Normalising again changes nothing."""
     once = normalised(text, stock())
 
     assert normalised(once.text, stock()).text == once.text

@@ -18,7 +18,7 @@ SIGNS = st.sampled_from([" ", ", ", ". ", "; ", "\n", "! ", "... ", " - "])
 def test_every_word_arrives_whole_and_in_order(
     words: list[str], signs: list[str], limit: int, first: int | None
 ) -> None:
-    """Joined again, the chunks say the text."""
+    """Joined again, the chunks give the text."""
     text = "".join(word + sign for word, sign in zip(words, signs, strict=False))
 
     chunks = split_text(text, limit, first=first)
@@ -38,7 +38,7 @@ def test_chunks_of_ordinary_words_stay_within_the_limit(
 
 @given(text=st.text(max_size=400), limit=st.integers(1, 200), first=FIRST)
 def test_no_chunk_is_empty_or_speechless(text: str, limit: int, first: int | None) -> None:
-    """Spaces and signs alone never reach the model, unless the text is nothing else."""
+    """No chunk has only spaces and signs, unless the text has nothing else."""
     chunks = split_text(text, limit, first=first)
 
     assert all(chunk.strip() for chunk in chunks)
@@ -70,12 +70,12 @@ def test_nothing_but_white_space_is_lost(text: str, limit: int, first: int | Non
     ],
 )
 def test_texts_are_split_where_a_speaker_would_pause(text: str, limit: int, chunks: list[str]) -> None:
-    """After clauses first, between words next, never inside one."""
+    """Texts are split after clauses first, then between words, never inside one."""
     assert split_text(text, limit) == chunks
 
 
 def test_the_last_chunk_is_no_lonely_word() -> None:
-    """F5-TTS speaks a chunk of one short word badly: chunks come out even."""
+    """Chunks come out even, because F5-TTS speaks a chunk of one short word badly."""
     sizes = [len(chunk) for chunk in split_text("alpha beta gamma delta " * 8 + "end.", 100)]
 
     assert min(sizes) > max(sizes) / 2
@@ -83,14 +83,14 @@ def test_the_last_chunk_is_no_lonely_word() -> None:
 
 @pytest.mark.parametrize("base", ["ก\u0e31", "က\u102b", "か\u3099"])
 def test_a_mark_is_never_parted_from_its_letter(base: str) -> None:
-    """Scripts without spaces are split between letters, marks included."""
+    """Scripts without spaces are split between letters, never before a mark."""
     for chunk in split_text(base * 30, 31):
         assert chunk[0] == base[0]
 
 
 @pytest.mark.parametrize("rule", ["=" * 80, "-" * 40, "." * 30, "_" * 9, "★" * 20])
 def test_a_line_of_one_sign_is_not_spoken_at_length(rule: str) -> None:
-    """F5-TTS gives every byte its time: 80 of "=" would last 8 s."""
+    """A long run of one sign is shortened: F5-TTS gives every byte its time, and 80 "=" would last 8 s."""
     assert split_text(f"One.\n{rule}\nTwo.", 200) == [f"One. {rule[:3]} Two."]
 
 
@@ -98,7 +98,7 @@ def test_a_line_of_one_sign_is_not_spoken_at_length(rule: str) -> None:
     "text", ["Wait......", "no!!!!", "1000000000000", "aaaaaaaaaaaa", "ーーーーーーーーーーあ", "________ is it"]
 )
 def test_what_people_write_for_a_pause_or_a_number_stays(text: str) -> None:
-    """Only long runs of a sign are no writing."""
+    """Short runs of a sign, as people write them, stay."""
     assert split_text(text, 200) == [text]
 
 
@@ -117,7 +117,7 @@ def test_what_people_write_for_a_pause_or_a_number_stays(text: str) -> None:
     ],
 )
 def test_a_first_chunk_of_its_own_ends_where_a_speaker_would_pause(text: str, head: str) -> None:
-    """Behind a clause if that is neither much shorter nor much longer than wished; else between words."""
+    """The first chunk ends after a clause, if that is near the wished length, and otherwise between words."""
     assert split_text(text, 200, first=24)[0] == head
 
 
@@ -127,7 +127,7 @@ def test_a_first_chunk_of_its_own_ends_where_a_speaker_would_pause(text: str, he
     first=st.integers(24, 70),
 )
 def test_a_first_chunk_is_neither_long_nor_a_lonely_word(words: list[str], signs: list[str], first: int) -> None:
-    """Between a third and twice of what is wished, in a text that is longer than that."""
+    """In a text that is longer than wished, the first chunk has between a third and twice of the wished length."""
     text = "".join(word + sign for word, sign in zip(words, signs, strict=False))
     size = len(split_text(text, 300, first=first)[0].encode())
 

@@ -1,4 +1,4 @@
-"""Uploads, deletes and jobs that meet at one voice, interleaved at every store call."""
+"""Uploads, deletes and jobs that use one voice at the same time, interleaved at every store call."""
 
 import hashlib
 import itertools
@@ -29,7 +29,7 @@ orders = st.lists(st.integers(0, 5), min_size=10, max_size=80)
 
 
 class Ticking(ManualClock):
-    """No two moments are the same."""
+    """A clock on which no two moments are the same."""
 
     def now(self) -> datetime:
         self.advance(0.001)
@@ -62,7 +62,7 @@ def transcribe(store: SteppingStore) -> Voice:
 
 
 def read(store: SteppingStore) -> None:
-    """As a job does: the record first, and later the audio that it names."""
+    """Read as a job does: the record first, and later the audio that it names."""
     with TemporaryDirectory() as scratch:
         voices = library(store, Path(scratch))
         voice, path = voices.with_audio(voices.get("anna"))
@@ -84,7 +84,7 @@ def audio(bucket: Bucket) -> dict[str, bytes]:
 
 
 def check_named(bucket: Bucket) -> None:
-    """The record names audio that is there, and has its digest."""
+    """Check that the audio that the record names is there and has its digest."""
     if voice := record(bucket):
         there = audio(bucket)[keys.voice_audio("anna", voice.audio.sha256, voice.edition)]
         assert hashlib.sha256(there).hexdigest() == voice.audio.sha256
@@ -111,7 +111,7 @@ HISTORIES: dict[str, list[Operation]] = {
 def test_replacements_at_once_never_part_a_record_from_its_audio(
     history: str, names: list[str], order: list[int]
 ) -> None:
-    """At no moment; one wins, the loser gets an error, jobs read on, and nothing else is left."""
+    """At no moment are record and audio parted: one caller wins, the loser gets an error, jobs read on, and nothing else is left."""
     bucket = Bucket()
     stored_before(bucket, HISTORIES[history])
 
@@ -136,7 +136,7 @@ def test_replacements_at_once_never_part_a_record_from_its_audio(
 def test_an_upload_beside_a_delete_ends_whole_or_gone(
     first: str, others: list[str], history: list[Operation], order: list[int]
 ) -> None:
-    """A record with its audio, or neither record nor any audio that it named (docs/decisions/0029 tells the meetings that are left out)."""
+    """A record stays with its audio, or neither stays. (docs/decisions/0029 lists the interleavings that are left out.)"""
     sound = first.rsplit(" ", maxsplit=1)[-1] if first.startswith("plain") else first[0]
     assume(sound != "a" or others != ["delete"])
     assume(first != "plain b" or others != ["b"])
@@ -159,7 +159,7 @@ def test_an_upload_beside_a_delete_ends_whole_or_gone(
 @given(order=orders)
 @settings(max_examples=100, deadline=None)
 def test_damage_is_replaced_by_one_of_two(order: list[int]) -> None:
-    """Neither removes what the other has stored in the damaged record's place."""
+    """Of two uploads that replace a damaged record, neither removes what the other has stored."""
     bucket = Bucket()
     stored_before(bucket, HISTORIES["one upload"])
     bucket.write(keys.voice_record("anna"), b'{"voice":"anna"')
@@ -173,7 +173,7 @@ def test_damage_is_replaced_by_one_of_two(order: list[int]) -> None:
 
 
 def test_every_meeting_of_a_replacement_and_a_delete() -> None:
-    """All orders in which one of them pauses once."""
+    """A replacement and a delete end in a whole voice or none, in all orders in which one of them pauses once."""
     for at, other_first in itertools.product(range(14), (0, 1)):
         bucket = Bucket()
         stored_before(bucket, HISTORIES["one upload"])
@@ -187,7 +187,7 @@ def test_every_meeting_of_a_replacement_and_a_delete() -> None:
 
 
 def test_what_was_lost_in_the_bucket_comes_back_with_an_upload() -> None:
-    """The advice that a voice without audio gets is good advice."""
+    """The advice to upload a voice again whose audio is lost works."""
     bucket = Bucket()
     stored_before(bucket, HISTORIES["one upload"])
     for key in audio(bucket):

@@ -27,7 +27,7 @@ def an_alignment(text: str, times: list[float], chance: float) -> Alignment:
 
 @given(text=TEXTS, times=TIMES, chance=LOGARITHMS, seconds=st.floats(0.05, 2.5))
 def test_words_lie_in_the_text_and_in_the_sound(text: str, times: list[float], chance: float, seconds: float) -> None:
-    """In order, apart from each other, and spelt as in the text."""
+    """Words are in order, apart from each other, within the sound, and spelt as in the text."""
     speech = Speech(hummed(seconds, RATE), RATE, text)
 
     words = timed_words(speech, an_alignment(text, times, chance))
@@ -43,7 +43,7 @@ def test_words_lie_in_the_text_and_in_the_sound(text: str, times: list[float], c
 
 @given(text=TEXTS, times=TIMES, chance=LOGARITHMS, heard=st.none() | TEXTS)
 def test_there_is_always_a_verdict(text: str, times: list[float], chance: float, heard: str | None) -> None:
-    """A failed one has a problem, and every problem is of a word of the text, or of the whole."""
+    """Every check has a verdict: a failed one has a problem, and every problem concerns a word of the text or the whole."""
     verdict = judge(Speech(hummed(1.0, RATE), RATE, text), an_alignment(text, times, chance), heard)
 
     assert (verdict.state == "failed") == bool(verdict.problems)

@@ -86,7 +86,7 @@ def imports(path: Path) -> Iterator[tuple[str, bool]]:
 
 
 def imported(path: Path) -> set[str]:
-    """The modules that are imported, and what may be one: `from package import module`."""
+    """The imported modules, and names that may be modules: `from package import module`."""
     names = {module for module, _ in imports(path)}
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -96,7 +96,7 @@ def imported(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_inwards(path: Path) -> None:
-    """Handler -> worker -> engines, model_cache, local, s3_utils -> storage -> cloning."""
+    """Imports point inwards: handler -> worker -> engines, model_cache, local, s3_utils -> storage -> cloning."""
     here = name_of(path)
     if path.relative_to(ROOT).as_posix() not in ROOTS:
         ours = {module.split(".")[0] for module, _ in imports(path)} & OURS
@@ -112,7 +112,7 @@ CLONING = [
 
 @pytest.mark.parametrize("path", CLONING, ids=lambda path: str(path.relative_to(ROOT)))
 def test_clonings_packages_stand_in_layers(path: Path) -> None:
-    """Requests, voices, dictionaries and jobs don't know one another, nor how a text is read, planned and checked; only generate and actions join them."""
+    """Requests, voices, dictionaries and jobs import neither one another nor reading, planning or checking; generate and actions join them."""
     level = {name: number for number, names in enumerate(LAYERS) for name in names}
     here = path.relative_to(ROOT / "cloning").parts[0].removesuffix(".py")
     others = {name.split(".")[1] for name in imported(path) if name.startswith("cloning.")} & set(level) - {here}
@@ -124,7 +124,7 @@ def test_clonings_packages_stand_in_layers(path: Path) -> None:
 
 
 def test_no_folder_holds_more_than_17_files() -> None:
-    """A folder fits one glance."""
+    """No folder has more than 17 files."""
     folders = {path.parent for path in MODULES}
 
     assert [str(folder) for folder in folders if len(list(folder.glob("*.py"))) > 17] == []
@@ -132,7 +132,7 @@ def test_no_folder_holds_more_than_17_files() -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_heavy_packages_are_imported_by_engines_alone_and_late(path: Path) -> None:
-    """Inside functions only, so that no import of ours pays for them."""
+    """Heavy packages are imported inside functions of engines only, so that no other import pays for them."""
     for module, at_top in imports(path):
         package = module.split(".")[0]
         if package in HEAVY and path.relative_to(ROOT).as_posix() != COMPILED:
@@ -150,7 +150,7 @@ def test_only_the_build_imports_the_kernels_source() -> None:
 
 
 def test_no_imports_go_in_circles() -> None:
-    """Every module can be read before those that import it, within a package too."""
+    """Imports form no circle, even within a package."""
     paths = {".".join(path.relative_to(ROOT).with_suffix("").parts).removeprefix("client."): path for path in MODULES}
     graph = {name: {one for one in imported(path) if one in paths} for name, path in paths.items()}
 
@@ -158,7 +158,7 @@ def test_no_imports_go_in_circles() -> None:
 
 
 def test_the_environment_has_one_reader() -> None:
-    """os.environ and os.getenv appear in no module of ours but the one that tidies it for the SDKs; cloning.settings reads through pydantic."""
+    """Only the module that prepares the environment for the SDKs reads os.environ; cloning.settings reads it through pydantic."""
     for path in MODULES:
         names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
         # local prepares the environment of the processes that it starts; the client's command is a program of its own.
@@ -167,7 +167,7 @@ def test_the_environment_has_one_reader() -> None:
 
 
 def test_nothing_prints() -> None:
-    """Stdout belongs to the caller."""
+    """Nothing prints: stdout belongs to the caller."""
     for path in MODULES:
         calls = {
             node.func.id
@@ -179,7 +179,7 @@ def test_nothing_prints() -> None:
 
 
 def test_no_function_is_over_60_lines() -> None:
-    """Docstrings count: what doesn't fit a screen isn't read."""
+    """A function with its docstring fits a screen."""
     for path in EVERYTHING:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -187,6 +187,6 @@ def test_no_function_is_over_60_lines() -> None:
 
 
 def test_no_module_is_over_300_lines() -> None:
-    """One thing a file."""
+    """A module has at most 300 lines."""
     for path in MODULES:
         assert len(path.read_text().splitlines()) <= 300, path

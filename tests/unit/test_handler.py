@@ -1,4 +1,4 @@
-"""The boundary: always a reply that the SDK can post, never an exception, never what is not the caller's."""
+"""The boundary: always a reply that the SDK can post, never an exception, and nothing that the caller mustn't see."""
 
 import asyncio
 import base64
@@ -27,7 +27,7 @@ from worker.shutdown import Stopping
 
 
 def test_a_failure_is_a_reply_with_a_code(service: Service) -> None:
-    """The SDK would send an exception's traceback to the caller."""
+    """A failure is a reply with a code; the SDK would send an exception's traceback to the caller."""
     reply = answer(service, {"action": "status", "job_id": "nobody"}, Call("j"))
 
     assert (reply["code"], reply["error"].split(":")[0], reply["retryable"]) == (
@@ -40,7 +40,7 @@ def test_a_failure_is_a_reply_with_a_code(service: Service) -> None:
 def test_a_bug_gives_an_incident_id_and_nothing_else(
     service: Service, store: FolderStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The log has the traceback under that id; the reply has no path, host or key."""
+    """After a bug the reply has an incident id and no path, host or key; the log has the traceback under that id."""
 
     def broken(key: str, **_: object) -> None:
         raise RuntimeError(f"/opt/secret/{key} on host gpu-7")
@@ -63,7 +63,7 @@ def test_a_bug_gives_an_incident_id_and_nothing_else(
 @given(raw=JSON | st.dictionaries(FIELDS, JSON, max_size=6))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_input_is_answered_with_strict_json(service: Service, raw: object) -> None:
-    """Not empty, no NaN, no bytes, no exception, for any input."""
+    """Any input gets a reply of strict JSON: not empty, no NaN, no bytes, no exception."""
     reply = answer(service, raw, Call("j"))
 
     assert reply
@@ -72,19 +72,19 @@ def test_every_input_is_answered_with_strict_json(service: Service, raw: object)
 
 @pytest.mark.parametrize("reply", [{}, {"error": "x"}, {"refresh_worker": True}, {"n": float("nan")}, {"b": b"x"}])
 def test_what_the_sdk_would_drop_never_leaves(reply: dict[str, Any]) -> None:
-    """Empty replies, reserved keys, NaN and bytes are bugs, and become INTERNAL."""
+    """Replies that the SDK would drop (empty, with reserved keys, NaN or bytes) are bugs and become INTERNAL."""
     with pytest.raises((AssertionError, ValueError, TypeError)):
         sendable(reply, 1.0)
 
 
 def test_a_reply_over_the_limit_is_refused_by_name() -> None:
-    """RunPod would lose it without a word."""
+    """A reply over RunPod's limit is refused by name; RunPod would lose it silently."""
     with pytest.raises(ResultTooLarge):
         sendable({"voices": "x" * 1_000_001}, 1.0)
 
 
 def test_status_is_answered_while_another_job_runs(service: Service) -> None:
-    """Blocking work is not on the event loop."""
+    """`status` is answered while another job runs, because blocking work isn't on the event loop."""
     release = threading.Event()
     blocked = with_settings(service, worker_concurrency=2)
     object.__setattr__(blocked, "fetch_url", lambda *_: release.wait(30) and b"")
@@ -112,7 +112,7 @@ def test_status_is_answered_while_another_job_runs(service: Service) -> None:
 
 
 def test_a_cancelled_delivery_tells_its_thread(service: Service, engine: ToneEngine, human_wav: bytes) -> None:
-    """CancelledError passes through; the thread stops between two steps of the model and gives the job back."""
+    """CancelledError passes through, and the thread stops between two steps of the model and gives the job back."""
     speaking, cancelled = threading.Event(), threading.Event()
     audio = base64.b64encode(human_wav).decode()
     answer(service, {"action": "upload", "voice": "anna", "audio": audio, "consent": True}, Call("u"))
@@ -145,7 +145,7 @@ def test_a_cancelled_delivery_tells_its_thread(service: Service, engine: ToneEng
 def test_a_delivery_whose_id_is_no_jobs_id_needs_one_to_generate(
     service: Service, human_wav: bytes, delivered: object
 ) -> None:
-    """The caller can send one; nothing else depends on it."""
+    """If RunPod's id is no valid job id, only a generate needs a `job_id` of the caller's."""
     audio = base64.b64encode(human_wav).decode()
     handler = make_handler(service, lambda *_: None, Stopping(10))
     upload = {"action": "upload", "voice": "anna", "audio": audio, "consent": True}
@@ -164,7 +164,7 @@ def test_a_delivery_whose_id_is_no_jobs_id_needs_one_to_generate(
 
 
 def test_a_result_is_held_back_behind_the_last_progress(service: Service, human_wav: bytes) -> None:
-    """The SDK posts each from a thread of its own: the reply leaves when the update before it has long been sent."""
+    """The SDK posts from separate threads, so a reply is held back until the last update has long been sent."""
     audio = base64.b64encode(human_wav).decode()
     answer(service, {"action": "upload", "voice": "anna", "audio": audio, "consent": True}, Call("u"))
     clock, sent = SystemClock(), list[float]()
@@ -186,7 +186,7 @@ def test_a_result_is_held_back_behind_the_last_progress(service: Service, human_
     ],
 )
 def test_no_input_makes_an_error_too_long_to_post(service: Service, raw: dict[str, object]) -> None:
-    """RunPod would drop it, and the job would hang."""
+    """No input makes an error too long to post: RunPod would drop it, and the job would hang."""
     reply = answer(service, raw, Call("j"))
 
     assert reply["code"] in {"INVALID_REQUEST", "UNKNOWN_ACTION"}
@@ -194,7 +194,7 @@ def test_no_input_makes_an_error_too_long_to_post(service: Service, raw: dict[st
 
 
 def test_a_delivery_that_gets_no_thread_is_answered(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK would tell its caller a traceback; and what waits in the pool's queue is not to be done for nobody."""
+    """If a call gets no thread, it is answered as retryable and stopped, so that the pool doesn't run it for nobody later."""
 
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -216,7 +216,7 @@ def test_a_delivery_that_gets_no_thread_is_answered(service: Service, monkeypatc
 def test_a_stopped_generate_names_its_job_and_not_its_delivery(
     service: Service, engine: ToneEngine, human_wav: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """RunPod's id of the delivery is another thing: the log calls it `delivery`."""
+    """A stopped generate's reply names its job; the log calls RunPod's id `delivery`."""
     audio = base64.b64encode(human_wav).decode()
     answer(service, {"action": "upload", "voice": "anna", "audio": audio, "consent": True}, Call("u"))
     call = Call("delivery-7")
@@ -231,7 +231,7 @@ def test_a_stopped_generate_names_its_job_and_not_its_delivery(
 
 
 class Watched(Stopping):
-    """Shows the call in hand."""
+    """Shows the call in progress."""
 
     call: Call | None = None
 
@@ -243,7 +243,7 @@ class Watched(Stopping):
 
 
 def test_a_job_handed_back_is_not_answered(service: Service, engine: ToneEngine, human_wav: bytes) -> None:
-    """Once the worker hands back, a reply would end the job for RunPod's client; without one it is delivered again."""
+    """A job that was handed back gets no reply, which would end it for RunPod's client; without one it is delivered again."""
     audio = base64.b64encode(human_wav).decode()
     answer(service, {"action": "upload", "voice": "anna", "audio": audio, "consent": True}, Call("u"))
     stopping = Watched(1, leave=lambda: None)
@@ -267,7 +267,7 @@ def test_a_job_handed_back_is_not_answered(service: Service, engine: ToneEngine,
 
 
 def test_a_call_that_comes_too_late_is_told_at_once() -> None:
-    """A job that the SDK's open poll receives after the hand-back would never end in time."""
+    """A call that arrives after the hand-back is stopped at once, because it could not end in time."""
     stopping = Stopping(1, leave=lambda: None)
     stopping.handing_back = True
     call = Call("late")

@@ -1,4 +1,4 @@
-"""The files that make and publish the image, held to their rules without building it (`make image` does that)."""
+"""The files that make and publish the image keep their rules; nothing is built (`make image` does that)."""
 
 import json
 import re
@@ -25,7 +25,7 @@ EXPORT = ["export", "--frozen", "--no-dev", "--no-annotate", "--no-header", "--n
 
 
 class Step(NamedTuple):
-    """One instruction of a Dockerfile and what follows it, on one line."""
+    """One instruction of a Dockerfile and its arguments, on one line."""
 
     name: str
     rest: str
@@ -51,7 +51,7 @@ def environment() -> dict[str, str]:
 
 
 def test_the_base_is_the_builders_choice() -> None:
-    """One stage, on the build argument's base, by default a slim Debian 12 with Python 3.11."""
+    """The Dockerfile has one stage on a base that the builder chooses, by default a slim Debian 12 with Python 3.11."""
     first, second = dockerfile()[:2]
 
     assert (first, second) == (Step("ARG", "BASE_IMAGE=python:3.11-slim-bookworm"), Step("FROM", "${BASE_IMAGE}"))
@@ -59,13 +59,13 @@ def test_the_base_is_the_builders_choice() -> None:
 
 
 def test_python_is_pid_1_in_exec_form() -> None:
-    """A shell in between would keep SIGTERM to itself, and a killed worker's ping process would live on."""
+    """Python is PID 1, in exec form: a shell in between would keep SIGTERM to itself, and a killed worker's ping would live on."""
     assert [json.loads(rest) for rest in steps("ENTRYPOINT")] == [["python", "-u", "handler.py"]]
     assert steps("CMD") == []
 
 
 def test_the_worker_is_not_root() -> None:
-    """The last user is one that the image makes, and the folders that the settings name are that user's."""
+    """The last user isn't root, and owns the folders that the settings name."""
     made = next(rest for rest in steps("RUN") if "useradd" in rest)
     variables = environment()
 
@@ -76,12 +76,12 @@ def test_the_worker_is_not_root() -> None:
 
 
 def test_the_sdk_does_not_log_whole_replies() -> None:
-    """Its default level, DEBUG, does."""
+    """The image sets a level for the SDK's log, whose default, DEBUG, has whole replies."""
     assert environment()["RUNPOD_LOG_LEVEL"] == "INFO"
 
 
 def test_no_weights_unless_the_build_asks() -> None:
-    """The only step that fetches some stands behind an argument that is empty by default."""
+    """Weights are fetched only if a build argument asks for it, which is empty by default."""
     fetching = [rest for rest in steps("RUN") if re.search(r"CheckpointCache|hf download|huggingface|curl|wget", rest)]
 
     assert 'BAKE_CHECKPOINT=""' in steps("ARG")
@@ -90,7 +90,7 @@ def test_no_weights_unless_the_build_asks() -> None:
 
 
 def test_the_build_proves_that_the_handler_imports_without_torch() -> None:
-    """As the worker's user, so that a file that only root can read shows at build time."""
+    """The build imports the handler without torch as the worker's user, so that an unreadable file fails the build."""
     order = dockerfile()
     proof = next(step for step in order if step.name == "RUN" and "import handler" in step.rest)
 
@@ -99,7 +99,7 @@ def test_the_build_proves_that_the_handler_imports_without_torch() -> None:
 
 
 def test_everything_that_is_copied_exists_and_reaches_the_build() -> None:
-    """Each source of a COPY is in the repository and let through by .dockerignore, which lets nothing else through."""
+    """Each source of a COPY exists and is let through by .dockerignore, which lets nothing else through."""
     sources = {source.rstrip("/") for rest in steps("COPY") for source in rest.split()[:-1]}
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
 
@@ -111,7 +111,7 @@ def test_everything_that_is_copied_exists_and_reaches_the_build() -> None:
 
 
 def test_every_module_that_the_handler_imports_is_copied() -> None:
-    """A new module at the root or a new package must be added to the Dockerfile."""
+    """Every module that the handler imports is copied: a new package must be added to the Dockerfile."""
     seen = "import handler, storage.folder_store, s3_utils, sys; print(*(str(m.__file__) for m in sys.modules.values() if getattr(m, '__file__', None)))"
     files = subprocess.run(
         [sys.executable, "-c", seen], cwd=ROOT, check=True, capture_output=True, text=True
@@ -125,7 +125,7 @@ def test_every_module_that_the_handler_imports_is_copied() -> None:
 
 @pytest.mark.parametrize("script", ["image.sh", "base_image.sh"])
 def test_the_scripts_parse(script: str) -> None:
-    """And can be called by name."""
+    """The scripts parse, and can be executed."""
     path = ROOT / "scripts" / script
     subprocess.run(["bash", "-n", str(path)], check=True)
 
@@ -136,7 +136,7 @@ def test_the_scripts_parse(script: str) -> None:
 
 
 def requirements(name: str = "requirements.txt") -> dict[str, set[str]]:
-    """Each package and the versions it is pinned to (more than one where Python versions differ)."""
+    """Each package and the versions that it is pinned to (more than one if Python versions differ)."""
     text = "\n".join(line for line in (ROOT / name).read_text().splitlines() if not line.startswith("#"))
     pins: dict[str, set[str]] = {}
     for line in text.replace("\\\n", " ").splitlines():
@@ -149,7 +149,7 @@ def requirements(name: str = "requirements.txt") -> dict[str, set[str]]:
 
 
 def test_every_requirement_is_pinned_with_its_hashes() -> None:
-    """The packages that the worker imports are there; what inference doesn't use, and what only tests use, is not."""
+    """All requirements are pinned with hashes; the worker's imports are there, and nothing that only tests need."""
     pins = requirements()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     left_out = {line.split(" ;")[0] for line in project["tool"]["uv"]["override-dependencies"]}
@@ -162,7 +162,7 @@ def test_every_requirement_is_pinned_with_its_hashes() -> None:
 
 
 def test_xtts_is_an_extra_of_its_own() -> None:
-    """Nothing of it is in the worker's requirements, and it changes none of their versions; only a build with XTTS=1 gets it."""
+    """Nothing of XTTS is in the worker's requirements, and it changes no version; only a build with XTTS=1 gets it."""
     extra, worker = requirements("requirements-xtts.txt"), requirements()
     installing = next(rest for rest in steps("RUN") if "pip install" in rest)
 
@@ -175,7 +175,7 @@ def test_xtts_is_an_extra_of_its_own() -> None:
 
 
 def test_the_speaker_model_is_an_extra_of_its_own() -> None:
-    """As XTTS: only a build with SIMILARITY=1 gets it."""
+    """The speaker model is an extra as XTTS is: only a build with SIMILARITY=1 gets it."""
     extra, worker = requirements("requirements-similarity.txt"), requirements()
     installing = next(rest for rest in steps("RUN") if "pip install" in rest)
 
@@ -186,7 +186,7 @@ def test_the_speaker_model_is_an_extra_of_its_own() -> None:
 
 
 def test_requirements_are_the_locks() -> None:
-    """Every pin is one of uv.lock; where uv is at hand, the file is its export to the letter."""
+    """Every pin is one of uv.lock; if uv is installed, the file is its export to the letter."""
     lock = (ROOT / "uv.lock").read_text()
     locked = set(re.findall(r'^name = "([^"]+)"\nversion = "([^"]+)"$', lock, flags=re.MULTILINE))
 
@@ -203,7 +203,7 @@ def test_requirements_are_the_locks() -> None:
 
 
 class Shape(BaseModel):
-    """Spelled in camelCase in the files."""
+    """Keys are spelled in camelCase in the files."""
 
     model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel)
 
@@ -274,7 +274,7 @@ def hub_tests() -> HubTests:
 
 
 def test_the_hub_asks_only_for_settings_that_exist() -> None:
-    """By the names that Settings reads, each once, each with either a value or an input."""
+    """The Hub's form has only names that Settings reads, each once, with a value or an input."""
     variables = hub().env
     names = [variable.key for variable in variables]
 
@@ -284,7 +284,7 @@ def test_the_hub_asks_only_for_settings_that_exist() -> None:
 
 
 def test_the_hubs_defaults_are_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the form is filled with is what an empty form would give; paths are the image's."""
+    """The form's defaults are the worker's own; paths are the image's."""
     variables = environment()
     inputs = {variable.key: variable.input for variable in hub().env if variable.input}
     expected = {key.lower(): getattr(Settings(), key.lower()) for key in inputs}
@@ -299,7 +299,7 @@ def test_the_hubs_defaults_are_the_workers(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_hub_offers_the_catalogues_checkpoints() -> None:
-    """All of F5-TTS that can be used, and no other."""
+    """The Hub offers exactly the catalogue's usable F5-TTS checkpoints."""
     options = next(variable.input.options for variable in hub().env if variable.key == "CHECKPOINT" and variable.input)
 
     assert {option["value"] for option in options or ()} == {
@@ -308,7 +308,7 @@ def test_the_hub_offers_the_catalogues_checkpoints() -> None:
 
 
 def test_the_hub_picks_hosts_whose_driver_runs_this_torch() -> None:
-    """The wheels of torch bring CUDA's libraries, not the driver: the host's must know that version or a newer one."""
+    """The Hub chooses hosts whose driver runs this torch: its wheels have CUDA's libraries but not the driver."""
     pins = requirements()
     runtime = next(version for name in pins if name.startswith("nvidia-cuda-runtime") for version in pins[name])
     needed = tuple(map(int, runtime.split(".")[:2]))
@@ -320,14 +320,14 @@ def test_the_hub_picks_hosts_whose_driver_runs_this_torch() -> None:
 
 
 def test_the_hubs_workers_never_speak_on_a_cpu() -> None:
-    """A GPU is paid for: a worker that finds none ends at its start, and RunPod replaces it."""
+    """The Hub's workers never speak on a CPU: one without its paid GPU ends at its start, and RunPod replaces it."""
     device = next(variable for variable in hub().env if variable.key == "DEVICE")
 
     assert (hub().runs_on, device.value) == ("GPU", "cuda")
 
 
 def test_images_are_built_for_the_requirements_processor() -> None:
-    """They are resolved for x86-64 alone: on an Arm machine every command says so, those that are documented too."""
+    """Requirements are for x86-64, so every command that builds an image says so, documented ones too."""
     script = (ROOT / "scripts" / "image.sh").read_text()
     text = (ROOT / "Dockerfile").read_text()
 
@@ -341,7 +341,7 @@ def test_images_are_built_for_the_requirements_processor() -> None:
 
 @pytest.mark.parametrize("test", hub_tests().tests, ids=lambda test: test.name)
 def test_the_hubs_tests_are_answered_without_weights(test: HubTest, service: Service) -> None:
-    """Each input is one that the worker takes, and none needs a model: the Hub tests a release before it is published."""
+    """The Hub's tests are valid inputs that need no model, because the Hub runs them before a release is published."""
     reply = answer(service, test.input, Call("hub"))
 
     assert "error" not in reply
@@ -349,5 +349,5 @@ def test_the_hubs_tests_are_answered_without_weights(test: HubTest, service: Ser
 
 
 def test_the_local_test_input_is_a_health_call() -> None:
-    """`python handler.py` alone answers, wherever it stands."""
+    """`python handler.py` alone answers a health call, wherever it is started."""
     assert json.loads((ROOT / "test_input.json").read_bytes()) == {"input": {"action": "health"}}

@@ -1,4 +1,4 @@
-"""A release is made only of a version that code and changelog agree on."""
+"""A release is made only of a version on which code and changelog agree."""
 
 import re
 import subprocess
@@ -32,7 +32,7 @@ LOG = "# Changelog\n\n## [1.2.3] - 2026-12-01\n\n### Added\n- Sound.\n\n## [1.2.
 
 
 def test_the_notes_are_the_versions_own(tmp_path: Path) -> None:
-    """Not those of the one before."""
+    """The notes are the version's own, not those of the one before."""
     done = released("v1.2.3", tmp_path, changelog=LOG)
 
     assert (done.returncode, done.stdout) == (0, "### Added\n- Sound.\n")
@@ -49,14 +49,14 @@ def test_the_notes_are_the_versions_own(tmp_path: Path) -> None:
 def test_what_does_not_agree_is_refused_before_anything_is_built(
     tmp_path: Path, tag: str, changelog: str, said: str
 ) -> None:
-    """With what to mend."""
+    """A version that doesn't agree is refused, with what to fix, before anything is built."""
     done = released(tag, tmp_path, changelog=changelog)
 
     assert (done.returncode, said in done.stderr) == (1, True)
 
 
 def test_the_version_is_the_same_wherever_it_is_written() -> None:
-    """In the code, in both packages, and in the changelog's newest section."""
+    """The version is the same in the code, in both packages, and in the changelog's newest section."""
     code = re.search(r'WORKER_VERSION = "(.+)"', (ROOT / "cloning/versions.py").read_text(encoding="utf-8"))
     newest = re.search(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     packages = [
@@ -70,7 +70,7 @@ def test_the_version_is_the_same_wherever_it_is_written() -> None:
 
 
 def test_the_workflow_uses_pinned_actions_and_no_more_rights_than_it_needs() -> None:
-    """What a tag of somebody else's repository points to may change; a commit doesn't."""
+    """The workflow pins actions by commit, because a tag can be moved, and has no more rights than it needs."""
     workflow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
     steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
 

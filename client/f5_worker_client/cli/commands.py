@@ -22,7 +22,7 @@ _LOOKS_LIKE_A_FILE = (".txt", ".md", ".text")
 
 
 def _given(options: Options, *names: str) -> dict[str, Any]:
-    """The named options that were set."""
+    """The named options that the user set."""
     return {name: getattr(options, name) for name in names if getattr(options, name) not in (None, False)}
 
 
@@ -84,7 +84,7 @@ async def speak(client: AsyncClient, options: Options, console: Console) -> int:
 
 
 def speak_options(options: Options) -> SpeakOptions:
-    """The fields of `generate` that were asked for."""
+    """The fields of `generate` that the user set."""
     names = (
         "language",
         "engine",
@@ -112,12 +112,12 @@ def speak_options(options: Options) -> SpeakOptions:
 
 
 def respellings(options: Options) -> Mapping[str, str]:
-    """`--say GIF=jif`; a reading like 5 is meant as text."""
+    """Read `--say GIF=jif`; a reading such as 5 is meant as text."""
     return {word: str(reading) for word, reading in options.say}
 
 
 def text_of(argument: str, *, is_text: bool) -> str:
-    """The text itself, of a file, or of stdin. Raises InvalidRequest."""
+    """Return the text: given directly, from a file, or from stdin. Raises InvalidRequest."""
     if argument == "-" and not is_text:
         return _decoded(sys.stdin.buffer.read(), "stdin")
     path = Path(argument)
@@ -146,7 +146,7 @@ def _decoded(data: bytes, what: str) -> str:
 
 
 def status(client: Client, options: Options, console: Console) -> int:
-    """How a job stands."""
+    """Show a job's state."""
     state = client.status(options.job_id)
     console.result([f"{state.status}\t{state.done}/{state.total}"], dict(state.reply))
     if state.failure:
@@ -162,7 +162,7 @@ def cancel(client: Client, options: Options, console: Console) -> int:
 
 
 def result(client: Client, options: Options, console: Console) -> int:
-    """Bring a finished job's sound."""
+    """Download a finished job's audio."""
     speech = client.result(options.job_id)
     path = client.save(speech, options.output or f"{speech.job_id}.{speech.format}")
     console.warnings(list(speech.warnings))
@@ -171,7 +171,7 @@ def result(client: Client, options: Options, console: Console) -> int:
 
 
 def delete(client: Client, options: Options, console: Console) -> int:
-    """Remove something."""
+    """Delete something."""
     for kind in ("voice", "job_id", "dictionary"):
         if name := getattr(options, kind):
             client.delete(cast("Any", kind), name)
@@ -180,7 +180,7 @@ def delete(client: Client, options: Options, console: Console) -> int:
 
 
 def read(client: Client, options: Options, console: Console) -> int:
-    """What will be read for a text."""
+    """Show how a text would be read."""
     more = _given(options, "voice", "language", "normalize", "dictionary")
     more |= {"say": respellings(options)} if options.say else {}
     reading = client.read(text_of(options.text, is_text=options.is_text), **cast("ReadOptions", more))
@@ -190,7 +190,7 @@ def read(client: Client, options: Options, console: Console) -> int:
 
 
 def check(client: Client, options: Options, console: Console) -> int:
-    """Whether a recording says its text."""
+    """Check whether a recording matches its text."""
     told = client.check(options.file, options.text, **cast("CheckOptions", _given(options, "language", "check")))
     for window in told.reply["check"]["chunks"]:
         for problem in window["problems"]:
@@ -201,7 +201,7 @@ def check(client: Client, options: Options, console: Console) -> int:
 
 
 def health(client: Client, options: Options, console: Console) -> int:
-    """Whether queue and worker answer."""
+    """Check that the queue and a worker answer."""
     queue = client.queue_health()
     told = {"queue": queue} if options.queue else {"queue": queue, "worker": client.health()}
     worker = told.get("worker", {"status": "ok"})

@@ -1,4 +1,4 @@
-"""What the command line says: results on stdout, everything else on stderr; a bar only on a terminal."""
+"""What the command line prints: results on stdout, everything else on stderr; a progress bar only on a terminal."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ _DONE = "COMPLETED"
 
 
 class Console:
-    """`as_json`: the result is one JSON object, and an error too. `quiet`: no progress, no remarks."""
+    """`as_json`: the result, or the error, is one JSON object. `quiet`: no progress and no remarks."""
 
     def __init__(
         self, *, as_json: bool = False, quiet: bool = False, out: TextIO | None = None, err: TextIO | None = None
@@ -29,24 +29,24 @@ class Console:
         self._err = err or sys.stderr
 
     def result(self, lines: list[str], facts: object) -> None:
-        """The result, for people or for programs."""
+        """Print the result, for people or for programs."""
         text = json.dumps(facts, ensure_ascii=False) if self.as_json else "\n".join(map(_plain, lines))
         if text:
             self._out.write(f"{text}\n")
         self._out.flush()
 
     def remark(self, message: str) -> None:
-        """What a person may want to know."""
+        """Print something that a person may want to know."""
         if not self._quiet:
             self._err.write(f"{_plain(message)}\n")
 
     def warnings(self, warnings: list[Mapping[str, Any]]) -> None:
-        """What may be audible."""
+        """Print the warnings: what may be audible."""
         for warning in warnings:
             self.remark(f"warning: {warning.get('code')}: {warning.get('message')}")
 
     def failed(self, error: ClientError) -> None:
-        """Why there is no result, and whether to try again."""
+        """Print why there is no result, and whether a retry may help."""
         if self.as_json:
             self._err.write(json.dumps({"error": error.to_json()}, ensure_ascii=False) + "\n")
             return
@@ -55,7 +55,7 @@ class Console:
 
     @contextmanager
     def progress(self) -> Iterator[Watch]:
-        """Somebody to tell of progress: a bar on a terminal, else a line for each step."""
+        """Return a listener for the progress: a bar on a terminal, otherwise a line for each step."""
         if self._quiet:
             yield lambda *_: None
         elif self._err.isatty():
@@ -67,7 +67,7 @@ class Console:
 
 
 class _Bar:
-    """One bar over all parts."""
+    """One bar for all parts."""
 
     def __init__(self, bar: RichProgress) -> None:
         self._bar = bar
@@ -89,14 +89,14 @@ class _Bar:
 
 
 class _Lines:
-    """A line whenever something has changed."""
+    """Prints a line whenever something has changed."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._last: dict[int, Progress] = {}
 
     def __call__(self, number: int, count: int, told: Progress) -> None:
-        """Say it, if it is new."""
+        """Print the line if it is new."""
         if self._last.get(number) == told:
             return
         self._last[number] = told
@@ -110,5 +110,5 @@ def _words_for(state: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without control characters: a reply must not steer the terminal."""
+    """Remove control characters: a reply must not control the terminal."""
     return "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text)

@@ -9,14 +9,14 @@ from f5_worker_client.texts import LONGEST_TEXT
 _LAST_PORT = 65_535
 EXIT_CODES = {
     0: "done",
-    1: "answered, but not as hoped: `check` did not pass, or `health` is degraded",
+    1: "the answer is negative: `check` did not pass, or `health` is degraded",
     2: "the request, a file or an option must be changed",
     3: "no such voice, job, dictionary or endpoint",
-    4: "what is stored says otherwise, or isn't ready",
+    4: "the request contradicts what is stored, or the result isn't ready",
     5: "the job or call failed for good, or was cancelled",
-    6: "nobody answered, or not in time: the same command may work later",
+    6: "no answer, or not in time: the same command may work later",
     7: "the key is missing or refused",
-    8: "the file could not be brought, or is not what the reply promised",
+    8: "the file could not be downloaded, or is not what the reply promised",
     130: "stopped by Ctrl-C; a job that was sent goes on",
 }
 
@@ -45,10 +45,10 @@ def _common() -> argparse.ArgumentParser:
     where.add_argument(
         "--url",
         metavar="URL",
-        help="elsewhere: a queue like http://127.0.0.1:8000, or a worker that answers HTTP itself, like https://ID.api.runpod.ai/v1; unset: F5_URL",
+        help="another address: a queue like http://127.0.0.1:8000, or a worker's own HTTP server like https://ID.api.runpod.ai/v1; unset: F5_URL",
     )
     where.add_argument(
-        "--timeout", type=_seconds, default=3600.0, metavar="S", help="seconds to wait in all (%(default)g)"
+        "--timeout", type=_seconds, default=3600.0, metavar="S", help="total seconds to wait (%(default)g)"
     )
     where.add_argument("--json", action="store_true", help="print the result, or the error, as one JSON object")
     where.add_argument("--quiet", action="store_true", help="no progress, no remarks")
@@ -61,7 +61,9 @@ def _upload(commands: Commands, common: argparse.ArgumentParser) -> None:
     command.add_argument("--voice", required=True, metavar="V", help="the voice's name")
     command.add_argument("--consent", metavar="SENTENCE", help="how the speaker agreed to be cloned")
     command.add_argument("--language", metavar="L", help="language of the recording, such as en")
-    command.add_argument("--transcript", metavar="TEXT", help="the exact words of the recording; unset: they are heard")
+    command.add_argument(
+        "--transcript", metavar="TEXT", help="the exact words of the recording; unset: the recogniser's"
+    )
     command.add_argument("--transcribe-now", action="store_true", help="make the transcript at once")
     command.add_argument("--replace", action="store_true", help="overwrite a voice of that name")
 
@@ -75,22 +77,22 @@ def _speak(commands: Commands, common: argparse.ArgumentParser) -> None:
     command.add_argument("text", metavar="TEXT|FILE|-", help="the text, a file that holds it, or - for stdin")
     command.add_argument("--voice", required=True, metavar="V", help="the voice's name")
     command.add_argument("-o", "--output", required=True, metavar="FILE", help=".wav, .flac, .mp3, .ogg or .opus")
-    command.add_argument("--srt", action="store_true", help="subtitles beside the sound")
-    command.add_argument("--vtt", action="store_true", help="the same as WebVTT")
-    command.add_argument("--words", action="store_true", help="when each word is spoken, beside the sound")
+    command.add_argument("--srt", action="store_true", help="also write subtitles beside the sound")
+    command.add_argument("--vtt", action="store_true", help="subtitles as WebVTT")
+    command.add_argument("--words", action="store_true", help="also write the times of the words")
     command.add_argument(
         "--play-as-it-comes", action="store_true", help="play it while it is made, by ffplay, aplay or paplay"
     )
     command.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same speech")
     command.add_argument("--speed", type=float, metavar="X", help="speaking rate, 0.3 to 2")
-    command.add_argument("--check", choices=("off", "fast", "full"), help="hear whether the speech says the text")
+    command.add_argument("--check", choices=("off", "fast", "full"), help="check that the speech says the text")
     command.add_argument(
-        "--draws", type=int, metavar="N", help="how often a chunk that fails the check is spoken at most"
+        "--draws", type=int, metavar="N", help="how often a chunk is spoken at most if it fails the check"
     )
-    command.add_argument("--on-mismatch", choices=("accept", "fail"), help="if no draw passes")
+    command.add_argument("--on-mismatch", choices=("accept", "fail"), help="what to do if no draw passes the check")
     command.add_argument("--profile", metavar="P", help="balanced, fast, ultra_quality, ...")
-    command.add_argument("--engine", choices=("f5", "xtts"), help="who speaks")
-    command.add_argument("--checkpoint", metavar="C", help="with which weights")
+    command.add_argument("--engine", choices=("f5", "xtts"), help="the engine that speaks")
+    command.add_argument("--checkpoint", metavar="C", help="the weights' name")
     _reading(command)
     _jobs(command)
 
@@ -100,7 +102,7 @@ def _jobs(command: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], type=_pair, metavar="NAME=VALUE", help="any other field of generate"
     )
     command.add_argument("--job-id", metavar="ID", help="the job's id; unset: made from the request")
-    command.add_argument("--again", action="store_true", help="another take, though the same request was spoken before")
+    command.add_argument("--again", action="store_true", help="make another take of a request that was spoken before")
     command.add_argument(
         "--text", dest="is_text", action="store_true", help="the argument is the text, even if a file has that name"
     )
@@ -118,10 +120,10 @@ def _reading(command: argparse.ArgumentParser) -> None:
 
 
 def _job_commands(commands: Commands, common: argparse.ArgumentParser) -> None:
-    for name, does in (("status", "how a job stands"), ("cancel", "ask a job to stop")):
+    for name, does in (("status", "show a job's state"), ("cancel", "ask a job to stop")):
         command = commands.add_parser(name, parents=[common], help=does)
         command.add_argument("job_id", metavar="ID")
-    command = commands.add_parser("result", parents=[common], help="bring a finished job's sound")
+    command = commands.add_parser("result", parents=[common], help="download a finished job's sound")
     command.add_argument("job_id", metavar="ID")
     command.add_argument("-o", "--output", metavar="FILE", help="unset: ID and the format's ending")
 
@@ -140,39 +142,39 @@ def _read(commands: Commands, common: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--text", dest="is_text", action="store_true", help="the argument is the text, even if a file has that name"
     )
-    command.add_argument("--voice", metavar="V", help="whose language counts if none is given")
+    command.add_argument("--voice", metavar="V", help="the voice whose language is used if none is given")
     _reading(command)
 
 
 def _check(commands: Commands, common: argparse.ArgumentParser) -> None:
-    command = commands.add_parser("check", parents=[common], help="hear whether a recording says its text")
+    command = commands.add_parser("check", parents=[common], help="check whether a recording says its text")
     command.add_argument("file", metavar="FILE", help="the recording, or its http(s) URL")
-    command.add_argument("--text", required=True, metavar="TEXT", help="what it should say")
+    command.add_argument("--text", required=True, metavar="TEXT", help="the text that it should say")
     command.add_argument("--language", metavar="L", help="language of the text, such as en")
-    command.add_argument("--check", choices=("fast", "full"), help="score alone, or transcribe too (full)")
+    command.add_argument("--check", choices=("fast", "full"), help="only score, or transcribe too (default: full)")
 
 
 def _serve(commands: Commands, common: argparse.ArgumentParser) -> None:
     command = commands.add_parser(
-        "serve", parents=[common], help="the OpenAI speech API and a page to try it, in front of the endpoint"
+        "serve", parents=[common], help="serve the OpenAI speech API and a page to try it, in front of the endpoint"
     )
     command.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen on (%(default)s)")
     command.add_argument("--port", type=_port, default=8080, metavar="N", help="port; 0: a free one (%(default)s)")
     command.add_argument(
-        "--api-key", metavar="KEY", help="what callers must send as a bearer token; unset: API_KEY, or nobody is asked"
+        "--api-key", metavar="KEY", help="the key that callers must send as a bearer token; unset: API_KEY, or no key"
     )
     command.add_argument(
-        "--voice-alias", action="append", default=[], type=_names, metavar="ALIAS=V", help="a voice under another name"
+        "--voice-alias", action="append", default=[], type=_names, metavar="ALIAS=V", help="another name for a voice"
     )
-    command.add_argument("--default-voice", metavar="V", help="speaks where OpenAI's names have no alias")
+    command.add_argument("--default-voice", metavar="V", help="the voice for OpenAI's names without an alias")
     command.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="a host name under which requests may come"
     )
 
 
 def _health(commands: Commands, common: argparse.ArgumentParser) -> None:
-    command = commands.add_parser("health", parents=[common], help="whether queue and worker answer")
-    command.add_argument("--queue", action="store_true", help="only the queue: starts no worker")
+    command = commands.add_parser("health", parents=[common], help="show whether the queue and the worker answer")
+    command.add_argument("--queue", action="store_true", help="ask only the queue, which starts no worker")
 
 
 def _seconds(text: str) -> float:
@@ -204,7 +206,7 @@ def _names(text: str) -> tuple[str, str]:
 
 
 def _pair(text: str) -> tuple[str, Any]:
-    """NAME=VALUE; a value that is JSON counts as such."""
+    """Parse NAME=VALUE; a value that is JSON is read as JSON."""
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} should look like NAME=VALUE")

@@ -1,7 +1,7 @@
 """
-`--play-as-it-comes`: the parts of a sound go to a player's pipe, in order, while the rest is made.
+`--play-as-it-comes`: sends the parts to a player's pipe, in order, while the rest is made.
 
-A text of several jobs is played job by job. What the updates left out (they hold the last parts alone) is asked for.
+A text of several jobs is played job by job. Updates hold only the last parts; the parts before them are asked for.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass
 class _Job:
-    """What is known of one job's sound: its parts by their place, whether no more will come, and whether it is another sound by now."""
+    """What is known of one job's audio: its parts by their place, whether more will come, and whether it was spoken anew."""
 
     job_id: str | None = None
     parts: dict[int, Mapping[str, Any]] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class _Job:
 
 
 class Player:
-    """Plays what the progress of `speak_long` tells; it is a `Watch`. `run` plays until all jobs have ended."""
+    """Plays the parts that the progress of `speak_long` reports; it is a `Watch`. `run` plays until all jobs have ended."""
 
     def __init__(self, client: AsyncClient, program: str) -> None:
         self._client = client
@@ -49,7 +49,7 @@ class Player:
         self._process: asyncio.subprocess.Process | None = None
 
     def __call__(self, number: int, count: int, told: Progress) -> None:
-        """Note what is new of one job."""
+        """Note what is new in one job's progress."""
         self._jobs += [_Job() for _ in range(count - len(self._jobs))]
         job = self._jobs[number]
         job.job_id = told.update.get("job_id") or job.job_id
@@ -58,7 +58,7 @@ class Player:
         self._news.set()
 
     def _note(self, job: _Job, reply: Mapping[str, Any]) -> None:
-        """Note the parts that an update or a reply names. Those of a job that is spoken anew don't follow the ones before."""
+        """Note the parts that an update or a reply names. Those of a job that was spoken anew don't follow the earlier ones."""
         parts = reply.get("parts") or {}
         for part in parts.get("items", ()):
             known = job.parts.setdefault(int(part["index"]), part)
@@ -67,7 +67,7 @@ class Player:
         job.is_void = job.is_void or (job.has_ended and len(job.parts) > parts.get("ready", len(job.parts)))
 
     async def run(self) -> None:
-        """Play everything, in order. Raises ClientError."""
+        """Play all parts in order. Raises ClientError."""
         try:
             while not self._jobs:
                 await self._wait()
@@ -81,7 +81,7 @@ class Player:
                 self._process.kill()
 
     async def _play(self, job: _Job) -> None:
-        """One job's parts; its end is where nobody knows of another one."""
+        """Play one job's parts, until there is none left and none to come."""
         place = 0
         while not (job.has_ended and place not in job.parts and not await self._ask(job, place)):
             _refuse_void(job, place)
@@ -94,13 +94,13 @@ class Player:
         _refuse_void(job, place)
 
     async def _ask(self, job: _Job, place: int) -> bool:
-        """Whether the worker knows the part at this place."""
+        """Ask the worker for the part at this place; return whether it has one."""
         fields = {"action": "status", "job_id": job.job_id, "parts_after": place - 1}
         self._note(job, await self._client.call(fields))
         return place in job.parts
 
     async def _sound(self, data: bytes) -> None:
-        """Give a WAV's samples to the player, as fast as it takes them."""
+        """Send a WAV's samples to the player, as fast as it accepts them."""
         with wave.open(io.BytesIO(data)) as sound:
             rate, samples = sound.getframerate(), sound.readframes(sound.getnframes())
         if self._process is None:
@@ -116,14 +116,14 @@ class Player:
         await self._news.wait()
 
     async def _close(self) -> None:
-        """Let the player come to its end."""
+        """Let the player finish."""
         if self._process and self._process.stdin:
             self._process.stdin.close()
             await self._process.wait()
 
 
 def _refuse_void(job: _Job, place: int) -> None:
-    """Raises InvalidRequest if the part at that place, or the whole job, is of another speech than what was played."""
+    """Raise InvalidRequest if the part at that place, or the whole job, belongs to other speech than what was played."""
     part, before = job.parts.get(place), job.parts.get(place - 1)
     if job.is_void or (part and before and part["follows"] != before["chain"]):
         raise InvalidRequest("CONFLICT", "another worker speaks the job anew: what was played is void")
@@ -141,7 +141,7 @@ def player_here(which: Callable[[str], str | None] = shutil.which) -> str:
 
 
 async def played(player: Player, speaking: Awaitable[T], remark: Callable[[str], None]) -> T:
-    """What the speaking returns, once the sound was played too. It goes on if the sound can't be played: then that is remarked."""
+    """Return the result of the speaking, once the audio was played too. If playing fails, the speaking goes on, and a remark says so."""
     sounding = asyncio.create_task(player.run())
     try:
         result = await speaking

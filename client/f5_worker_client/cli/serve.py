@@ -1,4 +1,4 @@
-"""`f5-worker serve`: the OpenAI speech API and the page, in front of an endpoint whose key stays here."""
+"""`f5-worker serve`: the OpenAI speech API and the page in front of an endpoint. The endpoint's key stays on this machine."""
 
 import argparse
 import asyncio
@@ -20,7 +20,7 @@ _ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared; nobody is bound there wi
 async def serve(
     client: AsyncClient, options: argparse.Namespace, console: Console, environment: Mapping[str, str]
 ) -> int:
-    """Serve until Ctrl-C or SIGTERM. Raises InvalidRequest if it can't begin."""
+    """Serve until Ctrl-C or SIGTERM. Raises InvalidRequest if it can't start."""
     try:
         from f5_worker_client.bridge import Bridge
         from http_api.app import make_app
@@ -48,7 +48,7 @@ def _not_installed(missing: ImportError) -> str:
 
 
 def http_options(options: argparse.Namespace, environment: Mapping[str, str]) -> "Options":
-    """What the command line says of the door. Raises InvalidRequest for one that is open to others and has no key that they can send."""
+    """The options of the HTTP interface. Raises InvalidRequest if others can reach it and there is no key for them to send."""
     from http_api.options import Options
 
     key = (options.api_key or environment.get("API_KEY", "")).strip() or None

@@ -1,5 +1,5 @@
 """
-What a running job tells: how far it is, and the parts of its speech that can be heard already.
+A running job's progress: chunks done, and the parts of its speech that can be heard already.
 
     joiner    the samples that no later chunk changes, chunk by chunk
     parts     these samples in the bucket

@@ -1,4 +1,4 @@
-"""Chunks joined as they come: the samples that no later chunk changes. All of them together are the finished speech, bit by bit."""
+"""Chunks joined one by one: the samples that no later chunk changes. All of them together are the finished speech, bit for bit."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from cloning.ports import Samples
 
 class Joiner:
     """
-    Joins the chunks of a plan in their order; the same samples as `finished(segments_of(...))` (cloning.generate.synthesis) makes of all.
+    Joins the chunks of a plan in order; the samples equal those of `finished(segments_of(...))` (cloning.generate.synthesis) for all chunks.
 
     The last `cross_fade_duration` seconds of a chunk are held back: the next one is faded into them.
     """

@@ -1,8 +1,8 @@
 """
 The parts of a running job's speech in the bucket, so that it can be heard before the rest is spoken.
 
-Each attempt gives the same parts the same names, so an attempt that follows goes on with the list; a part that comes out otherwise
-(another engine or device speaks) begins it anew from there. The object is stored first, then the record names it.
+Each attempt gives the same parts the same names, so a later attempt continues the list; a part that differs
+(another engine or device speaks) starts the list again from there. The object is stored first, then the record names it.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from cloning.ports import AlreadyExists, NoSuchObject, ObjectStore, Samples
 
 
 class SpeechParts:
-    """Stores the parts of one speech, in the order of its chunks, however these come."""
+    """Stores the parts of one speech in the order of its chunks, whatever order these arrive in."""
 
     def __init__(self, store: ObjectStore, job: Job, plan: Plan, form: PartFormat) -> None:
         self._store = store
@@ -33,11 +33,11 @@ class SpeechParts:
 
     @property
     def parts(self) -> Parts:
-        """What is stored so far."""
+        """The parts stored so far."""
         return Parts(format=self._form, items=tuple(self._stored))
 
     def offer(self, index: int, wave: Samples) -> None:
-        """Take the wave of a chunk, and store what it makes final; what the store refuses now is tried again with the next."""
+        """Take the wave of a chunk, and store the samples that are now final; if the store refuses them, they are tried again with the next."""
         self._early[index] = wave
         while self._next in self._early:
             pcm = self._joiner.add(self._early.pop(self._next))
@@ -63,7 +63,7 @@ class SpeechParts:
         return Part(samples=len(pcm), bytes=len(body), sha256=sha256, pcm_sha256=digest)
 
     def _created(self, key: str, body: bytes) -> bytes:
-        """The object of that name: another attempt's, if it was there first. Its samples are the same, its bytes (Ogg's) may not be."""
+        """Create the object and return its bytes: another attempt's, if that was first. Its samples are the same, its bytes (Ogg's) may not be."""
         try:
             self._store.create(key, body, content_type=CONTENT_TYPES[self._form])
         except AlreadyExists:

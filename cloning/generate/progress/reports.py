@@ -1,4 +1,4 @@
-"""A job's reports: how far it is, to the record and to RunPod; and whether it is still ours, and still wanted."""
+"""A job's reports: its progress, to the record and to RunPod; and whether this worker still holds it, and it is still wanted."""
 
 from contextlib import suppress
 
@@ -13,7 +13,7 @@ class Reports:
     """
     The reports of one attempt; all checks raise to end it (LeaseLost, JobCancelled, Interrupted).
 
-    `parts` are those of the speech that is being made, if they are asked for; `total` its chunks.
+    `parts` are those of the speech being made, if they are requested; `total` is the number of its chunks.
     """
 
     def __init__(self, service: Service, call: Call, claim: Claim) -> None:
@@ -25,7 +25,7 @@ class Reports:
         self.total = 0
 
     def begin(self) -> None:
-        """The GPU is ours for the first time."""
+        """The job gets the GPU for the first time."""
         self.before_step()
         if not self._begun:
             self._claim.start(self.total)
@@ -33,12 +33,12 @@ class Reports:
         self._claim.check_cancelled()
 
     def planned(self, total: int) -> None:
-        """The loaded engine's plan has so many chunks."""
+        """Note the number of chunks of the loaded engine's plan."""
         if total != self.total:
             self._record(0, total)
 
     def before_chunk(self, done: int, total: int) -> None:
-        """Between two chunks: tell how far it is, and learn whether it is still wanted."""
+        """Between two chunks: report the progress, and check that the job is still wanted."""
         self.before_step()
         if done:  # the start said 0
             self._record(done, total)
@@ -46,13 +46,13 @@ class Reports:
         self._send(done, total)
 
     def before_step(self) -> None:
-        """Is this still our job, and still wanted, as far as it is known without asking the bucket?"""
+        """Check that the job is still ours and still wanted, as far as that is known without asking the bucket."""
         self._call.check_stopped(self._claim.job.job_id)
         self._claim.check_held()
         self._claim.check_cancelled()
 
     def store_parts(self, results: ResultWriter) -> None:
-        """Every part is in the bucket, and those who listen hear of it."""
+        """Store every part, and report them to listeners."""
         if self.parts:
             results.repeat(self.parts.flush)
             self._send(self._claim.job.progress.total, self._claim.job.progress.total)

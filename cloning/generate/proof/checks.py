@@ -1,4 +1,4 @@
-"""Whether a job's chunks say their text: which check is asked for, and what it finds."""
+"""Whether a job's chunks say their text: the requested check, and its findings."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _HARDLY_KNOWN = 0.5
 
 @dataclass(frozen=True)
 class CheckPolicy:
-    """Which check, how many draws at most, whether a job fails if none passes, and whether what was heard is told."""
+    """The check's mode, the most draws, whether a job fails if none passes, and whether the reply has what was heard."""
 
     mode: CheckMode
     draws: int
@@ -35,7 +35,7 @@ class CheckPolicy:
 
 
 def policy_of(request: Generate, settings: Settings) -> CheckPolicy | None:
-    """The check that the request, its profile or else the deployment asks for; None: none. Raises InvalidRequest for its details alone."""
+    """The check of the request, its profile or else the deployment; None: none. Raises InvalidRequest for details without a check."""
     by_profile = request.profile == _CHECKING_PROFILE
     mode = request.check or (_ITS_MODE if by_profile and settings.check == "off" else settings.check)
     if mode == "off":
@@ -51,7 +51,7 @@ def policy_of(request: Generate, settings: Settings) -> CheckPolicy | None:
 
 @dataclass(frozen=True)
 class Proof:
-    """What is asked for: the check's policy (None: no check), word times, subtitles in these formats; and whether of turns."""
+    """The request's wishes: the check's policy (None: no check), word times, subtitles in these formats; and whether there are turns."""
 
     policy: CheckPolicy | None
     words: bool
@@ -68,7 +68,7 @@ class Proof:
 
 
 def proof_of(request: Generate, settings: Settings) -> Proof:
-    """What the request asks for. Raises InvalidRequest."""
+    """Read the wishes of the request. Raises InvalidRequest."""
     return Proof(policy_of(request, settings), request.words, tuple(request.subtitles or ()), bool(request.turns))
 
 
@@ -95,7 +95,7 @@ class Recogniser:
         return self._in_turn(ask)
 
     def hear(self, speech: Speech) -> str:
-        """What is heard in the speech's samples."""
+        """Transcribe the speech's samples."""
 
         def ask(one: Transcriber) -> str:
             samples, rate, language = speech.samples, speech.sample_rate, speech.language
@@ -131,7 +131,7 @@ class Recogniser:
 @dataclass(frozen=True)
 class Control:
     """
-    What the recogniser makes of a voice's own recording, whose words are known: a check of that voice's speech can say no more.
+    How well the recogniser hears a voice's own recording, whose words are known: a check of that voice's speech can say no more.
 
     `reason` says why speech like it can't be checked; '' if it can.
     """
@@ -148,7 +148,7 @@ class ChunkChecker:
     """
     Checks the chunks of one job by `policy`; `references` are the voices by passage.
 
-    `time_left` says how many seconds the job may still take: nothing is drawn again without time for it.
+    `time_left` returns the seconds that the job may still take: nothing is drawn again without time for it.
     """
 
     def __init__(
@@ -171,13 +171,13 @@ class ChunkChecker:
         self.controls: dict[str, Control] = {}
 
     def has_time_for(self, chunks: int) -> bool:
-        """Whether so many chunks can be drawn again, each as slowly as those since this was last asked."""
+        """Whether there is time to draw so many chunks again, each as slowly as those since the last call."""
         now, (since, done) = self._clock.monotonic(), self._round
         self._round = (now, 0)
         return (now - since) / max(1, done) * chunks < self._time_left()
 
     def verdict(self, chunk: Chunk, draw: int, wave: Samples, kept: ChunkStore) -> tuple[Verdict, str | None]:
-        """Whether the chunk's wave says its text, and what was heard where the check listened; an earlier attempt's verdict if it is kept."""
+        """Whether the chunk's wave says its text, and what was heard if it was transcribed; an earlier attempt's verdict if it is stored."""
         self._round = (self._round[0], self._round[1] + 1)
         reference = self._references[chunk.passage]
         if reason := self._control(reference).reason:
@@ -191,7 +191,7 @@ class ChunkChecker:
         return verdict, heard if self._policy.tells_heard else None
 
     def _judged(self, speech: Speech, *, mode: CheckMode) -> tuple[Verdict, str | None, Alignment | Unaligned]:
-        """By the score alone, and where that doubts, or always with `full`, by a transcription too."""
+        """Judge by the score alone and, if that is doubtful or with `full`, by a transcription too."""
         alignment = self._recogniser.align(speech)
         verdict = judge(speech, alignment)
         if verdict.state == "unavailable" or (mode == "fast" and verdict.state == "passed"):
@@ -211,12 +211,12 @@ class ChunkChecker:
 
 
 def speech_of(chunk: Chunk, wave: Samples, reference: Reference) -> Speech:
-    """A chunk's wave as a check is given it."""
+    """A chunk's wave in the form of the check."""
     return Speech(wave, SAMPLE_RATE, chunk.text, reference.language, chunk.seconds, reference.text)
 
 
 def recording_of(reference: Reference) -> tuple[Samples, int]:
-    """Of a canonical WAV: 24 kHz, mono, PCM16."""
+    """The samples of a canonical WAV: 24 kHz, mono, PCM16."""
     import soundfile
 
     samples, rate = soundfile.read(reference.path, dtype="float32")

@@ -1,4 +1,4 @@
-"""What a request asks beyond speech: a check of each chunk, the times of its words, subtitles. All by one recogniser."""
+"""Everything that a request asks beyond speech, made by one recogniser: a check of each chunk, the times of its words, subtitles."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,9 +22,9 @@ from cloning.ports import Alignment, Clock, Parameters, Reference, Samples, Unal
 @dataclass(frozen=True)
 class ProvedSpeech:
     """
-    The whole speech, and what is known of it.
+    The whole speech and its verdicts.
 
-    `seeds` are those of the chunks that were drawn again, by place; `files` what lies beside it in the bucket, by extension.
+    `seeds` are those of the chunks that were drawn again, by place; `files` are the files beside it in the bucket, by extension.
     """
 
     finished: Finished
@@ -34,12 +34,12 @@ class ProvedSpeech:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """For reply, record and manifest; not for the log: it quotes the text."""
+        """The fields for reply, record and manifest; not for the log, because they quote the text."""
         return {} if self.check is None else {"check": self.check}
 
 
 class Prover:
-    """Speaks one job's chunks and proves them as `proof` asks; `references` are the voices by passage."""
+    """Speaks one job's chunks and checks them as `proof` asks; `references` are the voices by passage."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class Prover:
         }
 
     def _likeness(self, takes: Mapping[int, Take], chunks: Sequence[Chunk]) -> dict[str, Any]:
-        """How alike each voice's speech is to its own recording, if a speaker model is there to say so."""
+        """How alike each voice's speech is to its own recording, if there is a speaker model."""
         if not self._recogniser.has_speaker_model:
             return {}
         by_voice: dict[str, tuple[Reference, list[Samples]]] = {}
@@ -118,7 +118,7 @@ class Prover:
 
 
 def summarised(verdicts: Sequence[tuple[Verdict, int]]) -> dict[str, Any]:
-    """What several verdicts say together; each comes with the length of its text."""
+    """Combine several verdicts into one; each comes with the length of its text."""
     states = {verdict.state for verdict, _ in verdicts}
     heard = [(verdict.wer, size) for verdict, size in verdicts if verdict.wer is not None]
     total = sum(size for _, size in heard)

@@ -1,4 +1,4 @@
-"""The action `check`: whether a recording says its text, and when each word is said; whoever or whatever spoke it."""
+"""The action `check`: whether any recording says its text, and when each word is said."""
 
 import hashlib
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from cloning.service import Call, Service
 
 @dataclass(frozen=True)
 class _Part:
-    """One window of the recording, from `begin_s`, and what of the reading, from `start`, it should say."""
+    """One window of the recording, from `begin_s`, and the part of the reading, from `start`, that it should say."""
 
     speech: Speech
     begin_s: float
@@ -35,7 +35,7 @@ class _Part:
 
 
 def checked_recording(service: Service, request: Check, recording: Recording, call: Call) -> dict[str, Any]:
-    """The blocks of the reply. Raises TranscriptionFailed, and what is Unavailable."""
+    """The blocks of the reply. Raises TranscriptionFailed, and Unavailable in its kinds."""
     watch = Stopwatch(("queue", "check", "keep"), service.clock.monotonic)
     tasks = JobTasks(service.gpu, watch, call.check_stopped)
     recogniser = Recogniser(service, tasks, None, call.check_stopped, call.delivery_id)
@@ -58,7 +58,7 @@ def checked_recording(service: Service, request: Check, recording: Recording, ca
 
 
 def _parts(recogniser: Recogniser, recording: Recording, reading: Reading, request: Check) -> list[_Part]:
-    """The recording and its text in windows that the recogniser takes; of several, each is heard to find its share of the text."""
+    """The recording and its text in windows that the recogniser takes; if there are several, each is transcribed to find its share of the text."""
     rate = recording.sample_rate
     cuts = windows(recording.samples, rate)
 
@@ -118,7 +118,7 @@ def _stored_subtitles(
     service: Service, request: Check, call: Call, words: Sequence[SpokenWord], length_s: float
 ) -> dict[str, Any]:
     """
-    The subtitles, stored among the results of the job whose speech it is, else of this delivery, under the digest of their content.
+    Store the subtitles among the results of the job whose speech it is, else of this delivery, under the digest of their content.
 
     No record names them, so `expire` removes them when they are old, and `delete` with the job.
     """

@@ -17,7 +17,7 @@ class SpokenWord:
     """
     A word of the caller's text as it is written there, of that turn, from `text_start` to before `text_end` (code points).
 
-    `start` and `end` are seconds of the speech; None where the recording gives no evidence of the word.
+    `start` and `end` are seconds of the speech; None if the recording gives no evidence of the word.
     """
 
     turn: int
@@ -30,7 +30,7 @@ class SpokenWord:
 
     @staticmethod
     def merged(words: "Iterable[SpokenWord]") -> "list[SpokenWord]":
-        """The words, several that stand for one stretch of the caller's text ("$5") as one."""
+        """Merge words that stand for one stretch of the caller's text ("$5")."""
         found: list[SpokenWord] = []
         for word in words:
             if found and found[-1].turn == word.turn and word.text_start < found[-1].text_end:
@@ -40,7 +40,7 @@ class SpokenWord:
         return found
 
     def to_json(self, *, has_turns: bool) -> dict[str, object]:
-        """For the reply."""
+        """The fields for the reply."""
         times: dict[str, object] = {"start": self.start, "end": self.end}
         if self.start is None:
             times["timing"] = "unreliable"
@@ -50,7 +50,7 @@ class SpokenWord:
 
 
 class Places:
-    """Where each chunk's characters stand in the caller's texts."""
+    """The places of each chunk's characters in the caller's texts."""
 
     def __init__(self, script: Script, texts: Sequence[str], *, has_turns: bool) -> None:
         self._script = script

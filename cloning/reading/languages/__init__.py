@@ -33,7 +33,7 @@ NUMBERS = ("fi", "hi", "ar", "ja", "lv")
 
 
 def rules_of(language: str) -> LanguageRules | None:
-    """The rules for a code like 'pt' or 'pt-BR'; None for a language that nobody has written down here."""
+    """The rules for a code like 'pt' or 'pt-BR'; None for a language without rules here."""
     code, _, region = language.partition("-")
     if code.lower() not in (*FULL, *NUMBERS):
         return None

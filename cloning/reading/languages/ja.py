@@ -1,9 +1,9 @@
 """
-Japanese: numbers in Chinese characters, with what stands beside them most: dates, times, money, percentages, ranges, telephones.
+Japanese: numbers in Chinese characters, with their most common surroundings: dates, times, money, percentages, ranges, telephones.
 
-Which of its readings a number has before a counter (一日, 三本) is left to whoever pronounces the characters. A zero among single
-digits is ゼロ. Numbers of nine digits and more without signs of groups are read digit by digit. Nobody can tell 3/4/2026: it stays.
-What no rule claims, such as most units, goes to wetext (`han.grammars`).
+The reading of a number before a counter (一日, 三本) is left to the engine that pronounces the characters. A zero among single
+digits is ゼロ. Numbers of nine digits and more without group signs are read digit by digit. 3/4/2026 is ambiguous: it stays.
+Digits that no rule claims, such as most units, go to wetext (`han.grammars`).
 """
 
 import re

@@ -2,8 +2,8 @@
 Chinese, simplified and traditional: words are written as the text around them.
 
 Years are read digit by digit (1001 to 2999; 1000年 and 1500年历史 are spans of time), as are phone numbers, with 幺, and
-numbers of nine digits and more that nothing counts. A hundred is 二百, a thousand 两千. Nobody can tell 3/4/2026: it stays.
-What no rule claims goes to wetext (`han.grammars`).
+numbers of nine digits and more without a counter. A hundred is 二百, a thousand 两千. 3/4/2026 is ambiguous: it stays.
+Digits that no rule claims go to wetext (`han.grammars`).
 """
 
 import re

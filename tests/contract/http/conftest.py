@@ -1,4 +1,4 @@
-"""The application with a stand-in worker, on a real connection."""
+"""The HTTP application with a stand-in worker, on a real connection."""
 
 from collections.abc import Iterator
 
@@ -10,12 +10,12 @@ from tests.http_worker import StandIn, serving
 
 @pytest.fixture
 def worker() -> StandIn:
-    """The worker behind it."""
+    """The stand-in worker behind the application."""
     return StandIn()
 
 
 @pytest.fixture
 def url(worker: StandIn) -> Iterator[str]:
-    """Its address; anna speaks for OpenAI's names, but bert for onyx."""
+    """The application's address; the alias `onyx` stands for the voice bert, OpenAI's other names for anna."""
     with serving(worker, Options(default_voice="anna", aliases={"onyx": "bert"})) as address:
         yield address

@@ -1,8 +1,8 @@
 """
-Whatever a program makes of our own description (OpenAPI): no 5xx, no traceback, and answers as they are described.
+Requests generated from our own OpenAPI description: no 5xx, no traceback, and only answers that the description names.
 
-Over real connections, for a server that reads what it is sent may stumble where an application in the same process doesn't. The cases are
-the same at each run; together they are over 2,000.
+They go over real connections, because a real server also has to parse what it is sent. There are more than 2,000 cases, the same in
+each run.
 """
 
 import logging
@@ -40,7 +40,7 @@ CASES = 160  # for each route; those with few parameters have fewer
 
 @pytest.fixture(scope="module")
 def fuzzed() -> Iterator[str]:
-    """A server whose worker has a finished job."""
+    """A server whose worker has finished one job."""
     worker = StandIn(parts=2, seconds=0.05)
     with serving(worker, OPTIONS) as url:
         httpx.post(f"{url}/v1/audio/jobs", json=JOB).raise_for_status()
@@ -49,7 +49,7 @@ def fuzzed() -> Iterator[str]:
 
 
 def of_the_job(case: schemathesis.Case[Any]) -> schemathesis.Case[Any]:
-    """Half of the cases that name a job name the one that is there: else all of them end at 404."""
+    """Let half of the cases that name a job name the existing one; otherwise all of them would end at 404."""
     parameters = case.path_parameters or {}
     if "job" in parameters and len(str(parameters["job"])) % 2:
         parameters["job"] = "story-1"
@@ -61,7 +61,7 @@ def of_the_job(case: schemathesis.Case[Any]) -> schemathesis.Case[Any]:
 def test_no_request_breaks_the_server(
     case: schemathesis.Case[Any], fuzzed: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nor is any answer another than described."""
+    """Every answer is one that the description names."""
     with caplog.at_level(logging.ERROR):
         of_the_job(case).call_and_validate(base_url=fuzzed, checks=CHECKS)
 

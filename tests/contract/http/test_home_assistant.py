@@ -1,4 +1,4 @@
-"""Home Assistant: sfortis/openai_tts, with urllib, as it is set up and as it speaks."""
+"""Home Assistant: the integration sfortis/openai_tts, which uses urllib, during its setup and when it speaks."""
 
 import json
 import urllib.request
@@ -17,7 +17,7 @@ def post(url: str, body: dict[str, Any]) -> tuple[int, str, bytes]:
 
 
 def test_its_set_up_is_answered_at_once(url: str, worker: StandIn) -> None:
-    """A text of one sign, with a voice of OpenAI's; only 2xx passes, and within 10 s, so nothing waits for a worker."""
+    """Its setup sends a single punctuation mark in one of OpenAI's voices and needs a 2xx within 10 s, so no worker is asked."""
     status, kind, sound = post(url, {"model": "tts-1", "input": ".", "voice": "alloy", "response_format": "mp3"})
 
     assert (status, kind) == (200, "audio/mpeg")
@@ -27,7 +27,7 @@ def test_its_set_up_is_answered_at_once(url: str, worker: StandIn) -> None:
 
 @pytest.mark.parametrize(("format_", "kind"), [("mp3", "audio/mpeg"), ("opus", "audio/ogg"), ("wav", "audio/wav")])
 def test_its_speech(url: str, worker: StandIn, format_: str, kind: str) -> None:
-    """With instructions and what its user's `extra_payload` adds."""
+    """It may add `instructions` and any fields of its user's `extra_payload`."""
     body = {"model": "gpt-4o-mini-tts", "input": "Dinner is ready.", "voice": "shimmer", "speed": 1.0}
     answer = post(
         url, {**body, "response_format": format_, "instructions": "Be cheerful.", "chunk_size": 100, "seed": 2}
@@ -39,7 +39,7 @@ def test_its_speech(url: str, worker: StandIn, format_: str, kind: str) -> None:
 
 @pytest.mark.parametrize("names", [["anna", "bert"], [f"voice-{number}" for number in range(250)]])
 def test_its_list_of_voices(names: list[str]) -> None:
-    """`GET <speech url minus its last part>/voices?limit=100`: the first of `items`, `data` and `voices` that isn't empty."""
+    """It requests `/voices?limit=100` beside the speech URL and reads the first of `items`, `data` and `voices` that isn't empty."""
     with (
         serving(StandIn(voices=list(names))) as url,
         urllib.request.urlopen(f"{url}/v1/audio/voices?limit=100", timeout=8) as response,  # noqa: S310

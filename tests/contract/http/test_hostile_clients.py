@@ -1,4 +1,4 @@
-"""Who isn't let in, and who is ended: over real connections."""
+"""Requests that are refused and connections that are closed, over real connections."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ def connect(url: str) -> socket.socket:
 
 
 def read_all(connection: socket.socket) -> bytes:
-    """What the server says until it ends the connection."""
+    """Read what the server sends until it closes the connection."""
     data = b""
     with contextlib.suppress(ConnectionResetError):
         while more := connection.recv(1 << 16):
@@ -40,7 +40,7 @@ def read_all(connection: socket.socket) -> bytes:
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost", "http://127.0.0.1:1"])
 def test_a_page_of_another_origin_is_refused(url: str, worker: StandIn, origin: str) -> None:
-    """CSRF: a page that its owner looks at may send requests here, but not with any effect."""
+    """A page of another origin that the owner visits may send requests (CSRF), but they have no effect."""
     answers = [httpx.request(method, url + path, headers={"origin": origin}, json=BODY) for method, path in CALLS]
 
     assert {(answer.status_code, answer.json()["error"]["code"]) for answer in answers} == {(403, "ORIGIN_REFUSED")}
@@ -49,7 +49,7 @@ def test_a_page_of_another_origin_is_refused(url: str, worker: StandIn, origin: 
 
 
 def test_a_form_of_another_page_has_no_effect(url: str, worker: StandIn) -> None:
-    """What a form or a plain `fetch` sends needs no leave of the browser: it is no JSON by its type."""
+    """A browser sends forms and plain `fetch` requests without asking; they are refused because their type is not JSON."""
     sent = json.dumps(BODY)
     kinds = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
 
@@ -60,12 +60,12 @@ def test_a_form_of_another_page_has_no_effect(url: str, worker: StandIn) -> None
 
 
 def test_the_servers_own_page_is_let_in(url: str) -> None:
-    """Its origin is the host that it asks."""
+    """A request whose origin is the server's own host is let in."""
     assert httpx.get(f"{url}/v1/audio/voices", headers={"origin": url}).status_code == 200
 
 
 def test_another_host_is_refused(url: str, worker: StandIn) -> None:
-    """DNS rebinding: a page's own name may point to this machine."""
+    """A request with a foreign `Host` is refused: by DNS rebinding any name may point to this machine."""
     hosts = ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.", "", "[::1", "localhost@evil"]
 
     answers = [httpx.get(f"{url}/v1/audio/voices", headers={"host": host}) for host in hosts]
@@ -75,7 +75,7 @@ def test_another_host_is_refused(url: str, worker: StandIn) -> None:
 
 
 def test_the_names_of_this_machine_are_let_in(url: str) -> None:
-    """With any port, for it may have been forwarded."""
+    """The names of this machine are let in with any port, because the port may be forwarded."""
     hosts = ["localhost", "LOCALHOST:8080", "127.0.0.1:1234", "[::1]:8080"]
 
     answers = [httpx.get(f"{url}/ping", headers={"host": host}) for host in hosts]
@@ -84,7 +84,7 @@ def test_the_names_of_this_machine_are_let_in(url: str) -> None:
 
 
 def test_two_hosts_are_refused(url: str) -> None:
-    """Nobody knows which one counts."""
+    """A request with two `Host` headers is refused, because it is unclear which one counts."""
     with connect(url) as connection:
         connection.sendall(b"GET /ping HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
         answer = read_all(connection)
@@ -94,7 +94,7 @@ def test_two_hosts_are_refused(url: str) -> None:
 
 @pytest.fixture
 def closed(worker: StandIn) -> Iterator[str]:
-    """A server that asks for a key and answers to any host."""
+    """A server that requires a key and accepts any host."""
     with serving(worker, Options(api_key="right", hosts=None, default_voice="anna")) as address:
         yield address
 
@@ -117,7 +117,7 @@ NO_KEYS = [
 
 @pytest.mark.parametrize("key", NO_KEYS)
 def test_nothing_is_answered_without_the_key(closed: str, worker: StandIn, key: str | None) -> None:
-    """On any route, known or not."""
+    """Every route needs the key, known or unknown."""
     headers = [] if key is None else [(b"authorization", key.encode("latin-1"))]
 
     answers = [httpx.request(method, closed + path, headers=headers, json=BODY) for method, path in [*CALLS, *OTHERS]]
@@ -127,13 +127,13 @@ def test_nothing_is_answered_without_the_key(closed: str, worker: StandIn, key: 
 
 
 def test_a_load_balancer_needs_no_key_for_its_ping(closed: str) -> None:
-    """Nor for anything else but that."""
+    """`/ping` needs no key; another route answers only with it."""
     assert httpx.get(f"{closed}/ping").status_code == 200
     assert httpx.get(f"{closed}/v1/models", headers=KEY).status_code == 200
 
 
 def test_31_mb_are_refused_before_they_are_sent(url: str, worker: StandIn) -> None:
-    """By their declared length."""
+    """A body that declares too great a length is refused before it is sent."""
     with connect(url) as connection:
         connection.sendall(HEAD + b"Content-Length: 31000000\r\nConnection: close\r\n\r\n")
         answer = connection.recv(1 << 16)
@@ -143,7 +143,7 @@ def test_31_mb_are_refused_before_they_are_sent(url: str, worker: StandIn) -> No
 
 
 def test_31_mb_without_a_length_are_refused_on_the_way(url: str, worker: StandIn) -> None:
-    """Chunks are counted as they come."""
+    """A body without a length is counted as its chunks arrive, and refused once it is too large."""
 
     def chunks() -> Iterator[bytes]:
         for _ in range(31):
@@ -156,7 +156,7 @@ def test_31_mb_without_a_length_are_refused_on_the_way(url: str, worker: StandIn
 
 
 def test_31_mb_in_a_form_are_refused_too(url: str, worker: StandIn) -> None:
-    """A recording; told by which other way it may come."""
+    """A recording that is too large for a form is refused with a hint to `audio_url`."""
     sample = {"audio_sample": ("me.wav", bytes(31_000_000))}
 
     response = httpx.post(f"{url}/v1/audio/voices", data={"name": "carl", "consent": "I agreed to it."}, files=sample)
@@ -167,7 +167,7 @@ def test_31_mb_in_a_form_are_refused_too(url: str, worker: StandIn) -> None:
 
 
 def test_half_a_body_reaches_nobody(url: str, worker: StandIn) -> None:
-    """Its sender hangs up in the middle; the server goes on."""
+    """If the sender hangs up in the middle of a body, the worker sees nothing of it and the server goes on."""
     with connect(url) as connection:
         connection.sendall(HEAD + b'Content-Length: 100\r\n\r\n{"input": "What')
 
@@ -176,7 +176,7 @@ def test_half_a_body_reaches_nobody(url: str, worker: StandIn) -> None:
 
 
 def drip(connection: socket.socket, data: bytes, stopped: threading.Event) -> None:
-    """A byte a moment."""
+    """Send one byte every 50 ms."""
     for place in range(len(data)):
         if stopped.wait(0.05):
             return
@@ -187,7 +187,7 @@ def drip(connection: socket.socket, data: bytes, stopped: threading.Event) -> No
 
 
 def dripped(url: str, head: bytes, rest: bytes) -> bytes:
-    """What the server says to somebody who sends so slowly, until it ends the connection."""
+    """Send the rest byte by byte and return what the server says until it closes the connection."""
     stopped = threading.Event()
     with connect(url) as connection:
         connection.sendall(head)
@@ -200,7 +200,7 @@ def dripped(url: str, head: bytes, rest: bytes) -> bytes:
 
 
 def test_a_body_that_comes_byte_by_byte_is_ended() -> None:
-    """However steadily it comes."""
+    """A body that takes too long is ended, however steadily it arrives."""
     worker = StandIn()
     with serving(worker, Options(most_seconds_to_send=0.3)) as url:
         answer = dripped(url, HEAD + b"Content-Length: 1000\r\n\r\n", b" " * 1000)
@@ -212,7 +212,7 @@ def test_a_body_that_comes_byte_by_byte_is_ended() -> None:
 
 @pytest.mark.parametrize("head", [b"", HEAD])
 def test_a_request_whose_lines_come_byte_by_byte_is_ended(head: bytes) -> None:
-    """Before the application can see it."""
+    """A request whose lines arrive too slowly is ended before the application sees it."""
     with serving(StandIn(), seconds_for_headers=0.3) as url:
         answer = dripped(url, head, b"X-Header: " + b"x" * 1000)
 
@@ -220,7 +220,7 @@ def test_a_request_whose_lines_come_byte_by_byte_is_ended(head: bytes) -> None:
 
 
 def test_who_takes_their_time_between_requests_is_not_ended_in_the_middle_of_one() -> None:
-    """The clock is for those who ask for nothing."""
+    """The timeout for idle connections doesn't run while a request is being answered."""
     worker = StandIn(gates={1: threading.Event()})
     with (
         serving(worker, seconds_for_headers=0.2) as url,
@@ -234,7 +234,7 @@ def test_who_takes_their_time_between_requests_is_not_ended_in_the_middle_of_one
 
 
 def test_many_slow_senders_hold_nobody_up() -> None:
-    """Each waits for itself alone."""
+    """Fifty slow senders don't delay anybody else."""
     with (
         serving(StandIn(), Options(default_voice="anna", most_seconds_to_send=60)) as url,
         contextlib.ExitStack() as slow,
@@ -247,7 +247,7 @@ def test_many_slow_senders_hold_nobody_up() -> None:
 
 
 def test_a_websocket_is_refused(url: str) -> None:
-    """There is none here."""
+    """A WebSocket upgrade is refused, because the server has none."""
     headers = {
         "connection": "upgrade",
         "upgrade": "websocket",
@@ -259,7 +259,7 @@ def test_a_websocket_is_refused(url: str) -> None:
 
 
 def test_what_is_no_http_is_answered_once(url: str) -> None:
-    """And the server goes on."""
+    """Bytes that are not HTTP get one answer, and the server goes on."""
     with connect(url) as connection:
         connection.sendall(b"\x16\x03\x01\x02\x00 no HTTP\r\n\r\n")
         answer = read_all(connection)
@@ -269,7 +269,7 @@ def test_what_is_no_http_is_answered_once(url: str) -> None:
 
 
 def test_no_answer_can_be_taken_for_another_kind_of_file(url: str) -> None:
-    """`nosniff`, on failures too."""
+    """Every answer has `nosniff`, failures included."""
     answers: list[Any] = [httpx.get(url + path) for path in ("/ping", "/v1/models", "/nothing")]
 
     assert {answer.headers["x-content-type-options"] for answer in answers} == {"nosniff"}
@@ -277,7 +277,7 @@ def test_no_answer_can_be_taken_for_another_kind_of_file(url: str) -> None:
 
 
 def test_hanging_up_at_any_moment_leaves_no_stream_behind(url: str, worker: StandIn) -> None:
-    """Each job that began is cancelled, and none is counted as open."""
+    """Whenever a client hangs up, its job is cancelled if it began, and its stream is no longer counted."""
     worker.gates[1] = threading.Event()
     body = json.dumps(BODY).encode()
     for length in [*range(0, len(body), 9), len(body), len(body)]:
@@ -293,7 +293,7 @@ def test_hanging_up_at_any_moment_leaves_no_stream_behind(url: str, worker: Stan
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 @pytest.mark.parametrize("kind", ["image", "audio", "script", "iframe", "document"])
 def test_a_page_of_another_site_can_load_nothing(url: str, worker: StandIn, site: str, kind: str) -> None:
-    """What <img> and <audio> ask for has no origin; another port of this machine is the same site."""
+    """Requests of <img> and <audio> carry no origin, and another port of this machine counts as the same site: both are refused."""
     headers = {"sec-fetch-site": site, "sec-fetch-mode": "no-cors", "sec-fetch-dest": kind}
     paths = ["/v1/audio/voices", "/v1/models", "/v1/audio/jobs/x/audio", "/v1/audio/jobs/x/stream.mp3", "/docs", "/"]
 
@@ -304,7 +304,7 @@ def test_a_page_of_another_site_can_load_nothing(url: str, worker: StandIn, site
 
 
 def test_a_link_leads_to_the_pages_alone() -> None:
-    """From any site, as the whole of a tab."""
+    """A link from any site may open the page in a tab of its own, but nothing else and not in a frame."""
     worker = StandIn()
     link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     framed = {**link, "sec-fetch-dest": "iframe"}
@@ -318,12 +318,12 @@ def test_a_link_leads_to_the_pages_alone() -> None:
 
 @pytest.mark.parametrize("site", ["same-origin", "none"])
 def test_the_servers_own_page_and_the_address_bar_are_let_in(url: str, site: str) -> None:
-    """As browsers tell of them."""
+    """Browsers mark requests of the server's own page and of the address bar as such; both are let in."""
     assert httpx.get(f"{url}/v1/models", headers={"sec-fetch-site": site}).status_code == 200
 
 
 def test_no_answer_is_for_other_pages() -> None:
-    """Nor in a frame; on failures too, and said once."""
+    """Every answer, failures included, says once that other origins and frames may not use it."""
     with serving(StandIn(), Options(has_page=True)) as url:
         answers = [httpx.get(url + path) for path in ("/", "/docs", "/ping", "/v1/models", "/nothing")]
 

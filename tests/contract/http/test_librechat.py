@@ -1,4 +1,4 @@
-"""LibreChat: `TTSService`, which splits texts of over 4096 characters and pipes the answers into one file."""
+"""LibreChat: its `TTSService` splits texts of more than 4,096 characters and concatenates the answers into one file."""
 
 import httpx
 import numpy as np
@@ -18,7 +18,7 @@ def speak(url: str, text: str, **more: object) -> httpx.Response:
 
 
 def test_a_backend_is_no_error_and_a_voice_may_be_missing(url: str, worker: StandIn) -> None:
-    """It sends no `voice` where none is configured: the default speaks."""
+    """It sends a `backend`, which is ignored, and without a configured voice no `voice`: then the default voice speaks."""
     response = speak(url, "What is spoken here.")
 
     assert (response.status_code, response.headers["content-type"]) == (200, "audio/mpeg")
@@ -27,7 +27,7 @@ def test_a_backend_is_no_error_and_a_voice_may_be_missing(url: str, worker: Stan
 
 
 def test_the_answers_to_the_pieces_of_a_text_are_one_file(url: str) -> None:
-    """MP3s that are piped one after the other."""
+    """MP3s that are concatenated play as one file."""
     answers = [speak(url, text, voice="anna").content for text in ("The first piece.", "The second piece.")]
 
     lengths = [len(np.concatenate(list(samples_of(answer)))) for answer in [*answers, b"".join(answers)]]

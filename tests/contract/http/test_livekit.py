@@ -1,4 +1,4 @@
-"""LiveKit: `openai.TTS`, events from the newer models and bytes from tts-1; it tries once."""
+"""LiveKit: its `openai.TTS` takes events from the newer models and bytes from tts-1, and never retries."""
 
 import asyncio
 import base64
@@ -18,7 +18,7 @@ TIMEOUT = httpx.Timeout(30, connect=10)
 
 
 async def speak(url: str, model: str, stream_format: str) -> tuple[str, bytes]:
-    """As its `ChunkedStream._run`: what comes is read by its content type."""
+    """Speak as its `ChunkedStream._run` does: the answer is read by its content type."""
     async with AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
         create = client.audio.speech.with_streaming_response.create
         async with create(
@@ -37,7 +37,7 @@ async def speak(url: str, model: str, stream_format: str) -> tuple[str, bytes]:
 
 
 async def events(lines: object) -> bytes:
-    """Only `data: ` lines, until `[DONE]` or the end."""
+    """Read only the `data: ` lines, until `[DONE]` or the end."""
     sound = b""
     async for line in lines:  # type: ignore[attr-defined]
         if line.startswith("data: ") and line != "data: [DONE]":
@@ -51,7 +51,7 @@ async def events(lines: object) -> bytes:
     [("gpt-4o-mini-tts", "sse", "text/event-stream"), ("tts-1", "audio", "audio/mpeg")],
 )
 def test_its_speech(url: str, model: str, stream_format: str, kind: str) -> None:
-    """The same MP3 either way."""
+    """Events and bytes carry the same MP3."""
     made = encoder("mp3")
 
     assert asyncio.run(speak(url, model, stream_format)) == (
@@ -61,7 +61,7 @@ def test_its_speech(url: str, model: str, stream_format: str, kind: str) -> None
 
 
 def test_a_failure_is_told_with_its_status(url: str, worker: StandIn) -> None:
-    """It makes an APIStatusError of its own from status and body."""
+    """It makes an APIStatusError of its own from the status and the body."""
     worker.fails = {TEXT: (0, Unavailable("away"))}
 
     with pytest.raises(APIStatusError) as failure:

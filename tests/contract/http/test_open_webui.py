@@ -1,4 +1,4 @@
-"""Open WebUI: `routers/audio.py`, as it asks a server under AUDIO_TTS_OPENAI_API_BASE_URL."""
+"""Open WebUI: how its `routers/audio.py` asks a server under AUDIO_TTS_OPENAI_API_BASE_URL."""
 
 import json
 
@@ -14,14 +14,14 @@ TEXT = "What is spoken here."
 
 
 def speak(url: str, voice: str = "anna", **params: object) -> httpx.Response:
-    """TTS_OPENAI_PARAMS are merged into the body; there is no `response_format`."""
+    """Speak with TTS_OPENAI_PARAMS merged into the body; it sends no `response_format`."""
     body = {"model": "tts-1", "input": TEXT, "voice": voice, **params}
     headers = {"Content-Type": "application/json", "Authorization": "Bearer sk-1", "X-OpenWebUI-User-Name": "Ann"}
     return httpx.post(f"{url}/v1/audio/speech", headers=headers, content=json.dumps(body))
 
 
 def test_the_file_that_it_stores_as_mp3_is_one(url: str) -> None:
-    """Declared as `audio/mpeg`: else it would be transcoded."""
+    """The answer is declared as `audio/mpeg`; otherwise Open WebUI would transcode it."""
     response = speak(url)
 
     made = encoder("mp3")
@@ -30,7 +30,7 @@ def test_the_file_that_it_stores_as_mp3_is_one(url: str) -> None:
 
 
 def test_params_of_other_servers_are_no_error(url: str, worker: StandIn) -> None:
-    """What an administrator has merged in is named, and changes nothing."""
+    """Fields that an administrator has merged in are ignored, and named in a header."""
     response = speak(url, lang_code="a", volume_multiplier=1.5, seed=4)
 
     assert response.status_code == 200
@@ -39,7 +39,7 @@ def test_params_of_other_servers_are_no_error(url: str, worker: StandIn) -> None
 
 
 def test_the_lists_have_the_keys_that_it_reads(url: str) -> None:
-    """`voices` of id and name, `models` of id; asked for without a key."""
+    """It asks without a key, for `voices` with id and name and `models` with id."""
     voices = httpx.get(f"{url}/v1/audio/voices").json()["voices"]
     models = httpx.get(f"{url}/v1/audio/models").json()["models"]
 
@@ -49,7 +49,7 @@ def test_the_lists_have_the_keys_that_it_reads(url: str) -> None:
 
 @pytest.mark.parametrize("voice", ["alloy", "echo", "fable", "onyx", "nova", "shimmer"])
 def test_the_names_that_it_offers_without_a_list_speak(voice: str) -> None:
-    """It sends no key for the lists, gets none where one is required, and offers OpenAI's names: they are aliases."""
+    """It sends no key when it asks for the lists; refused, it offers OpenAI's names, which work as aliases."""
     worker = StandIn()
     with serving(worker, Options(api_key="sk-1", default_voice="anna", aliases={"onyx": "bert"})) as url:
         listed = httpx.get(f"{url}/v1/audio/voices")

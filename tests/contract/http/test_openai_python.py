@@ -1,4 +1,4 @@
-"""The real openai package, as it is."""
+"""The real openai package, unchanged."""
 
 import asyncio
 import base64
@@ -31,7 +31,7 @@ def client(url: str) -> Iterator[OpenAI]:
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_speech_in_each_format(client: OpenAI, format_: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]) -> None:
-    """`audio.speech.create` gives the file."""
+    """`audio.speech.create` returns the whole file, in each format."""
     speech = client.audio.speech.create(model="tts-1", input=TEXT, voice="anna", response_format=format_)
 
     made = encoder(format_)
@@ -39,7 +39,7 @@ def test_speech_in_each_format(client: OpenAI, format_: Literal["mp3", "opus", "
 
 
 def test_speech_is_an_mp3_unless_asked_otherwise(client: OpenAI) -> None:
-    """As OpenAI's."""
+    """Without a format the speech is an MP3, as from OpenAI."""
     speech = client.audio.speech.create(model="gpt-4o-mini-tts", input=TEXT, voice="alloy")
 
     assert speech.response.headers["content-type"] == "audio/mpeg"
@@ -47,7 +47,7 @@ def test_speech_is_an_mp3_unless_asked_otherwise(client: OpenAI) -> None:
 
 
 def test_speech_while_it_is_made(worker: StandIn, client: OpenAI) -> None:
-    """`with_streaming_response`: the first bytes are there while the second part is held back."""
+    """With `with_streaming_response` the first bytes arrive while the second part is still held back."""
     worker.gates[1] = threading.Event()
     create = client.audio.speech.with_streaming_response.create
     with create(model="tts-1", input=TEXT, voice="anna", response_format="pcm") as response:
@@ -60,7 +60,7 @@ def test_speech_while_it_is_made(worker: StandIn, client: OpenAI) -> None:
 
 
 def test_speech_as_events(client: OpenAI) -> None:
-    """`stream_format="sse"`."""
+    """With `stream_format="sse"` the sound arrives in events, and the last one has the usage."""
     create = client.audio.speech.with_streaming_response.create
     with create(model="tts-1", input=TEXT, voice="anna", response_format="pcm", stream_format="sse") as response:
         events = [json.loads(line.removeprefix("data: ")) for line in response.iter_lines() if line]
@@ -72,14 +72,14 @@ def test_speech_as_events(client: OpenAI) -> None:
 
 
 def test_a_voice_by_its_id(worker: StandIn, client: OpenAI) -> None:
-    """`{"id": ...}`, OpenAI's form for custom voices."""
+    """A voice may be given as `{"id": ...}`, OpenAI's form for custom voices."""
     client.audio.speech.create(model="tts-1", input=TEXT, voice={"id": "bert"})
 
     assert worker.calls[0]["voice"] == "bert"
 
 
 def test_own_fields_by_extra_body(worker: StandIn, client: OpenAI) -> None:
-    """The fields of a generate, by name."""
+    """`extra_body` carries a generate's own fields by name."""
     extra = {"seed": 5, "profile": "fast", "job_id": "mine", "language": "en"}
     speech = client.audio.speech.create(model="tts-1", input=TEXT, voice="anna", extra_body=extra)
 
@@ -100,7 +100,7 @@ def test_own_fields_by_extra_body(worker: StandIn, client: OpenAI) -> None:
 def test_a_bad_request_is_its_own_exception(
     client: OpenAI, fields: dict[str, object], kind: type[openai.APIStatusError], code: str, param: str
 ) -> None:
-    """With code and param, in the caller's names."""
+    """A bad request raises the package's exception for it, with the code and the caller's name of the field."""
     with pytest.raises(kind) as failure:
         client.audio.speech.create(**{"model": "tts-1", "input": TEXT, "voice": "anna", **fields})  # type: ignore[arg-type]
 
@@ -119,7 +119,7 @@ def test_a_bad_request_is_its_own_exception(
 def test_a_failure_is_its_own_exception(
     url: str, worker: StandIn, error: object, kind: type[Exception], tries: int
 ) -> None:
-    """And isn't repeated where that is of no use, though the package repeats every 409."""
+    """A failure that no retry can mend is sent once, although the package retries every 409."""
     worker.fails = {TEXT: (0, error)}  # type: ignore[dict-item]
     with OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=2) as client, pytest.raises(kind) as failure:
         client.audio.speech.create(model="tts-1", input=TEXT, voice="anna")
@@ -129,7 +129,7 @@ def test_a_failure_is_its_own_exception(
 
 
 def test_what_may_work_later_is_repeated(url: str, worker: StandIn) -> None:
-    """By the package itself: the second try speaks."""
+    """A failure that may pass is retried by the package itself, and the second try speaks."""
     worker.fails = {TEXT: (0, Unavailable("away for a moment"))}
     with OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=2) as client:
         speech = client.audio.speech.create(model="tts-1", input=TEXT, voice="anna", response_format="pcm")
@@ -138,7 +138,7 @@ def test_what_may_work_later_is_repeated(url: str, worker: StandIn) -> None:
 
 
 def test_a_wrong_key_is_an_authentication_error(worker: StandIn) -> None:
-    """And the right one speaks."""
+    """A wrong key raises the package's exception for it; the right one speaks."""
     with serving(worker, Options(api_key="right", default_voice="anna")) as url:
         with (
             OpenAI(base_url=f"{url}/v1", api_key="wrong") as client,
@@ -153,7 +153,7 @@ def test_a_wrong_key_is_an_authentication_error(worker: StandIn) -> None:
 
 
 def test_models(client: OpenAI) -> None:
-    """The list, one of them, and one that isn't."""
+    """Models are listed, one is found by its name, and an unknown one is not found."""
     names = [model.id for model in client.models.list()]
 
     assert names == ["f5", "F5TTS_v1_Base", "tts-1", "tts-1-hd", "gpt-4o-mini-tts"]
@@ -163,7 +163,7 @@ def test_models(client: OpenAI) -> None:
 
 
 def test_voices(worker: StandIn, client: OpenAI) -> None:
-    """Made with a sentence of consent, deleted, and gone."""
+    """A voice is created with a sentence of consent, then deleted, then no longer found."""
     sample = ("me.wav", io.BytesIO(encoded(np.concatenate(spoken("me")), "wav")))
     voice = client.audio.voices.create(name="carl", audio_sample=sample, consent="Carl agreed to this in writing.")
     known = list(worker.voices)
@@ -178,7 +178,7 @@ def test_voices(worker: StandIn, client: OpenAI) -> None:
 
 
 def test_the_async_client(url: str) -> None:
-    """The same."""
+    """The async client gets the same sound."""
 
     async def speak() -> bytes:
         async with AsyncOpenAI(base_url=f"{url}/v1", api_key="none") as client:

@@ -1,4 +1,4 @@
-"""Pipecat: `OpenAITTSService`, which knows thirteen voices and 24 kHz."""
+"""Pipecat: its `OpenAITTSService`, which knows thirteen voices and expects 24 kHz."""
 
 import asyncio
 from typing import Any
@@ -17,7 +17,7 @@ VALID_VOICES = (
 
 
 async def speak(url: str, voice: str) -> bytes:
-    """As its `run_tts`: raw samples, in pieces of a second."""
+    """Speak as its `run_tts` does: raw samples, a second at a time."""
     fields: dict[str, Any] = {"input": TEXT, "model": "gpt-4o-mini-tts", "voice": voice, "response_format": "pcm"}
     async with (
         AsyncOpenAI(base_url=f"{url}/v1", api_key="none") as client,
@@ -29,7 +29,7 @@ async def speak(url: str, voice: str) -> bytes:
 
 @pytest.mark.parametrize("voice", VALID_VOICES)
 def test_each_voice_that_it_lets_through_speaks(url: str, worker: StandIn, voice: str) -> None:
-    """By an alias, else as the default voice; at 24 kHz, 16 bits."""
+    """Each of its voices speaks, by its alias or as the default voice, in 16 bits at 24 kHz."""
     sound = asyncio.run(speak(url, voice))
 
     assert sound == np.concatenate(spoken(TEXT)).tobytes()
@@ -37,5 +37,5 @@ def test_each_voice_that_it_lets_through_speaks(url: str, worker: StandIn, voice
 
 
 def test_these_are_the_names_that_the_deployment_answers_to() -> None:
-    """All of them, and no others."""
+    """The deployment's aliases are exactly Pipecat's voices."""
     assert OPENAI_VOICES == VALID_VOICES

@@ -1,4 +1,4 @@
-"""SillyTavern: `openai-compatible` text to speech, through its own server."""
+"""SillyTavern: its `openai-compatible` text to speech, which goes through its own server."""
 
 import http.client
 import json
@@ -10,7 +10,7 @@ TEXT = "What is spoken here."
 
 
 def speak(url: str, **more: object) -> tuple[http.client.HTTPResponse, bytes]:
-    """With an empty key, and voices that are typed by hand."""
+    """Speak with an empty key and a voice typed by hand."""
     body = {"input": TEXT, "response_format": "mp3", "voice": "anna", "speed": 1, "model": "tts-1", **more}
     headers = {"Content-Type": "application/json", "Authorization": "Bearer "}
     connection = http.client.HTTPConnection(url.removeprefix("http://"))
@@ -22,7 +22,7 @@ def speak(url: str, **more: object) -> tuple[http.client.HTTPResponse, bytes]:
 
 
 def test_its_request_speaks(url: str, worker: StandIn) -> None:
-    """Without a key where none is asked for; a whole number is a speed."""
+    """An empty key is accepted where none is required, and a whole number is a valid speed."""
     response, sound = speak(url)
 
     assert (response.status, response.headers["content-type"]) == (200, "audio/mpeg")
@@ -31,7 +31,7 @@ def test_its_request_speaks(url: str, worker: StandIn) -> None:
 
 
 def test_the_ends_of_its_slider_are_refused_by_name(url: str) -> None:
-    """It goes from 0.25 to 4; the models from 0.3 to 2."""
+    """Its slider goes from 0.25 to 4, the models from 0.3 to 2: both ends are refused with the name of the field."""
     problems: list[dict[str, Any]] = [json.loads(speak(url, speed=speed)[1])["error"] for speed in (0.25, 4)]
 
     assert [problem["param"] for problem in problems] == ["speed", "speed"]

@@ -1,4 +1,4 @@
-"""Sound while it is made, over real connections: what comes when, what a failure does, and that whoever hangs up is noticed."""
+"""Speech while it is made, over real connections: what arrives when, what a failure does, and who notices a client that hangs up."""
 
 import base64
 import hashlib
@@ -26,14 +26,14 @@ def speech(**more: Any) -> dict[str, Any]:
 
 
 def sound_of(text: str, format_: Format = "pcm", parts: int = 3) -> bytes:
-    """What should be heard."""
+    """The sound that should arrive."""
     made = encoder(format_)
     return made.encode(np.concatenate(spoken(text, parts))) + made.finish()
 
 
 @pytest.mark.parametrize("format_", MEDIA)
 def test_the_sound_of_each_format_is_what_was_spoken(format_: Format) -> None:
-    """The parts' samples, encoded as if in one."""
+    """The parts are encoded as one file, in every format."""
     with serving(StandIn()) as url:
         response = httpx.post(f"{url}/v1/audio/speech", json=speech(response_format=format_))
 
@@ -43,7 +43,7 @@ def test_the_sound_of_each_format_is_what_was_spoken(format_: Format) -> None:
 
 
 def test_the_first_part_is_heard_before_the_second_is_made() -> None:
-    """The status line comes with it."""
+    """The first part arrives, with the status line, while the second is still held back."""
     worker = StandIn(gates={1: threading.Event()})
     with serving(worker) as url, httpx.stream("POST", f"{url}/v1/audio/speech", json=speech()) as response:
         pieces = response.iter_bytes(19_200)
@@ -57,7 +57,7 @@ def test_the_first_part_is_heard_before_the_second_is_made() -> None:
 
 
 def test_the_headers_name_the_job_its_seed_and_what_was_ignored() -> None:
-    """In a form that no name of a field can break out of."""
+    """No field name can break out of the headers that name the job, its seed and the ignored fields."""
     fields = speech(seed=11, instructions="cheerful", **{"backend\r\nx-evil: 1": 1, "ünknown": 2, "job_id": "mine"})
     with serving(StandIn()) as url:
         headers = httpx.post(f"{url}/v1/audio/speech", json=fields).headers
@@ -68,7 +68,7 @@ def test_the_headers_name_the_job_its_seed_and_what_was_ignored() -> None:
 
 
 def test_the_worker_is_asked_for_parts_and_an_early_first_chunk() -> None:
-    """And gets its own fields by name."""
+    """The worker is asked for parts with a short first chunk, and gets the request's own fields by name."""
     worker = StandIn()
     with serving(worker) as url:
         httpx.post(f"{url}/v1/audio/speech", json=speech(seed=3, language="en", speed=1.2, check="fast", turns=[1]))
@@ -85,7 +85,7 @@ def test_the_worker_is_asked_for_parts_and_an_early_first_chunk() -> None:
     [(Unavailable("away"), 503, "true"), (WorkerUnfit("broken"), 503, "true"), (InvalidRequest("no"), 400, "false")],
 )
 def test_a_failure_before_the_first_byte_is_a_proper_error(error: Any, status: int, retry: str) -> None:
-    """With its status, OpenAI's body, and whether to try again."""
+    """A failure before the first byte has its status, OpenAI's error body, and a header that says whether to retry."""
     worker = StandIn(fails={TEXT: (0, error)})
     with serving(worker) as url:
         response = httpx.post(f"{url}/v1/audio/speech", json=speech())
@@ -97,14 +97,14 @@ def test_a_failure_before_the_first_byte_is_a_proper_error(error: Any, status: i
 
 @pytest.mark.parametrize("format_", MEDIA)
 def test_a_failure_after_the_first_byte_breaks_the_connection_off(format_: Format) -> None:
-    """So that no client takes it for the whole."""
+    """A failure after the first byte breaks the connection, so that no client takes the part for the whole."""
     worker = StandIn(fails={TEXT: (2, Unavailable("away"))}, seconds=1.0)
     with serving(worker) as url, pytest.raises(httpx.RemoteProtocolError):
         httpx.post(f"{url}/v1/audio/speech", json=speech(response_format=format_))
 
 
 def test_parts_that_are_made_anew_break_the_connection_off() -> None:
-    """What has been heard can't be taken back, and the job is of no use."""
+    """If parts are made again, the stream ends: what has been heard can't be taken back."""
     worker = StandIn(anew=2, gates={2: threading.Event()})
     with serving(worker) as url, httpx.stream("POST", f"{url}/v1/audio/speech", json=speech()) as response:
         pieces = response.iter_raw()
@@ -121,7 +121,7 @@ def events(text: str) -> list[dict[str, Any]]:
 
 
 def test_events_carry_the_sound_and_end_with_its_usage() -> None:
-    """As OpenAI's: deltas, then done."""
+    """Events come in OpenAI's order: the deltas, then the end with the usage."""
     with serving(StandIn()) as url:
         response = httpx.post(f"{url}/v1/audio/speech", json=speech(stream_format="sse"))
 
@@ -136,7 +136,7 @@ def test_events_carry_the_sound_and_end_with_its_usage() -> None:
 
 
 def test_a_late_failure_is_an_event() -> None:
-    """With OpenAI's error body."""
+    """A failure in the middle of a stream of events is an event with OpenAI's error body."""
     worker = StandIn(fails={TEXT: (2, Unavailable("away"))})
     with serving(worker) as url:
         response = httpx.post(f"{url}/v1/audio/speech", json=speech(stream_format="sse"))
@@ -147,7 +147,7 @@ def test_a_late_failure_is_an_event() -> None:
 
 @pytest.mark.parametrize("gate", [0, 1])
 def test_whoever_hangs_up_cancels_the_job(gate: int) -> None:
-    """Noticed while no part comes: before the first one, and between two."""
+    """A client that hangs up is noticed even while no part arrives: before the first one and between two."""
     worker = StandIn(gates={gate: threading.Event()})
     with serving(worker) as url:
         connection = ask(url, speech())
@@ -159,7 +159,7 @@ def test_whoever_hangs_up_cancels_the_job(gate: int) -> None:
 
 
 def test_a_retry_with_its_own_job_id_hears_the_whole_of_what_was_hung_up() -> None:
-    """The job went on meanwhile, and is spoken once."""
+    """A job with the client's own id goes on when the client hangs up; a retry hears all of it, and it is spoken once."""
     worker = StandIn(gates={1: threading.Event()})
     with serving(worker) as url:
         connection = ask(url, speech(job_id="mine"))
@@ -174,7 +174,7 @@ def test_a_retry_with_its_own_job_id_hears_the_whole_of_what_was_hung_up() -> No
 
 
 def test_a_reader_who_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its job ends, for nobody hears it."""
+    """The job of a reader that stalls is cancelled, because nobody hears it."""
     monkeypatch.setattr(_TimedProtocol, "seconds_stalled", 0.2)
     worker = StandIn(parts=20, seconds=5.0, gates={19: threading.Event()})
     with serving(worker) as url, ask(url, speech(), receive_buffer=4096):
@@ -184,7 +184,7 @@ def test_a_reader_who_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def ask(url: str, fields: dict[str, Any], receive_buffer: int | None = None) -> socket.socket:
-    """Send a request, and read nothing."""
+    """Send a request and read nothing."""
     body = json.dumps(fields).encode()
     connection = socket.socket()
     if receive_buffer is not None:
@@ -198,7 +198,7 @@ def ask(url: str, fields: dict[str, Any], receive_buffer: int | None = None) -> 
 
 
 def test_64_streams_at_once_with_a_slow_reader_lose_and_mix_nothing() -> None:
-    """Each is what its own text gives, and the slow one holds nobody up: the others are done before it goes on."""
+    """Each stream carries its own text's sound, and one slow reader delays no other."""
     worker = StandIn(parts=10, seconds=2.0)
     texts = [f"Text number {number}." for number in range(63)]
     with serving(worker) as url:
@@ -224,7 +224,7 @@ def sha256(data: bytes) -> str:
 
 
 def drained(connection: socket.socket) -> bytes:
-    """The body of a chunked response."""
+    """Read the body of a chunked response."""
     with connection, connection.makefile("rb") as file:
         while file.readline().strip():
             pass
@@ -237,7 +237,7 @@ def drained(connection: socket.socket) -> bytes:
 
 @pytest.mark.parametrize("text", [".", "…", " ! "])
 def test_a_text_without_a_letter_is_a_short_silence(text: str) -> None:
-    """Programs try a server with one; the worker would refuse it."""
+    """Programs try a server with a text without letters; the worker would refuse it, so the server answers with silence."""
     worker = StandIn()
     with serving(worker) as url:
         heard = {
@@ -251,7 +251,7 @@ def test_a_text_without_a_letter_is_a_short_silence(text: str) -> None:
 
 
 def test_an_empty_text_is_refused() -> None:
-    """With the name of the field."""
+    """An empty text is refused with the name of the field."""
     with serving(StandIn()) as url:
         response = httpx.post(f"{url}/v1/audio/speech", json=speech(input="  "))
 
@@ -260,7 +260,7 @@ def test_an_empty_text_is_refused() -> None:
 
 
 def test_a_worker_that_makes_no_parts_is_heard_all_the_same() -> None:
-    """Its whole result."""
+    """A worker that makes no parts is heard by its whole result."""
     with serving(StandIn(is_old=True)) as url:
         response = httpx.post(f"{url}/v1/audio/speech", json=speech())
 
@@ -268,7 +268,7 @@ def test_a_worker_that_makes_no_parts_is_heard_all_the_same() -> None:
 
 
 def test_a_part_that_can_not_be_fetched_is_a_failure() -> None:
-    """Before the first byte a proper one, to be tried again; the job is cancelled, for nobody hears it."""
+    """If a part can't be fetched, the client gets a retryable error before the first byte, and the job is cancelled."""
     worker = StandIn(has_lost_all=True, gates={1: threading.Event()})
     with serving(worker) as url:
         response = httpx.post(f"{url}/v1/audio/speech", json=speech())
@@ -279,7 +279,7 @@ def test_a_part_that_can_not_be_fetched_is_a_failure() -> None:
 
 
 def over_http_1_0(url: str, body: dict[str, Any]) -> tuple[bytes, bytes]:
-    """The head and the body of the answer to one who knows no chunks."""
+    """The head and the body of the answer to an HTTP/1.0 client, which knows no chunks."""
     sent = json.dumps(body).encode()
     head = b"POST /v1/audio/speech HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     with socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), timeout=20) as connection:
@@ -290,7 +290,7 @@ def over_http_1_0(url: str, body: dict[str, Any]) -> tuple[bytes, bytes]:
 
 
 def test_a_client_without_chunks_gets_the_whole_sound_with_its_length() -> None:
-    """HTTP/1.0 has no other way to tell a whole from a part."""
+    """An HTTP/1.0 client gets the whole sound with its length, because it could not tell a part from the whole."""
     with serving(StandIn()) as url:
         head, body = over_http_1_0(url, speech())
 
@@ -300,7 +300,7 @@ def test_a_client_without_chunks_gets_the_whole_sound_with_its_length() -> None:
 
 
 def test_a_client_without_chunks_is_told_of_a_failure_in_the_middle() -> None:
-    """By the status, for nothing was sent before."""
+    """An HTTP/1.0 client learns of a failure by the status, because nothing was sent before."""
     with serving(StandIn(fails={TEXT: (2, WorkerUnfit("it broke"))})) as url:
         head, body = over_http_1_0(url, speech())
 

@@ -1,4 +1,4 @@
-"""wyoming_openai: the openai package, WAV as it comes, and probes that must not take this server for another."""
+"""wyoming_openai: the openai package, WAV while it is made, and probes that must not take this server for another."""
 
 import asyncio
 import io
@@ -21,7 +21,7 @@ async def speak(client: AsyncOpenAI, text: str) -> bytes:
 
 
 def test_three_sentences_at_once_are_wavs_whose_headers_it_reads(url: str) -> None:
-    """It opens the first 2048 bytes by Python's wave, and takes the rest for samples."""
+    """It reads the header from the first 2,048 bytes by Python's `wave`, and takes the rest for samples."""
 
     async def speak_all() -> list[bytes]:
         async with AsyncOpenAI(base_url=f"{url}/v1", api_key="none") as client:
@@ -35,7 +35,7 @@ def test_three_sentences_at_once_are_wavs_whose_headers_it_reads(url: str) -> No
 
 @pytest.mark.parametrize("probe", ["/v1/readyz", "/health", "/v1/test", "/v1/audio/../../health", "/readyz"])
 def test_it_takes_this_server_for_no_other(url: str, probe: str) -> None:
-    """Not for LocalAI (`readyz`), speaches (`health` says OK) or Kokoro (`test`); probes carry no key and follow redirects."""
+    """Its probes carry no key and follow redirects: they must find neither LocalAI (`readyz`), speaches (`health`) nor Kokoro (`test`)."""
     response = httpx.get(f"{url}{probe}", follow_redirects=True)
 
     assert response.status_code == 404

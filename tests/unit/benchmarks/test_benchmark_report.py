@@ -10,7 +10,7 @@ from benchmarks.report import about, save, table
 
 
 def test_a_table_has_aligned_columns_and_three_digits() -> None:
-    """Words to the left, numbers to the right."""
+    """Columns are aligned, words to the left and numbers to the right, with three digits."""
     rows = [{"what": "plain", "seconds": 10.25}, {"what": "a longer name", "seconds": 2}]
 
     assert table(rows).splitlines() == [
@@ -21,7 +21,7 @@ def test_a_table_has_aligned_columns_and_three_digits() -> None:
 
 
 def test_a_report_is_kept_whole_and_its_limits_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Stdout has only the JSON; a missed limit is shown as clearly as one that holds."""
+    """Stdout has the JSON alone; a missed limit is shown as clearly as one that holds."""
     report = {"what": "something", **about(tmp_path), "holds": {"a <= 1": True, "b <= 1": False}}
 
     save(report, tmp_path / "results", "some", [{"what": "x", "s": 1.0}])
@@ -33,7 +33,7 @@ def test_a_report_is_kept_whole_and_its_limits_are_told(tmp_path: Path, capsys: 
 
 
 def test_a_server_that_is_not_there_has_no_line() -> None:
-    """The downloads are measured with what the machine has; without anything there is an empty table, and no crash."""
+    """If no server is installed, its line is left out of the downloads' table and nothing fails."""
     found = {"clients": {"ours": {"median_s": 2.0, "mb_per_s": 537, "cpu_s": 3.0}}, "missing": ["s5cmd"]}
 
     rows = rows_of({"rclone": found, "localbucket": {"missing": ["localbucket"]}})

@@ -21,12 +21,12 @@ CLIPS = (clip("first", "One two three four.", 120), clip("second", "Five six sev
 
 
 def test_a_removed_word_takes_its_time_with_it() -> None:
-    """Half a second, give or take the search for a quiet place and the fade."""
+    """A removed word shortens the recording by half a second, but for the search for a quiet place and the fade."""
     assert len(CLIPS[0].samples) - len(removed(CLIPS[0], 1)) == pytest.approx(RATE / 2, abs=RATE * 0.1)
 
 
 def test_an_inserted_sound_adds_its_own() -> None:
-    """Less a fade at each side."""
+    """An inserted sound lengthens the recording by its own length less a fade at each side."""
     sound = np.full(RATE, 0.1, np.float32)
 
     whole = inserted(CLIPS[0], 1, sound)
@@ -35,14 +35,14 @@ def test_an_inserted_sound_adds_its_own() -> None:
 
 
 def test_cuts_do_not_click() -> None:
-    """Parts of different levels are joined by a ramp."""
+    """Parts of different levels are joined by a ramp, so that no cut clicks."""
     whole = joined(np.zeros(RATE, np.float32), np.ones(RATE, np.float32))
 
     assert np.abs(np.diff(whole)).max() < 0.02
 
 
 def test_another_take_is_no_copy() -> None:
-    """It is faster or slower, and louder or softer."""
+    """Another take differs from the first in speed and in level."""
     sound = hummed(1.0, RATE)
 
     take = another_take(sound, np.random.default_rng(0))
@@ -51,7 +51,7 @@ def test_another_take_is_no_copy() -> None:
 
 
 def test_the_same_seed_makes_the_same_cases() -> None:
-    """Sample for sample: a report can be made again."""
+    """The same seed makes the same cases sample for sample, so that a report can be reproduced."""
     one, other = (list(cases_of(CLIPS[0], CLIPS, 2, np.random.default_rng(3))) for _ in range(2))
 
     assert {case.kind for case in one} >= {"removed", "doubled", "exchanged", "leaked", "loop", "half", "noise"}
@@ -59,7 +59,7 @@ def test_the_same_seed_makes_the_same_cases() -> None:
 
 
 def test_spaced_words_tell_where_they_are() -> None:
-    """Each group's outer edges, in order, within the sound."""
+    """Each group of words has its outer edges, in order and within the sound."""
     sound, edges = spoken.spaced(CLIPS[0], np.random.default_rng(0))
 
     times = [seconds for _, seconds, _ in edges]
@@ -69,7 +69,7 @@ def test_spaced_words_tell_where_they_are() -> None:
 
 
 def test_another_file_than_the_tables_is_refused(tmp_path: Path) -> None:
-    """Words' times hold for one recording alone."""
+    """The times of the words hold for one recording, so another file is refused."""
     path = tmp_path / "moonshine_voice" / "assets" / "beckett.wav"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"something else")

@@ -1,4 +1,4 @@
-"""What the GPU's benchmark makes of what it measured. The runs themselves: tests/gpu/test_gpu_benchmark.py."""
+"""How the GPU benchmark evaluates its measurements. The runs themselves: tests/gpu/test_gpu_benchmark.py."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def crowd() -> Seconds:
 
 
 def test_throughput_is_compared_with_the_better_official_way() -> None:
-    """And the limit is held by the best pack, while the knee is the smallest one that is nearly as good."""
+    """Throughput is compared with the better official way; the best pack decides the limit, the smallest nearly as good one is the knee."""
     spent = crowd()
 
     figures = throughput(spent, dict.fromkeys(spent), SIZES)
@@ -38,7 +38,7 @@ def test_throughput_is_compared_with_the_better_official_way() -> None:
 
 
 def test_the_share_is_of_the_cards_own_rate() -> None:
-    """10^12 operations a step, 2 steps: in half a second 4 TFLOP/s, of 8 that plain squares reach."""
+    """The solver's share is of the card's own rate: 10^12 operations a step, 2 steps in half a second are 4 of 8 TFLOP/s."""
     rates = {(64, 64, 64): 8.0, (100, 64, 128): 9.0}
 
     figures = arithmetic(crowd(), rates, SIZES, 10**12, 2)
@@ -49,7 +49,7 @@ def test_the_share_is_of_the_cards_own_rate() -> None:
 
 
 def test_rounds_take_everything_in_turn() -> None:
-    """So that what changes on the machine changes all alike; the first round warms up and is not counted."""
+    """Each round takes every case in turn, so that changes on the machine affect all alike; the first round warms up."""
     turns: list[str] = []
     clock = iter(range(100))
 
@@ -64,14 +64,14 @@ def test_rounds_take_everything_in_turn() -> None:
 
 
 def test_kernels_that_overlap_are_busy_once() -> None:
-    """Two streams at once don't make a GPU busier than busy."""
+    """Kernels that overlap count once: two streams don't make a GPU busier than busy."""
     spans = [("gemm", (0.0, 1.0)), ("add", (0.5, 1.5)), ("add", (0.6, 0.7)), ("gemm", (3.0, 4.0))]
 
     assert trace_of(spans, []).busy_s == 2.5
 
 
 def test_a_trace_tells_kernels_from_copies_and_launches_from_waits() -> None:
-    """What the GPU did, and what it was asked."""
+    """In a trace kernels are told from copies, and launches from waits."""
     spans = [
         ("gemm", (0.0, 1.0)),
         ("gemm", (1.0, 3.0)),
@@ -87,7 +87,7 @@ def test_a_trace_tells_kernels_from_copies_and_launches_from_waits() -> None:
 
 
 def test_a_part_that_fails_is_named_and_the_others_stay() -> None:
-    """The report says how it failed; nothing is raised."""
+    """If a part fails, the report says how, and the other parts stay."""
 
     def break_down() -> dict[str, object]:
         raise RuntimeError("CUDA error: no kernel image")
@@ -105,17 +105,17 @@ def test_a_part_that_fails_is_named_and_the_others_stay() -> None:
 
 
 def test_a_figure_that_json_has_no_number_for_is_a_failure() -> None:
-    """The report is written after each part, and one bad figure must not cost the others."""
+    """A figure that JSON can't represent fails its own part alone; the report is written after each part."""
     assert "not JSON compliant" in attempted("copies", lambda: {"gb_per_s": float("inf")})["failed"]
 
 
 def test_whoever_reads_the_tables_reads_the_warning_last() -> None:
-    """Figures that are no GPU's say so."""
+    """The tables end with the warning that the figures are no GPU's."""
     assert tables({"parts": {}, "warning": "NOT A GPU'S FIGURES"}) == "NOT A GPU'S FIGURES"
 
 
 def test_a_distance_that_is_no_number_is_none() -> None:
-    """Half precision may overflow, and a report of NaN could not be written."""
+    """A distance that is no number, as half precision's overflow gives, is reported as none."""
     import torch
 
     truth = torch.ones(4)

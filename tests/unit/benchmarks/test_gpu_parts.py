@@ -1,4 +1,4 @@
-"""How the GPU's benchmark runs: parts within a budget, jobs through the real queue, and what a full run should take."""
+"""How the GPU benchmark runs: parts within a budget, jobs through the real queue, and the estimated time of a full run."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ NOTHING = cast("Bench", None)
 
 
 class Speaker:
-    """In place of an engine: as many turns as calls, each of them 10 ms."""
+    """A stand-in for an engine: each call takes one turn of 10 ms."""
 
     def __init__(self) -> None:
         self.packs: list[int] = []
@@ -35,12 +35,12 @@ class Speaker:
 
 @pytest.fixture
 def three(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In place of the parts."""
+    """Three parts in place of the real ones."""
     monkeypatch.setattr(parts, "PARTS", {name: lambda *_, name=name: {"is": name} for name in ("one", "two", "three")})
 
 
 def measured(wanted: Sequence[str], left: Iterator[float]) -> tuple[list[list[str]], Mapping[str, Any]]:
-    """The names that there were whenever the report was written, and all at the end."""
+    """The names in the report at each write, and all of them at the end."""
     kept: list[list[str]] = []
     found = measure_parts(
         NOTHING, USUAL, wanted, seconds_left=lambda: next(left), keep=lambda so_far: kept.append(list(so_far))
@@ -50,7 +50,7 @@ def measured(wanted: Sequence[str], left: Iterator[float]) -> tuple[list[list[st
 
 @pytest.mark.usefixtures("three")
 def test_the_report_is_written_after_each_part() -> None:
-    """So a run that is cut keeps what it has; the order is the benchmark's, whatever was asked for first."""
+    """The report is written after each part, so an interrupted run keeps what it has; the order is the benchmark's own."""
     kept, found = measured(["three", "one"], iter([9.0, 9.0]))
 
     assert kept == [["one"], ["one", "three"]]
@@ -60,7 +60,7 @@ def test_the_report_is_written_after_each_part() -> None:
 
 @pytest.mark.usefixtures("three")
 def test_no_part_begins_without_a_budget() -> None:
-    """It is named as skipped, with the reason, so that nobody takes it for measured."""
+    """A part that doesn't fit into the budget is reported as skipped, with the reason."""
     kept, found = measured(["one", "two", "three"], iter([5.0, 0.0, -3.0]))
 
     assert len(kept) == 3
@@ -69,7 +69,7 @@ def test_no_part_begins_without_a_budget() -> None:
 
 
 def test_what_only_a_card_can_say_comes_first() -> None:
-    """The distances and one stream before anything long; packs, the longest, last."""
+    """What only a GPU can measure comes first: the distances and one stream; packs, the longest, are last."""
     order = list(PARTS)
 
     assert order[:4] == ["backend", "proof", "parity", "one_stream"]
@@ -78,7 +78,7 @@ def test_what_only_a_card_can_say_comes_first() -> None:
 
 @pytest.mark.parametrize(("size", "packs"), [(1, [1] * 8), (4, [4, 4]), (8, [8])])
 def test_jobs_take_turns_in_the_real_queue(size: int, packs: list[int]) -> None:
-    """Each job's latency, first done first; a pack is done for all of its jobs at once."""
+    """Jobs take turns in the real queue, and each has its latency; a pack ends for all of its jobs at once."""
     speaker = Speaker()
 
     seconds, turns = latencies(queue(size), cast("F5Engine", speaker), crowd(VOICE, 5.0, 8, 16), size)
@@ -90,11 +90,11 @@ def test_jobs_take_turns_in_the_real_queue(size: int, packs: list[int]) -> None:
 
 
 def test_the_usual_run_should_fit_eight_minutes_of_an_h200() -> None:
-    """With a third to spare for what nobody has measured yet."""
+    """A usual run is estimated to fit eight minutes of an H200, with a third to spare for what nobody has measured yet."""
     assert sum(reckoned().values()) < BUDGET_S * 2 / 3
     assert set(reckoned()) - {"start"} == set(PARTS) - {"backend"}
 
 
 def test_the_document_has_the_reckoned_seconds() -> None:
-    """`python -m benchmarks.gpu.reckoning` prints what benchmarks/README.md shows."""
+    """benchmarks/README.md shows what `python -m benchmarks.gpu.reckoning` prints."""
     assert table() in (ROOT / "benchmarks/README.md").read_text("utf-8")

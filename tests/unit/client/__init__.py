@@ -1,1 +1,1 @@
-"""The client against an endpoint in this process."""
+"""tests/unit/client."""

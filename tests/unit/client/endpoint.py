@@ -1,4 +1,4 @@
-"""RunPod's queue and a worker behind it, as the client sees them, with an answer lost wherever a test asks for it."""
+"""RunPod's queue and a worker behind it, as the client sees them, with answers lost wherever a test wants it."""
 
 import hashlib
 import io
@@ -20,7 +20,7 @@ VTT = "WEBVTT\n\n00:00:00.100 --> 00:00:00.400\nHello.\n\n"
 
 
 def wav_of(text: str) -> bytes:
-    """A second of samples that only this text gives."""
+    """A second of samples that depends on the text alone."""
     noise = hashlib.shake_256(text.encode()).digest(RATE * 2)
     return wav(noise)
 
@@ -42,10 +42,11 @@ def sha256(data: bytes) -> str:
 @dataclass
 class Endpoint:
     """
-    `faults` says what happens to the request of that number, counted from 0.
+    An endpoint in which `faults` says what happens to the request of that number, counted from 0.
 
-    `jobs` are the worker's, by their id: what a text was spoken for; `posts` every input that reached the queue. `polls` is how often a
-    job is seen unfinished. An exception among the faults ends the client, before the request or, with `strikes_late`, after it. `failures` are the next jobs' failures: a reply's fields, or a status of the queue.
+    `jobs` are the worker's by id, with the text that each speaks; `posts` is every input that reached the queue. `polls` is how often a
+    job is seen unfinished. An exception among the faults ends the client, before the request or, with `strikes_late`, after it.
+    `failures` are the next jobs' failures: a reply's fields, or a status of the queue.
     """
 
     faults: dict[int, Fault] = field(default_factory=dict)
@@ -64,7 +65,7 @@ class Endpoint:
 
     @property
     def transport(self) -> httpx.MockTransport:
-        """For both clients."""
+        """A transport for both clients."""
         return httpx.MockTransport(self.answer)
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -120,7 +121,7 @@ class Endpoint:
         return httpx.Response(200, json={"id": ticket, "status": "IN_QUEUE"})
 
     def forget(self) -> None:
-        """The queue keeps results for half an hour."""
+        """Forget every job: the queue keeps results for half an hour."""
         self._queue.clear()
 
     def _end(self, fields: dict[str, Any]) -> dict[str, Any]:

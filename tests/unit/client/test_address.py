@@ -17,7 +17,7 @@ from f5_worker_client.address import address_of, key_for
     ],
 )
 def test_the_root_is_made_of_an_id_or_a_url(endpoint: str | None, url: str | None, root: str) -> None:
-    """A URL comes first, with or without its path."""
+    """A URL is used before an endpoint's id, with or without its path."""
     assert address_of(endpoint, url, "key").root == root
 
 
@@ -32,13 +32,13 @@ def test_the_root_is_made_of_an_id_or_a_url(endpoint: str | None, url: str | Non
     ],
 )
 def test_a_url_that_would_give_the_key_away_is_refused(url: str) -> None:
-    """Plain HTTP is for this machine; keys in URLs are for nobody."""
+    """A URL that would reveal the key is refused: plain HTTP to another machine, or credentials in the URL."""
     with pytest.raises(InvalidRequest):
         address_of(None, url, "key")
 
 
 def test_without_an_endpoint_or_a_key_the_variables_are_named() -> None:
-    """What to set."""
+    """If the endpoint or the key is missing or malformed, the error says what to set."""
     with pytest.raises(InvalidRequest, match="F5_ENDPOINT"):
         address_of(None, None, "key")
     for key in (None, " ", "schlüssel", "two words"):
@@ -60,6 +60,6 @@ def test_without_an_endpoint_or_a_key_the_variables_are_named() -> None:
     ],
 )
 def test_the_accounts_key_goes_to_runpod_and_this_machine_alone(url: str | None, key: str | None) -> None:
-    """Elsewhere F5_API_KEY is needed, which comes first everywhere."""
+    """RUNPOD_API_KEY is sent to RunPod and this machine only; F5_API_KEY is sent anywhere, and is used first."""
     assert key_for(url, {"RUNPOD_API_KEY": "account"}) == key
     assert key_for(url, {"RUNPOD_API_KEY": "account", "F5_API_KEY": "one"}) == "one"

@@ -1,4 +1,4 @@
-"""A text of any length to a file: joined, resumed, cut within the deployment's limit."""
+"""A text of any length to a file: joined, resumed, split within the deployment's limit."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ LIMIT = len(TWO)
 
 
 class Killed(BaseException):
-    """The process ends here, as far as its files can tell."""
+    """The process is dead, as far as its files can tell."""
 
 
 def speak(endpoint: Endpoint, text: str, target: Path, **options: Any) -> Book:
@@ -34,7 +34,7 @@ def left_in(folder: Path) -> list[str]:
 
 
 def test_a_short_text_is_one_job_and_one_file(endpoint: Endpoint, tmp_path: Path) -> None:
-    """As it came, with what was asked for beside it; nothing else is left."""
+    """A short text is one job and one file, unchanged, beside the files that were asked for."""
     book = speak(endpoint, "Hello.", tmp_path / "hello.mp3", subtitles=["srt"], words=True, seed=7)
 
     assert book.paths == (tmp_path / "hello.mp3",)
@@ -45,7 +45,7 @@ def test_a_short_text_is_one_job_and_one_file(endpoint: Endpoint, tmp_path: Path
 
 
 def test_a_long_text_is_joined_sample_for_sample(endpoint: Endpoint, tmp_path: Path) -> None:
-    """A job for each chapter; subtitles and words at their new times; the chapters' times as JSON."""
+    """A long text is one job for each chapter, joined sample for sample; subtitles, words and chapters have their new times."""
     book = speak(endpoint, BOOK, tmp_path / "book.wav", longest_text=LIMIT, subtitles=["srt"], words=True)
 
     sounds = [frames(wav_of(text)) for text in (ONE, TWO)]
@@ -63,14 +63,14 @@ def test_a_long_text_is_joined_sample_for_sample(endpoint: Endpoint, tmp_path: P
 
 
 def test_within_a_chapter_the_pause_is_shorter(endpoint: Endpoint, tmp_path: Path) -> None:
-    """A paragraph is no chapter."""
+    """Within a chapter the pause is shorter than between chapters."""
     book = speak(endpoint, "One.\n\nTwo.", tmp_path / "book.wav", longest_text=5)
 
     assert book.duration == 1.0 + PAUSE_S + 1.0
 
 
 def test_a_format_that_cant_be_joined_keeps_its_parts(endpoint: Endpoint, tmp_path: Path) -> None:
-    """In order, with their own subtitles; the chapters say which is which."""
+    """A format that can't be joined keeps its parts in order, each with its subtitles; the chapters name them."""
     book = speak(endpoint, BOOK, tmp_path / "book.mp3", longest_text=LIMIT, subtitles=["srt"])
 
     names = ["book.001.mp3", "book.001.srt", "book.002.mp3", "book.002.srt", "book.chapters.json"]
@@ -84,7 +84,7 @@ def test_a_format_that_cant_be_joined_keeps_its_parts(endpoint: Endpoint, tmp_pa
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("moment", range(11))
 def test_killed_at_any_request_and_called_again_it_is_spoken_once(moment: int, late: bool, tmp_path: Path) -> None:  # noqa: FBT001
-    """One job for each part, and the bytes of a run that nobody struck."""
+    """A command that is killed at any request and run again makes one job per part, and the bytes of an undisturbed run."""
     whole = speak(Endpoint(), BOOK, tmp_path / "whole.wav", longest_text=LIMIT).paths[0].read_bytes()
     endpoint = Endpoint({moment: Killed}, strikes_late=late)
 
@@ -102,7 +102,7 @@ def test_killed_at_any_request_and_called_again_it_is_spoken_once(moment: int, l
 
 
 def test_a_finished_part_needs_no_request(tmp_path: Path) -> None:
-    """Its file on this disk is enough, if its digest is right; a damaged one is fetched again."""
+    """A finished part needs no request if its file on this disk has the right digest; a damaged one is fetched again."""
     endpoint = Endpoint({9: Killed})
     with pytest.raises(Killed):
         speak(endpoint, BOOK, tmp_path / "book.wav", longest_text=LIMIT, jobs=1)
@@ -117,7 +117,7 @@ def test_a_finished_part_needs_no_request(tmp_path: Path) -> None:
 
 
 def test_notes_hold_neither_text_nor_url(tmp_path: Path) -> None:
-    """What lies beside the target while it is made."""
+    """The notes beside the target hold neither text nor URL."""
     endpoint = Endpoint({9: Killed})
     with pytest.raises(Killed):
         speak(endpoint, BOOK, tmp_path / "book.wav", longest_text=LIMIT, jobs=1)
@@ -129,7 +129,7 @@ def test_notes_hold_neither_text_nor_url(tmp_path: Path) -> None:
 
 
 def test_another_request_begins_anew(tmp_path: Path) -> None:
-    """Notes of another text, voice, value or endpoint don't count."""
+    """Notes of another text, voice, value or endpoint are ignored."""
     endpoint = Endpoint({9: Killed})
     with pytest.raises(Killed):
         speak(endpoint, BOOK, tmp_path / "book.wav", longest_text=LIMIT, jobs=1)
@@ -140,7 +140,7 @@ def test_another_request_begins_anew(tmp_path: Path) -> None:
 
 
 def test_a_deployment_that_takes_less_says_how_much(tmp_path: Path) -> None:
-    """The text is cut anew, within that."""
+    """If the deployment's limit is lower, the text is split again within it."""
     endpoint = Endpoint(longest_text=LIMIT)
 
     book = speak(endpoint, BOOK, tmp_path / "book.wav")
@@ -150,7 +150,7 @@ def test_a_deployment_that_takes_less_says_how_much(tmp_path: Path) -> None:
 
 
 def test_one_part_that_fails_fails_the_book(tmp_path: Path) -> None:
-    """With that part's error; the same call goes on with the others' files."""
+    """One part that fails fails the book with its error; the same call goes on from the other parts' files."""
     failure = {"code": "INVALID_TEXT", "message": "odd", "retryable": False, "details": {}}
     endpoint = Endpoint(failures=[failure])
 
@@ -162,7 +162,7 @@ def test_one_part_that_fails_fails_the_book(tmp_path: Path) -> None:
 
 
 def test_parts_have_ids_of_their_own_under_the_callers(endpoint: Endpoint, tmp_path: Path) -> None:
-    """A single one keeps the caller's."""
+    """Parts have ids of their own under the caller's id; a single part has the caller's."""
     speak(endpoint, BOOK, tmp_path / "book.wav", longest_text=LIMIT, job_id="book")
     speak(endpoint, "Hello.", tmp_path / "hello.wav", job_id="hello")
 
@@ -173,7 +173,7 @@ def test_parts_have_ids_of_their_own_under_the_callers(endpoint: Endpoint, tmp_p
 def test_a_target_of_another_format_is_refused_before_anything_is_sent(
     name: str, endpoint: Endpoint, tmp_path: Path
 ) -> None:
-    """With the endings that are known."""
+    """A target of an unknown format is refused, with the known endings, before anything is sent."""
     with pytest.raises(InvalidRequest, match=r"should end in one of \.wav"):
         speak(endpoint, "Hello.", tmp_path / name)
 

@@ -1,4 +1,4 @@
-"""A queue endpoint as the HTTP application's worker."""
+"""A queue endpoint as the worker of the HTTP application."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -15,7 +15,7 @@ GENERATE: dict[str, Any] = {"action": "generate", "text": "Hello.", "voice": "me
 
 
 class WithParts(Endpoint):
-    """An endpoint whose updates name a part, and whose worker lists it again with a fresh URL."""
+    """An endpoint whose updates name a part, which its worker lists again with a fresh URL."""
 
     sound = b"the first part"
     is_idle = False  # the queue hands no generate on
@@ -50,7 +50,7 @@ def with_bridge(endpoint: Endpoint, use: Callable[[Bridge], Coroutine[Any, Any, 
 
 
 def test_what_the_worker_tells_of_a_job_is_passed_on_word_for_word(endpoint: WithParts) -> None:
-    """The parts are in it; the reply is the worker's."""
+    """Updates are passed on unchanged, with their parts, and so is the worker's reply."""
     heard = list[Reply]()
 
     reply = with_bridge(endpoint, lambda bridge: bridge.call(GENERATE, heard.append))
@@ -60,7 +60,7 @@ def test_what_the_worker_tells_of_a_job_is_passed_on_word_for_word(endpoint: Wit
 
 
 def test_a_failure_is_a_reply(endpoint: WithParts) -> None:
-    """The worker's own failure with its four facts, and that of a refused key."""
+    """A worker's failure is returned as a reply with its four fields, and so is that of a refused key."""
     endpoint.failures = [
         {"code": "INVALID_TEXT", "message": "no words", "retryable": False, "details": {"field": "text"}}
     ]
@@ -77,7 +77,7 @@ def test_a_failure_is_a_reply(endpoint: WithParts) -> None:
 
 
 def test_what_a_generate_leaves_open_the_bridge_may_fill_in(endpoint: WithParts) -> None:
-    """A field of the caller's counts more, and no other action gets any."""
+    """Default values fill only what a generate leaves open; no other action gets any."""
 
     async def use(bridge: Bridge) -> None:
         await bridge.call({**GENERATE, "nfe_step": 8})
@@ -90,7 +90,7 @@ def test_what_a_generate_leaves_open_the_bridge_may_fill_in(endpoint: WithParts)
 
 
 def test_a_part_with_an_expired_url_is_fetched_by_a_fresh_one(endpoint: WithParts) -> None:
-    """Its job's status tells it."""
+    """If a part's URL has expired, the job's status gives a fresh one."""
     endpoint.expired.add("stale")
     part = endpoint.part(endpoint.url.format(key="stale"))
     with_bridge(endpoint, lambda bridge: bridge.call(GENERATE))
@@ -102,7 +102,7 @@ def test_a_part_with_an_expired_url_is_fetched_by_a_fresh_one(endpoint: WithPart
 
 
 def test_the_audio_is_fetched_by_its_jobs_result(endpoint: WithParts) -> None:
-    """A reply's `audio` holds a key and no URL."""
+    """A reply's `audio` has a key and no URL, so the audio is fetched by the URL of the job's result."""
     reply = with_bridge(endpoint, lambda bridge: bridge.call(GENERATE))
     key = "results/j.0123456789abcdef.wav"
     endpoint.files[key] = wav_of("Hello.")
@@ -120,7 +120,7 @@ def test_the_audio_is_fetched_by_its_jobs_result(endpoint: WithParts) -> None:
 
 
 def test_bytes_of_another_digest_are_not_given(endpoint: WithParts) -> None:
-    """After every try."""
+    """Bytes of another digest are refused after every attempt."""
     endpoint.files["stale"] = b"something else"
 
     with pytest.raises(Unfetched, match="its sha256 is not the promised one"):
@@ -128,7 +128,7 @@ def test_bytes_of_another_digest_are_not_given(endpoint: WithParts) -> None:
 
 
 def test_a_cancel_ends_the_job_in_the_queue_and_in_the_bucket(endpoint: WithParts) -> None:
-    """The worker that has it stops; and one that comes later finds it cancelled."""
+    """A cancel ends the job in the queue and in the bucket, so that no worker goes on with it."""
     endpoint.polls = 1000
 
     async def use(bridge: Bridge) -> tuple[Reply, Reply]:
@@ -150,7 +150,7 @@ def test_a_cancel_ends_the_job_in_the_queue_and_in_the_bucket(endpoint: WithPart
 
 
 def waiting(endpoint: WithParts, use: Callable[[Bridge], Coroutine[Any, Any, Any]], *requests: Reply) -> Any:
-    """What `use` gives while the queue hands no job on; the requests are waiting generates."""
+    """Return what `use` does while the queue delivers no job and these generates wait."""
     endpoint.is_idle = True
 
     async def wait(bridge: Bridge) -> Any:
@@ -172,7 +172,7 @@ async def _settled(calls: list[asyncio.Task[Reply]]) -> list[asyncio.Task[Reply]
 
 
 def test_how_a_waiting_job_stands_is_asked_of_the_queue_alone(endpoint: WithParts) -> None:
-    """A `status` would wait behind the same speech as the job itself."""
+    """The queue alone is asked about a waiting job: a `status` would wait behind the same speech."""
     state, _ = waiting(endpoint, lambda bridge: bridge.call({"action": "status", "job_id": "j"}), GENERATE)
 
     assert state == {"job_id": "j", "status": "IN_QUEUE", "progress": {"done": 0, "total": 0}}
@@ -180,7 +180,7 @@ def test_how_a_waiting_job_stands_is_asked_of_the_queue_alone(endpoint: WithPart
 
 
 def test_a_waiting_job_is_cancelled_in_the_queue_alone(endpoint: WithParts) -> None:
-    """And is cancelled from then on, also when its own call has ended; sent again it waits again."""
+    """A waiting job is cancelled in the queue alone and stays cancelled when its own call has ended; sent again it waits again."""
 
     async def use(bridge: Bridge) -> tuple[Reply, Reply, Reply, Reply]:
         cancelled = await bridge.call({"action": "cancel", "job_id": "j"})
@@ -203,7 +203,7 @@ def test_a_waiting_job_is_cancelled_in_the_queue_alone(endpoint: WithParts) -> N
 
 
 def test_a_job_that_was_sent_twice_is_the_workers_to_tell_of(endpoint: WithParts) -> None:
-    """One of them may have begun it; a cancel ends both in the queue, and the job in the bucket."""
+    """Of a job that was sent twice one may have begun: the worker is asked, and a cancel ends both in the queue and the job in the bucket."""
     endpoint.jobs["j"] = GENERATE
 
     async def use(bridge: Bridge) -> None:
@@ -219,7 +219,7 @@ def test_a_job_that_was_sent_twice_is_the_workers_to_tell_of(endpoint: WithParts
 
 
 def test_calls_that_wait_have_a_limit_and_a_cancel_has_none(endpoint: WithParts) -> None:
-    """Each keeps its request in memory; generates are counted apart, so that they don't stop the others."""
+    """Waiting generates have a limit, since each keeps its request in memory; other calls are counted apart, and a cancel has no limit."""
 
     async def use(bridge: Bridge) -> tuple[Reply, Reply, Reply]:
         full = await bridge.call({**GENERATE, "job_id": "one more"})
@@ -237,7 +237,7 @@ def test_calls_that_wait_have_a_limit_and_a_cancel_has_none(endpoint: WithParts)
 
 
 def test_a_job_that_no_worker_has_begun_is_cancelled_in_the_queue_alone(endpoint: WithParts) -> None:
-    """The worker doesn't know it, and that is no failure; a job that nobody sent is one."""
+    """If the worker doesn't know a job that was sent, its cancel in the queue is enough; a job that nobody sent is a failure."""
 
     async def use(bridge: Bridge) -> tuple[Reply, Reply]:
         await bridge.call(GENERATE)

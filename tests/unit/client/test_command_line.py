@@ -1,4 +1,4 @@
-"""`f5-worker`: results on stdout, remarks on stderr, an exit code for each kind of trouble."""
+"""`f5-worker`: results on stdout, remarks on stderr, an exit code for each kind of failure."""
 
 import io
 import json
@@ -28,7 +28,7 @@ def f5_worker(endpoint: Endpoint, *arguments: str) -> int:
 
 
 def test_a_first_visit(endpoint: Endpoint, capsys: Capture) -> None:
-    """Upload, list, speak, status, result, delete: each answers with one line."""
+    """upload, voices, speak, status, result and delete each answer with one line."""
     Path("me.wav").write_bytes(wav_of("me"))
 
     codes = [
@@ -59,7 +59,7 @@ def test_a_first_visit(endpoint: Endpoint, capsys: Capture) -> None:
 
 
 def test_speak_asks_for_what_its_options_say(endpoint: Endpoint) -> None:
-    """Field by field."""
+    """Each option of `speak` sets its field."""
     options = (
         "--seed 7 --speed 1.2 --check full --draws 2 --on-mismatch fail --profile fast --engine f5 --checkpoint C --language en "
         "--normalize off --dictionary d --say GIF=jif --say x=5 --set nfe_step=16 --set fallback=[] --srt --vtt --words --job-id j"
@@ -76,7 +76,7 @@ def test_speak_asks_for_what_its_options_say(endpoint: Endpoint) -> None:
 
 
 def test_the_same_command_finds_the_same_job(endpoint: Endpoint) -> None:
-    """`--again` makes another one, and so does any other value."""
+    """The same command finds the same job; `--again` or any other value makes another one."""
     for more in ([], [], ["--again"], ["--seed", "1"]):
         assert f5_worker(endpoint, "speak", "Hello.", "--voice", "me", "-o", "hello.wav", *more) == 0
 
@@ -90,7 +90,7 @@ def test_the_same_command_finds_the_same_job(endpoint: Endpoint) -> None:
 def test_a_text_comes_as_it_is_from_a_file_or_from_stdin(
     how: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A byte order mark is no text."""
+    """A text comes unchanged from a file or from stdin, without its byte order mark."""
     Path("story.txt").write_bytes("\ufeffGrüße.".encode())
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("Grüße.".encode())))
     argument = {"argument": ["Grüße."], "file": ["story.txt"], "stdin": ["-"], "forced": ["story.txt", "--text"]}[how]
@@ -101,7 +101,7 @@ def test_a_text_comes_as_it_is_from_a_file_or_from_stdin(
 
 
 def test_a_file_that_is_missing_or_no_text_is_not_spoken(endpoint: Endpoint, capsys: Capture) -> None:
-    """A name that looks like a file's is not read aloud."""
+    """A missing file or one without text is an error: its name or bytes are not read aloud."""
     Path("noise.txt").write_bytes(b"\xff\xfe\x00")
 
     assert f5_worker(endpoint, "speak", "book.txt", "--voice", "me", "-o", "book.wav") == 2
@@ -130,12 +130,12 @@ def test_a_file_that_is_missing_or_no_text_is_not_spoken(endpoint: Endpoint, cap
     ],
 )
 def test_each_outcome_has_its_exit_code(endpoint: Endpoint, arguments: list[str], code: int) -> None:
-    """For scripts."""
+    """Each outcome has its exit code, for scripts."""
     assert f5_worker(endpoint, *arguments) == code
 
 
 def test_health_of_the_queue_alone_wakes_nobody(endpoint: Endpoint) -> None:
-    """A worker costs money."""
+    """`health --queue` asks the queue alone, because a worker costs money."""
     f5_worker(endpoint, "health", "--queue")
 
     assert endpoint.posts == []
@@ -161,7 +161,7 @@ def test_what_a_check_finds_is_told_with_its_window(endpoint: Endpoint, capsys: 
 
 
 def test_json_is_for_programs(endpoint: Endpoint, capsys: Capture) -> None:
-    """One object on stdout with the path and the facts, or one on stderr with the error; a URL in neither."""
+    """With `--json` stdout has one object with the path and the facts, or stderr one with the error; neither has a URL."""
     f5_worker(endpoint, "speak", "Hello.", "--voice", "me", "-o", "hello.wav", "--json", "--quiet")
     spoken = capsys.readouterr()
     f5_worker(endpoint, "status", "nobody", "--json")
@@ -176,7 +176,7 @@ def test_json_is_for_programs(endpoint: Endpoint, capsys: Capture) -> None:
 
 
 def test_without_a_terminal_progress_is_lines(endpoint: Endpoint, capsys: Capture) -> None:
-    """Each once, on stderr; stdout has the path alone."""
+    """Without a terminal each step of the progress is one line on stderr; stdout has the path alone."""
     endpoint.polls = 2
 
     f5_worker(endpoint, "speak", "Hello.", "--voice", "me", "-o", "hello.wav")
@@ -193,7 +193,7 @@ def test_without_a_terminal_progress_is_lines(endpoint: Endpoint, capsys: Captur
 
 
 def test_on_a_terminal_progress_is_a_bar(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On stderr, drawn by rich."""
+    """On a terminal progress is a bar on stderr, drawn by rich."""
     screen = io.StringIO()
     monkeypatch.setattr(screen, "isatty", lambda: True)
     monkeypatch.setattr("sys.stderr", screen)
@@ -205,7 +205,7 @@ def test_on_a_terminal_progress_is_a_bar(endpoint: Endpoint, monkeypatch: pytest
 
 
 def test_a_book_says_that_its_parts_were_kept(endpoint: Endpoint, capsys: Capture) -> None:
-    """Their paths are on stdout, in order."""
+    """A book that can't be joined prints the paths of its parts on stdout, in order."""
     f5_worker(endpoint, "speak", "One.\n\nTwo.", "--voice", "me", "-o", "book.mp3", "--max-chars", "5")
 
     told = capsys.readouterr()
@@ -214,7 +214,7 @@ def test_a_book_says_that_its_parts_were_kept(endpoint: Endpoint, capsys: Captur
 
 
 def test_read_prints_what_will_be_read(endpoint: Endpoint, capsys: Capture) -> None:
-    """And nothing is spoken."""
+    """`read` prints the reading and speaks nothing."""
     f5_worker(endpoint, "read", "It costs $5.", "--language", "en", "--say", "GIF=jif")
 
     assert capsys.readouterr().out == "It costs five dollars.\n"
@@ -222,7 +222,7 @@ def test_read_prints_what_will_be_read(endpoint: Endpoint, capsys: Capture) -> N
 
 
 def test_ctrl_c_says_that_the_job_goes_on(endpoint: Endpoint, capsys: Capture) -> None:
-    """And how to find or end it."""
+    """After Ctrl-C the message says that the job goes on, and how to find or end it."""
     endpoint.faults = {1: KeyboardInterrupt}
 
     assert f5_worker(endpoint, "voices") == 130
@@ -230,7 +230,7 @@ def test_ctrl_c_says_that_the_job_goes_on(endpoint: Endpoint, capsys: Capture) -
 
 
 def test_a_job_in_runpods_queue_is_cancelled_there(endpoint: Endpoint, capsys: Capture) -> None:
-    """The worker doesn't know it yet; its id is RunPod's."""
+    """A job that is still in RunPod's queue is cancelled there, by RunPod's id, because the worker doesn't know it yet."""
     endpoint.posts.append({})
     endpoint._run({"action": "health"})
     capsys.readouterr()
@@ -240,7 +240,7 @@ def test_a_job_in_runpods_queue_is_cancelled_there(endpoint: Endpoint, capsys: C
 
 
 def test_a_job_that_ended_for_good_says_how_to_make_another(endpoint: Endpoint, capsys: Capture) -> None:
-    """The same request is the same job."""
+    """If a job ended for good, the message says how to make another: the same request is the same job."""
     endpoint.failures = [{"code": "JOB_CANCELLED", "message": "cancelled", "retryable": False, "details": {}}]
 
     assert f5_worker(endpoint, "speak", "Hello.", "--voice", "me", "-o", "hello.wav") == 5
@@ -248,7 +248,7 @@ def test_a_job_that_ended_for_good_says_how_to_make_another(endpoint: Endpoint, 
 
 
 def test_a_url_means_its_own_endpoint(endpoint: Endpoint) -> None:
-    """F5_ENDPOINT is RunPod's; a local queue is called `local` unless the command says otherwise."""
+    """With a URL the endpoint is `local` unless the command names one; F5_ENDPOINT is RunPod's."""
     run(["health", "--queue", "--url", "http://127.0.0.1:8000"], KEY, endpoint.transport)
     run(["health", "--queue", "--endpoint", "abc123"], {**KEY, "F5_URL": "http://127.0.0.1:8000"}, endpoint.transport)
 
@@ -259,7 +259,7 @@ def test_a_url_means_its_own_endpoint(endpoint: Endpoint) -> None:
 
 
 def test_a_reply_doesnt_steer_the_terminal(endpoint: Endpoint, capsys: Capture) -> None:
-    """Control characters in what others wrote are not printed."""
+    """Control characters in a reply are not printed, so that it can't steer the terminal."""
     endpoint.failures = [{"code": "CONFLICT", "message": "\x1b]0;owned\x07", "retryable": False, "details": {}}]
 
     assert f5_worker(endpoint, "voices") == 4
@@ -267,7 +267,7 @@ def test_a_reply_doesnt_steer_the_terminal(endpoint: Endpoint, capsys: Capture) 
 
 
 def test_voices_come_page_by_page(endpoint: Endpoint, capsys: Capture) -> None:
-    """All of them."""
+    """All pages of voices are listed."""
     endpoint.voices = {name: {"voice": name} for name in "abcde"}
 
     f5_worker(endpoint, "voices")

@@ -1,4 +1,4 @@
-"""A worker that answers HTTP itself, asked by the same client."""
+"""A worker with its own HTTP server, asked by the same client."""
 
 import asyncio
 import threading
@@ -40,7 +40,7 @@ def generate(fields: Mapping[str, Any] = FIELDS, **more: Any) -> Callable[[Async
 
 
 def test_a_job_is_sent_once_and_looked_at_until_its_end() -> None:
-    """The updates that come hold its parts; the reply is that of the queue."""
+    """A job is sent once and polled until its end; the updates have its parts, and the reply is as the queue's."""
     worker, heard = StandIn(), list[Progress]()
     worker.gates[2] = gate = threading.Event()
 
@@ -57,7 +57,7 @@ def test_a_job_is_sent_once_and_looked_at_until_its_end() -> None:
 
 
 def test_a_job_that_an_earlier_command_sent_is_not_sent_again() -> None:
-    """Its ticket is its id."""
+    """A job that an earlier command sent is not sent again: it is found by its id."""
     worker = StandIn()
 
     async def use(client: AsyncClient) -> Any:
@@ -69,7 +69,7 @@ def test_a_job_that_an_earlier_command_sent_is_not_sent_again() -> None:
 
 
 def test_a_job_that_nobody_knows_any_more_is_sent_again() -> None:
-    """The bridge was started anew, or the job was deleted."""
+    """If the server no longer knows the job, after a restart or a delete, it is sent again."""
     worker = StandIn()
 
     assert at_the_door(worker, generate(ticket="j"))["job_id"] == "j"
@@ -86,7 +86,7 @@ def test_a_job_that_nobody_knows_any_more_is_sent_again() -> None:
     ],
 )
 def test_a_refusal_has_the_workers_code_and_class(fields: dict[str, Any], error: type[ClientError]) -> None:
-    """As through the queue."""
+    """A refusal has the worker's code and class, as through the queue."""
     with pytest.raises(error) as caught:
         at_the_door(StandIn(), generate(fields))
 
@@ -94,7 +94,7 @@ def test_a_refusal_has_the_workers_code_and_class(fields: dict[str, Any], error:
 
 
 def test_a_failure_of_the_job_is_told_with_its_reason() -> None:
-    """One that is final ends the call; one that may pass is tried again."""
+    """A final failure of the job ends the call with its reason; one that may pass is tried again."""
     final, passing = StandIn(), StandIn()
     final.fails["Hello there."] = (1, JobFailed("it can't be spoken"))
     passing.fails["Hello there."] = (0, GpuOutOfMemory("full"))
@@ -105,7 +105,7 @@ def test_a_failure_of_the_job_is_told_with_its_reason() -> None:
 
 
 def test_the_key_of_the_door_is_sent_and_none_is_needed_at_an_open_one() -> None:
-    """A wrong one is refused as such."""
+    """The server's key is sent, an open server needs none, and a wrong one is refused as such."""
     health: Callable[[AsyncClient], Coroutine[Any, Any, Any]] = lambda client: client.health()  # noqa: E731
 
     assert at_the_door(StandIn(), health)["status"] == "ok"
@@ -115,13 +115,13 @@ def test_the_key_of_the_door_is_sent_and_none_is_needed_at_an_open_one() -> None
 
 
 def test_a_path_that_is_no_doors_is_told_as_such() -> None:
-    """A typing error in the URL."""
+    """A URL with a mistyped path is reported as such."""
     with pytest.raises(NotFound, match="ENDPOINT_NOT_FOUND"):
         at_the_door(StandIn(), generate({"action": "health"}), url="http://127.0.0.1:8080/nothing/v1")
 
 
 def test_an_address_that_ends_in_v1_is_a_door() -> None:
-    """Any other is a queue, and needs a key."""
+    """An address that ends in /v1 is a worker's own server; any other is a queue and needs a key."""
     assert address_of(None, "https://abc.api.runpod.ai/v1/", "k").is_door
     assert not address_of(None, "http://127.0.0.1:8000", "k").is_door
     assert address_of(None, "http://127.0.0.1:8080/v1", None).root == DOOR

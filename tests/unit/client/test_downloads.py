@@ -1,4 +1,4 @@
-"""Files arrive whole or not at all, and no URL is told to anybody."""
+"""Files arrive whole or not at all, and no URL is shown."""
 
 import logging
 from pathlib import Path
@@ -15,7 +15,7 @@ def left_in(folder: Path) -> list[str]:
 
 
 def test_a_file_of_another_digest_never_gets_its_name(endpoint: Endpoint, client: Client, tmp_path: Path) -> None:
-    """It is fetched again, and in the end refused; what was there before stays."""
+    """A file of another digest is fetched again and in the end refused; an older file at the target stays."""
     target = tmp_path / "hello.wav"
     target.write_bytes(b"an older one")
     speech = client.speak("Hello.", "me")
@@ -30,7 +30,7 @@ def test_a_file_of_another_digest_never_gets_its_name(endpoint: Endpoint, client
 
 
 def test_an_expired_url_is_replaced(endpoint: Endpoint, client: Client, tmp_path: Path) -> None:
-    """By that of the job's result."""
+    """An expired URL is replaced by that of the job's result."""
     speech = client.speak("Hello.", "me")
     endpoint.expired.add(f"{speech.job_id}.wav")
 
@@ -43,7 +43,7 @@ def test_an_expired_url_is_replaced(endpoint: Endpoint, client: Client, tmp_path
 def test_a_file_that_is_gone_is_asked_for_once_more_and_no_oftener(
     endpoint: Endpoint, client: Client, tmp_path: Path
 ) -> None:
-    """A fresh URL doesn't bring a removed object back."""
+    """A missing file is asked for once more only, because a fresh URL doesn't bring it back."""
     speech = client.speak("Hello.", "me")
     endpoint.url = "https://bucket.example.com/removed/{key}?" + SIGNATURE
     endpoint.files.clear()
@@ -56,7 +56,7 @@ def test_a_file_that_is_gone_is_asked_for_once_more_and_no_oftener(
 
 
 def test_the_key_is_for_the_endpoint_alone(endpoint: Endpoint, client: Client, tmp_path: Path) -> None:
-    """The bucket never sees it."""
+    """The key is sent to the endpoint and never to the bucket."""
     client.save(client.speak("Hello.", "me"), tmp_path / "hello.wav")
 
     keys = {request.url.host: request.headers.get("Authorization") for request in endpoint.requests}
@@ -66,7 +66,7 @@ def test_the_key_is_for_the_endpoint_alone(endpoint: Endpoint, client: Client, t
 def test_no_log_holds_a_signature_or_the_key(
     endpoint: Endpoint, client: Client, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Httpx logs the URL of each request; its query is cut off."""
+    """No log has a signature or the key: httpx logs each request's URL, and its query is cut off."""
     caplog.set_level(logging.DEBUG)
 
     speech = client.speak("Hello.", "me")
@@ -78,7 +78,7 @@ def test_no_log_holds_a_signature_or_the_key(
 
 
 def test_a_redirect_is_not_followed(client: Client, endpoint: Endpoint, tmp_path: Path) -> None:
-    """A presigned URL leads to the file itself."""
+    """A redirect is not followed, because a presigned URL leads to the file itself."""
     speech = client.speak("Hello.", "me")
 
     def moved(_: httpx.Request) -> httpx.Response:
@@ -92,7 +92,7 @@ def test_a_redirect_is_not_followed(client: Client, endpoint: Endpoint, tmp_path
 
 
 def test_a_remote_workers_file_url_is_not_ours(tmp_path: Path) -> None:
-    """A worker without a bucket tells of its own disk; the audio comes inside the reply, not from a file of that name here."""
+    """A file: URL of a remote worker is not opened here; the audio comes inside the reply."""
     (tmp_path / "secret").write_bytes(b"ours")
     endpoint = Endpoint(url=f"file://{tmp_path}/secret")
 
@@ -106,7 +106,7 @@ def test_a_remote_workers_file_url_is_not_ours(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_and_leaves_nothing(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not a traceback, and no half of a file."""
+    """A full disk is reported without a traceback, and half a file is removed."""
     speech = client.speak("Hello.", "me")
 
     def full(self: object, piece: bytes) -> None:
@@ -122,7 +122,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(
 def test_a_kill_in_the_middle_of_a_file_leaves_no_file(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C while the bytes come."""
+    """Ctrl-C while the bytes arrive leaves no file."""
     speech = client.speak("Hello.", "me")
 
     def struck(self: object, piece: bytes) -> None:
@@ -136,7 +136,7 @@ def test_a_kill_in_the_middle_of_a_file_leaves_no_file(
 
 
 def test_a_target_that_cant_be_written_is_named(client: Client, tmp_path: Path) -> None:
-    """With the reason."""
+    """If the target can't be written, the message names it and the reason."""
     (tmp_path / "file").touch()
 
     with pytest.raises(InvalidRequest, match=r"file/hello.wav can't be written: "):
@@ -144,7 +144,7 @@ def test_a_target_that_cant_be_written_is_named(client: Client, tmp_path: Path) 
 
 
 def test_the_files_beside_the_speech_are_brought_too(client: Client, tmp_path: Path) -> None:
-    """By their kind; one that was not asked for is refused by name."""
+    """Files beside the speech are fetched by their kind; one that was not asked for is refused by name."""
     speech = client.speak("Hello.", "me", subtitles=["srt"])
 
     assert client.save(speech, tmp_path / "hello.srt", kind="srt").read_text().startswith("1\n00:00:00,100 -->")

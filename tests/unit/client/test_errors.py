@@ -1,4 +1,4 @@
-"""The client's errors know the worker's."""
+"""The client's errors match the worker's."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ def kinds(base: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError
 
 @pytest.mark.parametrize("kind", list(kinds()), ids=lambda kind: kind.code)
 def test_every_code_of_the_worker_is_known(kind: type[ServiceError]) -> None:
-    """With its class and whether to try again, also where the queue passes on nothing but the text."""
+    """Every code of the worker has its class and says whether to retry, even if the queue passes on nothing but the text."""
     failure = kind("why", field="text")
     whole = of_worker(f"{kind.code}: why", failure.to_record())
     bare = of_worker(f"{kind.code}: why", None)
@@ -36,13 +36,13 @@ def test_every_code_of_the_worker_is_known(kind: type[ServiceError]) -> None:
 
 @pytest.mark.parametrize("text", ["", "exit status 137", '{"error_type": "<class \'KeyError\'>"}', "Oops: no"])
 def test_a_failure_without_a_code_has_the_clients(text: str) -> None:
-    """Such as RunPod's own words for a worker that died."""
+    """A failure without a code, such as RunPod's own for a worker that died, gets the client's code."""
     assert of_worker(text, "odd").code == "WORKER_FAILED"
     assert of_worker(text, None).retryable is False
 
 
 def test_every_class_has_an_exit_code_of_its_own() -> None:
-    """And the command line explains it."""
+    """Every class has its own exit code, which the command line explains."""
     codes = [kind.exit_code for kind in ClientError.__subclasses__()]
 
     assert len(set(codes)) == len(codes)
@@ -50,7 +50,7 @@ def test_every_class_has_an_exit_code_of_its_own() -> None:
 
 
 def test_the_clients_own_codes_are_none_of_the_workers() -> None:
-    """A code has one meaning."""
+    """The client's own codes differ from the worker's: a code has one meaning."""
     assert not set(OWN_CODES) & {kind.code for kind in kinds()}
 
 
@@ -58,7 +58,7 @@ def test_the_clients_own_codes_are_none_of_the_workers() -> None:
     ("endpoint_id", "key", "kind"), [("other", "secret-key", NotFound), ("abc123", "wrong", Unauthorised)]
 )
 def test_a_wrong_endpoint_or_key_is_told_at_once(endpoint_id: str, key: str, kind: type[ClientError]) -> None:
-    """One request, no second try, and no key in the message."""
+    """A wrong endpoint or key is reported after one request, without the key."""
     endpoint = Endpoint()
 
     with (
@@ -72,7 +72,7 @@ def test_a_wrong_endpoint_or_key_is_told_at_once(endpoint_id: str, key: str, kin
 
 
 def test_a_job_that_was_cancelled_in_the_queue_is_an_error(endpoint: Endpoint, client: Client) -> None:
-    """Of its own code; it is not sent again."""
+    """A job that was cancelled in the queue is an error with its own code and is not sent again."""
     endpoint.failures = ["CANCELLED"]
 
     with pytest.raises(ClientError, match="QUEUE_CANCELLED"):
@@ -82,7 +82,7 @@ def test_a_job_that_was_cancelled_in_the_queue_is_an_error(endpoint: Endpoint, c
 
 
 def test_an_error_carries_what_the_reply_said(endpoint: Endpoint, client: Client) -> None:
-    """Code, message, retryable and details, for programs."""
+    """An error has the reply's code, message, retryable and details."""
     endpoint.failures = [{"code": "DISK_FULL", "message": "no room", "retryable": True, "details": {"mb": 1}}] * 9
 
     with pytest.raises(Unavailable) as caught:
@@ -100,7 +100,7 @@ def test_an_error_carries_what_the_reply_said(endpoint: Endpoint, client: Client
 def test_a_reply_of_another_form_is_an_error_and_no_traceback(
     endpoint: Endpoint, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such as a much older worker's."""
+    """A reply in an unknown form, such as a much older worker's, is an error and no traceback."""
     for name in ("voices", "status"):
         monkeypatch.setattr(endpoint, f"do_{name}", lambda _: {"odd": []}, raising=False)
 
@@ -110,7 +110,7 @@ def test_a_reply_of_another_form_is_an_error_and_no_traceback(
 
 
 def test_half_a_character_is_the_workers_to_refuse(endpoint: Endpoint, client: Client) -> None:
-    """It reaches it, and no encoder here fails."""
+    """Half a character reaches the worker, which refuses it; no encoder here fails."""
     endpoint.failures = [{"code": "INVALID_REQUEST", "message": "half", "retryable": False, "details": {}}]
     with pytest.raises(InvalidRequest, match="half"):
         client.read("\ud800")
@@ -119,7 +119,7 @@ def test_half_a_character_is_the_workers_to_refuse(endpoint: Endpoint, client: C
 
 
 def test_a_large_recording_takes_the_larger_door(endpoint: Endpoint, client: Client) -> None:
-    """/run carries 10 MB, /runsync 20; more is refused here, with what to do."""
+    """A recording beyond /run's 10 MB is sent by /runsync, which takes 20; beyond that it is refused here, with advice."""
     client.upload(b"x" * 9_000_000, "me", consent=True)
     with pytest.raises(InvalidRequest, match="send it as FLAC or MP3"):
         client.upload(b"x" * 15_000_000, "me", consent=True)
@@ -129,7 +129,7 @@ def test_a_large_recording_takes_the_larger_door(endpoint: Endpoint, client: Cli
 
 
 def test_a_message_holds_no_query_whoever_wrote_it() -> None:
-    """A worker's own words, and RunPod's, are no place for a presigned URL."""
+    """No message has a URL's query, even if a worker or RunPod wrote it."""
     url = f"https://bucket.example.com/a.wav?X-Amz-Date=1&{SIGNATURE}"
     told = of_worker(f"DOWNLOAD_REFUSED: {url} is gone; is it?", {"code": "INTERNAL", "details": {"url": url}})
 
@@ -139,7 +139,7 @@ def test_a_message_holds_no_query_whoever_wrote_it() -> None:
 
 
 def test_the_size_of_a_request_is_that_of_all_its_fields(endpoint: Endpoint, client: Client) -> None:
-    """Also of those that hold others; what no door takes is refused here, with what to do."""
+    """A request's size counts all its fields, nested ones too; one that neither route takes is refused here, with advice."""
     client.call({"action": "read", "text": "x", "say": {"x": "y" * 12_000_000}})
     with pytest.raises(InvalidRequest, match=r"25\.0 MB.*audio_url"):
         client.call({"action": "read", "text": "x", "say": {"x": "y" * 25_000_000}})
@@ -151,7 +151,7 @@ def test_the_size_of_a_request_is_that_of_all_its_fields(endpoint: Endpoint, cli
 def test_a_number_that_json_has_not_is_refused_before_it_is_sent(
     endpoint: Endpoint, client: Client, number: float
 ) -> None:
-    """RunPod would say no more than HTTP 400."""
+    """A number that JSON doesn't have is refused before it is sent: RunPod would only answer HTTP 400."""
     with pytest.raises(InvalidRequest, match=r"INVALID_REQUEST.*NaN"):
         client.call({"action": "read", "text": "x", "seed": number})
 
@@ -159,5 +159,5 @@ def test_a_number_that_json_has_not_is_refused_before_it_is_sent(
 
 
 def test_a_request_that_is_too_large_for_the_endpoint_is_the_callers_to_change() -> None:
-    """Should its limit be lower than ours."""
+    """If the endpoint's limit is lower than ours, its refusal says that the caller must change the request."""
     assert (of_status(413, "").code, type(of_status(413, ""))) == ("INVALID_REQUEST", InvalidRequest)

@@ -1,4 +1,4 @@
-"""Parts in one: samples, subtitles, words, chapters."""
+"""Joining parts: samples, subtitles, words, chapters."""
 
 import io
 import wave
@@ -18,7 +18,7 @@ def frames(data: bytes) -> bytes:
 
 
 def test_joined_samples_are_the_parts_samples(tmp_path: Path) -> None:
-    """And silence between them; each part's place is told."""
+    """Joined samples are the parts' samples with silence between them, and each part's place is reported."""
     parts = [tmp_path / f"{number}.wav" for number in range(3)]
     for part in parts:
         part.write_bytes(wav_of(part.name))
@@ -32,7 +32,7 @@ def test_joined_samples_are_the_parts_samples(tmp_path: Path) -> None:
 
 
 def test_parts_of_other_forms_are_not_joined(tmp_path: Path) -> None:
-    """Rather an error than noise."""
+    """Parts of different formats are refused, because joining them would give noise."""
     (tmp_path / "a.wav").write_bytes(wav_of("a"))
     stereo = io.BytesIO(wav(b""))
     with wave.open(stereo, "wb") as sound:
@@ -50,26 +50,26 @@ def test_parts_of_other_forms_are_not_joined(tmp_path: Path) -> None:
 
 
 def test_srt_is_counted_through_and_later() -> None:
-    """Over the hour too."""
+    """SRT cues are numbered through and moved to their new times, beyond an hour too."""
     joined = join_subtitles("srt", [(SRT, 0.0), (SRT, 3599.75)])
 
     assert joined == SRT + ("3\n00:59:59,850 --> 01:00:00,150\nHello.\n\n4\n01:00:00,250 --> 01:00:00,650\nThere.\n\n")
 
 
 def test_vtt_has_one_head() -> None:
-    """And times of both forms."""
+    """Joined VTT has one head, and times of both forms are moved."""
     joined = join_subtitles("vtt", [(VTT, 0.0), ("WEBVTT\n\n00:01.000 --> 00:02.500\nA --> B\n", 1.5)])
 
     assert joined == VTT + "00:00:02.500 --> 00:00:04.000\nA --> B\n\n"
 
 
 def test_a_time_in_a_subtitles_text_stays() -> None:
-    """Only the line of times moves."""
+    """A time in a subtitle's text stays; only the line of times is moved."""
     assert "at 00:00:01,000" in join_subtitles("srt", [("1\n00:00:00,000 --> 00:00:01,000\nat 00:00:01,000\n", 60.0)])
 
 
 def test_words_know_their_part() -> None:
-    """A time that was not reliable stays unknown."""
+    """Words name their part; a time that was not reliable stays unknown."""
     words = [{"text": "Hello", "start": 0.1, "end": None}]
 
     assert join_words([(words, 0.0), (words, 1.5)]) == [
@@ -79,7 +79,7 @@ def test_words_know_their_part() -> None:
 
 
 def test_a_chapter_lasts_from_its_first_part_to_its_last() -> None:
-    """Parts before the first heading are a chapter without a title."""
+    """A chapter lasts from its first part to its last; parts before the first heading are a chapter without a title."""
     parts: list[dict[str, Any]] = [
         {"chapter": 0, "title": None, "start": 0.0, "end": 1.0},
         {"chapter": 1, "title": "One", "start": 2.5, "end": 3.5},

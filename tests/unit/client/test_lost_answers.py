@@ -20,7 +20,7 @@ FAULTS: tuple[Fault, ...] = ("lost before", "lost after", "cut", 408, 429, 500, 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("number", REQUESTS)
 def test_a_lost_answer_ends_in_one_job_and_its_bytes(number: int, fault: Fault, tmp_path: Path) -> None:
-    """For each request of a speech and its download, and each way to lose the answer."""
+    """For each request of a speech and its download, each way to lose the answer still gives one job and its bytes."""
     endpoint = Endpoint({number: fault})
 
     with Client("abc123", api_key="secret-key", patience=QUICK, transport=endpoint.transport) as client:
@@ -34,7 +34,7 @@ def test_a_lost_answer_ends_in_one_job_and_its_bytes(number: int, fault: Fault, 
 @pytest.mark.parametrize("fault", ["lost before", "lost after"])
 @pytest.mark.parametrize("number", REQUESTS)
 def test_the_same_without_blocking(number: int, fault: Literal["lost before", "lost after"], tmp_path: Path) -> None:
-    """AsyncClient runs the same flows."""
+    """AsyncClient survives the same losses."""
     endpoint = Endpoint({number: fault})
 
     async def speak() -> Path:
@@ -46,7 +46,7 @@ def test_the_same_without_blocking(number: int, fault: Literal["lost before", "l
 
 
 def test_two_faults_in_a_row_are_as_good_as_one(tmp_path: Path) -> None:
-    """The waits grow, up to a number of tries."""
+    """Two faults in a row are survived too; the waits grow, up to a number of attempts."""
     endpoint = Endpoint({0: "lost after", 1: "lost after", 2: 503, 4: "cut", 5: "lost before"})
 
     with Client("abc123", api_key="secret-key", patience=QUICK, transport=endpoint.transport) as client:
@@ -57,7 +57,7 @@ def test_two_faults_in_a_row_are_as_good_as_one(tmp_path: Path) -> None:
 
 
 def test_an_endpoint_that_never_answers_is_given_up(endpoint: Endpoint, client: Client) -> None:
-    """After the tries that patience allows, with an error that may be tried again and names no address."""
+    """An endpoint that never answers is given up after the allowed attempts, with a retryable error that names no address."""
     endpoint.faults = dict.fromkeys(range(100), "lost before")
 
     with pytest.raises(Unavailable) as caught:
@@ -69,7 +69,7 @@ def test_an_endpoint_that_never_answers_is_given_up(endpoint: Endpoint, client: 
 
 
 def test_a_job_that_the_queue_forgot_is_sent_again(endpoint: Endpoint, client: Client) -> None:
-    """The worker answers with the same speech."""
+    """A job that the queue forgot is sent again, and the worker answers with the same speech."""
     first = client.speak("Hello.", "me")
     endpoint.forget()
     again = client.speak("Hello.", "me")
@@ -80,7 +80,7 @@ def test_a_job_that_the_queue_forgot_is_sent_again(endpoint: Endpoint, client: C
 
 @pytest.mark.parametrize("code", ["STORAGE_UNAVAILABLE", "INTERRUPTED", "GPU_OUT_OF_MEMORY"])
 def test_a_failure_that_may_pass_is_tried_again(code: str, endpoint: Endpoint, client: Client) -> None:
-    """With the same job_id, so that finished chunks count."""
+    """A failure that may pass is tried again with the same job_id, so that finished chunks are used."""
     endpoint.failures = [{"code": code, "message": "not now", "retryable": True, "details": {}}, "TIMED_OUT"]
 
     client.speak("Hello.", "me")
@@ -90,7 +90,7 @@ def test_a_failure_that_may_pass_is_tried_again(code: str, endpoint: Endpoint, c
 
 
 def test_a_failure_that_stays_is_told_at_once(endpoint: Endpoint, client: Client) -> None:
-    """Nothing is sent again for it."""
+    """A lasting failure is raised at once, and nothing is sent again."""
     endpoint.failures = [{"code": "CHECKPOINT_UNUSABLE", "message": "no", "retryable": False, "details": {"a": 1}}]
 
     with pytest.raises(Exception, match="CHECKPOINT_UNUSABLE: no"):
@@ -100,7 +100,7 @@ def test_a_failure_that_stays_is_told_at_once(endpoint: Endpoint, client: Client
 
 
 def test_an_earlier_calls_failure_is_not_told_again(endpoint: Endpoint, client: Client) -> None:
-    """What was missing may be there now: its job is asked about, and then the request is sent again."""
+    """An earlier call's failure is not reported again: the job is asked about and then sent again, since its cause may be gone."""
     endpoint.failures = [{"code": "VOICE_NOT_FOUND", "message": "no voice", "retryable": False, "details": {}}]
     request = Call(speech_request("Hello.", "me", {}))
     with pytest.raises(NotFound):
@@ -113,7 +113,7 @@ def test_an_earlier_calls_failure_is_not_told_again(endpoint: Endpoint, client: 
 
 
 def test_a_delete_whose_answer_was_lost_is_done(endpoint: Endpoint, client: Client) -> None:
-    """The second try finds nothing, and that is what was asked for; a first one that finds nothing is a mistake."""
+    """A delete whose answer was lost succeeds, though the second attempt finds nothing; a first attempt that finds nothing fails."""
     endpoint.voices["me"] = {"voice": "me"}
     endpoint.faults = {0: "lost after"}
 
@@ -125,7 +125,7 @@ def test_a_delete_whose_answer_was_lost_is_done(endpoint: Endpoint, client: Clie
 
 
 def test_a_time_limit_ends_the_wait_and_not_the_job() -> None:
-    """The same call finds the job later."""
+    """A time limit ends the wait and not the job: the same call finds it later."""
     endpoint = Endpoint(polls=10_000)
     patience = QUICK.__class__(timeout_s=0.05, poll_s=0.001)
 

@@ -1,4 +1,4 @@
-"""What is installed, and what it brings."""
+"""What the client's package installs and imports."""
 
 import re
 import subprocess
@@ -17,13 +17,13 @@ def project(path: str) -> dict[str, Any]:
 
 
 def names(requirements: list[str] | None) -> set[str]:
-    """The packages that are needed on this machine, without extras."""
+    """The packages that are required on this machine, without extras."""
     kept = [one for one in requirements or () if "extra ==" not in one]
     return {re.split(r"[^\w.-]", one, maxsplit=1)[0].lower().replace("_", "-") for one in kept}
 
 
 def test_httpx_and_rich_are_all_that_it_needs() -> None:
-    """And what they need, which is nothing heavy."""
+    """httpx, rich and their own requirements are all that the client needs."""
     needed, found = names(project("client/pyproject.toml")["dependencies"]), set[str]()
     assert needed == {"httpx", "rich"}
 
@@ -38,7 +38,7 @@ def test_httpx_and_rich_are_all_that_it_needs() -> None:
 
 
 def test_importing_it_imports_nothing_of_the_workers() -> None:
-    """In a process that has only client/ of this repository on its path."""
+    """With only client/ of this repository on its path, importing the client imports nothing of the worker."""
     code = (
         "import sys, f5_worker_client.__main__, f5_worker_client as f;"
         "print(f.__file__, *{name.split('.')[0] for name in sys.modules})"
@@ -52,7 +52,7 @@ def test_importing_it_imports_nothing_of_the_workers() -> None:
 
 
 def test_the_root_installs_the_same() -> None:
-    """`pip install .` and `pip install ./client` give one command with one version, from one list of packages."""
+    """`pip install .` and `pip install ./client` install one command of one version, from one list of packages."""
     root, client = project("pyproject.toml"), project("client/pyproject.toml")
 
     assert {
@@ -61,18 +61,18 @@ def test_the_root_installs_the_same() -> None:
 
 
 def test_type_checkers_may_read_it() -> None:
-    """PEP 561; and what is exported is there."""
+    """The package is typed (PEP 561), and everything that it exports exists."""
     assert (ROOT / "client" / "f5_worker_client" / "py.typed").exists()
     assert all(hasattr(f5_worker_client, name) for name in f5_worker_client.__all__)
 
 
 def test_it_is_not_in_the_image() -> None:
-    """A worker speaks; it doesn't ask."""
+    """The worker's image doesn't contain the client."""
     assert not re.search(r"\bclient\b", (ROOT / ".dockerignore").read_text(encoding="utf-8"))
 
 
 def test_both_clients_have_the_same_methods() -> None:
-    """With the same parameters."""
+    """Both clients have the same methods with the same parameters."""
     import inspect
 
     def methods(kind: type) -> dict[str, inspect.Signature]:

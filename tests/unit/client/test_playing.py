@@ -1,4 +1,4 @@
-"""`--play-as-it-comes`: every sample once, in order, whatever the updates leave out."""
+"""`--play-as-it-comes`: every sample is played once and in order, whatever the updates leave out."""
 
 import stat
 import sys
@@ -19,7 +19,7 @@ _SHOWN = 2
 
 
 class InParts(Endpoint):
-    """An endpoint whose jobs have ten parts; an update shows the last two of them, and not every part has an update."""
+    """An endpoint whose jobs have ten parts; an update shows the last two, and not every part has an update."""
 
     anew = False
 
@@ -68,7 +68,7 @@ def endpoint() -> InParts:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of somebody whose only player writes down what it hears."""
+    """A folder whose only player writes down what it hears."""
     player = tmp_path / "bin" / "aplay"
     player.parent.mkdir()
     player.write_text(f'#!{sys.executable}\nimport sys\nopen("heard", "ab").write(sys.stdin.buffer.read())\n')
@@ -86,7 +86,7 @@ def speak(endpoint: InParts, text: str, *options: str) -> int:
 
 
 def test_all_of_it_is_played_and_written(endpoint: InParts, desk: Path) -> None:
-    """The parts that no update named are asked for; the job is one with parts as WAV."""
+    """Parts that no update named are asked for, and all are played and written; the job has WAV parts."""
     code = speak(endpoint, "Hello.")
 
     assert code == 0
@@ -97,7 +97,7 @@ def test_all_of_it_is_played_and_written(endpoint: InParts, desk: Path) -> None:
 
 
 def test_a_text_of_several_jobs_is_played_job_by_job(endpoint: InParts, desk: Path) -> None:
-    """Whichever job is ready first."""
+    """A text of several jobs is played in order, whichever job is ready first."""
     (desk / "book.txt").write_text("Chapter 1\n\nIt rained.\n\nChapter 2\n\nIt stopped.\n", encoding="utf-8")
 
     assert speak(endpoint, "book.txt", "--max-chars", "30", "--quiet") == 0
@@ -107,7 +107,7 @@ def test_a_text_of_several_jobs_is_played_job_by_job(endpoint: InParts, desk: Pa
 
 
 def test_what_is_spoken_already_is_played_too(endpoint: InParts, desk: Path) -> None:
-    """No update comes then; a finished job keeps its parts."""
+    """A finished job sends no update, but its parts are still there to be played."""
     speak(endpoint, "Hello.")
     (desk / "heard").unlink()
 
@@ -118,7 +118,7 @@ def test_what_is_spoken_already_is_played_too(endpoint: InParts, desk: Path) -> 
 def test_a_player_that_goes_away_does_not_end_the_speech(
     endpoint: InParts, desk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The file is what was asked for."""
+    """If the player ends early, the file is still written."""
     (desk / "bin" / "aplay").write_text("#!/bin/sh\nexit 1\n")
 
     code = speak(endpoint, "Hello.")
@@ -132,7 +132,7 @@ def test_a_player_that_goes_away_does_not_end_the_speech(
 def test_a_job_that_is_spoken_anew_is_not_played_on(
     endpoint: InParts, desk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two takes in one sound would be none; the file has the new one."""
+    """A job that is spoken again is not played on, since two takes don't fit together; the file has the new one."""
     endpoint.anew = True
 
     code = speak(endpoint, "Hello.")
@@ -143,7 +143,7 @@ def test_a_job_that_is_spoken_anew_is_not_played_on(
 
 
 def test_a_failed_job_is_told_as_ever(endpoint: InParts, desk: Path) -> None:
-    """And the player ends."""
+    """A failed job is reported as usual, and the player ends."""
     endpoint.failures = [{"code": "INVALID_TEXT", "message": "no words", "retryable": False, "details": {}}]
 
     assert speak(endpoint, "Hello.") == 2
@@ -152,7 +152,7 @@ def test_a_failed_job_is_told_as_ever(endpoint: InParts, desk: Path) -> None:
 def test_without_a_player_nothing_is_sent(
     endpoint: InParts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One line says what to install."""
+    """Without a player nothing is sent, and one line says what to install."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
 
@@ -162,7 +162,7 @@ def test_without_a_player_nothing_is_sent(
 
 
 def test_the_first_player_that_is_there_is_taken() -> None:
-    """Each is told what the bytes are."""
+    """The first installed player is used, and is told the format of the bytes."""
     assert player_here(lambda name: name if name == "paplay" else None) == "paplay"
     assert player_here(str) == "ffplay"
     for arguments in PLAYERS.values():

@@ -1,4 +1,4 @@
-"""What `f5-worker serve` refuses, and what it opens."""
+"""What `f5-worker serve` refuses, and who may use what it serves."""
 
 import socket
 import sys
@@ -19,7 +19,7 @@ def options(*arguments: str, **environment: str) -> Any:
 
 
 def test_it_is_for_this_machine_alone_unless_told_otherwise() -> None:
-    """No key is asked for there, and no other host's name is answered."""
+    """By default it serves this machine alone, without a key, and answers to no other host's name."""
     told = options()
 
     assert told.api_key is None
@@ -29,7 +29,7 @@ def test_it_is_for_this_machine_alone_unless_told_otherwise() -> None:
 
 @pytest.mark.parametrize("host", [EVERYWHERE, "192.168.1.7", "::", "box.example.com"])
 def test_other_machines_need_a_key(host: str) -> None:
-    """By the option or by API_KEY; a blank one is none."""
+    """Serving other machines needs a key, by the option or API_KEY; a blank one doesn't count."""
     with pytest.raises(InvalidRequest, match="set --api-key"):
         options("--host", host, API_KEY=" ")
 
@@ -38,7 +38,7 @@ def test_other_machines_need_a_key(host: str) -> None:
 
 
 def test_hosts_are_those_that_were_named() -> None:
-    """On all addresses any name, unless some are named."""
+    """On all addresses any host's name is answered, unless some are named."""
     assert options("--host", EVERYWHERE, "--api-key", "k").hosts is None
     assert "box.example.com" in options("--host", EVERYWHERE, "--api-key", "k", "--allow-host", "box.example.com").hosts
     assert "10.0.0.7" in options("--host", "10.0.0.7", "--api-key", "k").hosts
@@ -46,7 +46,7 @@ def test_hosts_are_those_that_were_named() -> None:
 
 
 def test_voices_have_the_names_that_they_are_given() -> None:
-    """For clients that know OpenAI's names only."""
+    """Voices may get further names, for clients that know OpenAI's only."""
     told = options("--voice-alias", "alloy=anna", "--voice-alias", "nova=ben", "--default-voice", "anna")
 
     assert (told.aliases, told.default_voice) == ({"alloy": "anna", "nova": "ben"}, "anna")
@@ -55,7 +55,7 @@ def test_voices_have_the_names_that_they_are_given() -> None:
 def test_without_its_packages_one_line_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The plain installation brings httpx and rich alone."""
+    """The plain installation has httpx and rich alone; then one line says what to install."""
     monkeypatch.setitem(sys.modules, "fastapi", None)
     for name in [one for one in sys.modules if one.startswith("http_api")]:
         monkeypatch.delitem(sys.modules, name)
@@ -69,7 +69,7 @@ def test_without_its_packages_one_line_says_what_to_install(
 
 
 def test_a_port_that_is_taken_is_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
-    """With an exit code, and no traceback."""
+    """A port that is taken is reported with an exit code and no traceback."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         code = run(["serve", "--endpoint", "abc123", "--port", str(taken.getsockname()[1])], KEY)
 
@@ -78,7 +78,7 @@ def test_a_port_that_is_taken_is_told_as_such(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_name_without_a_voice_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """By the parser."""
+    """A name without a voice is refused by the parser."""
     with pytest.raises(SystemExit):
         options("--voice-alias", "alloy")
 
@@ -86,14 +86,14 @@ def test_a_name_without_a_voice_is_refused(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_a_hosts_name_counts_in_any_case() -> None:
-    """Browsers send it in lower case."""
+    """Host names are matched in any case, because browsers send lower case."""
     assert "speech.example.com" in options("--allow-host", "Speech.Example.com").hosts
     assert "box.lan" in options("--host", "Box.LAN", "--api-key", "k").hosts
 
 
 @pytest.mark.parametrize("key", ["ключ", "schlüssel", "a\tb"])
 def test_a_key_that_no_header_can_hold_is_refused(key: str) -> None:
-    """Nobody would get in."""
+    """A key that no header can hold is refused, because nobody could send it."""
     with pytest.raises(InvalidRequest, match="--api-key"):
         options("--api-key", key)
     with pytest.raises(InvalidRequest, match="--api-key"):
@@ -101,6 +101,6 @@ def test_a_key_that_no_header_can_hold_is_refused(key: str) -> None:
 
 
 def test_a_blank_key_is_none() -> None:
-    """On the command line as in the environment."""
+    """A blank key counts as none, on the command line as in the environment."""
     assert options("--api-key", " ").api_key is None
     assert options("--api-key", " k ").api_key == "k"

@@ -1,4 +1,4 @@
-"""A book to texts of jobs."""
+"""Splitting a book into the texts of jobs."""
 
 import re
 
@@ -35,12 +35,12 @@ def spoken(text: str) -> list[str]:
 
 
 def test_a_text_that_fits_is_one_job_as_it_is() -> None:
-    """To the last space: it is the caller's text."""
+    """A text that fits is one job and stays the same, to its last space."""
     assert [piece.text for piece in pieces_of(BOOK)] == [BOOK]
 
 
 def test_chapters_never_share_a_job() -> None:
-    """Each begins with its title, which is spoken; what has no letter is left out."""
+    """Each chapter begins a job with its title, which is spoken; a part without a letter is left out."""
     pieces = pieces_of(BOOK, 60)
 
     assert [(piece.chapter, piece.title) for piece in pieces] == [
@@ -63,14 +63,14 @@ def test_chapters_never_share_a_job() -> None:
     ],
 )
 def test_a_paragraph_is_cut_at_the_best_place_that_fits(limit: int, parts: list[str]) -> None:
-    """The ends of sentences first, then commas, then spaces, and then anywhere."""
+    """A paragraph is split at the best place that fits: after a sentence, a comma, a space, or anywhere."""
     text = "One, two. Three! Four five six, seven."
 
     assert [piece.text for piece in pieces_of(text, limit)] == [part.strip() for part in parts]
 
 
 def test_chinese_is_cut_without_spaces() -> None:
-    """After its own full stops."""
+    """Chinese is split after its own full stops."""
     assert [piece.text for piece in pieces_of("第一章 雨\n\n下雨了。天晴了！好。", 6)] == [
         "第一章 雨",
         "下雨了。",
@@ -92,7 +92,7 @@ def test_chinese_is_cut_without_spaces() -> None:
     ],
 )
 def test_headings_are_known(line: str) -> None:
-    """In the commonest forms."""
+    """Headings in their most common forms are recognised."""
     assert pieces_of(f"Before.\n\n{line}\n\nAfter it {'x ' * 50}", 60)[1].title == line.lstrip("# ")
 
 
@@ -100,13 +100,13 @@ def test_headings_are_known(line: str) -> None:
     "line", ["Chapter and verse were quoted.", "Part of it was lost", "#hashtag", "Teil davon war gut."]
 )
 def test_sentences_are_no_headings(line: str) -> None:
-    """A chapter begins with its number."""
+    """A sentence is not a heading."""
     assert {piece.title for piece in pieces_of(f"Before.\n\n{line}\n\nAfter it {'x ' * 50}", 60)} == {None}
 
 
 @given(st.text(st.sampled_from("ab1 .,!?\n#。、é*-"), max_size=400), st.integers(1, 60))
 def test_nothing_is_lost_moved_or_too_long(text: str, limit: int) -> None:
-    """For any text and limit: the same letters and digits, in order, in pieces that fit and have something to speak."""
+    """For any text and limit the pieces have the same letters and digits in order, fit the limit, and have something to speak."""
     pieces = pieces_of(text, limit)
     alone = "".join(filter(str.isalnum, text))
 
@@ -121,7 +121,7 @@ def test_nothing_is_lost_moved_or_too_long(text: str, limit: int) -> None:
     )
 )
 def test_words_stay_whole_where_they_fit(blocks: list[str]) -> None:
-    """No word is cut by a limit that is longer than it."""
+    """No word is split if it fits the limit."""
     text = "\n\n".join(blocks)
 
     assert [word for piece in pieces_of(text, 20) for word in spoken(piece.text)] == spoken(text)

@@ -1,4 +1,4 @@
-"""What each action does, around a stand-in engine."""
+"""What each action does, with a stand-in engine."""
 
 from base64 import b64encode
 from dataclasses import replace
@@ -46,7 +46,7 @@ def audio(human_wav: bytes) -> str:
 
 
 def test_an_upload_says_what_was_measured_and_kept(service: Service, audio: str) -> None:
-    """Duration, levels, noise, whether it was clipped; the transcript is still to come."""
+    """An upload's reply has duration, levels, noise and whether it was clipped; the transcript is still missing."""
     reply = act(service, action="upload", voice="anna", audio=audio, consent=True, language="en")
 
     assert (reply["voice"], reply["status"], reply["transcript"], reply["language"]) == ("anna", "STORED", None, "en")
@@ -59,7 +59,7 @@ def test_an_upload_says_what_was_measured_and_kept(service: Service, audio: str)
 def test_audio_comes_from_a_key_in_the_bucket(
     service: Service, store: FolderStore, human_wav: bytes, audio: str
 ) -> None:
-    """The same voice as by base64."""
+    """Audio from a key in the bucket gives the same voice as base64."""
     store.put("uploads/take 1.wav", human_wav, content_type="audio/wav")
 
     by_key = act(service, action="upload", voice="anna", audio_key="uploads/take 1.wav", consent=True)
@@ -69,7 +69,7 @@ def test_audio_comes_from_a_key_in_the_bucket(
 
 
 def test_audio_comes_from_a_url(service: Service, human_wav: bytes) -> None:
-    """Through the guarded fetch, whose refusal reaches the caller."""
+    """Audio from a URL goes through the guarded fetch, whose refusal reaches the caller."""
     fetched: list[str] = []
 
     def fetch(url: str, stopped: Event) -> bytes:
@@ -90,7 +90,7 @@ def test_audio_comes_from_a_url(service: Service, human_wav: bytes) -> None:
 
 
 def test_a_large_object_is_refused_by_its_size(service: Service, store: FolderStore) -> None:
-    """Before it is read."""
+    """An object that is too large is refused by its size before it is read."""
     store.put("uploads/huge.wav", bytes(2_000_000), content_type="audio/wav")
 
     with pytest.raises(InvalidAudio, match=r"2\.0 MB"):
@@ -105,7 +105,7 @@ def test_a_large_object_is_refused_by_its_size(service: Service, store: FolderSt
 
 @pytest.mark.parametrize("consent", [{}, {"consent": False}])
 def test_a_voice_needs_consent(service: Service, store: FolderStore, audio: str, consent: dict[str, bool]) -> None:
-    """Unless the deployment doesn't ask; then the record says that nobody was asked."""
+    """A voice needs consent, unless the deployment doesn't require it; then the record says that nobody was asked."""
     with pytest.raises(ConsentRequired):
         act(service, action="upload", voice="anna", audio=audio, **consent)
     assert list(store.list()) == []
@@ -122,14 +122,14 @@ def test_a_voice_needs_consent(service: Service, store: FolderStore, audio: str,
 
 
 def test_how_consent_was_given_is_recorded(service: Service, audio: str) -> None:
-    """A sentence instead of true."""
+    """If consent is a sentence, the record keeps it."""
     act(service, action="upload", voice="anna", audio=audio, consent="signed form 17 of 2026-05-01")
 
     assert act(service, action="voices")["voices"][0]["consent"]["statement"] == "signed form 17 of 2026-05-01"
 
 
 def test_a_transcript_of_clipped_audio_is_refused(service: Service, store: FolderStore) -> None:
-    """It would hold words that are no longer heard: they would be spoken into every result."""
+    """A transcript for audio that was clipped is refused, because words that are no longer heard would be spoken into every result."""
     with pytest.raises(InvalidRequest, match="12 s"):
         act(
             service,
@@ -143,7 +143,7 @@ def test_a_transcript_of_clipped_audio_is_refused(service: Service, store: Folde
 
 
 def test_a_transcript_can_be_made_at_once(service: Service, audio: str, transcriber: EchoTranscriber) -> None:
-    """On request, in the upload itself; the first generate then has it."""
+    """With `transcribe_now` the upload makes the transcript, and the first generate uses it."""
     reply = act(service, action="upload", voice="anna", audio=audio, consent=True, transcribe_now=True)
     act(service, text="Hello there.", voice="anna")
 
@@ -153,7 +153,7 @@ def test_a_transcript_can_be_made_at_once(service: Service, audio: str, transcri
 def test_an_upload_whose_transcript_fails_says_that_the_voice_is_stored(
     service: Service, audio: str, transcriber: EchoTranscriber
 ) -> None:
-    """And what does help: without `replace` the upload that the failure advises would be refused."""
+    """If an upload's transcript fails, the error says that the voice is stored, and that the next upload needs `replace`."""
     transcriber.words = "again and " * 200
     anna = {"action": "upload", "voice": "anna", "audio": audio, "consent": True}
 
@@ -170,7 +170,7 @@ def test_an_upload_whose_transcript_fails_says_that_the_voice_is_stored(
 def test_a_failed_transcript_is_made_by_the_same_upload_again(
     service: Service, audio: str, transcriber: EchoTranscriber
 ) -> None:
-    """What may pass is tried again without more ado."""
+    """Sending the same upload again tries the transcript again."""
     words, transcriber.words = transcriber.words, "again and " * 200
     anna = {"action": "upload", "voice": "anna", "audio": audio, "consent": True, "transcribe_now": True}
     with pytest.raises(TranscriptionFailed):
@@ -182,7 +182,7 @@ def test_a_failed_transcript_is_made_by_the_same_upload_again(
 
 
 class Stopper(InlineDecoder):
-    """Sets the stop when it is asked, and tells what it was given."""
+    """Sets the stop when it is asked, and keeps what it was given."""
 
     def __init__(self, stopped: Event) -> None:
         self.stopped = stopped
@@ -200,7 +200,7 @@ def stopped_at(service: Service, call: Call, **raw: object) -> None:
 
 
 def test_a_stop_reaches_the_download_of_an_upload(service: Service) -> None:
-    """The call's own event is handed on; nothing is decoded or stored after it."""
+    """A stop reaches the download of an upload by the call's own event, and nothing is decoded or stored afterwards."""
     call = Call("runpod-1")
 
     def fetch(_: str, stopped: Event) -> bytes:
@@ -214,7 +214,7 @@ def test_a_stop_reaches_the_download_of_an_upload(service: Service) -> None:
 
 
 def test_a_stop_reaches_the_decoder_of_an_upload(service: Service, audio: str) -> None:
-    """So that the process which decodes can be ended; no voice is stored."""
+    """A stop reaches the decoder of an upload, so that its process can be ended, and no voice is stored."""
     call = Call("runpod-1")
     decoder = Stopper(call.stopped)
 
@@ -225,7 +225,7 @@ def test_a_stop_reaches_the_decoder_of_an_upload(service: Service, audio: str) -
 
 
 def test_a_stop_reaches_the_decoder_of_an_adopted_voice(service: Service, store: FolderStore, human_wav: bytes) -> None:
-    """A bare file of an older deployment is decoded by the job that first uses it."""
+    """A bare file of an older deployment is decoded by the job that first uses it, and that job's stop reaches the decoder."""
     store.put("voices/anna.wav", human_wav, content_type="audio/wav")
     call = Call("runpod-1")
     service.voices._decoder = decoder = Stopper(call.stopped)
@@ -239,7 +239,7 @@ def test_a_stop_reaches_the_decoder_of_an_adopted_voice(service: Service, store:
 def test_a_stop_reaches_the_transcript_of_an_upload(
     service: Service, audio: str, transcriber: EchoTranscriber, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
-    """In the queue for the GPU, in the decoder, between two steps of the recogniser; the voice is stored, and told so."""
+    """A stop reaches an upload's transcript while it waits for the GPU, decodes or hears; the voice is stored, without a transcript."""
     call = Call("runpod-1")
     given: list[Event | None] = []
     gpu_run, recording, transcribe = service.gpu.run, service.decoder.recording, transcriber.transcribe
@@ -272,21 +272,21 @@ def test_a_stop_reaches_the_transcript_of_an_upload(
 
 
 def test_uploading_again_is_idempotent(service: Service, audio: str) -> None:
-    """A job that is delivered twice is done once."""
+    """An upload that is delivered twice is done once."""
     first = act(service, action="upload", voice="anna", audio=audio, consent=True)
 
     assert act(service, action="upload", voice="anna.wav", audio=audio, consent=True) == first
 
 
 def test_a_job_unknown_to_the_bucket_is_not_found(service: Service) -> None:
-    """By every action that names one."""
+    """Every action that names an unknown job reports it as not found."""
     for action in ("status", "result", "cancel", "delete"):
         with pytest.raises(JobNotFound):
             act(service, action=action, job_id="nobody")
 
 
 def test_a_result_asked_early_says_how_far_the_job_is(service: Service) -> None:
-    """With the time after which to ask again."""
+    """A result asked for too early says how far the job is, and when to ask again."""
     claim = service.jobs.claim("j", "d" * 64, 1)
     claim.start(4)  # type: ignore[union-attr]  # a new job is claimed
     claim.report(1, 4)  # type: ignore[union-attr]
@@ -303,9 +303,9 @@ def test_a_result_that_nobody_works_on_says_what_to_do(
     service: Service, clock: ManualClock, failure: ServiceError | None
 ) -> None:
     """
-    Whether its worker died, RunPod's own cancel came or something failed that may pass: no time after which to ask again.
+    If no worker has the job (it died, RunPod cancelled it, or a failure may pass), the error says what to do and no time to ask again.
 
-    RunPod delivers a dead worker's job again; one that it took for cancelled or failed it never does.
+    RunPod delivers a dead worker's job again, but never one that it took for cancelled or failed.
     """
     claim = service.jobs.claim("j", "d" * 64, 1)
     assert isinstance(claim, Claim)
@@ -325,7 +325,7 @@ def test_a_result_that_nobody_works_on_says_what_to_do(
 
 
 def test_a_deleted_job_takes_its_result_along(service: Service, store: FolderStore, audio: str) -> None:
-    """Nothing of it stays in the bucket."""
+    """Deleting a job removes its result and all else of it from the bucket."""
     act(service, action="upload", voice="anna", audio=audio, consent=True, transcript=SPOKEN)
     act(service, text="Hello there.", voice="anna", job_id="j")
 
@@ -339,7 +339,7 @@ def test_a_deleted_job_takes_its_result_along(service: Service, store: FolderSto
 def test_a_result_whose_audio_is_gone_is_not_found(
     service: Service, store: FolderStore, audio: str, delivery: str
 ) -> None:
-    """A rule of the bucket may have let it go: the caller learns what to do, by `result` and by the same `generate` again."""
+    """If a result's audio is gone, as by a lifecycle rule, `result` and the same `generate` say so and what to do."""
     act(service, action="upload", voice="anna", audio=audio, consent=True, transcript=SPOKEN)
     spoken = act(service, text="Hello there.", voice="anna", job_id="j")
     store.delete(spoken["audio"]["key"])
@@ -354,7 +354,7 @@ def test_a_result_whose_audio_is_gone_is_not_found(
 
 
 def test_a_deleted_voice_is_not_found(service: Service, audio: str) -> None:
-    """At the next generate."""
+    """After its voice was deleted the next generate fails as not found."""
     act(service, action="upload", voice="anna", audio=audio, consent=True)
     act(service, action="delete", voice="anna.wav")
 
@@ -363,7 +363,7 @@ def test_a_deleted_voice_is_not_found(service: Service, audio: str) -> None:
 
 
 def test_pages_of_voices_lead_to_each_other(service: Service, audio: str) -> None:
-    """next_cursor is null at the end."""
+    """Pages of voices lead to each other, and `next_cursor` is null at the end."""
     for name in ("a", "b", "c"):
         act(service, action="upload", voice=name, audio=audio, consent=True)
 
@@ -375,7 +375,7 @@ def test_pages_of_voices_lead_to_each_other(service: Service, audio: str) -> Non
 
 
 def test_health_names_who_speaks_by_default(service: Service) -> None:
-    """Another engine has another checkpoint."""
+    """Health names the default engine and its checkpoint."""
     chosen = with_settings(
         service, engine="xtts", fallback=("f5",), xtts_license_accepted=True, xtts_checkpoint="/srv/models/mine"
     )
@@ -387,12 +387,12 @@ def test_health_names_who_speaks_by_default(service: Service) -> None:
 
 @pytest.fixture
 def bucketless(service: Service) -> Service:
-    """A worker on RunPod whose deployment has forgotten S3_BUCKET."""
+    """A worker on RunPod whose deployment lacks S3_BUCKET."""
     return with_settings(service, runpod_endpoint_id="ep1")
 
 
 def test_health_tells_a_forgotten_bucket(service: Service, bucketless: Service) -> None:
-    """On RunPod a folder is one worker's own; on any other machine it is the bucket."""
+    """Health reports a missing bucket on RunPod, where a folder is one worker's own; elsewhere the folder is the bucket."""
     forgotten, fine = (act(one, action="health") for one in (bucketless, service))
 
     assert (forgotten["status"], forgotten["store"]["reachable"]) == ("degraded", True)
@@ -405,7 +405,7 @@ def test_health_tells_a_forgotten_bucket(service: Service, bucketless: Service) 
 def test_a_url_of_a_workers_own_disk_is_refused(
     bucketless: Service, audio: str, store: FolderStore, delivery: str
 ) -> None:
-    """Nobody but the worker could open it: said before anything is spoken; inline the speech reaches its caller."""
+    """A URL of the worker's own disk is refused before anything is spoken, since only the worker could open it; inline works."""
     act(bucketless, action="upload", voice="anna", audio=audio, consent=True, transcript=SPOKEN)
 
     for request in ({"text": "Hello.", "voice": "anna", "job_id": "j"}, {"action": "result", "job_id": "j"}):
@@ -419,7 +419,7 @@ def test_a_url_of_a_workers_own_disk_is_refused(
 
 
 def test_health_names_no_path(service: Service) -> None:
-    """A folder's name is enough for a caller."""
+    """Health shows a folder's name and no path."""
     reply = act(with_settings(service, checkpoint="/srv/models/mine", asr_model="/srv/models/whisper"), action="health")
 
     assert (reply["checkpoint"], reply["asr_model"], reply["engine"]) == ("mine", "whisper", None)

@@ -1,4 +1,4 @@
-"""The tree of failures is drawn, and every failure travels in one shape."""
+"""The tree of failures is drawn in its module, and every failure has the same form in replies."""
 
 import json
 import re
@@ -15,25 +15,25 @@ def kinds(base: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError
 
 
 def drawn() -> dict[str, tuple[int, str]]:
-    """Class name -> (depth, code), as the module's docstring draws them."""
+    """Class name -> (depth, code), as drawn in the module's docstring."""
     rows = re.findall(r"^([│ ]*)[├└]── (\w+) +([A-Z_]+) ", errors.__doc__ or "", re.MULTILINE)
     return {name: (len(indent) // 4, code) for indent, name, code in rows}
 
 
 def test_the_drawn_tree_is_the_tree() -> None:
-    """No class is missing, none is invented, and each stands under its base."""
+    """The drawn tree has every class under its base, and no other."""
     assert drawn() == {kind.__name__: (len(kind.__mro__) - 5, kind.code) for kind in kinds()}
 
 
 def test_no_two_failures_share_a_code() -> None:
-    """The code alone identifies an error."""
+    """No two failures share a code, so the code alone identifies an error."""
     codes = [kind.code for kind in kinds()]
 
     assert len(set(codes)) == len(codes)
 
 
 def test_a_failure_travels_with_its_code_in_front() -> None:
-    """Some clients see only the text under `error`."""
+    """`error` begins with the code, because some clients see only that text."""
     reply = VoiceNotFound("no voice 'x'", voice="x").to_reply()
 
     assert json.loads(json.dumps(reply)) == {

@@ -1,4 +1,4 @@
-"""What an exception means: the machine's trouble is told as that, however it is wrapped; a caller's own words never are."""
+"""What an exception means: a fault of the machine is reported as such, however it is wrapped; a caller's own words never are."""
 
 import errno
 import os
@@ -52,14 +52,14 @@ def of_os(code: int) -> OSError:
 
 
 def behind(error: BaseException, cause: BaseException) -> BaseException:
-    """As `raise error from cause` makes it."""
+    """The error as `raise error from cause` makes it."""
     error.__cause__ = cause
     return error
 
 
 @pytest.mark.parametrize(("code", "kind"), MACHINE, ids=lambda value: getattr(value, "__name__", str(value)))
 def test_trouble_of_the_machine_is_told_by_its_number(code: int, kind: type[ServiceError]) -> None:
-    """Retryable, for another worker, with the number's name and no path."""
+    """A fault of the machine is retryable on another worker, with the error number's name and no path."""
     failure = failure_of(of_os(code))
 
     assert type(failure) is kind
@@ -73,7 +73,7 @@ def test_trouble_of_the_machine_is_told_by_its_number(code: int, kind: type[Serv
 def test_an_edge_that_took_it_for_something_else_is_seen_through(
     edge: type[ServiceError], code: int, kind: type[ServiceError]
 ) -> None:
-    """Even if a library has wrapped it: a checkpoint is not damaged because the disk is full."""
+    """If a library or one of our own errors wraps a machine's fault, that is still found: a full disk doesn't mean a damaged checkpoint."""
     between = behind(ValueError("can't read the file"), of_os(code))
 
     assert type(failure_of(behind(edge("unusable"), between))) is kind
@@ -82,7 +82,7 @@ def test_an_edge_that_took_it_for_something_else_is_seen_through(
 @pytest.mark.parametrize("code", [*FULL, *FAILED, *EXHAUSTED])
 @pytest.mark.parametrize("kind", [RuntimeError, OSError, ImportError])
 def test_a_library_that_only_says_it_is_understood(kind: type[Exception], code: int) -> None:
-    """torch, safetensors and the loader of shared libraries put the system's words into errors of their own."""
+    """torch, safetensors and the dynamic loader put the system's words into their own errors; those are recognised."""
     failure = failure_of(kind(f"libgomp.so.1: cannot open shared object file: {os.strerror(code)}"))
 
     assert isinstance(failure, DiskFull | DiskFailed | WorkerExhausted)
@@ -104,7 +104,7 @@ def test_a_library_that_only_says_it_is_understood(kind: type[Exception], code: 
     ],
 )
 def test_what_the_worker_lacks_is_named(error: Exception, resource: str) -> None:
-    """Memory, threads, processes: each by whatever says so."""
+    """Exhausted memory, threads or processes are named, whichever library reports them."""
     failure = failure_of(error)
 
     assert isinstance(failure, WorkerExhausted)
@@ -112,7 +112,7 @@ def test_what_the_worker_lacks_is_named(error: Exception, resource: str) -> None
 
 
 def test_real_exhaustion_is_recognised() -> None:
-    """What NumPy raises for an array that no machine has room for."""
+    """NumPy's error for an array that no machine has memory for is recognised."""
     with pytest.raises(MemoryError) as caught:
         np.empty(1 << 60, np.uint8)
 
@@ -120,7 +120,7 @@ def test_real_exhaustion_is_recognised() -> None:
 
 
 def test_a_file_that_libsndfile_can_not_open_is_a_disks_trouble(tmp_path: Path) -> None:
-    """It has its own number for errors of the operating system."""
+    """The number that libsndfile has for all errors of the system counts as the disk's fault."""
     with pytest.raises(soundfile.LibsndfileError) as caught:
         soundfile.write(tmp_path / "none" / "a.wav", np.zeros(10), 24_000)
 
@@ -138,7 +138,7 @@ def test_a_file_that_libsndfile_can_not_open_is_a_disks_trouble(tmp_path: Path) 
     ],
 )
 def test_a_broken_connection_may_work_later_on_the_same_worker(error: OSError) -> None:
-    """It is the moment's trouble: nobody is replaced."""
+    """A broken connection is retryable on the same worker, which is not replaced."""
     failure = failure_of(error)
 
     assert type(failure) is Unavailable
@@ -147,7 +147,7 @@ def test_a_broken_connection_may_work_later_on_the_same_worker(error: OSError) -
 
 @pytest.mark.parametrize("code", [errno.ENOENT, errno.EACCES, errno.ENOTDIR])
 def test_a_lost_file_of_the_workers_is_its_disks_trouble_but_a_checkpoints_is_the_checkpoints(code: int) -> None:
-    """A number that can mean either is believed only where no edge has said what it means."""
+    """A missing file is the disk's fault, unless one of our errors says that it is the checkpoint's."""
     checkpoint = behind(CheckpointUnusable("no file model.safetensors"), of_os(code))
 
     assert isinstance(failure_of(of_os(code)), DiskFailed)
@@ -155,7 +155,7 @@ def test_a_lost_file_of_the_workers_is_its_disks_trouble_but_a_checkpoints_is_th
 
 
 def test_an_ending_process_gives_the_job_back() -> None:
-    """Its pools take no more work."""
+    """Pools of an ending process take no more work; the job is given back."""
     pool = ThreadPoolExecutor(1)
     pool.shutdown()
 
@@ -169,7 +169,7 @@ def test_an_ending_process_gives_the_job_back() -> None:
     "error", [TypeError("x"), AssertionError(), ZeroDivisionError(), RuntimeError("in the solver"), SystemExit(1), KeyError("x"), OSError("no number")]
 )  # fmt: skip
 def test_everything_else_is_a_bug(error: BaseException) -> None:
-    """None: it becomes an incident, whose traceback is in the log."""
+    """Any other exception is a bug: it gets no meaning here and becomes an incident with its traceback in the log."""
     assert failure_of(error) is None
 
 
@@ -178,7 +178,7 @@ def test_everything_else_is_a_bug(error: BaseException) -> None:
     [kind for kind in kinds() if not issubclass(kind, DiskFull | DiskFailed | WorkerExhausted)],
 )
 def test_a_failure_of_ours_means_what_it_says(kind: type[ServiceError]) -> None:
-    """The same object, with the traceback that it has."""
+    """One of our failures is returned as the same object, with its traceback."""
     failure = kind("words")
 
     assert failure_of(failure) is failure
@@ -186,7 +186,7 @@ def test_a_failure_of_ours_means_what_it_says(kind: type[ServiceError]) -> None:
 
 @pytest.mark.parametrize("words", [os.strerror(code) for code in (*FULL, *FAILED, *EXHAUSTED)])
 def test_a_callers_own_words_replace_no_worker(words: str) -> None:
-    """'No space left on device' as text, name or file of a request gets that request's own refusal."""
+    """'No space left on device' in a request's text gives that request's own refusal and replaces no worker."""
     refused = behind(InvalidText(f"{words!r} can't be spoken"), ValueError(words))
 
     assert failure_of(refused) is refused
@@ -195,12 +195,12 @@ def test_a_callers_own_words_replace_no_worker(words: str) -> None:
 
 @pytest.mark.parametrize("final", [JobCancelled("x"), VoiceNotFound("x"), InvalidAudio("x"), Interrupted("x"), GpuOutOfMemory("x")])  # fmt: skip
 def test_some_words_are_final(final: ServiceError) -> None:
-    """A recording that takes more memory than there is says something of the recording, and a cancelled job is cancelled."""
+    """Some failures are final whatever caused them: a recording that needs too much memory, or a cancelled job."""
     assert failure_of(behind(final, MemoryError())) is final
 
 
 def test_causes_that_lead_in_a_circle_end() -> None:
-    """Nobody should make them; a worker must not hang on them."""
+    """Causes that form a circle don't hang the worker."""
     one, other = ValueError("one"), ValueError("other")
     one.__cause__, other.__cause__ = other, one
 
@@ -208,7 +208,7 @@ def test_causes_that_lead_in_a_circle_end() -> None:
 
 
 def test_a_context_that_was_put_aside_says_nothing() -> None:
-    """`raise ... from None` means that what was being handled is not the cause."""
+    """After `raise ... from None` the earlier exception isn't taken for the cause."""
     error = CheckpointUnusable("of an unknown layout")
     error.__context__, error.__suppress_context__ = of_os(errno.ENOSPC), True
 
@@ -217,7 +217,7 @@ def test_a_context_that_was_put_aside_says_nothing() -> None:
 
 @pytest.mark.parametrize("kind", [*kinds()])
 def test_what_may_pass_keeps_a_job_that_had_begun(kind: type[ServiceError]) -> None:
-    """Retryable ones do, and what somebody must mend in bucket, record or code; nothing else becomes retryable."""
+    """A begun job is kept by a retryable failure, and by one that somebody must fix in bucket, record or code; by no other."""
     told = of_claimed_job(kind("words"), [])
 
     assert told.retryable == (kind.retryable or issubclass(kind, StorageMisconfigured | RecordDamaged | Internal))
@@ -227,7 +227,7 @@ def test_what_may_pass_keeps_a_job_that_had_begun(kind: type[ServiceError]) -> N
 @pytest.mark.parametrize("others", [[], ["LOST"] * 9, ["INTERRUPTED", "STORAGE_UNAVAILABLE", None]])
 @pytest.mark.parametrize("incidents", range(MOST_INCIDENTS + 2))
 def test_bugs_alone_are_counted(incidents: int, others: list[str | None]) -> None:
-    """The job fails for ever with the third; workers that died and buckets that were away don't count."""
+    """The third bug ends the job for good; workers that died and buckets that were down don't count."""
     told = of_claimed_job(Internal("a bug", incident="i"), [*others, *[Internal.code] * incidents])
 
     assert told.retryable == (incidents < MOST_INCIDENTS - 1)
@@ -235,7 +235,7 @@ def test_bugs_alone_are_counted(incidents: int, others: list[str | None]) -> Non
 
 
 def test_a_copy_is_as_retryable_as_its_original() -> None:
-    """The record and the reply say the same."""
+    """A copied failure is as retryable as its original, so record and reply agree."""
     given_back = Internal("a bug", incident="i").given_back()
 
     assert given_back.copied(engine_used=None).to_record()["retryable"] is True

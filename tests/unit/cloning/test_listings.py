@@ -1,4 +1,4 @@
-"""Pages of voices and dictionaries, and rounds of expire on stores that misread `start-after`: each shows what is new, and they end."""
+"""Pages of voices and dictionaries and rounds of expire on stores that misread `start-after`: each shows what is new, and they end."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -22,21 +22,21 @@ NAMES = ["anna", "ben", "carl", "dora", "emil"]
 
 
 class Ignoring(FolderStore):
-    """Every listing begins at the beginning."""
+    """A store on which every listing begins at the beginning."""
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         return super().list(prefix)
 
 
 class Including(FolderStore):
-    """The key itself is listed again."""
+    """A store that lists the key itself again."""
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         return (info for info in super().list(prefix) if info.key >= after)
 
 
 class Endless(FolderStore):
-    """A listing whose pages never advance."""
+    """A store whose pages never advance."""
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         while found := [*super().list(prefix, after=after)]:
@@ -53,7 +53,7 @@ def service_on(store: FolderStore, tmp_path: Path) -> Service:
 
 
 def walked(service: Service, request: dict[str, Any]) -> list[dict[str, Any]]:
-    """The replies until there is no cursor; every cursor sorts after the previous one."""
+    """All replies until there is no cursor; every cursor sorts after the previous one."""
     replies = [answer(service, request, Call("j"))]
     while cursor := replies[-1]["next_cursor"]:
         assert len(replies) < 40
@@ -65,7 +65,7 @@ def walked(service: Service, request: dict[str, Any]) -> list[dict[str, Any]]:
 @stores
 @limits
 def test_pages_of_voices_end_and_show_each_once(kind: type[FolderStore], limit: int, tmp_path: Path) -> None:
-    """In order, for any size of page."""
+    """Pages of voices, of any size, end and show each voice once, in order."""
     service = service_on(kind(tmp_path / "bucket"), tmp_path)
     audio = b64encode(wav(tone(2.0))).decode()
     for name in NAMES:
@@ -79,7 +79,7 @@ def test_pages_of_voices_end_and_show_each_once(kind: type[FolderStore], limit: 
 @stores
 @limits
 def test_pages_of_dictionaries_end_and_show_each_once(kind: type[FolderStore], limit: int, tmp_path: Path) -> None:
-    """In order, for any size of page; foreign objects are none."""
+    """Pages of dictionaries, of any size, end and show each one once, in order, and no foreign object."""
     store = kind(tmp_path / "bucket")
     service = service_on(store, tmp_path)
     store.put("dictionaries/a/b.json", b"{}", content_type="application/json")
@@ -94,7 +94,7 @@ def test_pages_of_dictionaries_end_and_show_each_once(kind: type[FolderStore], l
 @stores
 @limits
 def test_rounds_of_expire_end_and_count_each_once(kind: type[FolderStore], limit: int, tmp_path: Path) -> None:
-    """Jobs without records, and results that none names."""
+    """Rounds of expire end, and count jobs without records and unnamed results once."""
     store = kind(tmp_path / "bucket")
     service = service_on(store, tmp_path)
     service.clock.sleep(86_400 * 3650)
@@ -109,7 +109,7 @@ def test_rounds_of_expire_end_and_count_each_once(kind: type[FolderStore], limit
 
 
 def test_what_was_seen_is_skipped() -> None:
-    """Of a listing that begins at the cursor, or before it."""
+    """A listing that begins at the cursor or before it is skipped up to the cursor."""
     now = ManualClock().now()
     listed = [ObjectInfo(key, 1, "e", now) for key in "abcd"]
 

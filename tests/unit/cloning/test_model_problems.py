@@ -1,4 +1,4 @@
-"""Models that the settings name and that can't be: told at the worker's start and in health, before anything is fetched or loaded."""
+"""Models of the settings that can't exist are reported at the worker's start and in health, before anything is fetched or loaded."""
 
 import logging
 import shutil
@@ -25,7 +25,7 @@ Deploy = Callable[..., Service]
 
 @pytest.fixture
 def deploy(tmp_path: Path) -> Deploy:
-    """The worker of some settings, as it is built at its start; '{here}' in one is this test's folder."""
+    """The worker of some settings as it is built at its start; '{here}' in a setting is this test's folder."""
 
     def start(**chosen: Any) -> Service:
         (tmp_path / "scratch").mkdir(exist_ok=True)
@@ -100,7 +100,7 @@ CASES += [
 def test_what_no_model_can_be_is_refused_with_the_settings(
     setting: str, value: str, said: str, deploy: Deploy, here: Path
 ) -> None:
-    """Before anything is built, by the setting's name."""
+    """A value that can't name a model is refused with the settings, by the setting's name, before anything is built."""
     with pytest.raises(ValidationError, match=said) as refused:
         deploy(**{setting: value})
 
@@ -111,7 +111,7 @@ def test_what_no_model_can_be_is_refused_with_the_settings(
 def test_a_model_that_cannot_be_is_told_at_the_start_and_in_health(
     setting: str, chosen: dict[str, str], said: str, deploy: Deploy, here: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """By its setting and for good, in a log event and in a degraded health; nothing is loaded."""
+    """A model that can't be used is logged at the start and degrades health, by its setting and as not retryable; nothing is loaded."""
     service = deploy(**chosen)
     problems = model_problems(service.settings, service.engines, service.transcribers)
 
@@ -141,7 +141,7 @@ def test_a_model_that_cannot_be_is_told_at_the_start_and_in_health(
     ids=str,
 )
 def test_what_can_be_is_no_problem(chosen: dict[str, Any], deploy: Deploy, here: Path) -> None:
-    """Nothing is fetched to find out; a checkpoint of an engine that nobody asks for is not looked at."""
+    """A model that may exist is no problem: nothing is fetched to find out, and unused engines' checkpoints aren't checked."""
     service = deploy(**chosen)
 
     assert here.is_dir()
@@ -150,7 +150,7 @@ def test_what_can_be_is_no_problem(chosen: dict[str, Any], deploy: Deploy, here:
 
 
 def test_such_a_worker_goes_on(deploy: Deploy, caplog: pytest.LogCaptureFixture) -> None:
-    """RunPod's last check reports the problem without ending the worker: other actions and checkpoints still work."""
+    """The last fitness check reports the problem without ending the worker, because other actions and checkpoints still work."""
     service = deploy(checkpoint="F5TTS_v1_base")
     problems = partial(model_problems, service.settings, service.engines, service.transcribers)
 
@@ -161,7 +161,7 @@ def test_such_a_worker_goes_on(deploy: Deploy, caplog: pytest.LogCaptureFixture)
 
 
 def test_every_engine_that_may_speak_is_looked_at(deploy: Deploy, here: Path) -> None:
-    """The fallback's checkpoint too."""
+    """The checkpoints of all engines that may speak are checked, the fallback's too."""
     service = deploy(
         checkpoint=f"{here}/nowhere", xtts_checkpoint=f"{here}/empty", fallback=("xtts",), xtts_license_accepted=True
     )
@@ -173,7 +173,7 @@ def test_every_engine_that_may_speak_is_looked_at(deploy: Deploy, here: Path) ->
 
 
 def test_a_bucket_that_is_away_is_no_problem_of_the_models(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may be back in a minute: a checkpoint that may lie in it neither ends the worker nor is asked for by health."""
+    """If the bucket is down, a checkpoint that may be in it is no problem: it neither ends the worker nor is asked for by health."""
     service = deploy(checkpoint="mine")
     asked = []
 
@@ -192,7 +192,7 @@ def test_a_bucket_that_is_away_is_no_problem_of_the_models(deploy: Deploy, monke
 
 
 def test_a_checkpoint_of_the_bucket_is_known_by_its_card(deploy: Deploy, tiny_checkpoint: Path) -> None:
-    """Its weights are not fetched for that."""
+    """A checkpoint in the bucket is recognised by its card, without its weights."""
     service = deploy(checkpoint="mine")
     card = (tiny_checkpoint / CARD).read_text().replace("tiny-random-0", "mine")
     before = model_problems(service.settings, service.engines, service.transcribers)

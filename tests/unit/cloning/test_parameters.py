@@ -1,4 +1,4 @@
-"""Profiles: what each name means to each engine, and that nothing is resolved in silence."""
+"""Profiles: what each name means to each engine; no name is silently replaced."""
 
 from dataclasses import asdict, fields
 from typing import Any, get_args
@@ -25,7 +25,7 @@ def generate(**more: object) -> Generate:
 
 
 def test_every_name_means_something_to_every_engine() -> None:
-    """And every profile of an engine is what its own name means to it: none can't be asked for."""
+    """Every profile's name means something to every engine, and every profile of an engine can be requested."""
     assert set(BY_INTENT) == set(NAMES)
     for meanings in BY_INTENT.values():
         assert set(meanings) == set(ENGINES)
@@ -35,20 +35,20 @@ def test_every_name_means_something_to_every_engine() -> None:
 
 
 def test_the_livelier_profile_has_the_name_that_each_engine_gives_it() -> None:
-    """What F5-TTS calls ultra_natural is XTTS's expressive; either name will do for both."""
+    """F5-TTS's ultra_natural is XTTS's expressive; either name works for both."""
     for name in ("ultra_natural", "expressive"):
         assert BY_INTENT[name] == {"f5": "ultra_natural", "xtts": "expressive"}
 
 
 def test_no_two_profiles_of_an_engine_are_the_same() -> None:
-    """A name that changes nothing would be advertised for nothing."""
+    """No two profiles of an engine are the same."""
     for engine in ENGINES:
         tables = [tuple(asdict(values).items()) for values in PROFILES[engine].values()]
         assert len(set(tables)) == len(tables)
 
 
 def test_a_draft_takes_the_fewest_steps_that_upstream_recommends() -> None:
-    """Seven, on a grid of their own; XTTS has no cheaper values and speaks by its steadier ones."""
+    """`draft` takes upstream's fewest recommended steps, seven on a grid of their own; XTTS has no cheaper values and uses its steadier ones."""
     assert BY_INTENT["draft"] == {"f5": "draft", "xtts": "fast"}
     assert PROFILES["f5"]["draft"] == F5Parameters(nfe_step=7)
 
@@ -56,7 +56,7 @@ def test_a_draft_takes_the_fewest_steps_that_upstream_recommends() -> None:
 @pytest.mark.parametrize("profile", NAMES)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_single_values_go_before_the_profiles(engine: EngineName, profile: ProfileName) -> None:
-    """Everything else stays the profile's."""
+    """A single value overrides the profile's; the others stay."""
     applied, plain = resolved(engine, profile, {})
     _, changed = resolved(engine, profile, {"speed": 1.5})
 
@@ -65,7 +65,7 @@ def test_single_values_go_before_the_profiles(engine: EngineName, profile: Profi
 
 
 def test_every_value_of_an_engine_can_be_sent() -> None:
-    """A knob that no request reaches would be a fixed one."""
+    """Every value of an engine can be sent in a request."""
     for engine in ENGINES:
         assert set(names_of(engine)) <= set(Generate.model_fields)
     assert {name for name in Generate.model_fields if engines_with(name)} == {
@@ -74,7 +74,7 @@ def test_every_value_of_an_engine_can_be_sent() -> None:
 
 
 def test_an_unknown_profile_is_refused_with_the_list() -> None:
-    """Never 'balanced' in silence."""
+    """An unknown profile is refused with the list and never becomes 'balanced'."""
     with pytest.raises(InvalidRequest) as caught:
         generate(profile="f5tts_ultra_natural")
 
@@ -83,7 +83,7 @@ def test_an_unknown_profile_is_refused_with_the_list() -> None:
 
 
 def test_a_digest_names_the_profile_and_not_the_defaults() -> None:
-    """What earlier releases stored stays the same request; a profile is another one, and so is a value that it would change."""
+    """The digest has the profile, but not default values, so requests of earlier releases stay the same."""
     plain = generate().digest()
 
     assert generate(nfe_step=32, speed=1.0).digest() == plain

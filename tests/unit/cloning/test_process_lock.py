@@ -1,4 +1,4 @@
-"""Warnings are the whole process's: what silences some of them for an import leaves every filter as it was, in any number of threads."""
+"""Warning filters belong to the whole process: silencing some during an import leaves every filter as it was, in any number of threads."""
 
 import subprocess
 import sys
@@ -29,14 +29,14 @@ print(warnings.filters == before, warnings.showwarning is show, min(lengths) > 0
 
 
 def test_many_threads_that_clip_at_once_leave_the_filters_alone() -> None:
-    """The first import of pydub among them: in a process of its own, where nobody has imported it."""
+    """Many threads that clip at once, and with it import pydub for the first time, leave the filters alone. (In a process of its own.)"""
     done = subprocess.run([sys.executable, "-c", MANY], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert (done.stdout.split(), done.stderr) == (["True"] * 3, "")
 
 
 def test_no_two_threads_are_within_such_a_block() -> None:
-    """Each would put back what it found: the later one the filters of the earlier."""
+    """No two threads are within such a block, because the later one would restore the filters of the earlier one."""
     before = list(warnings.filters)
     inside, most = [0], [0]
 
@@ -58,6 +58,6 @@ def test_no_two_threads_are_within_such_a_block() -> None:
 
 
 def test_a_block_may_be_within_another() -> None:
-    """An import may begin another one in the same thread."""
+    """A block may contain another, because an import may begin a second one in the same thread."""
     with warnings_kept(), warnings_kept():
         pass

@@ -1,4 +1,4 @@
-"""A stored record is read twice before it is called damaged, and says whose it is."""
+"""A stored record is read twice before it is called damaged, and must name the right owner."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ from tests.unit.cloning.voices.test_library import add
 
 
 class Garbling(FolderStore):
-    """The next reads return these bodies instead of the stored ones."""
+    """A store whose next reads return these bodies instead of the stored ones."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -54,7 +54,7 @@ BODIES = [b"", b"{", b"[]", b"<html>busy</html>", b"\xff\xfe", b"[" * 100_000, b
 def test_half_an_object_or_a_foreign_one_is_read_again(
     voices: VoiceLibrary, store: Garbling, clock: ManualClock, garbled: list[bytes]
 ) -> None:
-    """Once bad is no damage: the second read is believed."""
+    """A record that is bad once is read again, and the second read is used."""
     voice = add(voices)
     jobs = worker("w1", store, clock)
     claimed(jobs)
@@ -66,7 +66,7 @@ def test_half_an_object_or_a_foreign_one_is_read_again(
 
 
 def test_another_ones_record_in_the_reply_is_read_again(voices: VoiceLibrary, store: Garbling) -> None:
-    """A store or proxy that mixes up two replies."""
+    """If a store or proxy mixes up two replies, the wrong record is read again."""
     add(voices, "ben")
     anna = add(voices)
     store.garbled = [store.get(keys.voice_record("ben")).body]
@@ -78,7 +78,7 @@ def test_another_ones_record_in_the_reply_is_read_again(voices: VoiceLibrary, st
 def test_two_reads_that_differ_are_no_reason_to_delete(
     voices: VoiceLibrary, store: Garbling, bodies: Sequence[bytes]
 ) -> None:
-    """The call may work later; nobody is told to delete anything, and an upload with `replace` touches nothing."""
+    """If two reads differ, the call is retryable, nobody is told to delete anything, and an upload with `replace` changes nothing."""
     add(voices)
     before = store.get(keys.voice_record("anna")).body
 
@@ -96,7 +96,7 @@ def test_two_reads_that_differ_are_no_reason_to_delete(
 def test_what_the_store_does_not_prove_is_no_reason_to_delete(
     voices: VoiceLibrary, store: Garbling, monkeypatch: pytest.MonkeyPatch, doubt: str
 ) -> None:
-    """Twice the same, and yet it may be another service that answers: the call may work later, and a replacement waits."""
+    """If the store can't prove what it returned, another service may be answering: the call is retryable, and nothing is replaced."""
     add(voices)
     key = keys.voice_record("anna")
     store.put(key, b"{}", content_type="application/json")
@@ -115,7 +115,7 @@ def test_what_the_store_does_not_prove_is_no_reason_to_delete(
 
 
 def test_a_number_that_no_reply_can_carry_is_damage(voices: VoiceLibrary, store: Garbling) -> None:
-    """Python writes no integer of more than 4,300 digits."""
+    """Python writes no integer of more than 4,300 digits, so a record with one is damaged."""
     body = add(voices).body().decode()
     huge = body.replace('"snr_db":', f'"more":1{"0" * 5000},"snr_db":')
     store.put(keys.voice_record("anna"), huge.encode(), content_type="application/json")
@@ -125,7 +125,7 @@ def test_a_number_that_no_reply_can_carry_is_damage(voices: VoiceLibrary, store:
 
 
 def test_a_good_record_is_read_once(voices: VoiceLibrary, store: Garbling) -> None:
-    """A second look would be paid for."""
+    """A good record is read once, since a second read costs money."""
     add(voices)
     store.reads = 0
 
@@ -135,7 +135,7 @@ def test_a_good_record_is_read_once(voices: VoiceLibrary, store: Garbling) -> No
 
 
 def test_a_copied_folder_is_named_by_both_names(service: Service, store: Garbling, voices: VoiceLibrary) -> None:
-    """An operator who renames a voice by its folder learns that, and what to do."""
+    """If an operator copies a voice's folder, the error names both voices and says what to do."""
     voice = add(voices)
     for info in list(store.list("voices/anna/")):
         store.put(info.key.replace("anna", "copy"), store.get(info.key).body, content_type="audio/wav")
@@ -149,7 +149,7 @@ def test_a_copied_folder_is_named_by_both_names(service: Service, store: Garblin
 
 
 def test_an_enormous_record_is_not_used(voices: VoiceLibrary, store: Garbling) -> None:
-    """And a page of voices does not even fetch it."""
+    """An enormous record is reported as damaged, and a page of voices doesn't even fetch it."""
     voice = add(voices)
     body = voice.body()[:-1] + b',"x":"' + b"a" * MOST_BYTES + b'"}'
     store.put(keys.voice_record("anna"), body, content_type="application/json")
@@ -164,7 +164,7 @@ def test_an_enormous_record_is_not_used(voices: VoiceLibrary, store: Garbling) -
 
 @pytest.mark.parametrize("seconds", [LONGEST_LEASE_S + 1, 1e12, float("inf"), -1.0])
 def test_no_lease_locks_a_job_for_ever(store: Garbling, clock: ManualClock, seconds: float) -> None:
-    """Nobody takes one for days: such a record can be deleted at once."""
+    """A record whose lease would last for days is damaged, so the job can be deleted at once."""
     jobs = worker("w1", store, clock)
     body = claimed(jobs).job.model_dump_json().replace('"seconds":60.0', f'"seconds":{seconds}'.replace("inf", "1e400"))
     store.put(keys.job_record("j"), body.encode(), content_type="application/json")
@@ -175,7 +175,7 @@ def test_no_lease_locks_a_job_for_ever(store: Garbling, clock: ManualClock, seco
 
 
 def test_a_lease_without_a_length_ends_within_days(store: Garbling, clock: ManualClock) -> None:
-    """Without an age from the store, only its end is known."""
+    """A lease without a length must end within days, because only its end is known."""
     jobs = worker("w1", store, clock)
     body = claimed(jobs).job.model_dump_json().replace('"until":"2026', '"until":"2126')
     store.put(keys.job_record("j"), body.encode(), content_type="application/json")
@@ -185,7 +185,7 @@ def test_a_lease_without_a_length_ends_within_days(store: Garbling, clock: Manua
 
 
 def test_a_failure_always_fits_into_its_record() -> None:
-    """What is too long, or no JSON, is cut where it is written; a record that holds it can still be told."""
+    """A failure that is too long or no JSON is cut when it is written, and one that is stored can still be reported."""
     long: dict[str, Any] = {"code": "X", "message": "y" * 200_000, "retryable": False, "details": {"z": "z" * 200_000}}
     odd: dict[str, Any] = {"code": "X", "message": "y", "retryable": False, "details": {"z": float("nan")}}
 
@@ -217,7 +217,7 @@ RESULT = {"audio": {"key": keys.result("j", "a" * 64, "wav"), "format": "wav", "
 def test_a_result_lies_where_this_jobs_results_lie(
     service: Service, store: Garbling, clock: ManualClock, audio: dict[str, Any]
 ) -> None:
-    """Else its record is damaged, for every action but delete; no URL of another object is signed."""
+    """A result must name an object among this job's results, or the record is damaged: only delete works, and no URL is signed."""
     jobs = worker("w1", store, clock)
     claim = claimed(jobs)
     claim.start(1)
@@ -239,7 +239,7 @@ def test_a_result_lies_where_this_jobs_results_lie(
 def test_a_result_that_names_no_audio_is_damaged(
     service: Service, store: Garbling, clock: ManualClock, result: dict[str, Any]
 ) -> None:
-    """And a round of expire goes on beside it."""
+    """A result that names no audio is damaged; a round of expire goes on."""
     claim = claimed(worker("w1", store, clock))
     claim.start(1)
     claim.complete(result)
@@ -250,7 +250,7 @@ def test_a_result_that_names_no_audio_is_damaged(
 
 
 def test_a_record_can_not_speak_for_the_reply(service: Service, store: Garbling, clock: ManualClock) -> None:
-    """What the reply says itself, and the keys that RunPod takes away, never come from a record."""
+    """A record can't set the reply's own fields or the keys that RunPod interprets."""
     claim = claimed(worker("w1", store, clock))
     claim.start(1)
     own = {
@@ -275,7 +275,7 @@ def test_a_record_can_not_speak_for_the_reply(service: Service, store: Garbling,
 
 
 def test_inline_audio_of_another_size_is_not_fetched(service: Service, store: Garbling, clock: ManualClock) -> None:
-    """However large the object has become."""
+    """Inline audio isn't fetched if the object has another size than the record says."""
     claim = claimed(worker("w1", store, clock))
     claim.start(1)
     claim.complete(RESULT)
@@ -288,7 +288,7 @@ def test_inline_audio_of_another_size_is_not_fetched(service: Service, store: Ga
 
 
 def test_a_record_of_today_is_read_back(store: Garbling, clock: ManualClock) -> None:
-    """What the models write they read."""
+    """A record that today's models write can be read back."""
     job = claimed(worker("w1", store, clock)).job
 
     assert Job.model_validate_json(job.body()) == job

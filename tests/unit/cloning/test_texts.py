@@ -1,4 +1,4 @@
-"""The actions about texts: dictionaries are stored, listed and removed; a text is read without a model."""
+"""The actions about texts: dictionaries are stored, listed and removed, and a text is read without a model."""
 
 from base64 import b64encode
 from typing import Any
@@ -24,7 +24,7 @@ def voice(service: Service, human_wav: bytes) -> str:
 
 
 def test_a_dictionary_is_stored_listed_and_removed(service: Service) -> None:
-    """The replies say how many words it has, not which."""
+    """A dictionary is stored, listed and removed; the replies say how many words it has, not which."""
     stored = act(service, **STORE)
     listed = act(service, action="dictionaries")
     removed = act(service, action="delete", dictionary="names")
@@ -36,7 +36,7 @@ def test_a_dictionary_is_stored_listed_and_removed(service: Service) -> None:
 
 
 def test_a_stored_dictionary_changes_only_on_request(service: Service) -> None:
-    """`replace` is the request."""
+    """A stored dictionary changes only with `replace`."""
     act(service, **STORE)
 
     with pytest.raises(Conflict):
@@ -45,7 +45,7 @@ def test_a_stored_dictionary_changes_only_on_request(service: Service) -> None:
 
 
 def test_a_damaged_dictionary_is_listed_with_its_problem(service: Service, store: FolderStore) -> None:
-    """By name."""
+    """A damaged dictionary is listed by name with its problem."""
     store.put("dictionaries/names.json", b"{", content_type="application/json")
 
     (entry,) = act(service, action="dictionaries")["dictionaries"]
@@ -54,7 +54,7 @@ def test_a_damaged_dictionary_is_listed_with_its_problem(service: Service, store
 
 
 def test_a_text_is_read_with_its_spans_and_pauses(service: Service) -> None:
-    """Every place is a code point; each span leads back to the caller's text."""
+    """A reading has spans and pauses, all counted in code points, and each span leads back to the caller's text."""
     text = "The GIF [pause:500ms] costs 3 euros."
 
     reply = act(service, action="read", text=text, language="en", say={"GIF": "jif"})
@@ -67,7 +67,7 @@ def test_a_text_is_read_with_its_spans_and_pauses(service: Service) -> None:
 
 
 def test_nothing_is_read_without_a_language_or_with_normalize_off(service: Service) -> None:
-    """Respellings and pauses count all the same."""
+    """Without a language, or with `normalize: off`, only respellings and pauses apply."""
     for request in ({}, {"language": "en", "normalize": "off"}):
         reply = act(service, action="read", text="GIF 12", say={"GIF": "jif"}, **request)
 
@@ -75,7 +75,7 @@ def test_nothing_is_read_without_a_language_or_with_normalize_off(service: Servi
 
 
 def test_a_named_dictionary_is_used_and_say_comes_first(service: Service) -> None:
-    """As in generate."""
+    """`read` uses the named dictionary and then `say`, as generate does."""
     act(service, **STORE)
 
     reply = act(service, action="read", text="Nguyen sent a GIF.", dictionary="names", say={"GIF": "ghif"})
@@ -86,7 +86,7 @@ def test_a_named_dictionary_is_used_and_say_comes_first(service: Service) -> Non
 
 
 def test_turns_are_read_each_by_itself(service: Service, voice: str) -> None:
-    """As generate takes them; the language is the request's, else that of each turn's voice."""
+    """Turns are read one by one, as generate does, in the request's language or that of each turn's voice."""
     turns = [{"voice": voice, "text": "Es ist 3.", "pause_ms": 200}, {"text": "It is 3."}]
 
     own = act(service, action="read", turns=turns)["turns"]
@@ -97,7 +97,7 @@ def test_turns_are_read_each_by_itself(service: Service, voice: str) -> None:
 
 
 def test_the_voices_language_counts_as_in_generate(service: Service, voice: str) -> None:
-    """Unless the request has one: then nobody asks for the voice."""
+    """The voice's language is used as in generate; if the request has one, the voice isn't looked up."""
     assert act(service, action="read", text="Es ist 3.", voice=voice)["reading"] == "Es ist drei."
     assert act(service, action="read", text="It is 3.", voice="nobody", language="en")["reading"] == "It is three."
     with pytest.raises(VoiceNotFound):
@@ -105,7 +105,7 @@ def test_the_voices_language_counts_as_in_generate(service: Service, voice: str)
 
 
 def test_xtts_gets_numbers_as_they_are(service: Service, voice: str) -> None:
-    """It reads them itself; by request, or by the deployment's setting."""
+    """With XTTS, requested or by the deployment, numbers stay, because it reads them itself."""
     asked = act(service, action="read", text="Es ist 3.", language="de", engine="xtts")
     set_so = act(with_settings(service, engine="xtts"), action="read", text="Es ist 3.", voice="nobody")
 
@@ -113,14 +113,14 @@ def test_xtts_gets_numbers_as_they_are(service: Service, voice: str) -> None:
 
 
 def test_paragraphs_are_parted_as_the_deployment_says(service: Service) -> None:
-    """PARAGRAPH_PAUSE_MS."""
+    """Paragraphs are parted by PARAGRAPH_PAUSE_MS."""
     reply = act(with_settings(service, paragraph_pause_ms=700), action="read", text="One.\n\nTwo.", language="en")
 
     assert [pause["seconds"] for pause in reply["pauses"]] == [0.7]
 
 
 def test_reading_asks_neither_bucket_nor_model(service: Service, engine: ToneEngine, tmp_path: Any) -> None:
-    """Unless a dictionary is named: it works where nothing else does."""
+    """Without a dictionary, reading needs neither the bucket nor a model, so it always works."""
     store = MemoryStore(Bucket())
     store.troubles = ["before"] * 9
     alone = make_service(service.settings, store, ManualClock(), engine, EchoTranscriber(), tmp_path)
@@ -148,13 +148,13 @@ def test_reading_asks_neither_bucket_nor_model(service: Service, engine: ToneEng
     ids=lambda request: str(request)[:40],
 )
 def test_what_cant_be_read_is_refused(service: Service, request_: dict[str, Any]) -> None:
-    """One text or turns, within generate's limits, and no field of other actions."""
+    """A request is one text or turns, within generate's limits, without fields of other actions."""
     with pytest.raises(InvalidRequest):
         act(service, action="read", **request_)
 
 
 def test_a_tag_that_is_written_wrongly_is_refused_as_in_generate(service: Service) -> None:
-    """A caller learns of it before a job does."""
+    """A malformed tag is refused as in generate, so a caller learns of it before a job does."""
     with pytest.raises(InvalidText, match="pause"):
         act(service, action="read", text="One [pause:soon] two.")
 
@@ -172,7 +172,7 @@ def test_a_tag_that_is_written_wrongly_is_refused_as_in_generate(service: Servic
     ids=str,
 )
 def test_what_is_no_dictionary_is_refused(service: Service, store: FolderStore, change: dict[str, Any]) -> None:
-    """Before anything is stored."""
+    """A malformed dictionary is refused before anything is stored."""
     with pytest.raises(InvalidRequest):
         act(service, **{**STORE, **change})
     assert list(store.list()) == []

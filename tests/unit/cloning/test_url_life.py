@@ -1,4 +1,4 @@
-"""`expires_at` is never later than the credentials that sign the URL; where nobody knows when those end, the reply says so."""
+"""`expires_at` is never later than the end of the credentials that sign the URL; if that is unknown, the reply says so."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -42,7 +42,7 @@ def finished(now: datetime) -> Job:
 
 @pytest.mark.parametrize("is_certain", [True, False])
 def test_the_reply_tells_how_long_its_url_lives(service: Service, clock: ManualClock, *, is_certain: bool) -> None:
-    """To the second that it is signed for, and whether the token behind it may end earlier."""
+    """The reply has the signed lifetime to the second, and whether the token behind it may end earlier."""
     store = Signed(service.settings.data_dir)
     store.life = UrlLife(600, is_certain=is_certain)
 

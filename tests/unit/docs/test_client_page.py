@@ -20,13 +20,13 @@ COMMANDS = re.findall(r"f5-worker (.*)", "\n".join(re.findall(r"```sh\n(.*?)```"
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_line_is_one(line: str) -> None:
-    """By the parser of the command itself."""
+    """Every command line is one that the command's own parser accepts."""
     assert parser().parse_args(shlex.split(line))
 
 
 @pytest.mark.parametrize("number", range(len(PYTHON)))
 def test_every_program_runs(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Against an endpoint in this process, with the files that it names."""
+    """Every program runs against an endpoint in this process, with the files that it names."""
     endpoint = Endpoint()
     monkeypatch.chdir(tmp_path)
     Path("me.wav").write_bytes(wav_of("me"))

@@ -31,19 +31,19 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PARTS, ids=named)
 def test_generated_parts_are_fresh(page: Path) -> None:
-    """Settings, error codes, limits, fields, bounds and checkpoints are the code's; `make fix` writes them."""
+    """The generated tables are what the code says: settings, error codes, limits, fields, bounds and checkpoints. `make fix` writes them."""
     text = page.read_text(encoding="utf-8")
 
     assert text == filled(page)
 
 
 def test_the_page_of_failures_is_fresh() -> None:
-    """All of it is the code's; `make fix` writes it."""
+    """docs/failures.md is what the code says, all of it. `make fix` writes it."""
     assert FAILURES.read_text(encoding="utf-8") == failures_page()
 
 
 def test_a_place_without_a_part_is_a_mistake() -> None:
-    """A marker that is misspelled or lost must not pass as fresh."""
+    """A marker of a generated part that is misspelled or lost is a mistake and doesn't pass as fresh."""
     text = API.read_text(encoding="utf-8")
 
     with pytest.raises(ValueError, match="generated parts"):
@@ -51,7 +51,7 @@ def test_a_place_without_a_part_is_a_mistake() -> None:
 
 
 def test_the_readme_is_a_front_door() -> None:
-    """It stays under 14 kB, shows a generate before line 40, and links to every other page."""
+    """The README stays under 14 kB, shows a generate before line 40, and links to every other page."""
     text = README.read_text(encoding="utf-8")
     pages = {named(page) for page in (ROOT / "docs").glob("*.md")} | {"docs/decisions/README.md", "CONTRIBUTING.md"}
 
@@ -61,7 +61,7 @@ def test_the_readme_is_a_front_door() -> None:
 
 
 def test_every_field_of_a_reply_has_a_meaning() -> None:
-    """The API page explains the fields of its examples' replies (which are the worker's), none more and none less."""
+    """The API page explains every field of its examples' replies (which are the worker's), none more and none less."""
     for example in api_examples():
         if example.name != "failure":
             assert fields_of(example.reply) == set(MEANINGS[example.name]), example.name
@@ -70,7 +70,7 @@ def test_every_field_of_a_reply_has_a_meaning() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_links_between_documents_resolve(page: Path) -> None:
-    """To a file or folder of this repository, and to a heading that is there."""
+    """Links between documents lead to a file or folder of this repository and to an existing heading."""
     for link in LINK.findall(page.read_text(encoding="utf-8")):
         target, _, anchor = link.partition("#")
         if "://" in link:
@@ -82,7 +82,7 @@ def test_links_between_documents_resolve(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_make_verb_that_a_document_names_exists(page: Path) -> None:
-    """A command that a reader can't run is no proof."""
+    """Every make verb that a document names exists, because a reader will run it."""
     verbs = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
     assert set(MAKE.findall(page.read_text(encoding="utf-8"))) <= verbs
@@ -90,7 +90,7 @@ def test_every_make_verb_that_a_document_names_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_file_and_test_that_a_document_names_exists(page: Path) -> None:
-    """A claim is shown by something that is there. Other projects' files and the files of a run are known by their folder."""
+    """Every file and test that a document names exists. Files of other projects and of a run are known by their folder."""
     elsewhere = ("f5_tts/", "out/", "voices/", "jobs/", "results/", "checkpoints/", "infer/")
     for path, test in FILE.findall(page.read_text(encoding="utf-8")):
         if path.startswith(elsewhere):
@@ -100,7 +100,7 @@ def test_every_file_and_test_that_a_document_names_exists(page: Path) -> None:
 
 
 def test_the_readme_names_the_verbs_of_a_first_visit() -> None:
-    """The search for verbs finds those that every reader needs."""
+    """The README names the verbs of a first visit."""
     assert {"demo", "test", "setup", "image"} <= set(MAKE.findall(README.read_text(encoding="utf-8")))
 
 
@@ -113,7 +113,7 @@ PACKAGES = sorted(
 
 @pytest.mark.parametrize("package", PACKAGES, ids=named)
 def test_a_package_names_its_modules(package: Path) -> None:
-    """Whoever looks for a job finds its file: each module has a line in the docstring of its package."""
+    """A package's docstring has a line for each of its modules, so that a reader finds the right file."""
     lines = (ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or "").splitlines()
     mapped = [line.split()[0] for line in lines if line.startswith("    ")]
     modules = [path.stem for path in package.glob("*.py") if path.name != "__init__.py"]
@@ -123,14 +123,14 @@ def test_a_package_names_its_modules(package: Path) -> None:
 
 
 def test_the_architecture_page_names_every_package() -> None:
-    """The page is where a reader begins."""
+    """The architecture page, where a reader begins, names every package."""
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
     assert [named(package) for package in PACKAGES if f"`{named(package)}/`" not in page] == []
 
 
 def test_the_architecture_page_draws_the_buckets_layout() -> None:
-    """Line for line as cloning/keys.py, the only module that spells a key."""
+    """The architecture page draws the bucket's layout line for line as cloning/keys.py, the only module that spells a key."""
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     layout = [line for line in (keys.__doc__ or "").splitlines() if line.startswith("    ")]
 
@@ -139,7 +139,7 @@ def test_the_architecture_page_draws_the_buckets_layout() -> None:
 
 
 def test_the_index_names_every_decision() -> None:
-    """One line each, in order, with the decision's own title."""
+    """The index has a line for every decision, in order and with its own title."""
     folder = ROOT / "docs" / "decisions"
     notes = sorted(folder.glob("0*.md"))
     lines = [line for line in (folder / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("- ")]
@@ -148,5 +148,5 @@ def test_the_index_names_every_decision() -> None:
 
 
 def _title(note: Path) -> str:
-    """What the note's first line says after its number."""
+    """The first line of a decision note after its number."""
     return note.read_text(encoding="utf-8").splitlines()[0].split(". ", 1)[1]

@@ -1,4 +1,4 @@
-"""The documents' requests are run, and their replies have the shape of the real ones."""
+"""The documents' requests are run, and the real replies have the same shape as the documented ones."""
 
 import json
 import re
@@ -28,7 +28,7 @@ class Example(NamedTuple):
 
 
 def api_examples() -> list[Example]:
-    """In the API page's order; "as generate" borrows the reply of that name."""
+    """The examples in the API page's order; "as generate" takes the reply of that name."""
     examples: list[Example] = []
     for name, like, body in EXAMPLE.findall(API.read_text(encoding="utf-8")):
         request, end = json.JSONDecoder().raw_decode(body)
@@ -47,13 +47,13 @@ def excerpts_of(page: Path) -> list[Example]:
 
 
 def sendable(request: dict[str, Any], human_wav: bytes) -> dict[str, Any]:
-    """The request with a whole recording where the document shows the beginning of one."""
+    """The request with a whole recording in place of the shown beginning of one."""
     audio = b64encode(human_wav).decode()
     return {name: audio if name in ("audio", "voice_file") else value for name, value in request.items()}
 
 
 def shape(value: object) -> object:
-    """Names and types; of a list its first entry, of a number that it is one."""
+    """The shape of a reply: names and types, of a list its first entry, of a number that it is one."""
     if isinstance(value, dict):
         return {name: shape(one) for name, one in value.items()}
     if isinstance(value, list):
@@ -63,7 +63,7 @@ def shape(value: object) -> object:
 
 @pytest.fixture
 def told(service: Service, human_wav: bytes) -> list[tuple[Example, dict[str, Any]]]:
-    """Each example with what the worker really answers to it; job story-2 is in another worker's hands."""
+    """Each example with the worker's real reply to it; job story-2 is another worker's."""
     running = service.jobs.claim("story-2", "0" * 64, seed=1)
     assert isinstance(running, Claim)
     running.start(total=3)
@@ -74,7 +74,7 @@ def told(service: Service, human_wav: bytes) -> list[tuple[Example, dict[str, An
 
 
 def test_every_action_has_an_example(told: list[tuple[Example, dict[str, Any]]]) -> None:
-    """And one shows a failure."""
+    """Every action has an example, and one of them shows a failure."""
     shown = {one.request.get("action", "generate") for one, _ in told if one.name != "failure"}
 
     assert shown == {
@@ -84,13 +84,13 @@ def test_every_action_has_an_example(told: list[tuple[Example, dict[str, Any]]])
 
 
 def test_documented_replies_have_the_real_ones_shape(told: list[tuple[Example, dict[str, Any]]]) -> None:
-    """Every field by name and type, at every depth, none more and none less."""
+    """Every field of a documented reply has the real one's name and type, at every depth, none more and none less."""
     for example, reply in told:
         assert shape(reply) == shape(example.reply), example.name
 
 
 def test_what_the_examples_say_of_states_is_so(told: list[tuple[Example, dict[str, Any]]]) -> None:
-    """The words that callers compare are the real ones, and the failure is real to the letter."""
+    """States and codes in the examples are the real ones, and the failure is the real one to the letter."""
     for example, reply in told:
         if example.name == "failure":
             assert reply == example.reply
@@ -100,7 +100,7 @@ def test_what_the_examples_say_of_states_is_so(told: list[tuple[Example, dict[st
 
 
 def test_older_clients_requests_work_without_consent(service: Service, human_wav: bytes) -> None:
-    """All of the API page's, in its order, where REQUIRE_CONSENT is false; the first would be refused where it is true."""
+    """The requests of the API page without consent work in its order if REQUIRE_CONSENT is false; otherwise the first is refused."""
     requests = json.loads(OLDER.findall(API.read_text(encoding="utf-8"))[0])
     patient = with_settings(service, require_consent=False)
 
@@ -113,7 +113,7 @@ def test_older_clients_requests_work_without_consent(service: Service, human_wav
 
 
 def test_the_readmes_first_requests_are_answered_as_it_shows(service: Service, human_wav: bytes) -> None:
-    """An upload and a generate, six fields of each reply; every field that is shown is real by name, type and state."""
+    """The README's upload and generate show six fields of each reply, and each field has the real name, type and state."""
     excerpts = excerpts_of(README)
 
     replies = [answer(service, sendable(one.request, human_wav), Call(one.name)) for one in excerpts]
@@ -126,7 +126,7 @@ def test_the_readmes_first_requests_are_answered_as_it_shows(service: Service, h
 
 
 def test_what_a_check_adds_to_a_reply_is_documented(service: Service, human_wav: bytes) -> None:
-    """Each field that the excerpt shows, with all of its own; that no chunk of noise passes is the stand-in engine's."""
+    """Every field that a check adds to a reply is documented, and so are its own fields; the stand-in engine's noise passes no check."""
     answer(service, sendable(api_examples()[1].request, human_wav), Call("upload"))
     (excerpt,) = excerpts_of(API)
 

@@ -1,4 +1,4 @@
-"""The examples of docs/http.md are run, in their order, and its lists are those of the code."""
+"""The examples of docs/http.md are run in their order, and its lists are those of the code."""
 
 import argparse
 import re
@@ -48,7 +48,7 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_in_a_folder")
 def test_every_command_line_is_answered() -> None:
-    """In the order of the page, from an upload to a deletion."""
+    """Every command line is answered, in the order of the page, from an upload to a deletion."""
     worker = StandIn(voices=[])
     with serving(worker) as url:
         for line in COMMANDS:
@@ -63,7 +63,7 @@ def test_every_command_line_is_answered() -> None:
 @pytest.mark.usefixtures("_in_a_folder")
 @pytest.mark.parametrize("number", range(len(PYTHON)))
 def test_every_program_runs(number: int) -> None:
-    """With the package that it names."""
+    """Every program runs with the package that it names."""
     worker = StandIn()
     with serving(worker, Options()) as url:
         names: dict[str, Any] = {}
@@ -75,7 +75,7 @@ def test_every_program_runs(number: int) -> None:
 
 
 def test_every_route_is_on_the_page() -> None:
-    """By its path."""
+    """The page has the path of every route."""
     paths = {
         re.sub(r"{(job|model)}", "{id}", path).replace(".{ext}", "").replace("{index}", "{n}")
         for path in DESCRIBED["paths"]
@@ -85,7 +85,7 @@ def test_every_route_is_on_the_page() -> None:
 
 
 def test_every_format_and_measure_is_on_the_page() -> None:
-    """By its name."""
+    """The page has the name of every format and metric."""
     names = [*MEDIA, *MEDIA.values(), *(measure.name for measure in vars(Metrics()).values())]
 
     assert [name for name in names if f"`{name}`" not in PAGE] == []

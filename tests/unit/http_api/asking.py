@@ -16,7 +16,7 @@ Request = tuple[str, str, dict[str, Any]]
 def asked(
     worker: StandIn, *requests: Request, options: Options | None = None, pauses: Pauses = QUICK
 ) -> list[httpx.Response]:
-    """The answers to requests, one after the other, each when the jobs of those before have ended."""
+    """Send the requests one after the other, each when the jobs of those before have ended; return the answers."""
 
     async def ask() -> list[httpx.Response]:
         app = make_app(

@@ -1,4 +1,4 @@
-"""The application as a whole: what it says of itself, and of what isn't there."""
+"""The application as a whole: its description, and its answers about what isn't there."""
 
 import ast
 import json
@@ -24,7 +24,7 @@ OPERATIONS = [
 
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
 def test_each_route_is_described(path: str, method: str, operation: dict[str, Any]) -> None:
-    """With a summary, a description, and the error body; without the status 422, which nothing answers."""
+    """Each route has a summary, a description and the error body, and never status 422, which nothing returns."""
     assert operation["summary"]
     assert operation["description"]
     assert "422" not in operation["responses"]
@@ -34,7 +34,7 @@ def test_each_route_is_described(path: str, method: str, operation: dict[str, An
 
 
 def test_the_description_names_the_key() -> None:
-    """Which the ping doesn't need."""
+    """The description names the key, which the ping doesn't need."""
     assert DESCRIBED["security"] == [{"key": []}]
     assert DESCRIBED["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
     assert DESCRIBED["paths"]["/ping"]["get"]["security"] == []
@@ -42,7 +42,7 @@ def test_the_description_names_the_key() -> None:
 
 
 def test_every_field_of_speech_is_described() -> None:
-    """And the request has an example."""
+    """Every field of speech is described, and the request has an example."""
     speech = DESCRIBED["components"]["schemas"]["Speech"]
 
     assert all(field.get("description") for field in speech["properties"].values())
@@ -53,7 +53,7 @@ def test_every_field_of_speech_is_described() -> None:
     "path", ["/", "/health", "/v1", "/v1/readyz", "/v1/test", "/v1/models/", "/page/x", "/v1/audio/speech/x"]
 )
 def test_what_is_not_there_has_the_error_body(path: str) -> None:
-    """Without a redirect: programs follow those, and take a server for another."""
+    """An unknown path has the error body and no redirect: programs follow those and take a server for another."""
     (response,) = asked(StandIn(), get(path))
 
     assert response.status_code == 404
@@ -61,7 +61,7 @@ def test_what_is_not_there_has_the_error_body(path: str) -> None:
 
 
 def test_another_method_has_the_error_body() -> None:
-    """405."""
+    """Another method is 405 with the error body."""
     (response,) = asked(StandIn(), get("/v1/audio/speech"))
 
     assert (response.status_code, response.json()["error"]["code"]) == (405, "METHOD_NOT_ALLOWED")
@@ -72,7 +72,7 @@ def test_another_method_has_the_error_body() -> None:
     ["", "{", "[]", "1", '"text"', "null", "[" * 100_000, '{"input": "Hello \\ud800"}', b"\xff", '{"input": NaN}'],
 )
 def test_a_body_that_is_no_request_is_refused(body: str | bytes) -> None:
-    """400, with what is wrong."""
+    """A malformed body is 400, with what is wrong."""
     (response,) = asked(StandIn(), post("/v1/audio/speech", content=body, headers={"content-type": "application/json"}))
 
     assert response.status_code == 400
@@ -86,7 +86,7 @@ VALUES: list[object] = [[], {}, [1], {"a": [None]}, "", "x" * 10_000, -1, 1e308,
     "field", ["seed", "job_id", "say", "subtitles", "profile", "first_chunk_s", "model", "voice", "speed"]
 )
 def test_a_field_of_any_kind_breaks_nothing(field: str) -> None:
-    """It is refused, or it is one that the worker takes."""
+    """A field of any type is refused or accepted as the worker would, and breaks nothing."""
     bodies = [{"input": "Hello.", "voice": "anna", field: value} for value in VALUES]
     speech = [post("/v1/audio/speech", json=body) for body in bodies]
     jobs = [post("/v1/audio/jobs", json={"text": "Hi.", **body}) for body in bodies]
@@ -98,7 +98,7 @@ def test_a_field_of_any_kind_breaks_nothing(field: str) -> None:
 
 
 def test_a_bug_is_told_without_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """500 and no word of it; the server's log has it."""
+    """A bug is 500 without its traceback, which is in the server's log."""
     worker = StandIn()
     monkeypatch.setattr(worker, "_health", lambda _: 1 / 0)
 
@@ -107,7 +107,7 @@ def test_a_bug_is_told_without_its_traceback(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_nothing_of_ours_loads_foreign_code() -> None:
-    """Only FastAPI's own page of the description does, from a CDN."""
+    """Nothing of ours loads code from elsewhere; only FastAPI's page of the description does, from a CDN."""
     docs, openapi = asked(StandIn(), get("/docs"), get("/openapi.json"))
 
     assert "cdn.jsdelivr.net" in docs.text
@@ -115,7 +115,7 @@ def test_nothing_of_ours_loads_foreign_code() -> None:
 
 
 def test_it_is_made_of_few_packages() -> None:
-    """So that the client can bring it without the worker's."""
+    """The application imports few packages, so the client can include it without the worker's."""
     folder = Path(http_api.__file__).parent
     trees = [ast.parse(path.read_text()) for path in folder.rglob("*.py")]
     nodes = [node for tree in trees for node in ast.walk(tree)]

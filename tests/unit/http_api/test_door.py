@@ -1,4 +1,4 @@
-"""What all routes share: how jobs stand, and what goes on in the background."""
+"""What all routes share: the state of jobs, and background work."""
 
 import asyncio
 import threading
@@ -21,7 +21,7 @@ def door(worker: StandIn) -> Door:
 
 
 class Scripted(StandIn):
-    """A worker whose generates answer so, or never."""
+    """A worker whose generates answer as given, or never."""
 
     answer: Reply | None = None
 
@@ -40,7 +40,7 @@ def running(answer: Reply | None = None, job_id: str = "one") -> Running:
 
 
 def test_a_job_that_no_worker_knows_yet_waits_in_the_queue() -> None:
-    """It was begun here."""
+    """A job that was begun here and that no worker knows yet is IN_QUEUE."""
 
     async def look() -> Reply:
         here = door(StandIn())
@@ -53,7 +53,7 @@ def test_a_job_that_no_worker_knows_yet_waits_in_the_queue() -> None:
 
 
 def test_a_job_that_was_refused_in_the_queue_has_failed() -> None:
-    """The worker has no record of it."""
+    """A job that was refused in the queue is FAILED, although the worker has no record of it."""
 
     async def look() -> Reply:
         here = door(StandIn())
@@ -67,7 +67,7 @@ def test_a_job_that_was_refused_in_the_queue_has_failed() -> None:
 
 
 def test_a_job_that_was_cancelled_in_the_queue_is_cancelled() -> None:
-    """Nobody began it, so the worker has no record of it."""
+    """A job that was cancelled in the queue is CANCELLED, although the worker has no record of it."""
 
     async def look() -> Reply:
         here = door(StandIn())
@@ -82,7 +82,7 @@ def test_a_job_that_was_cancelled_in_the_queue_is_cancelled() -> None:
 
 
 def test_a_job_that_is_done_is_forgotten_here() -> None:
-    """The worker's record is what counts; when that is gone, so is the job."""
+    """A job that is done is forgotten here: the worker's record decides, and without it the job is not found."""
 
     async def look() -> None:
         here = door(StandIn())
@@ -100,7 +100,7 @@ def test_a_job_that_is_done_is_forgotten_here() -> None:
 
 
 def test_failures_are_kept_up_to_a_number() -> None:
-    """The last thousand, so that memory stays flat; running jobs are all kept."""
+    """The last thousand failures are kept, so that memory stays flat; running jobs are all kept."""
 
     async def count() -> tuple[int, bool]:
         here = door(StandIn())
@@ -118,7 +118,7 @@ def test_failures_are_kept_up_to_a_number() -> None:
 
 
 def test_of_a_failure_only_what_its_status_says_is_kept() -> None:
-    """Not the request, which may be large."""
+    """Of a failure only what its status says is kept, not the request, which may be large."""
 
     async def fail() -> tuple[list[str], object]:
         here = door(StandIn())
@@ -134,7 +134,7 @@ def test_of_a_failure_only_what_its_status_says_is_kept() -> None:
 
 
 def test_generates_that_wait_have_a_limit() -> None:
-    """Each keeps its request in memory. What is done makes room."""
+    """Waiting generates have a limit, because each keeps its request in memory; one that ends makes room."""
 
     async def fill() -> tuple[Failed, int]:
         here = door(Scripted())
@@ -154,7 +154,7 @@ def test_generates_that_wait_have_a_limit() -> None:
 
 
 def test_closing_gives_up_what_goes_on() -> None:
-    """Nothing is left to a loop that ends."""
+    """Closing cancels everything that still runs, so that nothing is left to the ending event loop."""
 
     async def close() -> bool:
         here, job = Door(StandIn(), Options(), pauses=Pauses(close=0.01)), running()
@@ -168,7 +168,7 @@ def test_closing_gives_up_what_goes_on() -> None:
 
 
 def test_closing_ends_speech_whose_reader_is_cut_off_only_later() -> None:
-    """A server ends its connections while it closes. One cancel is enough; a job goes on."""
+    """Closing ends speech whose reader is cut off only later, with one cancel; a job goes on."""
     worker = Remote()
 
     async def close() -> None:
@@ -186,7 +186,7 @@ def test_closing_ends_speech_whose_reader_is_cut_off_only_later() -> None:
 
 
 def test_a_job_without_a_proper_id_is_the_workers_to_refuse() -> None:
-    """Whether its sender waits for that or not."""
+    """A job without a proper id is left to the worker to refuse, whether or not its sender waits."""
 
     async def leave() -> dict[str, Running]:
         here = door(Scripted())
@@ -210,7 +210,7 @@ class Remote(Scripted):
 
 
 def test_closing_waits_for_the_cancels_that_are_on_their_way() -> None:
-    """Else a bridge that stops would leave its worker speaking for nobody."""
+    """Closing waits for cancels that are being sent; otherwise a worker would go on speaking for nobody."""
     worker = Remote()
 
     async def close() -> None:
@@ -224,7 +224,7 @@ def test_closing_waits_for_the_cancels_that_are_on_their_way() -> None:
 
 
 def test_a_cancel_is_repeated_until_the_worker_knows_the_job() -> None:
-    """And no longer."""
+    """A cancel is repeated until the worker knows the job, and no longer."""
     worker = StandIn(gates={0: threading.Event()})
 
     async def end() -> None:
@@ -241,7 +241,7 @@ def test_a_cancel_is_repeated_until_the_worker_knows_the_job() -> None:
 
 
 async def with_another_of_that_id(answer: Reply | None) -> tuple[Door, Running]:
-    """A door at which job `one` was asked for, while the worker knows a finished one of that id, of another request."""
+    """Job `one` was asked for here, while the worker knows a finished job of that id, of another request."""
     worker = StandIn()
     await worker.call({"action": "generate", "text": "The first text.", "voice": "anna", "job_id": "one"})
     here = door(worker)
@@ -252,7 +252,7 @@ async def with_another_of_that_id(answer: Reply | None) -> tuple[Door, Running]:
 
 
 def test_another_requests_result_is_never_shown_as_this_ones() -> None:
-    """Until the request's own reply is there nobody knows whose result the record of that id has."""
+    """Until the request's own reply arrives, the record of its id may be another request's, so its result isn't shown."""
 
     async def look() -> Reply:
         here, _ = await with_another_of_that_id(None)
@@ -264,7 +264,7 @@ def test_another_requests_result_is_never_shown_as_this_ones() -> None:
 
 
 def test_an_id_that_another_request_has_is_a_conflict_for_good() -> None:
-    """However late that is found: the sound of the first text is not handed out for the second."""
+    """However late the conflict is found, the first text's sound is never returned for the second."""
 
     async def look() -> Reply:
         here, _ = await with_another_of_that_id(Conflict("job 'one' exists with another request").to_reply())

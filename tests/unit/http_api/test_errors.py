@@ -1,4 +1,4 @@
-"""Failures as OpenAI's clients read them."""
+"""Failures in the form that OpenAI's clients read."""
 
 import json
 import re
@@ -29,7 +29,7 @@ OURS = {"STORAGE_MISCONFIGURED", "RECORD_DAMAGED", "CHECKPOINT_UNUSABLE", "INTER
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.code)
 def test_every_code_of_the_worker_has_its_status(kind: type[ServiceError]) -> None:
-    """The caller's mistakes are 4xx, what passes is 503, what somebody must mend is 500."""
+    """Every code has its status: the caller's mistakes are 4xx, what may pass is 503, what somebody must fix is 500."""
     failed = Failed.of(kind("a message").to_reply())
 
     expected = 503 if kind.code in LATER else 500 if kind.code in OURS else STATUS[kind.code]
@@ -37,12 +37,12 @@ def test_every_code_of_the_worker_has_its_status(kind: type[ServiceError]) -> No
 
 
 def test_no_status_is_kept_for_a_code_that_is_not_there() -> None:
-    """The table follows the worker."""
+    """The table has no code that the worker doesn't have."""
     assert STATUS.keys() <= {kind.code for kind in CLASSES}
 
 
 def test_the_page_has_every_status() -> None:
-    """docs/http.md says the same."""
+    """docs/http.md has the same statuses."""
     page = (Path(__file__).parents[3] / "docs" / "http.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d{3}) \| (.*?) \|", page, re.MULTILINE)
 
@@ -51,7 +51,7 @@ def test_the_page_has_every_status() -> None:
 
 
 def test_the_body_has_openais_four_keys() -> None:
-    """All of them, also where they are null."""
+    """The body has OpenAI's four keys, even if they are null."""
     body = Failed("INTERNAL", "a bug").body
 
     assert body == {"error": {"message": "a bug", "type": "server_error", "param": None, "code": "INTERNAL"}}
@@ -68,12 +68,12 @@ def test_the_body_has_openais_four_keys() -> None:
     ],
 )
 def test_the_type_follows_from_the_status(status: int, kind: str) -> None:
-    """By OpenAI's names."""
+    """The type follows from the status, by OpenAI's names."""
     assert Failed("X", "x", status=status).body["error"]["type"] == kind
 
 
 def test_the_field_has_the_callers_name() -> None:
-    """Which the worker doesn't know."""
+    """The field has the caller's name, which the worker doesn't know."""
     reply = InvalidRequest("speed is too high", field="text").to_reply()
 
     assert Failed.of(reply, {"text": "input"}).param == "input"
@@ -81,19 +81,19 @@ def test_the_field_has_the_callers_name() -> None:
 
 
 def test_a_reply_that_is_no_failure_passes() -> None:
-    """As it is."""
+    """A reply that is no failure is passed on unchanged."""
     assert checked({"status": "ok"}) == {"status": "ok"}
 
 
 def test_a_failure_of_an_unknown_kind_is_one_too() -> None:
-    """With what there is of it, as from a queue that lost it."""
+    """A failure of an unknown kind, as from a queue that lost the job, is a failure with the fields that it has."""
     failed = Failed.of({"error": "it went away"})
 
     assert (failed.status, failed.code, failed.message) == (500, "INTERNAL", "it went away")
 
 
 def test_half_a_surrogate_pair_can_be_named() -> None:
-    """A text may hold one; the answer is ASCII."""
+    """Half a surrogate pair in a text can be named, because the answer is ASCII."""
     body = bytes(Failed("INVALID_REQUEST", "no \ud800 here").response().body)
 
     assert json.loads(body)["error"]["message"] == "no \ud800 here"
@@ -102,7 +102,7 @@ def test_half_a_surrogate_pair_can_be_named() -> None:
 
 @pytest.mark.parametrize("retryable", [True, False])
 def test_clients_are_told_whether_to_try_again(retryable: bool) -> None:  # noqa: FBT001
-    """openai-python repeats every 409 and 5xx by itself."""
+    """A header says whether to retry, because openai-python retries every 409 and 5xx by itself."""
     response = Failed("CONFLICT", "x", retryable=retryable).response()
 
     assert response.headers["x-should-retry"] == str(retryable).lower()

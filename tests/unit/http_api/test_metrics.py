@@ -4,7 +4,7 @@ from http_api.metrics import Histogram, Metrics, Numbers
 
 
 def test_a_counter_has_a_number_for_each_set_of_labels() -> None:
-    """Sorted, with its meaning and kind."""
+    """A counter has one number for each set of labels, sorted, with its meaning and type."""
     numbers = Numbers("tts_x_total", "What.")
     numbers.add(route="/b")
     numbers.add(2, route="/a")
@@ -19,7 +19,7 @@ def test_a_counter_has_a_number_for_each_set_of_labels() -> None:
 
 
 def test_a_label_can_not_break_out_of_its_quotes() -> None:
-    """Quotes, backslashes and line ends are escaped."""
+    """Quotes, backslashes and line ends in a label are escaped."""
     numbers = Numbers("x", "What.")
     numbers.add(code='a"\\\n')
 
@@ -27,7 +27,7 @@ def test_a_label_can_not_break_out_of_its_quotes() -> None:
 
 
 def test_a_histogram_counts_what_is_within_each_bound() -> None:
-    """Cumulative, with the sum and the count."""
+    """A histogram counts cumulatively what is within each bound, with the sum and the count."""
     histogram = Histogram("x", "What.", (0.5, 1.0))
     for value in (0.1, 0.7, 3.0):
         histogram.observe(value)
@@ -42,7 +42,7 @@ def test_a_histogram_counts_what_is_within_each_bound() -> None:
 
 
 def test_a_reply_tells_how_fast_the_worker_was() -> None:
-    """Its seconds for a second of speech, and what it waited."""
+    """A reply has the worker's seconds for each second of speech, and the time that it waited."""
     metrics = Metrics()
     metrics.spoken({"duration": 4.0, "timings": {"total": 2.0, "queue": 0.5}})
     metrics.spoken({"duration": 4.0})
@@ -52,7 +52,7 @@ def test_a_reply_tells_how_fast_the_worker_was() -> None:
 
 
 def test_each_measure_has_a_name_of_its_own() -> None:
-    """And all are in the text, from the start."""
+    """Each metric has its own name, and all are in the text from the start."""
     lines = Metrics().text().splitlines()
 
     names = [line.split()[2] for line in lines if line.startswith("# TYPE")]
@@ -61,7 +61,7 @@ def test_each_measure_has_a_name_of_its_own() -> None:
 
 
 def test_a_counter_moves_on_beyond_a_million() -> None:
-    """Every digit is told."""
+    """A counter beyond a million shows every digit."""
     numbers = Numbers("x", "What.")
     numbers.add(1_234_567)
     numbers.add(3)

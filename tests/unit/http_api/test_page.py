@@ -1,4 +1,4 @@
-"""The page's files: what they may do, and how they are served."""
+"""The page's files: how they are served, and what they may do."""
 
 import re
 
@@ -19,7 +19,7 @@ def client(*, has_page: bool = True, api_key: str | None = None) -> TestClient:
 
 
 def test_the_page_is_at_the_root() -> None:
-    """As HTML, for anybody: the key is asked for by the page itself."""
+    """The page is at the root as HTML, without a key, because the page itself asks for the key."""
     reply = client(api_key="s3cret").get("/")
 
     assert (reply.status_code, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
@@ -28,7 +28,7 @@ def test_the_page_is_at_the_root() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_each_file_is_served_as_what_it_is(path: object) -> None:
-    """Browsers run modules and apply styles of the right type only."""
+    """Each file has its right type; browsers run modules and apply styles only then."""
     types = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
     name = getattr(path, "name", "")
 
@@ -39,7 +39,7 @@ def test_each_file_is_served_as_what_it_is(path: object) -> None:
 
 
 def test_the_policy_allows_nothing_foreign_and_no_inline_script() -> None:
-    """Every file has it: scripts, styles and requests of this origin alone, sound from a blob too, in no frame, no HTML from strings."""
+    """Every file has the policy: own scripts, styles and requests only, sound from blobs too, no frames, no HTML from strings."""
     policy = client().get("/page/main.js").headers["content-security-policy"]
 
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
@@ -59,7 +59,7 @@ def test_the_policy_allows_nothing_foreign_and_no_inline_script() -> None:
 
 
 def test_a_file_is_sent_again_only_when_it_has_changed() -> None:
-    """Browsers ask each time, and get 304 for what they have."""
+    """Browsers ask for a file each time, and get 304 unless it has changed."""
     first = client().get("/page/main.js")
 
     second = client().get("/page/main.js", headers={"If-None-Match": first.headers["etag"]})
@@ -69,7 +69,7 @@ def test_a_file_is_sent_again_only_when_it_has_changed() -> None:
 
 
 def test_head_is_answered() -> None:
-    """With the headers of a GET."""
+    """A HEAD has the headers of a GET."""
     reply = client().head("/")
 
     assert (reply.status_code, reply.content) == (200, b"")
@@ -80,7 +80,7 @@ def test_head_is_answered() -> None:
     "path", ["/page/nothing.js", "/page/../page.py", "/page/%2e%2e/page.py", "/page/", "/page/..%2fpage.py"]
 )
 def test_there_is_nothing_but_the_pages_files(path: str) -> None:
-    """A path of a request never reaches the disk."""
+    """No path of a request reaches the disk: only the page's own files are served."""
     reply = client().get(path)
 
     assert reply.status_code == 404
@@ -89,20 +89,20 @@ def test_there_is_nothing_but_the_pages_files(path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/page/main.js"])
 def test_a_deployment_without_the_page_has_none(path: str) -> None:
-    """A load balancer's worker shows none by default."""
+    """A deployment without the page serves none, as a load balancer's worker by default."""
     reply = client(has_page=False).get(path)
 
     assert reply.status_code == 404
 
 
 def test_the_page_is_small() -> None:
-    """All of it is below 60 kB, and each module below 200 lines."""
+    """The page is below 60 kB, and each module below 200 lines."""
     assert sum(path.stat().st_size for path in FILES) < 60_000
     assert [path.name for path in MODULES if len(path.read_text().splitlines()) >= 200] == []
 
 
 def test_the_page_names_no_other_origin() -> None:
-    """No file of it is brought from elsewhere."""
+    """No file of the page names another origin."""
     named = {
         path.name: re.findall(r"(?:https?:)?//[a-z][^\s\"'`]*", path.read_text())
         for path in FILES
@@ -114,7 +114,7 @@ def test_the_page_names_no_other_origin() -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
 def test_no_module_makes_html_or_globals(path: object) -> None:
-    """Texts are put in as text; nothing hangs at the window; nothing stops the visitor with a dialog."""
+    """No module makes HTML from text, sets globals or opens a dialog."""
     text = path.read_text()  # type: ignore[attr-defined]
 
     assert not re.search(
@@ -125,7 +125,7 @@ def test_no_module_makes_html_or_globals(path: object) -> None:
 
 
 def test_the_html_has_no_inline_script_or_style() -> None:
-    """The policy would stop them."""
+    """The HTML has no inline script or style, which the policy would block."""
     html = (FOLDER / "index.html").read_text()
 
     assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son[a-z]+=", html)

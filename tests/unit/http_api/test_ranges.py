@@ -1,4 +1,4 @@
-"""Parts of a file, for players that jump in it."""
+"""Ranges of a file, for players that seek in it."""
 
 import pytest
 
@@ -18,7 +18,7 @@ DATA = bytes(range(100))
     ],
 )
 def test_some_of_the_bytes(asked: str, start: int, stop: int) -> None:
-    """206, and which of how many they are."""
+    """A range is 206, with its place and the total size."""
     response = ranged(DATA, asked, "audio/wav", {})
 
     assert (response.status_code, response.body) == (206, DATA[start:stop])
@@ -30,7 +30,7 @@ def test_some_of_the_bytes(asked: str, start: int, stop: int) -> None:
     "asked", [None, "", "bytes=-", "bytes=a-b", "bytes=0-1,5-6", "items=0-1", "bytes=" + "9" * 40 + "-"]
 )
 def test_what_is_not_understood_gets_all(asked: str | None) -> None:
-    """As the standard allows."""
+    """A range that isn't understood gets the whole file, as the standard allows."""
     response = ranged(DATA, asked, "audio/wav", {})
 
     assert (response.status_code, response.body, response.headers["accept-ranges"]) == (200, DATA, "bytes")
@@ -38,7 +38,7 @@ def test_what_is_not_understood_gets_all(asked: str | None) -> None:
 
 @pytest.mark.parametrize("asked", ["bytes=100-", "bytes=9-3", "bytes=-0"])
 def test_what_is_not_there_is_refused(asked: str) -> None:
-    """416, with the size."""
+    """A range beyond the file is 416, with the size."""
     response = ranged(DATA, asked, "audio/wav", {})
 
     assert (response.status_code, response.headers["content-range"]) == (416, "bytes */100")

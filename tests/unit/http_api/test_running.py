@@ -1,4 +1,4 @@
-"""A generate that goes on, and what it last told of itself."""
+"""A running generate, and its last update."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from http_api.running import Running
 
 
 class Told:
-    """A worker that tells what a test says, and answers when it is let go."""
+    """A worker that sends the updates of the test, and answers when it is released."""
 
     state: State = "ready"
 
@@ -32,7 +32,7 @@ def update(*indexes: int, ready: int) -> Reply:
 
 
 def states(told: Reply | None, *after: int | None) -> list[Reply | None]:
-    """Its states after an update, by the parts that are asked for."""
+    """The job's states after an update, by the parts that are asked for."""
 
     async def look() -> list[Reply | None]:
         worker = Told()
@@ -49,7 +49,7 @@ def states(told: Reply | None, *after: int | None) -> list[Reply | None]:
 
 
 def test_its_updates_tell_how_it_stands_while_it_runs() -> None:
-    """As `status` would; afterwards the worker's record counts."""
+    """While a job runs, its updates give the state that `status` would; afterwards the worker's record decides."""
     running, ended = states(update(0, 1, ready=2), None)
 
     assert running == {
@@ -62,19 +62,19 @@ def test_its_updates_tell_how_it_stands_while_it_runs() -> None:
 
 
 def test_before_the_first_update_nothing_is_known() -> None:
-    """It may wait in a queue, or not."""
+    """Before the first update nothing is known: the job may wait in a queue."""
     assert states(None, None) == [None, None]
 
 
 def test_without_parts_only_the_progress_is_told() -> None:
-    """Nobody asked for them."""
+    """Without parts only the progress is given."""
     (state, _) = states({"job_id": "one", "done": 1, "total": 2}, 3)
 
     assert state == {"job_id": "one", "status": "IN_PROGRESS", "progress": {"done": 1, "total": 2}}
 
 
 def test_parts_after_one_are_told_if_the_last_update_has_them_all() -> None:
-    """Else the worker must be asked: an update has sixteen."""
+    """Parts after a given one are listed if the last update has all of them; it has sixteen, and otherwise the worker must be asked."""
     told = update(*range(10, 26), ready=26)
 
     near, next_, end, far, first, _ = states(told, 20, 9, 25, 8, -1)
@@ -89,7 +89,7 @@ def test_parts_after_one_are_told_if_the_last_update_has_them_all() -> None:
 
 
 def test_readers_wait_for_what_they_have_not_seen() -> None:
-    """Each by the number of updates that it knows; the reply wakes all of them."""
+    """Each reader waits for updates beyond the number that it has seen; the reply wakes all."""
 
     async def read() -> list[int]:
         worker = Told()
@@ -110,5 +110,5 @@ def test_readers_wait_for_what_they_have_not_seen() -> None:
 
 
 def test_an_update_without_its_counts_tells_nothing() -> None:
-    """A worker of another version may send one; `status` is asked instead."""
+    """An update without its counts, of another version's worker, is ignored; `status` is asked instead."""
     assert states({"job_id": "one", "stage": "loading"}, None) == [None, None]

@@ -1,4 +1,4 @@
-"""The clocks of a connection, without one."""
+"""The timers of a connection, without one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from http_api.serving import _TimedProtocol
 
 @dataclass
 class Clock:
-    """A loop and a timer in one: what is due is done when a test says so."""
+    """A loop and its timer: what is due runs when the test says so."""
 
     due: list[Callable[[], None]] = field(default_factory=list)
 
@@ -21,7 +21,7 @@ class Clock:
         self.due = []
 
     def strike(self) -> None:
-        """The time is over."""
+        """Let the time run out."""
         (what,) = self.due
         self.due = []
         what()
@@ -29,7 +29,7 @@ class Clock:
 
 @dataclass
 class Transport:
-    """What waits to be taken, and whether it was given up."""
+    """The bytes that wait to be sent, and whether the connection was given up."""
 
     waiting: int = 0
     is_aborted: bool = False
@@ -42,7 +42,7 @@ class Transport:
 
 
 def stalled(waiting: int) -> tuple[_TimedProtocol, Clock, Transport]:
-    """A connection whose reader has begun to take less than comes."""
+    """A connection whose reader has begun to read more slowly than data arrives."""
     protocol, clock, transport = object.__new__(_TimedProtocol), Clock(), Transport(waiting)
     protocol.loop = clock  # type: ignore[assignment]
     protocol.transport = transport  # type: ignore[assignment]
@@ -51,7 +51,7 @@ def stalled(waiting: int) -> tuple[_TimedProtocol, Clock, Transport]:
 
 
 def test_a_reader_that_takes_nothing_is_given_up() -> None:
-    """What waits for it is memory."""
+    """A reader that reads nothing is given up, because what waits for it takes memory."""
     _, clock, transport = stalled(100_000)
 
     clock.strike()
@@ -60,7 +60,7 @@ def test_a_reader_that_takes_nothing_is_given_up() -> None:
 
 
 def test_a_reader_that_takes_a_little_has_its_time_anew() -> None:
-    """As long as it goes on taking some."""
+    """A reader that reads a little gets its time again, as long as it goes on."""
     _, clock, transport = stalled(100_000)
 
     for waiting in (99_999, 50_000, 1):
@@ -74,7 +74,7 @@ def test_a_reader_that_takes_a_little_has_its_time_anew() -> None:
 
 
 def test_a_reader_that_has_caught_up_is_not_watched() -> None:
-    """Nothing is due."""
+    """A reader that has caught up has no timer."""
     protocol, clock, _ = stalled(100_000)
 
     protocol._unwatch_reader()

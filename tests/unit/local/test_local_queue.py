@@ -10,7 +10,7 @@ from local.queue import Queue
 
 
 class Clock:
-    """A clock that advances on request."""
+    """A clock that moves on request."""
 
     def __init__(self) -> None:
         self.time = 100.0
@@ -46,7 +46,7 @@ def fail(queue: Queue) -> str:
 
 
 def test_a_worker_receives_every_top_level_key_of_the_request(queue: Queue) -> None:
-    """The handler sees the request as it was sent, with the queue's id."""
+    """The handler gets the request as it was sent, with the queue's id."""
     job_id = submit(queue, policy={"lowPriority": True}, webhook="https://example.org", id="mine")
 
     taken = queue.take("a")
@@ -57,7 +57,7 @@ def test_a_worker_receives_every_top_level_key_of_the_request(queue: Queue) -> N
 
 
 def test_jobs_are_taken_in_the_order_in_which_they_came(queue: Queue) -> None:
-    """First in, first out, over single and batch takes."""
+    """Jobs are taken in the order of their arrival, over single and batch takes."""
     ids = [submit(queue) for _ in range(4)]
 
     taken = [job["id"] for job in (*queue.take("a"), *queue.take("b", 2), *queue.take("a", 9))]
@@ -66,7 +66,7 @@ def test_jobs_are_taken_in_the_order_in_which_they_came(queue: Queue) -> None:
 
 
 def test_a_batch_never_holds_more_than_asked_for(queue: Queue) -> None:
-    """Three waiting jobs, two wanted: one stays."""
+    """A batch has at most as many jobs as were asked for."""
     for _ in range(3):
         submit(queue)
 
@@ -75,13 +75,13 @@ def test_a_batch_never_holds_more_than_asked_for(queue: Queue) -> None:
 
 
 def test_a_batch_of_nothing_is_refused(queue: Queue) -> None:
-    """A batch size below one is the worker's mistake."""
+    """A batch size below one is refused as the worker's mistake."""
     with pytest.raises(BadRequest, match="batch_size"):
         queue.take("a", 0)
 
 
 def test_status_tells_times_in_ms_and_who_answered(queue: Queue, clock: Clock) -> None:
-    """The delay is the wait in the queue, the execution time the run."""
+    """The delay is the wait in the queue, and the execution time is the run, both in ms; the status names the worker."""
     job_id = submit(queue)
     clock.time += 1.5
     queue.take("a")
@@ -100,7 +100,7 @@ def test_status_tells_times_in_ms_and_who_answered(queue: Queue, clock: Clock) -
 
 
 def test_a_waiting_job_has_no_times_yet(queue: Queue) -> None:
-    """What has not happened is not reported."""
+    """A waiting job has no times yet."""
     job_id = submit(queue)
 
     assert queue.job(job_id).status() == {"id": job_id, "status": "IN_QUEUE"}
@@ -119,7 +119,7 @@ def test_a_waiting_job_has_no_times_yet(queue: Queue) -> None:
 def test_a_truthy_error_makes_a_job_fail(
     queue: Queue, body: dict[str, object], state: str, reply: dict[str, object]
 ) -> None:
-    """Only `error` decides, and what the worker sent is what the client sees."""
+    """Only a truthy `error` makes a job fail, and the client sees what the worker sent."""
     job_id = submit(queue)
     queue.take("a")
 
@@ -131,7 +131,7 @@ def test_a_truthy_error_makes_a_job_fail(
 
 
 def test_progress_is_seen_while_the_job_runs_and_replaced_by_its_result(queue: Queue) -> None:
-    """IN_PROGRESS bodies are the status's output until the final one."""
+    """An IN_PROGRESS body is the status's output until the final result replaces it."""
     job_id = submit(queue)
     queue.take("a")
     queue.report(job_id, "a", {"status": "IN_PROGRESS", "output": {"done": 1}})
@@ -144,7 +144,7 @@ def test_progress_is_seen_while_the_job_runs_and_replaced_by_its_result(queue: Q
 
 
 def test_progress_behind_the_result_is_ignored(queue: Queue) -> None:
-    """The SDK's progress thread may lose the race against the result."""
+    """Progress after the result is ignored: the SDK's progress thread may be slower."""
     job_id = submit(queue)
     queue.take("a")
     queue.report(job_id, "a", {"output": "ready"})
@@ -157,7 +157,7 @@ def test_progress_behind_the_result_is_ignored(queue: Queue) -> None:
 
 
 def test_a_second_result_is_counted_and_ignored(queue: Queue) -> None:
-    """The first final result wins over any second one."""
+    """A second result is counted and ignored: the first final one wins."""
     job_id = submit(queue)
     queue.take("a")
     queue.report(job_id, "a", {"output": "first"})
@@ -169,7 +169,7 @@ def test_a_second_result_is_counted_and_ignored(queue: Queue) -> None:
 
 
 def test_cancelling_a_waiting_job_keeps_it_from_workers(queue: Queue) -> None:
-    """Nobody gets it and nobody is told to stop."""
+    """A cancelled waiting job is given to no worker, and no worker is told to stop."""
     job_id = submit(queue)
 
     queue.cancel(job_id)
@@ -180,7 +180,7 @@ def test_cancelling_a_waiting_job_keeps_it_from_workers(queue: Queue) -> None:
 
 
 def test_cancelling_a_running_job_tells_its_worker_once(queue: Queue) -> None:
-    """The stop goes to the worker that holds the job, and to no other."""
+    """A cancelled running job's stop is sent once, to the worker that holds it."""
     job_id = submit(queue)
     queue.take("a")
 
@@ -192,7 +192,7 @@ def test_cancelling_a_running_job_tells_its_worker_once(queue: Queue) -> None:
 
 
 def test_a_result_for_a_cancelled_job_is_counted_and_ignored(queue: Queue) -> None:
-    """A sync handler can't be stopped and posts its result all the same."""
+    """A result for a cancelled job is counted and ignored: a sync handler can't be stopped and still posts it."""
     job_id = submit(queue)
     queue.take("a")
     queue.cancel(job_id)
@@ -205,14 +205,14 @@ def test_a_result_for_a_cancelled_job_is_counted_and_ignored(queue: Queue) -> No
 
 
 def test_cancelling_a_finished_job_changes_nothing(queue: Queue) -> None:
-    """A final state stays."""
+    """Cancelling a finished job changes nothing."""
     job_id = fail(queue)
 
     assert queue.cancel(job_id).state is JobState.FAILED
 
 
 def test_retry_brings_the_same_job_again_without_its_old_output(queue: Queue) -> None:
-    """Same id, same input, a clean reply, and it is counted."""
+    """Retry delivers the same id and input again, with an empty reply, and is counted."""
     job_id = fail(queue)
 
     queue.retry(job_id)
@@ -223,7 +223,7 @@ def test_retry_brings_the_same_job_again_without_its_old_output(queue: Queue) ->
 
 
 def test_a_pending_stop_does_not_hit_the_retried_job(queue: Queue, clock: Clock) -> None:
-    """A stop belongs to the delivery that it was meant for."""
+    """A stop belongs to the delivery that it was meant for, not to the retried one."""
     job_id = submit(queue, policy={"executionTimeout": 5000})
     queue.take("a")
     clock.time += 6
@@ -236,7 +236,7 @@ def test_a_pending_stop_does_not_hit_the_retried_job(queue: Queue, clock: Clock)
 
 @pytest.mark.parametrize("finish", ["wait", "run", "complete", "cancel"])
 def test_only_failed_and_timed_out_jobs_can_be_retried(queue: Queue, finish: str) -> None:
-    """Every other state is refused and left as it is."""
+    """Only failed and timed-out jobs can be retried; others are refused and stay as they are."""
     job_id = submit(queue)
     if finish in {"run", "complete"}:
         queue.take("a")
@@ -252,7 +252,7 @@ def test_only_failed_and_timed_out_jobs_can_be_retried(queue: Queue, finish: str
 
 
 def test_execution_timeout_ends_the_job_and_stops_its_worker(queue: Queue, clock: Clock) -> None:
-    """The time runs from the delivery, not from the submission."""
+    """The execution timeout ends the job and stops its worker; it is counted from the delivery."""
     job_id = submit(queue, policy={"executionTimeout": 5000})
     clock.time += 60
     queue.take("a")
@@ -268,7 +268,7 @@ def test_execution_timeout_ends_the_job_and_stops_its_worker(queue: Queue, clock
 
 
 def test_time_to_live_forgets_the_job_even_while_it_runs(queue: Queue, clock: Clock) -> None:
-    """RunPod's hard limit: status is 404 from then on; the worker is told to stop."""
+    """The time to live ends even a running job, as RunPod's hard limit: its status is 404, and the worker is told to stop."""
     job_id = submit(queue, policy={"ttl": 10_000})
     queue.take("a")
 
@@ -280,7 +280,7 @@ def test_time_to_live_forgets_the_job_even_while_it_runs(queue: Queue, clock: Cl
 
 
 def test_an_expired_waiting_job_is_never_delivered(queue: Queue, clock: Clock) -> None:
-    """`?ttl=` goes before the policy."""
+    """An expired waiting job is never delivered; `?ttl=` overrides the policy."""
     queue.submit({"input": {}, "policy": {"ttl": 60_000}}, ttl_s=10)
 
     clock.time += 10
@@ -292,7 +292,7 @@ def test_an_expired_waiting_job_is_never_delivered(queue: Queue, clock: Clock) -
 def test_results_are_kept_as_long_as_documented(
     queue: Queue, clock: Clock, route: str, keep_s: float, kept_s: float
 ) -> None:
-    """30 minutes for /run, 1 minute for /runsync, or as long as it waits."""
+    """Results are kept 30 minutes for /run, and 1 minute, or as long as it waits, for /runsync."""
     job_id = queue.submit({"input": 1}, sync=route == "runsync", keep_s=keep_s).id
     queue.take("a")
     queue.report(job_id, "a", {"output": 1})
@@ -307,7 +307,7 @@ def test_results_are_kept_as_long_as_documented(
 
 
 def test_a_silent_workers_job_goes_to_the_head_of_the_queue(clock: Clock) -> None:
-    """Redelivery: the next worker gets it before newer jobs, and both deliveries are counted."""
+    """A silent worker's job goes to the head of the queue, so it is delivered before newer ones; both deliveries are counted."""
     queue = queue_of(clock, redeliver_after_s=3.0)
     lost = submit(queue)
     queue.take("a")
@@ -320,7 +320,7 @@ def test_a_silent_workers_job_goes_to_the_head_of_the_queue(clock: Clock) -> Non
 
 
 def test_a_worker_that_pings_keeps_its_job(clock: Clock) -> None:
-    """Slowness is not death."""
+    """A worker that pings keeps its job, however slow it is."""
     queue = queue_of(clock, redeliver_after_s=3.0)
     job_id = submit(queue)
     queue.take("a")
@@ -334,7 +334,7 @@ def test_a_worker_that_pings_keeps_its_job(clock: Clock) -> None:
 
 
 def test_without_a_rule_nothing_is_redelivered(queue: Queue, clock: Clock) -> None:
-    """Off by default: the job waits for its execution timeout."""
+    """Without a setting nothing is redelivered: the job waits for its execution timeout."""
     submit(queue)
     queue.take("a")
 
@@ -344,7 +344,7 @@ def test_without_a_rule_nothing_is_redelivered(queue: Queue, clock: Clock) -> No
 
 
 def test_the_result_of_a_worker_thought_dead_still_counts(clock: Clock) -> None:
-    """It was only slow: its result ends the job, which then leaves the queue."""
+    """If a worker thought dead was only slow, its result ends the job, which then leaves the queue."""
     queue = queue_of(clock, redeliver_after_s=3.0)
     job_id = submit(queue)
     queue.take("a")
@@ -357,7 +357,7 @@ def test_the_result_of_a_worker_thought_dead_still_counts(clock: Clock) -> None:
 
 
 def test_purge_cancels_what_waits_and_leaves_what_runs(queue: Queue) -> None:
-    """It says how many it removed."""
+    """Purge cancels waiting jobs, says how many, and leaves running ones."""
     running = submit(queue)
     queue.take("a")
     waiting = [submit(queue), submit(queue)]
@@ -370,7 +370,7 @@ def test_purge_cancels_what_waits_and_leaves_what_runs(queue: Queue) -> None:
 
 
 def test_stream_parts_are_handed_out_once_in_order(queue: Queue) -> None:
-    """Each call gives what came since the last one."""
+    """Each call of stream gives the parts since the last one, in order."""
     job_id = submit(queue)
     queue.take("a")
     queue.add_part(job_id, "a", 1)
@@ -381,7 +381,7 @@ def test_stream_parts_are_handed_out_once_in_order(queue: Queue) -> None:
 
 
 def test_health_counts_workers_by_what_they_do(queue: Queue, clock: Clock) -> None:
-    """Idle, running; not those that are silent or unhealthy."""
+    """Health counts idle and running workers, and no silent or unhealthy ones."""
     submit(queue)
     queue.ping("gone")
     clock.time += 31
@@ -393,7 +393,7 @@ def test_health_counts_workers_by_what_they_do(queue: Queue, clock: Clock) -> No
 
 
 def test_stop_pod_is_remembered_for_whoever_owns_the_worker(queue: Queue) -> None:
-    """The queue can't end a process; it reports which worker asked for that."""
+    """The queue can't end a process; it remembers which worker asked to be stopped."""
     job_id = submit(queue)
     queue.take("a")
 
@@ -414,7 +414,7 @@ def test_stop_pod_is_remembered_for_whoever_owns_the_worker(queue: Queue) -> Non
     ],
 )
 def test_a_request_out_of_shape_is_refused_and_not_queued(queue: Queue, request_: dict[str, object]) -> None:
-    """Nothing is delivered that was refused."""
+    """A malformed request is refused and never queued."""
     with pytest.raises(BadRequest):
         queue.submit(request_)
     assert queue.jobs == {}

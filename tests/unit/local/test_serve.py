@@ -1,4 +1,4 @@
-"""What `make serve` starts, and that it keeps a worker alive."""
+"""What `make serve` starts, and how it keeps a worker running."""
 
 import asyncio
 import sys
@@ -19,7 +19,7 @@ def _no_whisper(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_small_checkpoint_speaks_with_the_values_that_it_was_made_for(tmp_path: Path) -> None:
-    """The bucket is a folder that stays."""
+    """The small checkpoint speaks with the values that it was made for, and the bucket is a folder that stays."""
     plan = plan_of({}, tmp_path, find_talker(), 8080)
 
     assert plan.settings["CHECKPOINT"] == str(find_talker().folder)
@@ -29,7 +29,7 @@ def test_the_small_checkpoint_speaks_with_the_values_that_it_was_made_for(tmp_pa
 
 
 def test_another_checkpoint_and_folder_may_be_named(tmp_path: Path) -> None:
-    """That one speaks with its own values."""
+    """Another checkpoint speaks with its own values, and another folder may be named."""
     own = {"CHECKPOINT": "F5TTS_v1_Base", "DATA_DIR": str(tmp_path / "mine"), "ASR_MODEL": "openai/whisper-tiny"}
 
     plan = plan_of(own, tmp_path, find_talker(), 8080)
@@ -39,7 +39,7 @@ def test_another_checkpoint_and_folder_may_be_named(tmp_path: Path) -> None:
 
 
 def program(tmp_path: Path, text: str) -> Iterator[WorkerProcess]:
-    """Processes of that program, one after another."""
+    """Run processes of that program, one after another."""
     script = tmp_path / "program.py"
     script.write_text(text)
     while True:
@@ -53,7 +53,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_worker_that_cannot_start_is_given_up(tmp_path: Path) -> None:
-    """With where its log is."""
+    """If no worker can start, the command gives up and says where the log is."""
     workers = program(tmp_path, "raise SystemExit(3)")
 
     with pytest.raises(SystemExit, match="exit status 3; its log is"):
@@ -61,7 +61,7 @@ def test_a_worker_that_cannot_start_is_given_up(tmp_path: Path) -> None:
 
 
 def test_another_worker_follows_one_that_died_and_the_last_ends_with_us(tmp_path: Path) -> None:
-    """It is asked to end first."""
+    """A worker that died is replaced, and the last one is asked to end with the command."""
     workers, started = program(tmp_path, "import time; time.sleep(60)"), list[WorkerProcess]()
 
     def start() -> WorkerProcess:

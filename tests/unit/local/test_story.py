@@ -1,4 +1,4 @@
-"""What a person reads along in the demo."""
+"""What a person reads while the demo runs."""
 
 import io
 
@@ -24,7 +24,7 @@ def told(*, terminal: bool) -> str:
 
 
 def test_a_pipe_gets_plain_lines() -> None:
-    """A line for the status, and one for the step with its seconds."""
+    """In a pipe the status and the step, with its seconds, are plain lines."""
     assert told(terminal=False).splitlines() == [
         "             IN_PROGRESS, 1 of 2 chunks",
         "generate     2.0 s  5.42 s of speech",
@@ -32,7 +32,7 @@ def test_a_pipe_gets_plain_lines() -> None:
 
 
 def test_a_terminal_gets_colours_and_a_bar() -> None:
-    """The status is drawn beside the bar, which goes when the step ends; the step's line stays."""
+    """On a terminal the status is drawn beside a bar, which goes when the step ends; the step's line stays."""
     screen = told(terminal=True)
 
     assert "━" in screen
@@ -41,7 +41,7 @@ def test_a_terminal_gets_colours_and_a_bar() -> None:
 
 
 def test_a_step_that_fails_has_no_line() -> None:
-    """Its exception says what happened."""
+    """A failed step has no line, because its exception says what happened."""
     screen = io.StringIO()
 
     with pytest.raises(SystemExit), Story(Console(file=screen), ManualClock()).step("health"):
@@ -51,7 +51,7 @@ def test_a_step_that_fails_has_no_line() -> None:
 
 
 def test_the_report_cuts_recordings_alone() -> None:
-    """A recording in base64 is too long to read; everything else is whole."""
+    """The report shortens recordings in base64; everything else is whole."""
     reply = next(one.reply for one in api_examples() if one.name == "generate")
     exchanges = [
         Exchange("upload", {"audio": "U" * 100_000}, {}),
@@ -66,7 +66,7 @@ def test_the_report_cuts_recordings_alone() -> None:
 
 
 def test_what_was_heard_stands_below_what_was_said() -> None:
-    """With the word error rate."""
+    """What was heard stands below what was said, with the word error rate."""
     screen = io.StringIO()
 
     Story(Console(file=screen), ManualClock()).heard("Seven red apples.", "some red apples", 1 / 3)

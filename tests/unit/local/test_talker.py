@@ -9,7 +9,7 @@ from local.talker import FILES, find_talker
 
 
 def make_folder(folder: Path) -> Path:
-    """All its files, those that are read with something in them."""
+    """Make all files of the folder, with contents in those that are read."""
     for name in (*FILES, "voices/slt.wav"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
@@ -24,7 +24,7 @@ def make_folder(folder: Path) -> Path:
 
 
 def test_prompts_have_their_words_and_voices_their_measured_rates(tmp_path: Path) -> None:
-    """The rate is that of the steps at which it is used."""
+    """A prompt has its words, and its voice the rate that was measured at the used number of steps."""
     talker = find_talker(make_folder(tmp_path))
 
     assert talker.prompts["slt"].words == "Some words."
@@ -34,7 +34,7 @@ def test_prompts_have_their_words_and_voices_their_measured_rates(tmp_path: Path
 
 @pytest.mark.parametrize("name", ["model.safetensors", "vocoder/config.yaml", "voices/slt.wav"])
 def test_a_missing_file_is_named_with_what_to_do(tmp_path: Path, name: str) -> None:
-    """A folder that is not whole never reaches a worker."""
+    """A missing file is named with what to do, so no worker gets an incomplete folder."""
     folder = make_folder(tmp_path)
     (folder / name).unlink()
 
@@ -43,6 +43,6 @@ def test_a_missing_file_is_named_with_what_to_do(tmp_path: Path, name: str) -> N
 
 
 def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
-    """A clone without the folder says so in one message."""
+    """All missing files are named in one message, as in a clone without the folder."""
     with pytest.raises(FileNotFoundError, match=r"has no checkpoint\.json, model\.safetensors, .*evaluation\.json"):
         find_talker(tmp_path / "talker")

@@ -1,4 +1,4 @@
-"""The catalogue: names, folders, and what is said when neither will do."""
+"""The catalogue: names, folders, and the messages when neither will do."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def folder_with(path: Path, card: object) -> str:
     ],
 )
 def test_each_name_has_its_own_configuration(name: str, config: str, *, masks_padding: bool) -> None:
-    """v0 and v1 weights look the same and need other flags; the catalogue knows which is which, and the licence."""
+    """v0 and v1 weights look the same and need different flags; the catalogue knows which is which, and the licence."""
     checkpoint = find(name)
 
     assert (checkpoint.name, checkpoint.config) == (name, config)
@@ -36,7 +36,7 @@ def test_each_name_has_its_own_configuration(name: str, config: str, *, masks_pa
 
 
 def test_an_unknown_name_is_told_the_choices() -> None:
-    """The message lists every name, for people and for programs."""
+    """An unknown name is refused with every known one, for people and programs."""
     with pytest.raises(InvalidRequest) as caught:
         find("F5TTS_v2")
 
@@ -46,7 +46,7 @@ def test_an_unknown_name_is_told_the_choices() -> None:
 
 @pytest.mark.parametrize("name", entries())
 def test_every_entry_is_found_or_says_what_is_not_known(name: str) -> None:
-    """A configuration that nobody could tell is an answer, and refused; every other entry has its architecture."""
+    """An entry whose configuration isn't known is refused with that; every other one has its architecture."""
     entry = entries()[name]
 
     if entry.config == UNKNOWN:
@@ -60,13 +60,13 @@ def test_every_entry_is_found_or_says_what_is_not_known(name: str) -> None:
 
 
 def test_weights_of_a_non_commercial_label_are_never_commercial() -> None:
-    """The label alone never allows what it forbids; beyond that an entry may be stricter than its label."""
+    """A non-commercial label is never commercial; an entry may also be stricter than its label."""
     for name, entry in entries().items():
         assert not (entry.commercial and "nc" in entry.license.split("-")), name
 
 
 def test_a_card_may_say_that_it_does_not_know(tmp_path: Path) -> None:
-    """Unknown is refused with the reason, unless the architecture itself is given."""
+    """A card may say that its configuration is unknown; then it is refused, unless it gives the architecture itself."""
     card = COMPLETE | {"config": "unknown"}
 
     with pytest.raises(CheckpointUnusable, match="v0 or v1"):
@@ -76,7 +76,7 @@ def test_a_card_may_say_that_it_does_not_know(tmp_path: Path) -> None:
 
 
 def test_an_id_is_never_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A caller may send any id as a checkpoint; it can't name a folder of this machine, even one that is there."""
+    """An id is never a path, so a caller can't name a folder of this machine, even one that exists."""
     folder_with(tmp_path / "mine", COMPLETE)
     monkeypatch.chdir(tmp_path)
 
@@ -86,7 +86,7 @@ def test_an_id_is_never_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_folder_is_described_by_its_card(tmp_path: Path) -> None:
-    """Paths are the folder's; the configuration's architecture is f5_tts's own."""
+    """A folder's card gives paths inside it, and its configuration is f5_tts's own."""
     folder = folder_with(
         tmp_path / "mine", COMPLETE | {"vocab": "vocab.txt", "vocoder": "v", "languages": ["pt"], "note": "n"}
     )
@@ -105,7 +105,7 @@ def test_a_folder_is_described_by_its_card(tmp_path: Path) -> None:
 
 
 def test_an_architecture_of_its_own_wins(tmp_path: Path) -> None:
-    """A model of another size gives the numbers itself; `config` is then only a word."""
+    """If a card gives the architecture's numbers, they are used, and `config` is only a name."""
     card = COMPLETE | {"config": "mine", "architecture": {"backbone": "DiT", "arch": {"dim": 64}}}
 
     assert find(folder_with(tmp_path / "mine", card)).arch == {"dim": 64}
@@ -151,7 +151,7 @@ def test_an_architecture_of_its_own_wins(tmp_path: Path) -> None:
     ],
 )
 def test_an_unusable_card_is_refused_with_the_field(tmp_path: Path, card: object, said: str) -> None:
-    """What is wrong, and where, before any file is touched."""
+    """An unusable card is refused with the field and the reason before any file is touched."""
     with pytest.raises(CheckpointUnusable) as caught:
         find(folder_with(tmp_path / "mine", card))
 
@@ -159,7 +159,7 @@ def test_an_unusable_card_is_refused_with_the_field(tmp_path: Path, card: object
 
 
 def test_a_folder_without_a_card_is_told_what_to_add(tmp_path: Path) -> None:
-    """The message names the file and its fields, and why the configuration must be given."""
+    """A folder without a card is refused with the file and fields to add, and why the configuration is needed."""
     with pytest.raises(
         CheckpointUnusable, match=r"has no checkpoint\.json: add one with name, config .*the file doesn't show it"
     ):

@@ -1,4 +1,4 @@
-"""The table of families: one for each engine, and one for each class of models."""
+"""The table of families: one for each engine and each class of models."""
 
 from typing import get_args
 
@@ -9,7 +9,7 @@ from model_cache.families import FAMILIES, Backbone, family_of
 
 
 def test_every_engine_has_its_family() -> None:
-    """And every class of models one that leads back to it."""
+    """Every engine has its family, and every class of models leads back to one."""
     assert set(FAMILIES) == set(get_args(EngineName))
     assert {family_of(backbone).backbone for backbone in get_args(Backbone)} == set(get_args(Backbone))
     assert all(family.engine == engine for engine, family in FAMILIES.items())
@@ -17,5 +17,5 @@ def test_every_engine_has_its_family() -> None:
 
 @pytest.mark.parametrize("backbone", ["Vocos", "UNetT"])
 def test_what_no_family_has_goes_with_f5_tts(backbone: str) -> None:
-    """A vocoder belongs to it, and a class that it hasn't is refused where the weights are looked at."""
+    """A vocoder belongs to F5-TTS's family; a class that it lacks is refused when the weights are looked at."""
     assert family_of(backbone) is FAMILIES["f5"]

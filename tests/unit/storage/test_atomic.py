@@ -1,4 +1,4 @@
-"""A new file's way to its place, beside forked children that hold copies of every descriptor."""
+"""A new file's way to its place, while forked children hold copies of every descriptor."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ from storage.atomic import appearing
 
 @pytest.fixture
 def fork() -> Iterator[Callable[[], None]]:
-    """Makes children that hold what their parent has open at that moment, and do nothing, until the end of the test."""
+    """Make children that keep the files their parent has open, and do nothing until the end of the test."""
     reader, writer = os.pipe()
     children: list[int] = []
 
@@ -34,7 +34,7 @@ def fork() -> Iterator[Callable[[], None]]:
 
 
 def is_free(descriptor: int) -> bool:
-    """Whether nobody holds the lock of what this descriptor, opened for the question, stands for."""
+    """Whether nobody holds the lock on this path, tested by a descriptor of its own."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -45,7 +45,7 @@ def is_free(descriptor: int) -> bool:
 
 
 def test_a_child_does_not_keep_the_place_locked(fork: Callable[[], None], tmp_path: Path) -> None:
-    """The hidden folder's lock ends with the work, not with a child that was forked in the middle of it."""
+    """The hidden folder's lock ends with the work, although a child was forked in the middle of it."""
     with appearing(tmp_path / "x") as new:
         new.touch()
         held = os.open(new.parent, os.O_RDONLY)
@@ -57,7 +57,7 @@ def test_a_child_does_not_keep_the_place_locked(fork: Callable[[], None], tmp_pa
 def test_a_child_does_not_keep_the_folder_locked(
     fork: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor that of the folder, for which the next one that makes something there would wait without end."""
+    """The folder's lock ends too, or the next writer there would wait for ever."""
 
     def forked(**words: str) -> str:
         fork()

@@ -12,7 +12,7 @@ from storage.bulk import STEP, copy, sha256_of
 
 @pytest.mark.parametrize("size", [0, 1, STEP, STEP + 1], ids=["nothing", "a byte", "a step", "more than a step"])
 def test_a_copy_is_its_source_and_has_its_digest(tmp_path: Path, size: int) -> None:
-    """Every byte, for any size."""
+    """A copy of any size has its source's bytes and digest."""
     data = os.urandom(size)
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(data)
@@ -25,7 +25,7 @@ def test_a_copy_is_its_source_and_has_its_digest(tmp_path: Path, size: int) -> N
 
 
 def test_what_the_kernel_cant_copy_is_copied_all_the_same(tmp_path: Path) -> None:
-    """Bytes in memory have no file descriptor; an append-only file takes nothing from the kernel."""
+    """Bytes in memory have no descriptor, and an append-only file accepts no copy by the kernel; both are copied all the same."""
     data = os.urandom(STEP + 3)
     target = tmp_path / "target"
     (tmp_path / "source").write_bytes(data)
@@ -39,7 +39,7 @@ def test_what_the_kernel_cant_copy_is_copied_all_the_same(tmp_path: Path) -> Non
 
 
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
-    """A failure of the disk is no reason to try another way."""
+    """A full disk is reported, and no other way of copying is tried."""
     (tmp_path / "source").write_bytes(b"x" * 10)
 
     with (

@@ -1,4 +1,4 @@
-"""One deadline for a whole request or reply, on a socket and a clock that a test holds in its hands."""
+"""One deadline for a whole request or reply, on a socket and a clock that the test controls."""
 
 import io
 import socket
@@ -12,7 +12,7 @@ from storage.s3_deadline import LEAST_BYTES_PER_S, DeadlineSocket
 
 
 class Peer(io.RawIOBase):
-    """The socket below and its reader: each read or write moves so many bytes after so many seconds, if it is given the time."""
+    """The socket below and its reader: each read or write moves so many bytes after so many seconds, if it has that time."""
 
     def __init__(self, bytes_each: int, seconds_each: float, timeout_s: float | None = 60.0) -> None:
         self.bytes_each, self.seconds_each, self.timeout_s = bytes_each, seconds_each, timeout_s
@@ -50,7 +50,7 @@ def waited(peer: Peer) -> DeadlineSocket:
 
 @given(bytes_each=st.integers(1, 1000), seconds_each=st.floats(0.1, 59.0))
 def test_what_drips_ends_soon_after_its_timeout(bytes_each: int, seconds_each: float) -> None:
-    """However small the steps are, below the least throughput a reply is waited for as long as the timeout says and its bytes need."""
+    """A reply below the least throughput is waited for as long as the timeout and its bytes allow, however small its steps."""
     peer = Peer(bytes_each, seconds_each)
     reader = waited(peer).makefile("rb", buffering=0)
 
@@ -62,7 +62,7 @@ def test_what_drips_ends_soon_after_its_timeout(bytes_each: int, seconds_each: f
 
 
 def test_a_large_reply_may_take_as_long_as_it_needs() -> None:
-    """A gigabyte at twice the least throughput takes nine hours, and comes."""
+    """A gigabyte at twice the least throughput takes nine hours and arrives."""
     peer = Peer(1 << 20, (1 << 20) / (2 * LEAST_BYTES_PER_S))
     reader = waited(peer).makefile("rb")
 
@@ -73,7 +73,7 @@ def test_a_large_reply_may_take_as_long_as_it_needs() -> None:
 
 
 def test_a_pause_is_no_longer_than_the_timeout() -> None:
-    """Bytes that came fast buy no long silence: each wait is limited too."""
+    """A fast start allows no long silence: each wait is limited by the timeout too."""
     peer = Peer(1 << 20, 0.001)
     reader = waited(peer).makefile("rb", buffering=0)
     for _ in range(64):
@@ -88,7 +88,7 @@ def test_a_pause_is_no_longer_than_the_timeout() -> None:
 
 
 def test_a_request_that_is_taken_too_slowly_ends() -> None:
-    """A store that reads a byte now and then would hold a thread as one does that writes so."""
+    """A store that reads a request too slowly ends it too, since it would hold a thread."""
     peer = Peer(1, 5.0)
 
     with pytest.raises(TimeoutError):
@@ -98,7 +98,7 @@ def test_a_request_that_is_taken_too_slowly_ends() -> None:
 
 
 def test_all_that_is_sent_arrives_in_order() -> None:
-    """In steps, even if the socket takes only a part of each."""
+    """Everything is sent in order, even if the socket takes only a part of each step."""
     left, right = socket.socketpair()
     with left, right:
         body = bytes(range(256)) * 100
@@ -108,7 +108,7 @@ def test_all_that_is_sent_arrives_in_order() -> None:
 
 
 def test_each_request_and_reply_has_its_own_deadline() -> None:
-    """A reused connection starts a new deadline, and so does the reply after the request."""
+    """A request on a reused connection has a new deadline, and so has the reply after it."""
     peer = Peer(1, 5.0)
     sock = waited(peer)
     reader = sock.makefile("rb", buffering=0)
@@ -124,13 +124,13 @@ def test_each_request_and_reply_has_its_own_deadline() -> None:
 
 
 def test_a_socket_without_a_timeout_waits_for_ever() -> None:
-    """As sockets do."""
+    """Without a timeout the socket waits for ever, as sockets do."""
     peer = Peer(1, 1000.0, timeout_s=None)
 
     assert len(waited(peer).makefile("rb").read(50) or b"") == 50
 
 
 def test_only_replies_are_read_through_it() -> None:
-    """http.client opens nothing else; a text reader, or one that writes, would go around the deadline."""
+    """http.client only opens a binary reader; a text reader or a writer would bypass the deadline."""
     with pytest.raises(ValueError, match="'rw'"):
         waited(Peer(1, 1)).makefile("rw")

@@ -1,4 +1,4 @@
-"""The hub's own cache, after its file was taken."""
+"""The hub's own cache, after a file was taken from it."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from model_cache.hub import drop
 
 
 def test_a_file_that_was_taken_leaves_the_hubs_cache(tmp_path: Path) -> None:
-    """The link and its bytes are removed; a hard link to the same bytes, the cache's own copy, stays."""
+    """The link and its bytes are removed from the hub's cache; a hard link to the same bytes stays."""
     hub = tmp_path / "hub"
     blob, link, taken = hub / "blobs" / "etag", hub / "snapshots" / "main" / "model.safetensors", tmp_path / "copy"
     for path in (blob, link):
@@ -23,7 +23,7 @@ def test_a_file_that_was_taken_leaves_the_hubs_cache(tmp_path: Path) -> None:
 
 
 def test_nothing_outside_of_the_hubs_cache_is_dropped(tmp_path: Path) -> None:
-    """A file from elsewhere, and bytes that a link in the cache points to elsewhere, are not ours."""
+    """A file from elsewhere, and bytes outside the hub's cache that a link in it points to, stay."""
     hub, outside = tmp_path / "hub", tmp_path / "outside"
     hub.mkdir()
     outside.write_bytes(b"x")

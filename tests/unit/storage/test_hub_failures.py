@@ -1,4 +1,4 @@
-"""The hub's failures: a name that can't be is for its owner to mend, a hub that is away for the next call."""
+"""The hub's failures: a name that can't exist must be fixed by its owner; a hub that is down may work with the next call."""
 
 import sys
 from collections.abc import Callable
@@ -26,14 +26,14 @@ def http(status: int) -> Exception:
 
 
 def unreached(cause: Exception) -> Exception:
-    """As huggingface_hub tells that it found neither the hub nor a file of its own."""
+    """The error of huggingface_hub when it reached neither the hub nor a file of its own."""
     error = errors.LocalEntryNotFoundError("not found on disk, and the hub can't be reached")
     error.__cause__ = cause
     return error
 
 
 def wrapped(cause: Exception) -> Exception:
-    """As transformers reports it."""
+    """The error as transformers reports it."""
     error = OSError("x is not a local folder and is not a valid model identifier")
     error.__cause__ = cause
     return error
@@ -71,7 +71,7 @@ PASSING = {
 def test_a_name_that_cannot_be_is_not_tried_again(
     error: Exception, lasting: type[CheckpointUnusable | TranscriptionFailed]
 ) -> None:
-    """Bare, and as transformers wraps it: the one asked for, not retryable, with what to do."""
+    """A name that can't exist is not retryable, bare or wrapped by transformers, and the message says what to do."""
     for one in (error, wrapped(error)):
         failure = hub_failure(one, "the thing", lasting, source="x")
 
@@ -82,7 +82,7 @@ def test_a_name_that_cannot_be_is_not_tried_again(
 
 @pytest.mark.parametrize("error", PASSING.values(), ids=PASSING)
 def test_a_hub_that_is_away_is_tried_again(error: Exception) -> None:
-    """From any library."""
+    """A hub that is down is retryable, whichever library reports it."""
     for one in (error, wrapped(error)):
         failure = hub_failure(one, "the thing", CheckpointUnusable)
 
@@ -92,7 +92,7 @@ def test_a_hub_that_is_away_is_tried_again(error: Exception) -> None:
 
 @pytest.mark.parametrize("error", [ValueError("x"), OSError("x"), RuntimeError("x"), KeyError("x")], ids=repr)
 def test_what_was_fetched_is_not_the_hub(error: Exception) -> None:
-    """A file that is there and can't be read is another matter."""
+    """A file that is there and can't be read is no failure of the hub."""
     assert not is_hub_trouble(error)
 
 
@@ -105,7 +105,7 @@ def trouble(request: pytest.FixtureRequest) -> tuple[Exception, bool]:
 def test_checkpoint_vocoder_and_recogniser_say_the_same(
     trouble: tuple[Exception, bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One failure of the hub, three who ask it: all tell it as lasting, or all as passing."""
+    """Checkpoint, vocoder and recogniser report the same failure of the hub alike: as lasting or as passing."""
     error, lasts = trouble
 
     def fail(*_: object, **__: object) -> None:

@@ -1,4 +1,4 @@
-"""Locks among processes, beside forked children that hold copies of every descriptor."""
+"""Locks among processes, while forked children hold copies of every descriptor."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ def is_free(path: Path) -> bool:
 
 
 def test_one_at_a_time_has_the_lock(tmp_path: Path) -> None:
-    """Without `wait` it raises; after the block, even after an exception, the lock is free."""
+    """Without `wait` a taken lock raises; after the block, even after an exception, it is free."""
     path = tmp_path / "lock"
 
     def break_down() -> None:
@@ -31,7 +31,7 @@ def test_one_at_a_time_has_the_lock(tmp_path: Path) -> None:
 
 
 def test_a_child_that_lives_on_does_not_keep_the_lock(tmp_path: Path) -> None:
-    """It holds the file open, and the lock is the open file's."""
+    """A child that lives on keeps the file open but not the lock."""
     reader, writer = os.pipe()
     with locked(tmp_path / "lock"):
         child = os.fork()
@@ -49,7 +49,7 @@ def test_a_child_that_lives_on_does_not_keep_the_lock(tmp_path: Path) -> None:
 
 
 def test_a_child_that_leaves_the_block_does_not_free_its_parents_lock(tmp_path: Path) -> None:
-    """As one does by an exception."""
+    """A child that leaves the block, as by an exception, doesn't free its parent's lock."""
     lock = locked(tmp_path / "lock")
     lock.__enter__()
     child = os.fork()

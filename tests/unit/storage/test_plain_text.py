@@ -1,4 +1,4 @@
-"""Files that people write on any system: whatever the editor, the same card and the same vocabulary; what is no text is told."""
+"""Text files from any system: any editor gives the same card and vocabulary, and a file that is no text is reported."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def encoded(text: str, encoding: str) -> bytes:
 @pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS)
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_a_vocabulary_is_the_same_however_it_was_saved(tmp_path: Path, encoding: str, end: str) -> None:
-    """No mark and no carriage return gets into an entry; white space that is an entry stays one."""
+    """No byte order mark and no carriage return gets into an entry; white space that is an entry stays one."""
     path = tmp_path / "vocab.txt"
     path.write_bytes(encoded("".join(entry + end for entry in ENTRIES), encoding))
 
@@ -44,7 +44,7 @@ def test_a_vocabulary_is_the_same_however_it_was_saved(tmp_path: Path, encoding:
 
 @pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS)
 def test_a_card_is_the_same_however_it_was_saved(tmp_path: Path, encoding: str) -> None:
-    """With either end of line."""
+    """A card is the same with either line ending."""
     text = json.dumps(COMPLETE | {"note": "não é ruído"}, ensure_ascii=False, indent=2).replace("\n", "\r\n")
     (tmp_path / CARD).write_bytes(encoded(text, encoding))
 
@@ -64,7 +64,7 @@ def test_a_card_is_the_same_however_it_was_saved(tmp_path: Path, encoding: str) 
     ],
 )
 def test_what_is_no_text_is_told_with_what_to_do(tmp_path: Path, data: bytes, said: str) -> None:
-    """Of the card and of the vocabulary alike; never taken for other characters."""
+    """A card or vocabulary that is no text is refused with what to do, and never read as other characters."""
     (tmp_path / CARD).write_bytes(data)
     (tmp_path / "vocab.txt").write_bytes(data)
 
@@ -77,7 +77,7 @@ def test_what_is_no_text_is_told_with_what_to_do(tmp_path: Path, data: bytes, sa
 
 
 def test_a_file_is_read_only_up_to_its_bound(tmp_path: Path) -> None:
-    """However large it claims to be."""
+    """A file is read up to its limit only, however large it claims to be."""
     path = tmp_path / "vocab.txt"
     with path.open("wb") as file:
         file.truncate(10**12)
@@ -87,7 +87,7 @@ def test_a_file_is_read_only_up_to_its_bound(tmp_path: Path) -> None:
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    """Opening one would wait for a writer that never comes."""
+    """Opening a pipe would wait for a writer that never comes, so it is refused."""
     os.mkfifo(tmp_path / "vocab.txt")
 
     with pytest.raises(NotText, match="not a file"):
@@ -111,7 +111,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     ids=lambda text: text[:60],
 )
 def test_a_vocab_json_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
-    """Numbers that are none, and nesting without an end."""
+    """A vocab.json with numbers that are none, or with endless nesting, is refused."""
     (tmp_path / "vocab.json").write_text(text)
 
     with pytest.raises(CheckpointUnusable, match=r"vocab\.json is not the one of an XTTS tokenizer"):

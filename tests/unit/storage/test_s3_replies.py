@@ -1,4 +1,4 @@
-"""Which failures are the store's own, by the form of what it sends."""
+"""Which failures are the store's own, by the form of the reply."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -46,7 +46,7 @@ def is_foreign(response: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 451])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_refusal_in_another_form_than_s3s_is_foreign(form: str, status: int) -> None:
-    """Whatever was asked: what it says of objects, rights or keys is not said of ours."""
+    """A refusal in another form than S3's isn't the store's, so nothing it says of objects, rights or keys is passed on."""
     for operation in OPERATIONS:
         response = judged(operation, status, FORMS[form])
 
@@ -55,14 +55,14 @@ def test_a_refusal_in_another_form_than_s3s_is_foreign(form: str, status: int) -
 
 @pytest.mark.parametrize("body", [b"", b" \n", b"<Error><Code>NotFound</Code></Error>"])
 def test_a_404_that_names_nothing_missing_is_foreign(body: bytes) -> None:
-    """Every store says which is missing: the key, the bucket or the upload."""
+    """A 404 that doesn't say what is missing isn't the store's: every store names the key, the bucket or the upload."""
     for operation in OPERATIONS:
         assert is_foreign(judged(operation, 404, body))
 
 
 @pytest.mark.parametrize("form", STORES)
 def test_what_a_store_says_is_missing_stays(form: str) -> None:
-    """Byte for byte, for botocore to read."""
+    """A store's own 404 is passed on byte for byte for botocore to read."""
     for operation in OPERATIONS:
         response = judged(operation, 404, STORES[form])
 
@@ -72,7 +72,7 @@ def test_what_a_store_says_is_missing_stays(form: str) -> None:
 @pytest.mark.parametrize("status", [409, 412, 413, 416, 429, 500, 502, 503, 507])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_clear_status_stays_without_the_body(form: str, status: int) -> None:
-    """A body could trip botocore up, or hold a word that it takes for S3's code."""
+    """A clear status is passed on without the body, which could mislead botocore."""
     response = judged("GetObject", status, FORMS[form])
 
     assert (response["status_code"], response["body"]) == (status, b"")
@@ -80,10 +80,10 @@ def test_a_clear_status_stays_without_the_body(form: str, status: int) -> None:
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_a_head_is_not_judged(status: int) -> None:
-    """Its reply has no body in any store."""
+    """A HEAD's reply has no body in any store, so it isn't judged."""
     assert not is_foreign(judged("HeadObject", status, b""))
 
 
 def test_an_empty_403_is_the_stores() -> None:
-    """Some stores send no more."""
+    """An empty 403 is the store's, because some stores send no more."""
     assert not is_foreign(judged("GetObject", 403, b""))

@@ -10,7 +10,7 @@ LEVELS = {"slt": 60, "rms": 200}
 
 
 def corpus(sentences: int = 60) -> Corpus:
-    """Two voices, sentences of 100 to 218 frames and the short texts in 20."""
+    """Two voices, sentences of 100 to 218 frames, and the short texts in 20."""
     texts: list[str] = []
     voices: list[str] = []
     mels: list[torch.Tensor] = []

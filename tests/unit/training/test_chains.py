@@ -27,14 +27,14 @@ def drawn(small: Corpus, count: int = 300, length: int = 384) -> list[Chain]:
 
 @pytest.mark.parametrize("length", [288, 384, 704])
 def test_pieces_fill_the_length_exactly(small: Corpus, length: int) -> None:
-    """Frames and the silences behind them add up, and no piece is empty."""
+    """The pieces' frames and the silences after them add up to the length, and no piece is empty."""
     for chain in drawn(small, length=length):
         assert sum(piece.frames + piece.silence for piece in chain.pieces) == length
         assert all(piece.frames > 0 for piece in chain.pieces)
 
 
 def test_voices_are_never_mixed(small: Corpus) -> None:
-    """Every chain has one voice, and every voice is drawn."""
+    """Every chain has one voice, and every voice is used."""
     voices = [{small.voices[piece.number] for piece in chain.pieces} for chain in drawn(small)]
 
     assert all(len(one) == 1 for one in voices)
@@ -42,7 +42,7 @@ def test_voices_are_never_mixed(small: Corpus) -> None:
 
 
 def test_paces_stay_within_what_inference_asks_for(small: Corpus) -> None:
-    """A heard sentence is stretched to 0.8 to 1.3 of its frames, what follows a turn at most half as far again."""
+    """A heard sentence is stretched to 0.8 to 1.3 of its frames; what follows a turn, at most half as far again."""
     for chain in drawn(small):
         paces = [piece.frames / len(small.mels[piece.number]) for piece in chain.pieces]
         assert all(0.87 * 0.93 <= pace <= 1.2 * 1.08 for pace in paces[:1])
@@ -50,7 +50,7 @@ def test_paces_stay_within_what_inference_asks_for(small: Corpus) -> None:
 
 
 def test_a_short_text_comes_last_and_is_mostly_silent(small: Corpus) -> None:
-    """As f5_tts has it: everything before is heard, the short text is not, and its frames are far more than it needs."""
+    """A short text comes last and is mostly silent, as in f5_tts: everything before it is heard, and it has far more frames than it needs."""
     short = [chain for chain in drawn(small, 1000) if small.texts[chain.pieces[-1].number] in SHORT]
 
     assert 10 < len(short) < 100
@@ -61,7 +61,7 @@ def test_a_short_text_comes_last_and_is_mostly_silent(small: Corpus) -> None:
 
 
 def test_the_mask_hides_a_part_and_leaves_the_sizes_alone(small: Corpus) -> None:
-    """One span of each row is to be spoken; letters are filled up with -1."""
+    """In each row one span is to be spoken; letters are filled up with -1."""
     chains = Chains(small, Choices(VOICES), random.Random(0))
     torch.manual_seed(0)
 
@@ -79,7 +79,7 @@ def test_the_mask_hides_a_part_and_leaves_the_sizes_alone(small: Corpus) -> None
 
 
 def test_a_seed_gives_the_same_batches(small: Corpus) -> None:
-    """Chance is in the generator that is passed, and in torch's."""
+    """The same seed gives the same batches: all randomness is in the given generator and in torch's."""
     batches = []
     for _ in range(2):
         torch.manual_seed(0)
@@ -89,7 +89,7 @@ def test_a_seed_gives_the_same_batches(small: Corpus) -> None:
 
 
 def test_lengths_that_nothing_fills_are_refused(small: Corpus) -> None:
-    """An error, never an endless search."""
+    """A length that nothing can fill is an error, not an endless search."""
     chains = Chains(small, Choices(VOICES), random.Random(0))
 
     with pytest.raises(ValueError, match="no utterances fill 40 frames"):
@@ -97,13 +97,13 @@ def test_lengths_that_nothing_fills_are_refused(small: Corpus) -> None:
 
 
 def test_a_voice_that_is_not_there_is_refused(small: Corpus) -> None:
-    """The message says how to make its data."""
+    """If a voice has no data, the message says how to make it."""
     with pytest.raises(ValueError, match="no sentences of the voice 'awb': make it with --voices awb"):
         Chains(small, Choices(("awb",)), random.Random(0))
 
 
 def test_letters_are_those_that_inference_sees() -> None:
-    """Through f5_tts's own tokenizer; what is not in the vocabulary is a space."""
+    """Letters are those of f5_tts's own tokenizer; one that isn't in the vocabulary becomes a space."""
     [letters] = letters_of(["Hi, Tom~"])
 
     assert "".join(VOCAB[number] for number in letters) == "Hi, Tom "

@@ -1,4 +1,4 @@
-"""The evaluation: which sentences, who says them, and what is made of what was heard."""
+"""The evaluation: which sentences, which voices, and the figures from what was heard."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class Parrot:
 
 
 def test_voices_take_turns_and_every_transcript_is_kept() -> None:
-    """Each text has its own seed; the figures come from what was heard."""
+    """Voices take turns, each text has its own seed, every transcript is kept, and the figures come from them."""
     parrot = Parrot()
     examiner = Examiner(parrot, None, PROMPTS, seed=5)
 
@@ -43,7 +43,7 @@ def test_voices_take_turns_and_every_transcript_is_kept() -> None:
 
 
 def test_likeness_counts_how_often_the_right_voice_wins() -> None:
-    """Means of both, and the share; what was not measured is left out."""
+    """Likeness has both means and the share in which the right voice is nearest; what wasn't measured is left out."""
     told = [Utterance("slt", "a", "a", 0, 1, right, wrong) for right, wrong in ((0.9, 0.5), (0.7, 0.5), (0.4, 0.6))]
 
     figures = likeness_of([*told, Utterance("slt", "a", "a", 0, 1)])
@@ -52,7 +52,7 @@ def test_likeness_counts_how_often_the_right_voice_wins() -> None:
 
 
 def test_sets_are_what_they_say() -> None:
-    """Seen sentences were trained on by the voice whose turn it is, unseen ones were not; the same seed takes the same ones."""
+    """Seen sentences were trained on by the voice whose turn it is, unseen ones were not; a seed always chooses the same."""
     known = corpus()
 
     sets = sets_of(known, ["slt", "rms"], ["unseen", "seen", "free", "demo"], 40, seed=0)

@@ -19,7 +19,7 @@ def slt() -> Flite:
 
 
 def test_every_word_has_its_beginning(slt: Flite) -> None:
-    """As many beginnings as words, in order, the first where the silent edge ends."""
+    """There are as many beginnings as words, in order, the first where the silence ends."""
     samples, begins = slt.speak("Where is the broken plate, my brother?")
 
     assert len(begins) == 7
@@ -29,12 +29,12 @@ def test_every_word_has_its_beginning(slt: Flite) -> None:
 
 
 def test_the_same_text_sounds_the_same(slt: Flite) -> None:
-    """Nothing is drawn."""
+    """The same text gives the same sound, because nothing is random."""
     assert np.array_equal(slt.speak("Hello there.").samples, slt.speak("Hello there.").samples)
 
 
 def test_jobs_become_mels_and_some_keep_their_waves(slt: Flite) -> None:
-    """A short text keeps its natural timing; a wave is kept only if it is to be heard."""
+    """A job becomes a mel; a short text keeps its natural timing, and a wave is kept only if it is to be heard."""
     assert slt
     work = [job for job in data.jobs(1, ["slt"], 3, 0.9, 1) if job.text != "Hi."][:5]
 
@@ -45,6 +45,6 @@ def test_jobs_become_mels_and_some_keep_their_waves(slt: Flite) -> None:
 
 
 def test_an_unknown_voice_is_told_the_choices() -> None:
-    """Before any library is looked for."""
+    """An unknown voice is refused with the known ones before any library is looked for."""
     with pytest.raises(ValueError, match="unknown voice 'bob': choose from slt, rms, awb, kal16"):
         Flite("bob")

@@ -1,4 +1,4 @@
-"""The sentences: sets that never overlap, and the same for the same seed."""
+"""The sentences: sets that never overlap and are the same for the same seed."""
 
 import random
 from itertools import combinations
@@ -7,7 +7,7 @@ from training import grammar
 
 
 def test_no_sentence_is_in_two_sets() -> None:
-    """What is trained on is neither unseen, free nor a demo's; short texts are a set of their own."""
+    """No trained sentence is unseen, free or a demo's; short texts are a set of their own."""
     sets = [
         {*grammar.training(1, "slt", 500), *grammar.training(1, "rms", 500)},
         set(grammar.unseen(1)),
@@ -20,7 +20,7 @@ def test_no_sentence_is_in_two_sets() -> None:
 
 
 def test_a_seed_gives_the_same_sentences() -> None:
-    """Another seed, and another voice, give others."""
+    """A seed gives the same sentences; another seed or another voice gives others."""
     first = grammar.training(1, "slt", 50)
 
     assert first == grammar.training(1, "slt", 50)
@@ -30,7 +30,7 @@ def test_a_seed_gives_the_same_sentences() -> None:
 
 
 def test_as_many_sentences_come_as_are_asked_for_and_none_twice() -> None:
-    """Each differs from the others, and from what is to be left out."""
+    """As many sentences are made as are asked for, all different, and none of those to be left out."""
     left_out = grammar.sentences(random.Random(0), 20)
 
     found = grammar.sentences(random.Random(0), 100, left_out)
@@ -40,7 +40,7 @@ def test_as_many_sentences_come_as_are_asked_for_and_none_twice() -> None:
 
 
 def test_every_word_of_every_list_can_be_said_in_ascii() -> None:
-    """Flite and the model's vocabulary know no other letters; no placeholder is left over."""
+    """Every word is ASCII, the only letters that flite and the vocabulary share; no placeholder is left."""
     for text in [*grammar.training(3, "slt", 300), *grammar.SHORT, *grammar.DEMO, *grammar.FREE]:
         assert text.isascii()
         assert not {*text} & {*"{}|\n"}

@@ -1,4 +1,4 @@
-"""Mels: f5_tts's own transform, and words that lie where their letters lie."""
+"""Mels: f5_tts's own transform, with words where their letters are."""
 
 import numpy as np
 import pytest
@@ -13,14 +13,14 @@ WORDS = st.lists(st.text("abcdefghij", min_size=1, max_size=9), min_size=1, max_
 
 
 def ramp(frames: int) -> np.ndarray:
-    """A mel whose values say which frame they come from."""
+    """A mel whose values show which frame they came from."""
     return np.repeat(np.arange(frames, dtype=np.uint8)[:, None], BINS, axis=1)
 
 
 @settings(deadline=None)
 @given(words=WORDS, frames=st.integers(60, 250), data=st.data())
 def test_words_land_where_their_letters_land(words: list[str], frames: int, data: st.DataObject) -> None:
-    """Fully even, the frame in which a word's first letter falls shows what was spoken where the word begins."""
+    """With full evenness, a word is spoken from the frame of its first letter on."""
     text = " ".join(words)
     begins = sorted(
         data.draw(st.lists(st.integers(1, frames - 1), min_size=len(words), max_size=len(words), unique=True))
@@ -37,7 +37,7 @@ def test_words_land_where_their_letters_land(words: list[str], frames: int, data
 @settings(deadline=None)
 @given(words=WORDS, even=st.floats(0.05, 1.0), frames=st.integers(60, 250))
 def test_time_never_runs_backwards(words: list[str], even: float, frames: int) -> None:
-    """However far the words are moved, what was spoken later stays later, and nothing new appears."""
+    """However far words are moved, their order stays, and nothing new appears."""
     begins = [number * frames / len(words) * HOP / RATE for number in range(len(words))]
 
     moved = evenly(ramp(frames), " ".join(words), begins, even, pace=15.0)[:, 0].astype(int)
@@ -49,14 +49,14 @@ def test_time_never_runs_backwards(words: list[str], even: float, frames: int) -
 
 @pytest.mark.parametrize(("even", "begins"), [(0.0, [0.0, 0.5]), (0.9, [0.0, 0.3, 0.6])])
 def test_what_should_not_or_cannot_be_moved_stays(even: float, begins: list[float]) -> None:
-    """Nothing moves without evenness, or if flite counts the words otherwise ("10:30" is two)."""
+    """Nothing moves without evenness, or if flite counts the words differently ("10:30" is two)."""
     mel = ramp(100)
 
     assert evenly(mel, "two words", begins, even, pace=15.0) is mel
 
 
 def test_mels_are_those_of_f5_tts() -> None:
-    """The same numbers, to the nearest of 8 bits."""
+    """The mels are f5_tts's, to the nearest of 8 bits."""
     import_f5()
     from f5_tts.model.modules import get_vocos_mel_spectrogram
 

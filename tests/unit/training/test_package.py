@@ -31,7 +31,7 @@ def packaged(sources: Path, out: Path) -> Path:
 
 
 def test_a_worker_repairs_it_loads_it_and_speaks(sources: Path, tmp_path: Path, human_wav: bytes) -> None:
-    """Through the checkpoint cache and the engine's own loader, with its own vocabulary and vocoder."""
+    """A worker repairs, loads and uses the folder through its checkpoint cache, with the folder's own vocabulary and vocoder."""
     folder = packaged(sources, tmp_path / "small")
     canonical, _ = check_and_make_canonical(human_wav)
     (tmp_path / "voice.wav").write_bytes(canonical.wav)
@@ -46,7 +46,7 @@ def test_a_worker_repairs_it_loads_it_and_speaks(sources: Path, tmp_path: Path, 
 
 
 def test_its_weights_are_the_trained_ones_under_the_ema_objects_names(sources: Path, tmp_path: Path) -> None:
-    """Every tensor under `ema.`, in 16 bits, beside two counters; the folder is small."""
+    """Every tensor is under `ema.` in 16 bits, beside two counters; the folder is small."""
     folder = packaged(sources, tmp_path / "small")
 
     weights = load_file(folder / "model.safetensors")
@@ -57,7 +57,7 @@ def test_its_weights_are_the_trained_ones_under_the_ema_objects_names(sources: P
 
 
 def test_the_prompts_and_the_evaluation_are_beside_the_weights(sources: Path, tmp_path: Path) -> None:
-    """Whoever loads the folder finds the voices that it knows, with their words, and every transcript of the evaluation."""
+    """The folder has the prompts of its voices with their words, and every transcript of the evaluation."""
     folder = packaged(sources, tmp_path / "small")
 
     assert json.loads((folder / "evaluation.json").read_text()) == report()
@@ -66,7 +66,7 @@ def test_the_prompts_and_the_evaluation_are_beside_the_weights(sources: Path, tm
 
 
 def test_a_folder_that_is_there_is_left_alone(sources: Path, tmp_path: Path) -> None:
-    """Nothing is overwritten, and nothing half is left behind."""
+    """An existing folder isn't overwritten, and nothing half-made is left."""
     packaged(sources, tmp_path / "small")
 
     with pytest.raises(FileExistsError, match="remove it or choose another folder"):
@@ -85,7 +85,7 @@ def test_a_folder_that_is_there_is_left_alone(sources: Path, tmp_path: Path) -> 
     ],
 )
 def test_the_card_says_what_was_measured(evaluation: dict[str, Any], row: str) -> None:
-    """Steps, hours, every row of the evaluation; what was not measured says so."""
+    """The card has steps, hours and every row of the evaluation; what wasn't measured says so."""
     text = card("small", evaluation)
 
     assert row in text

@@ -1,4 +1,4 @@
-"""Runs: the clock measures them, a stop can be resumed, and files are never half."""
+"""Runs: the clock measures them, they can be resumed after a stop, and files are never half-written."""
 
 import signal
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from training import runs
 
 
 def test_a_run_ends_when_its_minutes_are_over() -> None:
-    """Progress goes from 0 to 1 with the clock."""
+    """A run ends when its minutes are over, and its progress goes from 0 to 1 with the clock."""
     now = [100.0]
     run = runs.Run(2, lambda: now[0])
 
@@ -27,7 +27,7 @@ def test_a_run_ends_when_its_minutes_are_over() -> None:
 
 
 def test_a_stopped_run_goes_no_further() -> None:
-    """Whatever the clock says; what is done is kept."""
+    """A stopped run goes no further, whatever the clock says, and keeps its results."""
     run = runs.Run(60, count().__next__)
 
     run.stop()
@@ -38,7 +38,7 @@ def test_a_stopped_run_goes_no_further() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_a_run(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SIGTERM and Ctrl-C end it after its step, without an exception in the middle of one."""
+    """SIGTERM and Ctrl-C end a run after its step, not by an exception in the middle of one."""
     handlers: dict[int, Callable[..., None]] = {}
     monkeypatch.setattr(signal, "signal", handlers.__setitem__)
     run = runs.Run(60, count().__next__)
@@ -51,12 +51,12 @@ def test_a_signal_stops_a_run(number: signal.Signals, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(("state", "done"), [({"progress": 0.4}, 0.4), ({"progress": 1.0}, 0.0), ({}, 0.0)])
 def test_only_what_was_interrupted_goes_on(state: dict[str, float], done: float) -> None:
-    """Behind a run that ended, or whose end is unknown, another one begins."""
+    """Only an interrupted run is resumed; after one that ended, or whose end is unknown, a new one begins."""
     assert runs.unfinished(state) == done
 
 
 def test_an_average_follows_and_leaves_whole_numbers_alone() -> None:
-    """Fast at first: a tenth of the old value is left after one step."""
+    """The average follows fast at first: after one step a tenth of the old value is left. Whole numbers are copied."""
     live = {"weight": torch.ones(3), "count": torch.tensor(5)}
     average = {"weight": torch.zeros(3), "count": torch.tensor(2)}
 
@@ -67,7 +67,7 @@ def test_an_average_follows_and_leaves_whole_numbers_alone() -> None:
 
 
 def test_a_file_that_can_not_be_written_leaves_the_old_one(tmp_path: Path) -> None:
-    """Whole or not at all."""
+    """A file is written whole or the old one stays."""
     path = tmp_path / "file"
     runs.write_whole(path, lambda staging: staging.write_text("old"))
 

@@ -1,4 +1,4 @@
-"""Both trainings: they step until the time is over, save what can be resumed, and the same seed gives the same weights."""
+"""Both trainings: they step until the time is over, save what can be resumed, and give the same weights for the same seed."""
 
 import random
 from pathlib import Path
@@ -21,7 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_training_leaves_a_checkpoint_in_f5_ttss_names(folder: Path) -> None:
-    """16 bits, the moving average, its own vocabulary, the space first."""
+    """A training leaves a checkpoint under f5_tts's names: 16 bits, the moving average, its own vocabulary, the space first."""
     weights = load_file(folder / "model.safetensors")
 
     assert all(name.startswith("ema_model.transformer.") for name in weights)
@@ -31,7 +31,7 @@ def test_a_training_leaves_a_checkpoint_in_f5_ttss_names(folder: Path) -> None:
 
 
 def test_a_training_changes_every_kind_of_weight(folder: Path) -> None:
-    """Both optimizers step: matrices by Muon, the rest by AdamW."""
+    """Both optimizers change weights: Muon the matrices, AdamW the rest."""
     begun = acoustic_training().live
     state = torch.load(folder / "state.pt", weights_only=True)
 
@@ -41,20 +41,20 @@ def test_a_training_changes_every_kind_of_weight(folder: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_weights(folder: Path, tmp_path: Path) -> None:
-    """As many steps of the same seed on the same machine end in the same bytes."""
+    """The same number of steps of the same seed on the same machine ends in the same bytes."""
     train_acoustic(tmp_path)
 
     assert (tmp_path / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
 
 
 def test_attention_is_f5_ttss_again_after_a_training(folder: Path) -> None:
-    """What was put in its place on a CPU is gone."""
+    """What replaced f5_tts's attention on a CPU is removed after the training."""
     assert folder
     assert functional.scaled_dot_product_attention.__module__ != "training.flow"
 
 
 def test_a_resumed_training_goes_on_where_it_was(folder: Path, tmp_path: Path) -> None:
-    """Weights, average, optimizers and counts come back; a run that ended begins another, one that was stopped doesn't."""
+    """Weights, average, optimizers and counts are restored; a stopped run is continued, one that ended is followed by another."""
     ended, stopped = acoustic_training(), acoustic_training()
     ended_at = ended.resume(folder / "state.pt")
     run = runs.Run(3, ticking())
@@ -73,7 +73,7 @@ def test_a_resumed_training_goes_on_where_it_was(folder: Path, tmp_path: Path) -
 
 
 def test_a_state_of_an_older_run_is_taken_up(folder: Path, tmp_path: Path) -> None:
-    """One that doesn't say how far its run was counts as ended."""
+    """A state of an older run that doesn't say how far it was counts as ended."""
     state = torch.load(folder / "state.pt", weights_only=True)
     torch.save({name: part for name, part in state.items() if name != "progress"}, tmp_path / "state.pt")
 
@@ -81,7 +81,7 @@ def test_a_state_of_an_older_run_is_taken_up(folder: Path, tmp_path: Path) -> No
 
 
 def test_a_vocoder_learns_and_resumes(tmp_path: Path) -> None:
-    """Its weights, its optimizer and its steps come back."""
+    """A vocoder's weights, optimizer and steps are restored."""
     first = train_vocoder(tmp_path)
     steps = first.step
 

@@ -1,4 +1,4 @@
-"""Counting misheard words: what is said the same way is the same, however it is written."""
+"""Counting misheard words: what sounds the same counts as the same, however it is written."""
 
 import pytest
 
@@ -20,7 +20,7 @@ from training.words import errors, score, words_of
     ],
 )
 def test_spelling_is_no_error(heard: str, meant: str) -> None:
-    """Numbers, money, times, hyphens, capitals and punctuation."""
+    """Numbers, money, times, hyphens, capitals and punctuation make no error."""
     assert words_of(heard) == words_of(meant)
 
 
@@ -34,12 +34,12 @@ def test_spelling_is_no_error(heard: str, meant: str) -> None:
     ],
 )
 def test_errors_are_words_added_dropped_and_changed(heard: str, meant: str, count: int) -> None:
-    """The edit distance between lists of words."""
+    """Added, dropped and changed words are errors, by the edit distance of the lists."""
     assert errors(words_of(heard), words_of(meant)) == count
 
 
 def test_a_score_has_an_interval_around_it() -> None:
-    """Errors over words; sentences that are alike leave no doubt, others do; the same seed gives the same interval."""
+    """A score is errors over words; its interval is empty if all sentences are alike, and the same for the same seed."""
     sure = score([(1, 4)] * 50, seed=0)
     doubtful = score([(0, 4), (4, 4)] * 25, seed=0)
 

@@ -28,7 +28,7 @@ def acoustic_training() -> acoustic.Training:
 
 
 def train_acoustic(out: Path) -> acoustic.Training:
-    """Minutes of a clock that ticks fast: a few steps."""
+    """Train for minutes of a fast clock: a few steps."""
     training = acoustic_training()
     acoustic.train(training, random.Random(0), runs.Run(3, ticking()), out)
     return training

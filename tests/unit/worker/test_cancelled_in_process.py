@@ -1,4 +1,4 @@
-"""A cancel under SERVE=http: it is the record's first, and what of the job is here ends at once."""
+"""A cancel with SERVE=http: the record is changed first, and what of the job is here ends at once."""
 
 import asyncio
 import threading
@@ -23,7 +23,7 @@ Held = tuple[threading.Event, threading.Event]
 
 @pytest.fixture
 def third(engine: ToneEngine) -> Held:
-    """Set when the third chunk is to be spoken; and what lets it go on."""
+    """An event that is set before the third chunk is spoken, and one that lets it go on."""
     speaking, go_on, begun = threading.Event(), threading.Event(), list[str]()
 
     def wait(text: str) -> None:
@@ -37,7 +37,7 @@ def third(engine: ToneEngine) -> Held:
 
 
 async def cancelled(worker: InProcess, third: Held, cancel: dict[str, Any]) -> tuple[Reply, Reply]:
-    """What a cancel in the third chunk says, and the generate."""
+    """Cancel during the third chunk; return the replies to the cancel and the generate."""
     speaking, go_on = third
     generate = asyncio.create_task(worker.call(GENERATE))
     await set_soon(speaking)
@@ -48,7 +48,7 @@ async def cancelled(worker: InProcess, third: Held, cancel: dict[str, Any]) -> t
 
 
 def test_nothing_but_the_record_is_left(with_voice: Service, third: Held) -> None:  # noqa: F811
-    """No chunk and no part: whoever hung up has no use for them."""
+    """After a cancel only the record is left: no chunk and no part."""
     reply, generate = run(with_voice, lambda worker: cancelled(worker, third, CANCEL))
 
     assert (reply["status"], generate["code"]) == ("CANCELLED", "JOB_CANCELLED")
@@ -56,14 +56,14 @@ def test_nothing_but_the_record_is_left(with_voice: Service, third: Held) -> Non
 
 
 def test_a_cancel_that_is_refused_stops_nothing(with_voice: Service, third: Held) -> None:  # noqa: F811
-    """A misspelt request must not cost somebody a speech."""
+    """A malformed cancel is refused and stops nothing."""
     reply, generate = run(with_voice, lambda worker: cancelled(worker, third, {**CANCEL, "bogus": 1}))
 
     assert (reply["code"], generate["status"]) == ("INVALID_REQUEST", "COMPLETED")
 
 
 async def beside_a_duplicate(worker: InProcess, third: Held) -> Reply:
-    """What a cancel says while the only thread speaks another job, and the job's own request waits."""
+    """Cancel a job whose request waits while the only thread speaks another; return the reply."""
     speaking, go_on = third
     other = asyncio.create_task(worker.call({**GENERATE, "job_id": "other"}))
     await set_soon(speaking)
@@ -77,7 +77,7 @@ async def beside_a_duplicate(worker: InProcess, third: Held) -> Reply:
 
 
 def test_a_job_of_another_worker_is_flagged_though_its_request_waits_here(with_voice: Service, third: Held) -> None:  # noqa: F811
-    """The record says so; nobody is told that it has ended already."""
+    """If another worker runs the job, its record is flagged, and the reply doesn't say that it has ended."""
     request = parse(GENERATE, Limits(20_000, 10_000_000))
     assert isinstance(request, Generate)
     service = with_settings(with_voice, worker_concurrency=1)
@@ -93,7 +93,7 @@ def test_a_finished_job_stays_finished_though_its_request_waits_here(
     with_voice: Service,  # noqa: F811
     engine: ToneEngine,
 ) -> None:
-    """A duplicate that nobody has begun changes nothing."""
+    """A finished job stays finished, although a duplicate request of it waits here."""
     service = with_settings(with_voice, worker_concurrency=1)
     assert run(service, lambda worker: worker.call(GENERATE))["status"] == "COMPLETED"
     speaking, go_on = threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""What a decoding process says is believed only if it is what ours would say."""
+"""A decoding process's message is used only if ours could have sent it."""
 
 import json
 import struct
@@ -32,7 +32,7 @@ def told(fields: dict[str, Any] | None = None, measures: dict[str, Any] | None =
 
 
 def test_our_own_message_is_believed() -> None:
-    """Every field comes back as it was."""
+    """Every field of our own message comes back as it was."""
     assert _canonical(_parsed(told())) == (CANONICAL, MEASURES)
 
 
@@ -52,7 +52,7 @@ ODD_WAVS = {
 
 @pytest.mark.parametrize("name", ODD_WAVS)
 def test_only_a_canonical_wav_is_stored(name: str) -> None:
-    """The engines' decoders read it later: 24 kHz, mono, PCM16, whole, short."""
+    """Only a short, whole WAV of 24 kHz mono PCM16 is stored, because the engines' decoders read it later."""
     with pytest.raises(ProcessDied):
         _canonical(_parsed(told(body=ODD_WAVS[name])))
 
@@ -68,7 +68,7 @@ def test_only_a_canonical_wav_is_stored(name: str) -> None:
     ids=lambda header: str(header)[:30],
 )  # fmt: skip
 def test_nonsense_is_a_death(header: object) -> None:
-    """Not a bug of ours, and not an answer: the file is tried once more."""
+    """Nonsense counts as the process's death, so the file is tried again; it is neither a bug of ours nor an answer."""
     with pytest.raises(ProcessDied) as died:
         _canonical(_parsed(message(header, WAV)))
 
@@ -78,7 +78,7 @@ def test_nonsense_is_a_death(header: object) -> None:
 @pytest.mark.parametrize("name", [*asdict(MEASURES)])
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999", '"much"', "null", "[]"])
 def test_measures_are_finite_numbers(name: str, value: str) -> None:
-    """They go into the voice's record, whose JSON is strict."""
+    """Measures must be finite numbers, because the voice's record is strict JSON."""
     header = json.dumps({"canonical": FIELDS, "measures": {**asdict(MEASURES), name: "HERE"}})
 
     with pytest.raises(ProcessDied):
@@ -87,26 +87,26 @@ def test_measures_are_finite_numbers(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("value", [-1.0, 0.0, 1.0, 12.0, 1e9])
 def test_the_duration_is_the_wavs(value: float) -> None:
-    """Not what the process says of it."""
+    """The duration is that of the WAV, whatever the process says."""
     with pytest.raises(ProcessDied):
         _canonical(_parsed(told({"duration": value})))
 
 
 @pytest.mark.parametrize("samples", [[np.nan], [np.inf], [0.0, -np.inf]])
 def test_samples_are_finite(samples: list[float]) -> None:
-    """As the decoder promises."""
+    """Samples must be finite, as the decoder promises."""
     with pytest.raises(ProcessDied):
         _recording(_parsed(message({"sample_rate": 24_000}, np.array(samples, np.float32).tobytes())))
 
 
 def test_half_a_sample_is_none() -> None:
-    """Four bytes each."""
+    """A sample has four bytes, so a rest of bytes is refused."""
     with pytest.raises(ProcessDied):
         _recording(_parsed(message({"sample_rate": 24_000}, b"123")))
 
 
 def test_a_refusal_is_raised_with_its_details() -> None:
-    """Only as InvalidAudio, with any message of the process."""
+    """A refusal is raised as InvalidAudio with its message and details, and as nothing else."""
     with pytest.raises(InvalidAudio, match="too loud") as refused:
         _parsed(message({"refused": {"message": "too loud", "details": {"peak": 1.5}}}))
 
@@ -115,21 +115,21 @@ def test_a_refusal_is_raised_with_its_details() -> None:
 
 @pytest.mark.parametrize("name", ["message", "self"])
 def test_details_cant_take_an_arguments_name(name: str) -> None:
-    """They are given by keyword."""
+    """Details can't have an argument's name, because they are passed by keyword."""
     with pytest.raises(ProcessDied):
         _parsed(message({"refused": {"message": "x", "details": {name: 1}}}))
 
 
 @given(data=st.binary(max_size=200) | st.builds(message, st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["refused", "canonical", "measures", "bug", "sample_rate", "body", "details", "message"]), inner)), st.binary()))  # fmt: skip
 def test_no_message_surprises(data: bytes) -> None:
-    """A result, a refusal, a bug or a death: never another exception."""
+    """Any message gives a result, a refusal, a bug or a death, and never another exception."""
     for read in (_canonical, _recording):
         with suppress(ProcessDied, InvalidAudio, RuntimeError):
             read(_parsed(data))
 
 
 def test_a_wav_of_the_most_that_is_kept_passes() -> None:
-    """12 s and the silence at its end."""
+    """A WAV of the longest kept length, 12 s and the silence at its end, is accepted."""
     canonical, _ = check_and_make_canonical(wav(tone(20.0)))
 
     assert _canonical(_parsed(told({"duration": canonical.duration}, body=canonical.wav)))[0] == replace(

@@ -1,4 +1,4 @@
-"""What a worker must have before it takes jobs, and what it says if it hasn't."""
+"""What a worker needs before it takes jobs, and what it says if that is missing."""
 
 import errno
 import os
@@ -32,7 +32,7 @@ from worker.fitness import (
 
 
 def driver(count: int = 1, newest: int = 13000, status: int = 0) -> Any:
-    """As much of libcuda as is asked."""
+    """As much of libcuda as is needed."""
 
     def fill(pointer: Any, value: int) -> int:
         pointer._obj.value = value
@@ -50,7 +50,7 @@ def no_driver(_: str) -> Any:
 
 
 def test_a_bare_machine_is_fit(settings: Settings, store: FolderStore) -> None:
-    """With the defaults nothing is asked for that isn't there; nothing is left behind, no model code is imported."""
+    """With the defaults a bare machine is fit; nothing is left behind, and no model code is imported."""
     for check in checks(settings, store, Conditions(store, lambda: "w1").probe):
         check()
 
@@ -58,7 +58,7 @@ def test_a_bare_machine_is_fit(settings: Settings, store: FolderStore) -> None:
 
 
 def test_the_checks_have_names_that_runpod_reports(settings: Settings, store: FolderStore) -> None:
-    """The cheapest first."""
+    """The checks have the names that RunPod reports, the cheapest first."""
     names = [check.__name__ for check in checks(settings, store, Conditions(store, lambda: "w1").probe)]
 
     assert names == ["check_versions", "check_gpu", "check_disk", "check_store", "check_models"]
@@ -90,7 +90,7 @@ def test_the_checks_have_names_that_runpod_reports(settings: Settings, store: Fo
 def test_a_gpu_that_is_wanted_and_can_not_be_used_is_told(
     device: str, load: Any, torch_cuda: str | None, says: str
 ) -> None:
-    """With what to do, in the 256 characters that RunPod shows; a broken GPU is no reason to speak on the CPU in silence."""
+    """A required GPU that can't be used is reported within RunPod's 256 characters; a broken GPU doesn't silently mean the CPU."""
     with pytest.raises(Unfit, match=says) as failure:
         gpu_is_usable(device, torch_cuda=torch_cuda, load=load)
 
@@ -111,19 +111,19 @@ def test_a_gpu_that_is_wanted_and_can_not_be_used_is_told(
     ids=["there", "second", "newer-driver", "auto-no-driver", "auto-no-device", "cpu"],
 )
 def test_a_gpu_that_is_there_or_not_wanted_is_fine(device: str, load: Any) -> None:
-    """`auto` is content with a machine that has none."""
+    """`auto` accepts a machine with or without a GPU."""
     gpu_is_usable(device, torch_cuda="13.0", load=load)
 
 
 def test_torchs_cuda_is_read_without_importing_torch() -> None:
-    """Its own file says it; torch says the same."""
+    """The CUDA version of torch is read from its own file without importing it, and is the same."""
     import torch
 
     assert cuda_of_torch() == torch.version.cuda
 
 
 def test_the_versions_that_we_lean_on_are_the_pinned_ones() -> None:
-    """fitness.EXACT and pyproject.toml can't part."""
+    """fitness.EXACT and pyproject.toml have the same versions."""
     pinned = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     needs = {need.split(";")[0].strip() for need in pinned["worker"]}
 
@@ -139,7 +139,7 @@ def test_the_versions_that_we_lean_on_are_the_pinned_ones() -> None:
     ],
 )
 def test_an_unknown_version_is_told(changes: dict[str, str | None], python: tuple[int, int], says: str) -> None:
-    """Before a job meets what has changed."""
+    """An untested version is reported before a job meets what has changed."""
     versions_are_known(versions(), sys.version_info[:2])
     with pytest.raises(Unfit, match=says):
         versions_are_known({**versions(), **changes}, python)
@@ -148,7 +148,7 @@ def test_an_unknown_version_is_told(changes: dict[str, str | None], python: tupl
 def test_an_image_without_the_extra_is_fit(
     settings: Settings, store: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """XTTS is an extra: who built the image without it, and doesn't ask for it, has a worker that starts."""
+    """XTTS is an extra: without it a worker starts, if no setting asks for XTTS."""
     monkeypatch.setattr(fitness, "versions", lambda: {**versions(), "coqui-tts": None})
 
     for check in checks(settings, store, Conditions(store, lambda: "w1").probe):
@@ -159,7 +159,7 @@ def test_an_image_without_the_extra_is_fit(
 def test_a_deployment_that_names_xtts_without_the_extra_is_told_how_to_get_it(
     chosen: dict[str, Any], store: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At its start, not with its first job; in the 256 characters that RunPod shows."""
+    """A deployment that names XTTS without the extra is told at its start how to get it, within RunPod's 256 characters."""
     monkeypatch.setattr(fitness, "versions", lambda: {**versions(), "coqui-tts": None})
     check_versions = checks(Settings(xtts_license_accepted=True, **chosen), store, lambda: None)[0]
 
@@ -169,7 +169,7 @@ def test_a_deployment_that_names_xtts_without_the_extra_is_told_how_to_get_it(
 
 
 def test_a_disk_without_room_is_told(tmp_path: Path) -> None:
-    """With what to do."""
+    """A disk without room is reported, with what to do."""
     with pytest.raises(Unfit, match="larger disk"):
         disk_has_room(tmp_path, 10**18)
 
@@ -178,7 +178,7 @@ def test_a_disk_without_room_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("engine", "file"), [("f5", "model.safetensors"), ("xtts", "model.pth")])
 def test_what_is_there_needs_no_room(engine: EngineName, file: str, settings: Settings) -> None:
-    """A worker that needs to bring nothing starts on a full disk; what the other engine needs still counts."""
+    """A worker that needs to fetch nothing starts on a full disk; what the other engine needs still counts."""
     chosen = settings.model_copy(update={"engine": engine, "fallback": tuple({"f5", "xtts"} - {engine})})
     both = bytes_needed(chosen)
     copy = settings.model_cache_dir / "any" / ("0" * 64)
@@ -190,7 +190,7 @@ def test_what_is_there_needs_no_room(engine: EngineName, file: str, settings: Se
 
 
 def test_every_engine_that_may_speak_needs_room(settings: Settings, tmp_path: Path) -> None:
-    """Of a folder its own size counts, of a name, whose files are elsewhere, a full-size checkpoint's; of a fallback as well."""
+    """Every engine that may speak needs room, a fallback too: a folder's own size, or a full-size checkpoint's for a name."""
     (tmp_path / "mine" / "vocoder").mkdir(parents=True)
     (tmp_path / "mine" / "vocoder" / "weights.bin").write_bytes(b"0" * 1000)
     small = settings.model_copy(update={"checkpoint": str(tmp_path / "mine")})
@@ -202,7 +202,7 @@ def test_every_engine_that_may_speak_needs_room(settings: Settings, tmp_path: Pa
 
 
 def test_a_cache_that_can_not_be_written_is_told(tmp_path: Path) -> None:
-    """By the setting's name, without this machine's paths."""
+    """A cache that can't be written is reported by the setting's name, without a path of this machine."""
     (tmp_path / "file").touch()
     with pytest.raises(Unfit, match="MODEL_CACHE_DIR 'models' can't be written") as failure:
         disk_has_room(tmp_path / "file" / "models", 0)
@@ -211,7 +211,7 @@ def test_a_cache_that_can_not_be_written_is_told(tmp_path: Path) -> None:
 
 
 def test_a_volume_of_roots_is_told_with_its_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On RunPod nobody chooses how a volume is mounted: the user is named, and what to do; in the 256 characters that RunPod shows."""
+    """A volume that belongs to root is reported with the user and what to do, within RunPod's 256 characters."""
 
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
@@ -224,13 +224,13 @@ def test_a_volume_of_roots_is_told_with_its_cure(tmp_path: Path, monkeypatch: py
 
 
 def test_a_cache_folder_that_takes_no_file_is_told() -> None:
-    """A volume may be there and mounted read-only: here, a folder in which not even root may make a file."""
+    """A volume that is mounted read-only is reported (here: a folder in which not even root may make a file)."""
     with pytest.raises(Unfit, match=r"MODEL_CACHE_DIR .*can't be written.*or set another"):
         disk_has_room(Path("/proc/self"), 0)
 
 
 def test_a_store_that_can_not_be_written_is_told(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the store's own words; being let in is not enough."""
+    """A store that can't be written is reported in its own words; being let in isn't enough."""
 
     def refuse(*_: object, **__: object) -> str:
         raise StorageMisconfigured("the bucket refuses to be written (AccessDenied): allow s3:PutObject")
@@ -245,7 +245,7 @@ def never(_: float) -> None:
 
 
 def test_a_store_that_does_not_let_us_in_is_told(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before anything is written, and at once: somebody must act."""
+    """A store that refuses the worker is reported at once, before anything is written."""
 
     def closed() -> None:
         raise StorageMisconfigured("the store refuses us")
@@ -256,7 +256,7 @@ def test_a_store_that_does_not_let_us_in_is_told(store: FolderStore, monkeypatch
 
 
 def test_an_outage_that_passes_costs_no_worker(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """RunPod takes endpoints back whose workers keep failing their checks: who starts in an outage waits a minute first."""
+    """A worker that starts during an outage waits a minute, because RunPod takes back endpoints whose workers keep failing."""
     check, failures, slept = store.check, iter(range(3)), list[float]()
 
     def away() -> None:
@@ -272,7 +272,7 @@ def test_an_outage_that_passes_costs_no_worker(store: FolderStore, monkeypatch: 
 
 
 def test_an_outage_that_lasts_is_told(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a minute, well within the seven that RunPod gives a worker to start."""
+    """A lasting outage is reported after a minute, well within the seven that RunPod gives a worker to start."""
     slept: list[float] = []
 
     def away() -> None:

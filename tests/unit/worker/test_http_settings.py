@@ -1,4 +1,4 @@
-"""What the settings say of the door."""
+"""The HTTP server's settings."""
 
 import pytest
 from pydantic import ValidationError
@@ -9,7 +9,7 @@ from worker.http_server import host_of, options_of, ports_of
 
 
 def test_the_door_is_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each variable arrives."""
+    """Each variable reaches the server."""
     for name, value in {
         "SERVE": "HTTP", "PORT": "8000", "PORT_HEALTH": "8001", "API_KEY": "k", "VOICE_ALIASES": "alloy=anna, nova=ben,",
         "DEFAULT_VOICE": "anna", "HTTP_HOSTS": "Speech.example.com, [::1]",
@@ -27,7 +27,7 @@ def test_the_door_is_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_on_runpod_it_is_open_to_any_host_on_port_80(monkeypatch: pytest.MonkeyPatch) -> None:
-    """RunPod's load balancer is in front, and checks its own key."""
+    """On RunPod the server is open to any host on port 80, because RunPod's load balancer is in front and checks its own key."""
     monkeypatch.setenv("PORT_HEALTH", "80")
     monkeypatch.setenv("RUNPOD_ENDPOINT_ID", "abc123")
     settings = Settings()
@@ -37,7 +37,7 @@ def test_on_runpod_it_is_open_to_any_host_on_port_80(monkeypatch: pytest.MonkeyP
 
 
 def test_elsewhere_nobody_else_reaches_it_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing stands in front that would ask for one; a web page's own name for this machine is refused too."""
+    """Elsewhere nobody else reaches it without a key; a page's own name for this machine is refused too."""
     bare = Settings()
     monkeypatch.setenv("API_KEY", "k")
     keyed = Settings()
@@ -47,7 +47,7 @@ def test_elsewhere_nobody_else_reaches_it_without_a_key(monkeypatch: pytest.Monk
 
 
 def test_aliases_may_be_json(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As Kokoro's are."""
+    """Aliases may be JSON, as Kokoro's are."""
     monkeypatch.setenv("VOICE_ALIASES", '{"alloy": "anna"}')
 
     assert Settings().voice_aliases == {"alloy": "anna"}
@@ -55,7 +55,7 @@ def test_aliases_may_be_json(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("value", ["alloy", "alloy=", "=anna", '{"alloy": 1}', "{alloy}", "alloy=../x", "alloy=a b"])
 def test_an_alias_without_a_voice_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By name."""
+    """An alias without a voice is refused by its name."""
     monkeypatch.setenv("VOICE_ALIASES", value)
 
     with pytest.raises(ValidationError, match="alloy=anna"):
@@ -64,7 +64,7 @@ def test_an_alias_without_a_voice_is_refused(value: str, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("value", ["https://speech.example.com", "speech.example.com:80", "a b", ","])
 def test_a_host_is_a_name_alone(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without scheme and port."""
+    """A host is a name alone, without scheme and port."""
     monkeypatch.setenv("HTTP_HOSTS", value)
 
     with pytest.raises(ValidationError, match="without scheme and port"):

@@ -1,4 +1,4 @@
-"""The service in this process, as the HTTP application asks it."""
+"""The service in this process, as the HTTP application uses it."""
 
 import asyncio
 import base64
@@ -34,7 +34,7 @@ def with_voice(service: Service, human_wav: bytes) -> Service:
 
 @pytest.fixture
 def held(engine: ToneEngine) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """Set when the engine speaks; and what lets it go on."""
+    """An event that is set when the engine speaks, and one that lets it go on."""
     speaking, go_on = threading.Event(), threading.Event()
 
     def wait(_: str) -> None:
@@ -62,7 +62,7 @@ async def set_soon(event: threading.Event) -> None:
 
 
 def test_every_update_comes_before_the_reply_on_the_event_loop(with_voice: Service) -> None:
-    """In order, with the parts; `fetch` gives the bytes of each."""
+    """All updates arrive in order, with their parts, on the event loop and before the reply; `fetch` gives the bytes of each part."""
     heard = list[tuple[Reply, threading.Thread]]()
 
     async def use(worker: InProcess) -> tuple[Reply, list[bytes]]:
@@ -82,7 +82,7 @@ def test_every_update_comes_before_the_reply_on_the_event_loop(with_voice: Servi
 def test_a_status_is_answered_while_all_that_may_speak_do(
     with_voice: Service, held: tuple[threading.Event, threading.Event]
 ) -> None:
-    """They have threads of their own."""
+    """A status has threads of its own, so it is answered while all speaking threads are busy."""
     speaking, go_on = held
 
     async def use(worker: InProcess) -> tuple[Reply, bool]:
@@ -102,7 +102,7 @@ def test_a_status_is_answered_while_all_that_may_speak_do(
 def test_a_cancelled_job_ends_before_its_next_step_and_stays_ended(
     with_voice: Service, engine: ToneEngine, held: tuple[threading.Event, threading.Event]
 ) -> None:
-    """Its turn is free when the cancel is answered."""
+    """A cancelled job ends before its next step, and its turn is free when the cancel is answered."""
     speaking, go_on = held
 
     async def use(worker: InProcess) -> tuple[Reply, Reply]:
@@ -122,7 +122,7 @@ def test_a_cancelled_job_ends_before_its_next_step_and_stays_ended(
 def test_a_job_that_still_waits_for_a_thread_is_never_begun(
     with_voice: Service, held: tuple[threading.Event, threading.Event]
 ) -> None:
-    """Nothing is stored of it."""
+    """A cancelled job that still waits for a thread is never begun, and nothing of it is stored."""
     speaking, go_on = held
 
     async def use(worker: InProcess) -> tuple[Reply, Reply]:
@@ -144,7 +144,7 @@ def test_a_job_that_still_waits_for_a_thread_is_never_begun(
 def test_a_caller_that_gives_up_leaves_the_job_going_on(
     with_voice: Service, held: tuple[threading.Event, threading.Event]
 ) -> None:
-    """Only `cancel` ends it; its updates reach nobody."""
+    """If the caller gives up, the job goes on without sending updates; only `cancel` ends it."""
     speaking, go_on = held
 
     async def use(worker: InProcess) -> Reply:
@@ -163,13 +163,13 @@ def test_a_caller_that_gives_up_leaves_the_job_going_on(
 
 @pytest.mark.parametrize("key", ["voices/anna/voice.json", "jobs/j/../../voices/anna/voice.json", "", "proofs/x.json"])
 def test_only_a_jobs_objects_are_fetched(with_voice: Service, key: str) -> None:
-    """A voice is a recording of somebody; no key leads out of the bucket."""
+    """Only a job's objects can be fetched: a voice is somebody's recording, and no key leads out of the bucket."""
     with pytest.raises(Unfetched):
         run(with_voice, lambda worker: worker.fetch({"key": key, "sha256": "0" * 64}))
 
 
 def test_what_is_gone_or_another_is_not_fetched(with_voice: Service) -> None:
-    """By its digest."""
+    """An object that is missing or has another digest is not returned."""
     with_voice.store.put("results/j.0123456789abcdef.wav", b"speech", content_type="audio/wav")
 
     for key, why in (
@@ -181,7 +181,7 @@ def test_what_is_gone_or_another_is_not_fetched(with_voice: Service) -> None:
 
 
 def test_it_is_ready_once_its_checks_have_passed(service: Service) -> None:
-    """And unfit for good if one fails, whatever it raises."""
+    """The worker is ready once its checks have passed, and unfit for good if one fails with any exception."""
     fine, unfit = (InProcess(service, answer, Stopping(10)) for _ in range(2))
 
     def fails() -> None:
@@ -195,7 +195,7 @@ def test_it_is_ready_once_its_checks_have_passed(service: Service) -> None:
 
 
 def test_a_broken_gpu_makes_it_unfit(service: Service) -> None:
-    """So does a failure that asks RunPod's queue for another worker; HTTP callers don't see that flag."""
+    """A broken GPU, or a failure that asks RunPod for another worker, makes it unfit; HTTP callers don't see that flag."""
     broken, exhausted = (InProcess(service, answer, Stopping(10)) for _ in range(2))
     service.breaker.open(WorkerUnfit("the GPU fell off"))
     told = {"error": "X: y", "code": "X", "refresh_worker": True}
@@ -212,7 +212,7 @@ async def _called(worker: InProcess, told: Reply) -> Reply:
 
 
 def test_a_stopping_worker_takes_nothing_more(service: Service) -> None:
-    """Whoever asks is told to ask again."""
+    """A stopping worker refuses every call as retryable."""
 
     async def use(worker: InProcess) -> Reply:
         worker.is_stopping = True
@@ -226,7 +226,7 @@ def test_a_stopping_worker_takes_nothing_more(service: Service) -> None:
 def test_a_job_that_does_not_end_within_the_grace_is_handed_back(
     with_voice: Service, held: tuple[threading.Event, threading.Event]
 ) -> None:
-    """As by the queue's worker: another one goes on with it."""
+    """A job that doesn't end within the grace is handed back, as by the queue's worker, and another worker goes on with it."""
     speaking, go_on = held
     stopping = Stopping(1, leave=lambda: None)
 
@@ -248,7 +248,7 @@ def test_a_job_that_does_not_end_within_the_grace_is_handed_back(
 
 
 def test_what_is_loaded_early_is_what_a_generate_would_load(service: Service) -> None:
-    """The recogniser too if speech is checked; what can't be loaded is left to the requests."""
+    """Preloading loads what a generate would: the engine, and the recogniser if speech is checked."""
     asked = list[str]()
     object.__setattr__(service.engines, "get", lambda name, **_: asked.append(f"engine {name}"))
     object.__setattr__(service.transcribers, "get", lambda name, **_: asked.append(f"recogniser {name}"))

@@ -71,7 +71,7 @@ def caught(fail: Callable[[], None]) -> BaseException:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], StringIO]]:
-    """Configures the log at a level, to a buffer; all is as it was before afterwards."""
+    """Configure the log at a level, to a buffer; restore everything afterwards."""
     root, raises = logging.getLogger(), logging.raiseExceptions
     before = (root.level, list(root.handlers))
 
@@ -99,7 +99,7 @@ def lines(told: StringIO) -> list[dict[str, Any]]:
 def test_a_traceback_tells_frames_and_types(
     log: Callable[[str], StringIO], fail: Callable[[], None], logger: str, level: str
 ) -> None:
-    """Not the words of an exception: they hold what was in hand."""
+    """A traceback in the log has frames and types, and not the exceptions' messages, which may hold data."""
     told, error = log(level), caught(fail)
 
     logging.getLogger(logger).error("incident", exc_info=error)
@@ -111,7 +111,7 @@ def test_a_traceback_tells_frames_and_types(
 
 
 def test_a_traceback_tells_what_a_failure_came_from(log: Callable[[str], StringIO]) -> None:
-    """The cause first, as Python has it, and the codes that name no data."""
+    """A traceback has the causes first, as Python's has, and codes that reveal no data."""
     told = log("INFO")
 
     logging.getLogger("cloning.service").error("incident", exc_info=caught(of_a_cause))
@@ -123,7 +123,7 @@ def test_a_traceback_tells_what_a_failure_came_from(log: Callable[[str], StringI
 
 
 def test_a_deep_recursion_is_told_in_short(log: Callable[[str], StringIO]) -> None:
-    """Its two ends, as many lines of them as somebody reads."""
+    """A deep recursion's traceback has its first and last lines only."""
     told = log("INFO")
 
     def deeper() -> None:
@@ -153,7 +153,7 @@ def test_a_deep_recursion_is_told_in_short(log: Callable[[str], StringIO]) -> No
 def test_a_foreign_event_is_told_without_what_it_is_about(
     log: Callable[[str], StringIO], message: object, arguments: tuple[object, ...], event: str
 ) -> None:
-    """urllib3, for one, warns of a reply's headers with the whole presigned URL."""
+    """An event of a library is logged without its message: urllib3, for one, warns with the whole presigned URL."""
     told = log("INFO")
 
     logging.getLogger("urllib3.connection").warning(message, *arguments, extra={"url": SIGNED})
@@ -163,7 +163,7 @@ def test_a_foreign_event_is_told_without_what_it_is_about(
 
 
 def test_fields_lose_their_urls(log: Callable[[str], StringIO]) -> None:
-    """Whatever one of ours should let through; the hosts of our own advice stay."""
+    """URLs in fields are removed, whoever logged them; hosts in our own advice stay."""
     told = log("INFO")
     advice = "set AWS_ENDPOINT_URL to https://s3.example.com, if it is the store's own"
 
@@ -177,7 +177,7 @@ def test_fields_lose_their_urls(log: Callable[[str], StringIO]) -> None:
 
 
 def test_debug_tells_all_but_urls(log: Callable[[str], StringIO]) -> None:
-    """For who looks for a bug: the words of exceptions and of other people's events."""
+    """DEBUG shows the messages of exceptions and of other libraries, but no URLs."""
     told = log("DEBUG")
 
     logging.getLogger("urllib3.connection").warning("about %s", f"{TEXT} {SIGNED}")
@@ -190,7 +190,7 @@ def test_debug_tells_all_but_urls(log: Callable[[str], StringIO]) -> None:
 
 
 def test_an_event_that_can_not_be_formatted_is_not_told_otherwise(log: Callable[[str], StringIO]) -> None:
-    """Python would print it with all its arguments."""
+    """An event that can't be formatted isn't printed by Python with all its arguments."""
     told = log("DEBUG")
 
     logging.getLogger("urllib3.connection").warning("%d", TEXT)
@@ -199,7 +199,7 @@ def test_an_event_that_can_not_be_formatted_is_not_told_otherwise(log: Callable[
 
 
 def test_the_http_applications_events_are_ours(log: Callable[[str], StringIO]) -> None:
-    """With their fields, and at the level of ours."""
+    """The HTTP application's events are logged as ours, with their fields and at our level."""
     told = log("INFO")
 
     logging.getLogger("http_api.sound.streaming").info("stream.broken_off", extra={"job": "one", "code": "CONFLICT"})

@@ -1,4 +1,4 @@
-"""Engines by checkpoint: looked up once a generate, and their files kept as long as the engine is."""
+"""Engines by checkpoint: looked up once per generate, and their files kept as long as the engine is."""
 
 import gc
 from base64 import b64encode
@@ -51,7 +51,7 @@ def service(tiny_checkpoint: Path, human_wav: bytes, tmp_path: Path) -> Service:
 
 @pytest.fixture
 def card_gets(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Each GET of the checkpoint's card."""
+    """Every GET of the checkpoint's card."""
     gets: list[str] = []
     get = FolderStore.get
 
@@ -73,7 +73,7 @@ def generate(service: Service, job: str) -> dict[str, Any]:
 def test_a_generate_looks_its_checkpoint_up_once_and_a_warm_engine_not_at_all(
     service: Service, card_gets: list[str]
 ) -> None:
-    """The card that was checked is the one that is loaded; of an engine that is there its own."""
+    """A cold generate looks its checkpoint up once, to check and to load it; a warm engine needs no look-up."""
     generate(service, "cold")
     cold = len(card_gets)
     generate(service, "warm")
@@ -83,7 +83,7 @@ def test_a_generate_looks_its_checkpoint_up_once_and_a_warm_engine_not_at_all(
 
 
 def test_a_jobs_load_and_its_chunks_are_for_the_same_weights(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the queue takes its first chunk for a change of weights, and lets it wait for itself."""
+    """A job's load and its chunks name the same weights; otherwise the queue would let its first chunk wait for the job itself."""
     named: list[Hashable] = []
     using, run_tasks = GpuThread.using, GpuThread.run_tasks
 
@@ -107,7 +107,7 @@ def test_a_jobs_load_and_its_chunks_are_for_the_same_weights(service: Service, m
 def test_an_engine_that_is_loaded_again_has_its_checkpoint_looked_up_again(
     service: Service, card_gets: list[str]
 ) -> None:
-    """It may have been another one in the bucket for long."""
+    """An engine that is loaded again has its checkpoint looked up again, because the bucket may have another by then."""
     engines = service.engines
     found = engines.check(NAME)
     first = engines.get(found).facts
@@ -119,7 +119,7 @@ def test_an_engine_that_is_loaded_again_has_its_checkpoint_looked_up_again(
 
 
 def test_a_found_checkpoint_never_changes(service: Service) -> None:
-    """It names the weights in the GPU's queue: a later look-up is another one, and equal as long as the name is."""
+    """A found checkpoint never changes, because it names weights in the GPU's queue; a later look-up of the name is equal to it."""
     engines = service.engines
     found = engines.check(NAME)
     seen = found.checkpoint
@@ -136,7 +136,7 @@ def test_a_found_checkpoint_never_changes(service: Service) -> None:
 
 
 def test_the_files_of_an_engine_stay_until_it_goes(service: Service, tmp_path: Path) -> None:
-    """At once, whoever still refers to the engine: no other process may evict them before, every one may after."""
+    """An engine's files are held until it is unloaded and released then, although something still refers to the engine."""
     engines = service.engines
     engine = engines.get(engines.check(NAME))
     errands_done()
@@ -156,7 +156,7 @@ def test_the_files_of_an_engine_stay_until_it_goes(service: Service, tmp_path: P
 
 
 def test_a_name_is_refused_without_a_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is asked before anything is stored refuses what a load would, with all that is known of the request."""
+    """The check refuses a name with everything that is known of the request, as a load would, before anything is stored."""
     asked: list[tuple[str, object]] = []
 
     def unknown(_: Library, name: str, **known: object) -> None:

@@ -12,7 +12,7 @@ from tests.conftest import SPOKEN
 
 @pytest.mark.parametrize("body", [{}, {"openai_input": {}}, {"openai_input": None}])
 def test_models_are_listed_as_openai_lists_them(service: Service, body: dict[str, object]) -> None:
-    """A GET has no body, or an empty one."""
+    """Models are listed as OpenAI lists them, for a GET without a body or with an empty one."""
     reply = answer(service, {"openai_route": "/v1/models", **body}, Call("j"))
 
     assert reply["object"] == "list"
@@ -21,7 +21,7 @@ def test_models_are_listed_as_openai_lists_them(service: Service, body: dict[str
 
 
 def test_one_model_is_told_or_missing(service: Service) -> None:
-    """By its id."""
+    """A model is found by its id, or is missing."""
     told = answer(service, {"openai_route": "/v1/models/f5"}, Call("j"))
     missing = answer(service, {"openai_route": "/v1/models/gpt-9"}, Call("j"))
 
@@ -29,7 +29,7 @@ def test_one_model_is_told_or_missing(service: Service) -> None:
 
 
 def test_all_voices_are_listed(service: Service, human_wav: bytes) -> None:
-    """Whatever page they are on."""
+    """All voices are listed, from every page."""
     audio = base64.b64encode(human_wav).decode()
     for name in ("anna", "ben"):
         told = {"action": "upload", "voice": name, "audio": audio, "consent": True, "transcript": SPOKEN}
@@ -43,7 +43,7 @@ def test_all_voices_are_listed(service: Service, human_wav: bytes) -> None:
 
 
 def test_speech_is_refused_with_where_it_can_be_had(service: Service) -> None:
-    """JSON would be written into the caller's .mp3."""
+    """Speech is refused with where it can be had: otherwise JSON would be written into the caller's .mp3."""
     body = {"model": "tts-1", "input": "Hello.", "voice": "alloy"}
 
     reply = answer(service, {"openai_route": "/v1/audio/speech", "openai_input": body}, Call("j"))
@@ -55,7 +55,7 @@ def test_speech_is_refused_with_where_it_can_be_had(service: Service) -> None:
 
 @pytest.mark.parametrize("route", ["/v1/chat/completions", "", None, 7, ["x"], "/v1/models/" + "x" * 500])
 def test_any_other_route_is_refused(service: Service, route: object) -> None:
-    """With what can be answered; a long one is cut."""
+    """Any other route is refused with the known ones, and a long path is shortened."""
     reply = answer(service, {"openai_route": route}, Call("j"))
 
     assert reply["code"] in ("INVALID_REQUEST", "NOT_FOUND")

@@ -1,4 +1,4 @@
-"""What RunPod hears of a running job."""
+"""The progress that RunPod gets of a running job."""
 
 import asyncio
 from typing import Any
@@ -10,7 +10,7 @@ from worker.progress import PartStream, ProgressSender
 
 
 def test_progress_is_spaced_out_and_clear_of_the_result(clock: ManualClock) -> None:
-    """An update that arrives after the result would leave the job IN_PROGRESS for ever."""
+    """Updates are spaced out and end well before the result: one that arrived after it would leave the job IN_PROGRESS for ever."""
     sent: list[Any] = []
     progress = ProgressSender(sent.append, clock, every_s=2.0, clear_s=0.5)
 
@@ -26,7 +26,7 @@ def test_progress_is_spaced_out_and_clear_of_the_result(clock: ManualClock) -> N
 
 
 def test_the_first_news_of_a_part_does_not_wait_for_its_turn(clock: ManualClock) -> None:
-    """Somebody wants to listen; the news after it are spaced out as all are."""
+    """The first update with a part is sent at once, since somebody may be waiting to listen; later ones are spaced out."""
     sent: list[Any] = []
     progress = ProgressSender(sent.append, clock, every_s=2.0, first_part_s=0.5)
 
@@ -43,7 +43,7 @@ def update(*places: int) -> dict[str, Any]:
 
 
 def test_each_part_is_posted_once_and_in_order() -> None:
-    """Updates are cumulative; leaving the block waits for the last post."""
+    """Updates are cumulative and posted once each, in order; leaving the block waits for the last post."""
     posted: list[int] = []
 
     async def post(part: dict[str, Any]) -> None:
@@ -61,7 +61,7 @@ def test_each_part_is_posted_once_and_in_order() -> None:
 
 
 def test_parts_of_a_cancelled_delivery_are_not_waited_for() -> None:
-    """Its result is nobody's, and no task of it stays."""
+    """After a cancelled delivery no update is waited for, and no task of it stays."""
     never = asyncio.Event()
 
     async def post(_: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Temporary files go with their process: at its end, or, where it was killed, when the next one starts."""
+"""Temporary files go with their process: at its end, or, if it was killed, when the next one starts."""
 
 import os
 import signal
@@ -52,7 +52,7 @@ def files_in(root: Path) -> list[str]:
 
 
 def test_the_folder_goes_with_the_block(tmp_path: Path) -> None:
-    """With any contents, and Python's own temporary files go to their old place again."""
+    """The folder is removed with any contents after the block, and Python's temporary files go to their old place again."""
     before = tempfile.gettempdir()
 
     with Scratch(tmp_path) as scratch:
@@ -64,7 +64,7 @@ def test_the_folder_goes_with_the_block(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_process_left_goes_when_the_next_one_starts(tmp_path: Path) -> None:
-    """Recordings and other libraries' temporary files alike."""
+    """The recordings and temporary files of a killed process go when the next one starts."""
     with living(tmp_path) as process:
         assert said(process) == "ready None"
         process.kill()
@@ -77,7 +77,7 @@ def test_what_a_killed_process_left_goes_when_the_next_one_starts(tmp_path: Path
 
 
 def test_a_child_that_outlives_its_process_keeps_nothing(tmp_path: Path) -> None:
-    """RunPod's SDK pings from one, which has every descriptor of its dead parent."""
+    """A child that outlives its process, as the SDK's pinging one with all its descriptors, doesn't keep the folder."""
     with living(tmp_path, "fork") as process:
         child = int(said(process).split()[1])
         process.kill()
@@ -91,7 +91,7 @@ def test_a_child_that_outlives_its_process_keeps_nothing(tmp_path: Path) -> None
 
 
 def test_a_living_process_keeps_its_folder(tmp_path: Path) -> None:
-    """Several workers may share one TMPDIR."""
+    """A living process keeps its folder: several workers may share a TMPDIR."""
     with living(tmp_path) as process:
         assert said(process) == "ready None"
 
@@ -102,7 +102,7 @@ def test_a_living_process_keeps_its_folder(tmp_path: Path) -> None:
 
 
 def test_other_peoples_folders_stay(tmp_path: Path) -> None:
-    """One that only looks like ours, and a link out of the way, are nobody's to remove."""
+    """A folder that only resembles ours, and a link to elsewhere, are left alone."""
     (tmp_path / "voices-of-mine").mkdir()
     (tmp_path / "voices-of-mine" / "song.wav").write_bytes(b"a song")
     elsewhere = tmp_path / "elsewhere"
@@ -119,7 +119,7 @@ def test_other_peoples_folders_stay(tmp_path: Path) -> None:
 def test_a_folder_that_was_taken_for_abandoned_while_it_was_made_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another process starts between the making and the locking."""
+    """If another process removes the folder between its making and its locking, it is made again."""
     import fcntl
     import shutil
 

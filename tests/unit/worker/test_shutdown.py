@@ -1,4 +1,4 @@
-"""A stopping worker and the jobs that its SDK has taken but will not run."""
+"""A stopping worker and the jobs that its SDK has taken but won't run."""
 
 import logging
 import threading
@@ -9,7 +9,7 @@ from worker.shutdown import LateJobs, Stopping
 
 
 def test_a_late_job_that_breaks_is_told_and_let_go(caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody waits for its outcome: without a line in the log a bug would never be seen. The next one is tried all the same."""
+    """A late job that fails with a bug is logged, since nobody waits for its outcome, and the next one is still tried."""
     from runpod.serverless.modules.worker_state import JobsProgress
 
     for job_id in ("late-1", "late-2"):
@@ -25,7 +25,7 @@ def test_a_late_job_that_breaks_is_told_and_let_go(caplog: pytest.LogCaptureFixt
 
 @pytest.mark.parametrize("error", [None, OSError("the disk is gone")])
 def test_a_forced_end_clears_up_before_it(error: Exception | None) -> None:
-    """Recordings must not outlive the process; what can't be cleared up does not keep it."""
+    """A forced end removes recordings first; what can't be removed doesn't delay it."""
     told, left = list[str](), threading.Event()
 
     def clear_up() -> None:

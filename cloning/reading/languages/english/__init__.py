@@ -1,7 +1,7 @@
 """
-What English has beside the classes of other languages, and its words.
+English rules beyond the classes of all languages, and English words.
 
-    rules     what is read in English alone
+    rules     classes of English alone
     calendar  years, decades, dates and times
     tables    words for signs, money, units and abbreviations
 """

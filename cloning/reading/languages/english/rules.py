@@ -1,4 +1,4 @@
-"""What is read in English alone, before and after the classes of all languages."""
+"""Classes of writing that are read in English alone, before and after the classes of all languages."""
 
 import re
 from collections.abc import Callable, Iterator

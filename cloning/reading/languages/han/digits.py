@@ -42,15 +42,15 @@ def any_of(words: Iterable[str]) -> str:
 
 
 def before(match: re.Match[str], most: int = 6) -> str:
-    """What stands right before a match."""
+    """The text right before a match."""
     return match.string[max(0, match.start() - most) : match.start()]
 
 
 def after(match: re.Match[str], most: int = 6) -> str:
-    """What stands right after a match."""
+    """The text right after a match."""
     return match.string[match.end() : match.end() + most]
 
 
 def as_it_was(match: re.Match[str]) -> str:
-    """Nobody can tell what is meant."""
+    """Leave an ambiguous match as it is."""
     return match.group()

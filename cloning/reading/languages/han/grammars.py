@@ -1,8 +1,8 @@
 """
 Ask wetext about digits that no rule of ours has claimed.
 
-wetext's grammars know many units and signs. They may also rewrite words, fail, or need seconds for a long text: they get a short
-stretch around the digits, and what they give counts only if the words around the digits are still there.
+wetext's grammars know many units and signs. They may also rewrite words, fail, or need seconds for a long text. So they get a short
+stretch around the digits, and their answer is used only if the words around the digits are still there.
 """
 
 import re
@@ -22,7 +22,7 @@ _ASKED_AT_MOST = 300
 def unclaimed(
     language: str, text: str, claimed: Sequence[Replacement], otherwise: Callable[[str], str]
 ) -> list[Replacement]:
-    """What wetext reads of the digits that are left; `otherwise` reads the runs of digits that it doesn't."""
+    """Read the remaining digits by wetext; `otherwise` reads the runs of digits that it doesn't."""
     known: dict[tuple[str, str, str], str | None] = {}
     found: list[Replacement] = []
     for start, end in _gaps(len(text), claimed):

@@ -1,4 +1,4 @@
-"""Reference audio: what is taken, what is refused and why; speech encoded."""
+"""Reference audio: what is accepted, what is refused and why, and how speech is encoded."""
 
 import io
 from typing import Any
@@ -27,7 +27,7 @@ CHUNK = Chunk(index=3, text="words", seed=0, speed=1.0, fix_duration=None, secon
 
 
 def tone(seconds: float, *, level: float = 0.2, rate: int = SAMPLE_RATE) -> Samples:
-    """A tone whose loudness breathes a little, like speech without pauses."""
+    """A tone whose loudness varies a little, like speech without pauses."""
     time = np.arange(int(seconds * rate)) / rate
     return (level * np.sin(2 * np.pi * 220 * time) * (0.8 + 0.2 * np.sin(2 * np.pi * 3 * time))).astype(np.float32)
 
@@ -39,7 +39,7 @@ def wav(samples: Samples, rate: int = SAMPLE_RATE, subtype: str = "PCM_16") -> b
 
 
 def with_av(samples: Samples, container: str, codec: str, rate: int = 48_000) -> bytes:
-    """What phones and browsers record."""
+    """Encode as phones and browsers do."""
     import av
 
     buffer = io.BytesIO()
@@ -64,7 +64,7 @@ def reason(data: bytes) -> str:
 @pytest.mark.parametrize("audio_format", ["wav", "flac", "mp3", "ogg"])
 @pytest.mark.parametrize("rate", [24_000, 48_000])
 def test_every_format_that_goes_out_comes_in(audio_format: str, rate: int) -> None:
-    """WAV, FLAC, MP3 and Opus keep length and loudness, with no ffmpeg program."""
+    """WAV, FLAC, MP3 and Opus keep length and loudness on the way out and in, with no ffmpeg program."""
     recording = decode(encode_pcm16(to_pcm16(tone(2.0, rate=rate)), rate, audio_format))
 
     assert recording.duration == pytest.approx(2.0, abs=0.06)
@@ -80,7 +80,7 @@ def test_what_phones_and_browsers_record_comes_in(container: str, codec: str) ->
 
 
 def test_a_codec_that_nobody_knows_is_refused() -> None:
-    """A container may name any: it is the recording that can't be used, not a bug."""
+    """A codec that nobody knows makes the recording unusable, which is no bug: a container may name any."""
     known = with_av(tone(2.0, rate=48_000), "webm", "libopus")
     assert known.count(b"A_OPUS") == 1
 
@@ -88,7 +88,7 @@ def test_a_codec_that_nobody_knows_is_refused() -> None:
 
 
 def test_stereo_is_mixed_and_any_rate_is_brought_to_24_khz() -> None:
-    """The canonical file is 24 kHz mono PCM16, for any upload."""
+    """Any upload becomes a canonical file of 24 kHz mono PCM16."""
     both = np.stack([tone(2.0, rate=44_100), np.zeros(88_200, np.float32)], axis=1)
 
     canonical, measures = check_and_make_canonical(wav(both, 44_100))
@@ -120,29 +120,29 @@ def test_stereo_is_mixed_and_any_rate_is_brought_to_24_khz() -> None:
     ],
 )  # fmt: skip
 def test_unusable_audio_is_refused_with_what_was_measured(data: bytes, said: str) -> None:
-    """What is wrong, which value, what to send: before anything is stored."""
+    """Unusable audio is refused before anything is stored, with the measured value and what to send."""
     assert said in reason(data)
 
 
 def test_a_long_mp3_is_refused_though_it_is_small() -> None:
-    """Compressed silence of ten minutes must not be unpacked whole."""
+    """Ten minutes of silence make a small MP3, which is refused without being unpacked whole."""
     assert "lasts 600" in reason(encode_pcm16(np.zeros(600 * 24_000, np.int16), 24_000, "mp3"))
 
 
 def test_a_long_m4a_is_refused_while_it_is_decoded() -> None:
-    """The decoder stops at 60 s with any header."""
+    """The decoder stops at 60 s, whatever the header says."""
     assert "s; send 1 to 60 s" in reason(with_av(np.zeros(90 * 48_000, np.float32), "mp4", "aac"))
 
 
 def test_audio_over_12_s_is_clipped_and_says_so() -> None:
-    """Words that are no longer heard must not stay in a transcript."""
+    """Audio of more than 12 s is clipped and reported as clipped, because a transcript must not keep words that are no longer heard."""
     canonical, _ = check_and_make_canonical(wav(tone(20.0)))
 
     assert (canonical.clipped, canonical.duration <= 12.05) == (True, True)
 
 
 def test_a_human_voice_is_kept_whole(human_wav: bytes) -> None:
-    """5.3 s of speech lose only the silence around them."""
+    """Of a human voice of 5.3 s only the silence around it is removed."""
     canonical, measures = check_and_make_canonical(human_wav)
 
     assert (canonical.clipped, 4.5 < canonical.duration < 5.4) == (False, True)
@@ -152,7 +152,7 @@ def test_a_human_voice_is_kept_whole(human_wav: bytes) -> None:
 @given(gaps=st.lists(st.floats(0.0, 3.0), min_size=1, max_size=5), seed=st.integers(0, 1000))
 @settings(deadline=None)  # seconds of audio take what they take
 def test_canonical_audio_is_its_own_canonical_form(gaps: list[float], seed: int) -> None:
-    """Done twice is done once: a voice that is taken from the bucket is not clipped again."""
+    """Canonical audio stays the same when it is made canonical again, so a voice from the bucket is not clipped twice."""
     noise = np.random.default_rng(seed)
     pieces = [
         part for gap in gaps for part in (tone(noise.uniform(1.2, 3.0)), np.zeros(int(gap * SAMPLE_RATE), np.float32))
@@ -164,13 +164,13 @@ def test_canonical_audio_is_its_own_canonical_form(gaps: list[float], seed: int)
 
 @pytest.mark.parametrize("wave", [[0.5, np.nan], [0.5, np.inf], [0.0, 0.0]])
 def test_a_wave_that_is_not_finite_or_silent_never_becomes_a_chunk(wave: list[float]) -> None:
-    """NaN would be encoded as silence or noise that nobody asked for."""
+    """A wave that is silent or not finite is refused; NaN would be encoded as silence or noise."""
     with pytest.raises(ArithmeticError, match="chunk 3"):
         checked(CHUNK, np.array(wave, np.float32))
 
 
 def test_loud_samples_are_limited_not_wrapped() -> None:
-    """1.5 is full scale, not a click."""
+    """Samples beyond full scale are limited to it, because wrapped ones would click."""
     square = np.tile(np.repeat(np.array([1.5, -1.5], np.float32), 50), 240)
 
     recording = decode(encode_pcm16(to_pcm16(square), SAMPLE_RATE, "wav"))

@@ -1,4 +1,4 @@
-"""What a header says and what a file holds: all of it is used, or it is refused or told."""
+"""What a header claims and what a file holds: all of it is used, or it is refused or reported."""
 
 import struct
 
@@ -54,7 +54,7 @@ def fragments(data: bytes) -> list[int]:
 
 @pytest.mark.parametrize("name", COMPRESSED)
 def test_compressed_sound_of_known_size_is_whole_or_cut(name: str) -> None:
-    """The whole is taken without a word; a half is refused, whether or not bytes per second are known."""
+    """A whole file is accepted without a warning and half of one is refused, whether or not its bytes per second are known."""
     data = COMPRESSED[name]()
 
     whole = decode(data)
@@ -68,7 +68,7 @@ def test_compressed_sound_of_known_size_is_whole_or_cut(name: str) -> None:
 @pytest.mark.parametrize("per_s", [0, 1, 100, 16_000])
 @pytest.mark.parametrize("name", ["wav-ima", "wav-gsm", "wav-g721"])
 def test_a_wrong_number_of_bytes_per_second_is_not_believed(name: str, per_s: int) -> None:
-    """Neither a false length, nor a half that passes for the whole."""
+    """A wrong number of bytes per second neither changes the length nor lets half a file pass for the whole."""
     data = with_rate(COMPRESSED[name](), per_s)
 
     assert decode(data).duration == pytest.approx(SECONDS, abs=0.15)
@@ -77,7 +77,7 @@ def test_a_wrong_number_of_bytes_per_second_is_not_believed(name: str, per_s: in
 
 
 def test_a_streamed_flac_that_ends_in_a_frame_is_told_or_refused() -> None:
-    """Its head doesn't say how long it is; whole, it is taken without a word."""
+    """A streamed FLAC doesn't say how long it is; cut within a frame it is reported or refused, and whole it has no warning."""
     data = streamed_flac()
 
     assert not decode(data).warnings
@@ -85,7 +85,7 @@ def test_a_streamed_flac_that_ends_in_a_frame_is_told_or_refused() -> None:
 
 
 def test_frames_that_a_streamed_flac_lacks_are_told() -> None:
-    """They are numbered."""
+    """A streamed FLAC's frames are numbered, so missing ones are reported."""
     data = streamed_flac()
     begin, end = len(data) * 4 // 10, len(data) * 7 // 10
 
@@ -94,7 +94,7 @@ def test_frames_that_a_streamed_flac_lacks_are_told() -> None:
 
 @pytest.mark.parametrize("flags", ["dash+global_sidx", "frag_keyframe+empty_moov", "frag_keyframe", "cmaf"])
 def test_fragments_that_are_missing_from_an_mp4_are_told_or_refused(flags: str) -> None:
-    """In its middle by their times or places, at the end by an index if it has one."""
+    """Missing fragments of an MP4 are found by times or places in its middle, and at its end by an index if there is one."""
     data = by_av(speech(SECONDS), "mp4", "aac", {"movflags": flags, "frag_duration": "500000"})
     begins = fragments(data)
     begin, end = begins[len(begins) // 3], begins[2 * len(begins) // 3]
@@ -108,7 +108,7 @@ def test_fragments_that_are_missing_from_an_mp4_are_told_or_refused(flags: str) 
 @pytest.mark.parametrize("name", ["adts", "amr", "webm-live", "mp2", "mp3-without-index"])
 @pytest.mark.parametrize("fill", ["zeros", "noise"])
 def test_a_hole_in_the_middle_is_told_or_refused(name: str, fill: str) -> None:
-    """30 % of the file are zeros or noise."""
+    """A hole of zeros or noise in 30 % of the file is reported or refused."""
     made = {
         "mp2": lambda: by_av(speech(SECONDS), "mp2", "mp2", {}),
         "mp3-without-index": lambda: by_av(speech(SECONDS), "mp3", "libmp3lame", {"write_xing": "0"}),
@@ -124,7 +124,7 @@ def test_a_hole_in_the_middle_is_told_or_refused(name: str, fill: str) -> None:
 @pytest.mark.parametrize("second", EVERY)
 @pytest.mark.parametrize("first", EVERY)
 def test_a_recording_behind_another_is_used(first: str, second: str) -> None:
-    """For any two formats."""
+    """A second recording after the first is used too, for any two formats."""
     both = decode(recording(first, 2.0) + recording(second, 2.0))
 
     assert both.duration == pytest.approx(4.0, abs=0.25)
@@ -142,7 +142,7 @@ BETWEEN = {
 @pytest.mark.parametrize("between", BETWEEN)
 @pytest.mark.parametrize("name", EVERY)
 def test_what_stands_between_two_recordings_hides_neither(name: str, between: str) -> None:
-    """Junk, zeros or a tag."""
+    """Junk, zeros or a tag between two recordings hides neither."""
     data = recording(name, 2.0)
 
     assert decode(data + BETWEEN[between] + data).duration == pytest.approx(4.0, abs=0.25)
@@ -158,7 +158,7 @@ def sized(data: bytes, name: bytes, size: bytes) -> bytes:
 @pytest.mark.parametrize("first", ["wav", "wav-ulaw", "aiff", "caf"])
 @pytest.mark.parametrize("is_known", [True, False])
 def test_a_recording_that_a_header_counts_as_samples_is_none(first: str, second: str, *, is_known: bool) -> None:
-    """It would be heard as noise."""
+    """If a header counts a second recording as samples, it is not heard as noise but used as a recording."""
     one, two = recording(first, 2.0), recording(second, 2.0)
     chunk, kind = {"wav": (b"data", "<I"), "aiff": (b"SSND", ">I"), "caf": (b"data", ">Q")}[first.partition("-")[0]]
     body = one.index(chunk) + 4 + struct.calcsize(kind)
@@ -172,7 +172,7 @@ def test_a_recording_that_a_header_counts_as_samples_is_none(first: str, second:
 
 @pytest.mark.parametrize("name", [*BY_SOUNDFILE, *(name for name in BY_AV if name != "ogg-flac"), "amr"])
 def test_a_whole_file_is_taken_without_a_word(name: str) -> None:
-    """Of every container and codec."""
+    """A whole file of any container and codec is accepted without a warning."""
     found = decode(recording(name, SECONDS))
 
     assert found.duration == pytest.approx(SECONDS, abs=0.15)
@@ -180,7 +180,7 @@ def test_a_whole_file_is_taken_without_a_word(name: str) -> None:
 
 
 def wide_wav(shift: int) -> bytes:
-    """24 bits in blocks of 4 bytes, in the high ones or the low ones."""
+    """24 bits in blocks of 4 bytes, the high ones or the low ones."""
     pcm = ((speech(SECONDS, 24_000) * (2**23 - 1)).astype("<i4") << shift).astype("<i4").tobytes()
     fmt = struct.pack("<IHHIIHH", 16, 1, 1, 24_000, 96_000, 4, 24)
     return b"RIFF" + struct.pack("<I", 36 + len(pcm)) + b"WAVEfmt " + fmt + b"data" + struct.pack("<I", len(pcm)) + pcm
@@ -188,7 +188,7 @@ def wide_wav(shift: int) -> bytes:
 
 @pytest.mark.parametrize("shift", [8, 0])
 def test_24_bits_in_4_bytes_are_heard_as_they_were(shift: int) -> None:
-    """Wherever in the block they stand."""
+    """24-bit samples in 4 bytes are read correctly, wherever in the block they are."""
     found = decode(wide_wav(shift))
 
     assert np.allclose(found.samples, speech(SECONDS, 24_000), atol=1e-5)
@@ -214,20 +214,20 @@ ODD: dict[str, bytes] = {
 
 @pytest.mark.parametrize("name", ODD)
 def test_odd_chunks_and_tags_hide_no_sound(name: str) -> None:
-    """It is taken whole, and a download of it is no text."""
+    """A file with odd chunks or tags is used whole, and isn't taken for text."""
     assert decode(ODD[name]).duration == pytest.approx(SECONDS, abs=0.05)
     assert no_recording(ODD[name]) is None
 
 
 @pytest.mark.parametrize(("text", "kind"), [(b"<html><body>no</body></html>", "HTML"), (b'{"error": 1}', "JSON"), (b"The free plan ended", "text")])  # fmt: skip
 def test_a_text_is_told_as_what_it_is(text: bytes, kind: str) -> None:
-    """Though its letters may be those of a box."""
+    """A text is named as what it is, even if its letters could be an MP4 box's."""
     assert kind in str(no_recording(text))
 
 
 @pytest.mark.parametrize("name", ["wav", "aiff", "caf", "flac", "vorbis", "m4a", "webm", "adts", "mp3"])
 def test_a_file_of_which_only_a_head_came_is_refused(name: str) -> None:
-    """Wherever in it the bytes end."""
+    """A file of which only the beginning arrived is refused, wherever it ends."""
     data = recording(name, SECONDS)
 
     for size in range(1, 200):
@@ -236,7 +236,7 @@ def test_a_file_of_which_only_a_head_came_is_refused(name: str) -> None:
 
 
 def test_a_rate_that_is_nonsense_is_told_as_a_rate() -> None:
-    """No length is made of it."""
+    """A nonsensical sample rate is reported as such, and no length is derived from it."""
     data = recording("aiff", SECONDS)
     at = data.index(b"COMM") + 16
 
@@ -257,7 +257,7 @@ def drifting(shape: str) -> Samples:
 
 @pytest.mark.parametrize("shape", ["step", "ramp", "thump", "slow wave"])
 def test_a_zero_line_that_wanders_is_no_voice(shape: str) -> None:
-    """There is nothing to hear in it."""
+    """A recording of a wandering zero line has nothing to hear and is refused."""
     noise = 1e-4 * np.random.default_rng(0).standard_normal(144_000)
     data = by_soundfile((drifting(shape) + noise).astype(np.float32), 24_000, "WAV", "PCM_16")
 
@@ -267,7 +267,7 @@ def test_a_zero_line_that_wanders_is_no_voice(shape: str) -> None:
 
 @pytest.mark.parametrize("peak", [5.0, 20.0, 1e6, 1e12])
 def test_single_samples_do_not_take_the_voice_away(peak: float) -> None:
-    """They are limited, with a warning."""
+    """Single samples far beyond full scale are limited with a warning, and the voice stays."""
     voice = speech(SECONDS, 24_000)
 
     found = decode(by_soundfile(np.r_[voice, np.float32(peak)], 24_000, "WAV", "FLOAT"))
@@ -277,7 +277,7 @@ def test_single_samples_do_not_take_the_voice_away(peak: float) -> None:
 
 
 def test_samples_of_a_lossy_codec_are_no_whole_numbers() -> None:
-    """What a damaged MP3 decodes to may be a million times full scale."""
+    """A damaged MP3 may decode to a million times full scale; it is refused as damaged."""
     data = by_av(speech(SECONDS), "mp3", "libmp3lame", {"write_xing": "0"})
     begin, end = len(data) * 4 // 10, len(data) * 7 // 10
     noise = np.random.default_rng(1).integers(0, 256, end - begin, dtype=np.uint8).tobytes()

@@ -1,4 +1,4 @@
-"""Stored dictionaries: created once, replaced on request, and never believed if damaged."""
+"""Stored dictionaries: created once, replaced on request, and never used if damaged."""
 
 import json
 from typing import Any
@@ -23,7 +23,7 @@ def library(store: FolderStore, clock: ManualClock) -> DictionaryLibrary:
 
 
 def test_a_dictionary_is_stored_and_found(library: DictionaryLibrary, store: FolderStore) -> None:
-    """One record, at its own key, with the digest of its words."""
+    """A dictionary is one record at its own key, with the digest of its words."""
     made = library.add("names", GIF, replace=False)
 
     assert library.get("names") == made
@@ -32,12 +32,12 @@ def test_a_dictionary_is_stored_and_found(library: DictionaryLibrary, store: Fol
 
 
 def test_the_order_of_words_doesnt_matter() -> None:
-    """The digest is of what is said, not of how it was sent."""
+    """The digest doesn't depend on the order in which the words were sent."""
     assert digest_of({"a": "1", "b": "2"}) == digest_of({"b": "2", "a": "1"}) != digest_of({"a": "2", "b": "1"})
 
 
 def test_the_same_words_twice_are_one_dictionary(library: DictionaryLibrary, clock: ManualClock) -> None:
-    """A request that is delivered twice is done once, with `replace` too."""
+    """The same words sent twice are one dictionary, with `replace` too."""
     first = library.add("names", GIF, replace=False)
     clock.sleep(60)
 
@@ -46,7 +46,7 @@ def test_the_same_words_twice_are_one_dictionary(library: DictionaryLibrary, clo
 
 
 def test_other_words_under_a_taken_name_are_refused(library: DictionaryLibrary) -> None:
-    """A dictionary changes only on request."""
+    """Other words under a taken name are refused unless `replace` is set."""
     library.add("names", GIF, replace=False)
 
     with pytest.raises(Conflict, match="replace: true"):
@@ -55,7 +55,7 @@ def test_other_words_under_a_taken_name_are_refused(library: DictionaryLibrary) 
 
 
 def test_a_replaced_dictionary_keeps_the_day_of_its_birth(library: DictionaryLibrary, clock: ManualClock) -> None:
-    """And says when it was replaced."""
+    """A replaced dictionary keeps its date of creation and says when it was replaced."""
     first = library.add("names", GIF, replace=False)
     clock.sleep(60)
 
@@ -65,19 +65,19 @@ def test_a_replaced_dictionary_keeps_the_day_of_its_birth(library: DictionaryLib
 
 
 def test_a_replacement_of_nothing_is_a_first_one(library: DictionaryLibrary) -> None:
-    """`replace` needs nothing to be there."""
+    """`replace` also creates a dictionary that doesn't exist yet."""
     assert library.add("names", GIF, replace=True).replaced_at is None
 
 
 def test_an_unknown_dictionary_is_not_found(library: DictionaryLibrary) -> None:
-    """By every verb."""
+    """Every verb reports an unknown dictionary as not found."""
     for verb in (library.get, library.delete):
         with pytest.raises(DictionaryNotFound):
             verb("nobody")
 
 
 def test_a_deleted_dictionary_is_gone(library: DictionaryLibrary, store: FolderStore) -> None:
-    """Its namesakes stay."""
+    """A deleted dictionary is gone, and those with similar names stay."""
     library.add("names", GIF, replace=False)
     library.add("names-2", GIF, replace=False)
 
@@ -109,7 +109,7 @@ def changed(body: bytes, **fields: Any) -> bytes:
 def test_a_damaged_record_is_told_replaced_and_deleted(
     library: DictionaryLibrary, store: FolderStore, fields: dict[str, Any]
 ) -> None:
-    """Never used; the list goes on beside it; its words are not in the message."""
+    """A damaged record is reported without its words and never used; the list goes on, and it can be replaced or deleted."""
     library.add("intact", SQL, replace=False)
     key = keys.dictionary("names")
     whole = library.add("names", GIF, replace=False).body()
@@ -132,7 +132,7 @@ def test_a_damaged_record_is_told_replaced_and_deleted(
 
 
 def test_an_enormous_record_is_listed_unread(library: DictionaryLibrary, store: FolderStore) -> None:
-    """With its size."""
+    """An enormous record is listed with its size and not read."""
     store.put(keys.dictionary("names"), b"x" * (MOST_BYTES + 1), content_type="application/json")
 
     (listed,), _ = library.page(limit=10, after="")
@@ -142,7 +142,7 @@ def test_an_enormous_record_is_listed_unread(library: DictionaryLibrary, store: 
 
 
 def test_a_bucket_that_is_down_is_no_list_of_problems() -> None:
-    """One that fails for a single record is."""
+    """If the bucket is down, the list fails; if a single record can't be read, it is listed with its problem."""
     store = MemoryStore(Bucket())
     library = DictionaryLibrary(store, ManualClock())
     for name in "abcd":
@@ -161,7 +161,7 @@ def test_a_bucket_that_is_down_is_no_list_of_problems() -> None:
 @pytest.mark.parametrize("trouble", ["before", "after", "again"])
 @pytest.mark.parametrize("call", [0, 1])
 def test_any_store_call_may_fail(call: int, trouble: Trouble, *, replace: bool) -> None:
-    """Before its effect or after it, or repeated by the client itself: sent again the dictionary is there, once."""
+    """If any store call fails, before or after its effect, or is repeated, sending the request again stores the dictionary once."""
     store = MemoryStore(Bucket())
     library = DictionaryLibrary(store, ManualClock())
     if replace:
@@ -179,7 +179,7 @@ def test_any_store_call_may_fail(call: int, trouble: Trouble, *, replace: bool) 
 @pytest.mark.parametrize("has_old", [False, True])
 @pytest.mark.parametrize("others_words", [SQL, GIF, None], ids=["other words", "the same", "a delete"])
 def test_who_is_overtaken_is_told(others_words: dict[str, str] | None, *, has_old: bool) -> None:
-    """By another's words, or by a delete; the same words are no loss."""
+    """A caller whose words were replaced or deleted meanwhile gets a conflict, unless the stored words are the same."""
     bucket = Bucket()
     store, other = MemoryStore(bucket), DictionaryLibrary(MemoryStore(bucket), ManualClock())
     library = DictionaryLibrary(store, ManualClock())

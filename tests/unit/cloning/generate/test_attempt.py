@@ -1,4 +1,4 @@
-"""A generate, with a stand-in engine: what is stored when, what is told to whom."""
+"""A generate with a stand-in engine: what is stored when, and what is reported to whom."""
 
 import hashlib
 import json
@@ -61,7 +61,7 @@ def service_upload(service: Service, wav: bytes, **more: Any) -> dict[str, Any]:
 
 
 def test_the_reply_is_what_lies_in_the_bucket(service: Service, store: FolderStore, anna: str) -> None:
-    """Audio, digest, duration and manifest are stored before they are told."""
+    """Audio, digest, duration and manifest are in the bucket before the reply names them."""
     reply = act(service, text=TEXT, voice=anna)
 
     audio = store.get(reply["audio"]["key"]).body
@@ -82,7 +82,7 @@ def decode_length(audio: bytes) -> float:
 
 @pytest.mark.parametrize("pace", [{"speed": 1.2}, {"fix_duration": 90.0}], ids=str)
 def test_every_applied_value_is_told(service: Service, anna: str, engine: ToneEngine, pace: dict[str, float]) -> None:
-    """No ignored parameter: what was asked is what the engine got and what the manifest says."""
+    """Every value of the request reaches the engine and is in the manifest: no parameter is ignored."""
     asked: dict[str, Any] = {
         "nfe_step": 16, "cfg_strength": 1.5, "sway_sampling_coef": -0.5, "target_rms": 0.2,
         "cross_fade_duration": 0.1, "remove_silence": True, "speed": 1.0, "fix_duration": None, **pace,
@@ -116,7 +116,7 @@ def test_every_applied_value_is_told(service: Service, anna: str, engine: ToneEn
 
 
 def test_a_job_delivered_twice_is_done_once(service: Service, anna: str, engine: ToneEngine) -> None:
-    """The second delivery gets the first one's result, and the engine stays quiet."""
+    """A second delivery gets the first one's result, and the engine isn't called."""
     first = act(service, text=TEXT, voice=anna)
     spoken = len(engine.history)
 
@@ -126,7 +126,7 @@ def test_a_job_delivered_twice_is_done_once(service: Service, anna: str, engine:
 
 
 def test_a_finished_job_outlives_its_voice(service: Service, anna: str) -> None:
-    """A redelivery after the voice was deleted still finds the result."""
+    """A job delivered again after its voice was deleted still has its result."""
     first = act(service, text=TEXT, voice=anna)
     act(service, action="delete", voice=anna)
 
@@ -134,7 +134,7 @@ def test_a_finished_job_outlives_its_voice(service: Service, anna: str) -> None:
 
 
 def test_one_job_id_with_another_text_is_a_conflict(service: Service, anna: str) -> None:
-    """Nobody gets another one's speech."""
+    """The same job_id with another text is a conflict, so that nobody gets another request's speech."""
     act(service, text="One.", voice=anna, job_id="mine")
 
     with pytest.raises(Conflict):
@@ -142,7 +142,7 @@ def test_one_job_id_with_another_text_is_a_conflict(service: Service, anna: str)
 
 
 def test_the_same_seed_gives_the_same_speech_under_any_id(service: Service, anna: str) -> None:
-    """And another seed another one; without a seed one is drawn, and told."""
+    """The same seed gives the same speech under any job id, and another seed gives another; without a seed one is drawn and reported."""
     digests = [
         act(service, Call(f"j{n}"), text=TEXT, voice=anna, **seed)["audio"]["sha256"]
         for n, seed in enumerate([{"seed": 42}, {"seed": 42}, {"seed": 43}, {}])
@@ -152,7 +152,7 @@ def test_the_same_seed_gives_the_same_speech_under_any_id(service: Service, anna
 
 
 def test_the_transcript_is_made_once_for_ever(service: Service, anna: str, transcriber: EchoTranscriber) -> None:
-    """At the first generate, from the stored audio; kept in the record with the recogniser that made it."""
+    """The transcript is made once, at the first generate, from the stored audio; the record keeps it with the recogniser's name."""
     for n in range(3):
         act(service, Call(f"j{n}"), text="Hello there.", voice=anna)
 
@@ -163,7 +163,7 @@ def test_the_transcript_is_made_once_for_ever(service: Service, anna: str, trans
 
 
 def test_a_callers_own_transcript_is_used(service: Service, human_wav: bytes, transcriber: EchoTranscriber) -> None:
-    """Nothing is recognised then."""
+    """If the caller gave a transcript, no recogniser is used."""
     service_upload(service, human_wav, transcript=SPOKEN)
     act(service, text="Hello there.", voice="anna")
 
@@ -171,7 +171,7 @@ def test_a_callers_own_transcript_is_used(service: Service, human_wav: bytes, tr
 
 
 def test_progress_counts_chunks_in_the_record_and_to_runpod(service: Service, anna: str) -> None:
-    """It rises, two chunks at a time at most where they are spoken faster than told; the last word is the result's."""
+    """Progress rises in the record and to RunPod, by at most two chunks at a time if they are spoken faster than reported."""
     sent: list[dict[str, Any]] = []
 
     reply = act(service, Call("j", sent.append), text=TEXT, voice=anna)
@@ -192,7 +192,7 @@ def test_progress_that_the_bucket_does_not_take_costs_nothing(
     monkeypatch: pytest.MonkeyPatch,
     refusal: type[ServiceError],
 ) -> None:
-    """A store that is away or refuses for a moment between two chunks: the speech goes on, and its end is told."""
+    """If the store refuses a progress report between two chunks, the speech goes on and is stored."""
     replaced = store.replace
     refused: list[bytes] = []
 
@@ -210,7 +210,7 @@ def test_progress_that_the_bucket_does_not_take_costs_nothing(
 
 
 def test_the_wait_for_the_gpu_is_told_as_such(service: Service, anna: str, clock: ManualClock) -> None:
-    """To hear and to speak: `queue` has the seconds, and no more than were waited."""
+    """`queue` has the seconds that the job waited for the GPU, to hear and to speak, and no more."""
     waits: list[float] = []
 
     class Busy(GpuThread):
@@ -230,7 +230,7 @@ def test_the_wait_for_the_gpu_is_told_as_such(service: Service, anna: str, clock
 
 
 def test_a_cancel_stops_between_two_chunks(service: Service, anna: str, engine: ToneEngine) -> None:
-    """The flag of another caller is seen when chunks are told, of which the GPU is two ahead at most; the job says CANCELLED and has no result."""
+    """A cancel is seen when chunks are reported, of which the GPU is at most two ahead; the job is CANCELLED and has no result."""
     engine.before_speaking = lambda _: void(service.jobs.cancel("j"))
 
     with pytest.raises(JobCancelled):
@@ -242,11 +242,11 @@ def test_a_cancel_stops_between_two_chunks(service: Service, anna: str, engine: 
 
 
 def void(_: object) -> None:
-    """Drops a value where None is wanted."""
+    """Drop a value where None is wanted."""
 
 
 def test_a_stopped_worker_gives_the_job_back(service: Service, anna: str, engine: ToneEngine) -> None:
-    """Between two steps of the model; whoever gets the job next goes on with the finished chunks, to the same speech."""
+    """A stopped worker gives the job back between two steps of the model; the next one goes on from the finished chunks to the same speech."""
     call = Call("j")
     engine.before_speaking = lambda _: call.stopped.set() if engine.history else None
     with pytest.raises(ServiceError) as caught:
@@ -262,7 +262,7 @@ def test_a_stopped_worker_gives_the_job_back(service: Service, anna: str, engine
 
 
 def test_another_workers_job_is_waited_for(service: Service, anna: str, clock: ManualClock) -> None:
-    """A duplicate delivery is answered with the running worker's result, or takes over once that worker is silent."""
+    """A duplicate delivery waits for the running worker's result, or takes over once that worker is silent."""
     request = parse({"text": TEXT, "voice": anna, "job_id": "j"}, Limits(20_000, 1))
     service.jobs.claim("j", request.digest(), 9)  # type: ignore[union-attr]  # it is a Generate
     before = clock.monotonic()
@@ -274,7 +274,7 @@ def test_another_workers_job_is_waited_for(service: Service, anna: str, clock: M
 
 
 def test_bad_input_leaves_no_trace(service: Service, store: FolderStore, anna: str, engine: ToneEngine) -> None:
-    """Unknown voice, impossible text, a result that can't fit: refused with nothing stored and nothing spoken."""
+    """An unknown voice, an impossible text or a result that can't fit is refused with nothing stored and nothing spoken."""
     act(service, action="upload", **_with_transcript(service))
     before = [info.key for info in store.list()]
 
@@ -290,7 +290,7 @@ def test_bad_input_leaves_no_trace(service: Service, store: FolderStore, anna: s
 
 
 def test_a_result_that_will_hardly_fit_is_refused_before_it_is_spoken(service: Service, engine: ToneEngine) -> None:
-    """A reply of just the planned speech in base64 has no room for anything else."""
+    """If the planned speech alone would fill a reply in base64, it is refused before it is spoken."""
     act(service, action="upload", **_with_transcript(service))
     reference_s = service.voices.get("ben").audio.duration
     plan = plan_speech(TEXT, reference_text=SPOKEN, reference_s=reference_s, seed=0, parameters=F5Parameters())
@@ -303,7 +303,7 @@ def test_a_result_that_will_hardly_fit_is_refused_before_it_is_spoken(service: S
 
 
 def test_who_needs_no_transcript_is_refused_without_one(service: Service, anna: str) -> None:
-    """What XTTS can't read is seen before anything is stored or loaded, in a voice that was never heard too."""
+    """What XTTS can't read is refused before anything is stored or loaded, even if the voice has no transcript."""
     with pytest.raises(InvalidText):
         act(service, Call("j"), text="I have 5.", voice=anna, engine="xtts", language="hi")
 
@@ -320,7 +320,7 @@ def _with_transcript(service: Service) -> dict[str, Any]:
 
 
 def test_inline_audio_is_the_same_audio(service: Service, store: FolderStore, anna: str) -> None:
-    """Base64 of the very file; 'both' has the URL too."""
+    """Inline audio is the stored file in base64; with 'both' the reply has the URL too."""
     import base64
 
     reply = act(service, text="Hello there.", voice=anna, delivery="both", format="mp3")
@@ -332,7 +332,7 @@ def test_inline_audio_is_the_same_audio(service: Service, store: FolderStore, an
 
 @pytest.mark.parametrize("audio_format", ["wav", "flac", "mp3", "ogg"])
 def test_every_format_can_be_decoded(service: Service, store: FolderStore, anna: str, audio_format: str) -> None:
-    """What the reply says of the file is true of the file."""
+    """A file of every format can be decoded and is as the reply says."""
     reply = act(service, text="Hello there, how are you today?", voice=anna, format=audio_format)
 
     recording = decode(store.get(reply["audio"]["key"]).body)
@@ -343,7 +343,7 @@ def test_every_format_can_be_decoded(service: Service, store: FolderStore, anna:
 
 
 def test_a_bug_is_recorded_without_its_traceback(service: Service, anna: str, engine: ToneEngine) -> None:
-    """The caller gets an incident id; the job's record says the same, and nothing more."""
+    """After a bug the caller and the job's record get an incident id, and nothing else."""
 
     def fail(_: str) -> None:
         raise RuntimeError("secret /path/to/model on host gpu-7")
@@ -370,7 +370,7 @@ def test_noise_from_the_engine_is_a_failure(service: Service, anna: str, engine:
 def test_a_store_that_goes_down_leaves_a_job_that_can_be_taken_over(
     service: Service, store: FolderStore, anna: str, monkeypatch: pytest.MonkeyPatch, clock: ManualClock
 ) -> None:
-    """No state depends on a last gasp: the lease lapses, and the next delivery finishes the job."""
+    """If the store goes down, the lease ends by itself, and the next delivery finishes the job."""
 
     def down(*_: object, **__: object) -> str:
         raise StorageUnavailable("the bucket does not answer")
@@ -386,7 +386,7 @@ def test_a_store_that_goes_down_leaves_a_job_that_can_be_taken_over(
 
 
 def test_a_cancel_before_the_turn_loads_no_model(service: Service, anna: str, engine: ToneEngine) -> None:
-    """A job that waits for the GPU is cancelled before it costs anything."""
+    """A job that is cancelled while it waits for the GPU loads no model."""
     waited: list[str] = []
 
     class CancelledMeanwhile(GpuThread):
@@ -417,7 +417,7 @@ def test_a_cancel_before_the_turn_loads_no_model(service: Service, anna: str, en
 def test_a_voice_replaced_while_it_is_heard_is_heard_again(
     service: Service, anna: str, transcriber: EchoTranscriber, engine: ToneEngine
 ) -> None:
-    """The words of the old audio are never spoken with the new."""
+    """If a voice is replaced while it is transcribed, the new audio is heard again; the old words are never used with it."""
     import base64
 
     original = transcriber.transcribe
@@ -444,7 +444,7 @@ def test_a_voice_replaced_while_it_is_heard_is_heard_again(
 def test_a_worker_thought_dead_overwrites_nothing(
     service: Service, store: FolderStore, anna: str, clock: ManualClock
 ) -> None:
-    """It tells the other worker's result, and removes its own late upload: even the same bytes have another name."""
+    """A worker thought dead reports the other worker's result and removes its own late upload, whose name differs even if the bytes don't."""
     create = store.create
     told: list[dict[str, Any]] = []
 
@@ -468,7 +468,7 @@ def test_a_worker_thought_dead_overwrites_nothing(
 def test_a_worker_thought_dead_whose_own_attempt_fails_tells_the_others_result(
     service: Service, store: FolderStore, anna: str, clock: ManualClock
 ) -> None:
-    """Its failure is not the job's: the job is done."""
+    """If a worker thought dead fails while the job is done by another, it reports that result and not its failure."""
     create = store.create
     told: list[dict[str, Any]] = []
 
@@ -488,7 +488,7 @@ def test_a_worker_thought_dead_whose_own_attempt_fails_tells_the_others_result(
 
 
 def test_a_damaged_result_is_never_handed_out(service: Service, store: FolderStore, anna: str) -> None:
-    """Inline audio is proved against its digest."""
+    """Inline audio that doesn't match its digest is never returned."""
     reply = act(service, Call("j"), text="Hello there.", voice=anna)
     store.put(reply["audio"]["key"], b"other bytes", content_type="audio/wav")
 
@@ -499,7 +499,7 @@ def test_a_damaged_result_is_never_handed_out(service: Service, store: FolderSto
 def test_jobs_that_waited_for_the_gpu_together_listen_once(
     service: Service, anna: str, transcriber: EchoTranscriber
 ) -> None:
-    """Each looks again, when its turn comes, whether the words are there."""
+    """Jobs that waited for the GPU together transcribe the voice once: each looks again when its turn comes."""
     stale = service.voices.get(anna)
     act(service, Call("first"), text="Hello there.", voice=anna)
 
@@ -509,7 +509,7 @@ def test_jobs_that_waited_for_the_gpu_together_listen_once(
 
 
 def test_words_that_nobody_can_say_are_no_transcript(service: Service, anna: str, transcriber: EchoTranscriber) -> None:
-    """A recogniser that repeats itself would break every length, and leak its words."""
+    """A recogniser that repeats itself makes no usable transcript: too many words for the recording are refused."""
     transcriber.words = "again and " * 200
 
     with pytest.raises(TranscriptionFailed, match="nobody can say"):
@@ -519,13 +519,13 @@ def test_words_that_nobody_can_say_are_no_transcript(service: Service, anna: str
 
 @pytest.mark.parametrize("words", ["word " * 390, "a"])
 def test_a_callers_transcript_must_fit_the_recording(service: Service, human_wav: bytes, words: str) -> None:
-    """Before it is stored: no such person speaks so fast, or so slowly."""
+    """A caller's transcript with too many or too few words for the recording is refused before it is stored."""
     with pytest.raises(InvalidRequest, match="don't belong together"):
         service_upload(service, human_wav, transcript=words)
 
 
 def test_a_fixed_duration_needs_no_transcript_to_be_refused(service: Service, store: FolderStore, anna: str) -> None:
-    """Nothing is recognised, loaded or stored for it."""
+    """An impossible fixed duration is refused before anything is transcribed, loaded or stored."""
     before = [info.key for info in store.list()]
 
     with pytest.raises(InvalidRequest, match="counts the reference"):
@@ -534,7 +534,7 @@ def test_a_fixed_duration_needs_no_transcript_to_be_refused(service: Service, st
 
 
 def test_a_librarys_exit_does_not_end_the_worker(service: Service, anna: str, engine: ToneEngine) -> None:
-    """SystemExit would kill the process with the job untold."""
+    """A library's SystemExit becomes a failure of the job; it would otherwise end the process without a reply."""
 
     def leave(_: str) -> None:
         raise SystemExit(3)
@@ -547,7 +547,7 @@ def test_a_librarys_exit_does_not_end_the_worker(service: Service, anna: str, en
 
 
 def test_silence_from_the_engine_is_a_failure(service: Service, anna: str, engine: ToneEngine) -> None:
-    """Half precision gone wrong makes zeros on some cards."""
+    """Silence from the engine (half precision on some cards) is a failure."""
     engine.speak = lambda *_, **__: np.zeros(24_000, np.float32)  # type: ignore[method-assign]
 
     with pytest.raises(Internal):
@@ -574,7 +574,7 @@ def test_a_cancel_that_only_the_last_write_finds_is_told_as_a_cancel(
 
 
 def test_a_delivery_that_is_already_stopped_makes_no_record(service: Service, anna: str, store: FolderStore) -> None:
-    """A lease that nobody would release in time."""
+    """A delivery that was stopped already makes no record, whose lease nobody would release in time."""
     call = Call("j")
     call.stopped.set()
 

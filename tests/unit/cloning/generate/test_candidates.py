@@ -1,4 +1,4 @@
-"""Who may speak a request, and what is refused before anybody does."""
+"""Which engines may speak a request, and what is refused before any of them does."""
 
 import errno
 import gc
@@ -44,7 +44,7 @@ Speak = Callable[..., dict[str, Any]]
 
 
 class Shelf:
-    """`Engines` whose checkpoints fail as told; remembers which were asked for."""
+    """`Engines` whose checkpoints fail as the test says, and that remembers which were asked for."""
 
     def __init__(self, failures: Mapping[str, ServiceError]) -> None:
         self._failures = failures
@@ -91,14 +91,14 @@ def order(**more: object) -> tuple[Candidate, ...]:
 
 
 def test_the_table_of_values_is_complete() -> None:
-    """A new value can't escape the tests below."""
+    """The table of values covers every value, so that a new one can't escape the tests below."""
     assert set(GOOD) == set(values_of_all())
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", GOOD)
 def test_an_engine_takes_its_own_values_and_refuses_the_others_by_name(engine: EngineName, name: str) -> None:
-    """The refusal says whose value it is; what is taken is what will be applied."""
+    """An engine takes its own values, all of which are applied, and refuses the others by the name of the engines that have them."""
     if name in names_of(engine):
         given = {name: GOOD[name], **NEEDS.get(name, {})}
         (candidate,) = order(engine=engine, **given)
@@ -115,7 +115,7 @@ def test_an_engine_takes_its_own_values_and_refuses_the_others_by_name(engine: E
 
 @pytest.mark.parametrize("name", GOOD)
 def test_whoever_may_speak_must_know_every_value(name: str) -> None:
-    """A fallback never drops one: with one, only what both engines know is taken, from a request or from the deployment."""
+    """With a fallback only values that both engines know are accepted, so that a fallback never drops one."""
     request = {"engine": "f5", "fallback": ["xtts"], name: GOOD[name], **NEEDS.get(name, {})}
 
     if len(engines_with(name)) == len(ENGINES):
@@ -126,7 +126,7 @@ def test_whoever_may_speak_must_know_every_value(name: str) -> None:
 
 
 def test_a_profile_becomes_each_engines_own() -> None:
-    """By intent: F5-TTS's ultra_natural is XTTS's expressive."""
+    """A profile has a counterpart in the other engine: F5-TTS's ultra_natural is XTTS's expressive."""
     first, second = order(fallback=["xtts"], profile="ultra_natural")
 
     assert (first.engine, first.profile, second.engine, second.profile) == ("f5", "ultra_natural", "xtts", "expressive")
@@ -135,7 +135,7 @@ def test_a_profile_becomes_each_engines_own() -> None:
 
 
 def test_the_request_goes_before_the_deployment() -> None:
-    """ENGINE and FALLBACK are what an open request means; a request may also forbid the fallback."""
+    """The request decides before ENGINE and FALLBACK, which stand for what it leaves open; it may also forbid a fallback."""
     settings = Settings(engine="xtts", fallback=("f5",), xtts_license_accepted=True)
 
     def engines(**more: object) -> list[str]:
@@ -148,7 +148,7 @@ def test_the_request_goes_before_the_deployment() -> None:
 
 
 def test_a_checkpoint_is_the_first_engines() -> None:
-    """The fallback speaks with the deployment's own for it."""
+    """A requested checkpoint is for the first engine; the fallback uses the deployment's own."""
     first, second = order(checkpoint="mine", fallback=["xtts"])
 
     assert (first.checkpoint, second.checkpoint) == ("mine", "XTTS_v2")
@@ -156,20 +156,20 @@ def test_a_checkpoint_is_the_first_engines() -> None:
 
 @pytest.mark.parametrize("fallback", [["f5"], ["xtts", "xtts"], ["xtts", "f5"]])
 def test_a_fallback_to_other_weights_of_an_engine_is_refused(fallback: list[str]) -> None:
-    """An engine that failed has nothing else to offer."""
+    """A fallback to the same engine is refused: each engine may be named once."""
     with pytest.raises(InvalidRequest, match="each once"):
         order(engine="f5", fallback=fallback)
 
 
 def test_a_length_penalty_without_beams_is_refused() -> None:
-    """It would do nothing."""
+    """A length penalty without beams is refused, because it would do nothing."""
     for beams in ({}, {"num_beams": 1}):
         with pytest.raises(InvalidRequest, match="num_beams"):
             order(engine="xtts", length_penalty=2.0, **beams)
 
 
 def test_a_speed_beside_a_fixed_duration_is_refused() -> None:
-    """F5-TTS would ignore it: the duration says how fast it is spoken."""
+    """A speed beside a fixed duration is refused, because the duration already determines it."""
     with pytest.raises(InvalidRequest, match="speed") as caught:
         order(fix_duration=9.0, speed=1.5)
     assert caught.value.details["field"] == "speed"
@@ -178,7 +178,7 @@ def test_a_speed_beside_a_fixed_duration_is_refused() -> None:
 
 
 def test_an_unusable_checkpoint_lets_the_next_engine_speak(speak: Speak) -> None:
-    """In the order given, with the reason."""
+    """If a checkpoint is unusable, the next engine in the given order speaks, and the reply has the reason."""
     told = speak(Shelf({"F5TTS_v1_Base": CheckpointUnusable("broken")}), fallback=["xtts"])
 
     assert told["engine_used"] == "xtts"
@@ -187,7 +187,7 @@ def test_an_unusable_checkpoint_lets_the_next_engine_speak(speak: Speak) -> None
 
 @pytest.mark.parametrize("failure", [GpuOutOfMemory("full"), HubUnavailable("away"), LicenseRefused("not accepted")])
 def test_no_other_failure_is_a_reason_to_fall_back(speak: Speak, failure: ServiceError) -> None:
-    """What may work with the next call is left to it, and a licence is a person's to accept: nobody else is even loaded."""
+    """No other failure leads to a fallback: it may pass with the next call, or a person must accept a licence."""
     shelf = Shelf({"F5TTS_v1_Base": failure})
     shelf.check = lambda name, **_: name  # type: ignore[method-assign]  # it shows when it is loaded
 
@@ -197,7 +197,7 @@ def test_no_other_failure_is_a_reason_to_fall_back(speak: Speak, failure: Servic
 
 
 def test_what_failed_is_forgotten_before_the_next_engine_is_tried(speak: Speak) -> None:
-    """A failure's traceback holds what was loaded so far: the next engine would share the memory with it."""
+    """A failed engine's weights are freed before the next one is loaded, although the failure's traceback holds them."""
 
     class Weights:
         """What an engine had loaded when it failed."""
@@ -224,7 +224,7 @@ def test_what_failed_is_forgotten_before_the_next_engine_is_tried(speak: Speak) 
 
 
 def test_a_failure_is_kept_without_what_it_holds() -> None:
-    """Its words and details, for the reply; not the frames that hold half a model."""
+    """A failure is kept with its words and details, without the frames that hold half a model."""
     failed: dict[EngineName, ServiceError] = {}
     with pytest.raises(CheckpointUnusable) as caught:
         raise CheckpointUnusable("broken", file="model.safetensors") from ValueError("weights")
@@ -237,7 +237,7 @@ def test_a_failure_is_kept_without_what_it_holds() -> None:
 
 
 def test_an_engine_that_can_not_be_used_is_logged_with_its_job(speak: Speak, caplog: pytest.LogCaptureFixture) -> None:
-    """Whoever reads the log finds the job."""
+    """An engine that can't be used is logged with the job's id."""
     speak(Shelf({"F5TTS_v1_Base": CheckpointUnusable("broken")}), fallback=["xtts"])
 
     (entry,) = [vars(each) for each in caplog.records if each.message == "engine.unusable"]
@@ -245,7 +245,7 @@ def test_an_engine_that_can_not_be_used_is_logged_with_its_job(speak: Speak, cap
 
 
 def test_without_a_fallback_nobody_else_speaks(speak: Speak) -> None:
-    """The failure says who was asked for, and that nobody spoke."""
+    """Without a fallback the failure names the requested engine, and says that none spoke."""
     shelf = Shelf({"F5TTS_v1_Base": CheckpointUnusable("broken", file="model.safetensors")})
 
     with pytest.raises(CheckpointUnusable, match="broken") as caught:
@@ -256,7 +256,7 @@ def test_without_a_fallback_nobody_else_speaks(speak: Speak) -> None:
 
 
 def test_a_failure_of_all_names_each_reason(speak: Speak) -> None:
-    """Whoever reads it knows what to mend."""
+    """If all engines fail, the failure has each one's reason."""
     failures = {"F5TTS_v1_Base": CheckpointUnusable("broken"), "XTTS_v2": CheckpointUnusable("missing")}
 
     with pytest.raises(CheckpointUnusable, match="broken; xtts can't speak either: missing") as caught:
@@ -265,7 +265,7 @@ def test_a_failure_of_all_names_each_reason(speak: Speak) -> None:
 
 
 def test_every_engine_that_may_speak_is_checked_first() -> None:
-    """A licence that the fallback lacks is refused at once, and not when the fallback is needed."""
+    """All engines that may speak are checked first, so a licence that the fallback lacks is refused at once."""
     request = generate(fallback=["xtts"])
 
     with pytest.raises(LicenseRefused):
@@ -279,7 +279,7 @@ def test_every_engine_that_may_speak_is_checked_first() -> None:
 
 @pytest.mark.parametrize("asked", [{"engine": "f5"}, {"engine": "f5", "fallback": ["xtts"]}], ids=str)
 def test_a_deployments_checkpoint_that_nobody_knows_is_not_the_callers_fault(asked: dict[str, Any]) -> None:
-    """Who never sent `checkpoint` can't mend it; one that was sent is refused as before. No fallback hides the mistake."""
+    """An unknown checkpoint is the caller's fault only if the request named it; one of the deployment's is not, and no fallback hides it."""
     typo = with_checkpoint("typo")
     unknown = InvalidRequest("unknown checkpoint 'typo': choose another", field="checkpoint", choices=["A"])
     request, sent = generate(**asked), generate(**asked, checkpoint="typo")
@@ -306,7 +306,7 @@ def with_checkpoint(name: str) -> Settings:
 def test_a_deployment_that_could_not_keep_its_word_does_not_start(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """XTTS without its licence, a fallback to the engine itself, an engine that doesn't exist."""
+    """A deployment doesn't start with XTTS but without its licence, with a fallback to the same engine, or with an unknown engine."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 
@@ -315,7 +315,7 @@ def test_a_deployment_that_could_not_keep_its_word_does_not_start(
 
 
 def test_a_deployment_may_allow_a_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Engines parted by commas."""
+    """FALLBACK is a list of engines, separated by commas."""
     monkeypatch.setenv("FALLBACK", " xtts ")
     monkeypatch.setenv("XTTS_LICENSE_ACCEPTED", "1")
 
@@ -323,7 +323,7 @@ def test_a_deployment_may_allow_a_fallback(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 class Checked(Shelf):
-    """`Engines` whose first checkpoint can't be used, as its check shows already."""
+    """`Engines` whose first checkpoint is found unusable when it is checked."""
 
     def __init__(self, cause: Exception) -> None:
         super().__init__({})
@@ -336,7 +336,7 @@ class Checked(Shelf):
 
 
 def test_a_checkpoint_that_its_check_refuses_lets_the_next_engine_speak(speak: Speak) -> None:
-    """As if it had shown at its load; nobody loads it."""
+    """A checkpoint that its check refuses leads to the fallback as one that can't be loaded does, and nothing loads it."""
     shelf = Checked(ValueError("cut short"))
 
     told = speak(shelf, fallback=["xtts"])
@@ -346,7 +346,7 @@ def test_a_checkpoint_that_its_check_refuses_lets_the_next_engine_speak(speak: S
 
 
 def test_a_disk_that_fails_while_a_checkpoint_is_checked_is_no_reason_to_fall_back(speak: Speak) -> None:
-    """The machine is what failed: the job is given back."""
+    """If the disk fails while a checkpoint is checked, the job is given back: the machine failed, not the checkpoint."""
     shelf = Checked(OSError(errno.EIO, "no good"))
 
     with pytest.raises(DiskFailed):

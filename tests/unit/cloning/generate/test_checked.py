@@ -1,4 +1,4 @@
-"""Speech that is checked and drawn again: a stand-in engine leaves words out at given draws, a stand-in recogniser hears it."""
+"""Speech that is checked and drawn again; the stand-in engine leaves words out in given draws, and the stand-in recogniser hears it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.unit.cloning.generate.test_passages import upload
 
 @pytest.mark.parametrize("mode", ["fast", "full"])
 def test_the_first_draw_that_says_its_text_is_taken(tmp_path: Path, human_wav: bytes, mode: str) -> None:
-    """Each chunk on its own; the manifest has the seeds of the draws that are heard."""
+    """Of each chunk the first draw that passes is used; the manifest has the seeds of those draws."""
     service, engine, _ = world(tmp_path, human_wav, (0, 0), (0, 1), (2, 0))
 
     reply = act(service, **{**SPEAK, "check": mode})
@@ -31,7 +31,7 @@ def test_the_first_draw_that_says_its_text_is_taken(tmp_path: Path, human_wav: b
 
 
 def test_a_draw_that_passes_with_other_words_is_drawn_again(tmp_path: Path, human_wav: bytes) -> None:
-    """One witness alone is no reason to fail, but to try again: the draw that is heard word for word is taken."""
+    """A draw that passes but is heard with other words doesn't fail, but is drawn again; one that is heard word for word is used."""
     service, engine, listener = world(tmp_path, human_wav)
     hear, texts = listener.hear, iter(["Nobody was ever there."])
 
@@ -48,7 +48,7 @@ def test_a_draw_that_passes_with_other_words_is_drawn_again(tmp_path: Path, huma
 
 
 def test_a_word_that_is_missing_is_named_with_its_place(tmp_path: Path, human_wav: bytes) -> None:
-    """In the caller's text, whatever it is read as."""
+    """A missing word is named with its place in the caller's text, however it is read."""
     service, *_ = world(tmp_path, human_wav, (0, 0))
 
     reply = act(service, **{**SPEAK, "text": "We 12 met there.", "draws": 1})
@@ -59,7 +59,7 @@ def test_a_word_that_is_missing_is_named_with_its_place(tmp_path: Path, human_wa
 
 
 def test_if_no_draw_passes_the_best_is_taken_and_told(tmp_path: Path, human_wav: bytes) -> None:
-    """As the deployment or the request wishes."""
+    """If no draw passes, the best is used and reported, by the deployment's or the request's wish."""
     service, *_ = world(tmp_path, human_wav, (0, 0), (0, 1), (0, 2))
 
     reply = act(service, **SPEAK)
@@ -69,7 +69,7 @@ def test_if_no_draw_passes_the_best_is_taken_and_told(tmp_path: Path, human_wav:
 
 
 def test_if_no_draw_passes_the_job_fails_where_that_is_asked(tmp_path: Path, human_wav: bytes) -> None:
-    """For good: the same request would give the same speech."""
+    """With `on_mismatch: fail` the job fails for good if no draw passes, because the same request would give the same speech."""
     service, *_ = world(tmp_path, human_wav, (0, 0), (0, 1), (0, 2))
 
     with pytest.raises(SpeechMismatch) as caught:
@@ -81,7 +81,7 @@ def test_if_no_draw_passes_the_job_fails_where_that_is_asked(tmp_path: Path, hum
 
 
 def test_what_was_heard_is_told_on_request_alone(tmp_path: Path, human_wav: bytes) -> None:
-    """It is text of the caller's."""
+    """What was heard is part of the caller's text, so it is reported on request only."""
     service, *_ = world(tmp_path, human_wav)
 
     told = act(service, **SPEAK, heard=True, job_id="a")
@@ -93,7 +93,7 @@ def test_what_was_heard_is_told_on_request_alone(tmp_path: Path, human_wav: byte
 
 
 def test_a_voice_that_is_not_understood_is_no_judge(tmp_path: Path, human_wav: bytes) -> None:
-    """If the recogniser hears other words in its recording than are known to be there, nothing is claimed, and nothing drawn again."""
+    """If the recogniser doesn't hear the known words in the voice's own recording, it judges nothing, and nothing is drawn again."""
     service, engine, listener = world(tmp_path, human_wav, (0, 0))
     listener.hear = lambda *_, **__: "something else altogether"  # type: ignore[method-assign]
 
@@ -105,7 +105,7 @@ def test_a_voice_that_is_not_understood_is_no_judge(tmp_path: Path, human_wav: b
 
 
 def test_without_a_check_no_recogniser_is_asked_and_no_sample_changes(tmp_path: Path, human_wav: bytes) -> None:
-    """A voice with its transcript costs no hearing; a check of right speech gives the same speech."""
+    """Without a check no recogniser is used and no sample changes; a check of right speech gives the same speech."""
     service, _, listener = world(tmp_path, human_wav)
 
     plain = act(service, **{**SPEAK, "check": "off", "draws": None}, job_id="a")
@@ -117,7 +117,7 @@ def test_without_a_check_no_recogniser_is_asked_and_no_sample_changes(tmp_path: 
 
 
 def test_the_profile_for_quality_checks(tmp_path: Path, human_wav: bytes) -> None:
-    """With three draws; `check: off` says otherwise."""
+    """The profile `quality` checks with three draws, unless the request says `check: off`."""
     service, *_ = world(tmp_path, human_wav)
     request = {name: value for name, value in SPEAK.items() if name not in ("check", "draws")}
 
@@ -139,7 +139,7 @@ class _Alike:
 
 
 def test_a_speaker_model_reports_and_decides_nothing(tmp_path: Path, human_wav: bytes) -> None:
-    """For each voice; without the setting there is no such field."""
+    """A speaker model's likeness is reported for each voice and decides nothing; without the setting there is no such field."""
     service, engine, _ = world(tmp_path, human_wav)
 
     told = act(replace(service, speaker_model=_Alike()), **SPEAK, job_id="a")
@@ -155,7 +155,7 @@ def test_a_speaker_model_reports_and_decides_nothing(tmp_path: Path, human_wav: 
 def test_details_of_a_check_without_one_are_refused(
     tmp_path: Path, human_wav: bytes, more: dict[str, Any], check: str | None
 ) -> None:
-    """By name."""
+    """Details of a check are refused by name if there is no check."""
     service, *_ = world(tmp_path, human_wav)
 
     with pytest.raises(InvalidRequest) as caught:
@@ -165,7 +165,7 @@ def test_details_of_a_check_without_one_are_refused(
 
 
 def test_a_deployment_may_check_everything(tmp_path: Path, human_wav: bytes) -> None:
-    """By its settings; a request's own wish comes first."""
+    """A deployment may check all speech by its settings; a request's own wish is used first."""
     service, *_ = world(tmp_path, human_wav, (0, 0))
     strict = with_settings(service, check="fast", check_draws=1, on_mismatch="fail")
 
@@ -177,7 +177,7 @@ def test_a_deployment_may_check_everything(tmp_path: Path, human_wav: bytes) -> 
 
 
 def test_nothing_is_drawn_again_without_time_for_it(tmp_path: Path, human_wav: bytes) -> None:
-    """RunPod would end the job, and all of it would be lost."""
+    """Nothing is drawn again without time for it: RunPod would end the job and lose all of it."""
     clock = ManualClock()
     engine = Stammerer((0, 0), (1, 0), (2, 0))
     service = serving(tmp_path, engine, Listener(engine), FolderStore(tmp_path / "bucket"), clock)
@@ -191,7 +191,7 @@ def test_nothing_is_drawn_again_without_time_for_it(tmp_path: Path, human_wav: b
 
 
 def test_speaking_and_hearing_take_turns_once_a_round(tmp_path: Path, human_wav: bytes) -> None:
-    """All chunks, then the check of all, then what is drawn again: with LOW_VRAM each change costs moving a model."""
+    """All chunks are spoken, then all are checked, then some drawn again: with LOW_VRAM each change moves a model."""
     service, engine, listener = world(tmp_path, human_wav, (0, 0), (2, 0))
     who: list[str] = []
     engine.before_speaking = lambda _: who.append("speaks")
@@ -209,7 +209,7 @@ def test_speaking_and_hearing_take_turns_once_a_round(tmp_path: Path, human_wav:
 
 
 def test_a_cancel_is_seen_between_two_draws(tmp_path: Path, human_wav: bytes) -> None:
-    """As between two chunks."""
+    """A cancel is seen between two draws, as between two chunks."""
     service, engine, _ = world(tmp_path, human_wav, *((chunk, 0) for chunk in range(6)))
     first = len(act(service, **SPEAK, job_id="a")["check"]["chunks"])
     engine.history.clear()

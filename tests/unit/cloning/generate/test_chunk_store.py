@@ -1,4 +1,4 @@
-"""A job that is taken over goes on where its worker died, and comes out the same, sample for sample."""
+"""A job that is taken over continues where its worker died, and its samples are the same."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +21,7 @@ SPEAK: dict[str, Any] = {"text": TEXT, "voice": "anna", "seed": 1}
 
 
 def die_after(chunks: int, engine: ToneEngine, call: Call) -> None:
-    """The worker is told to stop when that many chunks are done."""
+    """Tell the worker to stop when that many chunks are done."""
 
     def before(_: str) -> None:
         if len(engine.history) == chunks:
@@ -32,7 +32,7 @@ def die_after(chunks: int, engine: ToneEngine, call: Call) -> None:
 
 @pytest.fixture
 def interrupted(service: Service, engine: ToneEngine, anna: str) -> Callable[..., int]:  # noqa: F811 - the fixture
-    """Speaks as job 'j' until two chunks and a third are done; gives how many there will be."""
+    """Speak as job 'j' until two chunks and a third are done; return the number of all chunks."""
 
     def run(**changes: Any) -> int:
         total = len(act(service, Call("calm"), **(SPEAK | changes))["manifest"]["chunks"])
@@ -51,7 +51,7 @@ def interrupted(service: Service, engine: ToneEngine, anna: str) -> Callable[...
 def test_only_the_missing_chunks_are_made(
     service: Service, engine: ToneEngine, interrupted: Callable[..., int]
 ) -> None:
-    """Two were finished, the third was stopped; the next attempt makes the rest, and the speech is that of a calm run."""
+    """Two chunks were finished and the third was stopped: the next attempt makes the missing ones, and the speech is an undisturbed run's."""
     total = interrupted()
 
     reply = act(service, Call("j"), **SPEAK)
@@ -64,7 +64,7 @@ def test_only_the_missing_chunks_are_made(
 def test_a_chunk_that_would_come_out_otherwise_is_made_again(
     service: Service, engine: ToneEngine, store: FolderStore, interrupted: Callable[..., int], change: str
 ) -> None:
-    """Another checkpoint, a damaged object, a store that has lost it: never a wrong sample."""
+    """A chunk of another checkpoint, a damaged one or a lost one is made again: never a wrong sample."""
     total = interrupted()
     kept = [info.key for info in store.list("jobs/j/chunks/")]
     if change == "engine":
@@ -88,7 +88,7 @@ def under(store: FolderStore, job_id: str) -> list[str]:
 def test_a_finished_job_leaves_no_chunk(
     service: Service, store: FolderStore, interrupted: Callable[..., int], engine: ToneEngine
 ) -> None:
-    """Neither of its own attempt nor of the one that it took over; delivered once more it is answered without speaking."""
+    """A finished job leaves no chunk, of its own attempt or the one before; delivered again it is answered without speaking."""
     interrupted()
     kept = under(store, "j")
     reply = act(service, Call("j"), **SPEAK)
@@ -108,7 +108,7 @@ def test_a_job_that_ended_without_a_result_leaves_no_chunk(
     anna: str,  # noqa: F811
     end: str,
 ) -> None:
-    """Nobody takes over what was cancelled, or failed for ever."""
+    """A job that was cancelled or failed for good leaves no chunk, because nobody takes it over."""
 
     def stop(_: str) -> None:
         if len(engine.history) == 2 and end == "cancelled":
@@ -133,7 +133,7 @@ def test_chunks_that_can_not_be_removed_cost_no_job(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """They wait for `expire`; the record and the reply are those of a job that is done, and the log says that they are there."""
+    """If chunks can't be removed, the job is done all the same, `expire` removes them later, and the log says that they are there."""
     asked: list[str] = []
 
     def refuse(key: str, **_: object) -> None:
@@ -157,7 +157,7 @@ def test_chunks_are_removed_while_nobody_waits(
     store: FolderStore,
     anna: str,  # noqa: F811
 ) -> None:
-    """The reply does not wait for a slow bucket."""
+    """Chunks are removed after the reply, which doesn't wait for a slow bucket."""
     later: list[Callable[[], None]] = []
     patient = replace(service, in_background=later.append)
 
@@ -170,7 +170,7 @@ def test_chunks_are_removed_while_nobody_waits(
 
 
 def test_a_store_that_takes_no_chunk_costs_no_job(service: Service, store: FolderStore, anna: str) -> None:  # noqa: F811
-    """They are kept for worse days only."""
+    """If the store takes no chunk, the job goes on: chunks only help after a failure."""
     put = store.put
 
     def refuse(key: str, body: bytes, *, content_type: str) -> str:
@@ -184,7 +184,7 @@ def test_a_store_that_takes_no_chunk_costs_no_job(service: Service, store: Folde
 
 
 def test_chunks_are_kept_without_loss() -> None:
-    """Bit for bit, beyond full scale too."""
+    """Chunks are stored bit for bit, also beyond full scale."""
     for count in (1, 5000):
         wave = np.random.default_rng(1).standard_normal(count).astype(np.float32) * 3
 
@@ -201,7 +201,7 @@ STORED = bytes.fromhex(
 
 
 def test_a_chunk_of_an_older_worker_is_read() -> None:
-    """Byte for byte what is stored today."""
+    """A chunk of an older worker can be read: its bytes are those of today."""
     wave = decode_chunk(STORED)
 
     assert wave is not None
@@ -210,7 +210,7 @@ def test_a_chunk_of_an_older_worker_is_read() -> None:
 
 @pytest.mark.parametrize("cut", range(len(STORED)))
 def test_a_chunk_that_was_cut_is_made_again(cut: int) -> None:
-    """Anywhere; or longer than it says."""
+    """A chunk that is cut anywhere, or longer than it says, is made again."""
     assert decode_chunk(STORED[:cut]) is None
     assert decode_chunk(STORED[:cut] + STORED[cut + 1 :]) is None
     assert decode_chunk(STORED + STORED[: cut + 1]) is None
@@ -218,7 +218,7 @@ def test_a_chunk_that_was_cut_is_made_again(cut: int) -> None:
 
 @given(st.integers(0, len(STORED) - 1), st.integers(1, 255))
 def test_a_changed_byte_brings_no_other_samples(at: int, change: int) -> None:
-    """Nothing, or (where the byte tells nothing of the samples) the same."""
+    """A chunk with a changed byte is rejected, or has the same samples if the byte doesn't concern them."""
     body = bytearray(STORED)
     body[at] ^= change
 
@@ -229,7 +229,7 @@ def test_a_changed_byte_brings_no_other_samples(at: int, change: int) -> None:
 
 @pytest.mark.parametrize("make", BOMBS.values(), ids=BOMBS)
 def test_a_foreign_file_is_no_chunk(make: Callable[[], bytes], capfd: pytest.CaptureFixture[str]) -> None:
-    """Whatever length it claims, in whatever format; and no library says a word about it."""
+    """A foreign file of any format and any claimed length is no chunk, and no library logs anything about it."""
     assert decode_chunk(make()) is None
 
     assert capfd.readouterr() == ("", "")
@@ -238,7 +238,7 @@ def test_a_foreign_file_is_no_chunk(make: Callable[[], bytes], capfd: pytest.Cap
 def test_a_foreign_file_in_a_chunks_place_costs_its_making(
     service: Service, engine: ToneEngine, store: FolderStore, interrupted: Callable[..., int]
 ) -> None:
-    """The next attempt ends the job; what is far too large is not even fetched."""
+    """If a foreign file has a chunk's name, that chunk is made again; one that is far too large isn't even fetched."""
     total = interrupted()
     small, large = [info.key for info in store.list("jobs/j/chunks/")]
     store.put(small, BOMBS["flac 2^36 samples"](), content_type="audio/wav")

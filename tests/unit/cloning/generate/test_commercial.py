@@ -1,4 +1,4 @@
-"""`require_commercial`: whose word counts, and when it is asked."""
+"""`require_commercial`: what decides, and when it is checked."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def generate(**more: object) -> Generate:
 
 @pytest.mark.parametrize("name", [name for name, entry in entries().items() if not entry.commercial])
 def test_weights_for_other_use_are_refused_by_licence(name: str, tmp_path: Path) -> None:
-    """The refusal names the licence and what may be used instead; without the wish nothing is refused."""
+    """Weights for other use are refused with their licence and what may be used instead; without the wish nothing is refused."""
     library = Library(FolderStore(tmp_path))
 
     engine = library.find(name).engine
@@ -37,12 +37,12 @@ def test_weights_for_other_use_are_refused_by_licence(name: str, tmp_path: Path)
 
 
 def test_weights_that_allow_it_pass(tmp_path: Path) -> None:
-    """A licence that allows commercial use passes."""
+    """Weights whose licence allows commercial use are accepted."""
     Library(FolderStore(tmp_path)).check("F5-TTS-Hindi-Small", commercial=True)
 
 
 def test_the_wish_is_part_of_what_an_id_stands_for() -> None:
-    """A stored result of weights for other use never answers a request that requires commercial ones; older digests stay."""
+    """The wish is part of a request's digest, so a result of other weights never answers it; older digests stay the same."""
     plain = generate()
 
     assert generate(require_commercial=False).digest() == plain.digest()

@@ -1,4 +1,4 @@
-"""What a job's own turns on the GPU cost, where a price is known."""
+"""The cost of a job's own time on the GPU, if a price is set."""
 
 from cloning.generate.cost import cost_of
 from cloning.service import Service
@@ -18,14 +18,14 @@ TIMINGS = {
 
 
 def test_the_turns_are_paid_and_nothing_else() -> None:
-    """Neither waiting nor the bucket is the GPU's work, and a part of a phase is no second time."""
+    """Only the job's turns on the GPU are charged, not waiting or the bucket, and a part of a phase isn't charged twice."""
     cost = cost_of(TIMINGS, 0.0005)["cost"]
 
     assert (cost["seconds"], cost["usd"], cost["price_per_second"]) == (6.5, 0.00325, 0.0005)
 
 
 def test_a_result_has_its_cost_where_a_price_is_set(service: Service, human_wav: bytes) -> None:
-    """In reply, manifest and a later `result`; without a price there is no such field."""
+    """With a price the reply, the manifest and a later `result` have the cost; without one there is no such field."""
     service_upload(service, human_wav, transcript="Some call me nature.")
     priced = with_settings(service, gpu_price_per_second=0.001)
 

@@ -1,4 +1,4 @@
-"""A job that fell back: taken over, it goes on with the engine that spoke, and never mixes two."""
+"""A job that fell back and is taken over goes on with the engine that spoke, and never mixes two."""
 
 import logging
 from contextlib import AbstractContextManager, nullcontext
@@ -19,7 +19,7 @@ SPEAK: dict[str, Any] = {"text": TEXT, "voice": "anna", "seed": 1, "fallback": [
 
 
 class TwoEngines:
-    """`Engines` of which F5-TTS's checkpoint can't be used until somebody mends it."""
+    """`Engines` whose F5-TTS checkpoint can't be used until the test repairs it."""
 
     def __init__(self) -> None:
         self.engines: dict[str, ToneEngine] = {}
@@ -58,7 +58,7 @@ def worker(service: Service, models: TwoEngines, anna: str) -> Service:  # noqa:
 
 @pytest.fixture
 def interrupted(worker: Service, models: TwoEngines) -> ToneEngine:
-    """Job 'j' fell back and stopped when two chunks were done; the engine that spoke them."""
+    """Let job 'j' fall back and stop when two chunks are done; return the engine that spoke them."""
     xtts, call = models.engines["XTTS_v2"], Call("j")
     xtts.before_speaking = lambda _: call.stopped.set() if len(xtts.history) == 2 else None
     with pytest.raises(ServiceError, match="deliver it again"):
@@ -68,7 +68,7 @@ def interrupted(worker: Service, models: TwoEngines) -> ToneEngine:
 
 
 def test_the_language_that_shaped_the_sound_is_told(worker: Service) -> None:
-    """XTTS speaks in one, the request's or the voice's; F5-TTS is given none. The manifest alone would reproduce the speech."""
+    """The manifest has the language that XTTS spoke in, the request's or the voice's; F5-TTS is given none."""
     reply = act(worker, **{**SPEAK, "language": "pt-BR"})
     plain = act(
         with_settings(worker, xtts_license_accepted=True),
@@ -84,7 +84,7 @@ def test_the_language_that_shaped_the_sound_is_told(worker: Service) -> None:
 
 
 def test_a_job_that_fell_back_goes_on_where_it_was(worker: Service, interrupted: ToneEngine) -> None:
-    """The chunks that the fallback spoke are its own, and used again; progress counts its plan."""
+    """The chunks that the fallback spoke are used again, and progress counts its plan."""
     reply = act(worker, Call("j"), **SPEAK)
 
     assert (reply["engine_used"], reply["engine_fallback"], reply["manifest"]["chunks_reused"]) == ("xtts", True, 2)
@@ -97,7 +97,7 @@ def test_a_job_that_fell_back_goes_on_where_it_was(worker: Service, interrupted:
 def test_a_mended_checkpoint_uses_nothing_of_the_others(
     worker: Service, models: TwoEngines, interrupted: ToneEngine
 ) -> None:
-    """The engine that was asked for speaks the whole of it: one result, one voice."""
+    """If the checkpoint was repaired, the requested engine speaks the whole text: one result has one voice."""
     models.broken = False
 
     reply = act(worker, Call("j"), **SPEAK)
@@ -110,7 +110,7 @@ def test_a_mended_checkpoint_uses_nothing_of_the_others(
 def test_a_failure_after_a_fallback_does_not_hide_it(
     worker: Service, models: TwoEngines, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Reply, record and log of the failure say that another engine was at it than the one asked for, and why."""
+    """If a job fails after a fallback, reply, record and log still say which engine was used, which was requested, and why."""
     models.engines["XTTS_v2"].before_speaking = out_of_memory
 
     with caplog.at_level(logging.INFO), pytest.raises(GpuOutOfMemory) as failure:
@@ -129,7 +129,7 @@ def test_a_failure_after_a_fallback_does_not_hide_it(
 def test_a_fallback_that_can_not_be_loaded_does_not_hide_why_it_was_asked(
     worker: Service, models: TwoEngines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its failure is the caller's, and so is that of the engine before it."""
+    """If the fallback can't be loaded, the caller gets its failure and that of the engine before it."""
     get = models.get
 
     def full(name: str, *, device: str | None = None, part: Timings = no_timings) -> Engine:
@@ -143,7 +143,7 @@ def test_a_fallback_that_can_not_be_loaded_does_not_hide_why_it_was_asked(
 
 
 def test_without_a_fallback_a_failure_tells_of_none(worker: Service, models: TwoEngines) -> None:
-    """The engine that was asked for is the one that failed."""
+    """Without a fallback the failure is that of the requested engine, and none is mentioned."""
     models.broken = False
     models.engines["F5TTS_v1_Base"].before_speaking = out_of_memory
 
@@ -162,7 +162,7 @@ def test_a_fallback_that_needs_a_transcript_has_one_before_anybody_speaks(
     transcriber: Any,
     anna: str,  # noqa: F811 - the fixture
 ) -> None:
-    """XTTS needs none; F5-TTS, which may have to speak in its place, does."""
+    """If a fallback needs a transcript, it is made before anybody speaks: XTTS needs none, but F5-TTS may have to take over."""
     act(worker, Call("alone"), text="Hello.", voice=anna, engine="xtts", language="en")
     assert transcriber.calls == 0
 

@@ -1,4 +1,4 @@
-"""Pauses, paragraphs and several voices in one text: what the engine is given, and the silence between."""
+"""Pauses, paragraphs and several voices in one text: what the engine is given, and the silence in between."""
 
 import base64
 import io
@@ -45,7 +45,7 @@ def backwards(wav: bytes) -> bytes:
 
 
 def silences(samples: np.ndarray[Any, Any]) -> list[int]:
-    """The lengths of runs of more than 10 ms of zeros: noise, as the stand-in engine makes it, has none."""
+    """The lengths of runs of more than 10 ms of zeros; the stand-in engine's noise has none."""
     is_zero = np.concatenate([[0], (samples == 0).astype(int), [0]])
     edges = np.flatnonzero(np.diff(is_zero))
     return [int(end - begin) for begin, end in zip(edges[::2], edges[1::2], strict=True) if end - begin > 240]
@@ -59,7 +59,7 @@ def texts(engine: ToneEngine) -> list[str]:
 def test_a_pause_is_exact_silence_and_its_tag_is_never_spoken(
     service: Service, store: FolderStore, engine: ToneEngine, anna: str, normalize: str
 ) -> None:
-    """Whatever the cross-fade."""
+    """A pause is exactly that long, whatever the cross-fade, and its tag is never spoken."""
     reply = act(service, text="One moment. [pause:500ms] Here [pause:1.5s] I am.", voice=anna, normalize=normalize)
 
     assert texts(engine) == ["One moment.", "Here", "I am."]
@@ -69,7 +69,7 @@ def test_a_pause_is_exact_silence_and_its_tag_is_never_spoken(
 def test_pauses_at_the_ends_and_beside_one_another_add_up(
     service: Service, store: FolderStore, engine: ToneEngine, anna: str
 ) -> None:
-    """A pause needs no speech on both sides."""
+    """Pauses at the ends of the text count, and pauses beside one another add up."""
     reply = act(service, text="[pause:1s][pause:500ms] Hello there. [pause:2s]", voice=anna)
 
     samples = heard(store, reply)
@@ -78,7 +78,7 @@ def test_pauses_at_the_ends_and_beside_one_another_add_up(
 
 
 def test_silence_that_was_asked_for_is_not_removed(service: Service, store: FolderStore, anna: str) -> None:
-    """`remove_silence` shortens what the engine made too long."""
+    """`remove_silence` shortens only the engine's own silence, not a requested pause."""
     reply = act(service, text="One. [pause:3s] Two.", voice=anna, remove_silence=True)
 
     assert silences(heard(store, reply)) == [72_000]
@@ -87,7 +87,7 @@ def test_silence_that_was_asked_for_is_not_removed(service: Service, store: Fold
 def test_a_blank_line_is_a_pause_by_the_setting(
     service: Service, store: FolderStore, engine: ToneEngine, anna: str
 ) -> None:
-    """Not with `normalize: off`: then nothing of the text means more than it says."""
+    """A blank line is a pause of the deployment's length, except with `normalize: off`, where nothing has a special meaning."""
     patient = with_settings(service, paragraph_pause_ms=250)
 
     read = act(patient, text="One end.\n\nA beginning.", voice=anna, job_id="a")
@@ -98,7 +98,7 @@ def test_a_blank_line_is_a_pause_by_the_setting(
 
 
 def test_too_much_silence_is_refused(service: Service, engine: ToneEngine, anna: str) -> None:
-    """A short text could ask for hours of it."""
+    """Too much silence is refused, because a short text could ask for hours of it."""
     with pytest.raises(InvalidText, match="silence") as caught:
         act(service, text="Hi." + "[pause:10s]" * 61 + "Ho.", voice=anna)
 
@@ -106,7 +106,7 @@ def test_too_much_silence_is_refused(service: Service, engine: ToneEngine, anna:
 
 
 def test_a_fixed_length_beside_pauses_is_refused(service: Service, anna: str) -> None:
-    """It would have to be shared out among passages; nobody can say how."""
+    """A fixed length beside pauses is refused, because nothing says how to divide it among passages."""
     with pytest.raises(InvalidRequest, match="pauses") as caught:
         act(service, text="One. [pause:1s] Two.", voice=anna, fix_duration=9.0)
 
@@ -116,7 +116,7 @@ def test_a_fixed_length_beside_pauses_is_refused(service: Service, anna: str) ->
 def test_turns_are_spoken_each_in_its_voice(
     service: Service, store: FolderStore, engine: ToneEngine, human_wav: bytes, anna: str
 ) -> None:
-    """With the silence that each asks for, none after the last, and the manifest names all voices."""
+    """Each turn is spoken in its voice, with its silence after it except the last one's, and the manifest names all voices."""
     upload(service, backwards(human_wav), "bert", language="en")
     turns = [
         {"voice": "anna", "text": "Who is there?", "pause_ms": 100},
@@ -135,7 +135,7 @@ def test_turns_are_spoken_each_in_its_voice(
 
 
 def test_turns_are_one_request_and_one_job(service: Service, engine: ToneEngine, anna: str) -> None:
-    """Delivered twice it is done once; another pause is another request."""
+    """Turns are one request and one job: delivered twice they are done once, and another pause is another request."""
     turns = [{"voice": anna, "text": "One."}, {"voice": anna, "text": "Two."}]
 
     first = act(service, turns=turns, job_id="a")
@@ -153,7 +153,7 @@ def test_turns_are_one_request_and_one_job(service: Service, engine: ToneEngine,
 def test_what_turns_stand_for_is_refused_beside_them(
     service: Service, anna: str, more: dict[str, Any], field: str
 ) -> None:
-    """By name."""
+    """Fields that turns replace are refused by name."""
     with pytest.raises(InvalidRequest) as caught:
         act(service, turns=[{"voice": anna, "text": "Hi there."}], **more)
 
@@ -161,7 +161,7 @@ def test_what_turns_stand_for_is_refused_beside_them(
 
 
 def test_numbers_are_read_in_the_texts_language(service: Service, engine: ToneEngine, anna: str) -> None:
-    """The request's, else the voice's; `off` leaves them, and so does an unknown language, which is told."""
+    """Numbers are read in the request's language or the voice's; with `off` or in an unknown language, which is reported, they stay."""
     act(service, text="I have 12 apples.", voice=anna, job_id="a")
     act(service, text="I have 12 apples.", voice=anna, job_id="b", normalize="off")
     act(service, text="Ich habe 12 Birnen.", voice=anna, job_id="c", language="de")
@@ -174,7 +174,7 @@ def test_numbers_are_read_in_the_texts_language(service: Service, engine: ToneEn
 
 
 def test_the_reading_is_in_reply_and_manifest(service: Service, anna: str) -> None:
-    """Which version of the front end read the text, in which language."""
+    """Reply and manifest name the version of the reading rules and the language."""
     read = act(service, text="I have 12 apples.", voice=anna, job_id="a")
     as_it_is = act(service, text="I have 12 apples.", voice=anna, job_id="b", normalize="off")
 
@@ -185,7 +185,7 @@ def test_the_reading_is_in_reply_and_manifest(service: Service, anna: str) -> No
 
 
 def test_respellings_are_spoken(service: Service, engine: ToneEngine, anna: str) -> None:
-    """Of whole words, whatever `normalize` says."""
+    """Respellings replace whole words, whatever `normalize` says."""
     act(service, text="A GIF, not GIFTs.", voice=anna, say={"GIF": "jif"}, normalize="off")
 
     assert texts(engine) == ["A jif, not GIFTs."]
@@ -195,7 +195,7 @@ def test_respellings_are_spoken(service: Service, engine: ToneEngine, anna: str)
     "text", ["… [pause:1s] Hello there.", "—\n\nHello there.", "[pause:1s] … Hello there. [pause:1s] !"]
 )
 def test_signs_alone_are_no_passage(service: Service, engine: ToneEngine, anna: str, text: str) -> None:
-    """The model would speak noise for them; the silence stays."""
+    """A passage of signs alone is not spoken, because the model would make noise of it; its silence stays."""
     reply = act(service, text=text, voice=anna)
 
     (spoken,) = texts(engine)
@@ -204,7 +204,7 @@ def test_signs_alone_are_no_passage(service: Service, engine: ToneEngine, anna: 
 
 
 def test_a_paragraph_that_the_checkpoint_does_not_know_is_told(service: Service, engine: ToneEngine, anna: str) -> None:
-    """It counts as if there were no pause: named, and refused if it is too much of the text."""
+    """A paragraph that the checkpoint doesn't know is reported as if there were no pause, and refused if it is too much of the text."""
     engine.knows = lambda text: text.isascii()
 
     reply = act(service, text="Some words that are known.\n\nЖж\n\nMore of these words.", voice=anna)
@@ -219,7 +219,7 @@ def test_a_paragraph_that_the_checkpoint_does_not_know_is_told(service: Service,
 def test_a_text_of_which_nothing_is_left_is_refused_for_that(
     service: Service, engine: ToneEngine, anna: str, more: dict[str, Any]
 ) -> None:
-    """Not for letters that the checkpoint doesn't know."""
+    """A text of which the reading leaves nothing is refused for that reason, not for unknown letters."""
     with pytest.raises(InvalidText, match="nothing of the text is left"):
         act(service, voice=anna, **more)
 

@@ -1,4 +1,4 @@
-"""What is kept of a checked, timed speech, and what becomes of it: a job taken over, words and subtitles in the bucket, damage there."""
+"""Checked and timed speech: a job taken over, words and subtitles in the bucket, and damage there."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.unit.cloning.generate.test_passages import upload
 
 
 def test_a_job_that_is_taken_over_ends_with_the_same_speech(tmp_path: Path, human_wav: bytes) -> None:
-    """Killed at any store call, with verdicts kept or not."""
+    """Killed at any store call, with verdicts stored or not, the job ends with the same speech."""
     faults = ((0, 0), (0, 1), (1, 0))
     calm = FlakyStore(tmp_path / "calm" / "bucket")
     service, *_ = world(tmp_path / "calm", human_wav, *faults, store=calm)
@@ -49,7 +49,7 @@ def test_a_job_that_is_taken_over_ends_with_the_same_speech(tmp_path: Path, huma
 
 
 def test_words_and_subtitles_lie_beside_the_speech_and_go_with_it(tmp_path: Path, human_wav: bytes) -> None:
-    """Words in the order of the text, with their places in it; a number is one word, as the caller wrote it."""
+    """Words and subtitles are stored with the speech and removed with it; a number is one word, as the caller wrote it."""
     service, *_ = world(tmp_path, human_wav)
     text = "It costs $5, Émile 🎉. [pause:1s] Really!"
 
@@ -67,7 +67,7 @@ def test_words_and_subtitles_lie_beside_the_speech_and_go_with_it(tmp_path: Path
 
 
 def test_a_delivery_twice_is_done_once_with_its_words(tmp_path: Path, human_wav: bytes) -> None:
-    """The second answer comes from the bucket."""
+    """A second delivery is answered from the bucket, with its words."""
     service, engine, _ = world(tmp_path, human_wav)
 
     first = act(service, Call("a"), voice="anna", text="Well done.", words=True)
@@ -77,7 +77,7 @@ def test_a_delivery_twice_is_done_once_with_its_words(tmp_path: Path, human_wav:
 
 
 def test_a_checked_job_of_one_chunk_leaves_nothing_behind(tmp_path: Path, human_wav: bytes) -> None:
-    """Its only chunk is kept too, for its check may take long: it goes with the job's end."""
+    """A checked job stores even its only chunk, because the check may take long, and removes it at its end."""
     service, *_ = world(tmp_path, human_wav)
 
     act(service, **{**SPEAK, "text": "We met there once."}, job_id="j")
@@ -96,7 +96,7 @@ def test_a_checked_job_of_one_chunk_leaves_nothing_behind(tmp_path: Path, human_
     ],
 )
 def test_a_damaged_verdict_is_made_again(tmp_path: Path, human_wav: bytes, damaged: bytes) -> None:
-    """What an earlier attempt's check said counts only if it is about the chunk."""
+    """A stored verdict of an earlier attempt is used only if it is about this chunk; otherwise the check is made again."""
     service, engine, _ = world(tmp_path, human_wav, (0, 0), (0, 1), (0, 2))
     expected = act(service, **SPEAK, job_id="calm")
     call = Call("j")
@@ -123,7 +123,7 @@ def test_a_damaged_verdict_is_made_again(tmp_path: Path, human_wav: bytes, damag
 def test_a_speech_is_told_without_its_words_if_they_are_lost(
     tmp_path: Path, human_wav: bytes, found: bytes | None
 ) -> None:
-    """They are gone, or other than they were."""
+    """If the words are lost or changed, the speech is returned without them."""
     service, *_ = world(tmp_path, human_wav)
     made = act(service, voice="anna", text="Well done, my friend.", words=True, job_id="j")
     key = made["files"]["words"]["key"]
@@ -137,7 +137,7 @@ def test_a_speech_is_told_without_its_words_if_they_are_lost(
 
 
 def test_words_are_left_to_their_file_where_inline_audio_fills_the_reply(tmp_path: Path, human_wav: bytes) -> None:
-    """RunPod drops a reply that is too large, and all would be lost."""
+    """If inline audio fills the reply, the words are left to their file: RunPod drops a reply that is too large."""
     service, *_ = world(tmp_path, human_wav)
     made = act(service, voice="anna", text="Well done, my friend. " * 25, words=True, job_id="j")
     audio_mb = made["audio"]["bytes"] * 4 / 3 / 1e6
@@ -150,7 +150,7 @@ def test_words_are_left_to_their_file_where_inline_audio_fills_the_reply(tmp_pat
 
 
 def test_a_single_turn_is_named_as_several_are(tmp_path: Path, human_wav: bytes) -> None:
-    """A client of turns finds `turn` with each word and problem, however many it sent."""
+    """With a single turn each word and problem has its `turn` too, as with several."""
     service, *_ = world(tmp_path, human_wav, (0, 0))
     turns = [{"voice": "anna", "text": "We met there in the old house."}]
 

@@ -1,4 +1,4 @@
-"""The action `check`: speech that is already there."""
+"""The action `check`: an existing recording is checked against a text."""
 
 import base64
 import io
@@ -23,7 +23,7 @@ def asked(audio: bytes, **more: Any) -> dict[str, Any]:
 
 
 def test_a_recording_is_timed_and_nothing_is_stored(service: Service, human_wav: bytes) -> None:
-    """Words in the order of the text, by its places."""
+    """A recording's words get times, in the order and at the places of the text, and nothing is stored."""
     reply = act(service, **asked(human_wav, words=True))
 
     places = [TEXT[word["text_start"] : word["text_end"]] for word in reply["words"]]
@@ -32,7 +32,7 @@ def test_a_recording_is_timed_and_nothing_is_stored(service: Service, human_wav:
 
 
 def test_longer_speech_is_refused_with_what_to_do(service: Service) -> None:
-    """By its length, before a model is loaded."""
+    """Speech that is too long is refused by its length, with advice, before a model is loaded."""
     long = wav(np.random.default_rng(0).standard_normal(301 * 8_000).astype(np.float32) * 0.1, 8_000)
 
     with pytest.raises(InvalidAudio, match=r"lasts 301\.0 s; send 1 to 300 s$"):
@@ -60,6 +60,6 @@ def test_minutes_of_speech_are_checked_in_windows(service: Service, human_wav: b
 
 @pytest.mark.parametrize("more", [{"job_id": "j"}, {"audio_key": "uploads/a.wav"}])
 def test_two_recordings_are_one_too_many(service: Service, human_wav: bytes, more: dict[str, Any]) -> None:
-    """Exactly one source is named."""
+    """A request names exactly one recording."""
     with pytest.raises(InvalidRequest, match="exactly one"):
         act(service, **asked(human_wav, **more))

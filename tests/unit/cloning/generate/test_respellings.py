@@ -1,4 +1,4 @@
-"""A stored dictionary is spoken by; the request's own respellings come first."""
+"""A stored dictionary is applied; the request's own respellings are used first."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def request(**fields: object) -> Generate:
 
 
 def test_a_requests_own_respellings_come_first(service: Service) -> None:
-    """The stored ones otherwise; the digest is the stored dictionary's."""
+    """The request's own respellings are used first, then the dictionary's; the digest is the stored dictionary's."""
     stored = service.dictionaries.add("names", {"GIF": "jif", "SQL": "sequel"}, replace=False)
 
     found = respellings_of(service, request(dictionary="names", say={"GIF": "ghif", "a": "b"}))
@@ -37,7 +37,7 @@ def test_a_requests_own_respellings_come_first(service: Service) -> None:
 
 
 def test_without_a_name_the_bucket_is_not_asked(service: Service, engine: ToneEngine, tmp_path: Path) -> None:
-    """Even one that is down."""
+    """Without a dictionary's name the bucket isn't asked, so it may be down."""
     store = MemoryStore(Bucket())
     store.troubles = ["before"] * 5
     alone = make_service(service.settings, store, ManualClock(), engine, EchoTranscriber(), tmp_path)
@@ -48,7 +48,7 @@ def test_without_a_name_the_bucket_is_not_asked(service: Service, engine: ToneEn
 
 
 def test_a_generate_speaks_by_the_dictionary(service: Service, engine: ToneEngine, anna: str) -> None:
-    """As `read` says it would."""
+    """A generate applies the dictionary as `read` shows."""
     act(service, action="dictionary", dictionary="names", say={"GIF": "jif"})
 
     act(service, text="A GIF of Nguyen.", voice=anna, dictionary="names", say={"Nguyen": "Win"})
@@ -57,7 +57,7 @@ def test_a_generate_speaks_by_the_dictionary(service: Service, engine: ToneEngin
 
 
 def test_an_unknown_dictionary_is_refused_before_a_job_is_made(service: Service, store: FolderStore, anna: str) -> None:
-    """Nothing is stored of it."""
+    """An unknown dictionary is refused before a job is made or anything stored."""
     with pytest.raises(DictionaryNotFound, match="'names'"):
         act(service, text="Hello.", voice=anna, dictionary="names")
 

@@ -1,4 +1,4 @@
-"""What each engine that may speak is given: planned once, before there is a job, where the voice's words are known."""
+"""The plan for each engine that may speak: made once, before the job is claimed, if the voice's words are known."""
 
 from collections import Counter
 from dataclasses import replace
@@ -19,7 +19,7 @@ SPEAK: dict[str, Any] = {"text": TEXT, "voice": "anna", "language": "en"}
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often a text is planned and split, and a job is claimed."""
+    """Counts how often a text is planned and split, and a job claimed."""
     calls = Counter[str]()
 
     def count(owner: Any, name: str) -> None:
@@ -42,7 +42,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def test_a_text_is_planned_and_split_once_for_each_engine_that_may_speak(
     service: Service, human_wav: bytes, counted: Counter[str], fallback: list[str]
 ) -> None:
-    """With a known transcript, also where the alphabet shows when the engine is loaded and knows the whole text."""
+    """With a known transcript the text is planned and split once for each engine, even if the loaded engine's alphabet is larger."""
     service_upload(service, human_wav, transcript="Some call me nature.")
 
     act(service, **SPEAK, fallback=fallback)
@@ -54,7 +54,7 @@ def test_a_text_is_planned_and_split_once_for_each_engine_that_may_speak(
 def test_a_plan_is_made_before_the_job_is_claimed(
     service: Service, human_wav: bytes, counted: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The one that is refused or not is the one that is spoken."""
+    """The plan is made before the job is claimed, and the one that was judged is the one that is spoken."""
     service_upload(service, human_wav, transcript="Some call me nature.")
     before = list[int]()
     claim = JobStore.claim
@@ -72,7 +72,7 @@ def test_a_plan_is_made_before_the_job_is_claimed(
 def test_a_heard_voice_is_planned_when_its_words_are_known(
     service: Service, human_wav: bytes, counted: Counter[str]
 ) -> None:
-    """The words of the reference shape the plan of F5-TTS: before there is none; once they are kept there is one as ever."""
+    """F5-TTS's plan depends on the reference's words: without a transcript there is none before they are heard."""
     service_upload(service, human_wav)
 
     act(service, **SPEAK, job_id="heard")
@@ -84,7 +84,7 @@ def test_a_heard_voice_is_planned_when_its_words_are_known(
 def test_characters_that_only_the_loaded_engine_refuses_change_the_plan(
     service: Service, engine: ToneEngine, human_wav: bytes, counted: Counter[str]
 ) -> None:
-    """Then it is made again; not where the alphabet was known before."""
+    """If only the loaded engine shows that characters are unknown, the plan is made again; not if the alphabet was known."""
     service_upload(service, human_wav, transcript="Some call me nature.")
     engine.knows = stock().knows
 

@@ -1,4 +1,4 @@
-"""What a device's failure does to a job: the reply, the record, the breaker, and the jobs that come after."""
+"""What a device's failure does to a job: the reply, the record, the breaker, and the jobs after it."""
 
 import gc
 import logging
@@ -32,7 +32,7 @@ TEXT = "One sentence to be said here. " * 12  # several chunks
 
 
 class FailingEngine(ToneEngine):
-    """Raises what `failures` holds, one a call (None: it goes well), as torch would; then speaks."""
+    """Raises the next of `failures` in each call (None: it succeeds), as torch would; then speaks."""
 
     def __init__(self, failures: list[Exception | None], device: str) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ CHUNK = Chunk(0, "Hello there.", 1, 1.0, None, 2.0)
 
 
 class Gathering(FailingEngine):
-    """Solves several at once, as the fast path does; `failures` meet calls for several and for one alike."""
+    """Solves several at once, as the fast path does; `failures` meet calls for one and for several."""
 
     def __init__(self, failures: list[Exception | None], device: str) -> None:
         super().__init__(failures, device)
@@ -81,7 +81,7 @@ class Gathering(FailingEngine):
 
 
 class World:
-    """A service on a GPU that isn't there; `loads` are the devices that engines were loaded for."""
+    """A service on a stand-in for a GPU; `loads` are the devices that engines were loaded for."""
 
     kind: type[FailingEngine] = FailingEngine
 
@@ -138,7 +138,7 @@ def astray() -> Exception:
 
 
 def test_memory_is_made_and_the_chunk_made_again(world: World) -> None:
-    """Once as before, with what is cached and the recogniser gone: the same speech, and nothing to report."""
+    """If memory is short, caches and the recogniser are dropped and the chunk is made again as before: the same speech, not reported."""
     plain = world.generate("plain")
     world.failures.append(oom())
     helped = world.generate("helped")
@@ -149,7 +149,7 @@ def test_memory_is_made_and_the_chunk_made_again(world: World) -> None:
 
 @pytest.mark.parametrize("failure", [oom, astray])
 def test_what_fails_together_is_made_one_by_one(world: World, failure: Callable[[], Exception]) -> None:
-    """A batch that the memory doesn't hold, or whose model is astray: each chunk has all that helps, and the same samples."""
+    """If a batch fails for memory or a misplaced model, its chunks are made one by one, with the same samples."""
     plain = world.generate("plain")
     world.kind = Gathering
     world.service.engines.unload(forget=True)
@@ -170,7 +170,7 @@ def test_what_fails_together_is_made_one_by_one(world: World, failure: Callable[
 
 @pytest.mark.parametrize(("setting", "expected"), [(None, 1), (4, 4), (1, 1)], ids=str)
 def test_the_setting_says_how_many_go_together(world: World, setting: int | None, expected: int) -> None:
-    """Unset, a chunk has its turn alone."""
+    """The setting decides how many chunks go together; unset, each goes alone."""
     world.kind = Gathering
     service = with_settings(world.service, batch_chunks=setting)
 
@@ -180,7 +180,7 @@ def test_the_setting_says_how_many_go_together(world: World, setting: int | None
 
 
 def test_a_speaker_holds_no_model(world: World) -> None:
-    """Between two chunks its weights may have to make room for another job's, or be loaded anew: nothing of the job keeps them."""
+    """Nothing of a job keeps the weights between two chunks, since they may be unloaded for another job or loaded again."""
     speaker = Speaker(world.service, "one", None, language="en")
     engine = weakref.ref(world.engines.pop())
 
@@ -192,7 +192,7 @@ def test_a_speaker_holds_no_model(world: World) -> None:
 
 
 def test_a_batch_is_of_one_checkpoints_files(world: World) -> None:
-    """Of two speakers of one name the first was loaded from files that are replaced now: the second's engine doesn't speak for it."""
+    """A batch uses one version of a checkpoint: if its files were replaced, the newer engine doesn't speak for the older speaker."""
     world.kind = Gathering
     older = Speaker(world.service, "one", None)
     world.service.engines.unload(forget=True)
@@ -207,7 +207,7 @@ def test_a_batch_is_of_one_checkpoints_files(world: World) -> None:
 
 
 def test_a_fatal_failure_of_a_batch_makes_the_worker_unfit(world: World) -> None:
-    """The breaker opens whoever's turn it was, and nothing is tried again."""
+    """A fatal failure in a batch opens the breaker, whoever's turn it was, and nothing is tried again."""
     world.kind = Gathering
     world.service = replace(
         with_settings(world.service, batch_chunks=3),
@@ -223,7 +223,7 @@ def test_a_fatal_failure_of_a_batch_makes_the_worker_unfit(world: World) -> None
 
 
 def test_then_it_is_made_frugally_and_the_manifest_says_so(world: World) -> None:
-    """The samples of such a chunk differ by rounding: nobody should wonder why."""
+    """If that fails, the chunk is made frugally; its samples differ by rounding, so the manifest says so."""
     world.failures += [oom(), oom()]
 
     reply = world.generate()
@@ -234,7 +234,7 @@ def test_then_it_is_made_frugally_and_the_manifest_says_so(world: World) -> None
 
 
 def test_an_engine_that_can_not_be_frugal_is_not_asked_to_be(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same attempt once more would fail once more; and no chunk is counted as frugal that is not."""
+    """An engine without a frugal mode isn't asked for it, and no chunk is counted as frugal."""
     monkeypatch.setattr(FailingEngine, "can_be_frugal", False)
     world.failures += [oom(), None]
     helped = world.generate("helped")
@@ -249,7 +249,7 @@ def test_an_engine_that_can_not_be_frugal_is_not_asked_to_be(world: World, monke
 
 
 def test_then_it_is_a_retryable_failure_that_replaces_the_worker(world: World) -> None:
-    """The record gives its lease back with the reason; the next delivery completes it."""
+    """If that fails too, the failure is retryable and replaces the worker; the record gives its lease back, and the next delivery completes."""
     world.failures += [oom(), oom(), oom()]
 
     reply = world.generate()
@@ -263,7 +263,7 @@ def test_then_it_is_a_retryable_failure_that_replaces_the_worker(world: World) -
 
 
 def test_memory_that_is_short_while_loading_is_made_too(world: World) -> None:
-    """The recogniser may be what fills the GPU."""
+    """If memory is short while loading, the recogniser is unloaded and the load is tried again."""
     with pytest.raises(ServiceError) as failure, translated("cuda"):
         raise oom()
     world.load_failures.append(failure.value)
@@ -273,7 +273,7 @@ def test_memory_that_is_short_while_loading_is_made_too(world: World) -> None:
 
 
 def test_a_fatal_error_makes_the_worker_unfit(world: World) -> None:
-    """Its reply and every later one say so, ask for another worker, and touch the GPU no more; health tells why."""
+    """After a fatal error every reply is WORKER_UNFIT and asks for another worker, the GPU isn't used any more, and health says why."""
     world.failures.append(fatal())
 
     first = world.generate("first")
@@ -288,7 +288,7 @@ def test_a_fatal_error_makes_the_worker_unfit(world: World) -> None:
 
 
 def test_another_worker_takes_over_what_an_unfit_one_held(world: World, clock: ManualClock, tmp_path: Path) -> None:
-    """The record's lease is given back at once; a job that the unfit worker refused has no record at all."""
+    """An unfit worker gives its job's lease back at once; a job that it refused has no record at all."""
     world.failures.append(fatal())
     world.generate("first")
     refused = world.generate("refused")
@@ -303,7 +303,7 @@ def test_another_worker_takes_over_what_an_unfit_one_held(world: World, clock: M
 
 
 def test_an_unfit_worker_still_answers_from_the_bucket(world: World) -> None:
-    """What needs no GPU is not refused: a finished job, its status, its result."""
+    """An unfit worker still answers what needs no GPU: a finished job, its status, its result."""
     done = world.generate("done")
     world.failures.append(fatal())
     world.generate("first")
@@ -313,7 +313,7 @@ def test_an_unfit_worker_still_answers_from_the_bucket(world: World) -> None:
 
 
 def test_an_unfit_worker_hears_nothing_either(world: World, human_wav: bytes, transcriber: EchoTranscriber) -> None:
-    """The recogniser needs the GPU too; an upload that asks for it is stored, and refused as retryable."""
+    """An unfit worker doesn't transcribe: an upload that asks for it is stored, and refused as retryable."""
     world.failures.append(fatal())
     world.generate("first")
     audio = b64encode(human_wav).decode()
@@ -325,7 +325,7 @@ def test_an_unfit_worker_hears_nothing_either(world: World, human_wav: bytes, tr
 
 
 def test_a_model_astray_is_loaded_again_and_speaks(world: World) -> None:
-    """The story of seed 003: the caller gets the speech, the same as ever."""
+    """A misplaced model is loaded again, and the speech is the same as ever. (Seed 003.)"""
     plain = world.generate("plain")
     world.failures.append(astray())
 
@@ -336,7 +336,7 @@ def test_a_model_astray_is_loaded_again_and_speaks(world: World) -> None:
 
 
 def test_a_model_that_stays_astray_is_a_clear_failure(world: World) -> None:
-    """Not on another device in silence: the caller did not allow it."""
+    """A model that stays misplaced is a clear failure, not silently another device, which the caller didn't allow."""
     world.failures += [astray(), astray()]
 
     reply = world.generate()
@@ -355,7 +355,7 @@ def test_a_model_that_stays_astray_is_a_clear_failure(world: World) -> None:
 def test_the_cpu_speaks_only_where_the_caller_allows_it(
     world: World, failures: list[Callable[[], Exception]], code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Then reply, record, manifest and log say which device was wanted, which one spoke, and why; all chunks are the CPU's."""
+    """The CPU speaks only if the caller allows it; then all chunks are its own, and reply, record, manifest and log say so and why."""
     world.failures += [make() for make in failures]
 
     with caplog.at_level(logging.INFO):
@@ -377,7 +377,7 @@ def test_the_cpu_speaks_only_where_the_caller_allows_it(
 
 
 def test_a_missing_gpu_falls_back_only_where_the_caller_allows_it(world: World) -> None:
-    """DEVICE names a GPU that isn't there."""
+    """If DEVICE names a GPU that isn't there, the CPU speaks only if the caller allows it."""
     world.load_failures += [DeviceUnavailable("DEVICE is 'cuda' and this worker has no usable GPU") for _ in range(2)]
 
     refused = world.generate("refused")
@@ -388,7 +388,7 @@ def test_a_missing_gpu_falls_back_only_where_the_caller_allows_it(world: World) 
 
 
 def test_after_a_fallback_the_next_job_is_the_gpus_again(world: World) -> None:
-    """One failure does not move the deployment to the CPU."""
+    """After a fallback to the CPU the next job uses the GPU again."""
     world.failures += [astray(), astray()]
     world.generate("first", device_fallback=True)
 
@@ -402,7 +402,7 @@ def test_after_a_fallback_the_next_job_is_the_gpus_again(world: World) -> None:
 
 
 def test_a_fatal_error_is_never_spoken_over(world: World) -> None:
-    """The process can't be trusted: not even with the CPU."""
+    """After a fatal error not even the CPU speaks, because the process can't be trusted."""
     world.failures.append(fatal())
 
     assert world.generate(device_fallback=True)["code"] == "WORKER_UNFIT"
@@ -410,7 +410,7 @@ def test_a_fatal_error_is_never_spoken_over(world: World) -> None:
 
 
 def test_frugal_chunks_are_not_kept_for_another_attempt(world: World) -> None:
-    """They would not come out the same again, sample for sample; the others are used again."""
+    """Frugal chunks aren't used by another attempt, whose samples would differ; the others are."""
     world.failures += [None, oom(), oom(), None, oom(), oom(), oom()]  # the second chunk is frugal, the third fails
 
     first = world.generate("j")
@@ -421,7 +421,7 @@ def test_frugal_chunks_are_not_kept_for_another_attempt(world: World) -> None:
 
 
 def test_hearing_gets_over_a_device_once(world: World, human_wav: bytes, transcriber: EchoTranscriber) -> None:
-    """Memory is made by letting the engine go; then the recording is heard."""
+    """A recogniser's failure is remedied once: the engine is unloaded, then the recording is heard."""
     world.generate("warm")
     heard = transcriber.transcribe
     failures = [oom()]
@@ -444,7 +444,7 @@ def test_hearing_gets_over_a_device_once(world: World, human_wav: bytes, transcr
 
 @pytest.mark.parametrize("allowed", [True, False])
 def test_the_cpu_hears_too_only_where_the_caller_allows_it(world: World, human_wav: bytes, *, allowed: bool) -> None:
-    """A voice without words needs the recogniser first; the manifest says that it was not the GPU that heard it, and why."""
+    """A voice without words is heard on the CPU only if the caller allows it; the manifest says so and why."""
     devices: list[str | None] = []
 
     def load(_: str, device: str | None) -> Transcriber:
@@ -469,5 +469,5 @@ def test_the_cpu_hears_too_only_where_the_caller_allows_it(world: World, human_w
 
 
 def test_words_that_the_gpu_heard_are_told_of_as_ever(world: World) -> None:
-    """Nothing fell back."""
+    """If the GPU heard the words, no fallback is reported."""
     assert world.generate(device_fallback=True)["manifest"]["transcript_device_fallback_reason"] is None

@@ -1,4 +1,4 @@
-"""Words of the caller's text: several spoken ones may be one, and characters may have been exchanged."""
+"""Words of the caller's text: one may stand for several spoken ones, and characters may have been exchanged."""
 
 from cloning.generate.proof.timing import SpokenWord
 

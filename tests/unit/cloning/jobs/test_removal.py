@@ -1,4 +1,4 @@
-"""A job is removed only in the version that the call has judged, and by its age only while it is old."""
+"""A job is removed only in the version that the call has judged, and because of its age only while it is old."""
 
 import itertools
 from collections.abc import Callable
@@ -25,7 +25,7 @@ DAY_S = 86_400
 
 
 class Store(MemoryStore):
-    """A way to a bucket that tells when an object was written. `refused` are keys that it does not give."""
+    """A way to a bucket that reports when an object was written. `refused` are keys that it doesn't return."""
 
     def __init__(self, bucket: Bucket, begun_at: datetime, before_call: Callable[[], None] = lambda: None) -> None:
         super().__init__(bucket, before_call=before_call)
@@ -73,7 +73,7 @@ class World:
         claim.start(1)
 
     def done(self, job_id: str) -> None:
-        """The job, sent (again) and done."""
+        """A job that was sent, perhaps again, and done."""
         store, jobs = self.machine("other")
         claim = jobs.claim(job_id, DIGEST, 7)
         assert isinstance(claim, Claim)
@@ -94,7 +94,7 @@ class World:
 
 @pytest.mark.parametrize("calls", range(1, 4))
 def test_a_removal_that_stood_still_spares_the_job_made_anew(calls: int) -> None:
-    """Another call removed the job meanwhile, the same request was sent again, and done."""
+    """A removal that was delayed, while the job was removed by another call, sent again and done, spares the new job."""
     world = World()
     world.done("a")
     _, asleep = world.machine("asleep", Lane.stop_here)
@@ -127,7 +127,7 @@ def test_a_removal_that_stood_still_is_content_if_the_job_is_gone() -> None:
 
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_a_job_that_is_done_while_old_ones_go_stays(dry_run: bool) -> None:  # noqa: FBT001
-    """It was listed when it was old and nobody's; its owner has sent it again since."""
+    """A job that was old and abandoned when it was listed, but has been sent again and done since, stays."""
     world = World()
     store, jobs = world.machine("w")
     world.abandoned("a")
@@ -150,7 +150,7 @@ def test_a_job_that_is_done_while_old_ones_go_stays(dry_run: bool) -> None:  # n
 
 @pytest.mark.parametrize("calls", range(1, 6))
 def test_a_job_that_is_done_while_its_age_is_looked_at_stays(calls: int) -> None:
-    """At whichever call the round stands still, until the abandoned job is ended."""
+    """A job that is done while its age is being checked stays, at whichever call the round was delayed."""
     world = World()
     world.abandoned("a")
     world.clock.advance(40 * DAY_S)
@@ -169,7 +169,7 @@ def test_a_job_that_is_done_while_its_age_is_looked_at_stays(calls: int) -> None
 
 
 def test_a_record_that_was_mended_meanwhile_stays() -> None:
-    """What nobody could read may go; what somebody has put in its place may not."""
+    """A damaged record may be deleted, but not the repaired one that has replaced it meanwhile."""
     world = World()
     store, jobs = world.machine("w")
     world.done("a")
@@ -190,7 +190,7 @@ def test_a_record_that_was_mended_meanwhile_stays() -> None:
 
 
 def test_an_old_look_creates_no_record_over_another() -> None:
-    """On a store that ignores conditions: the job was done between the look for it and its claim."""
+    """On a store that ignores conditions, a job that was done between the look for it and its claim isn't overwritten."""
     world = World(conditional=False)
     _, late = world.machine("late")
     assert late.find("a") is None
@@ -207,7 +207,7 @@ REFUSALS = pytest.mark.parametrize("refusal", [StorageMisconfigured, StorageUnav
 
 @REFUSALS
 def test_what_the_bucket_refuses_is_skipped_and_counted(refusal: type[ServiceError]) -> None:
-    """An archived record, or one that never comes, in each round again: the others go all the same."""
+    """A job whose record the bucket refuses is skipped and counted in each round, and the others are removed."""
     world = World()
     for job_id in ("a", "b", "c"):
         world.done(job_id)
@@ -224,7 +224,7 @@ def test_what_the_bucket_refuses_is_skipped_and_counted(refusal: type[ServiceErr
 
 @REFUSALS
 def test_a_bucket_that_refuses_every_job_is_an_error(refusal: type[ServiceError]) -> None:
-    """Somebody must act; nothing would ever go."""
+    """A bucket that refuses every job is an error, because nothing would ever be removed."""
     world = World()
     for job_id in ("a", "b"):
         world.done(job_id)
@@ -237,7 +237,7 @@ def test_a_bucket_that_refuses_every_job_is_an_error(refusal: type[ServiceError]
 
 
 def test_a_round_ends_once_the_bucket_is_away() -> None:
-    """Each further job would be waited for in vain."""
+    """A round ends once the bucket is down, since waiting for each further job would be in vain."""
     world = World()
     ids = [f"job-{number}" for number in range(9)]
     for job_id in ids:

@@ -57,7 +57,7 @@ def claimed(jobs: JobStore, job_id: str = "j") -> Claim:
 
 @given(start=st.sampled_from(JobStatus), end=st.sampled_from(JobStatus))
 def test_only_drawn_moves_are_possible(start: JobStatus, end: JobStatus) -> None:
-    """A final state has no way out, and nobody skips IN_PROGRESS on the way to COMPLETED."""
+    """Only the listed state changes are possible: a final state has none, and COMPLETED is reached only from IN_PROGRESS."""
     now = ManualClock().now()
     job = Job(
         job_id="j", request_digest=DIGEST, seed=1, status=start, lease=Lease(owner="w", until=now), created_at=now
@@ -70,7 +70,7 @@ def test_only_drawn_moves_are_possible(start: JobStatus, end: JobStatus) -> None
 
 
 def test_a_completed_job_is_answered_from_the_store(jobs: JobStore, others: JobStore) -> None:
-    """A second delivery finds the first one's result."""
+    """A second delivery of a completed job gets the first one's result."""
     claim = claimed(jobs)
     claim.start(3)
     claim.complete({"duration": 1.0})
@@ -82,7 +82,7 @@ def test_a_completed_job_is_answered_from_the_store(jobs: JobStore, others: JobS
 
 
 def test_one_id_is_one_request(jobs: JobStore, others: JobStore) -> None:
-    """The same id with another request would hand one caller's speech to another."""
+    """The same id with another request is refused: it would give one caller's speech to another."""
     claimed(jobs)
 
     with pytest.raises(Conflict):
@@ -100,14 +100,14 @@ def test_a_job_in_good_hands_is_left_there(jobs: JobStore, others: JobStore, clo
 
 
 def test_a_job_delivered_twice_to_one_worker_is_done_once(jobs: JobStore) -> None:
-    """A claim, not a worker, owns a job."""
+    """A job delivered twice to one worker is done once: a claim, not a worker, owns a job."""
     claimed(jobs)
 
     assert isinstance(jobs.claim("j", DIGEST, 7), Busy)
 
 
 def test_a_silent_workers_job_is_taken_over_with_its_seed(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
-    """The new attempt makes the same samples; the old worker's late success changes nothing."""
+    """A silent worker's job is taken over with its seed, so its samples are the same; the old worker's late success changes nothing."""
     late = claimed(jobs)
     late.start(3)
     clock.advance(61)
@@ -136,7 +136,7 @@ def test_a_passing_failure_gives_the_job_back(jobs: JobStore, others: JobStore, 
 
 
 def test_a_lasting_failure_is_final(jobs: JobStore, others: JobStore) -> None:
-    """What can't succeed is not tried for ever."""
+    """A failure that isn't retryable ends the job."""
     claimed(jobs).fail(InvalidText("too long"))
 
     again = others.claim("j", DIGEST, 7)
@@ -146,7 +146,7 @@ def test_a_lasting_failure_is_final(jobs: JobStore, others: JobStore) -> None:
 
 
 def test_a_cancel_reaches_the_running_worker_through_its_next_write(jobs: JobStore, others: JobStore) -> None:
-    """The flag is in the record; the worker that reports progress finds it there."""
+    """A cancel sets a flag in the record; the running worker finds it when it reports progress."""
     claim = claimed(jobs)
     claim.start(3)
     others.cancel("j")
@@ -159,7 +159,7 @@ def test_a_cancel_reaches_the_running_worker_through_its_next_write(jobs: JobSto
 
 
 def test_a_cancelled_job_is_not_given_back(jobs: JobStore, others: JobStore) -> None:
-    """RunPod stopped its delivery before the worker saw the cancel: nobody would take it, and it would seem to be interrupted for ever."""
+    """A cancelled job ends and is not given back: no delivery would ever take it, and it would look interrupted for ever."""
     claim = claimed(jobs)
     others.cancel("j")
 
@@ -170,7 +170,7 @@ def test_a_cancelled_job_is_not_given_back(jobs: JobStore, others: JobStore) -> 
 
 
 def test_a_cancel_ends_a_job_that_nobody_runs(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
-    """No worker is left to see a flag, so the record itself is ended."""
+    """A cancel of a job that nobody runs ends its record at once, since no worker would see a flag."""
     claimed(jobs)
     clock.advance(61)
 
@@ -179,7 +179,7 @@ def test_a_cancel_ends_a_job_that_nobody_runs(jobs: JobStore, others: JobStore, 
 
 
 def test_a_cancel_after_the_end_changes_nothing(jobs: JobStore, store: FolderStore) -> None:
-    """Completed is completed: not a byte of the record is another."""
+    """A cancel after the end changes no byte of the record."""
     claim = claimed(jobs)
     claim.start(3)
     claim.complete({})
@@ -190,7 +190,7 @@ def test_a_cancel_after_the_end_changes_nothing(jobs: JobStore, store: FolderSto
 
 
 def test_completion_wins_over_a_late_cancel(jobs: JobStore, others: JobStore) -> None:
-    """The speech is in the bucket already; throwing it away helps nobody."""
+    """If a job completes before it sees a cancel, it stays COMPLETED: its speech is in the bucket already."""
     claim = claimed(jobs)
     claim.start(3)
     others.cancel("j")
@@ -200,7 +200,7 @@ def test_completion_wins_over_a_late_cancel(jobs: JobStore, others: JobStore) ->
 
 
 def test_a_write_whose_reply_was_lost_is_recognised(tmp_path: Path, clock: ManualClock) -> None:
-    """The store's own retry then finds the key taken, by us."""
+    """If a create's reply was lost, the store's retry finds the key taken by us, which counts as success."""
 
     class LosesReplies(FolderStore):
         def create(self, key: str, body: bytes, *, content_type: str) -> str:
@@ -216,7 +216,7 @@ def test_a_write_whose_reply_was_lost_is_recognised(tmp_path: Path, clock: Manua
 def test_an_end_whose_reply_was_lost_is_recognised(
     jobs: JobStore, store: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The store's own retry finds another version there, which is ours: the job ended, and nothing is to be done again."""
+    """If the reply to a job's end was lost, the store's retry finds our own version, which counts as success."""
     claim = claimed(jobs)
     claim.start(3)
     replace_once = store.replace
@@ -233,10 +233,10 @@ def test_an_end_whose_reply_was_lost_is_recognised(
 
 
 def test_who_loses_a_race_for_a_job_creates_nothing(tmp_path: Path, clock: ManualClock) -> None:
-    """If the store ignores conditions, a second create would overwrite the faster worker's record."""
+    """On a store that ignores conditions, the slower of two workers doesn't overwrite the faster one's record."""
 
     class Overtaken(FolderStore):
-        """At the next replace another worker was faster; and it takes every write."""
+        """A store that lets another worker be faster at the next replace, and accepts every write."""
 
         overtake: Callable[[], object] | None = None
 
@@ -262,7 +262,7 @@ def test_who_loses_a_race_for_a_job_creates_nothing(tmp_path: Path, clock: Manua
 
 
 def test_deleting_a_job_spares_its_namesakes(jobs: JobStore, store: FolderStore) -> None:
-    """Job 'a' owns results/a.wav, not results/a.b.wav."""
+    """Deleting a job spares those with similar names: job 'a' owns results/a.wav, not results/a.b.wav."""
     for job_id in ("a", "a.b"):
         claim = claimed(jobs, job_id)
         claim.start(3)
@@ -282,7 +282,7 @@ def test_deleting_a_job_spares_its_namesakes(jobs: JobStore, store: FolderStore)
 
 
 def test_a_running_job_is_not_deleted(jobs: JobStore, clock: ManualClock) -> None:
-    """Its worker would write into nothing; it is cancelled first. An abandoned one may go."""
+    """A running job isn't deleted but must be cancelled first; an abandoned one may be deleted."""
     claimed(jobs)
     with pytest.raises(Conflict):
         jobs.delete("j")
@@ -295,7 +295,7 @@ def test_a_running_job_is_not_deleted(jobs: JobStore, clock: ManualClock) -> Non
 
 
 def test_a_deleted_job_is_lost_to_its_worker(jobs: JobStore, store: FolderStore) -> None:
-    """The late worker's writes don't restore it."""
+    """The late writes of a deleted job's worker don't restore it."""
     claim = claimed(jobs)
     store.delete(keys.job_record("j"))
 
@@ -305,7 +305,7 @@ def test_a_deleted_job_is_lost_to_its_worker(jobs: JobStore, store: FolderStore)
 
 
 def test_a_record_from_a_newer_worker_is_read(jobs: JobStore, store: FolderStore, clock: ManualClock) -> None:
-    """A field that we don't know is no reason to fail a job."""
+    """A record of a newer worker can be read, whatever further fields it has."""
     now = clock.now()
     job = Job(
         job_id="j", request_digest=DIGEST, seed=1, lease=Lease(owner="w", until=now + timedelta(1)), created_at=now
@@ -319,7 +319,7 @@ def test_a_record_from_a_newer_worker_is_read(jobs: JobStore, store: FolderStore
 def test_a_store_whose_versions_never_match_is_an_error(
     jobs: JobStore, store: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not an endless loop."""
+    """A store whose versions never match is an error, not an endless loop."""
 
     def never(*_: object, **__: object) -> str:
         raise Changed
@@ -333,7 +333,7 @@ def test_a_store_whose_versions_never_match_is_an_error(
 
 
 def test_a_damaged_record_can_be_deleted(jobs: JobStore, store: FolderStore) -> None:
-    """It says so; nothing else can be done with it."""
+    """A damaged record can be deleted, and its message says so; nothing else works on it."""
     store.put(keys.job_record("j"), b"[]", content_type="application/json")
 
     with pytest.raises(RecordDamaged, match="delete it"):
@@ -345,7 +345,7 @@ def test_a_damaged_record_can_be_deleted(jobs: JobStore, store: FolderStore) -> 
 
 
 def test_a_new_attempt_starts_without_the_old_failure(jobs: JobStore, others: JobStore) -> None:
-    """`status` would tell it of a job that runs well."""
+    """A new attempt removes the old failure, which `status` would otherwise report of a running job."""
     claimed(jobs).fail(GpuOutOfMemory("full"))
 
     assert claimed(others).job.failure is None
@@ -363,7 +363,7 @@ def test_a_new_attempt_starts_without_the_old_failure(jobs: JobStore, others: Jo
     ids=repr,
 )
 def test_a_heartbeat_outlives_any_trouble(jobs: JobStore, monkeypatch: pytest.MonkeyPatch, trouble: Exception) -> None:
-    """A failed renewal, for any reason, does not lose the job."""
+    """A heartbeat that fails to renew, for any reason, goes on and doesn't lose the job."""
     claim = claimed(jobs)
     beats: list[int] = []
     enough = threading.Event()
@@ -382,7 +382,7 @@ def test_a_heartbeat_outlives_any_trouble(jobs: JobStore, monkeypatch: pytest.Mo
 
 
 def test_a_heartbeat_learns_that_the_job_is_gone(jobs: JobStore, store: FolderStore) -> None:
-    """Somebody deleted it: whoever speaks it learns that at the next step, and nothing is renewed any more."""
+    """If the job was deleted, the heartbeat notices, the speaking stops at its next step, and nothing is renewed any more."""
     claim = claimed(jobs)
     store.delete(keys.job_record("j"))
 
@@ -393,7 +393,7 @@ def test_a_heartbeat_learns_that_the_job_is_gone(jobs: JobStore, store: FolderSt
 
 
 def test_each_attempt_is_accounted_for(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
-    """Who had the job, how it ended for them and what it took: what a job that was redelivered has cost."""
+    """The record lists who had the job, how each attempt ended, and what it took."""
     first = claimed(jobs)
     clock.advance(61)
     second = claimed(others)
@@ -414,7 +414,7 @@ def test_each_attempt_is_accounted_for(jobs: JobStore, others: JobStore, clock: 
 
 
 def test_a_job_that_fails_for_ever_keeps_a_small_record(jobs: JobStore) -> None:
-    """The last attempts are remembered, all are counted."""
+    """The last attempts are listed and all are counted, so that a job that always fails keeps a small record."""
     for _ in range(50):
         claimed(jobs).fail(GpuOutOfMemory("full"))
 
@@ -425,7 +425,7 @@ def test_a_job_that_fails_for_ever_keeps_a_small_record(jobs: JobStore) -> None:
 
 @pytest.mark.parametrize("attempt", [0, 10**9 - 1, 10**9])
 def test_a_job_is_taken_over_whatever_its_attempts_number(jobs: JobStore, store: FolderStore, attempt: int) -> None:
-    """A record that was tampered with: the job is done, and every record on the way can be read."""
+    """Whatever number of attempts a record claims, the job is done and every record on the way can be read."""
     claimed(jobs).fail(GpuOutOfMemory("full"))
     record = json.loads(store.get(keys.job_record("j")).body)
     record |= {"attempt": attempt, "attempts": [one | {"number": attempt} for one in record["attempts"]]}
@@ -441,7 +441,7 @@ def test_a_job_is_taken_over_whatever_its_attempts_number(jobs: JobStore, store:
 
 
 class AgeingStore(FolderStore):
-    """A folder that tells how long ago an object was written by a clock of its own, as S3 does."""
+    """A folder that reports by a clock of its own how long ago an object was written, as S3 does."""
 
     def __init__(self, root: Path, clock: ManualClock) -> None:
         super().__init__(root)
@@ -463,7 +463,7 @@ class AgeingStore(FolderStore):
 
 
 class SkewedClock(ManualClock):
-    """Another clock, wrong by a fixed time."""
+    """A clock that is wrong by a fixed time."""
 
     def __init__(self, clock: ManualClock, skew_s: float) -> None:
         self._true = clock
@@ -475,7 +475,7 @@ class SkewedClock(ManualClock):
 
 @pytest.mark.parametrize("skew_s", [-600, 600])
 def test_clocks_that_differ_by_minutes_agree_on_a_lease(tmp_path: Path, clock: ManualClock, skew_s: float) -> None:
-    """A living worker keeps its job, a dead one's can be taken after its lease, whoever's clock is wrong."""
+    """Clocks that differ by minutes agree on a lease: a living worker keeps its job, a dead one's is taken after its lease."""
     store = AgeingStore(tmp_path / "bucket", clock)
     right, wrong = worker("w1", store, clock), worker("w2", store, SkewedClock(clock, skew_s))
     claimed(right)
@@ -493,7 +493,7 @@ def test_clocks_that_differ_by_minutes_agree_on_a_lease(tmp_path: Path, clock: M
 
 
 def test_a_job_given_back_is_free_at_once_by_the_stores_clock(tmp_path: Path, clock: ManualClock) -> None:
-    """Its next delivery may come in the same moment."""
+    """A job that was given back can be claimed at once, even within the same second of the store's clock."""
     store = AgeingStore(tmp_path / "bucket", clock)
     claimed(worker("w1", store, clock)).fail(GpuOutOfMemory("full"))
 
@@ -501,7 +501,7 @@ def test_a_job_given_back_is_free_at_once_by_the_stores_clock(tmp_path: Path, cl
 
 
 def test_a_lease_that_does_not_say_its_length_ends_when_it_says(tmp_path: Path, clock: ManualClock) -> None:
-    """An older worker's record has the end alone: it is believed."""
+    """A lease without a length, of an older worker's record, ends when it says."""
     store = AgeingStore(tmp_path / "bucket", clock)
     end = clock.now() + timedelta(seconds=60)
     job = Job(job_id="j", request_digest=DIGEST, seed=1, lease=Lease(owner="w", until=end), created_at=clock.now())
@@ -512,7 +512,7 @@ def test_a_lease_that_does_not_say_its_length_ends_when_it_says(tmp_path: Path, 
 
 
 def test_a_flag_does_not_prolong_a_lease(tmp_path: Path, clock: ManualClock) -> None:
-    """Writing a cancel's flag makes the record young, not its dead worker alive."""
+    """Writing a cancel's flag makes the record young, but doesn't prolong a dead worker's lease."""
     store = AgeingStore(tmp_path / "bucket", clock)
     jobs = worker("w1", store, clock)
     claimed(jobs)
@@ -526,7 +526,7 @@ def test_a_flag_does_not_prolong_a_lease(tmp_path: Path, clock: ManualClock) -> 
 def test_a_job_made_anew_while_the_old_one_is_deleted_keeps_its_result(
     jobs: JobStore, others: JobStore, store: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same id was sent again at that moment, and done: its record names what is there, and the old result is gone."""
+    """If a job is sent again and done while the old one is deleted, its result stays, and the old one is gone."""
     claimed(jobs).fail(InvalidText("nothing to speak"))
     store.put(keys.result("j", "a" * 64, "wav"), b"speech", content_type="audio/wav")
     delete = store.delete
@@ -548,7 +548,7 @@ def test_a_job_made_anew_while_the_old_one_is_deleted_keeps_its_result(
 
 
 def test_cancelling_a_job_that_nobody_runs_ends_its_story(jobs: JobStore, clock: ManualClock) -> None:
-    """Its last attempt is lost, not running; a failure that might have passed is no matter any more."""
+    """Cancelling a job that nobody runs marks its last attempt as lost, and removes a failure that might have passed."""
     claimed(jobs, "dead")
     clock.advance(61)
     claimed(jobs, "failed").fail(GpuOutOfMemory("full"))

@@ -1,4 +1,4 @@
-"""What becomes of characters that a checkpoint doesn't know, with the vocabulary that f5-tts brings."""
+"""Characters that a checkpoint doesn't know, by the vocabulary that f5-tts brings."""
 
 import pytest
 
@@ -21,7 +21,7 @@ from tests.alphabets import stock
     ],
 )
 def test_unknown_characters_are_given_in_a_form_that_is_known(text: str, expected: str) -> None:
-    """Composed, lower case, compatible; what is neither seen nor heard goes."""
+    """An unknown character is given in a known form: composed, lower-case or compatible; invisible ones are dropped."""
     result = normalised(text, stock())
 
     assert result.text == expected
@@ -38,14 +38,14 @@ def test_unknown_characters_are_given_in_a_form_that_is_known(text: str, expecte
     ],
 )
 def test_what_is_known_in_no_form_is_named(text: str, expected: str, unspoken: tuple[str, ...]) -> None:
-    """Each once, in the text's order; a space where it stood."""
+    """A character known in no form is named once, in the text's order, and a space takes its place."""
     result = normalised(text, stock())
 
     assert (result.text, result.unspoken) == (expected, unspoken)
 
 
 def test_a_composed_letter_comes_from_the_letter_with_all_its_marks() -> None:
-    """So a word of decomposed characters has its place, and ends behind its last mark."""
+    """A composed letter has the place of the letter with all its marks, so that words of decomposed characters are located."""
     written = "Sa\u0303o Joa\u0303 de\u0301"
 
     result = normalised(written, stock())
@@ -56,7 +56,7 @@ def test_a_composed_letter_comes_from_the_letter_with_all_its_marks() -> None:
 
 @pytest.mark.parametrize("text", ["नमस्ते दुनिया।", "🎉🎉🎉", "გამარჯობა მსოფლიო, ok", "สวัสดีชาวโลก नमस्ते"])
 def test_a_text_in_another_script_is_refused(text: str) -> None:
-    """With the checkpoint, its languages, and how much of the text it doesn't know."""
+    """A text in another script is refused with the checkpoint, its languages, and how much of the text it doesn't know."""
     result = normalised(text, stock())
 
     with pytest.raises(InvalidText, match=r"'F5TTS_v1_Base', which speaks en, zh, doesn't know \d+ of the text's \d+"):
@@ -65,5 +65,5 @@ def test_a_text_in_another_script_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["Well done! 🎉", "The letter Γ is Greek.", "你好，世界！", "Привет, мир!", "50 %"])
 def test_a_text_with_a_few_unknown_characters_is_taken(text: str) -> None:
-    """They are named; the rest is speech."""
+    """A text with a few unknown characters is spoken without them, and they are named."""
     refuse_unspeakable(normalised(text, stock()), stock())

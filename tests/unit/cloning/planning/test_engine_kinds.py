@@ -13,7 +13,7 @@ from cloning.settings.variables import names_of
 
 @pytest.mark.parametrize("engine", get_args(EngineName))
 def test_an_engines_setting_names_its_checkpoint(engine: EngineName) -> None:
-    """The one that failures name is the one that is used."""
+    """The setting that a failure names is the one that the checkpoint is taken from."""
     kind = KINDS[engine]
     (field,) = [one for one, info in Settings.model_fields.items() if kind.setting.lower() in names_of(one, info)]
 
@@ -32,7 +32,7 @@ def test_an_engines_setting_names_its_checkpoint(engine: EngineName) -> None:
     ],
 )
 def test_a_value_that_another_makes_void_is_refused(engine: EngineName, given: dict[str, Any], field: str) -> None:
-    """By the name of the one to leave out."""
+    """If one value makes another void, the request is refused with the name of the one to leave out."""
     with pytest.raises(InvalidRequest) as caught:
         KINDS[engine].refuse_contradictions(given)
 
@@ -49,5 +49,5 @@ def test_a_value_that_another_makes_void_is_refused(engine: EngineName, given: d
     ],
 )
 def test_values_that_go_together_are_taken(engine: EngineName, given: dict[str, Any]) -> None:
-    """A speed of 1 says nothing."""
+    """Values that agree are accepted: a speed of 1 changes nothing."""
     KINDS[engine].refuse_contradictions(given)

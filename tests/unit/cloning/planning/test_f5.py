@@ -1,4 +1,4 @@
-"""A plan has chunks within the model's limits, and a seed for each that depends on nothing else."""
+"""A plan has chunks within the model's limits, and for each a seed that depends on nothing else."""
 
 from typing import Any
 
@@ -20,17 +20,17 @@ def plan(text: str = TEXT, *, reference_s: float = 5.0, seed: int = 7, **paramet
 
 
 def test_reference_and_chunk_fill_at_most_22_s() -> None:
-    """Beyond what the model was trained on it skips words."""
+    """Reference and chunk together have at most 22 s; beyond its training length the model skips words."""
     assert all(5.0 + chunk.seconds <= 22.0 for chunk in plan().chunks)
 
 
 def test_a_text_without_punctuation_is_split_too() -> None:
-    """Upstream would send it as one chunk of minutes."""
+    """A text without punctuation is split too; upstream would send minutes of it as one chunk."""
     assert len(plan("word " * 300).chunks) > 3
 
 
 def test_a_seed_reproduces_every_chunk() -> None:
-    """Same seed, same seeds; another seed, all others; no two chunks share one."""
+    """The same seed gives every chunk the same seed, another gives all others, and no two chunks share one."""
     seeds = [chunk.seed for chunk in plan(seed=7).chunks]
 
     assert seeds == [chunk.seed for chunk in plan(seed=7).chunks]
@@ -40,17 +40,17 @@ def test_a_seed_reproduces_every_chunk() -> None:
 
 @given(seed=st.integers(0, 2**63 - 1), index=st.integers(0, 10_000))
 def test_a_chunks_seed_is_one_that_torch_takes(seed: int, index: int) -> None:
-    """0 to 2^63 - 1."""
+    """A chunk's seed is in torch's range, 0 to 2^63 - 1."""
     assert 0 <= chunk_seed(seed, index) < 2**63
 
 
 def test_a_tiny_chunk_says_the_speed_it_gets() -> None:
-    """Upstream speaks fewer than 10 bytes at 0.3, whatever was asked: reported, not hidden."""
+    """A chunk under 10 bytes is spoken at 0.3 by upstream, whatever was asked; the plan reports that speed."""
     assert [chunk.speed for chunk in plan("Hi.", speed=1.5).chunks] == [0.3]
 
 
 def test_a_fixed_duration_is_shared_by_bytes() -> None:
-    """The chunks' times, less the cross-fades, are what was asked for."""
+    """A fixed duration is divided by bytes: the chunks' times less the cross-fades add up to it."""
     fixed = plan(fix_duration=65.0, cross_fade_duration=0.15)
 
     assert len(fixed.chunks) > 1
@@ -58,7 +58,7 @@ def test_a_fixed_duration_is_shared_by_bytes() -> None:
 
 
 def test_a_fixed_duration_that_leaves_no_time_is_refused() -> None:
-    """Upstream would make one frame of noise."""
+    """A fixed duration that leaves no time is refused; upstream would make one frame of noise."""
     with pytest.raises(InvalidRequest, match="counts the reference"):
         plan("Hello there.", fix_duration=4.0)
 
@@ -66,7 +66,7 @@ def test_a_fixed_duration_that_leaves_no_time_is_refused() -> None:
 @pytest.mark.parametrize("text", ["Hello there.", TEXT, "word " * 300, "x" * 2000])
 @pytest.mark.parametrize("asked", [5.001, 3600.0])
 def test_a_fixed_duration_out_of_bounds_names_the_bound(text: str, asked: float) -> None:
-    """It is the duration that is wrong, not the text; what the error names does."""
+    """A fixed duration out of bounds is refused as such, with a bound that works, and not as a wrong text."""
     with pytest.raises(InvalidRequest, match="fix_duration") as caught:
         plan(text, fix_duration=asked)
 
@@ -78,7 +78,7 @@ def test_a_fixed_duration_out_of_bounds_names_the_bound(text: str, asked: float)
 
 
 def test_a_piece_beyond_the_models_positions_is_refused() -> None:
-    """A word of 2000 letters would fail inside the model, after the GPU was paid for."""
+    """A word of 2,000 letters is refused before the GPU is used; it would fail inside the model."""
     with pytest.raises(InvalidText, match="add spaces or punctuation"):
         plan("x" * 2000)
 
@@ -89,7 +89,7 @@ def test_a_piece_beyond_the_models_positions_is_refused() -> None:
     speed=st.floats(0.3, 2.0),
 )
 def test_no_chunk_is_ever_beyond_the_model(text: str, reference_s: float, speed: float) -> None:
-    """Whatever the text, the reference and the speed: within the limit, or refused."""
+    """For any text, reference and speed, each chunk is within the model's limit or the request is refused."""
     try:
         planned = plan(text, reference_s=reference_s, speed=speed)
     except InvalidText:
@@ -101,5 +101,5 @@ def test_no_chunk_is_ever_beyond_the_model(text: str, reference_s: float, speed:
     ("text", "ending"), [("Hi", "Hi. "), ("Hi.", "Hi. "), ("Hi. ", "Hi. "), ("好。", "好。"), ("Hi?", "Hi?. ")]
 )
 def test_a_reference_text_is_sealed_as_upstream_does(text: str, ending: str) -> None:
-    """The ending keeps the reference's words out of the result."""
+    """The reference text gets the ending that upstream gives it, which keeps its words out of the result."""
     assert with_ending(text) == ending

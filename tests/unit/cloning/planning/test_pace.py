@@ -29,7 +29,7 @@ RUSSIAN = "Сегодня прекрасная погода, и мы идём г
     ],
 )
 def test_what_people_say_is_plausible(text: str, seconds: float) -> None:
-    """Slow readers, fast ones, countdowns, each script."""
+    """Slow readers, fast ones and countdowns are plausible, in each script."""
     assert is_plausible(text, seconds)
 
 
@@ -45,7 +45,7 @@ def test_what_people_say_is_plausible(text: str, seconds: float) -> None:
     ],
 )
 def test_what_nobody_says_in_that_time_is_not(text: str, seconds: float) -> None:
-    """Letters and syllables count, whatever they weigh in bytes."""
+    """Words that nobody says in that time are not plausible, by letters and syllables, whatever their bytes."""
     assert not is_plausible(text, seconds)
 
 
@@ -56,7 +56,7 @@ def test_what_nobody_says_in_that_time_is_not(text: str, seconds: float) -> None
 def test_a_text_of_another_script_than_the_voices_is_noticed(
     text: str, reference: str, low: float, high: float
 ) -> None:
-    """Two bytes a letter against one, and digits that are words."""
+    """A text of another script than the voice's is noticed: two bytes a letter against one, and digits that are words."""
     ratio = slowness(text, reference)
 
     assert ratio is not None
@@ -77,5 +77,5 @@ def test_a_text_of_another_script_than_the_voices_is_noticed(
     ],
 )
 def test_ordinary_pairs_are_not(text: str, reference: str) -> None:
-    """No warning where the pace is right, or unknown."""
+    """There is no warning if the pace is right or unknown."""
     assert slowness(text, reference) is None

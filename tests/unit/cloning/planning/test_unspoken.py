@@ -1,4 +1,4 @@
-"""A generate whose text the checkpoint doesn't wholly know: what is spoken, what is told to whom, what is refused."""
+"""A text that the checkpoint doesn't wholly know: what is spoken, what is reported, what is refused."""
 
 import logging
 from dataclasses import replace
@@ -38,7 +38,7 @@ def _knows_what_f5_knows(engine: ToneEngine) -> None:
 
 
 def test_what_is_not_spoken_is_named_in_reply_and_manifest(service: Service, engine: ToneEngine, anna: str) -> None:
-    """And the model gets the rest, in characters that it knows."""
+    """The model gets the text in characters that it knows; reply and manifest name the rest."""
     reply = act(service, text="MILHÕES! 🎉 co\xadoperate", voice=anna)
 
     assert engine.history[0][0] == "MILHõES! cooperate"
@@ -46,7 +46,7 @@ def test_what_is_not_spoken_is_named_in_reply_and_manifest(service: Service, eng
 
 
 def test_of_an_ordinary_text_nothing_is_told(service: Service, engine: ToneEngine, anna: str) -> None:
-    """An empty list says that all was spoken."""
+    """For an ordinary text the list of unspoken characters is empty."""
     reply = act(service, text="Well done, indeed!", voice=anna)
 
     assert (reply["unspoken"], reply["warnings"]) == ([], [])
@@ -58,7 +58,7 @@ def test_a_text_in_an_unknown_script_is_refused_before_the_model_runs(
     engine: ToneEngine,
     anna: str,
 ) -> None:
-    """The job fails with what the checkpoint speaks, and the record says so."""
+    """A text in an unknown script is refused with the checkpoint's languages; the record says so, and the model isn't called."""
     with pytest.raises(InvalidText, match="which speaks en, zh, doesn't know"):
         act(service, text="नमस्ते दुनिया।", voice=anna, job_id="hindi")
 
@@ -71,7 +71,7 @@ def test_no_character_of_the_text_reaches_the_log(
     anna: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """What is quoted to the caller is the caller's alone."""
+    """Unspoken characters are quoted to the caller and never in the log."""
     with caplog.at_level(logging.INFO):
         act(service, text="Well done! 🎉", voice=anna)
 
@@ -84,7 +84,7 @@ def codes(reply: dict[str, Any]) -> list[str]:
 
 
 def test_a_voice_of_another_language_than_the_checkpoints_is_told(service: Service, human_wav: bytes) -> None:
-    """Its language was only the default: the text was spoken as one of the checkpoint's, and maybe it is in one."""
+    """If the voice's language, used as a default, is none of the checkpoint's, the reply has a warning; a request's own language has none."""
     service_upload(service, human_wav, language="pt", transcript="Some call me nature, others call me mother nature.")
 
     unsaid = act(service, text="As nações unidas são grandes.", voice="anna", job_id="a")
@@ -99,14 +99,14 @@ def test_a_voice_of_another_language_than_the_checkpoints_is_told(service: Servi
 def test_a_text_of_another_script_than_the_voices_is_told(
     service: Service, anna: str, more: Any, told: list[str]
 ) -> None:
-    """Unless the caller says how fast or how long it is to be spoken."""
+    """A text of another script than the voice's gives a warning, unless the request sets a speed or a duration."""
     assert codes(act(service, text=RUSSIAN, voice=anna, **more)) == told
 
 
 def test_a_transcript_that_the_checkpoint_cannot_read_is_told(
     service: Service, engine: ToneEngine, human_wav: bytes
 ) -> None:
-    """Its length still counts, so the pace is what it was."""
+    """A transcript that the checkpoint can't read gives a warning; its length still sets the pace."""
     service_upload(service, human_wav, language="th", transcript="สวัสดีครับ ยินดีต้อนรับทุกท่าน Õ")
 
     reply = act(service, text="Well done, indeed!", voice="anna", language="en")
@@ -116,7 +116,7 @@ def test_a_transcript_that_the_checkpoint_cannot_read_is_told(
 
 
 def test_a_request_is_still_parsed_without_a_checkpoint() -> None:
-    """Which characters are known is the checkpoint's business, never the request's."""
+    """Parsing a request needs no checkpoint: which characters are known doesn't matter there."""
     assert parse({"text": "नमस्ते", "voice": "anna"}, Limits(100, 100))
 
 
@@ -124,7 +124,7 @@ def test_a_request_is_still_parsed_without_a_checkpoint() -> None:
 def test_the_stock_vocabulary_is_known_before_anything_is_fetched(
     settings: Settings, store: FolderStore, name: str, *, known: bool | None
 ) -> None:
-    """So that a text in an unknown script costs neither a download nor a record. Of others it is known once they are loaded."""
+    """The stock vocabulary is known before anything is fetched, so an unknown script costs neither a download nor a record."""
     engines, _, _ = make_models(settings, store)
 
     alphabet = engines.alphabet(Found(name, Library(store).find(name)), None)
@@ -135,7 +135,7 @@ def test_the_stock_vocabulary_is_known_before_anything_is_fetched(
 def test_a_vocabulary_that_can_not_be_read_is_told_where_the_checkpoint_is_needed(
     settings: Settings, store: FolderStore, tmp_path: Path
 ) -> None:
-    """There it is CHECKPOINT_UNUSABLE, which a fallback may help; before, it is only not known."""
+    """An unreadable vocabulary counts as unknown here; the load reports it as CHECKPOINT_UNUSABLE, which allows a fallback."""
     folder = make_checkpoint(tmp_path / "tiny")
     (folder / "vocab.txt").write_bytes("é\n".encode("latin-1"))
     engines, _, _ = make_models(settings, store)
@@ -145,7 +145,7 @@ def test_a_vocabulary_that_can_not_be_read_is_told_where_the_checkpoint_is_neede
 
 
 def test_what_is_known_to_be_unspeakable_is_refused_before_there_is_a_job(service: Service, anna: str) -> None:
-    """Without transcript, without a record."""
+    """If the alphabet is known early, an unspeakable text is refused without a transcript and without a record."""
     early = replace(service, engines=KnownEarly(ToneEngine()))
 
     with pytest.raises(InvalidText):

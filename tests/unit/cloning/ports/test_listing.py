@@ -1,4 +1,4 @@
-"""Listings of stores that ignore what they are asked: in order, each key once, and never without end."""
+"""Listings of stores that ignore what they are asked: in order, each key once, and never endless."""
 
 import itertools
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ PAGE = 3
 
 @dataclass
 class Server:
-    """ListObjectsV2 over sorted keys, in pages of three, with habits."""
+    """ListObjectsV2 over sorted keys, in pages of three, with odd habits."""
 
     keys: list[str]
     start_after: str = "exclusive"  # or "inclusive", "ignored"
@@ -81,7 +81,7 @@ some_keys = st.sets(st.text("ab-/é\U0001f399\uffee", min_size=1, max_size=4), m
 def test_a_listing_keeps_its_contract_whatever_one_habit_is(
     keys: set[str], prefix: str, after: str, start_after: str, tokens: str, prefixes: str, empty_pages: int
 ) -> None:
-    """Every key of the prefix after the place, once, in order; or an error where no way leads on."""
+    """Whatever a store's habit, every key of the prefix after the starting point is listed once and in order, or there is an error."""
     server = Server(sorted(keys), start_after, tokens, prefixes, empty_pages)
 
     try:
@@ -99,7 +99,7 @@ def test_a_listing_keeps_its_contract_whatever_one_habit_is(
 def test_without_tokens_a_listing_goes_on_by_its_last_key(
     tokens: str, keys: set[str], after: str, start_after: str
 ) -> None:
-    """A store whose tokens lead nowhere is asked for what comes after the last key."""
+    """If a store's tokens lead nowhere, it is asked for what comes after the last key."""
     server = Server(sorted(keys), start_after, tokens)
 
     found = listed(server, "", after)
@@ -109,7 +109,7 @@ def test_without_tokens_a_listing_goes_on_by_its_last_key(
 
 @pytest.mark.parametrize("tokens", ["missing", "stuck", "ignored"])
 def test_a_listing_without_any_way_on_is_an_error(tokens: str) -> None:
-    """Neither a part that looks like the whole, nor a loop; a few requests and it says so."""
+    """If a listing can't be continued, a few requests end in an error: neither a part that looks like the whole, nor a loop."""
     server = Server([f"k{number}" for number in range(9)], "ignored", tokens)
 
     with pytest.raises(StorageMisconfigured, match="StartAfter"):
@@ -119,7 +119,7 @@ def test_a_listing_without_any_way_on_is_an_error(tokens: str) -> None:
 
 
 def test_empty_pages_without_end_are_an_error() -> None:
-    """Each with a new token: there is an end to that too."""
+    """Empty pages with ever new tokens end in an error."""
     server = Server(["a"], empty_pages=10_000)
 
     with pytest.raises(StorageMisconfigured):
@@ -131,7 +131,7 @@ def test_empty_pages_without_end_are_an_error() -> None:
 @given(keys=some_keys, order=st.randoms(use_true_random=False), prefix=st.text("ab", max_size=1))
 @settings(deadline=None)
 def test_a_store_without_order_is_sorted(keys: set[str], order: Any, prefix: str) -> None:
-    """Nothing lacks and nothing comes twice; in order from the second listing on, and in the first if its first page shows it."""
+    """A store without order is sorted, with every key once: from the second listing on, or at once if its first page shows it."""
     shuffled = sorted(keys)
     order.shuffle(shuffled)
     lister = Lister(Server(shuffled))
@@ -143,14 +143,14 @@ def test_a_store_without_order_is_sorted(keys: set[str], order: Any, prefix: str
 
 
 def test_a_walk_from_folder_to_folder_is_put_in_order() -> None:
-    """A store on a file system lists `a/x` before `a-b/x`; the order of keys is the other one."""
+    """A store on a file system lists `a/x` before `a-b/x`; the listing is put in key order."""
     server = Server(["a/x", "a-b/x", "b/x"])
 
     assert listed(server) == ["a-b/x", "a/x", "b/x"]
 
 
 def test_a_page_is_asked_for_when_it_is_needed() -> None:
-    """Nothing is asked before the first key is wanted, and no second page while the first has keys."""
+    """No page is requested before it is needed: none before the first key, no second one while the first has keys."""
     server = Server([f"k{number}" for number in range(9)])
 
     entries: Iterator[Any] = Lister(server).entries("", "")

@@ -1,4 +1,4 @@
-"""What the European languages other than English share."""
+"""What the European languages other than English have in common."""
 
 from random import Random
 
@@ -29,7 +29,7 @@ WORDS = {
 
 @pytest.mark.parametrize("language", SENTENCES)
 def test_nothing_of_a_usual_sentence_is_left_in_digits(language: str) -> None:
-    """Dates, times, kings, money, units, percent, abbreviations and telephone numbers in one."""
+    """Dates, times, kings, money, units, percent, abbreviations and telephone numbers of one sentence leave no digit."""
     reading = read(SENTENCES[language], language)
 
     assert not any(character.isdecimal() or character in "€$%₽/" for character in reading.text)
@@ -39,13 +39,13 @@ def test_nothing_of_a_usual_sentence_is_left_in_digits(language: str) -> None:
 
 @pytest.mark.parametrize("language", WORDS)
 def test_what_could_be_a_word_stays(language: str) -> None:
-    """Abbreviations, units, months and roman numerals count only beside what makes them sure."""
+    """Abbreviations, units, months and roman numerals are read only beside something that makes them certain."""
     assert read(WORDS[language], language).text == WORDS[language]
 
 
 @pytest.mark.parametrize("language", REGIONS)
 def test_no_text_of_digits_and_signs_is_an_error(language: str) -> None:
-    """Nor does any leave a reading that is not covered by its spans."""
+    """Any text of digits and signs can be read, and its spans cover the reading."""
     random = Random(0)  # noqa: S311
     pieces = [
         *"0123456789" * 3,
@@ -74,7 +74,7 @@ def test_no_text_of_digits_and_signs_is_an_error(language: str) -> None:
     ("language", "code"), [("fr-CA", "fr"), ("fr-ch", "fr-CH"), ("es-CO", "es-AR"), ("pt-AO", "pt-PT"), ("de-AT", "de")]
 )
 def test_a_region_without_rules_of_its_own_has_those_of_the_nearest(language: str, code: str) -> None:
-    """In whatever letters it is written."""
+    """A region without rules of its own uses the nearest region's, in upper or lower case."""
     rules = rules_of(language)
 
     assert rules is not None
@@ -96,5 +96,5 @@ def test_a_region_without_rules_of_its_own_has_those_of_the_nearest(language: st
     ],
 )
 def test_signs_between_numbers_are_read(language: str, marked: str) -> None:
-    """Products, powers, scores, prices by the kilogram, hashtags."""
+    """Signs between numbers are read: products, powers, scores, prices per kilogram, hashtags."""
     assert marked_by(language, text_of(marked)) == marked

@@ -18,7 +18,7 @@ from cloning.reading.reader import read
 )
 @pytest.mark.parametrize("normalize", [True, False])
 def test_a_tag_is_a_pause_and_is_not_read(text: str, words: str, at: int, seconds: float, *, normalize: bool) -> None:
-    """Whatever its case and spaces; one space stays where two would meet."""
+    """A pause tag in any case and with any spaces is a pause and is not read; where two spaces would meet, one stays."""
     reading = read(text, "en", normalize=normalize)
 
     (pause,) = reading.pauses
@@ -31,7 +31,7 @@ def test_a_tag_is_a_pause_and_is_not_read(text: str, words: str, at: int, second
     "tag", ["[pause:11s]", "[pause:10001ms]", "[pause:5]", "[pause:]", "[pause:soon]", "[pause:-1s]", "[pause:1s"]
 )
 def test_a_tag_that_is_not_understood_is_named(tag: str) -> None:
-    """It is refused, rather than read aloud."""
+    """A tag that isn't understood is refused with its text instead of being read aloud."""
     with pytest.raises(InvalidText) as refused:
         read(f"Hi {tag}", None)
 
@@ -40,19 +40,19 @@ def test_a_tag_that_is_not_understood_is_named(tag: str) -> None:
 
 @pytest.mark.parametrize("text", ["[pa**use:1s]", "[pau\u200bse:1s]", "[pause\u00ad:1s] on"])
 def test_no_tag_comes_together_from_its_parts(text: str) -> None:
-    """Marks that are left out may leave a tag behind."""
+    """If dropping marks would leave a tag behind, the text is refused."""
     with pytest.raises(InvalidText, match="respelling"):
         read(text, None)
 
 
 def test_a_respelling_makes_no_tag() -> None:
-    """A tag is only what stands in the text."""
+    """A respelling that would make a tag is refused: only the text itself has tags."""
     with pytest.raises(InvalidText, match="respelling"):
         read("a rest", None, say={"rest": "[pause:1s]"})
 
 
 def test_a_blank_line_is_a_pause_between_paragraphs() -> None:
-    """Its line breaks stay; those around the whole text are none, and neither is a single one."""
+    """A blank line between paragraphs is a pause and keeps its line breaks; a single one, or those around the text, are none."""
     reading = read("\n\none\ntwo\n \n\nthree\r\n\r\nfour\n\n", None, paragraph_pause_s=0.7)
 
     assert reading.text == "\n\none\ntwo\n \n\nthree\r\n\r\nfour\n\n"
@@ -60,7 +60,7 @@ def test_a_blank_line_is_a_pause_between_paragraphs() -> None:
 
 
 def test_without_a_paragraph_pause_there_is_none() -> None:
-    """Nor where nothing is normalised."""
+    """There is no pause between paragraphs without the setting, or without normalising."""
     assert read("one\n\ntwo", None).pauses == ()
     assert read("one\n\ntwo", None, normalize=False, paragraph_pause_s=1).pauses == ()
 
@@ -87,7 +87,7 @@ def test_without_a_paragraph_pause_there_is_none() -> None:
     ],
 )
 def test_marks_of_markdown_are_not_read(text: str, words: str) -> None:
-    """What they surround is."""
+    """Marks of Markdown are not read, but what they surround is."""
     assert read(text, None).text == words
 
 
@@ -110,12 +110,12 @@ def test_marks_of_markdown_are_not_read(text: str, words: str) -> None:
     ],
 )
 def test_what_is_no_mark_stays(text: str) -> None:
-    """Character for character."""
+    """Signs that are no marks stay, character for character."""
     assert read(text, None).text == text
 
 
 def test_markdown_stays_where_nothing_is_normalised() -> None:
-    """Only pauses and respellings count then."""
+    """Without normalising Markdown stays; only pauses and respellings apply."""
     assert read("**5** 🎉 [a](b)", "en", normalize=False).text == "**5** 🎉 [a](b)"
 
 
@@ -133,7 +133,7 @@ def test_markdown_stays_where_nothing_is_normalised() -> None:
     ],
 )
 def test_emoji_are_dropped_and_said(text: str, words: str) -> None:
-    """With their selectors, joiners and skin tones, and without a second space."""
+    """Emoji are dropped with their selectors, joiners and skin tones, leave no second space, and are reported."""
     reading = read(text, None)
 
     (warning,) = reading.warnings
@@ -141,12 +141,12 @@ def test_emoji_are_dropped_and_said(text: str, words: str) -> None:
 
 
 def test_signs_that_are_read_stay() -> None:
-    """They are of the categories of pictures all the same."""
+    """Signs that can be read stay, although Unicode counts them as pictures."""
     assert read("20 ° № © ℃ x^2 ´", None).text == "20 ° № © ℃ x^2 ´"
 
 
 def test_characters_that_show_nothing_go_unsaid() -> None:
-    """A soft hyphen, a zero-width space, a mark of direction; joiners shape letters and stay."""
+    """A soft hyphen, a zero-width space and direction marks are dropped; joiners shape letters and stay."""
     reading = read("co\u00adop\u200b \u200ehere می\u200cشود", None)
 
     assert (reading.text, reading.warnings) == ("coop here می\u200cشود", ())

@@ -1,4 +1,4 @@
-"""A whole text is read, and what can't be is said."""
+"""A whole text is read, and what can't be read is reported."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from cloning.reading.reader import read
 
 
 def test_a_text_in_no_known_language_stays_as_it_is() -> None:
-    """No rules were applied, so nothing is said about what stays."""
+    """A text in no known language stays as it is, without a warning, because no rules were applied."""
     for language in (None, "tlh"):
         reading = read("5 apples for $3", language)
 
@@ -14,13 +14,13 @@ def test_a_text_in_no_known_language_stays_as_it_is() -> None:
 
 
 def test_the_language_whose_rules_were_applied_is_said() -> None:
-    """Without its region."""
+    """The language whose rules were applied is reported without its region."""
     assert read("5", "en-GB").normalised_in == "en"
     assert read("5", "en", normalize=False).normalised_in is None
 
 
 def test_what_stays_as_it_is_written_is_said_with_its_places() -> None:
-    """By spans into the caller's text, and without a word of it."""
+    """What stays as it is written is reported by spans into the caller's text, without its words."""
     text = "Due **5** days after 3/4/2026 and 1,23,4"
     reading = read(text, "en")
 
@@ -33,7 +33,7 @@ def test_what_stays_as_it_is_written_is_said_with_its_places() -> None:
 
 
 def test_at_most_20_places_are_listed() -> None:
-    """The message counts them all."""
+    """At most 20 places are listed; the message counts all of them."""
     (warning,) = read("3/4/2026 " * 50, "en").warnings
 
     assert len(warning["spans"]) == 20  # type: ignore[arg-type]
@@ -41,7 +41,7 @@ def test_at_most_20_places_are_listed() -> None:
 
 
 def test_marks_respellings_and_rules_know_of_one_another() -> None:
-    """Each stretch of the caller's text is replaced once."""
+    """Each part of the caller's text is replaced once: by markup, a respelling or a rule."""
     text = "# Chapter IV\n\n- **$5** for [Dr. Xu](http://x.com/12) 🎉\n- at 3 pm [pause:1s] sharp"
     reading = read(text, "en", say={"Xu": "Shoo"}, paragraph_pause_s=0.5)
 
@@ -56,5 +56,5 @@ def test_marks_respellings_and_rules_know_of_one_another() -> None:
 
 @pytest.mark.parametrize("text", ["", " ", "\n\n", "[pause:1s]", "🎉", "**"])
 def test_a_text_of_nothing_is_read_as_nothing(text: str) -> None:
-    """Whether that can be spoken is for others to say."""
+    """An empty text gives an empty reading; whether it can be spoken is decided elsewhere."""
     assert read(text, "en", paragraph_pause_s=1).text.strip(" \n*") == ""

@@ -1,4 +1,4 @@
-"""Where what is read came from."""
+"""Spans: which part of the caller's text each part of a reading came from."""
 
 import pytest
 
@@ -10,7 +10,7 @@ WORDS, SPANS = replaced(TEXT, [Replacement(4, 6, "five dollars")])
 
 
 def test_spans_cover_what_is_read() -> None:
-    """The same characters, or one stretch for another."""
+    """Spans cover the reading: the same characters, or one stretch for another."""
     assert WORDS == "pay five dollars now"
     assert [one.to_json() for one in SPANS] == [[0, 4, 0, 4], [4, 16, 4, 6], [16, 20, 6, 10]]
     assert [one.is_same for one in SPANS] == [True, False, True]
@@ -21,7 +21,7 @@ def test_spans_cover_what_is_read() -> None:
     [("pay", "pay"), ("five", "$5"), ("dollars", "$5"), ("dollars now", "$5 now"), ("ow", "ow"), ("y five", "y $5")],
 )
 def test_the_source_of_a_stretch_is_known(part: str, source: str) -> None:
-    """Part of a replaced stretch came from the whole of it."""
+    """A part of a replaced stretch came from the whole of its source."""
     start = WORDS.index(part)
 
     begin, end = Reading(WORDS, SPANS).source(start, start + len(part))
@@ -29,7 +29,7 @@ def test_the_source_of_a_stretch_is_known(part: str, source: str) -> None:
 
 
 def test_an_empty_stretch_has_an_empty_source() -> None:
-    """At the end, too, and in a text of nothing."""
+    """An empty stretch has an empty source, at the end and in an empty text too."""
     reading = Reading(WORDS, SPANS)
 
     assert [reading.source(at, at) for at in (0, len(WORDS))] == [(0, 0), (len(TEXT), len(TEXT))]
@@ -37,19 +37,19 @@ def test_an_empty_stretch_has_an_empty_source() -> None:
 
 
 def test_a_place_of_the_text_is_found_in_what_is_read() -> None:
-    """Within a replaced stretch that is its beginning; after everything the end."""
+    """A place of the text is found in the reading: the beginning of a replaced stretch, or the end after everything."""
     assert [position(SPANS, at) for at in (0, 3, 4, 5, 6, 9, 10)] == [0, 3, 4, 4, 16, 19, 20]
     assert position((), 3) == 0
 
 
 def test_what_is_left_out_has_no_span() -> None:
-    """Its place is that of what follows."""
+    """What is left out has no span; its place is that of what follows."""
     words, spans = replaced("a *b*", [Replacement(2, 3, ""), Replacement(4, 5, "")])
 
     assert (words, position(spans, 2)) == ("a b", 2)
 
 
 def test_overlapping_replacements_are_a_mistake() -> None:
-    """Of the programmer."""
+    """Overlapping replacements are a programmer's mistake."""
     with pytest.raises(AssertionError):
         replaced("abc", [Replacement(0, 2, "x"), Replacement(1, 3, "y")])

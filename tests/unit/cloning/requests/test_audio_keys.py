@@ -1,4 +1,4 @@
-"""`audio_key` names a recording that was put there for it, and nothing else of the bucket."""
+"""`audio_key` may name a recording that was uploaded for this purpose, and no other object of the bucket."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,7 @@ FOREIGN = [
 
 
 class Untouched(FolderStore):
-    """Every call to it fails."""
+    """A store on which every call fails."""
 
     def head(self, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN201 - it never returns
         pytest.fail(f"asked for {key}")
@@ -44,7 +44,7 @@ def refusal(service: Service, key: str) -> InvalidRequest:
 
 @pytest.mark.parametrize("key", FOREIGN)
 def test_a_key_outside_is_refused_without_a_look(service: Service, tmp_path: Path, key: str) -> None:
-    """The same words whether the object is there or not, however large, whatever it holds."""
+    """A key outside the allowed folders is refused without looking: the words are the same whatever the object is."""
     error = refusal(replace(service, store=Untouched(tmp_path / "bucket")), key)
 
     assert (error.code, error.details) == ("INVALID_REQUEST", {"field": "audio_key", "allowed": ["uploads/"]})
@@ -57,12 +57,12 @@ def test_a_key_outside_is_refused_without_a_look(service: Service, tmp_path: Pat
     "key", ["uploads/../voices/alice/voice.json", "uploads//a.wav", "uploads/", "uploads/./a", "uploads/a\\b"]
 )
 def test_a_key_can_not_climb_out(service: Service, key: str) -> None:
-    """Dots, empty segments and backslashes make no key."""
+    """Dots, empty segments and backslashes can't lead out of the folder."""
     assert "can't be a key" in refusal(service, key).message
 
 
 def test_below_uploads_all_is_told(service: Service, store: FolderStore) -> None:
-    """Whoever puts recordings there may know what is wrong with them."""
+    """Below uploads/ the error says what is wrong with the recording."""
     store.put("uploads/a.txt", b"no sound", content_type="text/plain")
 
     assert "names nothing" in refusal(service, "uploads/none.wav").message
@@ -70,7 +70,7 @@ def test_below_uploads_all_is_told(service: Service, store: FolderStore) -> None
 
 
 def test_a_setting_names_other_folders(service: Service, store: FolderStore) -> None:
-    """And then no others."""
+    """The setting names other folders, and then only those are allowed."""
     store.put("inbox/take 1.wav", wav(tone(2.0)), content_type="audio/wav")
     widened = with_settings(service, audio_key_prefixes=("inbox/",))
 
@@ -90,7 +90,7 @@ def test_a_setting_names_other_folders(service: Service, store: FolderStore) -> 
 def test_folders_are_written_as_people_write_them(
     monkeypatch: pytest.MonkeyPatch, value: str, folders: tuple[str, ...]
 ) -> None:
-    """With slashes or without; a blank value is unset."""
+    """Folders may be written with or without slashes; a blank value counts as unset."""
     monkeypatch.setenv("AUDIO_KEY_PREFIXES", value)
 
     assert Settings().audio_key_prefixes == folders
@@ -98,7 +98,7 @@ def test_folders_are_written_as_people_write_them(
 
 @given(folder=st.sampled_from(keys.OURS), more=st.sampled_from(["", "alice", "x/y/"]))
 def test_no_setting_opens_the_services_own_folders(folder: str, more: str) -> None:
-    """Another voice's recording is not a caller's."""
+    """No setting opens the service's own folders, in which other voices' recordings lie."""
     with pytest.raises(ValidationError, match="the service's own"):
         Settings(audio_key_prefixes=f"uploads,{folder}{more}")
 
@@ -107,6 +107,6 @@ def test_no_setting_opens_the_services_own_folders(folder: str, more: str) -> No
     "value", ["/", ",", "uploads,,inbox", "uploads;inbox", "[uploads]", "uploads/*", "../x", "a//b", "a\\b"]
 )
 def test_what_is_no_folder_is_refused_at_the_start(value: str) -> None:
-    """The whole bucket is no folder either."""
+    """A value that is no folder, or is the whole bucket, is refused at the start."""
     with pytest.raises(ValidationError, match="should be folders'"):
         Settings(audio_key_prefixes=value)

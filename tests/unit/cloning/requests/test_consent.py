@@ -1,4 +1,4 @@
-"""What a statement of consent says, in the languages of the checkpoints and in the shapes in which forms send it."""
+"""What a statement of consent says, in the checkpoints' languages and in the forms in which clients send it."""
 
 import unicodedata
 
@@ -217,13 +217,13 @@ CONSENTS = [
 @pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC"])
 @pytest.mark.parametrize("statement", REFUSALS)
 def test_a_refusal_is_no_consent(statement: str, form: str) -> None:
-    """Wherever its "not" stands, in any case and any normal form: a clone without consent can't be taken back."""
+    """A refusal is no consent, wherever its "not" is, in any case and Unicode form: a clone without consent can't be undone."""
     assert says_no(unicodedata.normalize(form, statement))  # type: ignore[arg-type]
     assert says_no(f"\u200b {statement} ")
 
 
 @pytest.mark.parametrize("statement", CONSENTS)
 def test_a_consent_is_one(statement: str) -> None:
-    """How the speaker agreed, with names and conditions that look like a refusal from afar."""
+    """A statement of how the speaker agreed is consent, even if names or conditions in it resemble a refusal."""
     assert is_sentence(statement)
     assert not says_no(statement)

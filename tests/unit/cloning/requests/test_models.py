@@ -1,4 +1,4 @@
-"""Raw input becomes one frozen request, or an error that says what would do."""
+"""Raw input becomes one frozen request, or an error that says what to send instead."""
 
 import base64
 import math
@@ -45,7 +45,7 @@ def refused(raw: object) -> InvalidRequest:
     ],
 )
 def test_todays_and_older_shapes_are_understood(raw: dict[str, Any], kind: type) -> None:
-    """An older client's names mean what they always meant."""
+    """Today's fields and older ones are understood; an older client's names keep their meaning."""
     assert type(parse(raw, LIMITS)) is kind
 
 
@@ -76,7 +76,7 @@ def test_an_input_that_is_no_object_is_refused(raw: object) -> None:
 
 @pytest.mark.parametrize("action", ["generat", "", "GENERATE", 3, None, ["generate"]])
 def test_an_unknown_action_is_refused_with_the_list(action: object) -> None:
-    """The reply names the actions that there are."""
+    """An unknown action is refused with the list of actions."""
     error = refused({"action": action, **SPEAK})
 
     assert isinstance(error, UnknownAction)
@@ -84,12 +84,12 @@ def test_an_unknown_action_is_refused_with_the_list(action: object) -> None:
 
 
 def test_disagreeing_action_names_are_refused() -> None:
-    """`endpoint` is only an older name: two different actions are a mistake."""
+    """`endpoint` is an older name of `action`: if they differ, the request is refused."""
     assert "disagree" in refused({"action": "status", "endpoint": "result", "job_id": "j"}).message
 
 
 def test_an_unknown_field_is_refused_with_a_suggestion() -> None:
-    """No parameter is ever ignored."""
+    """An unknown field is refused with a suggestion, so no parameter is ever ignored."""
     error = refused({**SPEAK, "speeed": 1.0})
 
     assert (error.details["field"], "did you mean 'speed'?" in error.message) == ("speeed", True)
@@ -97,7 +97,7 @@ def test_an_unknown_field_is_refused_with_a_suggestion() -> None:
 
 @pytest.mark.parametrize("field", ["text_file", "text_file_url"])
 def test_what_is_not_there_yet_is_refused_by_name(field: str) -> None:
-    """Text files are never dropped in silence; the message says what there is instead."""
+    """A field that isn't supported yet is refused by name with what there is instead, not silently dropped."""
     error = refused({**SPEAK, field: "srt"})
 
     assert (error.details["field"], field in error.message) == (field, True)
@@ -105,7 +105,7 @@ def test_what_is_not_there_yet_is_refused_by_name(field: str) -> None:
 
 
 def test_an_older_name_beside_todays_is_refused() -> None:
-    """Two names for one field may disagree."""
+    """An older name beside today's is refused, because two names for one field may disagree."""
     assert "older name" in refused({**SPEAK, "local_voice": "ben"}).message
 
 
@@ -118,7 +118,7 @@ def test_an_older_name_beside_todays_is_refused() -> None:
     ],
 )
 def test_two_names_of_one_field_are_told_apart(both: dict[str, str]) -> None:
-    """Whichever came first: the older one is called so, and today's is named."""
+    """If both names of a field are sent, in any order, the error calls the older one so and names today's."""
     message = refused({"text": "Hello.", **both}).message
 
     assert "'voice_name'" in message
@@ -128,7 +128,7 @@ def test_two_names_of_one_field_are_told_apart(both: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(("language", "read"), [("EN", "en"), ("En", "en"), ("PT-BR", "pt-BR"), ("pt-BR", "pt-BR")])
 def test_a_language_is_read_in_any_case(language: str, read: str) -> None:
-    """Codes have none."""
+    """Language codes are accepted in upper and lower case."""
     request = parse({**SPEAK, "language": language}, LIMITS)
 
     assert isinstance(request, Generate)
@@ -136,7 +136,7 @@ def test_a_language_is_read_in_any_case(language: str, read: str) -> None:
 
 
 def test_a_language_that_is_none_is_refused_in_words() -> None:
-    """With an example, not with the pattern."""
+    """An invalid language is refused with an example, not with the pattern."""
     message = refused({**SPEAK, "language": "Portuguese"}).message
 
     assert "'pt'" in message
@@ -145,7 +145,7 @@ def test_a_language_that_is_none_is_refused_in_words() -> None:
 
 @pytest.mark.parametrize("raw", [{"action": "upload", "voice": "a"}, {"action": "delete"}])
 def test_a_rule_over_several_fields_reads_as_a_sentence(raw: dict[str, str]) -> None:
-    """It is about no field: nothing is put before it."""
+    """An error about several fields is a sentence without a field's name before it."""
     error = refused(raw)
 
     assert error.message.startswith("send ")
@@ -166,7 +166,7 @@ def test_a_rule_over_several_fields_reads_as_a_sentence(raw: dict[str, str]) -> 
     ],
 )  # fmt: skip
 def test_a_bad_value_is_refused_by_field_and_value(field: str, value: object) -> None:
-    """The error names the field and shows what was sent; nothing is coerced, true is no number."""
+    """A bad value is refused with its field and the value; nothing is converted, and true is no number."""
     error = refused({**SPEAK, field: value})
 
     assert (error.details["field"], repr(value)[:40] in error.message) == (field, True)
@@ -174,30 +174,30 @@ def test_a_bad_value_is_refused_by_field_and_value(field: str, value: object) ->
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", "...", "—!?", "\u200b"])
 def test_a_text_with_nothing_to_speak_is_refused(text: str) -> None:
-    """Without a letter or digit the model would make noise."""
+    """A text without a letter or digit is refused, because the model would make noise of it."""
     assert isinstance(refused({**SPEAK, "text": text}), InvalidText)
 
 
 def test_a_text_over_the_limit_is_refused_with_both_lengths() -> None:
-    """A caller learns by how much to shorten."""
+    """A text over the limit is refused with its length and the limit."""
     error = refused({**SPEAK, "text": "a" * 1001})
 
     assert (error.details["length"], error.details["limit"]) == (1001, 1000)
 
 
 def test_half_a_character_is_refused() -> None:
-    """A lone surrogate passes JSON and breaks every encoding after it."""
+    """A lone surrogate is refused: it passes JSON and breaks every encoding after it."""
     assert refused({**SPEAK, "text": "hello \ud800"}).details["field"] == "text"
 
 
 def test_a_missing_field_is_named() -> None:
-    """What is missing, and what it means."""
+    """A missing field is refused by name, with its meaning."""
     assert refused({"text": "Hello."}).details["field"] == "voice"
 
 
 @pytest.mark.parametrize("audio", ["$$$", "YWJjZ", "A" * 3000, 7, None, ""])
 def test_broken_or_huge_base64_is_refused(audio: object) -> None:
-    """Size first, alphabet and padding next, before anything is stored."""
+    """Broken or huge base64 is refused by its size, alphabet or padding before anything is stored."""
     raw = {"action": "upload", "voice": "anna", "audio": audio}
     if audio == "":
         request = parse(raw, LIMITS)
@@ -208,7 +208,7 @@ def test_broken_or_huge_base64_is_refused(audio: object) -> None:
 
 
 def test_forty_megabytes_of_base64_are_refused_by_size() -> None:
-    """Nothing is decoded to find that out."""
+    """Forty megabytes of base64 are refused by size without being decoded."""
     error = refused({"action": "upload", "voice": "anna", "audio": "A" * 40_000_000})
 
     assert (type(error), error.details["limit"]) == (InvalidAudio, 1000)
@@ -216,7 +216,7 @@ def test_forty_megabytes_of_base64_are_refused_by_size() -> None:
 
 @pytest.mark.parametrize("sources", [{}, {"audio": ABC, "audio_url": "https://example.org/a.wav"}])
 def test_an_upload_has_exactly_one_source(sources: dict[str, str]) -> None:
-    """None, or two that may differ, is a mistake."""
+    """An upload has exactly one source of audio: none, or two that may differ, is a mistake."""
     assert "exactly one" in refused({"action": "upload", "voice": "anna", **sources}).message
 
 
@@ -225,7 +225,7 @@ def test_an_upload_has_exactly_one_source(sources: dict[str, str]) -> None:
     ["false", "no", "true", "yes", " ", "", "- -", "Einverstanden", "不同意", 1, 0, ["she agreed"], "she agreed " * 50],
 )
 def test_a_word_is_no_statement_of_consent(consent: object) -> None:
-    """A form that sends its answer as text must not record "no" as given; the error says what would do."""
+    """A word such as "no" or "yes" is no statement of consent, and the error says what to send."""
     error = refused({"action": "upload", "voice": "anna", "audio": ABC, "consent": consent})
 
     assert error.details["field"] == "consent"
@@ -235,7 +235,7 @@ def test_a_word_is_no_statement_of_consent(consent: object) -> None:
 
 @pytest.mark.parametrize("consent", [True, False, None, "she agreed", "signed form 17 of 2026-05-01", "她本人已同意"])
 def test_consent_is_true_or_a_sentence(consent: object) -> None:
-    """In any language, also one that writes no spaces."""
+    """Consent is true, or a sentence in any language, also in one that writes no spaces."""
     request = parse({"action": "upload", "voice": "anna", "audio": ABC, "consent": consent}, LIMITS)
 
     assert isinstance(request, Upload)
@@ -244,12 +244,12 @@ def test_consent_is_true_or_a_sentence(consent: object) -> None:
 
 @pytest.mark.parametrize("name", ["bob.wav.wav", "bob.WAV.wav", ".wav.wav"])
 def test_a_new_voice_has_one_name(name: str) -> None:
-    """A voice that is listed as 'bob.wav' could not be named: 'bob.wav' is 'bob' everywhere."""
+    """A new voice can't be called 'bob.wav', because that means 'bob' everywhere."""
     assert refused({"action": "upload", "voice": name, "audio": ABC}).details["field"] == "voice"
 
 
 def test_an_older_voice_of_such_a_name_can_still_be_removed() -> None:
-    """By its name with one more ending."""
+    """An older voice with such a name can still be deleted, by its name with one more ending."""
     request = parse({"action": "delete", "voice": "bob.wav.wav"}, LIMITS)
 
     assert isinstance(request, Delete)
@@ -280,7 +280,7 @@ CURSORS = [
 def test_a_cursor_is_one_that_the_action_gave(
     action: dict[str, Any], taken: str | tuple[str, ...], cursor: str
 ) -> None:
-    """Another action's would begin anywhere, and control characters are no key: S3 fails on them."""
+    """A cursor must be one that the same action gave; another would begin anywhere, and control characters break S3."""
     raw = {**action, "cursor": cursor}
 
     if cursor in CURSORS and cursor.startswith(taken):
@@ -291,7 +291,7 @@ def test_a_cursor_is_one_that_the_action_gave(
 
 
 def test_an_empty_cursor_is_the_beginning() -> None:
-    """As a client sends it that asks for every page in one loop."""
+    """An empty cursor is the beginning, as a client sends that requests every page in one loop."""
     for action in ({"action": "voices"}, {"action": "dictionaries"}, {"action": "expire", "older_than_days": 1}):
         parse({**action, "cursor": ""}, LIMITS)
 
@@ -301,19 +301,19 @@ def test_an_empty_cursor_is_the_beginning() -> None:
     [{}, {"voice": "anna", "job_id": "j"}, {"job_id": "j", "dictionary": "d"}, {"voice": "a", "dictionary": "d"}],
 )
 def test_a_delete_has_exactly_one_target(targets: dict[str, str]) -> None:
-    """Deleting is too final to guess at."""
+    """A delete names exactly one target, because a deletion can't be undone."""
     assert "either" in refused({"action": "delete", **targets}).message
 
 
 def test_an_error_never_carries_the_audio_back() -> None:
-    """A long value is cut in messages."""
+    """A long value is cut in error messages, so that they never return the audio."""
     error = refused({"action": "upload", "voice": "v" * 5000, "audio": ABC})
 
     assert len(error.message) < 300
 
 
 def test_the_digest_tells_requests_apart_but_not_their_delivery() -> None:
-    """The same id with another sound is a conflict; asking for inline audio instead of a URL is not."""
+    """Requests for different speech have different digests; inline audio instead of a URL doesn't change the digest."""
 
     def digest(**changes: object) -> str:
         request = parse({**SPEAK, **changes}, LIMITS)
@@ -351,7 +351,7 @@ def test_no_input_breaks_the_parser(raw: object) -> None:
 
 
 def test_a_digest_outlives_releases() -> None:
-    """A job that is delivered again after an update is the same job; an option at its default changes nothing."""
+    """A digest stays the same over releases and with default options, so a job that is delivered again after an update is the same."""
     bare, spelled_out = (
         parse({**SPEAK, **more}, LIMITS) for more in ({}, {"speed": 1.0, "nfe_step": 32, "format": "wav"})
     )

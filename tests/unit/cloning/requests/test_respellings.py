@@ -1,4 +1,4 @@
-"""The bounds of respellings, in requests and in stored dictionaries."""
+"""The limits of respellings, in requests and in stored dictionaries."""
 
 import pytest
 
@@ -17,13 +17,13 @@ from cloning.requests.fields import respellings
     ],
 )
 def test_bounds_are_named(say: dict[str, str], named: str) -> None:
-    """Which word, and what is allowed."""
+    """A respelling beyond a limit is refused with the word and the limit."""
     with pytest.raises(ValueError, match=named):
         respellings(say)
 
 
 def test_what_keeps_within_bounds_is_taken() -> None:
-    """As it came."""
+    """Respellings within the limits are accepted unchanged."""
     say = {"w" * LONGEST_WORD: "x" * LONGEST_RESPELLING, "uh": ""}
 
     assert respellings(say) == say

@@ -1,4 +1,4 @@
-"""What callers get wrong and are told at once: wrapped inputs, a bucket of their own, a consent that is none, tags, a pace that misleads."""
+"""Mistakes that callers make and learn of at once: wrapped inputs, a bucket of their own, a refusal as consent, tags, a misleading pace."""
 
 import asyncio
 from typing import Any
@@ -44,7 +44,7 @@ OTHER = "Then the storm came over the hills."
     ],
 )
 def test_an_input_in_an_input_is_told(raw: dict[str, Any]) -> None:
-    """Some clients wrap a body that is wrapped already: naming a field as missing would mislead."""
+    """A doubly wrapped input, as some clients send, is reported as such instead of a field as missing."""
     with pytest.raises(InvalidRequest, match="wrapped in another") as refused:
         parse(raw, LIMITS)
 
@@ -52,7 +52,7 @@ def test_an_input_in_an_input_is_told(raw: dict[str, Any]) -> None:
 
 
 def test_json_in_a_string_is_told() -> None:
-    """The object was encoded once too often."""
+    """JSON inside a string, encoded once too often, is reported as such."""
     with pytest.raises(InvalidRequest, match="JSON inside a string"):
         parse('{"action": "health"}', LIMITS)
 
@@ -68,7 +68,7 @@ def test_json_in_a_string_is_told() -> None:
     ],
 )
 def test_what_is_runpods_has_no_place_in_the_input(field: str, says: str) -> None:
-    """It stands beside it, or can't be honoured; its keys don't come back."""
+    """RunPod's own options belong beside the input or can't be used: they are refused by name, without the keys in them."""
     with pytest.raises(InvalidRequest, match=says) as refused:
         parse({"action": "health", field: {"accessId": "key-17"}}, LIMITS)
 
@@ -77,7 +77,7 @@ def test_what_is_runpods_has_no_place_in_the_input(field: str, says: str) -> Non
 
 
 def test_a_bucket_of_the_callers_is_refused(service: Service) -> None:
-    """RunPod's `s3Config` beside the input can't be honoured, and silence would look like it was."""
+    """RunPod's `s3Config` beside the input is refused, because it can't be used and silence would suggest that it was."""
     handler = make_handler(service, lambda *_: None, Stopping(3600))
 
     reply = asyncio.run(handler({"id": "j", "input": {"action": "health"}, "s3Config": {"bucketName": "mine"}}))
@@ -95,7 +95,7 @@ def test_a_bucket_of_the_callers_is_refused(service: Service) -> None:
      "não foi dado", "нет, не согласен", "None was given", "false , sorry", "- no -, he said"],
 )  # fmt: skip
 def test_a_no_is_no_consent(service: Service, consent: str) -> None:
-    """A sentence that begins with a refusal is one, in the languages of the checkpoints."""
+    """A sentence that begins with a refusal, in a checkpoint's language, is no consent."""
     request = parse({"action": "upload", "voice": "anna", "audio_key": "uploads/a.wav", "consent": consent}, LIMITS)
     assert isinstance(request, Upload)
 
@@ -112,7 +112,7 @@ def test_a_no_is_no_consent(service: Service, consent: str) -> None:
     ["Nora agreed in writing", "She has no objection", "Yes, on paper", "本人は同意しました", "agreed: not for ads"],
 )
 def test_a_yes_that_holds_a_no_is_consent(consent: str) -> None:
-    """Only how the sentence begins counts."""
+    """Only the beginning of the sentence decides: a "no" later in it doesn't refuse."""
     request = parse({"action": "upload", "voice": "anna", "audio_key": "uploads/a.wav", "consent": consent}, LIMITS)
 
     assert isinstance(request, Upload)
@@ -135,7 +135,7 @@ def warned(service: Service, text: str, job: str, **more: Any) -> list[str]:
      "<mstts:express-as style='x'>Hello.", "<emotion name='happy'>Hello.", "<silence 1s> Hello.", "<!-- x --> Hello there, my friends."],
 )  # fmt: skip
 def test_tags_are_told(service: Service, human_wav: bytes, text: str) -> None:
-    """They mean nothing yet, and are heard as words."""
+    """Tags have no meaning yet and are heard as words, so the reply has a warning."""
     service_upload(service, human_wav, transcript="Some call me nature.")
 
     assert warned(service, text, "j") == ["TAGS"]
@@ -158,20 +158,20 @@ def test_tags_are_told(service: Service, human_wav: bytes, text: str) -> None:
     ],
 )
 def test_signs_that_are_no_tags_are_left_alone(service: Service, human_wav: bytes, text: str) -> None:
-    """Comparisons, numbered notes and hearts."""
+    """Comparisons, numbered notes and hearts are no tags and give no warning."""
     service_upload(service, human_wav, transcript="Some call me nature.")
 
     assert "TAGS" not in warned(service, text, "j")
 
 
 def test_generate_takes_texts_with_tags(service: Service) -> None:
-    """They get a warning, not a refusal."""
+    """A text with tags is accepted and gives a warning only."""
     assert isinstance(parse({**SPEAK, "text": "[laughs] Hello."}, LIMITS), Generate)
 
 
 @given(signs=st.integers(3, 200), spaces=st.integers(0, 60))
 def test_pace_is_judged_of_what_is_spoken(signs: int, spaces: int) -> None:
-    """Ruled lines and indents that are cut before the model sees them change no warning."""
+    """The pace is judged by what is spoken: ruled lines and indents that are removed before change no warning."""
     from cloning.generate.advice import of_pace
     from cloning.planning.f5 import plan_speech
     from cloning.ports import F5Parameters, Reference
@@ -192,7 +192,7 @@ def test_pace_is_judged_of_what_is_spoken(signs: int, spaces: int) -> None:
 
 @pytest.mark.parametrize("text", ["7", "1984", "42."])
 def test_no_speed_is_advised_that_does_nothing(service: Service, human_wav: bytes, text: str) -> None:
-    """Upstream speaks so short a text at a speed of its own."""
+    """For a text so short that upstream uses a speed of its own, no other speed is advised."""
     service_upload(service, human_wav, transcript="Some call me nature, others call me mother nature.")
 
     assert "PACE" not in warned(service, text, "j")

@@ -1,4 +1,4 @@
-"""The variables that boto3 and RunPod's SDK read by themselves follow the rule of ours."""
+"""The variables that boto3 and RunPod's SDK read by themselves follow the same rules as our settings."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from cloning.settings.sdk_variables import tidy_environment
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment with a bucket: boto3 will read it."""
+    """An environment with a bucket, so that boto3 will read it."""
     monkeypatch.setattr(os, "environ", {"S3_BUCKET": "my-bucket"})
     return monkeypatch
 
@@ -46,7 +46,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def test_a_wrong_value_is_told_by_the_variable_that_was_set(
     environment: pytest.MonkeyPatch, name: str, value: str, says: str
 ) -> None:
-    """With what is wrong, and an example; nobody has to guess which SDK read it."""
+    """A wrong value is reported under the variable that was set, with what is wrong and an example."""
     environment.setitem(os.environ, name, value)
 
     with pytest.raises(ValueError, match=name) as refused:
@@ -57,7 +57,7 @@ def test_a_wrong_value_is_told_by_the_variable_that_was_set(
 
 
 def test_every_wrong_value_is_told_at_once(environment: pytest.MonkeyPatch) -> None:
-    """One start is enough to learn of all."""
+    """Every wrong value is reported at once, so that one start shows all of them."""
     environment.setitem(os.environ, "AWS_RETRY_MODE", "x")
     environment.setitem(os.environ, "RUNPOD_PING_INTERVAL", "y")
 
@@ -82,7 +82,7 @@ def test_every_wrong_value_is_told_at_once(environment: pytest.MonkeyPatch) -> N
 def test_a_value_is_read_as_one_of_ours(
     environment: pytest.MonkeyPatch, name: str, value: str, read: str | None
 ) -> None:
-    """White space goes, blank is unset, words have no case, and the SDK finds them as it wants them."""
+    """White space is stripped, blank is unset, words have no case, and the SDK finds the values in its own form."""
     environment.setitem(os.environ, name, value)
 
     tidy_environment()
@@ -91,7 +91,7 @@ def test_a_value_is_read_as_one_of_ours(
 
 
 def test_a_role_needs_its_token_and_a_token_its_role(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The half that is missing is named."""
+    """A role without its token, or a token without its role, is refused with the missing one's name."""
     (tmp_path / "token").write_text("t")
     environment.setitem(os.environ, "AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
 
@@ -100,7 +100,7 @@ def test_a_role_needs_its_token_and_a_token_its_role(environment: pytest.MonkeyP
 
 
 def test_without_a_bucket_nothing_of_boto3s_matters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A developer's profile stands in nobody's way."""
+    """Without a bucket boto3's variables don't matter, such as a developer's profile."""
     monkeypatch.setattr(os, "environ", {"AWS_PROFILE": "'mine'", "AWS_RETRY_MODE": "x", "RUNPOD_LOG_LEVEL": "info"})
 
     tidy_environment()

@@ -1,4 +1,4 @@
-"""Settings by the names that people already use; all problems are reported at once, secrets never."""
+"""Settings have the names that people already use; all problems are reported at once, and secrets never shown."""
 
 import pytest
 from pydantic import ValidationError
@@ -7,7 +7,7 @@ from cloning.settings import Settings
 
 
 def test_a_bare_machine_needs_no_settings() -> None:
-    """The folder ./data stands in for the bucket."""
+    """Without settings the folder ./data takes the bucket's place."""
     settings = Settings()
 
     assert (settings.s3_bucket, str(settings.data_dir), settings.device) == (None, "data", "auto")
@@ -21,7 +21,7 @@ def test_a_bare_machine_needs_no_settings() -> None:
     ],
 )
 def test_both_families_of_names_are_read(names: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """AWS's own and RunPod's."""
+    """AWS's own names and RunPod's are both read."""
     for name, value in zip(names, ("https://s3.example.org", "key", "secret"), strict=True):
         monkeypatch.setenv(name, value)
 
@@ -33,7 +33,7 @@ def test_both_families_of_names_are_read(names: tuple[str, str, str], monkeypatc
 
 
 def test_the_endpoint_of_s3_alone_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in boto3, which would read it anyway: then addressing and checksums must be those of such a store too."""
+    """AWS_ENDPOINT_URL_S3 goes first, as in boto3, and addressing and checksums are set for such a store."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://all.example.org")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://s3.example.org")
 
@@ -41,7 +41,7 @@ def test_the_endpoint_of_s3_alone_goes_first(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_forgotten_bucket_is_known_on_runpod_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a variable that RunPod sets in every serverless worker; the local endpoint's workers have it empty."""
+    """A missing bucket is noticed on RunPod only, by a variable that it sets in every serverless worker and the local endpoint leaves empty."""
     assert not Settings().is_bucket_forgotten
     monkeypatch.setenv("RUNPOD_ENDPOINT_ID", "ep1")
 
@@ -52,7 +52,7 @@ def test_a_forgotten_bucket_is_known_on_runpod_alone(monkeypatch: pytest.MonkeyP
 
 
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A deployment form leaves fields empty."""
+    """An empty variable counts as unset, because deployment forms leave fields empty."""
     monkeypatch.setenv("S3_BUCKET", "")
     monkeypatch.setenv("WORKER_CONCURRENCY", "")
 
@@ -60,7 +60,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither by repr nor by str."""
+    """Neither repr nor str shows a secret."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key-id-17")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret-17")
 
@@ -86,7 +86,7 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_bad_setting_is_refused_at_start(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before a worker takes jobs that it can't do."""
+    """A bad setting is refused at the start, before the worker takes jobs that it can't do."""
     monkeypatch.setenv(name, value)
 
     with pytest.raises(ValidationError):

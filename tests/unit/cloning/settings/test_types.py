@@ -1,4 +1,4 @@
-"""Buckets, prefixes, regions, endpoints and keys as people write them: read rightly, or refused with what to set."""
+"""Buckets, prefixes, regions, endpoints and keys as people write them: read correctly, or refused with what to set."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ STORE = "https://s3.example.com"
 
 
 def told(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
-    """Why the variables are refused; empty if they aren't."""
+    """The reason why the variables are refused; empty if they aren't."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     try:
@@ -46,7 +46,7 @@ def told(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
     ],
 )
 def test_what_is_no_buckets_name_is_refused(value: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the message says where the rest of it belongs."""
+    """A value that is no bucket's name is refused, and the message says where the rest of it belongs."""
     problem = told(monkeypatch, S3_BUCKET=value)
 
     assert problem.startswith("S3_BUCKET ")
@@ -63,19 +63,19 @@ def test_what_is_no_buckets_name_is_refused(value: str, says: str, monkeypatch: 
     ],
 )
 def test_every_stores_own_names_pass(value: str, endpoint: str | None) -> None:
-    """Other stores than AWS have capitals and underscores."""
+    """With another store than AWS, names with capitals and underscores are accepted."""
     assert Settings(s3_bucket=value, aws_endpoint_url=endpoint).s3_bucket == value
 
 
 @pytest.mark.parametrize("value", ["tts//prod", "./tts", "tts/../x", "s3://tts/x", "tts\\prod", "x" * 600])
 def test_a_prefix_that_no_key_can_have_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the start, where before every write failed as if by a bug of ours."""
+    """A prefix that can't be part of a key is refused at the start; otherwise every write would fail like a bug."""
     assert told(monkeypatch, S3_PREFIX=value).startswith("S3_PREFIX ")
 
 
 @pytest.mark.parametrize(("value", "read"), [("/tts/prod/", "tts/prod"), ("tts", "tts"), ("/", ""), ("//", "")])
 def test_slashes_at_a_prefixs_ends_are_taken_off(value: str, read: str) -> None:
-    """As they always were."""
+    """Slashes at either end of a prefix are removed."""
     assert Settings(s3_prefix=value).s3_prefix == read
 
 
@@ -107,7 +107,7 @@ def test_slashes_at_a_prefixs_ends_are_taken_off(value: str, read: str) -> None:
 def test_the_buckets_name_in_an_endpoint_is_taken_out(
     variable: str, value: str, read: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a path or as a host's first part, as stores' pages show it; a host that is itself so named stays."""
+    """The bucket's name is removed from an endpoint, as a path or as the host's first part; a host that itself has that name stays."""
     monkeypatch.setenv("S3_BUCKET", "tts")
     monkeypatch.setenv(variable, value)
 
@@ -141,7 +141,7 @@ def test_the_buckets_name_in_an_endpoint_is_taken_out(
 )
 @pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "BUCKET_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
 def test_what_is_no_address_of_a_store_is_refused(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the name that was set; credentials in it are not shown."""
+    """An endpoint that is no store's address is refused by the name that was set, without the credentials in it."""
     problem = told(monkeypatch, S3_BUCKET="tts", **{variable: value})
 
     assert problem.startswith(f"{variable} ")
@@ -156,7 +156,7 @@ def test_what_is_no_address_of_a_store_is_refused(variable: str, value: str, mon
 def test_what_is_no_region_is_refused(
     variable: str, value: str, endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A zone of AWS, a region's long name; by the name that was set."""
+    """A zone or a region's long name is refused by the variable that was set."""
     assert told(monkeypatch, S3_BUCKET="tts", AWS_ENDPOINT_URL=endpoint, **{variable: value}).startswith(variable)
 
 
@@ -165,7 +165,7 @@ def test_what_is_no_region_is_refused(
     [("eu-west-1", None), ("us-gov-east-1", None), ("eusc-de-east-1", None), ("auto", STORE), ("EU-RO-1", STORE), ("us-west-004", STORE)],
 )  # fmt: skip
 def test_every_stores_own_regions_pass(value: str, endpoint: str | None) -> None:
-    """AWS's, Cloudflare's, RunPod's, Backblaze's."""
+    """Regions of AWS, Cloudflare, RunPod and Backblaze are accepted."""
     assert Settings(s3_bucket="tts", aws_region=value, aws_endpoint_url=endpoint).aws_region == value
 
 
@@ -174,7 +174,7 @@ def test_every_stores_own_regions_pass(value: str, endpoint: str | None) -> None
     ("one", "other"), [("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"), ("SECRET_ACCESS_KEY", "ACCESS_KEY_ID")]
 )
 def test_half_of_a_pair_of_keys_is_refused(family: str, one: str, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both halves by the family's names; one that is blank is missing."""
+    """Half a pair of keys is refused with both names of its family; a blank half is missing."""
     problem = told(monkeypatch, **{f"{family}_{one}": "value-17", f"{family}_{other}": " \n"})
 
     assert problem.startswith(f"{family}_{one} is set and {family}_{other} is not")
@@ -183,7 +183,7 @@ def test_half_of_a_pair_of_keys_is_refused(family: str, one: str, other: str, mo
 
 @pytest.mark.parametrize("value", ["key id", "key,id", "key/id", "AWS_ACCESS_KEY_ID=key", "schl\u00fcssel"])
 def test_what_is_no_keys_id_is_refused_unseen(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It goes into a header: the store would never see it."""
+    """A malformed key id is refused without being shown: it goes into a header, which would fail before the store sees it."""
     problem = told(monkeypatch, AWS_ACCESS_KEY_ID=value, AWS_SECRET_ACCESS_KEY="s")
 
     assert problem.startswith("AWS_ACCESS_KEY_ID ")
@@ -191,7 +191,7 @@ def test_what_is_no_keys_id_is_refused_unseen(value: str, monkeypatch: pytest.Mo
 
 
 def test_home_is_expanded_in_paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """In those that may be names, too."""
+    """`~` is expanded in paths, and in values that may be a path or a name."""
     monkeypatch.setenv("HOME", str(tmp_path))
 
     settings = Settings(data_dir="~/d", model_cache_dir="~", vocoder_path="~/v", checkpoint="~/c", asr_model="~/w")
@@ -205,7 +205,7 @@ def test_home_is_expanded_in_paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_what_can_be_no_folder_is_refused(
     variable: str, value: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A file, an unknown home, a URL, a variable that nothing fills in, a name that no disk takes."""
+    """A file, an unknown home, a URL, an unexpanded variable or too long a name is refused as a folder."""
     (tmp_path / "file").touch()
     filled = value.format(file=tmp_path / "file", long="x" * 300)
 
@@ -213,7 +213,7 @@ def test_what_can_be_no_folder_is_refused(
 
 
 def test_a_folder_for_temporary_files_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Python takes another one without a word."""
+    """TMPDIR must exist, because Python would silently use another folder."""
     assert "doesn't exist" in told(monkeypatch, TMPDIR=str(tmp_path / "absent"))
     assert told(monkeypatch, TMPDIR=f"{tmp_path}\n") == ""
 
@@ -225,14 +225,14 @@ def test_a_folder_for_temporary_files_must_be_there(monkeypatch: pytest.MonkeyPa
 def test_words_of_a_fixed_set_are_matched_whatever_their_case(
     variable: str, value: str, read: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One rule for all of them."""
+    """Words of a fixed set are matched in any case."""
     monkeypatch.setenv(variable, value)
 
     assert getattr(Settings(), variable.lower()) == read
 
 
 def test_variables_that_are_nearly_ours_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A misspelt setting is no setting, and nobody would tell."""
+    """A variable whose name is nearly a setting's is reported, since nothing else would show the mistake."""
     for name in list(os.environ):
         monkeypatch.delenv(name)
     for name in ("S3_BUKET", "MODEL_CACHEDIR", "CHECKPOIN", "AWS_ACCESS_KEY", "PATH", "RUNPOD_POD_IDS", "AWS_ENDPOINT_URL_STS", "HOME", "S3_PREFIX"):  # fmt: skip
@@ -257,7 +257,7 @@ def test_variables_that_are_nearly_ours_are_found(monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_what_was_set_by_a_slip_is_told(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str) -> None:
-    """A bare year is no moment of 1970, a file holds no folder, and a whole line of a file is no value."""
+    """A bare year, a folder below a file, or a whole line with the variable's name is refused."""
     monkeypatch.setenv(variable, value)
 
     with pytest.raises(ValidationError, match=says):
@@ -265,7 +265,7 @@ def test_what_was_set_by_a_slip_is_told(monkeypatch: pytest.MonkeyPatch, variabl
 
 
 def test_half_a_pair_is_told_with_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both names, as they are set."""
+    """Half a pair is refused with an example that has both names."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
 

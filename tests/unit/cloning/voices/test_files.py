@@ -38,7 +38,7 @@ def files(tmp_path: Path) -> VoiceFiles:
 
 
 def test_what_was_brought_is_found(files: VoiceFiles) -> None:
-    """Intact, and without a second download."""
+    """A fetched voice is found intact, without a second download."""
     path = files.bring(voice("anna"), putting(sound("anna")))
 
     assert files.find(voice("anna")) == path
@@ -46,7 +46,7 @@ def test_what_was_brought_is_found(files: VoiceFiles) -> None:
 
 
 def test_a_voice_finds_no_other_voices_audio(files: VoiceFiles) -> None:
-    """A record may name another voice's digest: that is no way to its audio."""
+    """A record that names another voice's digest doesn't lead to that voice's audio."""
     files.bring(voice("anna"), putting(sound("anna")))
 
     assert files.find(voice("ben", of="anna")) is None
@@ -54,7 +54,7 @@ def test_a_voice_finds_no_other_voices_audio(files: VoiceFiles) -> None:
 
 @pytest.mark.parametrize("body", [b"", sound("anna")[:-1], sound("ben")], ids=["empty", "cut", "other"])
 def test_what_is_not_whole_is_not_handed_out(files: VoiceFiles, body: bytes) -> None:
-    """Nor kept: the next use downloads it again."""
+    """A file that isn't whole is neither used nor kept; the next use downloads it again."""
     path = files.bring(voice("anna"), putting(sound("anna")))
     path.write_bytes(body)
 
@@ -65,7 +65,7 @@ def test_what_is_not_whole_is_not_handed_out(files: VoiceFiles, body: bytes) -> 
 def test_a_file_that_goes_between_two_looks_is_not_made_anew_empty(
     files: VoiceFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another process may tidy the folder: its time is set, and a file is never created by that."""
+    """Setting a file's time never creates it, even if another process removes it between two looks."""
     path = files.bring(voice("anna"), putting(sound("anna")))
     really = os.utime
 
@@ -80,7 +80,7 @@ def test_a_file_that_goes_between_two_looks_is_not_made_anew_empty(
 
 
 def test_the_longest_unused_go(files: VoiceFiles) -> None:
-    """What was found a moment ago counts as used."""
+    """The least recently used go; a voice found a moment ago counts as used."""
     paths = {name: files.bring(voice(name), putting(sound(name))) for name in "abc"}
     for age, path in enumerate(paths.values()):
         os.utime(path, (LONG_AGO - age, LONG_AGO - age))
@@ -92,14 +92,14 @@ def test_the_longest_unused_go(files: VoiceFiles) -> None:
 
 
 def test_what_a_job_may_be_reading_stays(files: VoiceFiles) -> None:
-    """Handed out within the last hour."""
+    """A file that was handed out within the last hour stays, because a job may be reading it."""
     paths = [files.bring(voice(name), putting(sound(name))) for name in "abcde"]
 
     assert all(path.exists() for path in paths)
 
 
 def test_there_is_an_end_to_what_is_kept(files: VoiceFiles) -> None:
-    """Sixteen times the usual number, however young."""
+    """At most sixteen times the usual number of files is kept, however young they are."""
     for number in range(40):
         files.bring(voice(f"v{number}"), putting(sound(f"v{number}")))
 
@@ -107,7 +107,7 @@ def test_there_is_an_end_to_what_is_kept(files: VoiceFiles) -> None:
 
 
 def test_many_jobs_at_once_get_their_own_voice_whole(tmp_path: Path) -> None:
-    """All of them find, fetch and evict files."""
+    """Many jobs that find, fetch and evict files at once each get their own voice whole."""
     files = VoiceFiles(tmp_path, NOW.timestamp, most=1)
 
     def ask(number: int) -> bool:
@@ -124,7 +124,7 @@ def test_many_jobs_at_once_get_their_own_voice_whole(tmp_path: Path) -> None:
 
 
 def arriving(body: bytes) -> Callable[[Path], object]:
-    """As a store's download does it: whole or not at all."""
+    """Write as a store's download does: whole or not at all."""
 
     def download(path: Path) -> None:
         part = path.with_name(f".{id(path)}.part")
@@ -137,7 +137,7 @@ def arriving(body: bytes) -> Callable[[Path], object]:
 def test_an_eviction_beside_ours_ends_no_job(
     files: VoiceFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file that was listed may be gone when it is looked at."""
+    """If another process evicts a file after it was listed, no job fails."""
     for name in "abc":
         files.bring(voice(name), putting(sound(name)))
     listed = Path.glob
@@ -153,7 +153,7 @@ def test_an_eviction_beside_ours_ends_no_job(
 
 
 def test_a_download_that_fails_is_told(files: VoiceFiles) -> None:
-    """And leaves nothing that a later job would find."""
+    """A failed download is reported and leaves nothing that a later job would find."""
 
     def failing(_: Path) -> None:
         raise StorageUnavailable("the bucket does not answer")

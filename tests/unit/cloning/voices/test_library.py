@@ -1,4 +1,4 @@
-"""The voice library: audio first, record last, one transcript for ever."""
+"""The voice library: audio first, record last, one transcript for good."""
 
 import hashlib
 import os
@@ -48,7 +48,7 @@ def add(
 
 
 def test_a_record_names_audio_that_is_there(voices: VoiceLibrary, store: FolderStore) -> None:
-    """A reader of the record can rely on the audio and its digest."""
+    """A record is written after its audio, so a reader can rely on the audio and its digest."""
     voice = add(voices)
 
     audio = store.get(keys.voice_audio("anna", voice.audio.sha256)).body
@@ -58,12 +58,12 @@ def test_a_record_names_audio_that_is_there(voices: VoiceLibrary, store: FolderS
 
 
 def test_the_same_upload_twice_is_one_voice(voices: VoiceLibrary) -> None:
-    """A job that is delivered twice is done once."""
+    """An upload that is delivered twice makes one voice."""
     assert add(voices) == add(voices)
 
 
 def test_another_recording_under_a_taken_name_is_refused(voices: VoiceLibrary) -> None:
-    """A voice changes only on request."""
+    """Another recording under a taken name is refused unless `replace` is set."""
     first = add(voices)
 
     with pytest.raises(VoiceExists):
@@ -72,7 +72,7 @@ def test_another_recording_under_a_taken_name_is_refused(voices: VoiceLibrary) -
 
 
 def test_a_replaced_voice_leaves_nothing_of_the_old(voices: VoiceLibrary, store: FolderStore) -> None:
-    """Not even its audio: somebody may have asked for that."""
+    """Replacing a voice removes all of the old one, even its audio: its speaker may have asked for that."""
     old = add(voices, transcript="old words")
 
     new = add(voices, seconds=3.0, replace=True)
@@ -85,7 +85,7 @@ def test_a_replaced_voice_leaves_nothing_of_the_old(voices: VoiceLibrary, store:
 def test_a_bare_file_of_an_older_deployment_is_adopted(
     voices: VoiceLibrary, store: FolderStore, human_wav: bytes
 ) -> None:
-    """It is checked, made canonical and given a record at its first use; nobody was asked for consent, and it says so."""
+    """A bare file is checked, made canonical and given a record at its first use, which says that nobody was asked for consent."""
     store.put("voices/old.wav", human_wav, content_type="audio/wav")
 
     voice = voices.get("old")
@@ -95,7 +95,7 @@ def test_a_bare_file_of_an_older_deployment_is_adopted(
 
 
 def test_a_bare_file_that_is_no_audio_is_refused(voices: VoiceLibrary, store: FolderStore) -> None:
-    """It is checked like an upload, and gets no record."""
+    """A bare file that is no audio is refused as an upload would be, and gets no record."""
     store.put("voices/old.wav", b"not a sound at all", content_type="audio/wav")
 
     with pytest.raises(InvalidAudio):
@@ -104,7 +104,7 @@ def test_a_bare_file_that_is_no_audio_is_refused(voices: VoiceLibrary, store: Fo
 
 
 def test_an_unknown_voice_is_not_found(voices: VoiceLibrary) -> None:
-    """By every verb."""
+    """Every verb reports an unknown voice as not found."""
     for verb in (voices.get, voices.delete):
         with pytest.raises(VoiceNotFound):
             verb("nobody")
@@ -123,7 +123,7 @@ def test_the_first_transcript_stays(voices: VoiceLibrary) -> None:
 
 
 def test_a_transcript_of_replaced_audio_is_dropped(voices: VoiceLibrary) -> None:
-    """Text and audio must agree, even if the audio changes while a worker listens."""
+    """A transcript is dropped if the audio was replaced while the worker listened."""
     voice = add(voices)
     new = add(voices, seconds=3.0, replace=True)
 
@@ -131,7 +131,7 @@ def test_a_transcript_of_replaced_audio_is_dropped(voices: VoiceLibrary) -> None
 
 
 def test_damaged_audio_is_never_used(voices: VoiceLibrary, store: FolderStore) -> None:
-    """The digest in the record is checked on the way in."""
+    """Audio that doesn't match the record's digest is never used."""
     voice = add(voices)
     cut_short = encode_pcm16(to_pcm16(tone(2.0)), 24_000, "wav")[:-10]
     store.put(keys.voice_audio("anna", voice.audio.sha256), cut_short, content_type="audio/wav")
@@ -141,7 +141,7 @@ def test_damaged_audio_is_never_used(voices: VoiceLibrary, store: FolderStore) -
 
 
 def test_a_deleted_voice_is_gone_with_all_it_owned(voices: VoiceLibrary, store: FolderStore, human_wav: bytes) -> None:
-    """Record, audio and the bare file it came from; its namesakes stay."""
+    """Deleting a voice removes record, audio and the bare file that it came from; voices with similar names stay."""
     store.put("voices/anna.wav", human_wav, content_type="audio/wav")
     voices.get("anna")
     add(voices, "anna-2")
@@ -154,7 +154,7 @@ def test_a_deleted_voice_is_gone_with_all_it_owned(voices: VoiceLibrary, store: 
 
 
 def test_pages_show_every_voice_once(voices: VoiceLibrary, store: FolderStore, human_wav: bytes) -> None:
-    """Records, bare files and adopted ones; foreign objects are not voices."""
+    """Pages show records, bare files and adopted ones once each, and no foreign objects."""
     for name in ("anna", "anna.b", "anna-c", "zoe"):
         add(voices, name)
     for name in ("bare", "adopted"):
@@ -174,7 +174,7 @@ def test_pages_show_every_voice_once(voices: VoiceLibrary, store: FolderStore, h
 
 @pytest.mark.parametrize("field", ["transcript", "language", "consent"])
 def test_an_upload_that_says_something_new_is_no_repetition(voices: VoiceLibrary, field: str) -> None:
-    """The same audio with another language, consent or words is refused, not dropped in silence."""
+    """The same audio with another language, consent or transcript is refused without `replace`, not silently dropped."""
     add(voices, transcript="these words")
     canonical, measures = check_and_make_canonical(wav(tone(2.0)))
     changes: dict[str, str] = {field: "pt" if field == "language" else "something else"}
@@ -191,7 +191,7 @@ def test_an_upload_that_says_something_new_is_no_repetition(voices: VoiceLibrary
 
 
 def test_a_bare_files_name_is_taken(voices: VoiceLibrary, store: FolderStore, human_wav: bytes) -> None:
-    """An upload doesn't shadow an older deployment's voice; replaced on request, nothing of it is left."""
+    """An upload doesn't hide an older deployment's voice of that name; with `replace` nothing of the older one is left."""
     store.put("voices/anna.wav", human_wav, content_type="audio/wav")
 
     with pytest.raises(VoiceExists):
@@ -204,7 +204,7 @@ def test_a_bare_files_name_is_taken(voices: VoiceLibrary, store: FolderStore, hu
 
 
 def test_the_same_audio_keeps_its_words(voices: VoiceLibrary) -> None:
-    """Replacing the consent of a voice is no reason to listen again."""
+    """Replacing a voice's consent keeps the transcript if the audio is the same."""
     voice = voices.with_transcript(add(voices), "the words", "whisper")
     canonical, measures = check_and_make_canonical(wav(tone(2.0)))
 
@@ -214,7 +214,7 @@ def test_the_same_audio_keeps_its_words(voices: VoiceLibrary) -> None:
 
 
 def test_a_voice_replaced_since_it_was_read_is_read_again(voices: VoiceLibrary) -> None:
-    """A job that waited finds the new audio, not an error."""
+    """A job that waited while its voice was replaced gets the new audio instead of an error."""
     old = add(voices)
     new = add(voices, seconds=3.0, replace=True)
 
@@ -224,7 +224,7 @@ def test_a_voice_replaced_since_it_was_read_is_read_again(voices: VoiceLibrary) 
 
 
 def test_two_replacements_at_once_leave_the_named_audio(voices: VoiceLibrary, store: FolderStore) -> None:
-    """One brings back the audio that the other is about to remove."""
+    """Of two replacements at once, one may restore audio that the other is about to remove: the named audio stays."""
     old = add(voices)
     add(voices, seconds=3.0, replace=True)
 
@@ -236,7 +236,7 @@ def test_two_replacements_at_once_leave_the_named_audio(voices: VoiceLibrary, st
 
 
 def test_a_damaged_record_is_one_voices_problem(voices: VoiceLibrary, store: FolderStore) -> None:
-    """The others are listed; it is named with what to do, and can be replaced or deleted."""
+    """A damaged record is listed with what to do, can be replaced or deleted, and doesn't hide the other voices."""
     add(voices, "ben")
     store.put(keys.voice_record("anna"), b"{not json", content_type="application/json")
 
@@ -252,7 +252,7 @@ def test_a_damaged_record_is_one_voices_problem(voices: VoiceLibrary, store: Fol
 
 
 def refusing(store: FolderStore, names: set[str], patch: pytest.MonkeyPatch, kind: type[ServiceError]) -> None:
-    """The bucket gives the records of these voices to nobody."""
+    """A bucket that returns these voices' records to nobody."""
     get = store.get
     refused = {keys.voice_record(name) for name in names}
 
@@ -269,7 +269,7 @@ def refusing(store: FolderStore, names: set[str], patch: pytest.MonkeyPatch, kin
 def test_a_record_that_the_bucket_refuses_is_one_voices_problem(
     voices: VoiceLibrary, store: FolderStore, monkeypatch: pytest.MonkeyPatch, limit: int, kind: type[ServiceError]
 ) -> None:
-    """An archived object, a disabled key, a broken disk of the store: the others are listed, page by page, and it is named once."""
+    """If the bucket refuses a voice's record (archived, key disabled, disk failing), the others are listed, and that one is named once."""
     for name in ("anna", "ben", "cleo", "dora"):
         add(voices, name)
     store.put("voices/ben.wav", b"a bare file", content_type="audio/wav")
@@ -293,7 +293,7 @@ def test_a_record_that_the_bucket_refuses_is_one_voices_problem(
 def test_a_bucket_that_refuses_every_record_is_an_error(
     voices: VoiceLibrary, store: FolderStore, monkeypatch: pytest.MonkeyPatch, kind: type[ServiceError]
 ) -> None:
-    """Then it is no matter of one voice: somebody must act."""
+    """If the bucket refuses every record, that is an error for somebody to fix."""
     add(voices, "anna")
     add(voices, "ben")
     refusing(store, {"anna", "ben"}, monkeypatch, kind)
@@ -303,7 +303,7 @@ def test_a_bucket_that_refuses_every_record_is_an_error(
 
 
 def test_a_huge_bare_file_is_refused_unread(voices: VoiceLibrary, store: FolderStore) -> None:
-    """Its size is asked for first."""
+    """A huge bare file is refused by its size, without being read."""
     store.put("voices/huge.wav", bytes(11_000_000), content_type="audio/wav")
 
     with pytest.raises(InvalidAudio, match=r"11\.0 MB"):
@@ -311,7 +311,7 @@ def test_a_huge_bare_file_is_refused_unread(voices: VoiceLibrary, store: FolderS
 
 
 def test_voices_on_this_disk_are_limited(voices: VoiceLibrary, tmp_path: Path) -> None:
-    """The least recently used go."""
+    """The voices on this disk are limited; the least recently used go."""
     for number in range(300):
         path = tmp_path / "scratch" / f"{number:064}.wav"
         path.write_bytes(b"")

@@ -1,4 +1,4 @@
-"""The worker's own actions, and what machines ask."""
+"""The worker's own actions, and the routes for machines."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.unit.http_api.asking import asked, get, post
 
 
 def test_an_actions_reply_is_the_workers_as_it_is() -> None:
-    """With the fields of the body."""
+    """An action gets the fields of the body, and its reply is the worker's."""
     worker = StandIn(voices=["anna", "bert"])
 
     (response,) = asked(worker, post("/v1/actions/voices", json={"limit": 1}))
@@ -18,14 +18,14 @@ def test_an_actions_reply_is_the_workers_as_it_is() -> None:
 
 
 def test_an_action_needs_no_body() -> None:
-    """`health` has no fields."""
+    """An action needs no body: `health` has no fields."""
     (response,) = asked(StandIn(), post("/v1/actions/health"))
 
     assert response.json()["status"] == "ok"
 
 
 def test_the_action_is_that_of_the_path() -> None:
-    """Whatever the body says."""
+    """The action is the path's, whatever the body says."""
     worker = StandIn()
 
     asked(worker, post("/v1/actions/health", json={"action": "expire"}))
@@ -34,7 +34,7 @@ def test_the_action_is_that_of_the_path() -> None:
 
 
 def test_a_failure_has_openais_body() -> None:
-    """And its status."""
+    """A failure has OpenAI's error body and its status."""
     missing, unknown = asked(
         StandIn(), post("/v1/actions/status", json={"job_id": "x"}), post("/v1/actions/fly", json={})
     )
@@ -44,7 +44,7 @@ def test_a_failure_has_openais_body() -> None:
 
 
 def test_generate_has_a_route_of_its_own() -> None:
-    """It takes longer than a connection should be open."""
+    """`generate` has a route of its own, because it takes longer than a connection should stay open."""
     worker = StandIn()
 
     (response,) = asked(worker, post("/v1/actions/generate", json={"text": "Hi.", "voice": "anna"}))
@@ -56,7 +56,7 @@ def test_generate_has_a_route_of_its_own() -> None:
 
 @pytest.mark.parametrize(("state", "status"), [("starting", 204), ("ready", 200), ("unfit", 503)])
 def test_a_ping_tells_a_load_balancer_what_to_do(state: State, status: int) -> None:
-    """In RunPod's codes, without asking the worker anything."""
+    """A ping answers in RunPod's status codes without asking the worker anything."""
     worker = StandIn(state=state)
 
     (response,) = asked(worker, get("/ping"))
@@ -66,7 +66,7 @@ def test_a_ping_tells_a_load_balancer_what_to_do(state: State, status: int) -> N
 
 
 def test_the_metrics_count_what_was_asked() -> None:
-    """By route, not by path: a path may be anything."""
+    """Requests are counted by route, because a path may be anything."""
     *_, response = asked(StandIn(), get("/v1/models/x"), get("/v1/models/y"), get("/nothing"), get("/metrics"))
 
     lines = response.text.splitlines()
@@ -76,7 +76,7 @@ def test_the_metrics_count_what_was_asked() -> None:
 
 
 def test_the_metrics_tell_of_speech() -> None:
-    """Its first byte, its seconds, its characters, its failures."""
+    """The metrics have speech's time to the first byte, seconds, characters and failures."""
     speech = post("/v1/audio/speech", json={"input": "Hello.", "voice": "anna"})
     bad = post("/v1/audio/speech", json={"input": "Hello.", "voice": "nobody"})
     *_, response = asked(StandIn(), speech, bad, get("/metrics"))

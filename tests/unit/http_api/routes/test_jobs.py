@@ -1,4 +1,4 @@
-"""Jobs: long texts, and what they have made."""
+"""Jobs: long texts, and their results."""
 
 import asyncio
 import io
@@ -28,7 +28,7 @@ def begin(**fields: Any) -> Request:
 
 
 def test_a_job_is_answered_at_once_and_goes_on() -> None:
-    """202 with its id; later its status, and its result when it is COMPLETED."""
+    """A job is answered at once with 202 and its id; its status then shows the result when it is COMPLETED."""
     begun, state = asked(StandIn(), begin(), get(ONE))
 
     assert (begun.status_code, begun.json()["id"], begun.json()["job_id"]) == (202, "one", "one")
@@ -38,7 +38,7 @@ def test_a_job_is_answered_at_once_and_goes_on() -> None:
 
 
 def test_a_job_without_an_id_gets_one() -> None:
-    """A new one."""
+    """A job without an id gets a new one."""
     worker = StandIn()
 
     (begun,) = asked(worker, post("/v1/audio/jobs", json={"text": TEXT, "voice": "anna"}))
@@ -57,14 +57,14 @@ def test_a_job_without_an_id_gets_one() -> None:
     ],
 )
 def test_a_bad_request_is_refused_at_once(fields: dict[str, Any], status: int, param: str) -> None:
-    """Under the names of a generate, which are the callers' here."""
+    """A bad request is refused at once, with the names of a generate's fields, which this route uses."""
     (begun,) = asked(StandIn(), begin(**fields))
 
     assert (begun.status_code, begun.json()["error"]["param"]) == (status, param)
 
 
 def running(worker: StandIn, *requests: Request, pauses: Pauses = QUICK) -> list[httpx.Response]:
-    """Answers while part 1 is held back; it is let go at the end."""
+    """Get the answers while part 1 is held back; release it at the end."""
 
     async def ask() -> list[httpx.Response]:
         app = make_app(worker, Options(), pauses=pauses)
@@ -78,7 +78,7 @@ def running(worker: StandIn, *requests: Request, pauses: Pauses = QUICK) -> list
 
 
 def test_a_running_job_tells_its_progress_and_its_parts() -> None:
-    """Of which some may be asked for."""
+    """A running job's status has its progress and parts, from a given part on if asked."""
     begun, state, later = running(StandIn(gates={1: threading.Event()}), begin(), get(ONE), get(f"{ONE}?parts_after=0"))
 
     assert begun.json()["status"] == "IN_QUEUE"
@@ -89,7 +89,7 @@ def test_a_running_job_tells_its_progress_and_its_parts() -> None:
 
 
 def test_a_running_job_can_be_cancelled() -> None:
-    """Its status is the reply."""
+    """A running job can be cancelled; the reply is its status."""
     worker = StandIn(gates={1: threading.Event()})
 
     _, cancelled = running(worker, begin(), delete(ONE))
@@ -99,7 +99,7 @@ def test_a_running_job_can_be_cancelled() -> None:
 
 
 def test_what_is_not_done_has_no_file_yet() -> None:
-    """409, to be tried again."""
+    """A job that isn't done has no file yet: 409, to be tried again."""
     _, audio, words = running(StandIn(gates={1: threading.Event()}), begin(), get(f"{ONE}/audio"), get(f"{ONE}/words"))
 
     assert {audio.status_code, words.status_code} == {409}
@@ -107,7 +107,7 @@ def test_what_is_not_done_has_no_file_yet() -> None:
 
 
 def test_a_job_that_failed_says_why() -> None:
-    """In its status, and where its sound would be."""
+    """A failed job has its reason in its status and in place of its audio."""
     worker = StandIn(fails={TEXT: (1, Unavailable("away"))})
 
     _, state, audio = asked(worker, begin(), get(ONE), get(f"{ONE}/audio"))
@@ -117,7 +117,7 @@ def test_a_job_that_failed_says_why() -> None:
 
 
 class Busy(StandIn):
-    """A worker that comes to no generate."""
+    """A worker that never gets to a generate."""
 
     async def call(self, fields: Any, on_progress: Any = lambda _: None) -> Any:
         if fields["action"] == "generate":
@@ -126,7 +126,7 @@ class Busy(StandIn):
 
 
 def test_a_job_that_waits_for_a_worker_is_in_the_queue() -> None:
-    """The worker doesn't know it; it can be cancelled all the same."""
+    """A job that waits for a worker is IN_QUEUE, although the worker doesn't know it, and can be cancelled."""
     begun, state, cancelled = asked(Busy(), begin(), get(ONE), delete(ONE), pauses=Pauses(refusal=0.01, again=0.01))
 
     assert (begun.status_code, begun.json()["status"]) == (202, "IN_QUEUE")
@@ -135,7 +135,7 @@ def test_a_job_that_waits_for_a_worker_is_in_the_queue() -> None:
 
 
 def test_another_job_is_not_found() -> None:
-    """On any route."""
+    """An unknown job is not found, on any route."""
     paths = ["", "/audio", "/audio.mp3", "/stream.mp3", "/parts/0", "/words", "/subtitles.srt"]
 
     answers = asked(StandIn(), *(get(f"/v1/audio/jobs/none{path}") for path in paths), delete("/v1/audio/jobs/none"))
@@ -145,7 +145,7 @@ def test_another_job_is_not_found() -> None:
 
 
 def test_the_sound_is_what_is_stored() -> None:
-    """With its type; to be kept, under a name; in parts, for players that jump."""
+    """The audio is the stored file with its type, as a download under a name if asked, and in ranges for players that seek."""
     _, audio, kept, some = asked(
         StandIn(),
         begin(),
@@ -163,7 +163,7 @@ def test_the_sound_is_what_is_stored() -> None:
 @pytest.mark.parametrize("format_", MEDIA)
 @pytest.mark.parametrize("route", ["audio", "stream"])
 def test_the_sound_comes_in_any_format(route: str, format_: Format) -> None:
-    """Encoded anew: the whole result, or the parts as they come."""
+    """The audio is encoded in any format, from the whole result or from the parts as they arrive."""
     _, sound = asked(StandIn(), begin(), get(f"{ONE}/{route}.{format_}"))
 
     assert (sound.status_code, sound.headers["content-type"]) == (200, MEDIA[format_])
@@ -172,7 +172,7 @@ def test_the_sound_comes_in_any_format(route: str, format_: Format) -> None:
 
 
 def test_an_unknown_format_is_refused() -> None:
-    """With those that there are."""
+    """An unknown format is refused with the known ones."""
     (response,) = asked(StandIn(), get(f"{ONE}/audio.mp4"))
 
     assert (response.status_code, response.json()["error"]["param"]) == (400, "ext")
@@ -180,7 +180,7 @@ def test_an_unknown_format_is_refused() -> None:
 
 
 def test_a_part_is_what_is_stored() -> None:
-    """By its number; 404 where there is none."""
+    """A part is the stored file of that number; a missing one is 404."""
     _, part, none, bad = asked(StandIn(), begin(), get(f"{ONE}/parts/1"), get(f"{ONE}/parts/3"), get(f"{ONE}/parts/-1"))
 
     samples, _ = soundfile.read(io.BytesIO(part.content), dtype="int16")
@@ -191,7 +191,7 @@ def test_a_part_is_what_is_stored() -> None:
 
 
 def test_words_and_subtitles_are_those_of_the_job() -> None:
-    """And what it didn't ask for is not found, with the way to ask."""
+    """Words and subtitles are the job's; what it didn't ask for is not found, with a hint how to ask."""
     _, words, srt, vtt = asked(
         StandIn(), begin(), get(f"{ONE}/words"), get(f"{ONE}/subtitles.srt?download=true"), get(f"{ONE}/subtitles.vtt")
     )

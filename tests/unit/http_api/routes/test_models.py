@@ -5,7 +5,7 @@ from tests.unit.http_api.asking import asked, get
 
 
 def test_the_models_are_those_of_the_deployment_and_openais_names() -> None:
-    """Each once, in the list and alone; Open WebUI's list has them under its own key too."""
+    """The models are the deployment's and OpenAI's names, each once, in the list and alone; Open WebUI's list has its own key too."""
     listed, one, audio = asked(StandIn(), get("/v1/models"), get("/v1/models/F5TTS_v1_Base"), get("/v1/audio/models"))
 
     names = ["f5", "F5TTS_v1_Base", "tts-1", "tts-1-hd", "gpt-4o-mini-tts"]
@@ -15,7 +15,7 @@ def test_the_models_are_those_of_the_deployment_and_openais_names() -> None:
 
 
 def test_another_model_is_not_found() -> None:
-    """404, with the field."""
+    """An unknown model is 404, with the field."""
     (response,) = asked(StandIn(), get("/v1/models/gpt-9"))
 
     assert (response.status_code, response.json()["error"]["param"]) == (404, "model")

@@ -1,4 +1,4 @@
-"""OpenAI's fields as those of a generate."""
+"""OpenAI's fields as fields of a generate."""
 
 import json
 from typing import Any
@@ -23,7 +23,7 @@ def fields(options: Options = OPTIONS, **sent: Any) -> dict[str, Any]:
 
 
 def test_what_a_generate_takes_is_taken_here() -> None:
-    """But for what this route sets itself, what needs the whole speech, and turns."""
+    """All fields of a generate are accepted, except those that the route sets, that need the whole speech, or are turns."""
     assert Generate.model_fields.keys() - NOT_HERE == GENERATE_FIELDS
 
 
@@ -40,7 +40,7 @@ def test_what_a_generate_takes_is_taken_here() -> None:
     ],
 )
 def test_a_model_is_an_engine_a_checkpoint_or_the_deployments(model: str | None, taken: dict[str, str]) -> None:
-    """OpenAI's names speak with whatever the deployment speaks with."""
+    """A model is an engine, a checkpoint, or one of OpenAI's names, which stand for the deployment's default."""
     made = fields(model=model)
 
     assert {name: made[name] for name in ("engine", "checkpoint") if name in made} == taken
@@ -58,19 +58,19 @@ def test_a_model_is_an_engine_a_checkpoint_or_the_deployments(model: str | None,
     ],
 )
 def test_a_voice_is_a_name_an_id_or_an_alias(voice: object, speaks: str) -> None:
-    """Without one the default speaks."""
+    """A voice is a name, an id or an alias; without one the default speaks."""
     assert fields(voice=voice)["voice"] == speaks
 
 
 @pytest.mark.parametrize("voice", [name for name in OPENAI_VOICES if name != "onyx"])
 def test_openais_names_are_the_default_voice(voice: str) -> None:
-    """Unless there is an alias, or no default."""
+    """OpenAI's names stand for the default voice, unless there is an alias or no default."""
     assert fields(voice=voice)["voice"] == "anna"
     assert fields(Options(), voice=voice)["voice"] == voice
 
 
 def test_without_any_voice_the_request_is_refused() -> None:
-    """With what is missing."""
+    """Without any voice the request is refused with what is missing."""
     with pytest.raises(Failed, match="DEFAULT_VOICE") as failure:
         fields(Options(), voice=None)
 
@@ -78,7 +78,7 @@ def test_without_any_voice_the_request_is_refused() -> None:
 
 
 def test_own_fields_go_through_and_nulls_do_not() -> None:
-    """Clients send null for what is unset."""
+    """Fields of our own are passed on, but nulls are dropped, because clients send null for what is unset."""
     made = fields(seed=1, language=None, speed=None, job_id="mine", engine="xtts", model="f5")
 
     assert (made["seed"], made["job_id"], made["engine"]) == (1, "mine", "xtts")
@@ -86,7 +86,7 @@ def test_own_fields_go_through_and_nulls_do_not() -> None:
 
 
 def test_own_fields_can_not_change_what_the_route_sets() -> None:
-    """It is the route that reads the parts."""
+    """A request can't change the fields that the route sets, because the route reads the parts."""
     made = fields(parts=False, parts_format="wav", format="mp3", delivery="inline", text="Other.", action="delete")
 
     assert (made["parts"], made["parts_format"], made["format"], made["text"]) == (True, "flac", "flac", "Hello.")
@@ -94,7 +94,7 @@ def test_own_fields_can_not_change_what_the_route_sets() -> None:
 
 
 def test_ignored_fields_are_named_and_counted() -> None:
-    """At most twenty, each of at most 64 characters before they are escaped."""
+    """At most twenty ignored fields are named, each by at most 64 characters before escaping, and they are counted."""
     speech = Speech.model_validate({"input": "x", **{f"field{n:02}": n for n in range(30)}, "z" * 100: 1})
 
     assert len(speech.ignored.split(", ")) == 20
@@ -102,14 +102,14 @@ def test_ignored_fields_are_named_and_counted() -> None:
 
 
 def test_a_field_of_the_worker_is_named_as_it_was_sent() -> None:
-    """The text is `input`; an engine or a checkpoint is the `model` if that named it."""
+    """An error names a field as it was sent: `input` for the text, `model` for the engine or checkpoint that it named."""
     assert Speech(input="x", model="F5TTS_Base").names == {"text": "input", "checkpoint": "model"}
     assert Speech(input="x", model="f5").names == {"text": "input", "engine": "model"}
     assert Speech(input="x", model="tts-1").names == {"text": "input"}
 
 
 def test_a_job_id_is_what_the_worker_calls_an_id() -> None:
-    """It goes into a header before any worker has seen it."""
+    """A job_id must be a valid id, because it goes into a header before any worker has seen it."""
     assert f"^{ID_PATTERN}$" == JOB_ID
 
 
@@ -131,7 +131,7 @@ def test_a_job_id_is_what_the_worker_calls_an_id() -> None:
     ],
 )
 def test_what_goes_into_headers_is_an_id_or_a_plain_number(text: str, field: str, value: object) -> None:
-    """Whether or not the text is spoken."""
+    """Only ids and plain numbers get into headers, whether or not the text is spoken."""
     body = json.dumps({"input": text, "voice": "anna", field: value})
 
     (response,) = asked(StandIn(), post("/v1/audio/speech", content=body, headers=JSON))

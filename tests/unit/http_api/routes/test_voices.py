@@ -18,7 +18,7 @@ def upload(**fields: str) -> tuple[str, str, dict[str, Any]]:
 
 @pytest.mark.parametrize("path", ["/v1/audio/voices", "/v1/voices"])
 def test_the_list_has_every_clients_keys(path: str) -> None:
-    """Open WebUI reads `voices`, Home Assistant `data`, OpenReader `name`; a voice's id is its name."""
+    """The list has every client's keys: Open WebUI reads `voices`, Home Assistant `data`, OpenReader `name`; a voice's id is its name."""
     (response,) = asked(StandIn(voices=["anna", "bert"]), get(path))
 
     listed = response.json()
@@ -32,7 +32,7 @@ def test_the_list_has_every_clients_keys(path: str) -> None:
 
 
 def test_all_pages_are_one_list() -> None:
-    """The worker tells at most 100 at once."""
+    """All of the worker's pages, of at most 100 voices, become one list."""
     names = [f"voice-{number}" for number in range(205)]
     worker = StandIn(voices=list(names))
 
@@ -43,7 +43,7 @@ def test_all_pages_are_one_list() -> None:
 
 
 def test_a_voice_of_which_only_the_name_is_known_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bare file that nobody has used, or a damaged record."""
+    """A bare file that nobody has used and a damaged record are listed, with the name alone."""
     worker = StandIn()
     page = {"voices": [{"voice": "old", "adopted": False}], "count": 1, "next_cursor": None}
     monkeypatch.setattr(worker, "_voices", lambda _: page)
@@ -54,7 +54,7 @@ def test_a_voice_of_which_only_the_name_is_known_is_listed(monkeypatch: pytest.M
 
 
 def test_an_upload_is_the_workers_upload() -> None:
-    """Under its own names; what is unset is left out."""
+    """An upload is sent under the worker's own names, without unset fields."""
     worker = StandIn()
 
     (response,) = asked(worker, upload(ref_text="Hello.", language="en", transcribe_now="true", replace="true"))
@@ -75,7 +75,7 @@ def test_an_upload_is_the_workers_upload() -> None:
 
 
 def test_the_reply_is_openais_voice_with_the_workers_own_fields() -> None:
-    """`status`, `duration`, `measured` ... beside them."""
+    """The reply is OpenAI's voice object with the worker's fields, `status`, `duration`, `measured` and others."""
     (response,) = asked(StandIn(), upload())
 
     told = response.json()
@@ -92,7 +92,7 @@ def test_the_reply_is_openais_voice_with_the_workers_own_fields() -> None:
     "consent", ["", " ", "no", "No", "false", "False", "none", "denied", "cons_1234", "I do not consent to this."]
 )
 def test_a_consent_that_is_none_is_refused_by_name(consent: str) -> None:
-    """A word that says no, an id of OpenAI's, a sentence that says no."""
+    """A consent that says no, or an id of OpenAI's, is refused by the field's name."""
     worker = StandIn()
 
     (response,) = asked(worker, upload(consent=consent))
@@ -102,7 +102,7 @@ def test_a_consent_that_is_none_is_refused_by_name(consent: str) -> None:
 
 
 def test_a_form_without_consent_is_refused_by_name() -> None:
-    """Whatever the deployment requires."""
+    """A form without consent is refused by the field's name, whatever the deployment requires."""
     (response,) = asked(StandIn(), post("/v1/audio/voices", data={"name": "carl"}, files=SAMPLE))
 
     assert (response.status_code, response.json()["error"]["param"]) == (400, "consent")
@@ -110,7 +110,7 @@ def test_a_form_without_consent_is_refused_by_name() -> None:
 
 @pytest.mark.parametrize("word", ["true", "True"])
 def test_true_is_a_consent(word: str) -> None:
-    """As JSON's true is."""
+    """The form's `true` is a consent, as JSON's is."""
     worker = StandIn()
 
     asked(worker, upload(consent=word))
@@ -119,14 +119,14 @@ def test_true_is_a_consent(word: str) -> None:
 
 
 def test_a_bad_name_is_refused_under_the_forms_name() -> None:
-    """`name`, which the worker calls `voice`."""
+    """A bad name is refused under the form's field `name`, which the worker calls `voice`."""
     (response,) = asked(StandIn(), upload(name="no such/name"))
 
     assert (response.status_code, response.json()["error"]["param"]) == (400, "name")
 
 
 def test_a_deleted_voice_is_gone() -> None:
-    """404 the second time."""
+    """A deleted voice is gone: the second delete is 404."""
     first, second = asked(StandIn(), delete("/v1/audio/voices/anna"), delete("/v1/audio/voices/anna"))
 
     assert first.json() == {"id": "anna", "object": "audio.voice.deleted", "deleted": True}

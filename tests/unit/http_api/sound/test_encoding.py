@@ -1,4 +1,4 @@
-"""One encoder across all parts."""
+"""One encoder for all parts of a speech."""
 
 import io
 import wave
@@ -35,7 +35,7 @@ def decoded(format_: Format, data: bytes) -> Samples:
 
 @pytest.mark.parametrize("format_", MEDIA)
 def test_where_parts_meet_nothing_can_be_heard(format_: Format) -> None:
-    """The bytes are the same, wherever the speech was cut."""
+    """The bytes are the same wherever the speech was split, so nothing can be heard where parts meet."""
     in_one = b"".join(stream(format_, [WHOLE]))
     in_many = b"".join(stream(format_, cut(1, 777, 24_000, 24_001, 60_000)))
 
@@ -44,7 +44,7 @@ def test_where_parts_meet_nothing_can_be_heard(format_: Format) -> None:
 
 @pytest.mark.parametrize("format_", EXACT)
 def test_exact_formats_keep_every_sample(format_: Format) -> None:
-    """FLAC, WAV and PCM."""
+    """FLAC, WAV and PCM keep every sample."""
     data = b"".join(stream(format_, cut(5000)))
 
     assert np.array_equal(decoded(format_, data), WHOLE)
@@ -52,7 +52,7 @@ def test_exact_formats_keep_every_sample(format_: Format) -> None:
 
 @pytest.mark.parametrize("format_", LOSSY)
 def test_lossy_formats_keep_the_sound(format_: Format) -> None:
-    """MP3, Opus and AAC: as long but for what their encoders add, and alike where they are laid over each other."""
+    """MP3, Opus and AAC have the same length, but for what their encoders add, and match the samples when aligned with them."""
     heard = decoded(format_, b"".join(stream(format_, cut(5000)))).astype(float)
 
     delays = range(0, 3000, 1)
@@ -66,14 +66,14 @@ def test_lossy_formats_keep_the_sound(format_: Format) -> None:
 
 @pytest.mark.parametrize("format_", LOSSY)
 def test_most_of_a_part_goes_out_before_the_next_comes(format_: Format) -> None:
-    """An encoder holds back a few frames, never a part."""
+    """Most of a part is sent before the next arrives: an encoder holds back a few frames at most."""
     first, *_ = stream(format_, cut(24_000, 48_000))
 
     assert len(decoded(format_, first)) > 24_000 * 0.75
 
 
 def test_the_sink_is_never_asked_to_go_back() -> None:
-    """What is sent is sent: the first bytes of an MP3 are a frame, and of a FLAC a header without a length."""
+    """No encoder seeks in its output, since sent bytes can't be changed: an MP3 begins with a frame, a FLAC with no length."""
     mp3, flac = b"".join(stream("mp3", [WHOLE])), b"".join(stream("flac", [WHOLE]))
 
     assert (mp3[0], mp3[1] & 0xE0) == (0xFF, 0xE0)
@@ -83,14 +83,14 @@ def test_the_sink_is_never_asked_to_go_back() -> None:
 
 
 def test_bodies_of_two_requests_may_be_joined() -> None:
-    """LibreChat pipes the MP3s of several requests into one file."""
+    """MP3s of several requests may be concatenated, as LibreChat does."""
     one, two = (b"".join(stream("mp3", [wave_])) for wave_ in spoken("Twice.", 2))
 
     assert len(decoded("mp3", one + two)) == len(decoded("mp3", one)) + len(decoded("mp3", two))
 
 
 def test_the_wav_header_is_one_that_pythons_wave_reads() -> None:
-    """wyoming_openai opens the first 2048 bytes by it, and refuses a length of 0."""
+    """Python's `wave` reads the WAV header, as wyoming_openai does from the first 2,048 bytes; a length of 0 would be refused."""
     data = b"".join(stream("wav", [WHOLE]))
 
     with wave.open(io.BytesIO(data[:2048])) as header:
@@ -98,7 +98,7 @@ def test_the_wav_header_is_one_that_pythons_wave_reads() -> None:
 
 
 def test_opus_is_in_ogg_and_aac_in_adts() -> None:
-    """Containers that can be played from the middle of a stream."""
+    """Opus comes in Ogg and AAC in ADTS, which can be played from the middle of a stream."""
     opus, aac = (av.open(io.BytesIO(b"".join(stream(format_, [WHOLE])))) for format_ in LOSSY[1:])
 
     assert (opus.format.name, opus.streams.audio[0].codec_context.name) == ("ogg", "opus")
@@ -107,7 +107,7 @@ def test_opus_is_in_ogg_and_aac_in_adts() -> None:
 
 @pytest.mark.parametrize("format_", MEDIA)
 def test_no_samples_make_a_file_too(format_: Format) -> None:
-    """Nothing fails if nothing comes."""
+    """Without any samples the file is valid too."""
     made = encoder(format_)
 
     data = made.encode(WHOLE[:0]) + made.finish()
@@ -117,7 +117,7 @@ def test_no_samples_make_a_file_too(format_: Format) -> None:
 
 @pytest.mark.parametrize("kind", ["flac", "wav", "ogg"])
 def test_the_samples_of_each_kind_of_part_are_read(kind: str) -> None:
-    """At 24 kHz, about a second at a time, in the order of the speech."""
+    """The samples of each kind of part are read at 24 kHz, about a second at a time, in order."""
     pieces = list(samples_of(encoded(WHOLE, kind)))
 
     assert max(map(len, pieces)) <= RATE
@@ -126,7 +126,7 @@ def test_the_samples_of_each_kind_of_part_are_read(kind: str) -> None:
 
 
 def test_another_rate_is_resampled() -> None:
-    """Opus is decoded at 48 kHz; what a deployment stores may be another rate."""
+    """Another rate is resampled: Opus is decoded at 48 kHz, and a deployment may store another rate."""
     file = io.BytesIO()
     soundfile.write(file, WHOLE, 48_000, format="WAV")
 
@@ -136,6 +136,6 @@ def test_another_rate_is_resampled() -> None:
 
 
 def test_what_is_no_sound_is_refused() -> None:
-    """By the library's own error."""
+    """Bytes that are no sound are refused with the library's own error."""
     with pytest.raises(av.FFmpegError):
         list(samples_of(b"no sound at all"))

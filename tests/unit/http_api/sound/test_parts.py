@@ -34,7 +34,7 @@ async def indexes(items: AsyncGenerator[Item]) -> list[int | None]:
 
 
 def test_each_part_comes_once_and_in_order() -> None:
-    """Though each update tells of the last sixteen."""
+    """Each part comes once and in order, although each update lists the last sixteen."""
     worker = StandIn(parts=40)
 
     found = asyncio.run(indexes(spoken(door(worker), fields(), {})))
@@ -44,7 +44,7 @@ def test_each_part_comes_once_and_in_order() -> None:
 
 @pytest.mark.parametrize("every", [17, 40, 50])
 def test_what_the_updates_leave_out_is_asked_for(every: int) -> None:
-    """By the action status; the final reply tells of the last ones."""
+    """Parts that the updates leave out are fetched through `status`; the final reply lists the last ones."""
     worker = StandIn(parts=41, tells_every=every)
 
     found = asyncio.run(indexes(spoken(door(worker), fields(), {})))
@@ -54,7 +54,7 @@ def test_what_the_updates_leave_out_is_asked_for(every: int) -> None:
 
 
 def test_more_parts_than_one_status_tells_are_asked_for_again() -> None:
-    """A job that was finished before has told nothing, and a status tells of a hundred."""
+    """If more parts are missing than one status lists, it is asked again: a job that was finished before has sent no update."""
     worker = StandIn(parts=230, tells_every=1000)
 
     found = asyncio.run(indexes(spoken(door(worker), fields(), {})))
@@ -63,7 +63,7 @@ def test_more_parts_than_one_status_tells_are_asked_for_again() -> None:
 
 
 class Lagging(StandIn):
-    """A worker whose record has a job's parts a little later than its updates, or never."""
+    """A worker whose record shows a job's parts later than its updates, or never."""
 
     looks = 0
     lag = 3
@@ -75,14 +75,14 @@ class Lagging(StandIn):
 
 
 def test_a_record_may_lag_behind_the_updates() -> None:
-    """It is looked at again."""
+    """If the record lags behind the updates, it is read again."""
     worker = Lagging(parts=40, tells_every=30)
 
     assert asyncio.run(indexes(spoken(door(worker), fields(), {}))) == list(range(40))
 
 
 def test_parts_that_never_come_end_the_sound() -> None:
-    """After some looks, for nobody should wait for ever."""
+    """Parts that never appear end the stream after some attempts."""
     worker = Lagging(parts=40, tells_every=30)
     worker.lag = 10_000
 
@@ -91,7 +91,7 @@ def test_parts_that_never_come_end_the_sound() -> None:
 
 
 def test_a_slow_reader_misses_nothing() -> None:
-    """Updates that come while it is busy are dropped, and what they told is asked for."""
+    """Updates that arrive while a reader is busy are dropped, and their parts are asked for."""
     worker = StandIn(parts=60)
 
     async def read() -> list[int]:
@@ -106,7 +106,7 @@ def test_a_slow_reader_misses_nothing() -> None:
 
 
 def test_a_part_that_comes_anew_with_other_bytes_ends_the_sound() -> None:
-    """What has been heard can't be taken back."""
+    """If a part is made again with other bytes, the stream ends, because what was heard can't be taken back."""
     worker = StandIn(parts=4, anew=2)
 
     with pytest.raises(Failed, match="has been spoken anew") as failure:
@@ -116,7 +116,7 @@ def test_a_part_that_comes_anew_with_other_bytes_ends_the_sound() -> None:
 
 
 def test_a_worker_without_parts_gives_its_whole_result() -> None:
-    """An older one."""
+    """An older worker makes no parts; its whole result is used."""
     worker = StandIn(is_old=True)
 
     found = asyncio.run(indexes(spoken(door(worker), {**fields(), "parts": False}, {})))
@@ -125,7 +125,7 @@ def test_a_worker_without_parts_gives_its_whole_result() -> None:
 
 
 def test_a_failure_is_told_by_the_callers_own_names() -> None:
-    """`text` is `input` there."""
+    """A failure names the caller's own fields: `text` is `input` there."""
     worker = StandIn()
 
     with pytest.raises(Failed) as failure:
@@ -135,7 +135,7 @@ def test_a_failure_is_told_by_the_callers_own_names() -> None:
 
 
 def test_a_reader_who_stops_cancels_the_job() -> None:
-    """Also while no part comes. Its id was made here, so no retry can find it."""
+    """A reader who stops cancels the job, even while no part comes: its id was made here, so no retry could find it."""
     worker = StandIn(gates={1: threading.Event()})
     here = door(worker)
 
@@ -151,7 +151,7 @@ def test_a_reader_who_stops_cancels_the_job() -> None:
 
 
 def test_a_job_with_its_callers_own_id_goes_on_and_a_retry_hears_it_all() -> None:
-    """Its first reader stops after a part; the second is told of the very same call."""
+    """A job with its caller's own id goes on when its reader stops; a retry joins the same call and hears all of it."""
     worker = StandIn(parts=6, gates={2: threading.Event()})
     here = door(worker)
 
@@ -169,7 +169,7 @@ def test_a_job_with_its_callers_own_id_goes_on_and_a_retry_hears_it_all() -> Non
 
 
 def test_a_job_that_goes_on_is_not_cancelled_by_whoever_only_listens_to_it() -> None:
-    """Also if its id was made here, for a request that has been answered."""
+    """A reader who only listens to a job doesn't cancel it, even if its id was made here, for an answered request."""
     worker = StandIn(gates={1: threading.Event()})
     here = door(worker)
 
@@ -187,7 +187,7 @@ def test_a_job_that_goes_on_is_not_cancelled_by_whoever_only_listens_to_it() -> 
 
 
 class Strict(StandIn):
-    """A worker that refuses another text under the same id, once it comes to it."""
+    """A worker that refuses another text under the same id, once it gets to it."""
 
     async def call(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None] = unheard) -> Reply:
         if fields.get("text", TEXT) != TEXT:
@@ -197,7 +197,7 @@ class Strict(StandIn):
 
 
 def test_nobody_ends_a_strangers_job_by_naming_its_id() -> None:
-    """Another text under the same id, whose sender hangs up before it is refused."""
+    """A stranger who sends another text under a job's id and hangs up before the refusal doesn't end that job."""
     worker = Strict(gates={1: threading.Event()})
     here = door(worker)
 
@@ -216,7 +216,7 @@ def test_nobody_ends_a_strangers_job_by_naming_its_id() -> None:
 
 
 class Queued(StandIn):
-    """A worker that comes to a generate only when it has been asked for three times to cancel it."""
+    """A worker that gets to a generate only after it was asked three times to cancel it."""
 
     asked = 0
 
@@ -229,7 +229,7 @@ class Queued(StandIn):
 
 
 def test_a_job_that_the_worker_does_not_know_yet_is_cancelled_when_it_does() -> None:
-    """It waits in a queue while its reader hangs up."""
+    """A job that waits in a queue when its reader hangs up is cancelled once the worker knows it."""
     worker = Queued()
     here = door(worker)
 
@@ -247,7 +247,7 @@ def test_a_job_that_the_worker_does_not_know_yet_is_cancelled_when_it_does() -> 
 
 
 def test_a_job_that_has_ended_is_not_cancelled() -> None:
-    """Its reader came to the end."""
+    """A job whose reader came to the end is not cancelled."""
     worker = StandIn()
 
     asyncio.run(indexes(spoken(door(worker), fields(), {})))
@@ -256,7 +256,7 @@ def test_a_job_that_has_ended_is_not_cancelled() -> None:
 
 
 def test_a_running_job_is_followed_from_its_first_part() -> None:
-    """By whoever knows its id, while another asked for it."""
+    """A running job, requested by another caller, is followed from its first part by its id."""
     worker = StandIn(parts=30, gates={20: threading.Event()})
     here = door(worker)
 
@@ -313,7 +313,7 @@ def test_a_job_that_no_worker_takes_over_ends_the_sound() -> None:
 
 
 def test_a_finished_job_is_followed_too() -> None:
-    """Its parts stay until it is deleted."""
+    """A finished job is followed too: its parts stay until it is deleted."""
     worker = StandIn(parts=130)
 
     async def follow() -> list[int | None]:
@@ -324,7 +324,7 @@ def test_a_finished_job_is_followed_too() -> None:
 
 
 def test_a_job_that_made_no_parts_is_followed_to_its_result() -> None:
-    """Nobody asked for parts."""
+    """A job without parts is followed to its whole result."""
     worker = StandIn(is_old=True)
 
     async def follow() -> list[int | None]:
@@ -335,7 +335,7 @@ def test_a_job_that_made_no_parts_is_followed_to_its_result() -> None:
 
 
 def test_following_a_job_that_failed_tells_why() -> None:
-    """With its code."""
+    """Following a failed job raises its failure with its code."""
     worker = StandIn(fails={TEXT: (1, Unavailable("the hub is away"))})
 
     async def follow() -> None:
@@ -349,7 +349,7 @@ def test_following_a_job_that_failed_tells_why() -> None:
 
 
 def test_a_job_that_nobody_knows_is_not_found() -> None:
-    """404."""
+    """Following an unknown job is 404."""
     with pytest.raises(Failed) as failure:
         asyncio.run(indexes(followed(door(StandIn()), "none")))
 
@@ -357,7 +357,7 @@ def test_a_job_that_nobody_knows_is_not_found() -> None:
 
 
 def test_a_job_that_was_begun_here_is_followed_without_asking_the_worker() -> None:
-    """Behind a queue each question would be a job of its own; any number may listen, and none cancels it."""
+    """A job begun here is followed by any number of listeners without asking the worker, and none of them cancels it."""
     worker = StandIn(parts=10, gates={4: threading.Event()})
     here = door(worker)
 
@@ -376,7 +376,7 @@ def test_a_job_that_was_begun_here_is_followed_without_asking_the_worker() -> No
 
 
 def test_a_sound_whose_end_is_missing_is_not_taken_for_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The final reply says how many parts there are."""
+    """A stream that lacks parts is an error, because the final reply says how many there are."""
     worker = StandIn()
     monkeypatch.setattr(worker, "_result", lambda _: {"status": "COMPLETED", "audio": {}})
 
@@ -389,7 +389,7 @@ def test_a_sound_whose_end_is_missing_is_not_taken_for_the_whole(monkeypatch: py
     [("INTERRUPTED", "INTERRUPTED", 503), ("CANCELLED", "JOB_CANCELLED", 409), ("FAILED", "JOB_FAILED", 422)],
 )
 def test_an_end_without_a_reason_has_its_own_code(status: str, code: str, http: int) -> None:
-    """Of a worker that died, for one."""
+    """A job that ended without a reason, as one whose worker died, gets a code for its state."""
     with pytest.raises(Failed) as failure:
         asyncio.run(result_of(door(StandIn()), {"job_id": "one", "status": status}))
 
@@ -398,7 +398,7 @@ def test_an_end_without_a_reason_has_its_own_code(status: str, code: str, http: 
 
 @pytest.mark.parametrize("parts", [24, 40])
 def test_a_listener_never_goes_on_with_another_speech(parts: int) -> None:
-    """A job that was spoken anew has other parts behind those that were heard, though no reply lists these any more."""
+    """A listener never goes on with another speech: if the job is spoken again, the stream ends, even if no reply shows the old parts."""
     worker = StandIn(parts=parts, anew=3)
     gate = worker.gates[3] = threading.Event()
 

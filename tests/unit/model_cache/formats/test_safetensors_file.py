@@ -68,7 +68,7 @@ def same(left: Arrays, right: Arrays) -> bool:
 @settings(deadline=None, max_examples=60)
 @given(tensors=arrays(), metadata=METADATA)
 def test_header_is_what_the_library_reads(tensors: Arrays, metadata: dict[str, str] | None) -> None:
-    """Names, dtypes, shapes and metadata are the library's, for any file that it wrote."""
+    """Names, dtypes, shapes and metadata of any file are those that the library reads."""
     with saved(tensors, metadata) as path:
         header = read_header(path)
 
@@ -83,7 +83,7 @@ def test_header_is_what_the_library_reads(tensors: Arrays, metadata: dict[str, s
 @settings(deadline=None, max_examples=60)
 @given(tensors=arrays(min_size=1), metadata=METADATA)
 def test_renaming_in_place_moves_no_tensor(tensors: Arrays, metadata: dict[str, str] | None) -> None:
-    """Stripping a prefix changes the names and nothing else, not even the file's size; the rest keeps its name."""
+    """Stripping a prefix changes the names and nothing else, not even the file's size; other names stay."""
     prefixed = {f"ema.{name}": array for name, array in tensors.items()} | {"kept": np.zeros(1, np.float32)}
     with saved(prefixed, metadata) as path:
         size = path.stat().st_size
@@ -99,7 +99,7 @@ def test_renaming_in_place_moves_no_tensor(tensors: Arrays, metadata: dict[str, 
 @settings(deadline=None, max_examples=60)
 @given(tensors=arrays(), data=st.data())
 def test_writing_keeps_exactly_the_named_tensors(tensors: Arrays, data: st.DataObject) -> None:
-    """Whatever is left out, the rest has its bytes under the new names, in a file that the library takes; the source stays."""
+    """Whatever is left out, the other tensors keep their bytes under the new names, the library takes the file, and the source stays."""
     kept = data.draw(st.sets(st.sampled_from(sorted(tensors)))) if tensors else set()
     with saved(tensors) as path:
         before = path.read_bytes()
@@ -116,7 +116,7 @@ def test_writing_keeps_exactly_the_named_tensors(tensors: Arrays, data: st.DataO
 @settings(deadline=None, max_examples=60)
 @given(tensors=arrays(min_size=1), data=st.data())
 def test_a_file_of_another_length_is_refused(tensors: Arrays, data: st.DataObject) -> None:
-    """A download that is cut off anywhere, or has extra bytes, is not a complete file."""
+    """A file that is cut off anywhere, or has extra bytes, is refused."""
     with saved(tensors) as path:
         whole = path.read_bytes()
         cut = data.draw(st.integers(0, len(whole) - 1))
@@ -130,7 +130,7 @@ def test_a_file_of_another_length_is_refused(tensors: Arrays, data: st.DataObjec
 @settings(deadline=None, max_examples=300)
 @given(tensors=arrays(min_size=1), data=st.data())
 def test_what_the_library_refuses_is_refused(tensors: Arrays, data: st.DataObject) -> None:
-    """A byte of the header changed at random: no other error than ours, and never more lenient than the library."""
+    """If a byte of the header changes, the only error is ours, and what the library refuses is refused."""
     with saved(tensors) as path:
         content = bytearray(path.read_bytes())
         content[data.draw(st.integers(0, read_header(path).data_start - 1))] = data.draw(st.integers(0, 255))
@@ -151,7 +151,7 @@ def test_what_the_library_refuses_is_refused(tensors: Arrays, data: st.DataObjec
 @settings(deadline=None, max_examples=100)
 @given(content=st.binary(max_size=200))
 def test_arbitrary_bytes_are_refused(content: bytes) -> None:
-    """A web page, a pickle or nothing at all under the name of a checkpoint gives our error."""
+    """Any other bytes (a web page, a pickle, nothing) give our error."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         path.write_bytes(b"<html>" + content)
@@ -182,7 +182,7 @@ def test_arbitrary_bytes_are_refused(content: bytes) -> None:
     ],
 )
 def test_headers_that_break_a_rule_are_refused(tmp_path: Path, header: object, data: bytes) -> None:
-    """Each rule of the format has a file that breaks only it."""
+    """For each rule of the format a file that breaks only this rule is refused."""
     path = raw(tmp_path / "model.safetensors", header, data)
 
     with pytest.raises(CheckpointUnusable):
@@ -190,7 +190,7 @@ def test_headers_that_break_a_rule_are_refused(tmp_path: Path, header: object, d
 
 
 def test_a_longer_header_is_not_written(tmp_path: Path) -> None:
-    """Names that don't fit, or that would collide, leave the file as it was."""
+    """If the new names don't fit or would collide, the file stays as it was."""
     path = tmp_path / "model.safetensors"
     save_file({"a": np.zeros(2), "b": np.ones(2)}, path)
     before, header = path.read_bytes(), read_header(path)
@@ -204,7 +204,7 @@ def test_a_longer_header_is_not_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("half", [False, True])
 def test_writing_takes_constant_memory(tmp_path: Path, *, half: bool) -> None:
-    """A file of 256 MB is written within an eighth of that, comparison and all."""
+    """A file of 256 MB is written and compared within an eighth of that memory."""
     path = tmp_path / "model.safetensors"
     save_file({"a": np.zeros(32_000_000), "b": np.ones(8)}, path)
     there = read_contents(path).dicts[()]

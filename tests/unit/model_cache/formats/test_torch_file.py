@@ -1,4 +1,4 @@
-"""Pickles are read as data: what torch.save wrote is understood to the last alias, what is hostile is named and never run."""
+"""Pickles are read as data: what torch.save wrote is understood to the last alias; hostile ones are named and never run."""
 
 import io
 import os
@@ -42,7 +42,7 @@ class Evil:
 
 
 def test_what_torch_saved_is_understood(tmp_path: Path) -> None:
-    """Names, shapes, types, places, gaps and aliases are those of the tensors, and the bytes are where they are said to be."""
+    """Names, shapes, types, places, gaps and aliases are those of the tensors, and the bytes are where they should be."""
     import torch
 
     base = torch.arange(24, dtype=torch.float32)
@@ -85,7 +85,7 @@ def test_what_torch_saved_is_understood(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_a_call_is_named_and_never_happens(protocol: int, tmp_path: Path) -> None:
-    """REDUCE of os.system, in any protocol: the verdict is refused, the name is said where it can be, nothing ran."""
+    """A call of os.system, in any pickle protocol, is refused, named where possible, and never run."""
     path = archive(tmp_path / "model.pt", pickle.dumps({"model": Evil(tmp_path / "ran")}, protocol))
 
     found = inspect(path)
@@ -127,7 +127,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_pickles_are_refused_with_the_reason(name: str, tmp_path: Path) -> None:
-    """None is run, none takes memory to speak of, and the reason says what it tried."""
+    """Hostile pickles are refused with what they tried; none is run, and none takes much memory."""
     data, reason = HOSTILE[name]
     path = archive(tmp_path / "model.pt", data)
 
@@ -164,7 +164,7 @@ def tensor_pickle(
 
 
 def test_a_sound_tensor_is_read(tmp_path: Path) -> None:
-    """What the next test changes one by one is sound."""
+    """The tensor that the next test changes, one fact at a time, is valid."""
     found = read_archive(archive(tmp_path / "model.pt", tensor_pickle(), data_0=b"\0" * 8))
 
     assert found.dicts[()]["a"].shape == (2,)
@@ -191,7 +191,7 @@ def test_a_sound_tensor_is_read(tmp_path: Path) -> None:
     ids=str,
 )
 def test_tensors_outside_of_their_storage_are_refused(facts: dict[str, Any], tmp_path: Path) -> None:
-    """Neither beyond its end, nor before its start, nor blown up from a few bytes."""
+    """Tensors beyond their storage's end, before its start, or blown up from a few bytes are refused."""
     path = archive(tmp_path / "model.pt", tensor_pickle(**facts), data_0=b"\0" * 8)
 
     with pytest.raises(CheckpointUnusable, match=r"not a whole file of torch\.save"):
@@ -286,7 +286,7 @@ def bare_pickle(path: Path) -> None:
     ],
 )
 def test_what_is_no_checkpoint_is_told_what_it_is(make: Callable[[Path], object], reason: str, tmp_path: Path) -> None:
-    """The reason names what the file is instead; nothing is unpacked to find out."""
+    """A file that is no checkpoint is named as what it is, without being unpacked."""
     make(tmp_path / "model.pt")
 
     tracemalloc.start()
@@ -300,7 +300,7 @@ def test_what_is_no_checkpoint_is_told_what_it_is(make: Callable[[Path], object]
 
 
 def test_dictionaries_that_hold_each_other_end(tmp_path: Path) -> None:
-    """A thousand names for a dictionary of a thousand names for a dictionary ... is not walked to its end."""
+    """A thousand names for a dictionary of a thousand names for a dictionary ... is refused, not walked through."""
     inner: dict[str, Any] = {}
     for _ in range(5):
         inner = dict.fromkeys((str(number) for number in range(1000)), inner)
@@ -310,7 +310,7 @@ def test_dictionaries_that_hold_each_other_end(tmp_path: Path) -> None:
 
 
 def test_cycles_end(tmp_path: Path) -> None:
-    """A dictionary that holds itself is plain data."""
+    """A dictionary that contains itself is plain data and doesn't hang."""
     loop: dict[str, Any] = {}
     loop["self"] = loop
 
@@ -344,13 +344,13 @@ def test_cycles_end(tmp_path: Path) -> None:
     ],
 )
 def test_plain_data_comes_back(value: object) -> None:
-    """Everything but tensors that a training file holds is read as what it was."""
+    """Everything but tensors in a training file is read as its value."""
     assert Unpickler(pickle.dumps(value, 2)).read() == value
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_damaged_pickle_gives_our_error_or_data(seed: int) -> None:
-    """Any byte changed: no other error, no endless loop."""
+    """With any byte changed, the pickle gives our error or data: no other error, and no endless loop."""
     import random
 
     rng = random.Random(seed)  # noqa: S311 - not for secrets
@@ -365,5 +365,5 @@ def test_a_damaged_pickle_gives_our_error_or_data(seed: int) -> None:
 
 
 def test_places_are_hashable() -> None:
-    """Equal places are one tensor under two names: what aliases are found by."""
+    """Equal places are one tensor under two names; aliases are found by that."""
     assert len({Tensor("F32", (2,), 8), Tensor("F32", (2,), 8), Tensor("F32", (2,), 16)}) == 2

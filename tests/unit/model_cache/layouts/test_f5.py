@@ -1,4 +1,4 @@
-"""Layouts: a file is ready, or becomes ready by known renames, only if its whole set of names and shapes is the architecture's."""
+"""Layouts: a file is ready, or can be made so by known renames, only if all its names and shapes are the architecture's."""
 
 from collections.abc import Mapping
 
@@ -23,7 +23,7 @@ MEL_BUFFERS: dict[str, Shape] = {
 
 
 def verdict(shapes: Mapping[str, Shape], dtype: str = "F32", wanted: Wanted = TINY) -> Diagnosis:
-    """On a safetensors file of these names and shapes."""
+    """The verdict on a safetensors file of these names and shapes."""
     tensors = {name: Tensor(dtype, shape, place) for place, (name, shape) in enumerate(shapes.items())}
     return diagnose(Contents("safetensors", "model.safetensors", 0, len(tensors), {(): tensors}), wanted)
 
@@ -37,14 +37,14 @@ def under(prefix: str, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
 @pytest.mark.parametrize("dtype", ["F32", "F16", "BF16"])
 @pytest.mark.parametrize("wanted", [TINY, Wanted()], ids=["known", "unknown"])
 def test_what_f5_tts_loads_is_ready(prefix: str, extras: dict[str, Shape], dtype: str, wanted: Wanted) -> None:
-    """Bare names or `ema_model.`, with or without counters and old mel buffers, in any float type: nothing to do."""
+    """Bare names or `ema_model.`, with or without counters and old mel buffers, in any float type, are ready."""
     shapes = under(prefix, EXPECTED | MEL_BUFFERS) | extras
 
     assert verdict(shapes, dtype, wanted).verdict == "ready"
 
 
 def test_the_whole_ema_object_of_a_real_size() -> None:
-    """Of `ema.ema_model.*` and `ema.online_model.*` (730 tensors at Base size) the EMA's 364 and the counters stay."""
+    """Of `ema.ema_model.*` and `ema.online_model.*` (730 tensors at Base size) the EMA's 364 and the counters are kept."""
     base = expected_keys(find("F5TTS_Base").arch, 2545)
     shapes = under("ema.ema_model.", base) | under("ema.online_model.", base) | under("ema.", SCALARS)
 
@@ -64,7 +64,7 @@ def test_the_whole_ema_object_of_a_real_size() -> None:
     what=st.sampled_from(["gone", "other", "shape", "more"]),
 )
 def test_one_wrong_tensor_refuses_the_file(name: str, prefix: str, what: str) -> None:
-    """A known prefix proves nothing: one tensor missing, misnamed, misshapen or too many, and the reason names it."""
+    """One tensor that is missing, misnamed, misshapen or extra refuses the file, with its name: a known prefix proves nothing."""
     shapes = dict(EXPECTED)
     shape = shapes.pop(name)
     if what == "other":
@@ -105,7 +105,7 @@ def test_one_wrong_tensor_refuses_the_file(name: str, prefix: str, what: str) ->
     ],
 )
 def test_what_is_not_known_is_not_guessed(shapes: dict[str, Shape], reason: str) -> None:
-    """The reason says what is amiss."""
+    """An unknown layout is refused with what is wrong, and nothing is guessed."""
     found = verdict(shapes)
 
     assert found.verdict == "refused"
@@ -113,7 +113,7 @@ def test_what_is_not_known_is_not_guessed(shapes: dict[str, Shape], reason: str)
 
 
 def test_of_two_sets_the_ema_is_taken() -> None:
-    """Where the loader would silently take whichever comes last, the EMA's weights stay and the plain ones go."""
+    """Of two sets the EMA's weights are kept and the plain ones dropped; the loader would silently take whichever comes last."""
     found = verdict(under("ema_model.", EXPECTED) | EXPECTED)
 
     assert found.verdict == "repairable"
@@ -122,12 +122,12 @@ def test_of_two_sets_the_ema_is_taken() -> None:
 
 
 def test_integers_are_not_weights() -> None:
-    """A quantised file has the names and shapes, but not the weights."""
+    """A quantised file has the right names and shapes but integers, so it is refused."""
     assert "not floating point" in verdict(EXPECTED, "I8").reason
 
 
 def test_another_vocabulary_is_named() -> None:
-    """A text embedding of another size shows which vocab.txt is missing."""
+    """A text embedding of another size is refused with the vocabulary that is missing."""
     found = verdict({**EXPECTED, TEXT_EMBEDDING: (301, 64)})
 
     assert found.verdict == "refused"
@@ -135,7 +135,7 @@ def test_another_vocabulary_is_named() -> None:
 
 
 def test_wrong_sizes_come_before_missing_tensors() -> None:
-    """What is missing is often only the consequence."""
+    """Wrong sizes are named before missing tensors, which are often only their consequence."""
     shapes = dict(EXPECTED)
     del shapes["transformer.proj_out.bias"]
     shapes["transformer.norm_out.linear.bias"] = (5,)

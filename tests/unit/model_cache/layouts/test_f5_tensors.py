@@ -1,4 +1,4 @@
-"""Architectures: the tables of names and shapes are those of the real classes, and the numbers come back from the shapes."""
+"""Architectures: the tables of names and shapes match the real classes, and the numbers can be read back from the shapes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -40,13 +40,13 @@ ARCHITECTURES = [
 
 @pytest.mark.parametrize(("arch", "backbone"), ARCHITECTURES)
 def test_expected_keys_are_those_of_the_real_classes(arch: dict[str, Any], backbone: str) -> None:
-    """The names and shapes derived from the numbers are the ones that CFM around the backbone has."""
+    """The names and shapes derived from the numbers are those of the real CFM around its backbone."""
     assert expected_keys(arch, 2545, backbone) == real_keys(arch, backbone)
 
 
 @pytest.mark.parametrize(("arch", "backbone"), ARCHITECTURES)
 def test_numbers_come_back_from_the_shapes(arch: dict[str, Any], backbone: str) -> None:
-    """The numbers derived from shapes give the same names and shapes again."""
+    """The numbers read from the shapes give the same names and shapes again."""
     shapes = expected_keys(arch, 2545, backbone)
 
     numbers = numbers_of(shapes)
@@ -57,7 +57,7 @@ def test_numbers_come_back_from_the_shapes(arch: dict[str, Any], backbone: str) 
 
 
 def test_one_misshapen_tensor_is_outvoted() -> None:
-    """The width is what most tensors say, so that the odd one is named and not all others."""
+    """The width is that of most tensors, so that one misshapen tensor is named and not all others."""
     shapes = expected_keys(TINY_ARCH, 2545)
     shapes["transformer.proj_out.weight"] = (100, 65)
 
@@ -68,7 +68,7 @@ def test_one_misshapen_tensor_is_outvoted() -> None:
 
 
 def test_a_name_cannot_ask_for_a_huge_model() -> None:
-    """The depth that a name claims is bounded by the number of tensors."""
+    """The depth that a name claims is limited by the number of tensors."""
     shapes = expected_keys(TINY_ARCH, 2545)
     shapes["transformer.transformer_blocks.999999999999.ff.ff.2.bias"] = (64,)
 
@@ -79,7 +79,7 @@ def test_a_name_cannot_ask_for_a_huge_model() -> None:
 
 
 def test_versions_0_and_1_cannot_be_told_apart() -> None:
-    """Both Base configurations have the same 364 tensors, which is why the catalogue names the configuration."""
+    """v0 and v1 have the same 364 tensors, so the catalogue must name the configuration."""
     v0, v1 = find("F5TTS_Base"), find("F5TTS_v1_Base")
 
     assert expected_keys(v0.arch, 2545) == expected_keys(v1.arch, 2545)

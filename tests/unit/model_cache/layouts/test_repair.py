@@ -1,4 +1,4 @@
-"""Repairs: only the bytes that are kept are written, proved, and named at the end; a source is never touched."""
+"""Repairs: only the kept bytes are written, checked, and named at the end; a source is never touched."""
 
 import errno
 import json
@@ -51,7 +51,7 @@ def sparse(path: Path, layout: dict[str, tuple[int, ...]]) -> Path:
 
 
 def test_a_large_file_is_inspected_by_its_header(tmp_path: Path) -> None:
-    """Of more than 5 GB, which nobody could read in time or keep in memory, next to nothing is read."""
+    """Of a file of more than 5 GB almost nothing is read to inspect it."""
     base = expected_keys({"dim": 2048, "depth": 22, "heads": 32, "ff_mult": 2, "text_dim": 512, "conv_layers": 4}, 2545)
     path = sparse(tmp_path / "model.safetensors", {f"ema.{name}": shape for name, shape in base.items()})
 
@@ -67,7 +67,7 @@ def test_a_large_file_is_inspected_by_its_header(tmp_path: Path) -> None:
 
 
 def test_a_ready_file_of_any_size_is_left_alone(tmp_path: Path) -> None:
-    """The copy of 5.2 GiB that changes nothing isn't made: no byte is written, nothing appears."""
+    """A ready file of any size is used as it is: no byte is written."""
     base = expected_keys({"dim": 2048, "depth": 22, "heads": 32, "ff_mult": 2, "text_dim": 512, "conv_layers": 4}, 2545)
     path = sparse(tmp_path / "model.safetensors", {f"ema_model.{name}": shape for name, shape in base.items()})
 
@@ -79,7 +79,7 @@ def test_a_ready_file_of_any_size_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_only_the_kept_bytes_are_written(tmp_path: Path, weights: Arrays) -> None:
-    """Half of the file is online weights: the repaired one is half as large, and memory doesn't grow with it."""
+    """If half of a file is online weights, the repaired one is half as large, and memory doesn't grow with it."""
     path = tmp_path / "model.safetensors"
     save_file(under("ema.ema_model.", weights) | under("ema.online_model.", weights), path)
     kept = sum(array.nbytes for array in weights.values())
@@ -95,7 +95,7 @@ def test_only_the_kept_bytes_are_written(tmp_path: Path, weights: Arrays) -> Non
 
 
 def test_a_private_file_gets_its_names_in_place(tmp_path: Path, weights: Arrays) -> None:
-    """Where names suffice only the header of the caller's own file is written, and the tensors stay where they are."""
+    """If new names are enough, only the header of the caller's own file is rewritten and its tensors stay in place."""
     path = tmp_path / "model.safetensors"
     save_file(under("ema.", weights), path)
     size, file = path.stat().st_size, path.stat().st_ino
@@ -110,7 +110,7 @@ def test_a_private_file_gets_its_names_in_place(tmp_path: Path, weights: Arrays)
 
 
 def test_names_that_do_not_suffice_leave_a_private_file_alone(tmp_path: Path, weights: Arrays) -> None:
-    """A file that must lose tensors is not renamed, and a ready one neither: whoever asks for it is told of the mistake."""
+    """A private file that must lose tensors, or is ready, is not renamed; the caller is told of the mistake."""
     for name, content in {"a": under("ema.", weights) | {"update": np.zeros(1, np.float32)}, "b": weights}.items():
         path = tmp_path / f"{name}.safetensors"
         save_file(content, path)
@@ -123,7 +123,7 @@ def test_names_that_do_not_suffice_leave_a_private_file_alone(tmp_path: Path, we
 
 @pytest.mark.parametrize("name", ["out.pt", "out", "out.safetensors.bak"])
 def test_the_name_must_be_one_that_the_loader_reads(name: str, tmp_path: Path, weights: Arrays) -> None:
-    """f5_tts goes by the ending."""
+    """The new file's name must have the ending by which f5_tts reads it."""
     save_file(under("ema.", weights), tmp_path / "model.safetensors")
 
     with pytest.raises(ValueError, match=r"must end in \.safetensors"):
@@ -131,7 +131,7 @@ def test_the_name_must_be_one_that_the_loader_reads(name: str, tmp_path: Path, w
 
 
 def test_nothing_is_overwritten(tmp_path: Path, weights: Arrays) -> None:
-    """Neither another file nor the source itself."""
+    """Neither another file nor the source itself is overwritten."""
     path = tmp_path / "model.safetensors"
     save_file(under("ema.", weights), path)
     before = path.read_bytes()
@@ -142,7 +142,7 @@ def test_nothing_is_overwritten(tmp_path: Path, weights: Arrays) -> None:
 
 
 def test_a_file_that_changed_since_is_not_repaired(tmp_path: Path, weights: Arrays) -> None:
-    """What was inspected is what is repaired."""
+    """A file that changed since its inspection is not repaired."""
     path = tmp_path / "model.safetensors"
     save_file(under("ema.", weights), path)
     found = inspect(path)
@@ -153,7 +153,7 @@ def test_a_file_that_changed_since_is_not_repaired(tmp_path: Path, weights: Arra
 
 
 def test_what_is_written_wrongly_is_found(tmp_path: Path, weights: Arrays, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that flips a bit: the comparison finds it, and nothing is left."""
+    """If the disk flips a bit, the comparison finds it and nothing is left."""
     path = tmp_path / "model.safetensors"
     save_file(under("ema.", weights), path)
 
@@ -173,7 +173,7 @@ def test_what_is_written_wrongly_is_found(tmp_path: Path, weights: Arrays, monke
 def test_without_the_kernels_copy_the_bytes_are_the_same(
     error: str, tmp_path: Path, weights: Arrays, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another disk, an old kernel, an odd file system: read and written instead."""
+    """Where the kernel can't copy (another disk, an old kernel, an odd file system), bytes are read and written."""
     path = tmp_path / "model.safetensors"
     save_file(under("ema.", weights) | {"update": np.zeros(1, np.float32)}, path)
     with_kernel = repair(path, tmp_path / "a.safetensors")
@@ -187,7 +187,7 @@ def test_without_the_kernels_copy_the_bytes_are_the_same(
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path, weights: Arrays, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error is the system's, and the half-written file is gone."""
+    """A full disk raises the system's error, and the half-written file is removed."""
     path = tmp_path / "model.safetensors"
     save_file(under("ema.", weights), path)
 
@@ -214,7 +214,7 @@ def test_progress_counts_the_bytes(tmp_path: Path, weights: Arrays) -> None:
 
 
 def test_a_file_made_meanwhile_is_not_overwritten(tmp_path: Path, weights: Arrays) -> None:
-    """Somebody makes OUT while it is being repaired: theirs stays, and nothing else."""
+    """If somebody creates OUT during the repair, their file stays and ours is removed."""
     path, out = tmp_path / "model.safetensors", tmp_path / "out.safetensors"
     save_file(under("ema.", weights), path)
 
@@ -226,7 +226,7 @@ def test_a_file_made_meanwhile_is_not_overwritten(tmp_path: Path, weights: Array
 
 
 def test_a_killed_repair_is_cleared_away_by_the_next(tmp_path: Path, weights: Arrays) -> None:
-    """SIGKILL leaves half a file in a hidden folder; the next repair there removes it, and none that is still at work."""
+    """After a SIGKILL the next repair removes the hidden folder with half a file, and none that is still in use."""
     path = tmp_path / "model.safetensors"
     save_file(under("ema.", weights), path)
     script = (
@@ -250,7 +250,7 @@ def test_a_killed_repair_is_cleared_away_by_the_next(tmp_path: Path, weights: Ar
 def test_without_hard_links_the_file_appears_too(
     tmp_path: Path, weights: Arrays, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some network volumes have none."""
+    """Without hard links, as on some network volumes, the file still appears whole."""
     save_file(under("ema.", weights), tmp_path / "model.safetensors")
 
     def refusing(*_: object) -> None:
@@ -264,7 +264,7 @@ def test_without_hard_links_the_file_appears_too(
 
 @pytest.mark.parametrize("durable", [True, False])
 def test_the_digest_is_the_files_if_it_is_asked_for(tmp_path: Path, weights: Arrays, *, durable: bool) -> None:
-    """It costs more than the copy, so nobody pays for it unasked."""
+    """The digest costs more than the copy, so it is computed on request only, and is the file's."""
     path = tmp_path / "model.safetensors"
     save_file(under("ema.", weights), path)
 
@@ -276,7 +276,7 @@ def test_the_digest_is_the_files_if_it_is_asked_for(tmp_path: Path, weights: Arr
 
 
 def test_the_json_says_what_is_promised(tmp_path: Path, weights: Arrays) -> None:
-    """One object with these keys, nothing else, and no place of a tensor."""
+    """The JSON is one object with these keys and no tensor's place."""
     save_file(under("ema.", weights), tmp_path / "model.safetensors")
 
     told = json.loads(inspect(tmp_path / "model.safetensors").to_json())

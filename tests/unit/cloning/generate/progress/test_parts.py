@@ -32,7 +32,7 @@ def pcm_of(body: bytes) -> np.ndarray[Any, Any]:
 
 
 def joined(service: Service, store: FolderStore, job: str = "j") -> np.ndarray[Any, Any]:
-    """All parts of a job, fetched as its status tells, one after another."""
+    """All parts of a job, fetched as its status names them, joined."""
     told = act(service, action="status", job_id=job, parts_after=-1)["parts"]
     for item in told["items"]:
         body = store.get(item["key"]).body
@@ -54,7 +54,7 @@ def test_joined_parts_are_the_result(
     form: str,
     cross_fade: float,
 ) -> None:
-    """Sample for sample, with pauses between them too."""
+    """Joined parts equal the result sample for sample, pauses included."""
     text = f"[pause:200ms] {TEXT} [pause:1s] {TEXT}\n\nAnd an end. [pause:300ms]"
     request = {**SPEAK, "text": text, "format": form, "cross_fade_duration": cross_fade}
 
@@ -66,7 +66,7 @@ def test_joined_parts_are_the_result(
 
 
 def test_ogg_parts_have_the_results_length(service: Service, store: FolderStore, anna: str) -> None:  # noqa: F811
-    """A lossy format keeps no sample, but loses none."""
+    """OGG is lossy, but its parts have together as many samples as the result."""
     reply = act(service, Call("j"), **SPEAK, parts_format="ogg", format="mp3")
 
     items = act(service, action="status", job_id="j", parts_after=-1)["parts"]["items"]
@@ -81,7 +81,7 @@ def test_the_first_part_is_stored_while_the_second_chunk_is_spoken(
     engine: ToneEngine,
     anna: str,  # noqa: F811
 ) -> None:
-    """Here the second chunk's speaker waits for it: what is early for a listener depends on no later chunk."""
+    """The first part is stored before the second chunk is spoken, so early listening depends on no later chunk."""
     is_there = Event()
     waited: list[bool] = []
 
@@ -101,7 +101,7 @@ def test_the_first_part_is_stored_while_the_second_chunk_is_spoken(
 
 
 def test_progress_tells_the_last_parts_with_their_places(service: Service, anna: str) -> None:  # noqa: F811
-    """Cumulative, so that a listener may miss updates: RunPod shows the latest alone."""
+    """Each update has the last 16 parts and the number of all, so a listener may miss updates: RunPod shows only the latest."""
     sent: list[dict[str, Any]] = []
 
     act(service, Call("j", sent.append), **{**SPEAK, "text": TEXT * 6})
@@ -118,7 +118,7 @@ def test_progress_tells_the_last_parts_with_their_places(service: Service, anna:
 
 
 def test_status_lists_the_parts_page_by_page(service: Service, anna: str) -> None:  # noqa: F811
-    """Behind a place; without one the last ones."""
+    """`status` lists the parts page by page after a given place; without one it lists the last."""
     act(service, Call("j"), **{**SPEAK, "text": "One, two.[pause:1ms]" * 130})
 
     total = act(service, action="status", job_id="j")["parts"]["ready"]
@@ -134,7 +134,7 @@ def test_status_lists_the_parts_page_by_page(service: Service, anna: str) -> Non
 
 
 def test_a_job_without_parts_tells_of_none(service: Service, store: FolderStore, anna: str) -> None:  # noqa: F811
-    """Neither its replies nor its record nor its bucket."""
+    """Without `parts` neither the replies nor the record nor the bucket has any."""
     sent: list[dict[str, Any]] = []
 
     reply = act(service, Call("j", sent.append), **{**SPEAK, "parts": False})
@@ -146,7 +146,7 @@ def test_a_job_without_parts_tells_of_none(service: Service, store: FolderStore,
 
 
 def test_the_same_seed_gives_the_same_speech_with_parts_and_without(service: Service, anna: str) -> None:  # noqa: F811
-    """They are told of the speech; they don't shape it."""
+    """Parts don't change the speech: the same seed gives the same samples with and without them."""
     plain = act(service, Call("a"), **{**SPEAK, "parts": False})
     early = act(service, Call("b"), **SPEAK)
 
@@ -159,7 +159,7 @@ def test_parts_go_with_a_job_that_ends_without_a_result(
     engine: ToneEngine,
     anna: str,  # noqa: F811
 ) -> None:
-    """Nobody has the rest."""
+    """If a job ends without a result, its parts are removed."""
 
     def cancel(_: str) -> None:
         if parts_in(store):
@@ -179,7 +179,7 @@ def test_parts_go_with_delete_and_stay_with_expire(
     clock: ManualClock,
     anna: str,  # noqa: F811
 ) -> None:
-    """As long as the record names them they belong to the result; what it doesn't name is removed."""
+    """`delete` removes the parts; `expire` keeps those that the record names and removes others."""
     act(service, Call("j"), **SPEAK)
     named = parts_in(store)
     other = keys.part("j", service.jobs.get("j").created_at.isoformat(), 0, "f" * 64, "wav")
@@ -201,7 +201,7 @@ def test_a_worker_that_takes_over_goes_on_with_the_same_names(
     clock: ManualClock,
     anna: str,  # noqa: F811
 ) -> None:
-    """Who listens hears no seam: what was told stays true."""
+    """A worker that takes over goes on with the same names, so that the parts reported before stay valid."""
     told: list[dict[str, Any]] = []
 
     def die(_: str) -> None:
@@ -229,7 +229,7 @@ def test_a_part_that_the_bucket_does_not_take_comes_with_the_next(
     anna: str,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """And at the end all are there, before the record says COMPLETED."""
+    """A part that the bucket refuses is stored with the next; all are there before the record says COMPLETED."""
     create, refused = store.create, 0
 
     def away(key: str, body: bytes, *, content_type: str) -> str:
@@ -247,7 +247,7 @@ def test_a_part_that_the_bucket_does_not_take_comes_with_the_next(
 
 
 def test_another_device_begins_the_parts_anew(service: Service, store: FolderStore, anna: str) -> None:  # noqa: F811
-    """Its noise is another: the list holds one device's speech alone, and what the other left is removed."""
+    """Another device's samples differ, so its parts start again; the first device's parts are removed."""
     first, second = ToneEngine(), _Other()
 
     def fail(_: str) -> None:
@@ -277,7 +277,7 @@ class _Other(ToneEngine):
 
 
 def test_a_checked_part_is_published_when_it_has_passed(tmp_path: Any, human_wav: bytes) -> None:
-    """The chunk is drawn until it passes, then heard; the result is the one without parts."""
+    """A part is published once its chunk has passed the check; the result is the same as without parts."""
     service, engine, _ = world(tmp_path, human_wav, (0, 0), (0, 1), (2, 0))
     store = service.store
     assert isinstance(store, FolderStore)
@@ -294,7 +294,7 @@ def test_a_checked_part_is_published_when_it_has_passed(tmp_path: Any, human_wav
 
 
 def test_what_fails_the_check_is_not_published_where_that_fails_the_job(tmp_path: Any, human_wav: bytes) -> None:
-    """Nor what comes after it."""
+    """With `on_mismatch: fail` neither the chunk that fails its check nor a later one is published."""
     service, engine, _ = world(tmp_path, human_wav, (1, 0), (1, 1), (1, 2))
     store = service.store
     assert isinstance(store, FolderStore)
@@ -313,7 +313,7 @@ def test_what_fails_the_check_is_not_published_where_that_fails_the_job(tmp_path
     [({"remove_silence": True}, "remove_silence"), ({"parts": False, "parts_format": "wav"}, "parts_format")],
 )
 def test_what_contradicts_parts_is_refused_by_name(service: Service, anna: str, more: Any, field: str) -> None:  # noqa: F811
-    """Before anything is stored."""
+    """Values that contradict `parts` are refused by name before anything is stored."""
     with pytest.raises(InvalidRequest) as caught:
         act(service, **{**SPEAK, **more})
 
@@ -321,7 +321,7 @@ def test_what_contradicts_parts_is_refused_by_name(service: Service, anna: str, 
 
 
 def test_a_short_first_chunk_is_another_request(service: Service, anna: str) -> None:  # noqa: F811
-    """It changes the plan, so the samples; the rest of the text is spoken in chunks as before."""
+    """A short first chunk changes the plan and so the samples; the other chunks are as long as usual."""
     usual = act(service, Call("a"), **{**SPEAK, "text": TEXT * 3})
     early = act(service, Call("b"), **{**SPEAK, "text": TEXT * 3}, first_chunk_s=2)
 
@@ -338,7 +338,7 @@ def test_a_job_that_is_cancelled_while_nobody_runs_it_leaves_nothing(
     clock: ManualClock,
     anna: str,  # noqa: F811
 ) -> None:
-    """Its worker is gone, so whoever cancels removes what it made; a finished job's parts stay."""
+    """Cancelling a job whose worker is gone removes what it made; a finished job's parts stay."""
     act(service, Call("done"), **SPEAK, job_id="done")
     finished = parts_in(store, "done")
 
@@ -363,7 +363,7 @@ def test_what_an_ended_job_leaves_is_removed_without_touching_a_later_one(
     anna: str,  # noqa: F811
     clock: ManualClock,
 ) -> None:
-    """The removal may come late: the id is deleted and in use again by then."""
+    """A late removal of an ended job's files doesn't touch a new job that has the same id by then."""
     later: list[Callable[[], None]] = []
     act(replace(service, in_background=later.append), Call("j"), **SPEAK)
     act(service, action="delete", job_id="j")
@@ -378,7 +378,7 @@ def test_what_an_ended_job_leaves_is_removed_without_touching_a_later_one(
 
 
 def test_each_part_tells_what_it_follows(service: Service, anna: str) -> None:  # noqa: F811
-    """A listener who has missed many sees whether the next one belongs to what was heard: other speech has other chains."""
+    """Each part says what it follows, so that a listener who missed many sees whether the next one continues the same speech."""
     act(service, Call("a"), **SPEAK, job_id="a")
     act(service, Call("b"), **{**SPEAK, "seed": 2}, job_id="b")
 

@@ -1,4 +1,4 @@
-"""Texts that say how they are read: '{21|二十一}本书' for a stretch that is replaced; all else stays as it is. What rules leave to `rest` too."""
+"""Texts that show how they are read: '{21|二十一}本书' for a part that is replaced. Includes what rules leave to `rest`."""
 
 import re
 
@@ -11,17 +11,17 @@ _PART = re.compile(r"\{([^{}|]*)\|([^{}|]*)\}")
 
 
 def written(annotated: str) -> str:
-    """What the caller wrote."""
+    """The text as the caller wrote it."""
     return _PART.sub(r"\1", annotated)
 
 
 def spoken(annotated: str) -> str:
-    """What is to be read."""
+    """The text as it is read."""
     return _PART.sub(r"\2", annotated)
 
 
 def reading(language: str, text: str) -> Reading:
-    """What the rules of the language alone make of a text."""
+    """The reading by the rules of the language alone."""
     rules = rules_of(language)
     assert rules is not None
     claimed = matches(text, rules.rules)
@@ -31,7 +31,7 @@ def reading(language: str, text: str) -> Reading:
 
 
 def annotated(language: str, text: str) -> str:
-    """The text, and in it what is read otherwise than it is written."""
+    """The text with the parts marked that are read differently from how they are written."""
     found = reading(language, text)
     at, parts = 0, []
     for one in found.spans:

@@ -1,4 +1,4 @@
-"""Texts that say how they are read: '{12,50 €|zwölf Euro fünfzig}' for a stretch that is replaced, all else stays as it is."""
+"""Texts that show how they are read: '{12,50 €|zwölf Euro fünfzig}' for a part that is replaced; the rest stays as it is."""
 
 import re
 
@@ -13,17 +13,17 @@ Case = tuple[str, str]
 
 
 def text_of(marked: str) -> str:
-    """What the caller wrote."""
+    """The text as the caller wrote it."""
     return _PART.sub(r"\1", marked)
 
 
 def reading_of(marked: str) -> str:
-    """What is to be read."""
+    """The text as it is read."""
     return _PART.sub(r"\2", marked)
 
 
 def marked_by(language: str, text: str) -> str:
-    """The text with what the language's rules replace in it, marked."""
+    """The text with the parts marked that the language's rules replace."""
     rules = rules_of(language)
     assert rules is not None
     _, spans = replaced(text, found := matches(text, rules.rules))
@@ -38,7 +38,7 @@ def marked_by(language: str, text: str) -> str:
 
 
 def stays(language: str, text: str) -> bool:
-    """Whether no rule changes anything of the text."""
+    """Whether no rule changes the text."""
     rules = rules_of(language)
     assert rules is not None
     return replaced(text, matches(text, rules.rules))[0] == text

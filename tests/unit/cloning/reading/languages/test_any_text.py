@@ -47,7 +47,7 @@ def _texts(language: str, count: int) -> list[str]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_second_reading_changes_nothing(language: str) -> None:
-    """What stays as it was stays again; the spans cover what is read, in order."""
+    """What stays as it is written stays so again; the spans cover the reading, in order."""
     for text in _texts(language, 1000):
         once = reading(language, text)
 
@@ -58,13 +58,13 @@ def test_a_second_reading_changes_nothing(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_plain_words_stay_as_they_are(language: str) -> None:
-    """Punctuation of any width too."""
+    """Plain words stay as they are, with punctuation of any width."""
     assert reading(language, PLAIN[language]).text == PLAIN[language]
 
 
 @pytest.mark.parametrize("language", ["zh", "ja"])
 def test_no_digit_is_left_but_in_dates_that_nobody_can_tell(language: str) -> None:
-    """Either a rule knows them, or they are read as numbers."""
+    """No digit is left, except in ambiguous dates: either a rule knows it, or it is read as a number."""
     for text in _texts(language, 1000):
         left = re.sub(r"[0-9０-９]+(?:[/.-][0-9０-９]+)+", "", reading(language, text).text)
         assert not re.search("[0-9０-９]", left), text
@@ -75,5 +75,5 @@ def test_no_digit_is_left_but_in_dates_that_nobody_can_tell(language: str) -> No
     "piece", ["1", "1.", "1,111", "1-", "+1 ", "1/", "a1", "a.", "1+", "2 ", "(02)", "$", "II", "http://", "é1'"]
 )
 def test_long_runs_of_one_piece_are_read_in_time(language: str, piece: str) -> None:
-    """Rules don't go back and forth: ten times the text costs about ten times as much, which a hang would not."""
+    """Ten times the text takes about ten times as long: rules don't backtrack."""
     reading(language, piece * (20_000 // len(piece)))

@@ -104,7 +104,7 @@ AS_IT_WAS = ("Das Wetter ist schön.", "ein Kilo Äpfel und 🍎", "MIX und CD",
 
 @pytest.mark.parametrize(("kind", "marked"), CASES)
 def test_german_is_read_as_a_german_reads_it(kind: str, marked: str) -> None:
-    """Each stretch that is replaced stands for exactly the characters that it came from."""
+    """Each replaced part stands for exactly the characters that it came from."""
     assert marked_by("de", text_of(marked)) == marked
 
 

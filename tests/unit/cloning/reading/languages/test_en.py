@@ -96,13 +96,13 @@ AS_IT_WAS = (
 
 @pytest.mark.parametrize(("kind", "marked"), CASES)
 def test_english_is_read_as_people_read_it(kind: str, marked: str) -> None:
-    """Each stretch that is replaced stands for exactly the characters that it came from."""
+    """Each replaced part stands for exactly the characters that it came from."""
     assert marked_by("en", text_of(marked)) == marked
 
 
 @pytest.mark.parametrize("text", AS_IT_WAS)
 def test_words_and_what_is_uncertain_stay(text: str) -> None:
-    """Character for character."""
+    """Words and uncertain cases stay, character for character."""
     assert stays("en", text)
 
 
@@ -119,5 +119,5 @@ def test_words_and_what_is_uncertain_stay(text: str) -> None:
     ],
 )
 def test_britain_and_america_have_their_own_dates_and_numbers(language: str, marked: str) -> None:
-    """A region that isn't known reads like English without one."""
+    """Britain and America read dates and numbers differently; an unknown region reads as English without one."""
     assert marked_by(language, text_of(marked)) == marked

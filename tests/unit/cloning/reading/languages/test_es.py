@@ -83,7 +83,7 @@ AS_IT_WAS = ("¿Qué tal el día? ¡Bien!", "MIX, CD y VI", "El señor y la señ
 
 @pytest.mark.parametrize(("kind", "marked"), CASES)
 def test_spanish_is_read_as_a_spaniard_reads_it(kind: str, marked: str) -> None:
-    """Each stretch that is replaced stands for exactly the characters that it came from."""
+    """Each replaced part stands for exactly the characters that it came from."""
     assert marked_by("es", text_of(marked)) == marked
 
 
@@ -100,5 +100,5 @@ def test_words_stay_as_they_are(text: str) -> None:
 
 
 def test_a_comma_that_may_mean_either_stays() -> None:
-    """'1,234' is a thousand in Mexico and a decimal in Spain; without a region nobody can tell."""
+    """'1,234' is a thousand in Mexico and a decimal in Spain; without a region it is ambiguous and stays."""
     assert stays("es", "unos 1,234 metros")

@@ -51,6 +51,6 @@ CASES = (
 
 @pytest.mark.parametrize(("kind", "case"), CASES)
 def test_finnish_is_read_as_a_person_reads_it(kind: str, case: str) -> None:
-    """What is replaced, by what, and nothing beside it; a second reading changes nothing."""
+    """Exactly the marked parts are replaced, by what is marked; a second reading changes nothing."""
     assert annotated("fi", written(case)) == case
     assert reading("fi", spoken(case)).text == spoken(case)

@@ -87,7 +87,7 @@ AS_IT_WAS = ("Il fait beau aujourd'hui.", "MIX, CD et VI", "l'été à Besançon
 
 @pytest.mark.parametrize(("kind", "marked"), CASES)
 def test_french_is_read_as_the_french_read_it(kind: str, marked: str) -> None:
-    """Each stretch that is replaced stands for exactly the characters that it came from."""
+    """Each replaced part stands for exactly the characters that it came from."""
     assert marked_by("fr", text_of(marked)) == marked
 
 
@@ -104,5 +104,5 @@ def test_words_stay_as_they_are(text: str) -> None:
 
 
 def test_a_number_whose_point_may_mean_either_stays() -> None:
-    """'1.234' may be a thousand or one and a bit; the caller is told."""
+    """'1.234' may be a thousand or a decimal: it stays, and the caller gets a warning."""
     assert stays("fr", "environ 1.234 euros")

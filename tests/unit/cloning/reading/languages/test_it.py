@@ -72,7 +72,7 @@ AS_IT_WAS = ("Che bella giornata, perché no?", "MIX, CD e VI", "l'acqua dell'an
 
 @pytest.mark.parametrize(("kind", "marked"), CASES)
 def test_italian_is_read_as_an_italian_reads_it(kind: str, marked: str) -> None:
-    """Each stretch that is replaced stands for exactly the characters that it came from."""
+    """Each replaced part stands for exactly the characters that it came from."""
     assert marked_by("it", text_of(marked)) == marked
 
 

@@ -47,6 +47,6 @@ CASES = (
 
 @pytest.mark.parametrize(("kind", "case"), CASES)
 def test_latvian_is_read_as_a_person_reads_it(kind: str, case: str) -> None:
-    """What is replaced, by what, and nothing beside it; a second reading changes nothing."""
+    """Exactly the marked parts are replaced, by what is marked; a second reading changes nothing."""
     assert annotated("lv", written(case)) == case
     assert reading("lv", spoken(case)).text == spoken(case)

@@ -79,7 +79,7 @@ AS_IT_WAS = ("Que dia bonito, não é?", "MIX, CD e VI", "pão, ações e naçõ
 
 @pytest.mark.parametrize(("kind", "marked"), CASES)
 def test_portuguese_is_read_as_a_brazilian_reads_it(kind: str, marked: str) -> None:
-    """Each stretch that is replaced stands for exactly the characters that it came from."""
+    """Each replaced part stands for exactly the characters that it came from."""
     assert marked_by("pt", text_of(marked)) == marked
 
 

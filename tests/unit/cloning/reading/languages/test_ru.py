@@ -87,7 +87,7 @@ AS_IT_WAS = ("Какой хороший день, правда?", "Ёлка — 
 
 @pytest.mark.parametrize(("kind", "marked"), CASES)
 def test_russian_is_read_as_a_russian_reads_it(kind: str, marked: str) -> None:
-    """Each stretch that is replaced stands for exactly the characters that it came from."""
+    """Each replaced part stands for exactly the characters that it came from."""
     assert marked_by("ru", text_of(marked)) == marked
 
 

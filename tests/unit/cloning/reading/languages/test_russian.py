@@ -25,7 +25,7 @@ from cloning.reading.languages.russian.ordinals import joined
     ],
 )
 def test_ordinals_are_declined(number: int, form: str, words: str) -> None:
-    """Only their last word is one."""
+    """Only the last word of an ordinal is declined."""
     assert GRAMMAR.ordinal(number, form) == words
 
 
@@ -33,5 +33,5 @@ def test_ordinals_are_declined(number: int, form: str, words: str) -> None:
     ("number", "words"), [(1, "одно"), (21, "двадцатиодно"), (90, "девяносто"), (150, "стопятидесяти")]
 )
 def test_numbers_become_parts_of_words(number: int, words: str) -> None:
-    """Of 'двадцатиоднолетний'."""
+    """Numbers become parts of words, as in 'двадцатиоднолетний'."""
     assert joined(number, lambda one: GRAMMAR.cardinal(one, "m-genitive")) == words

@@ -160,6 +160,6 @@ CASES = (
 
 @pytest.mark.parametrize(("kind", "case"), CASES)
 def test_chinese_is_read_as_a_person_reads_it(kind: str, case: str) -> None:
-    """What is replaced, by what, and nothing beside it; a second reading changes nothing."""
+    """Exactly the marked parts are replaced, by what is marked; a second reading changes nothing."""
     assert annotated("zh", written(case)) == case
     assert reading("zh", spoken(case)).text == spoken(case)

@@ -1,4 +1,4 @@
-"""wetext, asked about what no rule has claimed."""
+"""wetext, which is asked about what no rule has claimed."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from cloning.reading.spans import Replacement
 
 
 class _Heard:
-    """Says one thing, or raises it."""
+    """Gives one answer, or raises it."""
 
     def __init__(self, answer: str | Exception) -> None:
         self.answer = answer
@@ -36,7 +36,7 @@ def _heard(monkeypatch: pytest.MonkeyPatch, answer: str | Exception) -> _Heard:
 def test_an_answer_that_fails_or_touches_words_is_not_taken(
     monkeypatch: pytest.MonkeyPatch, answer: str | Exception
 ) -> None:
-    """Then the digits alone are read by our own rule."""
+    """An answer that fails or changes words isn't used; then the digits alone are read by our own rule."""
     _heard(monkeypatch, answer)
 
     found = unclaimed("zh", "网速3mbps左右", [], lambda digits: f"<{digits}>")
@@ -45,7 +45,7 @@ def test_an_answer_that_fails_or_touches_words_is_not_taken(
 
 
 def test_an_answer_counts_between_the_words_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It gets the word that touches the digits, and what it gives of it isn't replaced."""
+    """The grammars get the words around the digits; only what they give between those words is used."""
     heard = _heard(monkeypatch, "网速三兆比特每秒左右")
 
     found = unclaimed("zh", "的，网速3mbps左右。", [], str)
@@ -55,7 +55,7 @@ def test_an_answer_counts_between_the_words_around_it(monkeypatch: pytest.Monkey
 
 
 def test_claimed_stretches_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pause tag makes its grammars fail."""
+    """Stretches that a rule has claimed are not shown to it: a pause tag makes its grammars fail."""
     heard = _heard(monkeypatch, "x")
 
     unclaimed("zh", "[pause:500ms]3mbps", [Replacement(0, 13, "")], str)
@@ -64,7 +64,7 @@ def test_claimed_stretches_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_stretch_is_asked_about_once_and_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long text full of codes costs no more than some hundred questions."""
+    """A stretch is asked about once, and a long text full of codes costs at most 300 questions."""
     heard = _heard(monkeypatch, AssertionError())
 
     found = unclaimed("zh", "3mbps " * 50 + " ".join(f"{number}q" for number in range(1000)), [], lambda _: "数")
@@ -74,7 +74,7 @@ def test_a_stretch_is_asked_about_once_and_few_are(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_text_without_unknown_digits_never_loads_the_grammars() -> None:
-    """They cost half a second and 46 MB."""
+    """Its grammars cost half a second and 46 MB; a text without unknown digits never loads them."""
     program = (
         "import sys; from cloning.reading.languages import rules_of; from cloning.reading.rules import matches;"
         "text = '2023年5月1日他花了12.50元，第2名。'; rules = rules_of('zh'); claimed = matches(text, rules.rules);"

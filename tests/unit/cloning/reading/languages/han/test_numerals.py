@@ -32,7 +32,7 @@ from cloning.reading.languages.han.numerals import chinese, digits, japanese
     ],
 )
 def test_chinese_says_inner_zeros_once_and_liang_before_thousands(number: int, words: str) -> None:
-    """零 stands for any run of zeros inside; two thousand is 两千."""
+    """In Chinese 零 stands for any run of zeros inside, and two thousand is 两千."""
     assert chinese(number) == words
 
 
@@ -53,10 +53,10 @@ def test_chinese_says_inner_zeros_once_and_liang_before_thousands(number: int, w
     ],
 )
 def test_japanese_says_no_zeros_and_no_one_before_ten_hundred_thousand(number: int, words: str) -> None:
-    """一 stands only before the larger units."""
+    """In Japanese zeros are left out, and 一 stands before the larger units only."""
     assert japanese(number) == words
 
 
 def test_digits_are_said_one_by_one_in_either_width() -> None:
-    """Anything else is left out."""
+    """Digits are read one by one, in either width; other characters are left out."""
     assert digits("１0-2", zero="零", one="幺") == "幺零二"
