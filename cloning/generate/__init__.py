@@ -11,7 +11,7 @@ One generate. Start with `attempt`.
     transcribe       the words of a recording
     speaker          a loaded engine
     device_recovery  what a device's failure leads to, in one table
-    speaking         a plan, chunk by chunk; what a check refuses is drawn again
+    speaking         a plan, chunk by chunk
     progress/        what a running job tells: chunks done, parts that can be heard
     proof/           checks, word times, subtitles
     job_tasks        a job's tasks in turns on the GPU, timed by phase

@@ -11,9 +11,10 @@ from cloning.checking import Problem, Verdict
 from cloning.checking.subtitles import subtitles
 from cloning.errors import SpeechMismatch
 from cloning.generate.proof.checks import ChunkChecker, Proof, Recogniser, speech_of
+from cloning.generate.proof.draws import Take, takes_of
 from cloning.generate.proof.timing import Places, SpokenWord, spoken_words
 from cloning.generate.script import Script
-from cloning.generate.speaking import ChunkByChunk, Take
+from cloning.generate.speaking import ChunkByChunk
 from cloning.generate.synthesis import Finished, finished, segments_of
 from cloning.planning.f5 import SAMPLE_RATE, Chunk, draw_seed
 from cloning.ports import Alignment, Clock, Parameters, Reference, Samples, Unaligned
@@ -58,7 +59,7 @@ class Prover:
         self, script: Script, chunks: ChunkByChunk, texts: Sequence[str], parameters: Parameters, seed: int
     ) -> ProvedSpeech:
         """The speech of the job with that seed; `texts` are the caller's, by turn. Raises SpeechMismatch."""
-        takes = chunks.takes(self._checker)
+        takes = takes_of(chunks, self._checker, seed)
         failed = [index for index, take in takes.items() if take.has_failed]
         if self._proof.policy and self._proof.policy.fails and failed:
             raise _mismatch(failed, takes)
