@@ -32,6 +32,7 @@ from cloning.generate.job_voices import JobVoices
 from cloning.generate.progress.parts import SpeechParts
 from cloning.generate.progress.reports import Reports
 from cloning.generate.proof.checks import Proof, Recogniser, proof_of
+from cloning.generate.proof.draws import Take, drawn
 from cloning.generate.proof.prover import ProvedSpeech, Prover
 from cloning.generate.respellings import respellings_of
 from cloning.generate.script import Script, Scripts, language_of_all
@@ -226,7 +227,12 @@ class Generation:
         recogniser = Recogniser(self._service, self._tasks, device, reports.before_step, job.job_id)
         prover = Prover(self._proof, recogniser, references, self._service.clock, self._time_left)
         texts = [turn.text for turn in self._request.speeches()]
-        return prover.proved(script, chunks, texts, parameters, job.seed)
+        with kept:
+            if prover.checker:
+                takes = drawn(chunks, prover.checker, job.seed)
+            else:
+                takes = {index: Take(0, wave) for index, wave in chunks.speak(script.plan.chunks).items()}
+        return prover.proved(script, takes, texts, parameters, job.seed)
 
     def _store_result(self, spoken: Spoken) -> dict[str, Any]:
         job, script, audio_format = self._claim.job, spoken.script, self._request.format

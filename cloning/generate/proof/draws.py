@@ -37,16 +37,12 @@ class Take:
         return one.worst_run or 0, one.wer or 0.0, self.has_failed, -one.score
 
 
-def takes_of(speech: ChunkByChunk, checker: ChunkChecker | None, seed: int) -> dict[int, Take]:
-    """The chunks by their places, each the first draw that nothing speaks against, else the best one. `seed` is the job's."""
-    with speech.kept:
-        if checker is None:
-            return {index: Take(0, wave) for index, wave in speech.speak(speech.plan.chunks).items()}
-        return _checked(speech, checker, seed)
+def drawn(speech: ChunkByChunk, checker: ChunkChecker, seed: int) -> dict[int, Take]:
+    """
+    The chunks by their places, each the first draw that nothing speaks against, else the best one. `seed` is the job's.
 
-
-def _checked(speech: ChunkByChunk, checker: ChunkChecker, seed: int) -> dict[int, Take]:
-    """With parts each chunk has all its draws before the next one is spoken; else each draw is of all that need it."""
+    With parts each chunk has all its draws before the next one is spoken; else each draw is of all that need it.
+    """
     chunks = speech.plan.chunks
     takes: dict[int, Take] = {}
     for group in [[chunk] for chunk in chunks] if speech.reports.parts else [chunks]:
@@ -67,9 +63,9 @@ def _draw(
     for draw in range(checker.draws):
         if draw and not checker.has_time_for(len(pending)):
             break
-        drawn = [_at_draw(chunk, draw, seed) for chunk in pending]
-        waves = speech.speak(drawn, spoken + len(group) - len(pending), is_draft=True)
-        for chunk in drawn:
+        again = [_at_draw(chunk, draw, seed) for chunk in pending]
+        waves = speech.speak(again, spoken + len(group) - len(pending), is_draft=True)
+        for chunk in again:
             verdict, heard = checker.verdict(chunk, draw, waves[chunk.index], speech.kept)
             take = Take(draw, waves[chunk.index], verdict, heard)
             takes[chunk.index] = min(takes.get(chunk.index, take), take, key=lambda one: one.rank)
