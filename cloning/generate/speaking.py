@@ -38,9 +38,10 @@ class ChunkByChunk:
         """
         The waves of these chunks by their places, when `before` others are done already.
 
-        A draft is kept and not published. Else the last one is not kept: with it the whole speech is there.
+        Drafts are all kept, and no parts of the speech yet. Else the last one is not kept: with it the whole speech is there.
         """
         waves: dict[int, Samples] = {}
+        parts = None if is_draft else self.reports.parts
 
         def deliver(done: Sequence[tuple[int, Samples]]) -> None:
             for place, wave in done:
@@ -50,8 +51,8 @@ class ChunkByChunk:
                 # One that was made frugally would not come out the same again.
                 if (is_draft or len(waves) < len(chunks)) and chunk.index not in self.speaker.frugal:
                     self.kept.keep(chunk, wave, self.speaker.sample_rate)
-                if not is_draft:
-                    self.publish(chunk.index, wave)
+                if parts:
+                    parts.offer(chunk.index, wave)
             if len(waves) < len(chunks):
                 self.reports.before_chunk(before + len(waves), len(self.plan.chunks))
 
@@ -59,17 +60,12 @@ class ChunkByChunk:
             self.tasks.check()
             if (wave := self.kept.find(chunk)) is not None:
                 waves[chunk.index] = wave
-                self.tally.reused = self.kept.reused
-                if not is_draft:
-                    self.publish(chunk.index, wave)
+                if parts:
+                    parts.offer(chunk.index, wave)
+            self.tally.reused = self.kept.reused
         missing = [chunk for chunk in chunks if chunk.index not in waves]
         self.reports.before_chunk(before + len(waves), len(self.plan.chunks))
         tasks = [self.speaker.task(self.references[chunk.passage], chunk, self.parameters) for chunk in missing]
         self.tasks.run("infer", tasks, deliver)
         self.tally.frugal = len(self.speaker.frugal)
         return waves
-
-    def publish(self, index: int, wave: Samples) -> None:
-        """The chunk is taken: those who listen may hear it."""
-        if self.reports.parts:
-            self.reports.parts.offer(index, wave)

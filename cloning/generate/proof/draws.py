@@ -43,14 +43,14 @@ def drawn(speech: ChunkByChunk, checker: ChunkChecker, seed: int) -> dict[int, T
 
     With parts each chunk has all its draws before the next one is spoken; else each draw is of all that need it.
     """
-    chunks = speech.plan.chunks
+    chunks, parts = speech.plan.chunks, speech.reports.parts
     takes: dict[int, Take] = {}
-    for group in [[chunk] for chunk in chunks] if speech.reports.parts else [chunks]:
+    for group in [[chunk] for chunk in chunks] if parts else [chunks]:
         _draw(speech, group, checker, takes, seed)
         for chunk in group:
             take = takes[chunk.index]
-            if not (take.has_failed and checker.fails):
-                speech.publish(chunk.index, take.samples)
+            if parts and not (take.has_failed and checker.fails):
+                parts.offer(chunk.index, take.samples)
     return takes
 
 
