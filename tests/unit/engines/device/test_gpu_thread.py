@@ -111,6 +111,21 @@ def test_the_thread_ends_with_its_gpu() -> None:
     assert not thread.is_alive()
 
 
+def test_a_thread_that_cannot_be_started_leaves_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job learns of it; the next one has a thread, and nobody waits for one that never ran."""
+    gpu = gpu_thread()
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            gpu.run(lambda: 1)
+
+    assert gpu.run(lambda: 2) == 2
+
+
 def test_the_process_ends_at_once_but_never_within_a_turn() -> None:
     """The thread waits for work, or for the end of what it does on the device."""
     ending = """
