@@ -35,11 +35,7 @@ class ChunkByChunk:
     reports: Reports
 
     def speak(self, chunks: Sequence[Chunk], before: int = 0, *, is_draft: bool = False) -> dict[int, Samples]:
-        """
-        The waves of these chunks by their places, when `before` others are done already.
-
-        Drafts are all kept, and no parts of the speech yet. Else the last one is not kept: with it the whole speech is there.
-        """
+        """The waves of these chunks by their places, after `before` others. A draft may be spoken again: it is no part of the speech yet."""
         waves: dict[int, Samples] = {}
         parts = None if is_draft else self.reports.parts
 
@@ -48,7 +44,7 @@ class ChunkByChunk:
                 chunk = missing[place]
                 waves[chunk.index] = checked(chunk, wave)
                 self.tally.made += 1
-                # One that was made frugally would not come out the same again.
+                # The last one completes the speech, unless it is a draft; one made frugally would not come out the same again.
                 if (is_draft or len(waves) < len(chunks)) and chunk.index not in self.speaker.frugal:
                     self.kept.keep(chunk, wave, self.speaker.sample_rate)
                 if parts:

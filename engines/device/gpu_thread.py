@@ -8,12 +8,10 @@ last one. A job that gives up waits until its task in hand has ended: nobody ove
 import gc
 import logging
 import math
-import os
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from threading import Condition, Event, Lock, Thread, current_thread
+from threading import Condition, Event, Thread, current_thread
 from typing import Any
 
 from cloning.errors import DeviceUnavailable, GpuOutOfMemory, Interrupted, WorkerUnfit
@@ -51,7 +49,6 @@ class GpuThread:
         self._unload_at = math.inf
         self._scheduler = Scheduler(clock, bounds)
         self._changed = Condition()
-        self._at_work = Lock()
         self._thread: Thread | None = None
 
     @contextmanager
@@ -113,12 +110,11 @@ class GpuThread:
         with self._changed:
             self._breaker.check()
             if self._thread is None:
-                thread = Thread(target=_work, args=(weakref.ref(self),), name="gpu", daemon=True)
+                ended = Event()
+                thread = Thread(target=_work, args=(weakref.ref(self), ended), name="gpu", daemon=True)
                 thread.start()
                 self._thread = thread
-                at_work, pid = self._at_work, os.getpid()
-                # Python must not go while the thread is inside torch; a forked child has no such thread.
-                weakref.finalize(self, lambda: os.getpid() == pid and at_work.acquire())
+                weakref.finalize(self, _end, thread, ended)
             self._scheduler.waiting += [QueuedTask(task, index, job, job.since) for index, task in enumerate(tasks)]
             self._changed.notify_all()
 
@@ -139,18 +135,17 @@ class GpuThread:
             if wait_s:
                 self._changed.wait(wait_s)
                 return
-        with self._at_work:
-            begun = self._clock.monotonic()
-            outcomes = self._outcomes(batch)
-            ended = self._clock.monotonic()
-            if batch:
-                self._unload_at = ended + self._unload_after_s
-            if self._is_unload_due():
-                self._unload_at = math.inf
-                try:
-                    self._unload()
-                except (Exception, SystemExit) as error:  # noqa: BLE001 - the work went well; the next one will meet what is wrong
-                    log.warning("gpu.not_emptied", extra={"kind": type(error).__name__})
+        begun = self._clock.monotonic()
+        outcomes = self._outcomes(batch)
+        ended = self._clock.monotonic()
+        if batch:
+            self._unload_at = ended + self._unload_after_s
+        if self._is_unload_due():
+            self._unload_at = math.inf
+            try:
+                self._unload()
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - the work went well; the next one will meet what is wrong
+                log.warning("gpu.not_emptied", extra={"kind": type(error).__name__})
         with self._changed:
             self._scheduler.settle(outcomes, (begun, ended))
             self._changed.notify_all()
@@ -199,18 +194,23 @@ class GpuThread:
             log.warning("batch.miscounted", extra={"pieces": len(batch), "outcomes": len(outcomes)})
             return {}
         if any(isinstance(one, GpuOutOfMemory) for one in outcomes):
-            chunks = max(1, len(batch) // 2)
-            self._scheduler.bounds = replace(self._scheduler.bounds, chunks=chunks)
-            log.warning("batch.bounded", extra={"chunks": chunks})
+            self._scheduler.most = max(1, len(batch) // 2)
+            log.warning("batch.bounded", extra={"chunks": self._scheduler.most})
         return {queued: one for queued, one in zip(batch, outcomes, strict=True) if not isinstance(one, again)}
 
 
-def _work(found: Callable[[], GpuThread | None]) -> None:
-    """Run in the thread until nobody has its `GpuThread` any more."""
-    while gpu := found():
+def _work(found: Callable[[], GpuThread | None], ended: Event) -> None:
+    while not ended.is_set() and (gpu := found()):
         try:
             gpu.step()
         except BaseException as error:  # noqa: BLE001 - a bug of ours: the jobs learn of it
             gpu.fail(error)
             return
-        del gpu
+        del gpu  # it goes, and the thread with it, when nobody else has it
+
+
+def _end(thread: Thread, ended: Event) -> None:
+    """Python must not go while the thread is inside torch."""
+    ended.set()
+    if thread is not current_thread():
+        thread.join()

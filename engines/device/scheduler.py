@@ -17,8 +17,7 @@ from cloning.ports.gpu import GpuTask, Span
 SWITCH_S = 30.0
 LOOK_S = 0.2  # for what comes by time, not by an event
 _MUCH_LONGER = 1.5
-# Turns that a job may not have fetched when its next task begins. With more, its progress and its stored chunks would fall behind,
-# and a cancel be seen late.
+# Turns that a job may not have fetched when its next task begins. With more, progress, stored chunks and a cancel would come late.
 _MOST_AHEAD = 1
 
 
@@ -57,7 +56,8 @@ class Scheduler:
 
     def __init__(self, clock: Clock, bounds: Bounds) -> None:
         self._clock = clock
-        self.bounds = bounds
+        self._bounds = bounds
+        self.most = bounds.chunks  # in a batch; fewer after one that the memory didn't hold
         self.waiting: list[QueuedTask] = []  # of each job in its order
         self.in_turn: list[QueuedTask] = []
         self.weights: Hashable = None  # the last ones used
@@ -69,15 +69,15 @@ class Scheduler:
         if not queue:
             return [], LOOK_S
         first, batch, seconds = queue[0], queue[:1], queue[0].task.seconds
-        most = 1 if first.task.common_key is None else min(self.bounds.chunks, first.task.batch_size)
+        most = 1 if first.task.common_key is None else min(self.most, first.task.batch_size)
         for queued in queue[1:]:
             more = queued.task.seconds
-            fits = seconds + more <= self.bounds.seconds and more <= first.task.seconds * _MUCH_LONGER
+            fits = seconds + more <= self._bounds.seconds and more <= first.task.seconds * _MUCH_LONGER
             if len(batch) < most and fits and queued.task.common_key == first.task.common_key:
                 batch.append(queued)
                 seconds += more
-        left = first.came + self.bounds.wait_s - self._clock.monotonic()
-        if left > 0 and len(batch) < most and seconds < self.bounds.seconds:
+        left = first.came + self._bounds.wait_s - self._clock.monotonic()
+        if left > 0 and len(batch) < most and seconds < self._bounds.seconds:
             return [], min(left, LOOK_S)
         self.waiting = [queued for queued in self.waiting if queued not in batch]
         self.in_turn, self.weights = batch, first.task.weights or self.weights

@@ -151,6 +151,30 @@ unloading.wait()
     assert (done.returncode, done.stdout, done.stderr) == (0, "unloaded\n", "")
 
 
+def test_a_forked_child_ends_at_once() -> None:
+    """It has no such thread: it waits for no turn, and for no lock that the thread held."""
+    forking = """
+import os, sys, threading
+from cloning.clock import SystemClock
+from engines.device.gpu_thread import Bounds, GpuThread
+
+begun, release = threading.Event(), threading.Event()
+gpu = GpuThread(SystemClock(), Bounds(1, 1.0))
+busy = threading.Thread(target=gpu.run, args=(lambda: (begun.set(), release.wait()),), daemon=True)
+busy.start()
+begun.wait()
+child = os.fork()
+if child == 0:
+    sys.exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+release.set()
+"""
+
+    done = subprocess.run([sys.executable, "-c", forking], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "7\n")
+
+
 def test_weights_that_are_used_again_before_their_time_stay() -> None:
     """Held, or at work: that they were idle before counts no more."""
     unloaded = threading.Event()
