@@ -56,7 +56,7 @@ def latencies(gpu: GpuThread, engine: F5Engine, utterances: Sequence[Utterance],
     begun = time.perf_counter()
 
     def job(utterance: Utterance) -> float:
-        gpu.run_tasks([_task(engine, utterance, size)], spent=turns.append)
+        gpu.run_tasks([_task(engine, utterance, size)], spans=turns)
         return time.perf_counter() - begun
 
     with ThreadPoolExecutor(len(utterances)) as callers:

@@ -11,7 +11,7 @@ One generate. Start with `attempt`.
     transcribe       the words of a recording
     speaker          a loaded engine
     device_recovery  the remedies for a device's failures, in one table
-    speaking         a plan, chunk by chunk; chunks that fail a check are drawn again
+    speaking         a plan, chunk by chunk
     progress/        a running job's progress: chunks done, parts that can be heard
     proof/           checks, word times, subtitles
     job_tasks        a job's tasks in turns on the GPU, timed by phase

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from cloning.characters import is_invisible
-from cloning.planning.alphabet import NormalisedText
 from cloning.planning.f5 import Plan
 from cloning.planning.pace import slowness
+from cloning.planning.text import NormalisedText
 from cloning.ports import Alphabet, Parameters
 from cloning.reading.spans import Reading
 from cloning.requests.generate import Generate

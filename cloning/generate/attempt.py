@@ -24,7 +24,7 @@ from cloning.generate.candidates import (
     note_unusable,
     told_of_fallback,
 )
-from cloning.generate.chunk_store import removed_at_the_end
+from cloning.generate.chunk_store import ChunkStore, removed_at_the_end
 from cloning.generate.cost import cost_of
 from cloning.generate.device_recovery import CPU_MAY_HELP, DeviceUse, devices_of, log_failure
 from cloning.generate.job_tasks import JobTasks
@@ -32,11 +32,12 @@ from cloning.generate.job_voices import JobVoices
 from cloning.generate.progress.parts import SpeechParts
 from cloning.generate.progress.reports import Reports
 from cloning.generate.proof.checks import Proof, Recogniser, proof_of
+from cloning.generate.proof.draws import Take, drawn
 from cloning.generate.proof.prover import ProvedSpeech, Prover
 from cloning.generate.respellings import respellings_of
 from cloning.generate.script import Script, Scripts, language_of_all
 from cloning.generate.speaker import Speaker, weights_of
-from cloning.generate.speaking import ChunkByChunk, Speech, Tally
+from cloning.generate.speaking import ChunkByChunk, Tally
 from cloning.generate.spoken import Spoken
 from cloning.jobs.claim import Claim, Heartbeat, LeaseLost, lost_to_another
 from cloning.jobs.record import Effort, Job
@@ -217,17 +218,21 @@ class Generation:
         self, candidate: Candidate, speaker: Speaker, script: Script, audio: Mapping[str, Path], device: str | None
     ) -> ProvedSpeech:
         """Spoken, checked as the request asks, and joined; with the times of its words. Raises SpeechMismatch."""
-        references = self._scripts.references(script, audio)
-        job = self._claim.job
-        speech = Speech(job, references, candidate.parameters, script.plan)
-        store, reports = self._service.store, self._reports
+        job, store, reports = self._claim.job, self._service.store, self._reports
+        references, parameters = self._scripts.references(script, audio), candidate.parameters
         form = self._request.form_of_parts()
         reports.parts = SpeechParts(store, job, script.plan, form) if form else None
-        chunks = ChunkByChunk(speech, speaker, self._tasks, store, self._tally, reports.before_chunk, reports.parts)
+        kept = ChunkStore(store, job, speaker.facts, parameters, references)
+        chunks = ChunkByChunk(script.plan, references, parameters, speaker, self._tasks, kept, self._tally, reports)
         recogniser = Recogniser(self._service, self._tasks, device, reports.before_step, job.job_id)
         prover = Prover(self._proof, recogniser, references, self._service.clock, self._time_left)
         texts = [turn.text for turn in self._request.speeches()]
-        return prover.proved(script, chunks, texts, candidate.parameters, job.seed)
+        with kept:
+            if prover.checker:
+                takes = drawn(chunks, prover.checker, job.seed)
+            else:
+                takes = {index: Take(0, wave) for index, wave in chunks.speak(script.plan.chunks).items()}
+        return prover.proved(script, takes, texts, parameters, job.seed)
 
     def _store_result(self, spoken: Spoken) -> dict[str, Any]:
         job, script, audio_format = self._claim.job, spoken.script, self._request.format

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from functools import partial
+from typing import Self
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -48,18 +49,17 @@ class ChunkStore:
     def __init__(
         self,
         store: ObjectStore,
-        job_id: str,
-        *,
-        attempt: int,
-        inputs: dict[str, object],
-        by_passage: Sequence[Mapping[str, object]] = (),
+        job: Job,
+        facts: EngineFacts,
+        parameters: Parameters,
+        references: Sequence[Reference],
     ) -> None:
-        """`inputs` shape all chunks, those of `by_passage` only the chunks of one passage."""
+        """`references` are the voices by passage."""
         self._store = store
-        self._job_id = job_id
-        self._inputs = inputs
-        self._by_passage = by_passage
-        self._there = self._listed() if attempt > 1 else {}
+        self._job_id = job.job_id
+        self._inputs = inputs_of(facts, parameters)
+        self._by_passage = [_inputs_of_voice(reference) for reference in references]
+        self._there = self._listed() if job.attempt > 1 else {}
         self._background = ThreadPoolExecutor(1, thread_name_prefix="chunks")
         self.reused = 0
 
@@ -99,9 +99,12 @@ class ChunkStore:
             self._try, lambda: self._store.put(key, _encode_verdict(verdict), content_type="application/json")
         )
 
-    def close(self, *, needed: bool) -> None:
-        """Wait for objects that are being stored, if another attempt may need them; otherwise drop them."""
-        self._background.shutdown(wait=True, cancel_futures=not needed)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        """Wait for objects that are being stored, if another attempt may need them after a failure; otherwise drop them."""
+        self._background.shutdown(wait=True, cancel_futures=failure is None)
 
     def _try(self, put: Callable[[], object]) -> None:
         try:
@@ -114,7 +117,7 @@ class ChunkStore:
 
     def _digest(self, chunk: Chunk, how: Mapping[str, object] | None = None) -> str:
         own = {"text": chunk.text, "seed": chunk.seed, "fix_duration": chunk.fix_duration}
-        shared = {**self._inputs, **(self._by_passage[chunk.passage] if self._by_passage else {})}
+        shared = {**self._inputs, **self._by_passage[chunk.passage]}
         return hashlib.sha256(json.dumps({**shared, **own, **(how or {})}, sort_keys=True).encode()).hexdigest()
 
     def _listed(self) -> Mapping[str, int]:
@@ -194,7 +197,7 @@ def inputs_of(facts: EngineFacts, parameters: Parameters) -> dict[str, object]:
     return {**speaks, **values}
 
 
-def inputs_of_voice(reference: Reference) -> dict[str, object]:
+def _inputs_of_voice(reference: Reference) -> dict[str, object]:
     """The inputs that shape all chunks of one voice: the voice, and the language in which it speaks."""
     return {"voice": reference.sha256, "words": reference.text, "language": reference.language}
 

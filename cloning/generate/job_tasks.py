@@ -38,7 +38,7 @@ class JobTasks:
                 delivering.append((since, monotonic()))
 
         try:
-            return self.gpu.run_tasks(tasks, check=self.check, deliver=timed, spent=own.append)
+            return self.gpu.run_tasks(tasks, check=self.check, deliver=timed, spans=own)
         finally:
             busy = covered(own + delivering)
             self.watch.add(phase, covered(own))

@@ -8,10 +8,9 @@ from cloning.errors import InvalidRequest, InvalidText
 from cloning.generate.advice import of_language, of_pace, of_tags, of_transcript, of_unread
 from cloning.generate.candidates import Candidate, text_language
 from cloning.generate.respellings import Respellings
-from cloning.planning.alphabet import NormalisedText, normalised, refuse_unspeakable
 from cloning.planning.engine_kinds import EngineKind
-from cloning.planning.f5 import SAMPLE_RATE, Chunk, Plan
-from cloning.planning.passages import Passage, joined, one_plan, with_speech
+from cloning.planning.f5 import SAMPLE_RATE, Chunk, Plan, one_plan
+from cloning.planning.text import NormalisedText, Passage, joined, normalised, refuse_unspeakable, with_speech
 from cloning.ports import Alphabet, Reference
 from cloning.reading import VERSION
 from cloning.reading.reader import read
@@ -203,7 +202,7 @@ class Scripts:
             )
         firsts = [self._request.first_chunk_s, *[None] * (len(passages) - 1)]
         plans = [self._plan_of(candidate, *one, words) for one in zip(passages, firsts, strict=True)]
-        return one_plan(passages, plans, silence_s)
+        return one_plan(plans, [passage.pause_s for passage in passages], silence_s)
 
     def _plan_of(self, candidate: Candidate, passage: Passage, first_s: float | None, words: Mapping[str, str]) -> Plan:
         voice = self._voice_of(passage.turn)

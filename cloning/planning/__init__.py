@@ -1,9 +1,7 @@
 """
 From a text to chunks.
 
-    split         text to chunks
-    passages      a text with pauses or several voices, passage by passage
-    alphabet      the characters that a checkpoint can be given
+    text          a text in characters that an engine knows, in passages without a pause, in chunks that it can speak at once
     pace          how long people need for words
     f5            F5-TTS: its profiles, its needs, its chunks and their lengths
     xtts          the same for XTTS

@@ -9,13 +9,13 @@ reproduces a text whatever else is spoken before or at the same time.
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from cloning.errors import InvalidRequest, InvalidText
 from cloning.names import EngineName, ProfileName
-from cloning.planning.split import split_text
+from cloning.planning.text import split_text
 from cloning.ports import F5Parameters, Parameters, Reference, Utterance
 from cloning.settings import Settings
 
@@ -38,7 +38,7 @@ class Chunk:
     """
     One call of the model. Times in seconds; `fix_duration` counts the reference too, as upstream's does. The plan gives the seed.
 
-    `passage` is the place of the passage that it belongs to (cloning.planning.passages); `pause_s` is silence before it.
+    `passage` is the place of the passage that it belongs to (cloning.planning.text); `pause_s` is silence before it.
     """
 
     index: int
@@ -187,6 +187,12 @@ def plan_speech(
     return Plan(chunks, parameters.cross_fade_duration)
 
 
+def one_plan(plans: Sequence[Plan], pauses: Sequence[float], pause_s: float) -> Plan:
+    """The plans of a text's passages, one after another, with `pauses` seconds of silence before each and `pause_s` at the end."""
+    chunks = tuple(_numbered(plans, pauses))
+    return replace(plans[0], chunks=chunks, pause_s=pause_s)
+
+
 def with_ending(reference_text: str) -> str:
     """The reference's text with the ending that upstream gives it: '. ' (or '。') separates it from the text to speak."""
     text = reference_text.strip()
@@ -212,6 +218,14 @@ def draw_seed(seed: int, index: int, draw: int) -> int:
     """The seed of a chunk's draw after the first: 1, 2, 3. A function of the job's seed and these places alone."""
     digest = hashlib.sha256(f"{seed}/{index}/{draw}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
+
+
+def _numbered(plans: Sequence[Plan], pauses: Sequence[float]) -> Iterator[Chunk]:
+    index = 0
+    for passage, (plan, pause_s) in enumerate(zip(plans, pauses, strict=True)):
+        for first, chunk in enumerate(plan.chunks):
+            yield replace(chunk, index=index, passage=passage, pause_s=0.0 if first else pause_s)
+            index += 1
 
 
 def _chunk(

@@ -14,7 +14,7 @@ from typing import Any
 from cloning.errors import InvalidRequest, InvalidText
 from cloning.names import EngineName, ProfileName
 from cloning.planning.f5 import Chunk, Plan, chunk_seed
-from cloning.planning.split import split_text
+from cloning.planning.text import split_text
 from cloning.ports import Parameters, XttsParameters
 from cloning.settings import Settings
 

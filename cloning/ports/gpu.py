@@ -40,6 +40,14 @@ class GpuTask(Generic[Value]):
     batch_key: Hashable = None
     batch_size: int = 1
 
+    @property
+    def common_key(self) -> Hashable:
+        """What tasks must have in common to be solved in the same steps. None: this one has its turn alone."""
+        if self.run_batch is None or self.utterance is None:
+            return None
+        asked = self.utterance.parameters
+        return self.weights, self.batch_key, asked.nfe_step, asked.cfg_strength, asked.sway_sampling_coef
+
 
 class Gpu(Protocol):
     """The one thread that may use the models, and its queue. Any other thread may ask it; it must never ask itself."""
@@ -53,14 +61,14 @@ class Gpu(Protocol):
         *,
         check: Callable[[], None] = keep_going,
         deliver: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
-        spent: Callable[[Span], None] = lambda _: None,
+        spans: list[Span] | None = None,
     ) -> list[Value]:
         """
         Do a job's tasks, in order; return their results. Tasks of other jobs may come between them.
 
         In the asking thread `check` is called while it waits, and may raise to give up; `deliver` gets index and result of finished
-        tasks, while the GPU goes on; `spent` gets every turn of the tasks at the end, failed ones too. Raises what the first task
-        to fail raised, and what `check` and `deliver` raise: then finished tasks are delivered, and no task is left.
+        tasks, while the GPU goes on. Every turn of the tasks is added to `spans`, failed ones too. Raises what the first task to fail
+        raised, and what `check` and `deliver` raise: then finished tasks are delivered, and no task is left.
         """
 
     def using(self, weights: Hashable) -> AbstractContextManager[None]:

@@ -7,9 +7,8 @@ while a job is `using` the last ones: jobs with different checkpoints don't move
 A batch is bounded in tasks and in seconds, which bounds its memory; tasks much longer than its first stay out of it.
 """
 
-from collections import Counter
-from collections.abc import Hashable
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cloning.ports import Clock
@@ -18,8 +17,7 @@ from cloning.ports.gpu import GpuTask, Span
 SWITCH_S = 30.0
 LOOK_S = 0.2  # for what comes by time, not by an event
 _MUCH_LONGER = 1.5
-# Turns whose results a job may not have fetched when its next task begins. With more, its progress and its stored chunks would fall
-# behind, and a cancel be seen late.
+# Turns that a job may not have fetched when its next task begins. With more, progress, stored chunks and a cancel would come late.
 _MOST_AHEAD = 1
 
 
@@ -34,18 +32,13 @@ class Bounds:
 
 @dataclass(eq=False)
 class JobTurns:
-    """
-    A job in the queue and its turns.
+    """A job's turns. `done`: indices and results that it has not fetched, of so many `unfetched` turns. After a failure no task is wanted."""
 
-    `since`: when its last task was done, or its first one came. `done`: indices and results that it has not fetched, of so many
-    `unfetched` turns. After a failure its other tasks are not wanted.
-    """
-
-    since: float
+    since: float  # when its last task was done, or its first one came
+    spans: list[Span]
     done: list[tuple[int, Any]] = field(default_factory=list)
     failure: BaseException | None = None
     unfetched: int = 0
-    spans: list[Span] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -57,50 +50,52 @@ class QueuedTask:
     job: JobTurns
     came: float
 
-    @property
-    def batch_key(self) -> Hashable:
-        """Tasks with the same key can be solved in the same steps. None: this one has its turn alone."""
-        task = self.task
-        if task.run_batch is None or task.utterance is None:
-            return None
-        asked = task.utterance.parameters
-        return task.weights, task.batch_key, asked.nfe_step, asked.cfg_strength, asked.sway_sampling_coef
-
 
 class Scheduler:
     """The queue of tasks. Not safe between threads: whoever owns it holds a lock."""
 
     def __init__(self, clock: Clock, bounds: Bounds) -> None:
         self._clock = clock
-        self.bounds = bounds
+        self._bounds = bounds
+        self.most = bounds.chunks  # in a batch; fewer after one that the memory didn't hold
         self.waiting: list[QueuedTask] = []  # of each job in its order
         self.in_turn: list[QueuedTask] = []
         self.weights: Hashable = None  # the last ones used
-        self.users = Counter[Hashable]()
+        self.users: list[Hashable] = []  # the weights that jobs are using
 
-    def take(self) -> tuple[list[QueuedTask], float | None]:
-        """
-        The next batch, which has its turn now: the most urgent task and those that go with it.
-
-        Empty if nothing may begin; then also the seconds after which to ask again (None: there are no tasks).
-        """
+    def take(self) -> tuple[list[QueuedTask], float]:
+        """The next batch: the most urgent task and those that go with it. Empty if nothing may begin; then also the seconds to wait."""
         queue = self._by_urgency()
         if not queue:
-            return [], LOOK_S if self.waiting else None
+            return [], LOOK_S
         first, batch, seconds = queue[0], queue[:1], queue[0].task.seconds
-        most = 1 if first.batch_key is None else min(self.bounds.chunks, first.task.batch_size)
+        most = 1 if first.task.common_key is None else min(self.most, first.task.batch_size)
         for queued in queue[1:]:
             more = queued.task.seconds
-            fits = seconds + more <= self.bounds.seconds and more <= first.task.seconds * _MUCH_LONGER
-            if len(batch) < most and fits and queued.batch_key == first.batch_key:
+            fits = seconds + more <= self._bounds.seconds and more <= first.task.seconds * _MUCH_LONGER
+            if len(batch) < most and fits and queued.task.common_key == first.task.common_key:
                 batch.append(queued)
                 seconds += more
-        left = first.came + self.bounds.wait_s - self._clock.monotonic()
-        if left > 0 and len(batch) < most and seconds < self.bounds.seconds:
+        left = first.came + self._bounds.wait_s - self._clock.monotonic()
+        if left > 0 and len(batch) < most and seconds < self._bounds.seconds:
             return [], min(left, LOOK_S)
         self.waiting = [queued for queued in self.waiting if queued not in batch]
         self.in_turn, self.weights = batch, first.task.weights or self.weights
-        return batch, None
+        return batch, 0.0
+
+    def settle(self, outcomes: Mapping[QueuedTask, Any], span: Span) -> None:
+        """End the turn: give each job its tasks' results or exceptions. Tasks that have none go back to the head of the queue, each alone."""
+        again = [replace(one, task=replace(one.task, run_batch=None)) for one in self.in_turn if one not in outcomes]
+        for queued, outcome in outcomes.items():
+            queued.job.since = span[1]
+            if isinstance(outcome, BaseException):
+                queued.job.failure = queued.job.failure or outcome
+            else:
+                queued.job.done.append((queued.index, outcome))
+        for job in {queued.job for queued in self.in_turn}:
+            job.unfetched += 1
+            job.spans.append(span)
+        self.waiting, self.in_turn = again + self.waiting, []
 
     def withdraw(self, job: JobTurns) -> bool:
         """Take a job's tasks out of the queue; False while one of them is in a turn."""

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloning.characters import is_invisible
-from cloning.planning.alphabet import normalised
+from cloning.planning.text import normalised
 from engines.imports.f5 import import_f5
 from tests.alphabets import stock
 

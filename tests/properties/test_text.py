@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cloning.planning.split import split_text
+from cloning.planning.text import split_text
 
 WORDS = st.lists(st.text(alphabet="abcdefghijéãßж", min_size=1, max_size=12), min_size=1, max_size=60)
 RULED = re.compile(r"([\W_])\1{8}")

@@ -11,9 +11,9 @@ from cloning.checking import Problem, Verdict
 from cloning.checking.subtitles import subtitles
 from cloning.errors import SpeechMismatch
 from cloning.generate.proof.checks import ChunkChecker, Proof, Recogniser, speech_of
+from cloning.generate.proof.draws import Take
 from cloning.generate.proof.timing import Places, SpokenWord, spoken_words
 from cloning.generate.script import Script
-from cloning.generate.speaking import ChunkByChunk, Take
 from cloning.generate.synthesis import Finished, finished, segments_of
 from cloning.planning.f5 import SAMPLE_RATE, Chunk, draw_seed
 from cloning.ports import Alignment, Clock, Parameters, Reference, Samples, Unaligned
@@ -39,7 +39,7 @@ class ProvedSpeech:
 
 
 class Prover:
-    """Speaks one job's chunks and checks them as `proof` asks; `references` are the voices by passage."""
+    """Proves one job's speech as `proof` asks; `references` are the voices by passage, `checker` is for its chunks (None: no check)."""
 
     def __init__(
         self,
@@ -52,13 +52,12 @@ class Prover:
         self._proof = proof
         self._recogniser = recogniser
         self._references = references
-        self._checker = ChunkChecker(proof.policy, recogniser, references, clock, time_left) if proof.policy else None
+        self.checker = ChunkChecker(proof.policy, recogniser, references, clock, time_left) if proof.policy else None
 
     def proved(
-        self, script: Script, chunks: ChunkByChunk, texts: Sequence[str], parameters: Parameters, seed: int
+        self, script: Script, takes: Mapping[int, Take], texts: Sequence[str], parameters: Parameters, seed: int
     ) -> ProvedSpeech:
         """The speech of the job with that seed; `texts` are the caller's, by turn. Raises SpeechMismatch."""
-        takes = chunks.takes(self._checker)
         failed = [index for index, take in takes.items() if take.has_failed]
         if self._proof.policy and self._proof.policy.fails and failed:
             raise _mismatch(failed, takes)
@@ -78,15 +77,15 @@ class Prover:
         )
 
     def _check(self, script: Script, takes: Mapping[int, Take], where: Places) -> dict[str, Any] | None:
-        if self._checker is None:
+        if self.checker is None:
             return None
         judged = [(takes[chunk.index].verdict, len(chunk.text)) for chunk in script.plan.chunks]
         return {
             **summarised([(verdict, size) for verdict, size in judged if verdict]),
-            "draws": self._checker.draws,
+            "draws": self.checker.draws,
             "chunks": [_of_chunk(chunk, takes[chunk.index], where) for chunk in script.plan.chunks],
             "recogniser": self._recogniser.model,
-            "control": [one.to_json() for one in self._checker.controls.values()],
+            "control": [one.to_json() for one in self.checker.controls.values()],
             **self._likeness(takes, script.plan.chunks),
         }
 
@@ -105,7 +104,7 @@ class Prover:
         if not self._proof.needs_times:
             return {}
         waves = {index: take.samples for index, take in takes.items()}
-        known = self._checker.alignments if self._checker else {}
+        known = self.checker.alignments if self.checker else {}
 
         def aligned(chunk: Chunk) -> Alignment | Unaligned:
             found = known.get((chunk.index, takes[chunk.index].draw))

@@ -8,7 +8,6 @@ from cloning.generate.proof.checks import speech_of
 from cloning.generate.script import Script
 from cloning.generate.synthesis import Finished
 from cloning.planning.f5 import Chunk
-from cloning.planning.passages import places
 from cloning.ports import Alignment, Reference, Samples, Unaligned
 
 
@@ -60,7 +59,7 @@ class Places:
         ends: dict[int, int] = {}
         for chunk in script.plan.chunks:
             text = script.passages[chunk.passage].text.text
-            found = places(chunk.text, text, ends.get(chunk.passage, 0))
+            found = _places(chunk.text, text, ends.get(chunk.passage, 0))
             self._places[chunk.index], ends[chunk.passage] = found, found[-1]
 
     def source(self, chunk: Chunk, start: int, end: int) -> tuple[int, int, int]:
@@ -106,3 +105,21 @@ def _joined(one: SpokenWord, following: SpokenWord) -> SpokenWord:
         end=max(ends, default=None),
         confidence=min(one.confidence, following.confidence),
     )
+
+
+def _places(chunk: str, text: str, begin: int = 0) -> list[int]:
+    """
+    Where in `text`, from `begin` on, each character of a chunk of it is; the last entry is where the chunk ends.
+
+    A chunk leaves out and exchanges nothing but white space, and shortens runs of one sign (cloning.planning.text).
+    """
+    found: list[int] = []
+    at = begin
+    for character in chunk:
+        if not character.isspace():
+            at = text.index(character, at)
+            found.append(at)
+            at += 1
+        else:
+            found.append(at)
+    return [*found, at]

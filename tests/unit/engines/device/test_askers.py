@@ -179,7 +179,7 @@ def test_each_chunk_is_told_as_soon_as_it_is_there() -> None:
         desk.do(
             [task(speaker, text) for text in ("one", "two", "three", "bad", "five")],
             deliver=lambda done: told.append([index for index, _ in done]),
-            spent=spans.append,
+            spans=spans,
         )
     desk.close()
 

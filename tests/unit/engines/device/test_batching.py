@@ -90,7 +90,7 @@ def test_what_can_not_be_gathered_goes_alone(desk: Desk) -> None:
     spans: list[Span] = []
     desk.open()
 
-    waves = desk.gpu.run_tasks(tasks, spent=spans.append)
+    waves = desk.gpu.run_tasks(tasks, spans=spans)
 
     assert (len(waves), len(spans)) == (3, 3)
 

@@ -111,6 +111,21 @@ def test_the_thread_ends_with_its_gpu() -> None:
     assert not thread.is_alive()
 
 
+def test_a_thread_that_cannot_be_started_leaves_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job learns of it; the next one has a thread, and nobody waits for one that never ran."""
+    gpu = gpu_thread()
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            gpu.run(lambda: 1)
+
+    assert gpu.run(lambda: 2) == 2
+
+
 def test_the_process_ends_at_once_but_never_within_a_turn() -> None:
     """The thread waits for work, or for the end of what it does on the device."""
     ending = """
@@ -134,6 +149,30 @@ unloading.wait()
     done = subprocess.run([sys.executable, "-c", ending], capture_output=True, text=True, timeout=60, check=False)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "unloaded\n", "")
+
+
+def test_a_forked_child_ends_at_once() -> None:
+    """It has no such thread: it waits for no turn, and for no lock that the thread held."""
+    forking = """
+import os, sys, threading
+from cloning.clock import SystemClock
+from engines.device.gpu_thread import Bounds, GpuThread
+
+begun, release = threading.Event(), threading.Event()
+gpu = GpuThread(SystemClock(), Bounds(1, 1.0))
+busy = threading.Thread(target=gpu.run, args=(lambda: (begun.set(), release.wait()),), daemon=True)
+busy.start()
+begun.wait()
+child = os.fork()
+if child == 0:
+    sys.exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+release.set()
+"""
+
+    done = subprocess.run([sys.executable, "-c", forking], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "7\n")
 
 
 def test_weights_that_are_used_again_before_their_time_stay() -> None:

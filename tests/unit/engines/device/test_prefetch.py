@@ -128,6 +128,21 @@ def test_what_is_there_is_looked_at_anew_for_the_next_who_begins() -> None:
     assert slow.begun == ["one", "one"]
 
 
+def test_a_fetch_that_cannot_be_started_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever needs the thing fetches it then."""
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    early = Prefetch(Thing)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="can't start new thread"), early.ahead("one"):
+            pytest.fail("the block was entered")
+
+    assert early.take("one").name == "one"
+
+
 def test_a_fetch_keeps_no_process_alive() -> None:
     """A worker that is told to stop doesn't wait for gigabytes."""
     slow = Slow()

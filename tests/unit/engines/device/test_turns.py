@@ -129,13 +129,13 @@ class Watched(GpuThread):
         *,
         check: Callable[[], None] = keep_going,
         deliver: Callable[[Sequence[tuple[int, Value]]], None] = lambda _: None,
-        spent: Callable[[Span], None] = lambda _: None,
+        spans: list[Span] | None = None,
     ) -> list[Value]:
         def looked() -> None:
             self._look()
             check()
 
-        return super().run_tasks(tasks, check=looked, deliver=deliver, spent=spent)
+        return super().run_tasks(tasks, check=looked, deliver=deliver, spans=spans)
 
 
 def test_two_jobs_with_two_checkpoints_load_each_once(threaded: Service, pool: ThreadPoolExecutor) -> None:
@@ -245,7 +245,7 @@ def test_a_turn_that_failed_for_all_is_the_jobs_own(threaded: Service, clock: Ma
 
     one = Utterance(Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0), "text", 0, F5Parameters())
     tasks = [GpuTask("here", 5.0, lambda: clock.advance(2.0), one, together, batch_size=3) for _ in range(3)]
-    turns.run_tasks(tasks, spent=spans.append)
+    turns.run_tasks(tasks, spans=spans)
 
     assert sorted(end - begin for begin, end in spans) == [2.0, 2.0, 2.0, 8.0]
 

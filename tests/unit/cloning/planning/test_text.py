@@ -3,7 +3,7 @@
 import pytest
 
 from cloning.errors import InvalidText
-from cloning.planning.alphabet import normalised, refuse_unspeakable
+from cloning.planning.text import normalised, refuse_unspeakable
 from tests.alphabets import stock
 
 
