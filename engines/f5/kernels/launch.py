@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from engines.f5.kernels.compiled import ALIGNMENT, Compiled, Kernel, KernelsUnusable
+from engines.f5.kernels.compiled import ALIGNMENT, HEAD, Compiled, Kernel, KernelsUnusable
 from engines.f5.kernels.driver import Driver, Grid, cuda_driver
 
 if TYPE_CHECKING:
@@ -42,8 +42,12 @@ class CompiledKernels:
         cosine, sine = rotation
         if len(cosine) != len(qkv) or len(sine) != len(qkv):
             raise ValueError(f"{len(qkv)} rows have rotary tables of {len(cosine)} and {len(sine)}")
+        if heads * HEAD > self._dim:
+            raise ValueError(f"{self._dim} features have no {heads} heads of {HEAD}")
+        rows = _address(qkv, self._dtype)  # of itself: to flatten it may copy it
+        self._rows(qkv.flatten(2))
         tables = [_address(one, dtype) for one, dtype in zip(rotation, self._tables, strict=True)]
-        self._launch("rotate", (len(qkv), 2), [_address(self._rows(qkv.flatten(2)), self._dtype), *tables, heads])
+        self._launch("rotate", (len(qkv), 2), [rows, *tables, heads])
 
     def norm(self, x: "Tensor", scale: "Tensor", shift: "Tensor") -> "Tensor":
         """Give LayerNorm(x) * scale + shift. x: [rows, dim]."""
