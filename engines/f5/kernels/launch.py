@@ -79,13 +79,28 @@ class CompiledKernels:
 
 
 def load_kernels(compiled: Compiled, device: str) -> CompiledKernels:
-    """Load them onto the device. Raises KernelsUnusable."""
+    """Load them onto the device. Raises KernelsUnusable, and RuntimeError for a device that is full or lost."""
     import torch
 
-    index = torch.empty(0, device=device).device.index  # starts the device, if nothing has
+    index, driver = _current(device), cuda_driver()
+    return CompiledKernels(compiled, driver, lambda: torch.cuda.current_stream(index).cuda_stream)
+
+
+def expect_driver(device: str) -> None:
+    """What a launch on this device needs is here. Loads no code. Raises KernelsUnusable, and RuntimeError as above."""
+    _current(device)
+    cuda_driver()
+
+
+def _current(device: str) -> int:
+    """The number of the device, which is this thread's GPU for torch and the driver alike. Raises KernelsUnusable."""
+    import torch
+
+    # torch's context becomes the thread's own with the first thing that is done in it; an empty tensor does nothing.
+    index: int = torch.zeros(1, device=device).device.index
     if index != torch.cuda.current_device():
         raise KernelsUnusable(f"the kernels run on the current GPU only, and {device} is another: set DEVICE=auto")
-    return CompiledKernels(compiled, cuda_driver(), lambda: torch.cuda.current_stream(index).cuda_stream)
+    return index
 
 
 def _fitting(kernel: Kernel) -> Kernel:

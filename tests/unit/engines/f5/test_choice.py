@@ -125,6 +125,8 @@ def test_kernels_run_on_the_current_gpu_alone(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(launch, "cuda_driver", lambda: None)
 
     with pytest.raises(KernelsUnusable, match="cuda:1 is another: set DEVICE=auto"):
+        launch.expect_driver("cuda:1")
+    with pytest.raises(KernelsUnusable, match="cuda:1 is another: set DEVICE=auto"):
         launch.load_kernels(Compiled({}, 768, "float16", ""), "cuda:1")
     assert launch.load_kernels(Compiled({}, 768, "float16", ""), "cuda:0") is not None
 
