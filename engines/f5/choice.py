@@ -87,9 +87,11 @@ def _with_kernels(parts: Parts, device: str, prove: Prove | None) -> Chosen:
 
 def _reason(verdict: Verdict) -> str:
     """Why they don't speak, with the object that an operator removes to have them tried again."""
-    record = keys.proof(verdict.key)
-    is_told = verdict.state == "skipped" or record in verdict.why
-    return f"{verdict.state}: {verdict.why}" + ("" if is_told else f"; its verdict is {record}")
+    said = f"{verdict.state}: {verdict.why}"
+    is_kept = bool(verdict.key) and verdict.state != "skipped"  # a benchmark keeps none
+    if not is_kept or (record := keys.proof(verdict.key)) in verdict.why:
+        return said
+    return f"{said}; its verdict is {record}"
 
 
 class _Fused:
