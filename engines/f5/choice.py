@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cloning import keys
 from engines.device.errors import translated
 from engines.device.verdicts import Findings, Prove, Verdict
 from engines.f5.fast import FastPath, make_fast
 from engines.f5.fused import FusedBlocks, refusal
 from engines.f5.kernels.compiled import FOLDER, Compiled, KernelsUnusable, find
-from engines.f5.kernels.launch import load_kernels
+from engines.f5.kernels.launch import expect_driver, load_kernels
 from engines.f5.loading import F5Files
 from engines.f5.proof import circumstances, measure
 from engines.f5.solver import supports
@@ -69,16 +70,28 @@ def _without_kernels(parts: Parts, fast: FastPath | None, prove: Prove | None) -
 
 def _with_kernels(parts: Parts, device: str, prove: Prove | None) -> Chosen:
     """Raises KernelsUnusable where there are none, or they are not proved."""
-    compiled = compiled_for(parts.model)
-    if prove is None:
-        raise KernelsUnusable("the kernels have to prove themselves, and there is nowhere to keep the verdict")
+    with translated(device):  # what this machine lacks is no verdict on the card: nothing of it is remembered
+        compiled = compiled_for(parts.model)
+        if prove is None:
+            raise KernelsUnusable("the kernels have to prove themselves, and there is nowhere to keep the verdict")
+        expect_driver(device)
     fused = _Fused(parts, compiled, device)
     verdict = prove(circumstances(parts.model, parts.files, kernels=compiled.digest), fused.measure)
     if not verdict.holds:
-        raise KernelsUnusable(f"{verdict.state}: {verdict.why}")
+        raise KernelsUnusable(_reason(verdict))
+    blocks = fused.blocks()
     _tell(verdict, parts.files.name)
     log.info("kernels.fused", extra={"checkpoint": parts.files.name, "kernels_digest": compiled.digest})
-    return Chosen(_path(parts, fused.blocks()), {**verdict.to_json(), "kernels": "fused", "kernels_why": ""})
+    return Chosen(_path(parts, blocks), {**verdict.to_json(), "kernels": "fused", "kernels_why": ""})
+
+
+def _reason(verdict: Verdict) -> str:
+    """Why they don't speak, with the object that an operator removes to have them tried again."""
+    said = f"{verdict.state}: {verdict.why}"
+    is_kept = bool(verdict.key) and verdict.state != "skipped"  # a benchmark keeps none
+    if not is_kept or (record := keys.proof(verdict.key)) in verdict.why:
+        return said
+    return f"{said}; its verdict is {record}"
 
 
 class _Fused:

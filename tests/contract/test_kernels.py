@@ -48,6 +48,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]
 
     def has(make: Callable[[], Any]) -> None:
         monkeypatch.setattr(choice, "compiled_for", lambda _: COMPILED)
+        monkeypatch.setattr(choice, "expect_driver", lambda _: None)
         monkeypatch.setattr(choice, "load_kernels", lambda *_: make())
 
     has(TorchKernels)
@@ -247,6 +248,57 @@ def test_the_log_says_what_speaks(
         "sampler.proved",
     ]
     assert "rotation: " in caplog.records[2].__dict__["why"]
+
+
+def test_a_machine_without_what_a_launch_needs_says_nothing_of_the_card(
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver's library that can't be found, or another GPU than the current one, is this worker's matter: others prove the kernels."""
+
+    def missing(_: str) -> None:
+        raise KernelsUnusable("the driver's library libcuda.so.1 can't be used: no such file")
+
+    monkeypatch.setattr(choice, "expect_driver", missing)
+    first = load(tiny_checkpoint, tmp_path, "one", kernels="auto")
+    monkeypatch.setattr(choice, "expect_driver", lambda _: None)
+    second = load(tiny_checkpoint, tmp_path, "two", kernels="auto")
+
+    assert (proof(first)["state"], proof(first)["kernels"]) == ("proved", "eager")
+    assert proof(first)["kernels_why"].startswith("the driver's library libcuda.so.1 can't be used")
+    assert (proof(second)["state"], proof(second)["kernels"]) == ("proved", "fused")
+
+
+def test_proved_kernels_that_can_not_be_loaded_are_not_said_to_speak(
+    tiny_checkpoint: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, card: Callable[[Callable[[], Any]], None]
+) -> None:
+    """Neither by the facts nor by the log, though their verdict is good."""
+
+    def unusable() -> Any:
+        raise KernelsUnusable("the driver can't load norm.cubin")
+
+    load(tiny_checkpoint, tmp_path, "one", kernels="auto")
+    card(unusable)
+    caplog.set_level("INFO", "engines.f5")
+    engine = load(tiny_checkpoint, tmp_path, "two", kernels="auto")
+
+    assert (proof(engine)["kernels"], proof(engine)["kernels_why"]) == ("eager", "the driver can't load norm.cubin")
+    assert [record.message for record in caplog.records] == ["kernels.eager", "sampler.proved"]
+
+
+def test_an_operator_is_told_which_verdict_to_remove(
+    tiny_checkpoint: Path, tmp_path: Path, card: Callable[[Callable[[], Any]], None]
+) -> None:
+    """The key beside it is that of the eager path; without the kernels' own object the next worker tries them again."""
+    card(next(iter(BROKEN)))
+    first = load(tiny_checkpoint, tmp_path, "one", kernels="auto")
+    second = load(tiny_checkpoint, tmp_path, "two", kernels="auto")
+    named = {proof(one)["kernels_why"].rpartition("its verdict is ")[2] for one in (first, second)}
+    card(TorchKernels)
+    FolderStore(tmp_path / "bucket").delete(next(iter(named)))
+    third = load(tiny_checkpoint, tmp_path, "three", kernels="auto")
+
+    assert len(named) == 1
+    assert (proof(third)["state"], proof(third)["kernels"]) == ("proved", "fused")
 
 
 def test_a_cpu_speaks_as_ever_and_says_why(

@@ -17,7 +17,7 @@ def main() -> None:
         nargs="?",
         type=Path,
         default=FOLDER,
-        help="where to, in place of what is there (default: %(default)s)",
+        help="where to, in place of kernels that are there (default: %(default)s)",
     )
     folder = parser.parse_args().folder
     index = build(folder)

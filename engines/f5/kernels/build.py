@@ -29,6 +29,7 @@ from engines.f5.kernels.compiled import (
 )
 
 _WARPS = 4
+_CODE = ".cubin"
 _MOST_SHARED = 48 * 1024  # bytes; more would have to be asked for
 # By kernel: the pointers' types, where None is the model's own, and what is compiled in besides the size.
 _POINTERS: dict[str, dict[str, str | None]] = {
@@ -41,9 +42,11 @@ _CONSTANTS: dict[str, dict[str, float]] = {"rotate": {"HEAD": HEAD}, "norm": {"E
 
 
 def build(folder: Path) -> Index:
-    """Compile all of them into the folder, in place of what was there."""
+    """Compile all of them into the folder, in place of those that were there. Raises FileExistsError for a folder of something else."""
     import triton
 
+    if folder.is_dir() and any(one.suffix != _CODE and one.name != INDEX for one in folder.iterdir()):
+        raise FileExistsError(f"{folder} holds something else than kernels: name a folder that is not there")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".kernels.") as scratch, triton.knobs.cache.scope():
         triton.knobs.cache.dir = str(Path(scratch) / "cache")
@@ -93,7 +96,7 @@ def _kept(folder: Path, name: str, compiled: Any, *, card: int, dtype: str, dim:
     facts, code = compiled.metadata, compiled.asm["cubin"]
     if facts.global_scratch_size or facts.profile_scratch_size or facts.num_ctas != 1 or facts.shared > _MOST_SHARED:
         raise RuntimeError(f"{name} for {card} asks for scratch memory, a cluster or too much shared memory: {facts}")
-    file = f"{name}-{dtype}-{dim}-sm{card}.cubin"
+    file = f"{name}-{dtype}-{dim}-sm{card}{_CODE}"
     (folder / file).write_bytes(code)
     return Kernel(
         name=name,

@@ -91,10 +91,12 @@ def _index(folder: Path) -> Index:
     path = folder / INDEX
     try:
         index = Index.model_validate_json(path.read_bytes())
-    except OSError:
+    except FileNotFoundError:
         raise KernelsUnusable(
             f"{path} is not there: the kernels are compiled where the image is built, or by `python -m engines.f5.kernels`"
         ) from None
+    except OSError as error:
+        raise KernelsUnusable(f"{path} can't be read ({error.strerror})") from error
     except ValidationError as error:
         raise KernelsUnusable(f"{path} is damaged ({error.error_count()} problems): build the kernels again") from error
     if index.source != digest_of(SOURCE):

@@ -17,8 +17,9 @@ CALLS: Mapping[str, Any] = {
     "cuGetErrorString": CFUNCTYPE(c_int, c_int, POINTER(c_char_p)),
 }
 _WARP = 32
-# What a launch can be refused for with no harm to the device: invalid value, no binary for the card, invalid handle, out of resources.
-_REFUSALS = {1, 209, 400, 701}
+# What code or a launch can be refused for with no harm to the device: an invalid value, image or context; code for another card, of
+# another version, or that would have to be compiled or linked; an invalid handle, no such symbol, out of resources, not supported.
+_REFUSALS = {1, 200, 201, 209, 218, 221, 222, 223, 300, 301, 302, 303, 400, 500, 701, 801}
 
 Grid = tuple[int, int]
 
@@ -30,13 +31,19 @@ class Driver:
         self._calls = calls
 
     def function(self, kernel: Kernel, code: bytes) -> int:
-        """Load the kernel's machine code onto the current device. Raises KernelsUnusable."""
+        """
+        Load the kernel's machine code onto the current device. Raises KernelsUnusable if the driver refuses it.
+
+        Raises RuntimeError that begins with "CUDA error" if memory did not suffice or the device is lost: that says nothing of the code.
+        """
         module, function = c_void_p(), c_void_p()
         failed = self._calls["cuModuleLoadData"](byref(module), code) or self._calls["cuModuleGetFunction"](
             byref(function), module, kernel.symbol.encode()
         )
-        if failed:
+        if failed in _REFUSALS:
             raise KernelsUnusable(f"the driver can't load {kernel.file}: {self._meaning(failed)}")
+        if failed:
+            raise RuntimeError(f"CUDA error: {self._meaning(failed)} (when {kernel.file} was loaded)")
         return function.value or 0
 
     def launch(self, function: int, kernel: Kernel, grid: Grid, stream: int, values: Sequence[int]) -> None:

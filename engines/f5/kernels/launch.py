@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from engines.f5.kernels.compiled import ALIGNMENT, Compiled, Kernel, KernelsUnusable
+from engines.f5.kernels.compiled import ALIGNMENT, HEAD, Compiled, Kernel, KernelsUnusable
 from engines.f5.kernels.driver import Driver, Grid, cuda_driver
 
 if TYPE_CHECKING:
@@ -42,8 +42,12 @@ class CompiledKernels:
         cosine, sine = rotation
         if len(cosine) != len(qkv) or len(sine) != len(qkv):
             raise ValueError(f"{len(qkv)} rows have rotary tables of {len(cosine)} and {len(sine)}")
+        if heads * HEAD > self._dim:
+            raise ValueError(f"{self._dim} features have no {heads} heads of {HEAD}")
+        rows = _address(qkv, self._dtype)  # of itself: to flatten it may copy it
+        self._rows(qkv.flatten(2))
         tables = [_address(one, dtype) for one, dtype in zip(rotation, self._tables, strict=True)]
-        self._launch("rotate", (len(qkv), 2), [_address(self._rows(qkv.flatten(2)), self._dtype), *tables, heads])
+        self._launch("rotate", (len(qkv), 2), [rows, *tables, heads])
 
     def norm(self, x: "Tensor", scale: "Tensor", shift: "Tensor") -> "Tensor":
         """Give LayerNorm(x) * scale + shift. x: [rows, dim]."""
@@ -75,13 +79,28 @@ class CompiledKernels:
 
 
 def load_kernels(compiled: Compiled, device: str) -> CompiledKernels:
-    """Load them onto the device. Raises KernelsUnusable."""
+    """Load them onto the device. Raises KernelsUnusable, and RuntimeError for a device that is full or lost."""
     import torch
 
-    index = torch.empty(0, device=device).device.index  # starts the device, if nothing has
+    index, driver = _current(device), cuda_driver()
+    return CompiledKernels(compiled, driver, lambda: torch.cuda.current_stream(index).cuda_stream)
+
+
+def expect_driver(device: str) -> None:
+    """What a launch on this device needs is here. Loads no code. Raises KernelsUnusable, and RuntimeError as above."""
+    _current(device)
+    cuda_driver()
+
+
+def _current(device: str) -> int:
+    """The number of the device, which is this thread's GPU for torch and the driver alike. Raises KernelsUnusable."""
+    import torch
+
+    # torch's context becomes the thread's own with the first thing that is done in it; an empty tensor does nothing.
+    index: int = torch.zeros(1, device=device).device.index
     if index != torch.cuda.current_device():
         raise KernelsUnusable(f"the kernels run on the current GPU only, and {device} is another: set DEVICE=auto")
-    return CompiledKernels(compiled, cuda_driver(), lambda: torch.cuda.current_stream(index).cuda_stream)
+    return index
 
 
 def _fitting(kernel: Kernel) -> Kernel:

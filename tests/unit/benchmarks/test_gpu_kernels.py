@@ -26,6 +26,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         flash_attention(patch)
         patch.setattr(Bench, "is_gpu", True)
         patch.setattr(choice, "compiled_for", lambda _: Compiled({}, 64, "float16", "00"))
+        patch.setattr(choice, "expect_driver", lambda _: None)
         patch.setattr(choice, "load_kernels", lambda *_: TorchKernels())
         yield _bench("tiny", "cpu", Meter("cpu"), tmp_path_factory.mktemp("bench"), {})[0]
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from engines.device.verdicts import Verdict
 from engines.f5 import choice
 from engines.f5.kernels import launch
 from engines.f5.kernels.compiled import INDEX, Compiled, Index, Kernel, KernelsUnusable, digest_of
@@ -21,6 +22,11 @@ from tests.fake_gpu import fake_gpu
 from tests.unit.engines.f5.test_proof import make_half
 
 SMALL = {"dim": 768, "heads": 12, "depth": 1, "ff_mult": 1, "text_dim": 64, "conv_layers": 1}
+
+
+def verdict(**changes: Any) -> Verdict:
+    given = {"state": "failed", "holds": False, "why": "norm: 1, and at most 0.001 is rounding", "key": "a" * 64}
+    return Verdict(**given | {"circumstances": {}} | changes)  # type: ignore[arg-type]  # each of its own type
 
 
 @dataclass
@@ -112,6 +118,19 @@ def test_a_stale_folder_has_none(card: Card) -> None:
         card.compiled()
 
 
+def test_a_reason_names_the_verdict_where_one_is_kept() -> None:
+    """Not one of a benchmark, which keeps none; not of a proof that gave none; and not twice."""
+    told = f"remove proofs/{'a' * 64}.json to try again"
+    cases = [verdict(), verdict(key=""), verdict(state="skipped"), verdict(state="remembered", why=told)]
+
+    assert [choice._reason(one) for one in cases] == [
+        f"failed: norm: 1, and at most 0.001 is rounding; its verdict is proofs/{'a' * 64}.json",
+        "failed: norm: 1, and at most 0.001 is rounding",
+        "skipped: norm: 1, and at most 0.001 is rounding",
+        f"remembered: {told}",
+    ]
+
+
 @pytest.fixture
 def two_gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
@@ -124,6 +143,8 @@ def test_kernels_run_on_the_current_gpu_alone(monkeypatch: pytest.MonkeyPatch) -
     """A launch goes where the driver is; tensors on another card would not be there."""
     monkeypatch.setattr(launch, "cuda_driver", lambda: None)
 
+    with pytest.raises(KernelsUnusable, match="cuda:1 is another: set DEVICE=auto"):
+        launch.expect_driver("cuda:1")
     with pytest.raises(KernelsUnusable, match="cuda:1 is another: set DEVICE=auto"):
         launch.load_kernels(Compiled({}, 768, "float16", ""), "cuda:1")
     assert launch.load_kernels(Compiled({}, 768, "float16", ""), "cuda:0") is not None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.f5.kernels.build import parameter_bits
+from engines.f5.kernels.build import build, parameter_bits
 from engines.f5.kernels.compiled import CARDS, DTYPES, INDEX, NAMES, SIZES, SOURCE, digest_of, find
 from tests.conftest import ROOT
 from tests.unit.engines.f5.kernels.conftest import tool
@@ -90,6 +90,15 @@ def test_drivers_for_torch_can_load_the_machine_code(card: int, built: Path) -> 
 
     assert toolkit is not None
     assert int(toolkit[2]) <= (9 if card >= 100 else 8)
+
+
+def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
+    """A wrong argument deletes nobody's files."""
+    (tmp_path / "letters.txt").write_text("dear")
+
+    with pytest.raises(FileExistsError, match="holds something else than kernels"):
+        build(tmp_path)
+    assert (tmp_path / "letters.txt").read_text() == "dear"
 
 
 def test_parameters_are_read_in_order() -> None:

@@ -24,9 +24,15 @@ def _edited(**changes: object) -> Callable[[Path], object]:
     return edit
 
 
+def _shut(folder: Path) -> None:
+    (folder / INDEX).unlink()
+    (folder / INDEX).mkdir()
+
+
 SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
     "no folder": (shutil.rmtree, "is not there: the kernels are compiled where the image is built"),
     "no index": (lambda folder: (folder / INDEX).unlink(), "is not there"),
+    "an index that can't be opened": (_shut, "can't be read .Is a directory."),
     "half an index": (lambda folder: (folder / INDEX).write_text('{"triton": "3'), "is damaged"),
     "an index of another shape": (_edited(more=1), "is damaged"),
     "another source": (_edited(source="0" * 64), "was compiled from another source.py: build the kernels again"),

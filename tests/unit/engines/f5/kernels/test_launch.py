@@ -106,6 +106,18 @@ def test_a_rotation_needs_a_row_of_its_tables_for_each_row(pretended: PretendedD
         loaded(pretended).rotate(qkv, rotation(2, 0), HEADS)
 
 
+def test_a_rotation_turns_the_tensor_that_it_is_given_or_none(pretended: PretendedDriver) -> None:
+    """Not a copy of it that is thrown away, and no head beyond the last one: there the next part of the row begins."""
+    kernels = loaded(pretended)
+    qkv, table = qkv_and_table()
+
+    with pytest.raises(ValueError, match="contiguous"):
+        kernels.rotate(qkv.transpose(2, 3).contiguous().transpose(2, 3), table, HEADS)
+    with pytest.raises(ValueError, match="768 features have no 13 heads"):
+        kernels.rotate(qkv, table, HEADS + 1)
+    assert pretended.launched == []
+
+
 @pytest.mark.parametrize("bits", [(64,) * 3, (64, 64, 64, 32), (64,) * 4 + (32,)])
 def test_code_that_takes_other_parameters_is_not_loaded(bits: tuple[int, ...], pretended: PretendedDriver) -> None:
     """As another version of Triton may leave it: too few, of other sizes, or with something besides pointers at the end."""
@@ -126,6 +138,27 @@ def test_code_that_the_driver_can_not_load_is_no_failure_of_the_gpu(call: str, p
         KernelsUnusable, match=r"the driver can't load rotate-float16-768-sm89.cubin: pretended \(209\)"
     ):
         loaded(pretended)
+
+
+@pytest.mark.parametrize("call", ["cuModuleLoadData", "cuModuleGetFunction"])
+@pytest.mark.parametrize(
+    ("code", "text", "meaning"),
+    [
+        (2, b"out of memory", GpuOutOfMemory),
+        (214, b"uncorrectable ECC error encountered", WorkerUnfit),
+        (700, b"an illegal memory access was encountered", WorkerUnfit),
+    ],
+)
+def test_a_gpu_that_is_full_or_lost_when_code_is_loaded_is_no_fault_of_the_code(
+    code: int, text: bytes, meaning: type[Exception], call: str, pretended: PretendedDriver
+) -> None:
+    """Nothing is known of the kernels then: no verdict on them may be remembered, and nothing else be tried on a lost device."""
+    pretended.fails[call], pretended._text = code, text
+
+    with pytest.raises(RuntimeError, match=text.decode()) as raised:
+        loaded(pretended)
+
+    assert isinstance(failure_of(raised.value, "cuda"), meaning)
 
 
 @pytest.mark.parametrize(
