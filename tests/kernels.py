@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engines.f5 import packed
+from engines.f5 import rotary
 from engines.f5.kernels.compiled import ALIGNMENT, EPS, HEAD, SOURCE, Compiled, Kernel
 from engines.f5.kernels.driver import CALLS, Driver
 
@@ -71,7 +71,7 @@ class InterpretedKernels:
     def __init__(self, source: ModuleType) -> None:
         self._source = source
 
-    def rotate(self, qkv: "Tensor", rotation: packed.Rotation, heads: int) -> None:
+    def rotate(self, qkv: "Tensor", rotation: rotary.Rotation, heads: int) -> None:
         import torch
 
         dim = qkv[0, 0].numel()
@@ -96,9 +96,9 @@ class InterpretedKernels:
 class TorchKernels:
     """The same by torch's operations in float32, rounded where the kernels round: as fast as a CPU is."""
 
-    def rotate(self, qkv: "Tensor", rotation: packed.Rotation, heads: int) -> None:
+    def rotate(self, qkv: "Tensor", rotation: rotary.Rotation, heads: int) -> None:
         for part in qkv.unbind(1)[:2]:
-            part.copy_(packed.rotated(part.clone(), rotation, heads))
+            part.copy_(rotary.rotated(part.clone(), rotation, heads))
 
     def norm(self, x: "Tensor", scale: "Tensor", shift: "Tensor") -> "Tensor":
         from torch.nn.functional import layer_norm

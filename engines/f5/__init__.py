@@ -7,7 +7,8 @@ F5-TTS.
     official  guidance in two passes, where memory is short
     fast      the same samples faster
     solver    the ODE solver
-    tables    what it computes once per time and length
+    tables    the modulations of its times
+    rotary    the rotary position embedding
     proof     whether it computes on a device what the official modules do
     packed    several utterances end to end
     fused     the same with kernels that do several operations at once

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from engines.f5 import rotary
+
 if TYPE_CHECKING:
     from torch import Tensor
 
-Rotation = tuple["Tensor", "Tensor"]
-"""By position: the cosine, shape [n, 1, head], float32; the sine as an imaginary number, shape [n, 1, head / 2], complex64."""
 Modulation = tuple["Tensor", ...]
 """(1 + scale, shift, gate) before attention, then before the feed-forward, each of shape [dim]."""
 
@@ -26,12 +26,12 @@ class Pack:
 
     frames: tuple[int, ...]
     copies: int
-    rotation: Rotation
+    rotation: rotary.Rotation
     bounds: "Tensor | None" = None
     """Where each sequence begins, and the end, int32 on the device; None where attention goes through them one by one."""
 
     @classmethod
-    def of(cls, rotations: Sequence[Rotation], copies: int, *, has_bounds: bool = False) -> "Pack":
+    def of(cls, rotations: Sequence[rotary.Rotation], copies: int, *, has_bounds: bool = False) -> "Pack":
         """Make the layout for utterances with these rotary tables."""
         import torch
 
@@ -71,7 +71,7 @@ def _attention(attn: Any, x: "Tensor", pack: Pack) -> "Tensor":
     query = query if attn.q_norm is None else attn.q_norm(query)
     key = key if attn.k_norm is None else attn.k_norm(key)
     some = attn.processor.pe_attn_head  # v0 checkpoints rotate the first heads only; None is all
-    query, key = rotated(query, pack.rotation, some), rotated(key, pack.rotation, some)
+    query, key = rotary.rotated(query, pack.rotation, some), rotary.rotated(key, pack.rotation, some)
     attended: Tensor = attn.to_out[0](attend(query, key, value, pack))
     return attended
 
@@ -86,18 +86,3 @@ def attend(query: "Tensor", key: "Tensor", value: "Tensor", pack: Pack) -> "Tens
         q, k, v = (part.view(pack.copies, frames, *part.shape[1:]).transpose(1, 2) for part in parts)
         outputs.append(scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(frames * pack.copies, -1))
     return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
-
-
-def rotated(x: "Tensor", rotation: Rotation, heads: int | None) -> "Tensor":
-    """apply_rotary_pos_emb of x_transformers: neighbours (a, b) become (a cos - b sin, b cos + a sin). x: [rows, heads, head]."""
-    import torch
-
-    cosine, sine = rotation
-    turned = x[:, :heads].float()  # in float32 this is x itself, a product's output that nothing else uses
-    # Times i sin (a, b) is (-b sin, a sin), each rounded once. With a real part too torch would fuse products and sums only in
-    # some lanes, and the last bit would depend on the number of threads.
-    crossed = torch.view_as_complex(turned.view(*turned.shape[:-1], -1, 2)) * sine
-    turned.mul_(cosine).add_(torch.view_as_real(crossed).flatten(-2))
-    if turned.dtype != x.dtype:
-        x[:, :heads] = turned
-    return x

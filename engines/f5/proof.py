@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from cloning.versions import versions
 from engines.device.errors import translated
 from engines.device.verdicts import Circumstances, Findings
-from engines.f5 import fast, fused, packed, solver, tables
+from engines.f5 import fast, fused, packed, rotary, solver, tables
 from engines.f5.fused import FusedBlocks
 from engines.f5.kernels import check, driver, launch
 from engines.f5.loading import F5Files
@@ -42,7 +42,7 @@ _GUIDANCE = 2.0
 _STEPS_ASKED = (7, 16, 32)
 _ONE_SILENCE = -3.0  # about a log-mel's mean
 _DRIVER = Path("/proc/driver/nvidia/version")
-_CODE = tuple(Path(str(module.__file__)) for module in (solver, packed, tables, fast))
+_CODE = tuple(Path(str(module.__file__)) for module in (solver, packed, rotary, tables, fast))
 _KERNELS = tuple(Path(str(module.__file__)) for module in (fused, check, driver, launch))
 
 Distances = dict[str, float | None]
@@ -144,14 +144,14 @@ def _officially(model: Any, one: Condition, state: "Tensor", time: float) -> "Te
 @contextmanager
 def _unrounded(dit: Any) -> Iterator[None]:
     """Within the block the module's rotary frequencies and time embedding are in float32, as in training."""
-    rotary, time_embed = dit.rotary_embed, dit.time_embed
-    rounded, exact = rotary.inv_freq, copy.deepcopy(time_embed).float()
-    rotary.inv_freq = tables.frequencies(rounded)
+    position_embed, time_embed = dit.rotary_embed, dit.time_embed
+    rounded, exact = position_embed.inv_freq, copy.deepcopy(time_embed).float()
+    position_embed.inv_freq = rotary.frequencies(rounded)
     time_embed.forward = lambda time: exact(time.float()).to(time.dtype)
     try:
         yield
     finally:
-        rotary.inv_freq = rounded
+        position_embed.inv_freq = rounded
         del time_embed.forward
 
 

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from cloning.ports import keep_going
 from engines.f5.fused import FusedBlocks
-from engines.f5.packed import Pack, Rotation, apply_block
-from engines.f5.tables import Step, is_half, rotation, steps_at
+from engines.f5.packed import Pack, apply_block
+from engines.f5.rotary import Rotation, rotation
+from engines.f5.tables import Step, is_half, steps_at
 from engines.lru import LruCache
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 """
-What a solver of F5-TTS computes once: per time the modulations, which hold 41 % of the weights, and per length the rotary table.
+What a solver of F5-TTS computes once per time: the modulations, which hold 41 % of the weights.
 
 In float32 each value equals upstream's, bit for bit. In half precision they are computed in float32, as in training, and the
 modulations are rounded once.
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engines.f5.packed import Modulation, Rotation
+from engines.f5.packed import Modulation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,26 +50,6 @@ def steps_at(dit: Any, times: "list[Tensor]", dts: "list[Tensor]", rows: int) ->
     return [
         Step(dt, list(of_step), last) for dt, of_step, last in zip(dts, zip(*tables, strict=True), final, strict=True)
     ]
-
-
-def rotation(dit: Any, frames: int) -> Rotation:
-    """The rotary table of a length, in float32."""
-    import torch
-
-    inv_freq = frequencies(dit.rotary_embed.inv_freq)
-    angle = torch.einsum("i,j->ij", torch.arange(frames, device=inv_freq.device).float(), inv_freq)
-    cosine, sine = angle.cos(), angle.sin()
-    return cosine.repeat_interleave(2, dim=1)[:, None], torch.complex(torch.zeros_like(sine), sine)[:, None]
-
-
-def frequencies(inv_freq: "Tensor") -> "Tensor":
-    """The rotary frequencies in float32: where they were rounded with the weights, x_transformers' own formula restores them."""
-    import torch
-
-    if inv_freq.dtype == torch.float32:
-        return inv_freq
-    half = torch.arange(0, len(inv_freq) * 2, 2, device=inv_freq.device).float()
-    return 1.0 / (10000.0 ** (half / (len(inv_freq) * 2)))
 
 
 def _block_table(*parts: "Tensor") -> "list[Modulation]":

@@ -24,7 +24,7 @@ from tests.kernels import TorchKernels, flash_attention
 from tests.unit.engines.f5.test_fused_proof import BROKEN
 
 if TYPE_CHECKING:
-    from engines.f5.packed import Rotation
+    from engines.f5.rotary import Rotation
 
 COMPILED = Compiled({}, 64, "float16", "0123456789abcdef")
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from engines.f5 import packed, tables
+from engines.f5 import rotary
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,10 +36,10 @@ def compare(dit: Any, kernels: "Kernels") -> dict[str, float]:
 
 
 def _rotation(dit: Any, kernels: "Kernels", qkv: "Tensor") -> float:
-    attn, table = dit.transformer_blocks[0].attn, tables.rotation(dit, ROWS)
+    attn, table = dit.transformer_blocks[0].attn, rotary.rotation(dit, ROWS)
     some, want = attn.processor.pe_attn_head, qkv.clone()
     for part in want.unbind(1)[:2]:
-        part.copy_(packed.rotated(part.clone(), table, some))
+        part.copy_(rotary.rotated(part.clone(), table, some))
     kernels.rotate(qkv, table, attn.heads if some is None else some)
     return float((qkv != want).float().mean())
 

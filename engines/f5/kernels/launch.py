@@ -9,7 +9,7 @@ from engines.f5.kernels.driver import Driver, Grid, cuda_driver
 if TYPE_CHECKING:
     from torch import Tensor, dtype
 
-    from engines.f5.packed import Rotation
+    from engines.f5.rotary import Rotation
 
 
 # The sizes of what a launch hands over, in bits: addresses, and for the rotation the number of heads.

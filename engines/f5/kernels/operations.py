@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from engines.f5.packed import Rotation
+    from engines.f5.rotary import Rotation
 
 
 class Kernels(Protocol):

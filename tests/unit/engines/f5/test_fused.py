@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engines.device.placement import Weights
-from engines.f5 import packed, tables
+from engines.f5 import packed, rotary, tables
 from engines.f5.fused import FusedBlocks, refusal
 from engines.f5.kernels.compiled import HEAD, SIZES
 from engines.f5.kernels.operations import Kernels
@@ -62,7 +62,7 @@ def test_interpreted_blocks_equal_the_eager_ones_but_for_rounding(
     dit = make_half(arch, dtype=dtype).transformer
     with torch.inference_mode():
         (step,) = tables.steps_at(dit, [torch.tensor(0.25)], [torch.tensor(1.0)], 2)
-    rotations = [tables.rotation(dit, frames) for frames in (5, 3)]
+    rotations = [rotary.rotation(dit, frames) for frames in (5, 3)]
     x = torch.randn(16, dit.dim, generator=torch.Generator().manual_seed(0)).to(dit.proj_out.weight.dtype)
     eager = x.clone()
 
@@ -173,7 +173,7 @@ def test_bounds_say_where_each_sequence_begins_and_the_last_one_ends() -> None:
 
     dit = make_half().transformer
 
-    pack = Pack.of([tables.rotation(dit, frames) for frames in (5, 3)], 2, has_bounds=True)
+    pack = Pack.of([rotary.rotation(dit, frames) for frames in (5, 3)], 2, has_bounds=True)
 
     assert pack.bounds is not None
     assert (pack.bounds.tolist(), pack.bounds.dtype) == ([0, 5, 10, 13, 16], torch.int32)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from engines.f5 import packed
+from engines.f5 import rotary
 from engines.f5.fused import FusedBlocks
 from engines.f5.solver import Condition, Guidance, Sampler
 from engines.imports.f5 import import_f5
@@ -34,7 +34,7 @@ class CountedKernels:
         self.devices = set[str]()
         self.dtypes = set[torch.dtype]()
 
-    def rotate(self, qkv: torch.Tensor, rotation: packed.Rotation, heads: int) -> None:
+    def rotate(self, qkv: torch.Tensor, rotation: rotary.Rotation, heads: int) -> None:
         assert (qkv.shape[1:], heads, qkv.is_contiguous()) == ((3, 16, 64), 16, True)
         assert [len(table) for table in rotation] == [len(qkv)] * 2
         self._note("rotate", qkv)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engines.f5 import packed
+from engines.f5 import packed, rotary
 from engines.f5.fused import FusedBlocks
 from engines.f5.proof import measure
 from engines.tiny import TINY_ARCH
@@ -44,12 +44,12 @@ def test_the_fused_blocks_are_proved_whatever_the_weights(
 
 
 class _LastHeadStays(TorchKernels):
-    def rotate(self, qkv: "Tensor", rotation: packed.Rotation, heads: int) -> None:
+    def rotate(self, qkv: "Tensor", rotation: rotary.Rotation, heads: int) -> None:
         super().rotate(qkv, rotation, heads - 1)
 
 
 class _KeysStay(TorchKernels):
-    def rotate(self, qkv: "Tensor", rotation: packed.Rotation, heads: int) -> None:
+    def rotate(self, qkv: "Tensor", rotation: rotary.Rotation, heads: int) -> None:
         keys = qkv[:, 1].clone()
         super().rotate(qkv, rotation, heads)
         qkv[:, 1] = keys
@@ -58,7 +58,7 @@ class _KeysStay(TorchKernels):
 class _ProductsAreFused(TorchKernels):
     """The last bit, as a compiler would round that may fuse."""
 
-    def rotate(self, qkv: "Tensor", rotation: packed.Rotation, heads: int) -> None:
+    def rotate(self, qkv: "Tensor", rotation: rotary.Rotation, heads: int) -> None:
         exact, rounded = qkv.double(), qkv.dtype
         cosine, sine = rotation[0].double(), rotation[1].imag.double().repeat_interleave(2, dim=-1)
         for part in exact.unbind(1)[:2]:

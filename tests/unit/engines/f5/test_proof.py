@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cloning.errors import GpuOutOfMemory, WorkerUnfit
-from engines.f5 import packed, solver, tables
+from engines.f5 import packed, rotary, solver, tables
 from engines.f5.loading import F5Files
 from engines.f5.proof import circumstances, measure
 from engines.imports.f5 import import_f5
@@ -71,7 +71,7 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 
 
 def _one_head_is_not_rotated(patch: pytest.MonkeyPatch) -> None:
-    rotated = packed.rotated
+    rotated = rotary.rotated
 
     def faulty(x: "Tensor", table: Any, heads: int | None) -> "Tensor":
         last = x[:, -1:].clone()
@@ -79,18 +79,18 @@ def _one_head_is_not_rotated(patch: pytest.MonkeyPatch) -> None:
         x[:, -1:] = last
         return x
 
-    patch.setattr(packed, "rotated", faulty)
+    patch.setattr(rotary, "rotated", faulty)
 
 
 def _keys_are_a_frame_off(patch: pytest.MonkeyPatch) -> None:
-    rotated, calls = packed.rotated, list[int]()
+    rotated, calls = rotary.rotated, list[int]()
 
     def faulty(x: "Tensor", table: Any, heads: int | None) -> "Tensor":
         calls.append(1)
         cosine, sine = table
         return rotated(x, table if len(calls) % 2 else (cosine.roll(1, 0), sine.roll(1, 0)), heads)
 
-    patch.setattr(packed, "rotated", faulty)
+    patch.setattr(rotary, "rotated", faulty)
 
 
 def _a_row_is_stale(patch: pytest.MonkeyPatch) -> None:

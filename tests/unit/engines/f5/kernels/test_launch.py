@@ -8,7 +8,7 @@ import pytest
 
 from cloning.errors import GpuOutOfMemory, WorkerUnfit
 from engines.device.errors import failure_of
-from engines.f5 import packed
+from engines.f5 import rotary
 from engines.f5.kernels.compiled import HEAD, Compiled, KernelsUnusable
 from engines.f5.kernels.driver import LIBRARY, cuda_driver
 from engines.f5.kernels.launch import CompiledKernels
@@ -33,7 +33,7 @@ def vectors(count: int) -> "list[Tensor]":
     return random(1, "float16", *[(DIM,)] * count)
 
 
-def qkv_and_table() -> "tuple[Tensor, packed.Rotation]":
+def qkv_and_table() -> "tuple[Tensor, rotary.Rotation]":
     (qkv,) = random(2, "float16", (ROWS, 3, HEADS, HEAD))
     return qkv, rotation(ROWS, 2)
 

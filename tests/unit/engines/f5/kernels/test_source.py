@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engines.f5 import packed
+from engines.f5 import rotary
 from engines.f5.kernels.check import BOUNDS
 from engines.f5.kernels.compiled import EPS, HEAD
 from tests.kernels import InterpretedKernels
@@ -30,8 +30,8 @@ def random(seed: int, dtype: str, *shapes: tuple[int, ...]) -> "list[Tensor]":
     return [torch.randn(shape, generator=draw).to(getattr(torch, dtype)) for shape in shapes]
 
 
-def rotation(rows: int, seed: int) -> packed.Rotation:
-    """Tables of any angles, as tables.rotation lays them out."""
+def rotation(rows: int, seed: int) -> rotary.Rotation:
+    """Tables of any angles, as rotary.rotation lays them out."""
     import torch
 
     angle = torch.rand(rows, HEAD // 2, generator=torch.Generator().manual_seed(seed)) * 4000
@@ -53,7 +53,7 @@ def test_the_rotation_is_torchs_to_the_last_bit(case: str, dtype: str, kernels: 
 
         kernels.rotate(qkv, table, some or heads)
 
-        wanted = [packed.rotated(query, table, some), packed.rotated(key, table, some), value]
+        wanted = [rotary.rotated(query, table, some), rotary.rotated(key, table, some), value]
         assert torch.equal(qkv, torch.stack(wanted, dim=1)), seed
 
 
