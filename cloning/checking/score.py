@@ -29,18 +29,18 @@ class Scale(NamedTuple):
 
 # Set on every second clip of the benchmark (benchmarks/README.md, words): about what three of four right speeches stay under, and what
 # none exceeds.
-SCORE = Scale(0.7, 1.3)  # of a word's least likely token, negative
-AGAIN = Scale(-3.5, -1.2)
-BACK = Scale(2.8, 5.7)
-SLOWNESS = Scale(0.9, 1.9)
-HOLE = Scale(2.2, 3.2)
-LEAD = Scale(-0.5, 1.0)
-END = Scale(0.4, 1.5)
+SCORE = Scale(0.7, 1.22)  # of a word's least likely token, negative
+AGAIN = Scale(-3.4, -1.2)
+BACK = Scale(2.8, 6.0)
+SLOWNESS = Scale(0.9, 2.2)
+HOLE = Scale(2.2, 4.0)
+LEAD = Scale(-0.5, 1.4)
+END = Scale(0.4, 1.3)  # negative
 FLATNESS = Scale(0.2, 0.5)
 BREAK = Scale(-28.0, -15.0)
-GAIN = Scale(-4.0, 2.0)
-# Doubts of several kinds add up to this power: two of 0.76 fail a speech.
-_POWER = 2.5
+GAIN = Scale(-5.0, 3.4)
+# Doubts of several kinds add up to this power: two of 0.84 fail a speech.
+_POWER = 4.0
 _BY_TEXT = 0.6  # how much of what the text alone makes likely is taken off
 # Rules without a scale.
 _LEAST_SOUND = 0.2  # of the text's usual length

@@ -84,8 +84,8 @@ def test_sound_that_no_word_attends_to_is_extra_speech() -> None:
 
 def test_several_doubts_make_one_fault() -> None:
     """None of them alone."""
-    doubtful = with_token(2, log_probability=between(score.SCORE, 0.8, -1))
-    last = replace(doubtful.tokens[3], back=between(score.BACK, 0.8))
+    doubtful = with_token(2, log_probability=between(score.SCORE, 0.9, -1))
+    last = replace(doubtful.tokens[3], back=between(score.BACK, 0.9))
     both = replace(doubtful, tokens=(*doubtful.tokens[:3], last, doubtful.tokens[4]))
 
     assert judge(SPEECH, doubtful).state == "passed"
@@ -111,11 +111,11 @@ def heard_as(words: str, weight: float, alignment: Alignment | None = None, spee
 def test_a_word_is_wrong_where_the_sound_speaks_for_another() -> None:
     """Misheard alone is no fault, and a slight doubt alone is none; both together are."""
     heard = "one two tree four five"
-    doubtful = with_token(2, log_probability=between(score.SCORE, 0.8, -1))
+    doubtful = with_token(2, log_probability=between(score.SCORE, 0.9, -1))
 
-    assert heard_as(heard, 0.8).state == "passed"
-    assert heard_as("one two three four five", 0.8, doubtful).state == "passed"
-    assert kinds(heard_as(heard, 0.8, doubtful)) == {(ProblemKind.MISSING_WORD, "three")}
+    assert heard_as(heard, 0.9).state == "passed"
+    assert heard_as("one two three four five", 0.9, doubtful).state == "passed"
+    assert kinds(heard_as(heard, 0.9, doubtful)) == {(ProblemKind.MISSING_WORD, "three")}
     assert kinds(heard_as(heard, 1.0)) == {(ProblemKind.MISSING_WORD, "three")}
 
 
