@@ -67,7 +67,7 @@ def test_a_word_that_the_sound_says_again_is_doubled() -> None:
 
 def test_a_return_to_an_earlier_word_is_a_loop() -> None:
     """So the sound makes likely what the text does not."""
-    verdict = judge(SPEECH, with_token(3, back=9.0))
+    verdict = judge(SPEECH, with_token(3, back=12.5))
 
     assert kinds(verdict) == {(ProblemKind.LOOP, "three")}
 
@@ -124,7 +124,7 @@ def test_what_the_text_alone_makes_likely_counts_less() -> None:
     edits = edits_of(SPEECH, right(), ["one two three four five five"])
     gain = between(score.GAIN, 1.5)
 
-    by_sound, by_text = (judge(SPEECH, right(), "", weighed=[(edits[0], Weight(gain, at))]) for at in (0.0, 8.0))
+    by_sound, by_text = (judge(SPEECH, right(), "", weighed=[(edits[0], Weight(gain, at))]) for at in (0.0, 20.0))
 
     assert (by_sound.state, by_text.state) == ("failed", "passed")
 
