@@ -32,13 +32,14 @@ class Scale(NamedTuple):
 SCORE = Scale(0.75, 1.8)  # of a word's least likely token, negative
 AGAIN = Scale(-3.4, -0.5)
 BACK = Scale(4.0, 12.0)
-SLOWNESS = Scale(0.9, 2.2)
+SLOWNESS = Scale(0.9, 1.85)
 HOLE = Scale(1.9, 4.0)
 LEAD = Scale(-0.4, 1.4)
 END = Scale(0.3, 1.3)  # negative
 FLATNESS = Scale(0.2, 0.5)
 BREAK = Scale(-28.0, -15.0)
 GAIN = Scale(-3.0, 3.7)
+GAIN_AGAIN = Scale(-5.0, -2.0)  # of what is said again, which any recogniser expects least
 # Doubts of several kinds add up to this power: two of 0.84 fail a speech.
 _POWER = 4.0
 _BY_TEXT = 0.2  # how much of what the text alone makes likely is taken off
@@ -103,7 +104,7 @@ def judge(
     if not evidence.words:
         return Verdict("unavailable", 0.0, wer, run, reason="no_words")
     doubts = [*_doubts(evidence), *_plain_faults(speech, evidence)]
-    doubts += [_Doubt(_doubt_of(weight), edit.problem.kind, problem=edit.problem) for edit, weight in weighed]
+    doubts += [_Doubt(_doubt_of(edit, weight), edit.problem.kind, problem=edit.problem) for edit, weight in weighed]
     total = _added(doubts)
     certain = [doubt for doubt in doubts if doubt.size >= 1] or [max(doubts, key=lambda doubt: doubt.size)]
     problems = [_problem(speech, evidence, doubt) for doubt in certain if total >= 1]
@@ -120,7 +121,9 @@ def _added(doubts: Sequence[_Doubt]) -> float:
     return float(sum(size**_POWER for size in worst.values()) ** (1 / _POWER))
 
 
-def _doubt_of(weight: Weight) -> float:
+def _doubt_of(edit: Edit, weight: Weight) -> float:
+    if edit.problem.kind in (ProblemKind.DOUBLED_WORD, ProblemKind.LOOP):
+        return GAIN_AGAIN.doubt(weight.gain)
     return GAIN.doubt(weight.gain - _BY_TEXT * weight.by_text)
 
 

@@ -121,12 +121,25 @@ def test_a_word_is_wrong_where_the_sound_speaks_for_another() -> None:
 
 def test_what_the_text_alone_makes_likely_counts_less() -> None:
     """The sound has to speak for it."""
-    edits = edits_of(SPEECH, right(), ["one two three four five five"])
+    edits = edits_of(SPEECH, right(), ["one two three four five six"])
     gain = between(score.GAIN, 1.5)
 
     by_sound, by_text = (judge(SPEECH, right(), "", weighed=[(edits[0], Weight(gain, at))]) for at in (0.0, 20.0))
 
     assert (by_sound.state, by_text.state) == ("failed", "passed")
+
+
+def test_what_is_said_again_needs_less() -> None:
+    """No recogniser expects it."""
+    gain = Weight(between(score.GAIN_AGAIN, 1.0), 0.0)
+
+    again, more = (
+        judge(SPEECH, right(), "", weighed=[(edits_of(SPEECH, right(), [f"{TEXT} {word}"])[0], gain)])
+        for word in ("five", "six")
+    )
+
+    assert kinds(again) == {(ProblemKind.DOUBLED_WORD, "five")}
+    assert more.state == "passed"
 
 
 @pytest.mark.parametrize(
