@@ -12,6 +12,7 @@ _FADE = RATE // 125  # samples of the cross-fade at a cut
 _NEAR = RATE // 25  # how far from a boundary the quietest place may be
 _NOISE_S = 0.5
 _LEAST_FAULT = RATE * 12 // 100
+_TRIES = 10  # for each case
 _LENGTHEN = {"removed", "doubled", "extra", "leaked", "loop"}
 
 
@@ -93,12 +94,19 @@ def levelled(sound: Samples, like: Samples) -> Samples:
 
 
 def cases_of(clip: Clip, clips: Sequence[Clip], each: int, chance: np.random.Generator) -> Iterator[Case]:
-    """So many cases of each kind of fault; which words is chance. Where hardly any sound came or went, there is no fault to hear."""
+    """So many cases of each kind of fault, as far as there are so many different ones; which words is chance."""
     for kind, make in _KINDS.items():
-        for _ in range(each):
+        seen: set[bytes] = set()
+        for _ in range(each * _TRIES):
             samples, text, reference = make(clip, clips, chance)
-            if kind not in _LENGTHEN or abs(len(samples) - len(clip.samples)) >= _LEAST_FAULT:
+            if len(seen) < each and samples.tobytes() not in seen and _is_heard(kind, samples, clip):
+                seen.add(samples.tobytes())
                 yield Case(kind, clip.name, samples, text, reference)
+
+
+def _is_heard(kind: str, samples: Samples, clip: Clip) -> bool:
+    """Where hardly any sound came or went, there is no fault to hear."""
+    return kind not in _LENGTHEN or abs(len(samples) - len(clip.samples)) >= _LEAST_FAULT
 
 
 Made = tuple[Samples, str, str]
@@ -157,7 +165,8 @@ def _loop(clip: Clip, _: Sequence[Clip], chance: np.random.Generator) -> Made:
 
 
 def _place(clip: Clip, chance: np.random.Generator) -> int:
-    return int(chance.integers(len(clip.words)))
+    """One of the words that can be heard."""
+    return int(chance.choice([at for at in range(len(clip.words)) if len(clip.cut(at, at)) >= _LEAST_FAULT]))
 
 
 def _foreign_word(clip: Clip, clips: Sequence[Clip], chance: np.random.Generator, unlike: str) -> Samples:

@@ -11,6 +11,7 @@ import json
 import sysconfig
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ TABLE = Path(__file__).parent / "speech.json"
 _HISS = 1e-4
 _SOFT = 80  # samples
 _QUIET = np.float32(0.1)  # 20 dB less
+_SPEEDS = (0.9, 0.95, 1.05, 1.1)
+_PAUSE_S, _LEAST_WORDS = 0.15, 2
 
 
 def clips_in(folders: Sequence[Path]) -> list[Clip]:
@@ -56,12 +59,28 @@ def _decoded(data: bytes, *, raw: bool) -> Samples:
 
 
 def right_cases(clip: Clip) -> Iterator[Case]:
-    """Nothing is wrong with these: as recorded, slower, faster, 20 dB quieter, through MP3."""
+    """Nothing is wrong with these: as recorded, at other paces, 20 dB quieter, through MP3, and in parts."""
     yield Case("right", clip.name, clip.samples, clip.text)
-    yield Case("right: slower", clip.name, _at_speed(clip.samples, 0.9), clip.text)
-    yield Case("right: faster", clip.name, _at_speed(clip.samples, 1.1), clip.text)
+    for speed in _SPEEDS:
+        yield Case("right: at another pace", clip.name, _at_speed(clip.samples, speed), clip.text)
     yield Case("right: quiet", clip.name, clip.samples * _QUIET, clip.text)
     yield Case("right: mp3", clip.name, _through_mp3(clip.samples), clip.text)
+    yield from _parts(clip)
+
+
+def _parts(clip: Clip) -> Iterator[Case]:
+    """What stands before and behind each pause, if it is two words at least."""
+    for place, ((_, end), (start, _)) in enumerate(pairwise(clip.spans), start=1):
+        if start - end >= _PAUSE_S * RATE:
+            cut = (start + end) // 2
+            if place >= _LEAST_WORDS:
+                yield Case("right: part", clip.name, clip.samples[:cut], _ended(" ".join(clip.words[:place])))
+            if len(clip.words) - place >= _LEAST_WORDS:
+                yield Case("right: part", clip.name, clip.samples[cut:], " ".join(clip.words[place:]))
+
+
+def _ended(text: str) -> str:
+    return text.rstrip(".,") + "."
 
 
 def right_pairs(clips: Sequence[Clip]) -> Iterator[Case]:

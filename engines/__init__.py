@@ -6,8 +6,12 @@ Models on devices: the only package that imports torch, f5_tts or transformers, 
     imports/       the libraries, without what inference doesn't use
     xtts           XTTS v2 on coqui-tts's official path
     whisper        transcription
+    whisper_files  which names and folders hold a Whisper
+    encoding       Whisper's encoder over as much as there is to hear
     speaker_model  how alike two voices are
     alignment      a known text laid over a recording, by Whisper
+    warping        where its tokens begin
+    weighing       what else a recording may say, and how much the sound speaks for it
     alphabets      the characters that a model knows
     lru            an LRU cache
     tiny           a small F5-TTS checkpoint with random weights

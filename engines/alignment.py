@@ -8,24 +8,24 @@ read from their queries and keys: the attention itself stays as transcription ha
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cloning.ports import Alignment, Token, Unaligned
+from engines.warping import Matrix, token_starts
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Matrix = NDArray[np.floating[Any]]
-
 FRAME_S = 0.02  # of the encoder's output
-_MEDIAN = 7  # frames
 _NEVER = -20.0
 _RARE = -8.0  # a return that is less likely is none, however little the text alone makes of it
 _NO_SPACES = 0x2E80  # kana, hanzi and what else is written without spaces begin here
+_PREVIOUS, _TRAILING_OFF = "<|startofprev|>", "..."
+_LONGEST_PRIMER = 223  # tokens: what stands before, in training
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,23 @@ class Text:
     def beginnings(self) -> list[int]:
         """The tokens with which a word begins, or a sign of a script without spaces."""
         return [place for place, (start, _) in enumerate(self.spans) if _begins_word(self.text, start)]
+
+    def words(self) -> list[list[int]]:
+        """The tokens of each word, without those that are punctuation alone."""
+        places = self.beginnings()
+        return [
+            [self.tokens[at] for at in range(first, last) if any(map(str.isalnum, self.text[slice(*self.spans[at])]))]
+            for first, last in pairwise([*places, len(self.tokens)])
+        ]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A text, and what stands before it: the model's own prompt, and one that begins with the text's words."""
+
+    read: Text
+    plain: list[int]
+    primed: list[int]
 
 
 @dataclass(frozen=True)
@@ -60,6 +77,7 @@ class Aligner:
         self._config = model.generation_config
         self._heads: list[list[int]] = getattr(self._config, "alignment_heads", None) or []
         self._is_multilingual = getattr(self._config, "is_multilingual", True)
+        self._expected: dict[tuple[tuple[int, ...], str], Chances] = {}
         self.unable = self._unable()
 
     def _unable(self) -> str | None:
@@ -80,17 +98,47 @@ class Aligner:
 
         What the text alone makes likely is asked of the silence.
         """
+        if isinstance(asked := self.question(states, text, language), Unaligned):
+            return asked
+        frames = max(1, round(seconds / FRAME_S))
+        plain, primed = (
+            self._laid(states, silence, frames, asked.read, prompt) for prompt in (asked.plain, asked.primed)
+        )
+        return replace(plain, primed=primed)
+
+    def question(self, states: Any, text: str, language: str | None) -> "Question | Unaligned":
+        """The text in tokens, and what stands before it."""
         if self.unable:
             return Unaligned(self.unable, self._name)
         tokens, spans = self._tokens(text)
         prompt = self._prompt(states, language)
         if not (prompt and tokens):
             return Unaligned("no_text" if prompt else "language", self._name)
-        if len(prompt) + len(tokens) > self._model.config.max_target_positions:
+        room = self._model.config.max_target_positions - len(prompt) - len(tokens)
+        if room < 0:
             return Unaligned("text_too_long", self._name)
         read = Text(text, tokens, spans, self._config.eos_token_id)
-        expected, _ = self._forced(silence, prompt, read, frames=1)
-        chances, attention = self._forced(states, prompt, read, frames=max(1, round(seconds / FRAME_S)))
+        return Question(read, prompt, [*self._primer(read, room), *prompt])
+
+    def tokens(self, text: str) -> list[int]:
+        """As the model reads it."""
+        return self._tokens(text)[0]
+
+    def _primer(self, read: Text, room: int) -> list[int]:
+        """The text's words, each twice, the even ones before the odd ones, as if they had been said before."""
+        words = read.words()
+        said = [token for word in (*words[1::2], *words[::2]) for token in (*word, *word)]
+        said += self._tokenizer.encode(_TRAILING_OFF, add_special_tokens=False)
+        return [self._tokenizer.convert_tokens_to_ids(_PREVIOUS), *said][: min(room, _LONGEST_PRIMER)]
+
+    def _laid(self, states: Any, silence: Any, frames: int, read: Text, prompt: list[int]) -> Alignment:
+        asked = (tuple(prompt), read.text)
+        if asked not in self._expected:  # the same text is often checked in several draws
+            self._expected = dict(
+                [*self._expected.items(), (asked, self._forced(silence, prompt, read, frames=1)[0])][-2:]
+            )
+        expected = self._expected[asked]
+        chances, attention = self._forced(states, prompt, read, frames=frames)
         return laid_over(read, chances, expected, attention, self._name)
 
     def _forced(self, states: Any, prompt: list[int], read: Text, *, frames: int) -> tuple[Chances, Matrix]:
@@ -198,55 +246,3 @@ def _attention(model: Any, heads: list[list[int]], seen: dict[tuple[int, str], "
         rows.append(torch.softmax(queries @ keys.T * width**-0.5, -1))
     found: Matrix = torch.stack(rows).cpu().numpy()
     return found
-
-
-def token_starts(attention: Matrix) -> list[int]:
-    """
-    The frame at which each token begins, and at last the one where the end token does.
-
-    As OpenAI's word times: each head normalised over the tokens, smoothed by a median over time, the mean of them walked through.
-    """
-    spread = attention.std(axis=1, keepdims=True)
-    normal = (attention - attention.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1)
-    return warp(-_smoothed(normal).mean(axis=0))
-
-
-def _smoothed(heads: Matrix) -> Matrix:
-    """A median filter along time, mirrored at the edges; recordings shorter than it stay as they are."""
-    half = _MEDIAN // 2
-    if heads.shape[-1] <= half:
-        return heads
-    padded = np.pad(heads, [(0, 0), (0, 0), (half, half)], mode="reflect")
-    smooth: Matrix = np.median(np.lib.stride_tricks.sliding_window_view(padded, _MEDIAN, axis=-1), axis=-1)
-    return smooth
-
-
-def warp(cost: Matrix) -> list[int]:
-    """
-    The column at which each row of the cheapest monotone path begins (dynamic time warping).
-
-    A row's costs are sums along it, so that each row is one pass of numpy: the best way to reach column j is the best entry from the
-    row above, plus what lies between.
-    """
-    rows, columns = cost.shape
-    total = np.full((rows + 1, columns + 1), np.inf)
-    total[0, 0] = 0
-    for row in range(rows):
-        along = np.concatenate(([0.0], np.cumsum(cost[row])))
-        enter = np.minimum(total[row, 1:], total[row, :-1])
-        total[row + 1, 1:] = along[1:] + np.minimum.accumulate(enter - along[:-1])
-    return _way_back(total, cost)
-
-
-def _way_back(total: Matrix, cost: Matrix) -> list[int]:
-    row, column = (size - 1 for size in cost.shape)
-    starts = [0] * cost.shape[0]
-    while row >= 0:
-        starts[row] = column
-        above = min(total[row, column], total[row, column + 1])
-        if column and total[row + 1, column] < above:
-            column -= 1
-        else:
-            column -= int(total[row, column] <= total[row, column + 1])
-            row -= 1
-    return starts

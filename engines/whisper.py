@@ -6,26 +6,24 @@ folder, and it gets samples instead of a path: transformers would start an ffmpe
 """
 
 import hashlib
-import json
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cloning.errors import ServiceError, TranscriptionFailed
 from cloning.names import public_name
-from cloning.ports import Alignment, Samples, Transcript, Unaligned, keep_going
+from cloning.ports import Alignment, Samples, Transcript, Unaligned, Weight, keep_going
 from engines.alignment import Aligner
 from engines.device.errors import translated
 from engines.device.placement import Weights, choose_device
+from engines.encoding import encoded
 from engines.imports.blank_weights import blank_weights
 from engines.imports.transformers import import_transformers
+from engines.weighing import Scales
+from engines.whisper_files import expect_whisper, unusable
 from storage.hub_errors import hub_failure, is_hub_trouble
-from storage.plain_text import read_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,36 +35,6 @@ _WINDOW_S = 30
 _MOST_TOKENS = 224
 
 
-_HUB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
-_MAX_CONFIG = 1_000_000  # bytes
-# Keys with which a config.json makes transformers load anything but the folder's weights into its own classes.
-_FOREIGN = {"auto_map", "custom_pipelines", "quantization_config", "attn_implementation", "_attn_implementation"}
-_FOREIGN |= {"experts_implementation", "kernel_config", "base_model_name_or_path"}
-_HARMLESS: tuple[object, ...] = (None, {}, "eager", "sdpa", "flash_attention_2")
-
-_Width = Annotated[int, Field(ge=1, le=16384)]
-_Layers = Annotated[int, Field(ge=1, le=128)]
-
-
-class WhisperNumbers(BaseModel):
-    """The numbers of a config.json that decide on memory, bounded by ten times the largest known ones; absent ones have defaults."""
-
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-    model_type: Literal["whisper"]
-    d_model: _Width = 1
-    encoder_layers: _Layers = 1
-    decoder_layers: _Layers = 1
-    encoder_attention_heads: _Layers = 1
-    decoder_attention_heads: _Layers = 1
-    encoder_ffn_dim: _Width = 1
-    decoder_ffn_dim: _Width = 1
-    vocab_size: int = Field(1, ge=1, le=500_000)
-    num_mel_bins: int = Field(80, ge=1, le=1024)
-    max_source_positions: _Width = 1
-    max_target_positions: _Width = 1
-
-
 class WhisperTranscriber:
     """A loaded Whisper on one device. Only the owner of the GPU may use it."""
 
@@ -74,7 +42,7 @@ class WhisperTranscriber:
         self._pipeline = pipeline
         self._weights = weights
         self.model = model
-        self._last: tuple[bytes, Any] | None = None
+        self._last: dict[bytes, Any] = {}
 
     @classmethod
     def load(cls, model: str, device: str) -> "WhisperTranscriber":
@@ -86,7 +54,7 @@ class WhisperTranscriber:
         device = choose_device(device)
         dtype = torch.float16 if device.startswith("cuda") else torch.float32
         try:
-            mels = _expect_whisper(transformers, model).num_mel_bins
+            mels = expect_whisper(transformers, model).num_mel_bins
             with translated(device), blank_weights(meta_only=True):
                 # Never code from the model's folder: unless refused, transformers asks on stdin whether to run it.
                 loaded = transformers.pipeline(
@@ -98,7 +66,7 @@ class WhisperTranscriber:
                     trust_remote_code=False,
                 )
             if not isinstance(loaded.tokenizer, transformers.WhisperTokenizer):
-                raise _unusable(model, "its tokenizer is not that of a Whisper")  # noqa: TRY301
+                raise unusable(model, "its tokenizer is not that of a Whisper")  # noqa: TRY301
         except ServiceError:
             raise
         except Exception as error:
@@ -131,7 +99,13 @@ class WhisperTranscriber:
         return Transcript(spoken, self.model)
 
     def hear(
-        self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = keep_going
+        self,
+        samples: Samples,
+        sample_rate: int,
+        *,
+        language: str | None,
+        knowing: str = "",
+        before_step: Callable[[], None] = keep_going,
     ) -> str:
         """As `Transcriber.hear`."""
         if not len(samples):
@@ -140,6 +114,8 @@ class WhisperTranscriber:
         before_step()
         with translated(self._weights.device):
             states = self._encoded(samples, sample_rate)
+            if knowing:
+                return self._scales.hear(states, knowing, language, before_step)
             tokens = self._pipeline.model.generate(encoder_outputs=states, **options)
         heard: str = self._pipeline.tokenizer.decode(tokens[0], skip_special_tokens=True)
         return heard.strip()
@@ -162,6 +138,27 @@ class WhisperTranscriber:
             before_step()
             return self._aligner.align(states, self._silence, len(samples) / sample_rate, text, language)
 
+    def weigh(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        text: str,
+        others: Sequence[str],
+        *,
+        language: str | None,
+        before_step: Callable[[], None] = keep_going,
+    ) -> tuple[Weight, ...]:
+        """As `Transcriber.weigh`."""
+        before_step()
+        with translated(self._weights.device):
+            states = self._encoded(samples, sample_rate)
+            before_step()
+            return self._scales.weigh(states, self._silence, text, others, language)
+
+    @cached_property
+    def _scales(self) -> Scales:
+        return Scales(self._pipeline.model, self._pipeline.tokenizer, self._aligner)
+
     @cached_property
     def _aligner(self) -> Aligner:
         return Aligner(self._pipeline.model, self._pipeline.tokenizer, self.model)
@@ -171,19 +168,14 @@ class WhisperTranscriber:
         return self._encode(np.zeros(_RATE, np.float32))
 
     def _encoded(self, samples: Samples, sample_rate: int) -> Any:
-        """The encoder's output, kept until other samples come: it is the costly part of hearing and aligning."""
+        """The encoder's output for the last two recordings, or paces of one: it is the costly part of hearing and aligning."""
         digest = hashlib.sha256(samples.tobytes() + sample_rate.to_bytes(4)).digest()
-        if self._last is None or self._last[0] != digest:
-            self._last = (digest, self._encode(_resampled(samples, sample_rate)))
-        return self._last[1]
+        if digest not in self._last:
+            self._last = dict([*self._last.items(), (digest, self._encode(_resampled(samples, sample_rate)))][-2:])
+        return self._last[digest]
 
     def _encode(self, audio: Samples) -> Any:
-        import torch
-
-        model = self._pipeline.model
-        features = self._pipeline.feature_extractor(audio, sampling_rate=_RATE, return_tensors="pt").input_features
-        with torch.no_grad():
-            return model.get_encoder()(features.to(model.device, model.dtype))
+        return encoded(self._pipeline.model, self._pipeline.feature_extractor, audio)
 
     def _options(self, language: str | None) -> dict[str, Any]:
         """The options of `generate`; an English-only Whisper takes no task or language. Raises TranscriptionFailed for an unknown one."""
@@ -213,47 +205,6 @@ def _unfit(samples: Samples, sample_rate: int) -> str | None:
     return "sound_too_long" if len(samples) > _WINDOW_S * sample_rate else None
 
 
-def check_asr_model(model: str) -> None:
-    """
-    Refuse a name that can't be loaded: a folder that is missing or holds no Whisper, or an impossible name on the hub.
-
-    Reads at most the folder's config.json, and doesn't ask the hub. Raises TranscriptionFailed.
-    """
-    folder = Path(model)
-    if folder.is_dir():
-        if strange := [path.name for path in folder.iterdir() if not (path.is_file() or path.is_dir())]:
-            raise _unusable(model, f"{strange[0][:80]!r} in its folder is not a file")
-        _numbers(model, _config_in(folder))
-    elif public_name(model) != model or not _HUB_NAME.fullmatch(model):
-        raise _unusable(model, "there is no such folder, and it is not a name on the hub (owner/name)")
-
-
-def _expect_whisper(transformers: Any, model: str) -> WhisperNumbers:
-    """Check the model's config.json before anything is built from it. Raises TranscriptionFailed, and what the hub raises."""
-    if Path(model).is_dir():
-        check_asr_model(model)
-        return _numbers(model, _config_in(Path(model)))
-    return _numbers(model, transformers.PreTrainedConfig.get_config_dict(model)[0])
-
-
-def _config_in(folder: Path) -> Any:
-    try:
-        return json.loads(read_text(folder / "config.json", _MAX_CONFIG))
-    except (OSError, ValueError, RecursionError) as error:
-        raise _unusable(str(folder), "it has no config.json of a transformers model") from error
-
-
-def _numbers(model: str, config: Any) -> WhisperNumbers:
-    try:
-        numbers = WhisperNumbers.model_validate(config)
-    except ValidationError as error:
-        fields = ", ".join(".".join(str(part)[:40] for part in what["loc"]) or "it" for what in error.errors()[:5])
-        raise _unusable(model, f"its config.json is not that of a Whisper ({fields})") from error
-    if foreign := sorted(key for key in _FOREIGN if config.get(key) not in _HARMLESS):
-        raise _unusable(model, f"its config.json asks for other code or weights ({', '.join(foreign)})")
-    return numbers
-
-
 def _failure(model: str, error: Exception) -> ServiceError | None:
     """The error for a failed load; None if the machine failed."""
     if is_hub_trouble(error):
@@ -261,14 +212,7 @@ def _failure(model: str, error: Exception) -> ServiceError | None:
         return hub_failure(error, what, TranscriptionFailed, asr_model=public_name(model))
     if isinstance(error, MemoryError | ImportError) or getattr(error, "errno", None):
         return None
-    return _unusable(model, f"it does not load ({type(error).__name__})")
-
-
-def _unusable(model: str, why: str) -> TranscriptionFailed:
-    return TranscriptionFailed(
-        f"the speech recogniser {public_name(model)!r} can't be loaded: {why}. Set ASR_MODEL to the hub name or the folder of "
-        "a Whisper; or upload the voice with replace: true and its transcript", asr_model=public_name(model),
-    )  # fmt: skip
+    return unusable(model, f"it does not load ({type(error).__name__})")
 
 
 def _stepping(before_step: Callable[[], None]) -> Callable[..., "Tensor"]:

@@ -5,7 +5,7 @@ Each is held to the contract of the real thing (tests/contract): ToneEngine to t
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -29,6 +29,7 @@ from cloning.ports import (
     Token,
     Transcript,
     Unaligned,
+    Weight,
     keep_going,
 )
 from engines.device.lazy import Lazy
@@ -120,7 +121,13 @@ class EchoTranscriber:
         return Transcript(self.words, self.model)
 
     def hear(
-        self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = keep_going
+        self,
+        samples: Samples,
+        sample_rate: int,
+        *,
+        language: str | None,
+        knowing: str = "",
+        before_step: Callable[[], None] = keep_going,
     ) -> str:
         before_step()
         return self.words if np.abs(samples).max(initial=0) > 0 else ""
@@ -137,6 +144,20 @@ class EchoTranscriber:
         """Give every word the same time and full certainty."""
         before_step()
         return evenly_spread(text, len(samples) / sample_rate, self.model)
+
+    def weigh(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        text: str,
+        others: Sequence[str],
+        *,
+        language: str | None,
+        before_step: Callable[[], None] = keep_going,
+    ) -> tuple[Weight, ...]:
+        """No other text is likelier."""
+        before_step()
+        return tuple(Weight(-20.0, 0.0) for _ in others)
 
     def memory(self) -> dict[str, object]:
         return {"loaded_on": "cpu", "gpu_bytes": 0, "host_bytes": 0}
@@ -198,7 +219,13 @@ class Eavesdropper(EchoTranscriber):
         self._engine = engine
 
     def hear(
-        self, samples: Samples, sample_rate: int, *, language: str | None, before_step: Callable[[], None] = keep_going
+        self,
+        samples: Samples,
+        sample_rate: int,
+        *,
+        language: str | None,
+        knowing: str = "",
+        before_step: Callable[[], None] = keep_going,
     ) -> str:
         before_step()
         return self._engine.said.get(samples.tobytes(), "")
@@ -216,6 +243,21 @@ class Eavesdropper(EchoTranscriber):
         said = self.hear(samples, sample_rate, language=language, before_step=before_step).split()
         unsaid = {word for word in text.split() if word not in said}
         return evenly_spread(text, len(samples) / sample_rate, self.model, unsaid)
+
+    def weigh(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        text: str,
+        others: Sequence[str],
+        *,
+        language: str | None,
+        before_step: Callable[[], None] = keep_going,
+    ) -> tuple[Weight, ...]:
+        """Another text is likelier where the one that should be said was not."""
+        said = self.hear(samples, sample_rate, language=language, before_step=before_step)
+        gain = -20.0 if said.split() == text.split() else 20.0
+        return tuple(Weight(gain, 0.0) for _ in others)
 
 
 class Always(Generic[Value]):

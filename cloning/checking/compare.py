@@ -65,11 +65,16 @@ def _places(meant: Sequence[tuple[str, int]], first: int, last: int) -> tuple[in
     return place, place
 
 
+def is_by_character(language: str | None) -> bool:
+    """Whether the language is written without spaces, as far as is known."""
+    return bool(language) and str(language).split("-")[0].lower() in _BY_CHARACTER
+
+
 def plain_words(text: str, language: str | None) -> list[str]:
     """The words without what can't be heard of them."""
     bare = _ACCENTS.sub("", normalize("NFKD", _INSIDE.sub("", text.casefold())))
     spaced = "".join(one if one.isalnum() or category(one) in _VOWEL_SIGNS else " " for one in normalize("NFC", bare))
-    if language and language.split("-")[0].lower() in _BY_CHARACTER:
+    if is_by_character(language):
         return list(spaced.replace(" ", ""))
     return [part for word in spaced.split() for part in _signs_apart(word)]
 

@@ -21,18 +21,16 @@ _NOT_AGAIN = -40.0
 @dataclass(frozen=True)
 class WordEvidence:
     """
-    One word, all in natural logarithms.
+    One word, all in natural logarithms and by the primed recogniser, where there is one.
 
     `score` is that of its least likely token, `again` how likely it is said again, for the sound and against the text, `back` how much the
-    sound speaks for a return to an earlier word behind it, `behind` how much likelier something else is there than what follows, and
-    `slowness` how many times longer it takes than its letters should.
+    sound speaks for a return to an earlier word behind it, and `slowness` how many times longer it takes than its letters should.
     """
 
     placed: Placed
     score: float
     again: float
     back: float
-    behind: float
     slowness: float
 
 
@@ -44,9 +42,11 @@ class Evidence:
     `hole` is how little (logarithm, against the median) the least attended stretch of sound is attended and `hole_at` its time in
     seconds; `lead` is the same of longer stretches up to the first word's end; `break_db` is the loudness of the very end against the
     loud parts; `flatness` that of the spectrum of the most noise-like stretch, 0 to 1; `sound_s` the seconds of sound; `longest_pause_s` of the pauses between sounds.
+    `end` is the end token's log-probability.
     """
 
     words: tuple[WordEvidence, ...]
+    end: float
     hole: float
     hole_at: float
     lead: float
@@ -68,6 +68,7 @@ def gather(speech: Speech, alignment: Alignment) -> Evidence:
     gaps = sound.gaps()
     return Evidence(
         words=_words(placed, alignment, sound),
+        end=alignment.end.log_probability,
         hole=hole,
         hole_at=hole_at,
         lead=lead,
@@ -79,7 +80,8 @@ def gather(speech: Speech, alignment: Alignment) -> Evidence:
 
 
 def _words(placed: list[Placed], alignment: Alignment, sound: Voiced) -> tuple[WordEvidence, ...]:
-    rows = (*alignment.tokens, alignment.end)
+    by_words = alignment.primed or alignment
+    rows = (*by_words.tokens, by_words.end)
     spoken = np.array([max(sound.share(one.start, one.end), STEP_S) for one in placed])
     letters = np.array([2 + sum(character.isalnum() for character in one.text) for one in placed])
     usual = float(np.median(spoken / letters)) if placed else 1.0
@@ -90,14 +92,17 @@ def _words(placed: list[Placed], alignment: Alignment, sound: Voiced) -> tuple[W
         made.append(
             WordEvidence(
                 placed=one,
-                score=one.worst,
+                score=min((row.log_probability for row in rows[:-1] if _is_of(row, one)), default=-np.inf),
                 again=max((_again(row) for row in behind), default=_NOT_AGAIN),
                 back=max((row.back for row in behind), default=0.0),
-                behind=behind[-1].best - behind[-1].log_probability if behind else 0.0,
                 slowness=float(np.log(spoken[place] / (usual * letters[place]))),
             )
         )
     return tuple(made)
+
+
+def _is_of(row: Token, one: Placed) -> bool:
+    return row.text_start < one.text_end and row.text_end > one.text_start
 
 
 def _again(row: Token) -> float:

@@ -3,13 +3,13 @@ The interfaces that the service needs.
 
     store    a bucket
     listing  a walk through a bucket's listing that always ends
-    engine   speech and recognition, and their inputs
+    engine   an engine and its inputs
+    hearing  a recogniser and its answers
     runtime  time, and models by name
     gpu      the one GPU thread and its queue
 """
 
 from cloning.ports.engine import (
-    Alignment,
     Alphabet,
     Engine,
     EngineFacts,
@@ -17,15 +17,19 @@ from cloning.ports.engine import (
     Parameters,
     Reference,
     Samples,
-    SpeakerModel,
     SpeaksMany,
+    Utterance,
+    XttsParameters,
+    keep_going,
+)
+from cloning.ports.hearing import (
+    Alignment,
+    SpeakerModel,
     Token,
     Transcriber,
     Transcript,
     Unaligned,
-    Utterance,
-    XttsParameters,
-    keep_going,
+    Weight,
 )
 from cloning.ports.runtime import (
     Clock,
@@ -76,6 +80,7 @@ __all__ = [
     "UrlLife",
     "Utterance",
     "Value",
+    "Weight",
     "XttsParameters",
     "keep_going",
 ]

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from cloning.audio.canonical import check_and_make_canonical
 from cloning.audio.decoding import decode
@@ -13,6 +14,7 @@ from cloning.checking import ProblemKind, Speech, judge
 from cloning.errors import Interrupted, TranscriptionFailed
 from cloning.ports import Alignment, F5Parameters, Reference, Samples, Transcriber, Unaligned
 from engines.device.placement import Weights
+from engines.encoding import encoded
 from engines.whisper import WhisperTranscriber
 from tests.conftest import SPOKEN
 from tests.fakes import Eavesdropper, EchoTranscriber, Hummer
@@ -139,6 +141,52 @@ def test_whisper_says_what_it_cannot_align(
     samples = np.zeros(16_000 * seconds, np.float32)
 
     assert whisper.align(samples, 16_000, text, language=language) == Unaligned(reason, whisper.model)
+
+
+def test_what_is_said_is_likelier_than_the_text(whisper: WhisperTranscriber, canonical: Samples) -> None:
+    """A word said again, and one left out, each weighs more than the text where it was said, and less where it was not."""
+    said_again = SPOKEN.replace("mother nature", "mother mother nature")
+    left_out = SPOKEN.replace("mother nature", "nature")
+    first, behind = round(4.05 * 24_000), round(4.45 * 24_000)  # "mother"
+    stammered = np.concatenate((canonical[:behind], canonical[first:behind], canonical[behind:]))
+    without = np.concatenate((canonical[:first], canonical[behind:]))
+
+    weights = [
+        [weight.gain for weight in whisper.weigh(samples, 24_000, SPOKEN, [said_again, left_out], language="en")]
+        for samples in (canonical, stammered, without)
+    ]
+
+    right, again, missing = weights
+    assert max(right) < 0
+    assert again[0] > 0 > again[1]
+    assert missing[0] < 0 < missing[1]
+
+
+def test_who_knows_the_text_hears_it(whisper: WhisperTranscriber, canonical: Samples) -> None:
+    """Nothing is made of a text that can't be asked for."""
+    assert words(whisper.hear(canonical, 24_000, language="en", knowing=SPOKEN)) == words(SPOKEN)
+    assert whisper.hear(canonical, 24_000, language="en", knowing="word " * 500) == ""
+
+
+def test_texts_that_are_too_long_weigh_nothing(whisper: WhisperTranscriber, canonical: Samples) -> None:
+    """The others are weighed all the same."""
+    long, same = whisper.weigh(canonical, 24_000, SPOKEN, ["word " * 500, SPOKEN], language="en")
+
+    assert long.gain == -np.inf
+    assert same.gain == pytest.approx(0, abs=1e-3)
+
+
+def test_the_encoder_hears_a_long_recording_as_ever(whisper: WhisperTranscriber) -> None:
+    """What fills the model's window is encoded as transformers encodes it."""
+    sound = (0.1 * np.sin(np.arange(28 * 16_000) / 20)).astype(np.float32)
+    model, extractor = whisper._pipeline.model, whisper._pipeline.feature_extractor
+    features = extractor(sound, sampling_rate=16_000, return_tensors="pt").input_features
+
+    with torch.no_grad():
+        expected = model.get_encoder()(features).last_hidden_state
+    found = encoded(model, extractor, sound).last_hidden_state
+
+    assert torch.allclose(found, expected, atol=1e-4)
 
 
 def test_what_looks_like_a_sign_of_the_model_is_text(whisper: WhisperTranscriber, canonical: Samples) -> None:

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cloning.checking import Speech, Verdict, judge
+from cloning.checking import SLOWER, Speech, Verdict, edits_of, judge
 from cloning.errors import InvalidRequest
 from cloning.generate.chunk_store import ChunkStore
 from cloning.generate.device_recovery import DEVICE_FAILED, HEARING, Recovery
 from cloning.generate.job_tasks import JobTasks
 from cloning.names import public_name
 from cloning.planning.f5 import SAMPLE_RATE, Chunk
-from cloning.ports import Alignment, Clock, Reference, Samples, Transcriber, Unaligned, Value
+from cloning.ports import Alignment, Clock, Reference, Samples, Transcriber, Unaligned, Value, Weight
 from cloning.ports.gpu import GpuTask
 from cloning.reading.reader import read
 from cloning.requests.generate import CheckMode, Generate, SubtitleFormat
@@ -94,12 +94,30 @@ class Recogniser:
 
         return self._in_turn(ask)
 
-    def hear(self, speech: Speech) -> str:
-        """Transcribe the speech's samples."""
+    def hear(self, speech: Speech, *, knowing: str = "", pace: float = 1.0) -> str:
+        """What is heard in the speech's samples at a pace; `knowing` a text's words, as `Transcriber.hear`."""
 
         def ask(one: Transcriber) -> str:
+            samples, rate, language = speech.samples, round(speech.sample_rate * pace), speech.language
+            return one.hear(samples, rate, language=language, knowing=knowing, before_step=self._before_step)
+
+        return self._in_turn(ask)
+
+    def fully_judged(
+        self, speech: Speech, alignment: Alignment | Unaligned, heard: str, read: Callable[[str], str]
+    ) -> Verdict:
+        """The verdict by all that can be asked: what is `heard` without the text, and with it, and how much the sound speaks for either."""
+        if isinstance(alignment, Unaligned):
+            return judge(speech, alignment, heard, read)
+        known = [self.hear(speech, knowing=speech.text, pace=pace) for pace in (1.0, SLOWER)]
+        edits = edits_of(speech, alignment, [heard, *known], read)
+        weights = self._weigh(speech, [edit.text for edit in edits]) if edits else ()
+        return judge(speech, alignment, heard, read, list(zip(edits, weights, strict=True)))
+
+    def _weigh(self, speech: Speech, others: Sequence[str]) -> tuple[Weight, ...]:
+        def ask(one: Transcriber) -> tuple[Weight, ...]:
             samples, rate, language = speech.samples, speech.sample_rate, speech.language
-            return one.hear(samples, rate, language=language, before_step=self._before_step)
+            return one.weigh(samples, rate, speech.text, others, language=language, before_step=self._before_step)
 
         return self._in_turn(ask)
 
@@ -197,7 +215,8 @@ class ChunkChecker:
         if verdict.state == "unavailable" or (mode == "fast" and verdict.state == "passed"):
             return verdict, None, alignment
         heard = self._recogniser.hear(speech)
-        return judge(speech, alignment, heard, lambda text: read(text, speech.language).text), heard, alignment
+        told = self._recogniser.fully_judged(speech, alignment, heard, lambda text: read(text, speech.language).text)
+        return told, heard, alignment
 
     def _control(self, reference: Reference) -> Control:
         if reference.sha256 not in self.controls:

@@ -83,7 +83,9 @@ def _verdict(recogniser: Recogniser, part: _Part, request: Check) -> tuple[Verdi
         return verdict, None
     heard = part.heard if part.heard is not None else recogniser.hear(part.speech)
     language, normalize = request.language, request.normalize == "auto" and request.language is not None
-    verdict = judge(part.speech, part.alignment, heard, lambda text: read(text, language, normalize=normalize).text)
+    verdict = recogniser.fully_judged(
+        part.speech, part.alignment, heard, lambda text: read(text, language, normalize=normalize).text
+    )
     return verdict, heard if request.heard else None
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from cloning.ports import Alignment, Unaligned
-from engines.alignment import Aligner, Chances, Matrix, Text, laid_over, token_starts, warp
+from engines.alignment import Aligner, Chances, Text, laid_over
+from engines.warping import Matrix, token_starts, warp
 
 
 def cost_of(starts: tuple[int, ...], cost: Matrix) -> float:
@@ -83,6 +84,22 @@ def test_a_word_that_begins_again_is_told_beside_what_the_text_alone_expects() -
     assert (alignment.tokens[1].again, alignment.tokens[1].again_by_text) == pytest.approx((np.log(0.5), np.log(0.001)))
     assert alignment.tokens[2].again == pytest.approx(np.log(0.01))
     assert alignment.end.back == pytest.approx(np.log(250))
+
+
+def test_a_primer_is_each_word_twice_out_of_order() -> None:
+    """Without punctuation, and no longer than there is room."""
+    text = Text("Go on, go.", tokens=[5, 6, 7, 5, 8], spans=[(0, 2), (3, 5), (5, 6), (7, 9), (9, 10)], end=9)
+
+    primers = [aligner()._primer(text, room) for room in (100, 4)]
+
+    assert primers == [[264, 6, 6, 5, 5, 5, 5, 264], [264, 6, 6, 5]]
+
+
+def test_signs_of_a_script_without_spaces_are_words_of_their_own() -> None:
+    """So a primer says each of them twice."""
+    text = Text("你好。", tokens=[5, 6, 7], spans=[(0, 1), (1, 2), (2, 3)], end=9)
+
+    assert text.words() == [[5], [6]]
 
 
 CONFIG = {

@@ -1,0 +1,92 @@
+"""
+What else a recording may say, by the Whisper that its text is laid over.
+
+A Whisper that has just read the text's words, each twice, hears them with fewer habits of its own: it spells them as the text does, and
+leaves out no word that is said twice. Which of several texts the sound speaks for is asked in one pass.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloning.ports import Unaligned, Weight
+from engines.alignment import Aligner
+
+_MORE = 16  # tokens that may be heard beyond those of the text: Whisper may repeat itself without end
+_NEVER = -float("inf")
+
+
+class Scales:
+    """Asks a Whisper. `aligner` is that of the same model."""
+
+    def __init__(self, model: Any, tokenizer: Any, aligner: Aligner) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._aligner = aligner
+        self._end = model.generation_config.eos_token_id
+        self._longest = model.config.max_target_positions
+
+    def hear(self, states: Any, text: str, language: str | None, before_step: Callable[[], None]) -> str:
+        """What is heard in what the encoder made of a recording, the text's words being known. '' if the text can't be asked for."""
+        asked = self._aligner.question(states, text, language)
+        if isinstance(asked, Unaligned):
+            return ""
+        most = min(len(asked.read.tokens) + _MORE, self._longest - len(asked.primed))
+        heard: str = self._tokenizer.decode(self._greedy(states, asked.primed, most, before_step))
+        return heard.strip()
+
+    def weigh(
+        self, states: Any, silence: Any, text: str, others: Sequence[str], language: str | None
+    ) -> tuple[Weight, ...]:
+        """As `Transcriber.weigh`; `states` is the encoder's output for the recording, `silence` that for no sound."""
+        asked = self._aligner.question(states, text, language)
+        if isinstance(asked, Unaligned):
+            return tuple(Weight(_NEVER, 0.0) for _ in others)
+        texts = [asked.read.tokens, *map(self._aligner.tokens, others)]
+        sums = [self._likelihoods(one, asked.primed, texts) for one in (states, silence)]
+        return tuple(Weight(*column) for column in np.stack([own[1:] - own[0] for own in sums]).T.tolist())
+
+    def _greedy(self, states: Any, prompt: list[int], most: int, before_step: Callable[[], None]) -> list[int]:
+        """The likeliest token each time, of those that are text."""
+        import torch
+
+        said: list[int] = []
+        ids, cache = prompt, None
+        while len(said) < most:
+            before_step()
+            asked = torch.tensor([ids], device=self._model.device)
+            with torch.no_grad():
+                answer = self._model(
+                    decoder_input_ids=asked, encoder_outputs=states, past_key_values=cache, use_cache=True
+                )
+            cache = answer.past_key_values
+            ids = [int(answer.logits[0, -1, : self._end + 1].argmax())]
+            if ids[0] == self._end:
+                break
+            said += ids
+        return said
+
+    def _likelihoods(self, states: Any, prompt: list[int], texts: Sequence[list[int]]) -> NDArray[np.float64]:
+        """The log-probability of each text with its end, all in one pass behind the prompt; those that are too long have none."""
+        import torch
+
+        room = self._longest - len(prompt)
+        fit = [tokens if len(tokens) <= room else [] for tokens in texts]
+        most = max(map(len, fit))
+        rows = [[prompt[-1], *tokens, *[self._end] * (most - len(tokens) + 1)] for tokens in fit]
+        ids = torch.tensor(rows, device=self._model.device)
+        begun = torch.tensor([prompt[:-1]], device=self._model.device)
+        with torch.no_grad():
+            cache = self._model(decoder_input_ids=begun, encoder_outputs=states, use_cache=True).past_key_values
+            cache.batch_repeat_interleave(len(rows))
+            logits = self._model(
+                decoder_input_ids=ids[:, :-1], encoder_outputs=states, past_key_values=cache, use_cache=True
+            ).logits
+        own = torch.log_softmax(logits.float(), -1).gather(2, ids[:, 1:, None])[:, :, 0].cpu().numpy()
+        sums = [
+            float(row[: len(tokens) + 1].sum()) if len(tokens) <= room else _NEVER
+            for row, tokens in zip(own, texts, strict=True)
+        ]
+        return np.array(sums)
