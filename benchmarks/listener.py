@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.faults import RATE
 from cloning.checking import SLOWER
-from cloning.ports import Alignment, Samples, Token, Transcriber, Weight
+from cloning.ports import Alignment, LikelihoodRatio, Samples, Token, Transcriber
 from engines.whisper import WhisperTranscriber
 
 
@@ -47,13 +47,13 @@ class Listener:
                 own[name] = self.transcriber.hear(samples, rate, language="en", knowing=knowing)
         return [own[name] for name, _, _ in asked]
 
-    def weigh(self, samples: Samples, text: str, others: Sequence[str]) -> list[Weight]:
+    def rescore(self, samples: Samples, text: str, others: Sequence[str]) -> list[LikelihoodRatio]:
         """How much the sound speaks for the other texts."""
         weights = self._answers_of(samples, text).setdefault("weights", {})
         if new := [other for other in others if other not in weights]:
-            told = self.transcriber.weigh(samples, RATE, text, new, language="en")
+            told = self.transcriber.rescore(samples, RATE, text, new, language="en")
             weights |= {other: astuple(weight) for other, weight in zip(new, told, strict=True)}
-        return [Weight(*weights[other]) for other in others]
+        return [LikelihoodRatio(*weights[other]) for other in others]
 
     def _answers_of(self, samples: Samples, text: str) -> dict[str, Any]:
         key = hashlib.sha256(samples.tobytes() + text.encode()).hexdigest()[:24]

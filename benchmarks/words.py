@@ -113,7 +113,7 @@ def _fully(listener: Listener, speech: Speech, alignment: Alignment) -> Verdict:
     """As the worker does. (What `fast` fails `full` fails too: more doubts are never less.)"""
     hearings = listener.hear(speech.samples, speech.text)
     edits = edits_of(speech, alignment, hearings, read)
-    weights = listener.weigh(speech.samples, speech.text, [edit.text for edit in edits])
+    weights = listener.rescore(speech.samples, speech.text, [edit.text for edit in edits])
     return judge(speech, alignment, hearings[0], read, list(zip(edits, weights, strict=True)))
 
 
@@ -172,8 +172,10 @@ def costs(transcriber: Transcriber) -> dict[str, float]:
     _, fast_s = _timed(lambda: transcriber.align(samples, rate, _SENTENCE, language="en"))
     _, heard_s = _timed(lambda: transcriber.hear(samples, rate, language="en"))
     _, known_s = _timed(lambda: transcriber.hear(samples, rate, language="en", knowing=_SENTENCE))
-    _, weighed_s = _timed(lambda: transcriber.weigh(samples, rate, _SENTENCE, [_SENTENCE.lower()] * 3, language="en"))
-    full_s = round(fast_s + heard_s + known_s + weighed_s, 3)
+    _, rescored_s = _timed(
+        lambda: transcriber.rescore(samples, rate, _SENTENCE, [_SENTENCE.lower()] * 3, language="en")
+    )
+    full_s = round(fast_s + heard_s + known_s + rescored_s, 3)
     audio_s = len(samples) / rate
     return {"audio_s": audio_s, "small_checkpoint_s": spoken_s, "fast_s": fast_s, "full_s": full_s}
 

@@ -11,7 +11,7 @@ Models on devices: the only package that imports torch, f5_tts or transformers, 
     speaker_model  how alike two voices are
     alignment      a known text laid over a recording, by Whisper
     warping        where its tokens begin
-    weighing       what else a recording may say, and how much the sound speaks for it
+    rescoring      other texts that a recording may say, by their likelihood
     alphabets      the characters that a model knows
     lru            an LRU cache
     tiny           a small F5-TTS checkpoint with random weights

@@ -14,14 +14,14 @@ import numpy as np
 
 from cloning.errors import ServiceError, TranscriptionFailed
 from cloning.names import public_name
-from cloning.ports import Alignment, Samples, Transcript, Unaligned, Weight, keep_going
+from cloning.ports import Alignment, LikelihoodRatio, Samples, Transcript, Unaligned, keep_going
 from engines.alignment import Aligner
 from engines.device.errors import translated
 from engines.device.placement import Weights, choose_device
 from engines.encoding import encoded
 from engines.imports.blank_weights import blank_weights
 from engines.imports.transformers import import_transformers
-from engines.weighing import Scales
+from engines.rescoring import Rescorer
 from engines.whisper_files import expect_whisper, unusable
 from storage.hub_errors import hub_failure, is_hub_trouble
 
@@ -115,7 +115,7 @@ class WhisperTranscriber:
         with translated(self._weights.device):
             states = self._encoded(samples, sample_rate)
             if knowing:
-                return self._scales.hear(states, knowing, language, before_step)
+                return self._rescorer.hear(states, knowing, language, before_step)
             tokens = self._pipeline.model.generate(encoder_outputs=states, **options)
         heard: str = self._pipeline.tokenizer.decode(tokens[0], skip_special_tokens=True)
         return heard.strip()
@@ -138,7 +138,7 @@ class WhisperTranscriber:
             before_step()
             return self._aligner.align(states, self._silence, len(samples) / sample_rate, text, language)
 
-    def weigh(
+    def rescore(
         self,
         samples: Samples,
         sample_rate: int,
@@ -147,17 +147,17 @@ class WhisperTranscriber:
         *,
         language: str | None,
         before_step: Callable[[], None] = keep_going,
-    ) -> tuple[Weight, ...]:
-        """As `Transcriber.weigh`."""
+    ) -> tuple[LikelihoodRatio, ...]:
+        """As `Transcriber.rescore`."""
         before_step()
         with translated(self._weights.device):
             states = self._encoded(samples, sample_rate)
             before_step()
-            return self._scales.weigh(states, self._silence, text, others, language)
+            return self._rescorer.rescore(states, self._silence, text, others, language)
 
     @cached_property
-    def _scales(self) -> Scales:
-        return Scales(self._pipeline.model, self._pipeline.tokenizer, self._aligner)
+    def _rescorer(self) -> Rescorer:
+        return Rescorer(self._pipeline.model, self._pipeline.tokenizer, self._aligner)
 
     @cached_property
     def _aligner(self) -> Aligner:

@@ -23,13 +23,13 @@ from cloning.ports import (
     Alignment,
     Alphabet,
     EngineFacts,
+    LikelihoodRatio,
     Parameters,
     Reference,
     Samples,
     Token,
     Transcript,
     Unaligned,
-    Weight,
     keep_going,
 )
 from engines.device.lazy import Lazy
@@ -145,7 +145,7 @@ class EchoTranscriber:
         before_step()
         return evenly_spread(text, len(samples) / sample_rate, self.model)
 
-    def weigh(
+    def rescore(
         self,
         samples: Samples,
         sample_rate: int,
@@ -154,10 +154,10 @@ class EchoTranscriber:
         *,
         language: str | None,
         before_step: Callable[[], None] = keep_going,
-    ) -> tuple[Weight, ...]:
+    ) -> tuple[LikelihoodRatio, ...]:
         """No other text is likelier."""
         before_step()
-        return tuple(Weight(-20.0, 0.0) for _ in others)
+        return tuple(LikelihoodRatio(-20.0, 0.0) for _ in others)
 
     def memory(self) -> dict[str, object]:
         return {"loaded_on": "cpu", "gpu_bytes": 0, "host_bytes": 0}
@@ -244,7 +244,7 @@ class Eavesdropper(EchoTranscriber):
         unsaid = {word for word in text.split() if word not in said}
         return evenly_spread(text, len(samples) / sample_rate, self.model, unsaid)
 
-    def weigh(
+    def rescore(
         self,
         samples: Samples,
         sample_rate: int,
@@ -253,11 +253,11 @@ class Eavesdropper(EchoTranscriber):
         *,
         language: str | None,
         before_step: Callable[[], None] = keep_going,
-    ) -> tuple[Weight, ...]:
+    ) -> tuple[LikelihoodRatio, ...]:
         """Another text is likelier where the one that should be said was not."""
         said = self.hear(samples, sample_rate, language=language, before_step=before_step)
         gain = -20.0 if said.split() == text.split() else 20.0
-        return tuple(Weight(gain, 0.0) for _ in others)
+        return tuple(LikelihoodRatio(gain, 0.0) for _ in others)
 
 
 class Always(Generic[Value]):

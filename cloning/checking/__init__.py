@@ -1,7 +1,7 @@
 """
 Speech against its text: when each word is said, and whether all are.
 
-A recogniser aligns a `Speech` (`Transcriber.align`) and, for `check: full`, hears it and weighs what it heard (`Transcriber.hear`, `weigh`,
+A recogniser aligns a `Speech` (`Transcriber.align`) and, for `check: full`, hears it and rescores what it heard (`Transcriber.hear`, `rescore`,
 `edits_of`); `judge` says what is wrong, and `timed_words` when each word is said. Numpy and no model: the recogniser's answers come in as values (cloning/ports/hearing.py).
 
     verdict    what a check is given, and what it says

@@ -1,7 +1,7 @@
 """
 Other texts that a recording may say: the text with one thing changed.
 
-What was heard otherwise is such a change. How much the sound speaks for each is asked of the recogniser (`Transcriber.weigh`): all
+What was heard otherwise is such a change. How much the sound speaks for each is asked of the recogniser (`Transcriber.rescore`): all
 the rest of the text being the same, only the change counts, not how the recogniser punctuates.
 """
 

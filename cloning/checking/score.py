@@ -13,7 +13,7 @@ from cloning.checking.compare import compare
 from cloning.checking.edits import Edit, edits
 from cloning.checking.evidence import Evidence, WordEvidence, gather
 from cloning.checking.verdict import Problem, ProblemKind, Speech, Verdict
-from cloning.ports import Alignment, Unaligned, Weight
+from cloning.ports import Alignment, LikelihoodRatio, Unaligned
 
 
 class Scale(NamedTuple):
@@ -85,11 +85,11 @@ def judge(
     alignment: Alignment | Unaligned,
     heard: str | None = None,
     read: Callable[[str], str] = _as_written,
-    weighed: Sequence[tuple[Edit, Weight]] = (),
+    rescored: Sequence[tuple[Edit, LikelihoodRatio]] = (),
 ) -> Verdict:
     """
     Whether the speech says its text, by its alignment alone, or with what was `heard` in it, and how much the sound speaks for what is
-    heard otherwise (`weighed`), as second witnesses.
+    heard otherwise (`rescored`), as second witnesses.
 
     `read` writes a text as it is read aloud ("12" as "twelve"), so that what was heard can be compared with what was meant. An alignment
     that is not there makes the verdict `unavailable`, with its reason; the transcription's figures are in it all the same.
@@ -104,7 +104,7 @@ def judge(
     if not evidence.words:
         return Verdict("unavailable", 0.0, wer, run, reason="no_words")
     doubts = [*_doubts(evidence), *_plain_faults(speech, evidence)]
-    doubts += [_Doubt(_doubt_of(edit, weight), edit.problem.kind, problem=edit.problem) for edit, weight in weighed]
+    doubts += [_Doubt(_doubt_of(edit, ratio), edit.problem.kind, problem=edit.problem) for edit, ratio in rescored]
     total = _added(doubts)
     certain = [doubt for doubt in doubts if doubt.size >= 1] or [max(doubts, key=lambda doubt: doubt.size)]
     problems = [_problem(speech, evidence, doubt) for doubt in certain if total >= 1]
@@ -113,7 +113,7 @@ def judge(
 
 
 def _added(doubts: Sequence[_Doubt]) -> float:
-    """The doubts of different kinds together; what was weighed is a kind of its own."""
+    """The doubts of different kinds together; what was rescored is a kind of its own."""
     worst: dict[tuple[ProblemKind, bool], float] = {}
     for doubt in doubts:
         key = (doubt.kind, False) if doubt.problem is None else (ProblemKind.EXTRA_SPEECH, True)
@@ -121,10 +121,10 @@ def _added(doubts: Sequence[_Doubt]) -> float:
     return float(sum(size**_POWER for size in worst.values()) ** (1 / _POWER))
 
 
-def _doubt_of(edit: Edit, weight: Weight) -> float:
+def _doubt_of(edit: Edit, ratio: LikelihoodRatio) -> float:
     if edit.problem.kind in (ProblemKind.DOUBLED_WORD, ProblemKind.LOOP):
-        return GAIN_AGAIN.doubt(weight.gain)
-    return GAIN.doubt(weight.gain - _BY_TEXT * weight.by_text)
+        return GAIN_AGAIN.doubt(ratio.gain)
+    return GAIN.doubt(ratio.gain - _BY_TEXT * ratio.by_text)
 
 
 def _doubts(evidence: Evidence) -> Iterator[_Doubt]:

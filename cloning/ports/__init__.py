@@ -24,12 +24,12 @@ from cloning.ports.engine import (
 )
 from cloning.ports.hearing import (
     Alignment,
+    LikelihoodRatio,
     SpeakerModel,
     Token,
     Transcriber,
     Transcript,
     Unaligned,
-    Weight,
 )
 from cloning.ports.runtime import (
     Clock,
@@ -61,6 +61,7 @@ __all__ = [
     "EngineFacts",
     "Engines",
     "F5Parameters",
+    "LikelihoodRatio",
     "Models",
     "NoSuchObject",
     "ObjectInfo",
@@ -80,7 +81,6 @@ __all__ = [
     "UrlLife",
     "Utterance",
     "Value",
-    "Weight",
     "XttsParameters",
     "keep_going",
 ]

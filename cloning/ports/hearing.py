@@ -58,7 +58,7 @@ class Alignment:
 
 
 @dataclass(frozen=True)
-class Weight:
+class LikelihoodRatio:
     """
     How much likelier another text is in a recording than its own, to a recogniser primed with its own as in `Alignment`.
 
@@ -133,7 +133,7 @@ class Transcriber(Protocol):
         A following `hear` of the same samples shares the costly part. Raises what `before_step` raises, and device errors as `transcribe`.
         """
 
-    def weigh(
+    def rescore(
         self,
         samples: Samples,
         sample_rate: int,
@@ -142,11 +142,11 @@ class Transcriber(Protocol):
         *,
         language: str | None,
         before_step: Callable[[], None] = keep_going,
-    ) -> tuple[Weight, ...]:
+    ) -> tuple[LikelihoodRatio, ...]:
         """
         Lay each of the other texts over the recording as well.
 
-        For texts that can be aligned; one that is too long for the recogniser weighs nothing (-inf). Raises as `align`.
+        For texts that can be aligned; one that is too long for the recogniser has a gain of -inf. Raises as `align`.
         """
 
     def memory(self) -> dict[str, object]:

@@ -152,7 +152,7 @@ def test_what_is_said_is_likelier_than_the_text(whisper: WhisperTranscriber, can
     without = np.concatenate((canonical[:first], canonical[behind:]))
 
     weights = [
-        [weight.gain for weight in whisper.weigh(samples, 24_000, SPOKEN, [said_again, left_out], language="en")]
+        [weight.gain for weight in whisper.rescore(samples, 24_000, SPOKEN, [said_again, left_out], language="en")]
         for samples in (canonical, stammered, without)
     ]
 
@@ -170,7 +170,7 @@ def test_who_knows_the_text_hears_it(whisper: WhisperTranscriber, canonical: Sam
 
 def test_texts_that_are_too_long_weigh_nothing(whisper: WhisperTranscriber, canonical: Samples) -> None:
     """The others are weighed all the same."""
-    long, same = whisper.weigh(canonical, 24_000, SPOKEN, ["word " * 500, SPOKEN], language="en")
+    long, same = whisper.rescore(canonical, 24_000, SPOKEN, ["word " * 500, SPOKEN], language="en")
 
     assert long.gain == -np.inf
     assert same.gain == pytest.approx(0, abs=1e-3)

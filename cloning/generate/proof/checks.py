@@ -10,7 +10,7 @@ from cloning.generate.device_recovery import DEVICE_FAILED, HEARING, Recovery
 from cloning.generate.job_tasks import JobTasks
 from cloning.names import public_name
 from cloning.planning.f5 import SAMPLE_RATE, Chunk
-from cloning.ports import Alignment, Clock, Reference, Samples, Transcriber, Unaligned, Value, Weight
+from cloning.ports import Alignment, Clock, LikelihoodRatio, Reference, Samples, Transcriber, Unaligned, Value
 from cloning.ports.gpu import GpuTask
 from cloning.reading.reader import read
 from cloning.requests.generate import CheckMode, Generate, SubtitleFormat
@@ -111,13 +111,13 @@ class Recogniser:
             return judge(speech, alignment, heard, read)
         known = [self.hear(speech, knowing=speech.text, pace=pace) for pace in (1.0, SLOWER)]
         edits = edits_of(speech, alignment, [heard, *known], read)
-        weights = self._weigh(speech, [edit.text for edit in edits]) if edits else ()
-        return judge(speech, alignment, heard, read, list(zip(edits, weights, strict=True)))
+        ratios = self._rescore(speech, [edit.text for edit in edits]) if edits else ()
+        return judge(speech, alignment, heard, read, list(zip(edits, ratios, strict=True)))
 
-    def _weigh(self, speech: Speech, others: Sequence[str]) -> tuple[Weight, ...]:
-        def ask(one: Transcriber) -> tuple[Weight, ...]:
+    def _rescore(self, speech: Speech, others: Sequence[str]) -> tuple[LikelihoodRatio, ...]:
+        def ask(one: Transcriber) -> tuple[LikelihoodRatio, ...]:
             samples, rate, language = speech.samples, speech.sample_rate, speech.language
-            return one.weigh(samples, rate, speech.text, others, language=language, before_step=self._before_step)
+            return one.rescore(samples, rate, speech.text, others, language=language, before_step=self._before_step)
 
         return self._in_turn(ask)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cloning.checking import Problem, ProblemKind, Speech, Verdict, edits_of, judge, score
-from cloning.ports import Alignment, Token, Unaligned, Weight
+from cloning.ports import Alignment, LikelihoodRatio, Token, Unaligned
 from tests.fakes import evenly_spread, hummed
 
 RATE = 24_000
@@ -103,9 +103,9 @@ def test_who_knows_the_words_is_believed() -> None:
 
 def heard_as(words: str, weight: float, alignment: Alignment | None = None, speech: Speech = SPEECH) -> Verdict:
     """The verdict where those words are heard, and the sound speaks so much for them; 1 is the limit."""
-    gain = Weight(between(score.GAIN, weight), 0.0)
+    gain = LikelihoodRatio(between(score.GAIN, weight), 0.0)
     alignment = alignment or right()
-    return judge(speech, alignment, words, weighed=[(edit, gain) for edit in edits_of(speech, alignment, [words])])
+    return judge(speech, alignment, words, rescored=[(edit, gain) for edit in edits_of(speech, alignment, [words])])
 
 
 def test_a_word_is_wrong_where_the_sound_speaks_for_another() -> None:
@@ -124,17 +124,19 @@ def test_what_the_text_alone_makes_likely_counts_less() -> None:
     edits = edits_of(SPEECH, right(), ["one two three four five six"])
     gain = between(score.GAIN, 1.5)
 
-    by_sound, by_text = (judge(SPEECH, right(), "", weighed=[(edits[0], Weight(gain, at))]) for at in (0.0, 20.0))
+    by_sound, by_text = (
+        judge(SPEECH, right(), "", rescored=[(edits[0], LikelihoodRatio(gain, at))]) for at in (0.0, 20.0)
+    )
 
     assert (by_sound.state, by_text.state) == ("failed", "passed")
 
 
 def test_what_is_said_again_needs_less() -> None:
     """No recogniser expects it."""
-    gain = Weight(between(score.GAIN_AGAIN, 1.0), 0.0)
+    gain = LikelihoodRatio(between(score.GAIN_AGAIN, 1.0), 0.0)
 
     again, more = (
-        judge(SPEECH, right(), "", weighed=[(edits_of(SPEECH, right(), [f"{TEXT} {word}"])[0], gain)])
+        judge(SPEECH, right(), "", rescored=[(edits_of(SPEECH, right(), [f"{TEXT} {word}"])[0], gain)])
         for word in ("five", "six")
     )
 

@@ -1,8 +1,8 @@
 """
-What else a recording may say, by the Whisper that its text is laid over.
+Whisper's likelihood of several texts in one recording, to rescore what was heard.
 
-A Whisper that has just read the text's words, each twice, hears them with fewer habits of its own: it spells them as the text does, and
-leaves out no word that is said twice. Which of several texts the sound speaks for is asked in one pass.
+Whisper's prompt has the text's words, each twice, as if they had been said before. It then spells them as the text does, and leaves out
+no word that is said twice. All texts are scored in one pass.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cloning.ports import Unaligned, Weight
+from cloning.ports import LikelihoodRatio, Unaligned
 from engines.alignment import Aligner
 
 _MORE = 16  # tokens that may be heard beyond those of the text: Whisper may repeat itself without end
 _NEVER = -float("inf")
 
 
-class Scales:
+class Rescorer:
     """Asks a Whisper. `aligner` is that of the same model."""
 
     def __init__(self, model: Any, tokenizer: Any, aligner: Aligner) -> None:
@@ -37,16 +37,16 @@ class Scales:
         heard: str = self._tokenizer.decode(self._greedy(states, asked.primed, most, before_step))
         return heard.strip()
 
-    def weigh(
+    def rescore(
         self, states: Any, silence: Any, text: str, others: Sequence[str], language: str | None
-    ) -> tuple[Weight, ...]:
-        """As `Transcriber.weigh`; `states` is the encoder's output for the recording, `silence` that for no sound."""
+    ) -> tuple[LikelihoodRatio, ...]:
+        """As `Transcriber.rescore`; `states` is the encoder's output for the recording, `silence` that for no sound."""
         asked = self._aligner.question(states, text, language)
         if isinstance(asked, Unaligned):
-            return tuple(Weight(_NEVER, 0.0) for _ in others)
+            return tuple(LikelihoodRatio(_NEVER, 0.0) for _ in others)
         texts = [asked.read.tokens, *map(self._aligner.tokens, others)]
         sums = [self._likelihoods(one, asked.primed, texts) for one in (states, silence)]
-        return tuple(Weight(*column) for column in np.stack([own[1:] - own[0] for own in sums]).T.tolist())
+        return tuple(LikelihoodRatio(*column) for column in np.stack([own[1:] - own[0] for own in sums]).T.tolist())
 
     def _greedy(self, states: Any, prompt: list[int], most: int, before_step: Callable[[], None]) -> list[int]:
         """The likeliest token each time, of those that are text."""
