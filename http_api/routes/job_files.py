@@ -48,7 +48,6 @@ def job_file_routes(door: Door) -> APIRouter:
     async def encoded(job: str, ext: Format, *, download: Download = False) -> Response:
         """The audio in another format, encoded while it is sent."""
         item = whole(await _result(door, job))
-
         return SoundResponse(door, Sound(heard(door, one(item)), ext), _named(job, ext, download=download))
 
     @routes.get("/v1/audio/jobs/{job}/stream.{ext}", summary="A job's sound as it is made", responses=sound)
@@ -67,11 +66,9 @@ def job_file_routes(door: Door) -> APIRouter:
             )
         return await _file(door, job, found[0], parts["format"], download=False)
 
-    @routes.get(
-        "/v1/audio/jobs/{job}/words",
-        summary="When each word is spoken",
-        responses=shows("The words.", _WORDS),
-    )
+    timed = shows("The words.", _WORDS)
+
+    @routes.get("/v1/audio/jobs/{job}/words", summary="When each word is spoken", responses=timed)
     async def words(job: str) -> Response:
         """The words and their times as JSON, for a job that asked for `words`."""
         return await _beside(door, job, "words", download=False)
