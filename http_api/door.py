@@ -85,7 +85,7 @@ class Door:
         if failure and failure["code"] == "CONFLICT":  # the job there is another one than was asked for here
             raise Failed.of({"error": failure["message"], **failure})
         waiting = {"job_id": job_id, "status": "IN_QUEUE", "progress": {"done": 0, "total": 0}}
-        if job is not None and not job.speaking.done() and reply.get("status") in _FINAL:
+        if job is not None and not job.speaking.done() and not job.is_cancelled and reply.get("status") in _FINAL:
             return waiting  # it may be another job's of that id: the request's own reply will tell
         if reply.get("code") != "JOB_NOT_FOUND" or (job is None and failure is None):
             return checked(reply)
@@ -93,6 +93,18 @@ class Door:
             return waiting
         ended = "CANCELLED" if failure["code"] == "JOB_CANCELLED" else "FAILED"
         return {**waiting, "status": ended, "failure": failure}
+
+    async def cancel(self, job_id: str) -> Reply:
+        """Cancel a job; return the worker's reply. A job that waits here, which no worker knows yet, is cancelled as soon as one does."""
+        reply = await self.worker.call({"action": "cancel", "job_id": job_id})
+        job = self.jobs.get(job_id)
+        if job is None or job.speaking.done():
+            return reply
+        job.is_cancelled = reply.get("status") == "CANCELLED"
+        if reply.get("code") != "JOB_NOT_FOUND":
+            return reply
+        self.start(self.end(job))
+        return {"job_id": job_id, "status": "IN_QUEUE", "cancel_requested": True}
 
     def generate(self, fields: Reply) -> Running:
         """Start a generate, or return the running one for exactly the same request. Raises Failed if too many run."""

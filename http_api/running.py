@@ -13,13 +13,15 @@ class Running:
     """
     A running generate's reply, once it comes, and its latest update, for any number of readers.
 
-    Earlier updates are dropped: each update repeats the earlier ones, except for parts, which `status` returns.
+    Earlier updates are dropped: each update repeats the earlier ones, except for parts, which `status` returns. `is_cancelled`: a cancel
+    has succeeded, and the reply is still to come.
     """
 
     worker: Worker
     fields: Mapping[str, Any]
     latest: Reply = field(default_factory=dict)
     count: int = 0
+    is_cancelled: bool = False
 
     def __post_init__(self) -> None:
         self._told = asyncio.Event()

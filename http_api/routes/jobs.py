@@ -59,12 +59,7 @@ def job_routes(door: Door) -> APIRouter:
     )
     async def cancel(job: str) -> Reply:
         """Cancel a job: it ends before the model's next step. The action `delete` removes what it has made."""
-        reply = await door.worker.call({"action": "cancel", "job_id": job})
-        waiting = door.jobs.get(job)
-        if reply.get("code") == "JOB_NOT_FOUND" and waiting is not None and not waiting.speaking.done():
-            door.start(door.end(waiting))
-            return {"id": job, "job_id": job, "status": "IN_QUEUE", "cancel_requested": True}
-        return {"id": job, **checked(reply)}
+        return {"id": job, **checked(await door.cancel(job))}
 
     return routes
 

@@ -66,6 +66,30 @@ def test_a_job_that_was_refused_in_the_queue_has_failed() -> None:
     assert state["failure"]["message"] == "no worker came"
 
 
+class Cancelling(StandIn):
+    """A queue that cancels jobs at once, though the generates that poll it have not noticed yet."""
+
+    def _cancel(self, fields: Mapping[str, Any]) -> Reply:
+        return {"job_id": fields["job_id"], "status": "CANCELLED", "progress": {"done": 0, "total": 0}}
+
+    _status = _cancel
+
+
+def test_a_job_that_was_cancelled_here_stays_cancelled() -> None:
+    """Its status right after the cancel is CANCELLED too, before its generate has its reply."""
+
+    async def look() -> tuple[Reply, Reply, Reply]:
+        here = door(Cancelling())
+        here.keep(running())
+        before, cancelled = await here.status("one"), await here.cancel("one")
+        after = await here.status("one")
+        await here.close()
+        return before, cancelled, after
+
+    states = asyncio.run(look())
+    assert [state["status"] for state in states] == ["IN_QUEUE", "CANCELLED", "CANCELLED"]
+
+
 def test_a_job_that_was_cancelled_in_the_queue_is_cancelled() -> None:
     """A job that was cancelled in the queue is CANCELLED, although the worker has no record of it."""
 

@@ -115,7 +115,7 @@ def test_a_cancelled_job_ends_before_its_next_step_and_stays_ended(
 
     cancelled, spoken = run(with_voice, use)
 
-    assert (cancelled["status"], spoken["code"]) == ("CANCELLED", "INTERRUPTED")
+    assert (cancelled["status"], spoken["code"]) == ("CANCELLED", "JOB_CANCELLED")
     assert engine.history == []
 
 
