@@ -14,7 +14,7 @@ from cloning.service import Service
 from http_api.port import Reply
 from tests.conftest import with_settings
 from tests.fakes import ToneEngine
-from tests.unit.worker.test_in_process import GENERATE, run, set_soon, with_voice  # noqa: F401 - a fixture
+from tests.unit.worker.test_in_process import GENERATE, run, set_soon, stopped_soon, with_voice  # noqa: F401 - a fixture
 from worker.in_process import InProcess
 
 CANCEL = {"action": "cancel", "job_id": "j"}
@@ -36,20 +36,23 @@ def third(engine: ToneEngine) -> Held:
     return speaking, go_on
 
 
-async def cancelled(worker: InProcess, third: Held, cancel: dict[str, Any]) -> tuple[Reply, Reply]:
+async def cancelled(worker: InProcess, third: Held, cancel: dict[str, Any], *, stops: bool) -> tuple[Reply, Reply]:
     """Cancel during the third chunk; return the replies to the cancel and the generate."""
     speaking, go_on = third
     generate = asyncio.create_task(worker.call(GENERATE))
     await set_soon(speaking)
     cancelling = asyncio.create_task(worker.call(cancel))
-    await asyncio.sleep(0.1)
+    if stops:
+        await stopped_soon(worker)
+    else:
+        await cancelling
     go_on.set()
     return await cancelling, await generate
 
 
 def test_nothing_but_the_record_is_left(with_voice: Service, third: Held) -> None:  # noqa: F811
     """After a cancel only the record is left: no chunk and no part."""
-    reply, generate = run(with_voice, lambda worker: cancelled(worker, third, CANCEL))
+    reply, generate = run(with_voice, lambda worker: cancelled(worker, third, CANCEL, stops=True))
 
     assert (reply["status"], generate["code"]) == ("CANCELLED", "JOB_CANCELLED")
     assert [info.key for info in with_voice.store.list(keys.job_folder("j"))] == [keys.job_record("j")]
@@ -57,7 +60,7 @@ def test_nothing_but_the_record_is_left(with_voice: Service, third: Held) -> Non
 
 def test_a_cancel_that_is_refused_stops_nothing(with_voice: Service, third: Held) -> None:  # noqa: F811
     """A malformed cancel is refused and stops nothing."""
-    reply, generate = run(with_voice, lambda worker: cancelled(worker, third, {**CANCEL, "bogus": 1}))
+    reply, generate = run(with_voice, lambda worker: cancelled(worker, third, {**CANCEL, "bogus": 1}, stops=False))
 
     assert (reply["code"], generate["status"]) == ("INVALID_REQUEST", "COMPLETED")
 

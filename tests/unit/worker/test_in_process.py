@@ -61,6 +61,12 @@ async def set_soon(event: threading.Event) -> None:
     await asyncio.to_thread(event.wait, 30)
 
 
+async def stopped_soon(worker: InProcess) -> None:
+    """Wait until the generate that runs here is told to stop."""
+    (running,) = (one for one in worker._open if one.action == "generate")
+    await set_soon(running.call.stopped)
+
+
 def test_every_update_comes_before_the_reply_on_the_event_loop(with_voice: Service) -> None:
     """All updates arrive in order, with their parts, on the event loop and before the reply; `fetch` gives the bytes of each part."""
     heard = list[tuple[Reply, threading.Thread]]()
@@ -109,7 +115,7 @@ def test_a_cancelled_job_ends_before_its_next_step_and_stays_ended(
         generate = asyncio.create_task(worker.call(GENERATE))
         await set_soon(speaking)
         cancel = asyncio.create_task(worker.call({"action": "cancel", "job_id": "j"}))
-        await asyncio.sleep(0.01)
+        await stopped_soon(worker)
         go_on.set()
         return await cancel, await generate
 
