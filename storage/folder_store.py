@@ -12,6 +12,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from io import BytesIO
@@ -99,9 +100,11 @@ class FolderStore:
 
     def download(self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None) -> str:
         with self._reading("download", key) as source, arriving(path) as temporary:
-            with temporary.open("wb") as target:
+            with temporary.open("wb") as target, ThreadPoolExecutor(1) as beside:
                 copy(source, target)
-            size, digest = temporary.stat().st_size, sha256_of(temporary)
+                synced = beside.submit(os.fsync, target.fileno())  # takes as long as the digest, or longer
+                size, digest = temporary.stat().st_size, sha256_of(temporary)
+                synced.result()
             if progress:
                 progress(size)
             if size != os.fstat(source.fileno()).st_size:

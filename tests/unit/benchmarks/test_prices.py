@@ -11,7 +11,7 @@ def test_the_document_has_the_table_that_is_reckoned_and_says_so() -> None:
     page = (ROOT / "docs/deploy.md").read_text("utf-8")
 
     assert table() in page
-    assert "**reckoned, not measured**" in page
+    assert "**estimated, not measured**" in page
 
 
 def test_it_is_near_what_others_published() -> None:
