@@ -92,8 +92,9 @@ def test_a_status_is_answered_while_all_that_may_speak_do(
     speaking, go_on = held
 
     async def use(worker: InProcess) -> tuple[Reply, bool]:
-        tasks = [asyncio.create_task(worker.call({**GENERATE, "job_id": f"j{n}"})) for n in range(8)]
-        await set_soon(speaking)
+        tasks = [asyncio.create_task(worker.call({**GENERATE, "job_id": "j0"}))]
+        await set_soon(speaking)  # j0, as nobody else may yet
+        tasks += [asyncio.create_task(worker.call({**GENERATE, "job_id": f"j{n}"})) for n in range(1, 8)]
         told = await worker.call({"action": "status", "job_id": "j0"})
         waits = not any(task.done() for task in tasks)
         go_on.set()
