@@ -1,7 +1,7 @@
 """The machine's clock, an implementation of the port `cloning.ports.Clock`; and stopwatches."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -11,6 +11,15 @@ Timings = Callable[[str, float], None]
 
 def no_timings(_part: str, _seconds: float) -> None:
     """Discard the timing."""
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """The seconds that lie in any of the spans from a begin to an end."""
+    total, until = 0.0, float("-inf")
+    for begin, end in sorted(spans):
+        total += max(0.0, end - max(begin, until))
+        until = max(until, end)
+    return total
 
 
 @contextmanager

@@ -124,7 +124,9 @@ def utterance(text: str, seed: int = 0, **parameters: float) -> Utterance:
 
 def task(speaker: Recorder, what: str | Utterance, seconds: float = 5.0, *, weights: str = "here") -> GpuTask[Samples]:
     one = utterance(what) if isinstance(what, str) else what
-    return GpuTask(weights, seconds, lambda: speaker.alone(one), one, speaker.speak_many, batch_size=16)
+    return GpuTask(
+        weights, seconds, lambda: speaker.alone(one), one, speaker.speak_many, (weights, one.steps), batch_size=16
+    )
 
 
 def ask_all(desk: Desk, speaker: Recorder, chunks: Sequence[tuple[str, float]]) -> list[Samples]:

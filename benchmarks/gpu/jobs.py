@@ -70,7 +70,7 @@ def _task(engine: F5Engine, utterance: Utterance, size: int) -> GpuTask[Samples]
             raise outcome
         return outcome
 
-    return GpuTask(None, EACH_S, alone, utterance, engine.speak_many, batch_size=size)
+    return GpuTask(None, EACH_S, alone, utterance, engine.speak_many, utterance.steps, batch_size=size)
 
 
 def _summary(rounds: list[list[float]]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from typing import Any
 from benchmarks.gpu.bench import Asked, Bench
 from benchmarks.machine import Meter, say
 from benchmarks.paths import spoken
-from cloning.ports.gpu import Span, covered
+from cloning.clock import covered
+from cloning.ports.gpu import Span
 
 FEW, MANY = 8, 16  # what differs between them is steps alone: text, tables and vocoder cancel out
 TRACED = 2  # steps of a trace

@@ -17,6 +17,6 @@ One generate. Start with `attempt`.
     job_tasks        a job's tasks in turns on the GPU, timed by phase
     cost             the cost of a job's own turns
     spoken           a finished speech, and its facts for reply and record
-    synthesis        waves checked, and joined around pauses
+    synthesis        waves counted, checked, and joined around pauses
     chunk_store      finished chunks, kept for a later attempt
 """

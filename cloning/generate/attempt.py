@@ -37,8 +37,9 @@ from cloning.generate.proof.prover import ProvedSpeech, Prover
 from cloning.generate.respellings import respellings_of
 from cloning.generate.script import Script, Scripts, language_of_all
 from cloning.generate.speaker import Speaker, weights_of
-from cloning.generate.speaking import ChunkByChunk, Tally
+from cloning.generate.speaking import ChunkByChunk
 from cloning.generate.spoken import Spoken
+from cloning.generate.synthesis import Tally
 from cloning.jobs.claim import Claim, Heartbeat, LeaseLost, lost_to_another
 from cloning.jobs.record import Effort, Job
 from cloning.jobs.results import ResultWriter

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cloning.clock import Stopwatch
+from cloning.clock import Stopwatch, covered
 from cloning.ports import Value
-from cloning.ports.gpu import Gpu, GpuTask, Span, covered
+from cloning.ports.gpu import Gpu, GpuTask, Span
 
 
 @dataclass(frozen=True)

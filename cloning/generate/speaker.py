@@ -54,13 +54,15 @@ class Speaker:
         """The chunk as a task for the GPU; others may be solved with it where the engine gains by that."""
         is_batched = self._batch_size > 1
         utterance = utterance_of(reference, chunk, parameters, self._before_step) if is_batched else None
+        weights = weights_of(self._checkpoint, self._device)
         return GpuTask(
-            weights=weights_of(self._checkpoint, self._device),
+            weights=weights,
             seconds=reference.duration + chunk.seconds,
             run=lambda: self.speak(reference, chunk, parameters),
             utterance=utterance,
             run_batch=self._speak_many if utterance else None,
-            batch_key=self.facts,
+            # One name may stand for other files by now.
+            batch_key=(weights, self.facts, utterance.steps) if utterance else None,
             batch_size=self._batch_size,
         )
 

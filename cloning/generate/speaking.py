@@ -7,18 +7,9 @@ from cloning.generate.chunk_store import ChunkStore
 from cloning.generate.job_tasks import JobTasks
 from cloning.generate.progress.reports import Reports
 from cloning.generate.speaker import Speaker
-from cloning.generate.synthesis import checked
+from cloning.generate.synthesis import Tally, checked
 from cloning.planning.f5 import Chunk, Plan
 from cloning.ports import Parameters, Reference, Samples
-
-
-@dataclass
-class Tally:
-    """What became of the chunks of one attempt."""
-
-    made: int = 0
-    reused: int = 0
-    frugal: int = 0
 
 
 @dataclass(frozen=True)
@@ -37,7 +28,6 @@ class ChunkByChunk:
     def speak(self, chunks: Sequence[Chunk], before: int = 0, *, is_draft: bool = False) -> dict[int, Samples]:
         """The waves of these chunks by their places, after `before` others. A draft may be spoken again: it is no part of the speech yet."""
         waves: dict[int, Samples] = {}
-        parts = None if is_draft else self.reports.parts
 
         def deliver(done: Sequence[tuple[int, Samples]]) -> None:
             for place, wave in done:
@@ -47,8 +37,8 @@ class ChunkByChunk:
                 # The last one completes the speech, unless it is a draft; one made frugally would not come out the same again.
                 if (is_draft or len(waves) < len(chunks)) and chunk.index not in self.speaker.frugal:
                     self.kept.keep(chunk, wave, self.speaker.sample_rate)
-                if parts:
-                    parts.offer(chunk.index, wave)
+                if not is_draft:
+                    self.reports.offer(chunk.index, wave)
             if len(waves) < len(chunks):
                 self.reports.before_chunk(before + len(waves), len(self.plan.chunks))
 
@@ -56,8 +46,8 @@ class ChunkByChunk:
             self.tasks.check()
             if (wave := self.kept.find(chunk)) is not None:
                 waves[chunk.index] = wave
-                if parts:
-                    parts.offer(chunk.index, wave)
+                if not is_draft:
+                    self.reports.offer(chunk.index, wave)
             self.tally.reused = self.kept.reused
         missing = [chunk for chunk in chunks if chunk.index not in waves]
         self.reports.before_chunk(before + len(waves), len(self.plan.chunks))

@@ -8,7 +8,7 @@ from cloning.generate.candidates import Choice
 from cloning.generate.device_recovery import DeviceUse
 from cloning.generate.proof.prover import ProvedSpeech
 from cloning.generate.script import Script
-from cloning.generate.speaking import Tally
+from cloning.generate.synthesis import Tally
 from cloning.jobs.record import Job
 from cloning.parameters import EngineWishes
 from cloning.settings import Settings

@@ -1,4 +1,4 @@
-"""A chunk's own values, its wave proved, and the waves joined to one."""
+"""Chunks counted, each wave proved, and the waves joined to one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,15 @@ from cloning.audio.canonical import to_pcm16
 from cloning.audio.clipping import Kept, Pcm16, cut_long_silences
 from cloning.planning.f5 import SAMPLE_RATE, Chunk
 from cloning.ports import Samples
+
+
+@dataclass
+class Tally:
+    """What became of the chunks of one attempt."""
+
+    made: int = 0
+    reused: int = 0
+    frugal: int = 0
 
 
 def checked(chunk: Chunk, wave: Samples) -> Samples:

@@ -1,6 +1,6 @@
 """An engine and its inputs: voices, texts, values."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -116,6 +116,12 @@ class Utterance:
     seed: int
     parameters: F5Parameters
     before_step: Callable[[], None] = keep_going
+
+    @property
+    def steps(self) -> Hashable:
+        """What utterances must have in common to be solved in the same steps."""
+        asked = self.parameters
+        return asked.nfe_step, asked.cfg_strength, asked.sway_sampling_coef
 
 
 class Engine(Protocol):

@@ -1,6 +1,6 @@
 """The GPU as jobs see it: tasks for its one thread, and the queue in which jobs take turns (engines.device.gpu_thread)."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Event
@@ -12,24 +12,15 @@ Span = tuple[float, float]
 """Begin and end, by a monotonic clock in seconds."""
 
 
-def covered(spans: Iterable[Span]) -> float:
-    """The seconds that lie in any of the spans."""
-    total, until = 0.0, float("-inf")
-    for begin, end in sorted(spans):
-        total += max(0.0, end - max(begin, until))
-        until = max(until, end)
-    return total
-
-
 @dataclass(frozen=True)
 class GpuTask(Generic[Value]):
     """
     Work for the GPU thread, short enough to take turns with other jobs' tasks.
 
     `weights` names the model that it needs (None: no particular one); `seconds` is the length of reference and speech together (0:
-    no speech). `run` does the task alone, with every remedy for a failing device. A task with an `utterance` may be batched:
-    `run_batch` takes at most `batch_size` utterances of tasks with the same weights and `batch_key` (one name may stand for other
-    files by now). It returns for each what its `run` would have returned (in half precision: but for rounding), or the exception.
+    no speech). `run` does the task alone, with every remedy for a failing device. A task with a `batch_key` may be batched:
+    `run_batch` takes the utterances of at most `batch_size` tasks with the same key. It returns for each what its `run`
+    would have returned (in half precision: but for rounding), or the exception.
     """
 
     weights: Hashable
@@ -39,14 +30,6 @@ class GpuTask(Generic[Value]):
     run_batch: Callable[[Sequence[Utterance]], Sequence[Value | Exception]] | None = None
     batch_key: Hashable = None
     batch_size: int = 1
-
-    @property
-    def common_key(self) -> Hashable:
-        """What tasks must have in common to be solved in the same steps. None: this one has its turn alone."""
-        if self.run_batch is None or self.utterance is None:
-            return None
-        asked = self.utterance.parameters
-        return self.weights, self.batch_key, asked.nfe_step, asked.cfg_strength, asked.sway_sampling_coef
 
 
 class Gpu(Protocol):

@@ -1,8 +1,7 @@
 """
 The one thread that may use the models. No torch here.
 
-Jobs queue their tasks and wait for the results, each in its own thread; so the GPU makes a job's next chunk while the job reports the
-last one. A job that gives up waits until its task in hand has ended: nobody overtakes a running kernel.
+A job that gives up waits until its task in hand has ended: nobody overtakes a running kernel.
 """
 
 import gc
@@ -184,19 +183,17 @@ class GpuThread:
             self._breaker.check()
             if len(batch) == 1 or task.run_batch is None:
                 return {batch[0]: task.run()}
-            outcomes = list(task.run_batch([one.task.utterance for one in batch if one.task.utterance]))
+            utterances = [one.task.utterance for one in batch if one.task.utterance]
+            outcomes: dict[QueuedTask, Any] = dict(zip(batch, task.run_batch(utterances), strict=True))
         except BaseException as error:  # noqa: BLE001 - of one it is its job's; of many, what helps is seen when each is tried alone
             if len(batch) == 1 or isinstance(error, WorkerUnfit):
                 return dict.fromkeys(batch, error)
             log.warning("batch.failed", extra={"pieces": len(batch), "kind": type(error).__name__})
-            outcomes, again = [error] * len(batch), (object,)
-        if len(outcomes) != len(batch):
-            log.warning("batch.miscounted", extra={"pieces": len(batch), "outcomes": len(outcomes)})
-            return {}
-        if any(isinstance(one, GpuOutOfMemory) for one in outcomes):
+            outcomes, again = dict.fromkeys(batch, error), (object,)
+        if any(isinstance(one, GpuOutOfMemory) for one in outcomes.values()):
             self._scheduler.most = max(1, len(batch) // 2)
             log.warning("batch.bounded", extra={"chunks": self._scheduler.most})
-        return {queued: one for queued, one in zip(batch, outcomes, strict=True) if not isinstance(one, again)}
+        return {queued: one for queued, one in outcomes.items() if not isinstance(one, again)}
 
 
 def _work(found: Callable[[], GpuThread | None], ended: Event) -> None:

@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Lock, Thread
 from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from cloning.ports import Value
 
@@ -21,26 +22,22 @@ class Prefetch(Generic[Name, Value]):
     def __init__(self, fetch: Callable[[Name], Value]) -> None:
         self._fetch = fetch
         self._lock = Lock()
-        self._flights: dict[Name, Future[Value]] = {}
-        self._askers: list[Name] = []
+        self._flights = WeakValueDictionary[Name, Future[Value]]()  # each is held by those who had it begun
 
     @contextmanager
     def ahead(self, name: Name) -> Iterator[None]:
         """Within the block the thing is fetched and kept. What the fetch raises is raised by `take`."""
         with self._lock:
-            if name not in self._flights or self._flights[name].done():
+            flight = self._flights.get(name)
+            if flight is None or flight.done():
                 flight = Future[Value]()
                 # No executor's thread: that would keep the process alive.
                 Thread(target=self._fly, args=(name, flight), name="early", daemon=True).start()
                 self._flights[name] = flight
-            self._askers.append(name)
         try:
             yield
         finally:
-            with self._lock:
-                self._askers.remove(name)
-                if name not in self._askers:
-                    self._flights.pop(name, None)
+            del flight  # also where an exception keeps this frame
 
     def take(self, name: Name) -> Value:
         """The thing, to be kept by the caller. Raises what the fetch raises."""

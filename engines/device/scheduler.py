@@ -69,11 +69,11 @@ class Scheduler:
         if not queue:
             return [], LOOK_S
         first, batch, seconds = queue[0], queue[:1], queue[0].task.seconds
-        most = 1 if first.task.common_key is None else min(self.most, first.task.batch_size)
+        most = 1 if first.task.batch_key is None else min(self.most, first.task.batch_size)
         for queued in queue[1:]:
             more = queued.task.seconds
             fits = seconds + more <= self._bounds.seconds and more <= first.task.seconds * _MUCH_LONGER
-            if len(batch) < most and fits and queued.task.common_key == first.task.common_key:
+            if len(batch) < most and fits and queued.task.batch_key == first.task.batch_key:
                 batch.append(queued)
                 seconds += more
         left = first.came + self._bounds.wait_s - self._clock.monotonic()
@@ -85,7 +85,7 @@ class Scheduler:
 
     def settle(self, outcomes: Mapping[QueuedTask, Any], span: Span) -> None:
         """End the turn: give each job its tasks' results or exceptions. Tasks that have none go back to the head of the queue, each alone."""
-        again = [replace(one, task=replace(one.task, run_batch=None)) for one in self.in_turn if one not in outcomes]
+        again = [replace(one, task=replace(one.task, batch_key=None)) for one in self.in_turn if one not in outcomes]
         for queued, outcome in outcomes.items():
             queued.job.since = span[1]
             if isinstance(outcome, BaseException):
@@ -104,14 +104,13 @@ class Scheduler:
 
     def _by_urgency(self) -> list[QueuedTask]:
         """The tasks that may begin: not those far ahead of their job, nor what would move weights in use too early."""
-        now = self._clock.monotonic()
         due: dict[QueuedTask, float] = {}
         owed: dict[JobTurns, float] = {}
         for queued in self.waiting:
             job, weights = queued.job, queued.task.weights
             owed[job] = owed.get(job, job.since) + queued.task.seconds
             is_switch = None not in (weights, self.weights) and weights != self.weights
-            is_early = is_switch and self.weights in self.users and now < job.since + SWITCH_S
+            is_early = is_switch and self.weights in self.users and self._clock.monotonic() < job.since + SWITCH_S
             if not is_early and job.failure is None and job.unfetched <= _MOST_AHEAD:
                 due[queued] = owed[job] + (SWITCH_S if is_switch else 0.0)
         return sorted(due, key=lambda queued: due[queued])

@@ -10,7 +10,8 @@ F5-TTS.
     tables    the modulations of its times
     rotary    the rotary position embedding
     proof     whether it computes on a device what the official modules do
-    packed    several utterances end to end
+    packs     several utterances end to end
+    block     a transformer block over a pack
     fused     the same with kernels that do several operations at once
     kernels/  these kernels
     vocoder   Vocos, from a config that is read as data

@@ -1,17 +1,18 @@
 """
-The transformer blocks of a DiT with fused kernels: what packed.py does, in a third of the launches.
+The transformer blocks of a DiT with fused kernels: what block.py does, in a third of the launches.
 
 Each norm is made where the sum that it reads is made; queries, keys and values are one product, of weights that lie end to end; in a pack
-the attention of all sequences is one launch. Only rounding differs: sums and products that packed.py rounds one by one are rounded
+the attention of all sequences is one launch. Only rounding differs: sums and products that block.py rounds one by one are rounded
 once.
 """
 
 from typing import TYPE_CHECKING, Any
 
+from engines.f5.block import attend
 from engines.f5.kernels.check import compare
 from engines.f5.kernels.compiled import DTYPES, EPS, HEAD, SIZES
 from engines.f5.kernels.operations import Kernels
-from engines.f5.packed import Pack, attend
+from engines.f5.packs import Pack
 from engines.f5.tables import Step
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from cloning.versions import versions
 from engines.device.errors import translated
 from engines.device.verdicts import Circumstances, Findings
-from engines.f5 import fast, fused, packed, rotary, solver, tables
+from engines.f5 import block, fast, fused, packs, rotary, solver, tables
 from engines.f5.fused import FusedBlocks
 from engines.f5.kernels import check, driver, launch
 from engines.f5.loading import F5Files
@@ -42,7 +42,7 @@ _GUIDANCE = 2.0
 _STEPS_ASKED = (7, 16, 32)
 _ONE_SILENCE = -3.0  # about a log-mel's mean
 _DRIVER = Path("/proc/driver/nvidia/version")
-_CODE = tuple(Path(str(module.__file__)) for module in (solver, packed, rotary, tables, fast))
+_CODE = tuple(Path(str(module.__file__)) for module in (solver, block, packs, rotary, tables, fast))
 _KERNELS = tuple(Path(str(module.__file__)) for module in (fused, check, driver, launch))
 
 Distances = dict[str, float | None]

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloning.ports import keep_going
+from engines.f5.block import apply_block
 from engines.f5.fused import FusedBlocks
-from engines.f5.packed import Pack, apply_block
+from engines.f5.packs import Pack
 from engines.f5.rotary import Rotation, rotation
 from engines.f5.tables import Step, is_half, steps_at
 from engines.lru import LruCache

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engines.f5.packed import Modulation
-
 if TYPE_CHECKING:
     from torch import Tensor
+
+Modulation = tuple["Tensor", ...]
+"""(1 + scale, shift, gate) before attention, then before the feed-forward, each of shape [dim]."""
 
 
 @dataclass(frozen=True)

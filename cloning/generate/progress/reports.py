@@ -5,6 +5,7 @@ from contextlib import suppress
 from cloning.generate.progress.parts import SpeechParts
 from cloning.jobs.claim import Claim
 from cloning.jobs.results import MAY_PASS, ResultWriter
+from cloning.ports import Samples
 from cloning.replies import parts_reply
 from cloning.service import Call, Service
 
@@ -44,6 +45,11 @@ class Reports:
             self._record(done, total)
         self._claim.check_cancelled()
         self._send(done, total)
+
+    def offer(self, index: int, wave: Samples) -> None:
+        """A chunk is made: store the parts that are final with it, if they are requested."""
+        if self.parts:
+            self.parts.offer(index, wave)
 
     def before_step(self) -> None:
         """Check that the job is still ours and still wanted, as far as that is known without asking the bucket."""

@@ -54,7 +54,8 @@ def test_what_a_failed_batch_held_is_gone_before_its_tasks_are_tried() -> None:
         seen.append(held[0]())
         return np.ones(1, np.float32)
 
-    desk.do([GpuTask("here", 5.0, alone, utterance("text"), together, batch_size=2) for _ in range(2)])
+    one = utterance("text")
+    desk.do([GpuTask("here", 5.0, alone, one, together, one.steps, batch_size=2) for _ in range(2)])
     desk.close()
 
     assert seen == ["free", None, None]

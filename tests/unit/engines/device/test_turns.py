@@ -13,7 +13,7 @@ import pytest
 from cloning.clock import Timings, no_timings
 from cloning.errors import CheckpointUnusable, GpuOutOfMemory, ServiceError
 from cloning.ports import Clock, Engine, F5Parameters, Reference, Utterance, Value, keep_going
-from cloning.ports.gpu import GpuTask, Span, covered
+from cloning.ports.gpu import GpuTask, Span
 from cloning.service import Call, Service
 from engines.device.gpu_thread import GpuThread
 from engines.device.scheduler import Bounds
@@ -244,19 +244,10 @@ def test_a_turn_that_failed_for_all_is_the_jobs_own(threaded: Service, clock: Ma
         raise GpuOutOfMemory("too much")
 
     one = Utterance(Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0), "text", 0, F5Parameters())
-    tasks = [GpuTask("here", 5.0, lambda: clock.advance(2.0), one, together, batch_size=3) for _ in range(3)]
+    tasks = [GpuTask("here", 5.0, lambda: clock.advance(2.0), one, together, one.steps, batch_size=3) for _ in range(3)]
     turns.run_tasks(tasks, spans=spans)
 
     assert sorted(end - begin for begin, end in spans) == [2.0, 2.0, 2.0, 8.0]
-
-
-@pytest.mark.parametrize(
-    ("spans", "seconds"),
-    [([], 0.0), ([(1.0, 3.0), (5.0, 6.0)], 3.0), ([(5.0, 9.0), (1.0, 7.0), (2.0, 3.0)], 8.0)],
-)
-def test_seconds_that_overlap_count_once(spans: list[Span], seconds: float) -> None:
-    """One job's chunk may be in another's turn while the job tells of the one before."""
-    assert covered(spans) == seconds
 
 
 def test_the_checkpoints_files_come_while_the_voice_is_heard(service: Service, human_wav: bytes) -> None:

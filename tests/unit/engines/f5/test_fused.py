@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engines.device.placement import Weights
-from engines.f5 import packed, rotary, tables
+from engines.f5 import rotary, tables
+from engines.f5.block import apply_block
 from engines.f5.fused import FusedBlocks, refusal
 from engines.f5.kernels.compiled import HEAD, SIZES
 from engines.f5.kernels.operations import Kernels
-from engines.f5.packed import Pack
+from engines.f5.packs import Pack
 from engines.f5.proof import measure
 from engines.f5.solver import Condition, Guidance, Sampler
 from engines.tiny import TINY_ARCH
@@ -68,7 +69,7 @@ def test_interpreted_blocks_equal_the_eager_ones_but_for_rounding(
 
     with torch.inference_mode():
         for block, modulation in zip(dit.transformer_blocks, step.blocks, strict=True):
-            packed.apply_block(block, eager, modulation, Pack.of(rotations, 2))
+            apply_block(block, eager, modulation, Pack.of(rotations, 2))
         wanted = dit.norm_out.norm(eager).mul_(step.final[0]).add_(step.final[1])
         fused = FusedBlocks(dit, InterpretedKernels(source))(x, step, Pack.of(rotations, 2, has_bounds=True))
 

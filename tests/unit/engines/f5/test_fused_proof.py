@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engines.f5 import packed, rotary
+from engines.f5 import packs, rotary
 from engines.f5.fused import FusedBlocks
 from engines.f5.proof import measure
 from engines.tiny import TINY_ARCH
@@ -146,8 +146,8 @@ def test_faults_around_the_blocks_are_found_with_kernels_too(name: str) -> None:
 
 def test_sequences_that_see_each_other_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds that are wrong let utterances into one another: only a pack shows it."""
-    bounds = packed._bounds
-    monkeypatch.setattr(packed, "_bounds", lambda *given: bounds(*given)[[0, 2, 4]])
+    bounds = packs._bounds
+    monkeypatch.setattr(packs, "_bounds", lambda *given: bounds(*given)[[0, 2, 4]])
     model = make_half()
 
     problems = measure(model, Mel(), SMALL, FusedBlocks(model.transformer, TorchKernels())).problems

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cloning.errors import GpuOutOfMemory, WorkerUnfit
-from engines.f5 import packed, rotary, solver, tables
+from engines.f5 import block, packs, rotary, solver, tables
 from engines.f5.loading import F5Files
 from engines.f5.proof import circumstances, measure
 from engines.imports.f5 import import_f5
@@ -94,10 +94,10 @@ def _keys_are_a_frame_off(patch: pytest.MonkeyPatch) -> None:
 
 
 def _a_row_is_stale(patch: pytest.MonkeyPatch) -> None:
-    block = packed.apply_block
+    apply = block.apply_block
 
     def faulty(one: Any, x: "Tensor", *rest: Any) -> None:
-        block(one, x, *rest)
+        apply(one, x, *rest)
         x[10] = x[11]
 
     patch.setattr(solver, "apply_block", faulty)
@@ -110,27 +110,27 @@ def _the_halves_see_each_other(patch: pytest.MonkeyPatch) -> None:
         query, key, value = (one[None].transpose(1, 2) for one in inputs[:3])
         return scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(query.shape[2], -1)
 
-    patch.setattr(packed, "attend", faulty)
+    patch.setattr(block, "attend", faulty)
 
 
 def _utterances_see_each_other(patch: pytest.MonkeyPatch) -> None:
     """Only a pack shows it."""
-    attended = packed.attend
+    attended = block.attend
 
-    def faulty(query: Any, key: Any, value: Any, pack: packed.Pack) -> "Tensor":
+    def faulty(query: Any, key: Any, value: Any, pack: packs.Pack) -> "Tensor":
         whole = replace(pack, frames=(sum(pack.frames),)) if len(pack.frames) > 1 else pack
         return attended(query, key, value, whole)
 
-    patch.setattr(packed, "attend", faulty)
+    patch.setattr(block, "attend", faulty)
 
 
 def _a_gate_is_open(patch: pytest.MonkeyPatch) -> None:
-    block, calls = packed.apply_block, list[int]()
+    apply, calls = block.apply_block, list[int]()
 
     def faulty(one: Any, x: "Tensor", modulation: Any, pack: Any) -> None:
         calls.append(1)
         opened = (*modulation[:5], modulation[5].new_ones(()).expand_as(modulation[5]))
-        block(one, x, modulation if len(calls) % 2 else opened, pack)
+        apply(one, x, modulation if len(calls) % 2 else opened, pack)
 
     patch.setattr(solver, "apply_block", faulty)
 
@@ -185,10 +185,10 @@ def _another_draw(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_number(patch: pytest.MonkeyPatch) -> None:
-    block = packed.apply_block
+    apply = block.apply_block
 
     def faulty(one: Any, x: "Tensor", *rest: Any) -> None:
-        block(one, x, *rest)
+        apply(one, x, *rest)
         x[3, 3] = float("inf")
 
     patch.setattr(solver, "apply_block", faulty)
