@@ -9,28 +9,47 @@
 #
 # The requirements are locked for x86-64: elsewhere, without --platform, pip would leave out what is marked so, and the build fail.
 ARG BASE_IMAGE=python:3.11-slim-bookworm
-FROM ${BASE_IMAGE}
 
-ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-    PYTHONUNBUFFERED=1
-
-# Bytecode is compiled here, once: the worker's user can't write it, and each cold start would compile again. Unchecked, because
-# an image's sources don't change under it. Slim bases drop the standard library's bytecode too; a file of it that doesn't
-# compile must not stop the build.
+# ---- The locked packages.
+FROM ${BASE_IMAGE} AS packages
+ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 ARG XTTS=0
 ARG SIMILARITY=0
 COPY requirements.txt requirements-xtts.txt requirements-similarity.txt /tmp/
 RUN python3 -m venv /opt/venv \
     && python -m pip install --no-deps --no-compile --no-cache-dir --disable-pip-version-check -r /tmp/requirements.txt \
         $(if [ "${XTTS}" = 1 ]; then echo "-r /tmp/requirements-xtts.txt"; fi) \
-        $(if [ "${SIMILARITY}" = 1 ]; then echo "-r /tmp/requirements-similarity.txt"; fi) \
-    && python -m pip uninstall --yes pip \
-    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib \
-    && (python -m compileall -qq -j 0 --invalidation-mode unchecked-hash \
-        "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" || true) \
-    && rm /tmp/requirements*.txt
+        $(if [ "${SIMILARITY}" = 1 ]; then echo "-r /tmp/requirements-similarity.txt"; fi)
 
-RUN useradd --create-home --uid 1000 worker \
+# ---- The fused kernels (KERNELS) for every card: by Triton's own compiler, which needs no GPU.
+FROM packages AS kernels
+WORKDIR /app
+COPY cloning/ cloning/
+COPY engines/ engines/
+RUN python -m engines.f5.kernels
+
+# ---- The packages without what only building needs: Triton, whose kernels are made, CUDA's Python bindings, which torch imports
+# for its own tests and compilers alone, and of CUDA the headers, static libraries and what no library of torch's links.
+# Bytecode is compiled here, once: the worker's user can't write it, and each cold start would compile again. Unchecked, because
+# an image's sources don't change under it.
+FROM packages AS trimmed
+RUN python -m pip uninstall --yes --quiet triton cuda-bindings cuda-pathfinder pip \
+    && cd "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
+    && rm -r torch/include nvidia/*/include \
+    && find nvidia \( -name '*.a' -o -name '*.bc' -o -name 'libnvrtc*.alt.so*' -o -name 'libcusolverMg.so*' \) -delete \
+    && python -B -c "import torch, torchaudio" \
+    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
+
+# ---- The worker.
+FROM ${BASE_IMAGE}
+ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    PYTHONUNBUFFERED=1
+COPY --from=trimmed /opt/venv /opt/venv
+
+# Slim bases drop the standard library's bytecode too; a file of it that doesn't compile must not stop the build.
+RUN (python -m compileall -qq -j 0 --invalidation-mode unchecked-hash \
+        "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" || true) \
+    && useradd --create-home --uid 1000 worker \
     && install --directory --owner worker --group worker /data /models
 
 WORKDIR /app
@@ -44,8 +63,7 @@ COPY model_cache/ model_cache/
 COPY local/ local/
 RUN python -m compileall -q --invalidation-mode unchecked-hash .
 
-# The fused kernels (KERNELS) for every card: by Triton's own compiler, which needs no GPU. At run time there is none.
-RUN python -m engines.f5.kernels
+COPY --from=kernels /app/engines/f5/kernels/compiled/ engines/f5/kernels/compiled/
 
 # /data stands in for the bucket where S3_BUCKET is unset. /models holds checkpoints, and what comes from the model hub; on a
 # network volume set MODEL_CACHE_DIR=/runpod-volume/models and HF_HOME=/runpod-volume/huggingface, and they outlive the worker.

@@ -43,6 +43,11 @@ def steps(name: str) -> list[str]:
     return [step.rest for step in dockerfile() if step.name == name]
 
 
+def sources() -> list[str]:
+    """What the build copies from the repository."""
+    return [one for rest in steps("COPY") if not rest.startswith("--from=") for one in rest.split()[:-1]]
+
+
 def environment() -> dict[str, str]:
     return dict(pair.split("=", 1) for rest in steps("ENV") for pair in rest.split())
 
@@ -51,11 +56,24 @@ def environment() -> dict[str, str]:
 
 
 def test_the_base_is_the_builders_choice() -> None:
-    """The Dockerfile has one stage on a base that the builder chooses, by default a slim Debian 12 with Python 3.11."""
-    first, second = dockerfile()[:2]
+    """The packages and the worker come on a base that the builder chooses, by default a slim Debian 12 with Python 3.11."""
+    packages, *made_of_them, worker = steps("FROM")
 
-    assert (first, second) == (Step("ARG", "BASE_IMAGE=python:3.11-slim-bookworm"), Step("FROM", "${BASE_IMAGE}"))
-    assert len(steps("FROM")) == 1
+    assert dockerfile()[0] == Step("ARG", "BASE_IMAGE=python:3.11-slim-bookworm")
+    assert (packages, worker) == ("${BASE_IMAGE} AS packages", "${BASE_IMAGE}")
+    assert made_of_them == ["packages AS kernels", "packages AS trimmed"]
+
+
+def test_what_only_building_needs_stays_out_of_the_image() -> None:
+    """The worker's packages are the trimmed ones, which torch was imported from: whatever its libraries link is there."""
+    order = dockerfile()
+    stage = order[order.index(Step("FROM", "packages AS trimmed")) : order.index(Step("FROM", "${BASE_IMAGE}"))]
+    trimming = next(step.rest for step in stage if step.name == "RUN")
+
+    assert "uninstall --yes --quiet triton cuda-bindings cuda-pathfinder pip" in trimming
+    assert trimming.index("-delete") < trimming.index("import torch, torchaudio") < trimming.index("compileall")
+    assert Step("COPY", "--from=trimmed /opt/venv /opt/venv") in order
+    assert Step("COPY", "--from=kernels /app/engines/f5/kernels/compiled/ engines/f5/kernels/compiled/") in order
 
 
 def test_python_is_pid_1_in_exec_form() -> None:
@@ -100,12 +118,12 @@ def test_the_build_proves_that_the_handler_imports_without_torch() -> None:
 
 def test_everything_that_is_copied_exists_and_reaches_the_build() -> None:
     """Each source of a COPY exists and is let through by .dockerignore, which lets nothing else through."""
-    sources = {source.rstrip("/") for rest in steps("COPY") for source in rest.split()[:-1]}
+    copied = {source.rstrip("/") for source in sources()}
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
 
-    assert [source for source in sources if not (ROOT / source).exists()] == []
+    assert [source for source in copied if not (ROOT / source).exists()] == []
     assert (rules[0], rules[-1]) == ("*", "**/__pycache__")
-    assert {rule.removeprefix("!") for rule in rules[1:-1] if rule.startswith("!")} == sources
+    assert {rule.removeprefix("!") for rule in rules[1:-1] if rule.startswith("!")} == copied
     # Weights for the demo alone, and what the build makes itself.
     assert [rule for rule in rules[1:-1] if not rule.startswith("!")] == ["local/talker", "engines/f5/kernels/compiled"]
 
@@ -117,10 +135,9 @@ def test_every_module_that_the_handler_imports_is_copied() -> None:
         [sys.executable, "-c", seen], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.split()
     ours = {Path(file).relative_to(ROOT) for file in files if Path(file).is_relative_to(ROOT) and ".venv" not in file}
-    copied = [source for rest in steps("COPY") for source in rest.split()[:-1]]
 
     assert Path("handler.py") in ours
-    assert [path for path in ours if not any(fnmatch(str(path), f"{source}*") for source in copied)] == []
+    assert [path for path in ours if not any(fnmatch(str(path), f"{source}*") for source in sources())] == []
 
 
 @pytest.mark.parametrize("script", ["image.sh", "base_image.sh"])

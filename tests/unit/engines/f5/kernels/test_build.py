@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engines.f5.kernels.build import build, parameter_bits
-from engines.f5.kernels.compiled import CARDS, DTYPES, INDEX, NAMES, SIZES, SOURCE, digest_of, find
+from engines.f5.kernels.compiled import CARDS, DTYPES, FOLDER, INDEX, NAMES, SIZES, SOURCE, digest_of, find
 from tests.conftest import ROOT
 from tests.unit.engines.f5.kernels.conftest import tool
 
@@ -109,13 +109,16 @@ def test_parameters_are_read_in_order() -> None:
 
 
 def test_the_image_compiles_them() -> None:
-    """Its Dockerfile does, into the folder where they are looked for, and takes none along from this machine."""
+    """Its Dockerfile does, where Triton is, and copies them to where they are looked for; it takes none along from this machine."""
     dockerfile = (ROOT / "Dockerfile").read_text()
+    folder = FOLDER.relative_to(ROOT)
 
     assert "RUN python -m engines.f5.kernels\n" in dockerfile
     assert (
-        dockerfile.index("COPY engines/ engines/")
-        < dockerfile.index("engines.f5.kernels")
+        dockerfile.index("AS kernels")
+        < dockerfile.index("RUN python -m engines.f5.kernels")
+        < dockerfile.index("AS trimmed")
+        < dockerfile.index(f"COPY --from=kernels /app/{folder}/ {folder}/")
         < dockerfile.index("USER worker")
     )
     for ignored in (".dockerignore", ".gitignore"):
