@@ -10,46 +10,45 @@
 # The requirements are locked for x86-64: elsewhere, without --platform, pip would leave out what is marked so, and the build fail.
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 
-# ---- The locked packages.
-FROM ${BASE_IMAGE} AS packages
-ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# ---- The fused kernels (KERNELS) for every card: by Triton's own compiler, which needs no GPU, and which the worker doesn't need.
+FROM ${BASE_IMAGE} AS kernels
+WORKDIR /app
+COPY requirements.txt ./
+RUN python3 -m venv /opt/venv \
+    && awk '/^[a-z]/ {wanted = /^(triton|pydantic|pydantic-core|annotated-types|typing-extensions|typing-inspection)==/} wanted' \
+        requirements.txt >kernels.txt \
+    && /opt/venv/bin/python -m pip install --no-deps --no-cache-dir --disable-pip-version-check -r kernels.txt
+COPY engines/ engines/
+RUN /opt/venv/bin/python -m engines.f5.kernels
+
+# ---- The worker.
+FROM ${BASE_IMAGE}
+ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    PYTHONUNBUFFERED=1
+
+# Out goes what only building needs: Triton; CUDA's bindings for Python, which torch imports for its own tests and compilers alone;
+# and of CUDA the headers, static libraries and what no library of torch's links.
+# Bytecode is compiled here, once: the worker's user can't write it, and each cold start would compile again. Unchecked, because
+# an image's sources don't change under it. Slim bases drop the standard library's bytecode too; a file of it that doesn't
+# compile must not stop the build.
 ARG XTTS=0
 ARG SIMILARITY=0
 COPY requirements.txt requirements-xtts.txt requirements-similarity.txt /tmp/
 RUN python3 -m venv /opt/venv \
     && python -m pip install --no-deps --no-compile --no-cache-dir --disable-pip-version-check -r /tmp/requirements.txt \
         $(if [ "${XTTS}" = 1 ]; then echo "-r /tmp/requirements-xtts.txt"; fi) \
-        $(if [ "${SIMILARITY}" = 1 ]; then echo "-r /tmp/requirements-similarity.txt"; fi)
-
-# ---- The fused kernels (KERNELS) for every card: by Triton's own compiler, which needs no GPU.
-FROM packages AS kernels
-WORKDIR /app
-COPY cloning/ cloning/
-COPY engines/ engines/
-RUN python -m engines.f5.kernels
-
-# ---- The packages without what only building needs: Triton, whose kernels are made, CUDA's Python bindings, which torch imports
-# for its own tests and compilers alone, and of CUDA the headers, static libraries and what no library of torch's links.
-# Bytecode is compiled here, once: the worker's user can't write it, and each cold start would compile again. Unchecked, because
-# an image's sources don't change under it.
-FROM packages AS trimmed
-RUN python -m pip uninstall --yes --quiet triton cuda-bindings cuda-pathfinder pip \
+        $(if [ "${SIMILARITY}" = 1 ]; then echo "-r /tmp/requirements-similarity.txt"; fi) \
+    && python -m pip uninstall --yes --quiet triton cuda-bindings cuda-pathfinder pip \
     && cd "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
     && rm -r torch/include nvidia/*/include \
     && find nvidia \( -name '*.a' -o -name '*.bc' -o -name 'libnvrtc*.alt.so*' -o -name 'libcusolverMg.so*' \) -delete \
     && python -B -c "import torch, torchaudio" \
-    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
-
-# ---- The worker.
-FROM ${BASE_IMAGE}
-ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-    PYTHONUNBUFFERED=1
-COPY --from=trimmed /opt/venv /opt/venv
-
-# Slim bases drop the standard library's bytecode too; a file of it that doesn't compile must not stop the build.
-RUN (python -m compileall -qq -j 0 --invalidation-mode unchecked-hash \
+    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib \
+    && (python -m compileall -qq -j 0 --invalidation-mode unchecked-hash \
         "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" || true) \
-    && useradd --create-home --uid 1000 worker \
+    && rm /tmp/requirements*.txt
+
+RUN useradd --create-home --uid 1000 worker \
     && install --directory --owner worker --group worker /data /models
 
 WORKDIR /app

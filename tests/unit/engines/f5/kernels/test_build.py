@@ -109,15 +109,15 @@ def test_parameters_are_read_in_order() -> None:
 
 
 def test_the_image_compiles_them() -> None:
-    """Its Dockerfile does, where Triton is, and copies them to where they are looked for; it takes none along from this machine."""
+    """Its Dockerfile does, with Triton of the lock, and copies them to where they are looked for; it takes none along from this machine."""
     dockerfile = (ROOT / "Dockerfile").read_text()
     folder = FOLDER.relative_to(ROOT)
 
-    assert "RUN python -m engines.f5.kernels\n" in dockerfile
+    assert "RUN /opt/venv/bin/python -m engines.f5.kernels\n" in dockerfile
     assert (
         dockerfile.index("AS kernels")
-        < dockerfile.index("RUN python -m engines.f5.kernels")
-        < dockerfile.index("AS trimmed")
+        < dockerfile.index("-m engines.f5.kernels")
+        < dockerfile.index("# ---- The worker.")
         < dockerfile.index(f"COPY --from=kernels /app/{folder}/ {folder}/")
         < dockerfile.index("USER worker")
     )
