@@ -2,6 +2,7 @@ import { Failure } from "./api.js";
 import { attempt, button, byId, say } from "./dom.js";
 import { showMade } from "./made.js";
 import { player } from "./player.js";
+import { rememberVoice } from "./stored.js";
 
 const EVERY_MS = 500;
 const MOST_FAILURES = 10;
@@ -37,6 +38,7 @@ export function speakStep(api, fields) {
     const body = { seed: drawnSeed(), ...wanted, ...extra };
     const { id } = await api.json("/v1/audio/jobs", { method: "POST", body });
     running = id;
+    rememberVoice(wanted.voice);
     button("cancel").disabled = button("cancel").hidden = false;
     return id;
   }
