@@ -65,6 +65,7 @@ class Job:
     status: str = "IN_QUEUE"
     items: list[Reply] = field(default_factory=list)
     total: int = 0
+    attempt: int = 1
     result: Reply = field(default_factory=dict)
     failure: Reply | None = None
     cancelled: bool = False
@@ -240,7 +241,8 @@ class StandIn:
         state: Reply = {"job_id": fields["job_id"], "status": job.status, "cancel_requested": job.cancelled}
         failure = {} if job.failure is None else {"failure": job.failure}
         parts = self._parts(job.items, fields.get("parts_after")) if job.fields.get("parts") else {}
-        return {**state, "progress": {"done": len(job.items), "total": job.total}, **failure, **parts}
+        taken = {"attempt": job.attempt} if job.attempt else {}  # a job that still waits in a queue has none
+        return {**state, **taken, "progress": {"done": len(job.items), "total": job.total}, **failure, **parts}
 
     def _result(self, fields: Mapping[str, Any]) -> Reply:
         job = self._job(fields)

@@ -104,6 +104,8 @@ def _ended(now: str, state: Reply) -> ClientError:
 
 
 def _progress(now: str, state: Reply) -> Progress:
+    """The progress as a queue tells it: IN_PROGRESS from the moment that a worker has the job, which makes its first attempt."""
+    now = "IN_PROGRESS" if now == "IN_QUEUE" and state.get("attempt") else now
     counts = state.get("progress") or {}
     done, total = int(counts.get("done", 0)), int(counts.get("total", 0))
     parts = {"parts": state["parts"]} if state.get("parts") else {}

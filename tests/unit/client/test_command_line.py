@@ -185,7 +185,7 @@ def test_without_a_terminal_progress_is_lines(endpoint: Endpoint, capsys: Captur
     assert told.out == "hello.wav\n"
     assert told.err.splitlines() == [
         "waiting for a worker",
-        "speaking, 0 of 2 chunks",
+        "speaking once the model is loaded, 0 of 2 chunks",
         "speaking, 1 of 2 chunks",
         "done",
         "made with F5-TTS",

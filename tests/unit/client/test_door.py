@@ -56,6 +56,24 @@ def test_a_job_is_sent_once_and_looked_at_until_its_end() -> None:
     assert [one.update["parts"]["ready"] for one in heard if one.done == 2][:1] == [2]
 
 
+def test_a_job_that_a_worker_has_is_in_progress_although_it_does_not_speak_yet() -> None:
+    """A job that a worker prepares is IN_PROGRESS, as RunPod's queue says; only one that nobody has taken is IN_QUEUE."""
+    worker, heard = StandIn(), list[Progress]()
+    worker.gates[0] = gate = threading.Event()
+
+    def note(told: Progress) -> None:
+        heard.append(told)
+        job = worker.jobs["j"]
+        job.status, job.total, job.attempt = "IN_QUEUE", 0, int(len(heard) > 2)
+        if told.state == "IN_PROGRESS":
+            gate.set()
+
+    at_the_door(worker, generate(on_progress=note))
+
+    assert {(told.state, told.done, told.total) for told in heard[:2]} == {("IN_QUEUE", 0, 0)}
+    assert ("IN_PROGRESS", 0, 0) in [(told.state, told.done, told.total) for told in heard]
+
+
 def test_a_job_that_an_earlier_command_sent_is_not_sent_again() -> None:
     """A job that an earlier command sent is not sent again: it is found by its id."""
     worker = StandIn()
