@@ -131,8 +131,7 @@ class StandIn:
     async def _generate(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None]) -> Reply:
         job_id = fields["job_id"]
         for voice in [turn["voice"] for turn in fields.get("turns", ())] or [fields["voice"]]:
-            if voice not in self.voices:
-                raise VoiceNotFound(f"there is no voice {voice!r}", voice=voice)
+            self._check_voice(voice)
         if job_id in self.jobs and self.jobs[job_id].status == "COMPLETED":
             return self._result(fields)
         job = self.jobs[job_id] = Job(fields, total=self.parts)
@@ -277,10 +276,19 @@ class StandIn:
     def _health(self, _: Mapping[str, Any]) -> Reply:
         return {"status": "ok", "default_engine": "f5", "checkpoint": "F5TTS_v1_Base", "worker": "stand-in"}
 
+    def _read(self, fields: Mapping[str, Any]) -> Reply:
+        if "voice" in fields:
+            self._check_voice(fields["voice"])
+        return {}
+
+    def _check_voice(self, voice: str) -> None:
+        if voice not in self.voices:
+            raise VoiceNotFound(f"there is no voice {voice!r}", voice=voice)
+
     def _echo(self, _: Mapping[str, Any]) -> Reply:
         return {}
 
-    _read = _check = _dictionary = _dictionaries = _expire = _echo
+    _check = _dictionary = _dictionaries = _expire = _echo
 
 
 def _voice(name: str) -> Reply:

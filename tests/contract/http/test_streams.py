@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from cloning.errors import InvalidRequest, Unavailable, WorkerUnfit
+from http_api.options import Options
 from http_api.serving import _TimedProtocol
 from http_api.sound.encoding import MEDIA, Format, encoder
 from tests.http_worker import StandIn, serving, spoken, until
@@ -237,7 +238,7 @@ def drained(connection: socket.socket) -> bytes:
 
 @pytest.mark.parametrize("text", [".", "…", " ! "])
 def test_a_text_without_a_letter_is_a_short_silence(text: str) -> None:
-    """Programs try a server with a text without letters; the worker would refuse it, so the server answers with silence."""
+    """Programs try a server with a text without letters; the worker would refuse it, so the server answers with silence, and no job begins."""
     worker = StandIn()
     with serving(worker) as url:
         heard = {
@@ -247,6 +248,26 @@ def test_a_text_without_a_letter_is_a_short_silence(text: str) -> None:
     assert {one.status_code for one in heard.values()} == {200}
     assert heard["pcm"].content == bytes(2 * 4800)
     assert all(one.content for one in heard.values())
+    assert {call["action"] for call in worker.calls} == {"read"}
+
+
+@pytest.mark.parametrize("text", [".", "Hello."])
+def test_a_voice_that_is_not_there_is_the_same_failure_for_every_text(text: str) -> None:
+    """A voice that doesn't exist is named, even if the text has nothing to say."""
+    with serving(StandIn()) as url:
+        response = httpx.post(f"{url}/v1/audio/speech", json=speech(input=text, voice="nobody"))
+
+    error = response.json()["error"]
+    assert (response.status_code, error["param"], error["code"]) == (404, "voice", "VOICE_NOT_FOUND")
+
+
+def test_a_text_without_a_letter_in_the_deployments_own_voice_asks_no_worker() -> None:
+    """A try with one of OpenAI's names is answered at once: the deployment chose that voice, and a cold start may take minutes."""
+    worker = StandIn()
+    with serving(worker, Options(default_voice="anna")) as url:
+        response = httpx.post(f"{url}/v1/audio/speech", json=speech(input=".", voice="alloy"))
+
+    assert response.status_code == 200
     assert worker.calls == []
 
 
