@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import logging
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -102,6 +103,16 @@ def test_a_failure_after_the_first_byte_breaks_the_connection_off(format_: Forma
     worker = StandIn(fails={TEXT: (2, Unavailable("away"))}, seconds=1.0)
     with serving(worker) as url, pytest.raises(httpx.RemoteProtocolError):
         httpx.post(f"{url}/v1/audio/speech", json=speech(response_format=format_))
+
+
+def test_a_stream_that_is_broken_off_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """A stream that fails late is one warning with the job and the code; uvicorn's error line about it, which names neither, is left out."""
+    worker = StandIn(fails={TEXT: (2, Unavailable("away"))}, seconds=1.0)
+    with serving(worker) as url, pytest.raises(httpx.RemoteProtocolError):
+        httpx.post(f"{url}/v1/audio/speech", json=speech())
+
+    loud = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [(record.message, vars(record)["code"]) for record in loud] == [("stream.broken_off", "UNAVAILABLE")]
 
 
 def test_parts_that_are_made_anew_break_the_connection_off() -> None:
