@@ -28,6 +28,7 @@ from docs.tables import (
     limits_table,
     not_there_yet_table,
     older_names_table,
+    problems_table,
     profiles_table,
     settings_table,
     table,
@@ -82,7 +83,7 @@ PARTS: dict[Path, dict[str, Callable[[], str]]] = {
     CHECKPOINTS: {"checkpoints": checkpoints_table},
     CLIENT: {"commands": commands_list, "exits": exit_codes_table, "codes": own_codes_table},
     SETTINGS: {"settings": settings_table},
-    SPEECH: {"profiles": profiles_table},
+    SPEECH: {"profiles": profiles_table, "problems": problems_table},
 }
 
 
