@@ -36,7 +36,7 @@ from f5_worker_client.errors import (
     Unavailable,
 )
 from f5_worker_client.queue import Patience, Progress
-from f5_worker_client.replies import Checked, JobState, Reading, Speech, Voice
+from f5_worker_client.replies import Checked, Dictionary, Expired, JobState, Reading, Speech, Voice
 
 __all__ = [
     "AsyncClient",
@@ -45,7 +45,9 @@ __all__ = [
     "Client",
     "ClientError",
     "Conflict",
+    "Dictionary",
     "DownloadFailed",
+    "Expired",
     "Failed",
     "InvalidRequest",
     "JobState",
