@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict, TypeVar
 
-from f5_worker_client.door import call
 from f5_worker_client.errors import Failed, InvalidRequest, NotFound, of_status
+from f5_worker_client.http_server import call
 from f5_worker_client.queue import LARGEST_BYTES, OK, Call, Link, Reply, asked
 from f5_worker_client.replies import Checked, Dictionary, Expired, JobState, Reading, Speech, Voice
 from f5_worker_client.steps import Flow
@@ -158,7 +158,7 @@ def cancel(link: Link, job_id: str) -> Flow[JobState]:
     try:
         return _told(JobState.of, (yield from call(link, Call({"action": "cancel", "job_id": job_id}))))
     except NotFound:
-        if link.address.is_door:
+        if link.address.is_http_server:
             raise
         answer = yield from asked(link, "POST", f"cancel/{job_id}")
         if answer.status != OK:
@@ -195,8 +195,8 @@ def health(link: Link) -> Flow[Reply]:
 
 
 def queue_health(link: Link) -> Flow[Reply]:
-    """RunPod's count of jobs and workers; starts nothing. A door has no queue."""
-    if link.address.is_door:
+    """RunPod's count of jobs and workers; starts nothing. A worker's own HTTP server has no queue."""
+    if link.address.is_http_server:
         return {}
     answer = yield from asked(link, "GET", "health")
     if answer.status != OK:

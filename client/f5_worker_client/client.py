@@ -16,9 +16,9 @@ import httpx
 from f5_worker_client import actions, downloads
 from f5_worker_client.actions import CheckOptions, ReadOptions, SpeakOptions, UploadOptions, speech_request
 from f5_worker_client.address import address_of
-from f5_worker_client.door import call
 from f5_worker_client.downloads import AUDIO
 from f5_worker_client.drivers import AsyncDriver, Driver
+from f5_worker_client.http_server import call
 from f5_worker_client.queue import Call, Link, Patience, Progress, Reply
 from f5_worker_client.replies import Checked, Dictionary, Expired, JobState, Reading, Speech, Voice
 

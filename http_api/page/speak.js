@@ -1,6 +1,6 @@
 import { Failure } from "./api.js";
 import { attempt, button, byId, say } from "./dom.js";
-import { showMade } from "./made.js";
+import { showResult } from "./result.js";
 import { player } from "./player.js";
 import { rememberVoice } from "./stored.js";
 
@@ -52,7 +52,7 @@ export function speakStep(api, fields) {
     if (job.status !== "COMPLETED") throw new Error(job.failure?.message ?? "The worker stopped before the end. Speak again.");
     const result = job.result ?? (await api.action("result", { job_id: id }));
     await sound.finish(id, text, result);
-    showMade(api, id, result);
+    showResult(api, id, result);
     say("speak-said", "Done.");
   }
 
