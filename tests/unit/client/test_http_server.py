@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from f5_worker_client import AsyncClient, ClientError, Failed, InvalidRequest, NotFound, Progress, Unauthorised
+from f5_worker_client import AsyncClient, Client, ClientError, Failed, InvalidRequest, NotFound, Progress, Unauthorised
 from f5_worker_client.address import address_of
 from f5_worker_client.http_server import call
 from f5_worker_client.queue import Call
@@ -58,20 +58,19 @@ def test_a_job_is_sent_once_and_looked_at_until_its_end() -> None:
 
 def test_a_job_that_a_worker_has_is_in_progress_although_it_does_not_speak_yet() -> None:
     """A job that a worker prepares is IN_PROGRESS, as RunPod's queue says; only one that nobody has taken is IN_QUEUE."""
-    worker, heard = StandIn(), list[Progress]()
-    worker.gates[0] = gate = threading.Event()
+    waiting = {"id": "j", "job_id": "j", "status": "IN_QUEUE", "progress": {"done": 0, "total": 0}}
+    states = [waiting, {**waiting, "attempt": 1}, {**waiting, "status": "COMPLETED", "result": {}}]
+    heard: list[Progress] = []
 
-    def note(told: Progress) -> None:
-        heard.append(told)
-        job = worker.jobs["j"]
-        job.status, job.total, job.attempt = "IN_QUEUE", 0, int(len(heard) > 2)
-        if told.state == "IN_PROGRESS":
-            gate.set()
+    def answer(request: httpx.Request) -> httpx.Response:
+        return (
+            httpx.Response(202, json=waiting) if request.method == "POST" else httpx.Response(200, json=states.pop(0))
+        )
 
-    at_the_server(worker, generate(on_progress=note))
+    with Client(url=SERVER, api_key="", patience=QUICK, transport=httpx.MockTransport(answer)) as client:
+        client.driver.run(call(client.link, Call(FIELDS, heard.append)))
 
-    assert {(told.state, told.done, told.total) for told in heard[:2]} == {("IN_QUEUE", 0, 0)}
-    assert ("IN_PROGRESS", 0, 0) in [(told.state, told.done, told.total) for told in heard]
+    assert heard == [Progress("IN_QUEUE"), Progress("IN_QUEUE"), Progress("IN_PROGRESS")]
 
 
 def test_a_job_that_an_earlier_command_sent_is_not_sent_again() -> None:
