@@ -28,6 +28,7 @@ from docs.tables import (
     limits_table,
     not_there_yet_table,
     older_names_table,
+    problems_table,
     profiles_table,
     settings_table,
     table,
@@ -55,8 +56,8 @@ def failures_page() -> str:
         "claimed jobs; a request that fails before the claim leaves no job.\n\n"
         "RunPod delivers a job again by itself only if nothing was posted for it. A posted failure, retryable or not, ends RunPod's job: send\n"
         "the same request with the same `job_id` again, or use RunPod's `/retry`. You may do so any number of times, except after bugs: a job\n"
-        f"whose attempts met {MOST_INCIDENTS} bugs is FAILED, because it probably causes them. `refresh_worker` asks RunPod to replace a worker\n"
-        "that won't recover; the SDK removes the key from the reply.\n\n"
+        f"whose attempts met {MOST_INCIDENTS} bugs is FAILED, because it probably causes them. `retryable` and `refresh_worker` are explained [with the\n"
+        "codes](api.md#failures).\n\n"
     )
     columns = (
         "what happens",
@@ -82,7 +83,7 @@ PARTS: dict[Path, dict[str, Callable[[], str]]] = {
     CHECKPOINTS: {"checkpoints": checkpoints_table},
     CLIENT: {"commands": commands_list, "exits": exit_codes_table, "codes": own_codes_table},
     SETTINGS: {"settings": settings_table},
-    SPEECH: {"profiles": profiles_table},
+    SPEECH: {"profiles": profiles_table, "problems": problems_table},
 }
 
 

@@ -1,5 +1,7 @@
 """The generated parts of the documents: tables of settings, codes, limits, checkpoints, profiles, actions and the bucket's keys."""
 
+import ast
+import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +15,7 @@ from cloning.audio import canonical as audio
 from cloning.audio import decoding
 from cloning.audio.clipping import _LONGEST_MS
 from cloning.audio.decoders import _MOST_CHANNELS, _RATES
+from cloning.checking.verdict import ProblemKind
 from cloning.errors import ServiceError
 from cloning.names import BALANCED, EngineName, ProfileName
 from cloning.parameters import BY_INTENT, ENGINES, PROFILES
@@ -158,6 +161,14 @@ def _profile(engine: EngineName, profile: ProfileName) -> str:
     shown = {name: value for name, value in own.items() if profile == BALANCED or value != usual[name]}
     values = ", ".join(f"{name} {_code(value)}" for name, value in shown.items() if value is not None)
     return f"`{profile}`: {values}"
+
+
+def problems_table() -> str:
+    """What a check can find, from the sentences below the enumeration's values."""
+    (kinds,) = ast.parse(inspect.getsource(ProblemKind)).body
+    lines = [ast.literal_eval(node.value) for node in ast.walk(kinds) if isinstance(node, ast.Assign | ast.Expr)]
+    meanings = dict(zip(lines[1::2], lines[2::2], strict=True))
+    return table(("kind", "meaning"), [(f"`{kind.value}`", meanings[kind].rstrip(".")) for kind in ProblemKind])
 
 
 def action_part(name: str, request: type[AnyRequest]) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 _SECONDS_FOR_HEADERS = 30.0
 _BACKLOG = 1024
 _LAST_WORDS_S = 3
+_BROKEN_OFF = "ASGI callable returned without completing response."
 
 
 class _TimedProtocol(H11Protocol):
@@ -96,9 +98,15 @@ def server(
     app: ASGIApp, host: str, port: int, *, seconds_for_headers: float = _SECONDS_FOR_HEADERS, **options: Any
 ) -> Server:
     """Make a server that prints nothing at its start and logs no requests; `options` are further options of uvicorn."""
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     protocol = type("TimedProtocol", (_TimedProtocol,), {"seconds": seconds_for_headers})
     ours: dict[str, Any] = {"http": protocol, "ws": "none", "lifespan": "on", "log_config": None, "access_log": False}
     return Server(uvicorn.Config(app, host, port, server_header=False, **{**ours, **options}))
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of uvicorn's says something new: of a stream that breaks off `stream.broken_off` already names the job and the reason."""
+    return record.msg != _BROKEN_OFF
 
 
 @contextlib.asynccontextmanager

@@ -65,6 +65,7 @@ class Job:
     status: str = "IN_QUEUE"
     items: list[Reply] = field(default_factory=list)
     total: int = 0
+    attempt: int = 1
     result: Reply = field(default_factory=dict)
     failure: Reply | None = None
     cancelled: bool = False
@@ -130,8 +131,7 @@ class StandIn:
     async def _generate(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None]) -> Reply:
         job_id = fields["job_id"]
         for voice in [turn["voice"] for turn in fields.get("turns", ())] or [fields["voice"]]:
-            if voice not in self.voices:
-                raise VoiceNotFound(f"there is no voice {voice!r}", voice=voice)
+            self._check_voice(voice)
         if job_id in self.jobs and self.jobs[job_id].status == "COMPLETED":
             return self._result(fields)
         job = self.jobs[job_id] = Job(fields, total=self.parts)
@@ -240,7 +240,8 @@ class StandIn:
         state: Reply = {"job_id": fields["job_id"], "status": job.status, "cancel_requested": job.cancelled}
         failure = {} if job.failure is None else {"failure": job.failure}
         parts = self._parts(job.items, fields.get("parts_after")) if job.fields.get("parts") else {}
-        return {**state, "progress": {"done": len(job.items), "total": job.total}, **failure, **parts}
+        taken = {"attempt": job.attempt} if job.attempt else {}  # a job that still waits in a queue has none
+        return {**state, **taken, "progress": {"done": len(job.items), "total": job.total}, **failure, **parts}
 
     def _result(self, fields: Mapping[str, Any]) -> Reply:
         job = self._job(fields)
@@ -275,10 +276,19 @@ class StandIn:
     def _health(self, _: Mapping[str, Any]) -> Reply:
         return {"status": "ok", "default_engine": "f5", "checkpoint": "F5TTS_v1_Base", "worker": "stand-in"}
 
+    def _read(self, fields: Mapping[str, Any]) -> Reply:
+        if "voice" in fields:
+            self._check_voice(fields["voice"])
+        return {}
+
+    def _check_voice(self, voice: str) -> None:
+        if voice not in self.voices:
+            raise VoiceNotFound(f"there is no voice {voice!r}", voice=voice)
+
     def _echo(self, _: Mapping[str, Any]) -> Reply:
         return {}
 
-    _read = _check = _dictionary = _dictionaries = _expire = _echo
+    _check = _dictionary = _dictionaries = _expire = _echo
 
 
 def _voice(name: str) -> Reply:

@@ -6,7 +6,7 @@ A recipe: a small F5-TTS checkpoint that speaks, from nothing, on one CPU core. 
     mels       F5's mel of a wave, and words moved to where their letters lie
     packed     utterances in one file
     data       command: make that file
-    chains     batches of whole utterances
+    batches    batches of whole utterances
     flow       the loss
     runs       what both trainings need: the clock, stopping, averages, saving
     acoustic   command: train the DiT

@@ -22,7 +22,7 @@ from torch import nn
 
 from engines.imports.f5 import import_f5
 from training import packed, runs
-from training.chains import VOCAB, Chains, Choices
+from training.batches import VOCAB, Chains, Choices
 from training.flow import fastest_attention, loss_of
 from training.mels import BINS
 

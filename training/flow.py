@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.chains import Batch
+from training.batches import Batch
 
 _NO_PROMPT, _NO_TEXT_NOR_PROMPT = 0.12, 0.1  # shares: of rows; of batches, for classifier-free guidance
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict, TypeVar
 
-from f5_worker_client.door import call
 from f5_worker_client.errors import Failed, InvalidRequest, NotFound, of_status
+from f5_worker_client.http_server import call
 from f5_worker_client.queue import LARGEST_BYTES, OK, Call, Link, Reply, asked
-from f5_worker_client.replies import Checked, JobState, Reading, Speech, Voice
+from f5_worker_client.replies import Checked, Dictionary, Expired, JobState, Reading, Speech, Voice
 from f5_worker_client.steps import Flow
 
+R = TypeVar("R")
 T = TypeVar("T")
 _DIGITS_OF_AN_ID = 32
 _CALLS = frozenset({"job_id", "delivery"})  # say nothing about how it should sound
@@ -105,14 +106,37 @@ def upload(
 
 def voices(link: Link) -> Flow[list[Voice]]:
     """All voices, page by page."""
-    found: list[Voice] = []
+    replies = yield from _pages(link, {"action": "voices", "limit": 100})
+    return _told(lambda pages: [Voice.of(entry) for page in pages for entry in page["voices"]], replies)
+
+
+def store_dictionary(link: Link, name: str, say: Mapping[str, str], *, replace: bool) -> Flow[Dictionary]:
+    """Store respellings of words under a name."""
+    fields = {"action": "dictionary", "dictionary": name, "say": dict(say), **({"replace": True} if replace else {})}
+    return _told(Dictionary.of, (yield from call(link, Call(fields))))
+
+
+def dictionaries(link: Link) -> Flow[list[Dictionary]]:
+    """All dictionaries, page by page."""
+    replies = yield from _pages(link, {"action": "dictionaries", "limit": 100})
+    return _told(lambda pages: [Dictionary.of(entry) for page in pages for entry in page["dictionaries"]], replies)
+
+
+def expire(link: Link, older_than_days: float, *, dry_run: bool) -> Flow[Expired]:
+    """Remove old jobs with their results, call by call."""
+    fields = {"action": "expire", "older_than_days": older_than_days, "dry_run": dry_run}
+    return _told(Expired.of, (yield from _pages(link, fields)))
+
+
+def _pages(link: Link, fields: Mapping[str, Any]) -> Flow[list[Reply]]:
+    """The replies to a request, until one names no next page."""
+    pages: list[Reply] = []
     cursor: dict[str, Any] = {}
     while True:
-        page = yield from call(link, Call({"action": "voices", "limit": 100, **cursor}))
-        found += _told(lambda told: [Voice.of(entry) for entry in told["voices"]], page)
-        if page.get("next_cursor") is None:
-            return found
-        cursor = {"cursor": page["next_cursor"]}
+        pages.append((yield from call(link, Call({**fields, **cursor}))))
+        if pages[-1].get("next_cursor") is None:
+            return pages
+        cursor = {"cursor": pages[-1]["next_cursor"]}
 
 
 def status(link: Link, job_id: str) -> Flow[JobState]:
@@ -134,7 +158,7 @@ def cancel(link: Link, job_id: str) -> Flow[JobState]:
     try:
         return _told(JobState.of, (yield from call(link, Call({"action": "cancel", "job_id": job_id}))))
     except NotFound:
-        if link.address.is_door:
+        if link.address.is_http_server:
             raise
         answer = yield from asked(link, "POST", f"cancel/{job_id}")
         if answer.status != OK:
@@ -171,8 +195,8 @@ def health(link: Link) -> Flow[Reply]:
 
 
 def queue_health(link: Link) -> Flow[Reply]:
-    """RunPod's count of jobs and workers; starts nothing. A door has no queue."""
-    if link.address.is_door:
+    """RunPod's count of jobs and workers; starts nothing. A worker's own HTTP server has no queue."""
+    if link.address.is_http_server:
         return {}
     answer = yield from asked(link, "GET", "health")
     if answer.status != OK:
@@ -180,7 +204,7 @@ def queue_health(link: Link) -> Flow[Reply]:
     return answer.json() or {}
 
 
-def _told(of: Callable[[Reply], T], reply: Reply) -> T:
+def _told(of: Callable[[R], T], reply: R) -> T:
     """Read a reply. Raises Failed if it has another form, as from a much older worker."""
     try:
         return of(reply)

@@ -22,7 +22,7 @@ class Address:
         return f"Address({self.root!r})"
 
     @property
-    def is_door(self) -> bool:
+    def is_http_server(self) -> bool:
         """Whether a worker, or `f5-worker serve`, answers HTTP there itself; otherwise it is RunPod's queue."""
         return urlsplit(self.root).path.endswith("/v1")
 
@@ -50,7 +50,7 @@ def address_of(endpoint: str | None, url: str | None, api_key: str | None) -> Ad
         raise InvalidRequest("INVALID_REQUEST", "the URL should look like https://host/v2/ID, or https://host/v1")
     if parts.scheme == "http" and not address.is_local:
         raise InvalidRequest("INVALID_REQUEST", "the key would travel unencrypted: use https, or a local address")
-    is_open = address.is_door and not address.api_key
+    is_open = address.is_http_server and not address.api_key
     if not is_open and not re.fullmatch(r"[!-~]+", address.api_key):
         raise Unauthorised(
             "UNAUTHORISED",

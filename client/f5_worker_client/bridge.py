@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from f5_worker_client.client import AsyncClient
-from f5_worker_client.door import call
 from f5_worker_client.downloads import fetched
 from f5_worker_client.errors import ClientError, NotFound, Unavailable
+from f5_worker_client.http_server import call
 from f5_worker_client.queue import Call, Link, Progress, asked
 from f5_worker_client.steps import Flow
 from http_api.port import Reply, State, Unfetched, unheard
@@ -131,7 +131,7 @@ def cancelled(link: Link, fields: Mapping[str, Any], sent: Sent) -> Flow[Reply]:
 
 def _waits(link: Link, sent: Sent) -> Flow[bool]:
     """Whether only the queue knows the job. A job that was sent twice may have been started, whatever the state of the last one."""
-    if link.address.is_door or len(sent.tickets) != 1:
+    if link.address.is_http_server or len(sent.tickets) != 1:
         return False
     answer = yield from asked(link, "GET", f"status/{sent.tickets[0]}")
     return (answer.json() or {}).get("status") == "IN_QUEUE"

@@ -16,11 +16,11 @@ import httpx
 from f5_worker_client import actions, downloads
 from f5_worker_client.actions import CheckOptions, ReadOptions, SpeakOptions, UploadOptions, speech_request
 from f5_worker_client.address import address_of
-from f5_worker_client.door import call
 from f5_worker_client.downloads import AUDIO
 from f5_worker_client.drivers import AsyncDriver, Driver
+from f5_worker_client.http_server import call
 from f5_worker_client.queue import Call, Link, Patience, Progress, Reply
-from f5_worker_client.replies import Checked, JobState, Reading, Speech, Voice
+from f5_worker_client.replies import Checked, Dictionary, Expired, JobState, Reading, Speech, Voice
 
 Target = Literal["voice", "job_id", "dictionary"]
 
@@ -80,6 +80,18 @@ class Client:
     def voices(self) -> list[Voice]:
         """All voices."""
         return self.driver.run(actions.voices(self.link))
+
+    def store_dictionary(self, name: str, say: Mapping[str, str], *, replace: bool = False) -> Dictionary:
+        """Store respellings of words under a name, for `dictionary` of `speak` and `read`."""
+        return self.driver.run(actions.store_dictionary(self.link, name, say, replace=replace))
+
+    def dictionaries(self) -> list[Dictionary]:
+        """All dictionaries."""
+        return self.driver.run(actions.dictionaries(self.link))
+
+    def expire(self, older_than_days: float, *, dry_run: bool = False) -> Expired:
+        """Remove jobs that were last written more than so many days ago, with their results; `dry_run` only counts."""
+        return self.driver.run(actions.expire(self.link, older_than_days, dry_run=dry_run))
 
     def status(self, job_id: str) -> JobState:
         """A job's state."""
@@ -162,6 +174,18 @@ class AsyncClient:
     async def voices(self) -> list[Voice]:
         """All voices."""
         return await self.driver.run(actions.voices(self.link))
+
+    async def store_dictionary(self, name: str, say: Mapping[str, str], *, replace: bool = False) -> Dictionary:
+        """Store respellings of words under a name, for `dictionary` of `speak` and `read`."""
+        return await self.driver.run(actions.store_dictionary(self.link, name, say, replace=replace))
+
+    async def dictionaries(self) -> list[Dictionary]:
+        """All dictionaries."""
+        return await self.driver.run(actions.dictionaries(self.link))
+
+    async def expire(self, older_than_days: float, *, dry_run: bool = False) -> Expired:
+        """Remove jobs that were last written more than so many days ago, with their results; `dry_run` only counts."""
+        return await self.driver.run(actions.expire(self.link, older_than_days, dry_run=dry_run))
 
     async def status(self, job_id: str) -> JobState:
         """A job's state."""

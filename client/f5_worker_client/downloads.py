@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from f5_worker_client.door import call
 from f5_worker_client.errors import DownloadFailed, InvalidRequest
+from f5_worker_client.http_server import call
 from f5_worker_client.queue import OK, Call, Link, Reply
 from f5_worker_client.steps import Answer, Fetch, Flow, Pause
 

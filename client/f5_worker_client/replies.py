@@ -1,6 +1,6 @@
 """The replies of the actions. Each keeps the whole reply, for fields without an attribute here (docs/api.md lists them all)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -23,6 +23,38 @@ class Voice:
         """From an entry of `voices`, or the reply of `upload`."""
         get = reply.get
         return cls(reply["voice"], get("duration"), get("language"), get("transcript"), get("problem"), reply)
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """A stored dictionary of respellings; of a damaged one only the name is known."""
+
+    name: str
+    words: int | None
+    problem: str | None
+    reply: Json = field(repr=False)
+
+    @classmethod
+    def of(cls, reply: Json) -> Self:
+        """From an entry of `dictionaries`, or the reply of `dictionary`."""
+        return cls(reply["dictionary"], reply.get("words"), reply.get("problem"), reply)
+
+
+@dataclass(frozen=True)
+class Expired:
+    """What was removed, or would be in a dry run. `skipped` jobs stay, because the bucket refused or never returned one of their objects."""
+
+    jobs: int
+    chunks: int
+    results: int
+    skipped: int
+
+    @classmethod
+    def of(cls, replies: Sequence[Json]) -> Self:
+        """From the replies of all calls of `expire`."""
+        removed = [reply["removed"] for reply in replies]
+        jobs, chunks, results = (sum(one[what] for one in removed) for what in ("jobs", "chunks", "results"))
+        return cls(jobs, chunks, results, sum(reply.get("skipped", 0) for reply in replies))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Recordings: from a file's bytes to mono samples, and from samples to a file.
     decoder         the port of a decoder
     decoding        a file's bytes to mono samples
     containers      a file's container, by its first bytes
-    marks           finds a recording's head among other bytes
+    signatures      finds a recording among other bytes, by the signature at its head
     lengths         the announced and the actual length of a recording
     chunk_formats   WAV, AIFF, CAF: chunks with sizes
     wav_formats     the format chunk of a WAV

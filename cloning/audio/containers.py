@@ -5,7 +5,7 @@ import re
 from cloning.audio.frame_formats import has_frames
 from cloning.audio.frame_runs import first_run
 from cloning.audio.lengths import tag_end
-from cloning.audio.marks import first_mark
+from cloning.audio.signatures import first_signature
 from cloning.errors import InvalidAudio
 
 TAKEN = "WAV, FLAC, MP3, OGG, M4A/AAC, WebM, AIFF, CAF or AMR"
@@ -91,8 +91,8 @@ def behind(data: bytes, end: int) -> tuple[str, int] | None:
     begin = max(_begin(data, end), end)
     if found := _ours(data, begin):
         return found, begin
-    mark = first_mark(data, end)
-    run = first_run(data, end, mark[0] if mark else None) or mark
+    signature = first_signature(data, end)
+    run = first_run(data, end, signature[0] if signature else None) or signature
     return (run[1], run[0]) if run else None
 
 
@@ -152,9 +152,9 @@ def _at(data: bytes, begin: int, table: tuple[tuple[int, bytes, str], ...]) -> s
 def _later(data: bytes, begin: int) -> tuple[str, int] | None:
     """Find the first container after junk. A tag that claims to be longer than the file may have any length."""
     end = len(data) if data.startswith(b"ID3", begin) else min(begin + _LOOKED_THROUGH, len(data))
-    mark = first_mark(data, begin, end)
-    found = [(mark[1], mark[0])] if mark else []
-    for match in re.finditer(rb"\xff[\xe0-\xff]", data[begin : mark[0] if mark else end]):
+    signature = first_signature(data, begin, end)
+    found = [(signature[1], signature[0])] if signature else []
+    for match in re.finditer(rb"\xff[\xe0-\xff]", data[begin : signature[0] if signature else end]):
         at = begin + match.start()
         if name := next((one for one in ("mp3", "aac") if has_frames(one, data, at, at_end=False)), None):
             return name, at

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from cloning.audio.lengths import Piece, tag_end
-from cloning.audio.marks import Marks
+from cloning.audio.signatures import Signatures
 
 _BITRATES = {
     (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -134,7 +134,7 @@ class _Walk:
         self._runs: list[_Run] = []
         self._junk = self._damage = self._zeros = 0
         self._is_cut = False
-        self._marks, self._last = Marks(data), begin
+        self._signatures, self._last = Signatures(data), begin
         self._next_of = dict.fromkeys((b"\xff", b"ID3", b"APETAGEX"), -1)
         self.end = len(data)
         self._follows = name == "amr"  # a frame directly follows another: nothing else can be here
@@ -167,7 +167,7 @@ class _Walk:
         # A tag may hold bytes that look like a frame, so look for the tag first.
         tag = min(self._find(b"ID3", self._at + 1), self._find(b"APETAGEX", self._at + 1))
         end = min(after, tag)
-        end = self._marks.first(self._at, end) or end
+        end = self._signatures.first(self._at, end) or end
         self._junk += end - self._at
         if self._runs:
             # Zeros after a recording don't count; whether they are after or inside it depends on the next frame.
@@ -179,11 +179,11 @@ class _Walk:
 
     def _another(self) -> bool:
         """Whether a recording of another kind begins here, or began in the last frame, which is then incomplete."""
-        mark = self._marks.first(self._last + 1, self._at + 1) if self._runs else None
+        signature = self._signatures.first(self._last + 1, self._at + 1) if self._runs else None
         is_other = any(has_frames(one, self._data, self._at, at_end=False) for one in _PARSERS if one != self._name)
-        if mark is None and not (self._runs and is_other):
+        if signature is None and not (self._runs and is_other):
             return False
-        self.end = self._at if mark is None else mark
+        self.end = self._at if signature is None else signature
         self._is_cut = self._at > self.end
         return True
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloning.audio.frame_formats import mp3_frame
-from cloning.audio.marks import Marks
+from cloning.audio.signatures import Signatures
 
 _ENOUGH = 8
 _BLOCK = 1 << 20
@@ -78,16 +78,16 @@ class Others:
     """Finds where other recordings begin in a file; each byte is read once."""
 
     def __init__(self, data: bytes) -> None:
-        self._data, self._marks = data, Marks(data)
+        self._data, self._signatures = data, Signatures(data)
         self._run = -1
 
     def is_at(self, at: int) -> bool:
-        return self._marks.first(at, at + 1) is not None
+        return self._signatures.first(at, at + 1) is not None
 
     def first(self, begin: int, frames_from: int) -> int:
         """The first place from here on, or the end: a header's size may include it, or be unknown."""
         end = len(self._data)
         if self._run < frames_from:
             self._run, _ = first_run(self._data, frames_from) or (end, "")
-        mark = self._marks.first(begin, end)
-        return min(self._run, end if mark is None else mark)
+        signature = self._signatures.first(begin, end)
+        return min(self._run, end if signature is None else signature)

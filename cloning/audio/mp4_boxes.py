@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from cloning.audio.lengths import Piece, Warnings
-from cloning.audio.marks import Marks
+from cloning.audio.signatures import Signatures
 
 _BOXES = tuple(
     b"ftyp styp sidx ssix moov moof mdat free skip wide meta uuid mfra pnot udta pdin emsg prft junk PICT".split()
@@ -25,11 +25,11 @@ class _Box:
 
 def mp4(data: bytes) -> tuple[list[Piece], int]:
     """Return the MP4 at the start of a file, and its end; it is cut if its last box is longer than the file."""
-    marks = Marks(data)
-    boxes, cut, damage = _walked(data, marks)
+    signatures = Signatures(data)
+    boxes, cut, damage = _walked(data, signatures)
     end = min(boxes[-1].end, len(data)) if boxes else 0
-    if cut is not None and (mark := marks.first(boxes[-1].body, end)) is not None:
-        end = mark
+    if cut is not None and (signature := signatures.first(boxes[-1].body, end)) is not None:
+        end = signature
     kinds = {box.kind for box in boxes}
     if b"moov" not in kinds:
         why = cut or "it has no index (moov): the recording was not finished, or did not arrive completely"
@@ -51,14 +51,14 @@ def mp4(data: bytes) -> tuple[list[Piece], int]:
     return [Piece(sound, None, announced, cut, warnings=_damaged(damage), is_open=is_open)], end
 
 
-def _walked(data: bytes, marks: Marks) -> tuple[list[_Box], str | None, int]:
+def _walked(data: bytes, signatures: Signatures) -> tuple[list[_Box], str | None, int]:
     """Return the boxes of the first file, why the last is incomplete, and the bytes between them that are not boxes."""
     boxes: list[_Box] = []
     at, damage, seen = 0, 0, False
     while len(boxes) < _MOST_BOXES and (at + _HEAD <= len(data)):
         box = _box(data, at, len(data))
         if box is None or box.kind not in _BOXES:
-            found = _part_behind(data, at, marks.first(at, len(data))) if boxes else -1
+            found = _part_behind(data, at, signatures.first(at, len(data))) if boxes else -1
             if found < 0:
                 break
             damage, at = damage + found - at, found
@@ -69,10 +69,10 @@ def _walked(data: bytes, marks: Marks) -> tuple[list[_Box], str | None, int]:
         boxes.append(box)
         kind = box.kind.decode("latin-1")
         size = box.end - box.begin
-        if box.kind == b"mdat" and (mark := marks.first(box.body, min(box.end, len(data)))) is not None:
+        if box.kind == b"mdat" and (signature := signatures.first(box.body, min(box.end, len(data)))) is not None:
             return (
                 boxes,
-                f"its last part ({kind}) has {size} bytes and {mark - at} of them come before another recording",
+                f"its last part ({kind}) has {size} bytes and {signature - at} of them come before another recording",
                 damage,
             )
         if box.end > len(data):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cloning.audio.flac_frames import flac_frames
 from cloning.audio.frame_runs import first_run
 from cloning.audio.lengths import Piece, Warnings
-from cloning.audio.marks import Marks, first_mark
+from cloning.audio.signatures import Signatures, first_signature
 
 _OGG_HEAD = 27
 _CONTINUED, _BEGIN, _END = 1, 2, 4
@@ -28,8 +28,8 @@ _KNOWN = {
 def flac(data: bytes) -> tuple[list[Piece], int]:
     """Return the FLAC stream at the start of a file, and its end; its head states the number of samples, or 0."""
     begin = _flac_sound(data)
-    mark, _ = first_mark(data, begin) or (len(data), "")
-    end, _ = first_run(data, begin, mark) or (mark, "")
+    signature, _ = first_signature(data, begin) or (len(data), "")
+    end, _ = first_run(data, begin, signature) or (signature, "")
     info = data[8:42]
     rate = int.from_bytes(info[10:13], "big") >> 4
     total = int.from_bytes(info[13:18], "big") & 0xFFFFFFFFF
@@ -89,20 +89,20 @@ def ogg(data: bytes) -> tuple[list[Piece], int]:
 def _pages(data: bytes) -> tuple[list[_Page], int]:
     """Return the pages up to the file's end or the beginning of another recording; and that place."""
     pages: list[_Page] = []
-    marks, at = Marks(data), data.find(b"OggS")
+    signatures, at = Signatures(data), data.find(b"OggS")
     while at >= 0 and at + _OGG_HEAD <= len(data):
         count, flags = data[at + 26], data[at + 5]
         body = at + _OGG_HEAD + count
         end = body + sum(data[at + _OGG_HEAD : body])
-        # Ogg's own first pages are marks, and may hold FLAC's.
-        mark = None if flags & _BEGIN else marks.first(at + 1, end)
-        if end > len(data) or mark is not None:
-            return pages, len(data) if mark is None else mark
+        # Ogg's own first pages are signatures, and may hold FLAC's.
+        signature = None if flags & _BEGIN else signatures.first(at + 1, end)
+        if end > len(data) or signature is not None:
+            return pages, len(data) if signature is None else signature
         granule, serial = struct.unpack_from("<QI", data, at + 6)
         pages.append(_Page(at, end, flags, granule, serial, data[body : min(end, body + 64)]))
         at = end if data.startswith(b"OggS", end) else data.find(b"OggS", end)
-        mark = marks.first(end, at if at >= 0 else len(data))
-        if mark is not None or at < 0:
+        signature = signatures.first(end, at if at >= 0 else len(data))
+        if signature is not None or at < 0:
             return pages, end
     return pages, len(data)
 
@@ -155,12 +155,12 @@ class _Segment:
 def matroska(data: bytes) -> tuple[list[Piece], int]:
     """Return the Matroska or WebM file at the start of the data, and its end; sizes may be unknown, as from browsers."""
     segment, at, damage = _Segment(), 0, 0
-    marks = Marks(data)
+    signatures = Signatures(data)
     for _ in range(_MOST_ELEMENTS):
         element = _element(data, at)
         if element is None or element[0] not in _KNOWN:
             # It is damage if a cluster follows before another recording.
-            cluster = data.find(_CLUSTER.to_bytes(4, "big"), at, marks.first(at, len(data)) or len(data))
+            cluster = data.find(_CLUSTER.to_bytes(4, "big"), at, signatures.first(at, len(data)) or len(data))
             if cluster < 0:
                 break
             damage, at = damage + cluster - at, cluster
@@ -172,9 +172,9 @@ def matroska(data: bytes) -> tuple[list[Piece], int]:
         end = len(data) if size is None else body + size
         if end > len(data):
             segment.cut = segment.cut or f"a part of {size} bytes has {len(data) - body} of them"
-        if kind == _CLUSTER and size is not None and (mark := marks.first(body, end)) is not None:
-            segment.cut = f"a part of {size} bytes has {mark - body} of them, and another recording follows"
-            at = mark
+        if kind == _CLUSTER and size is not None and (signature := signatures.first(body, end)) is not None:
+            segment.cut = f"a part of {size} bytes has {signature - body} of them, and another recording follows"
+            at = signature
             break
         at = body if kind in _ENTERED or size is None else end
     end = min(at, len(data))

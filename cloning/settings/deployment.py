@@ -37,7 +37,7 @@ class Settings(HttpSettings):
 
     model_cache_dir: Folder = Field(
         Path("data/models"),
-        description="Local disk for checkpoints; a network volume (`/runpod-volume/models`) survives workers.",
+        description="Folder for checkpoints on the worker's disk. The image sets it to `/models`; elsewhere it is the folder `data/models` where the worker is started. On a network volume (`/runpod-volume/models`) checkpoints survive workers.",
     )
     model_cache_max_gb: float | None = Field(
         None,

@@ -45,7 +45,7 @@ function start() {
   });
   speakStep(api, text.fields);
   offerCopies();
-  void voices.load();
+  void voices.open();
   void showState();
 }
 

@@ -1,7 +1,8 @@
 import { Failure } from "./api.js";
 import { attempt, button, byId, say } from "./dom.js";
-import { showMade } from "./made.js";
+import { showResult } from "./result.js";
 import { player } from "./player.js";
+import { rememberVoice } from "./stored.js";
 
 const EVERY_MS = 500;
 const MOST_FAILURES = 10;
@@ -21,8 +22,7 @@ export function speakStep(api, fields) {
     const wanted = fields();
     if (!wanted.voice) throw new Error("Choose a stored voice, or store a new one first (steps 1 and 2).");
     sound.clear();
-    showProgress({ done: 0, total: 0 });
-    say("speak-said", "Waiting for the worker …");
+    showProgress({});
     try {
       await follow(await begin(wanted), wanted.text);
     } finally {
@@ -37,6 +37,7 @@ export function speakStep(api, fields) {
     const body = { seed: drawnSeed(), ...wanted, ...extra };
     const { id } = await api.json("/v1/audio/jobs", { method: "POST", body });
     running = id;
+    rememberVoice(wanted.voice);
     button("cancel").disabled = button("cancel").hidden = false;
     return id;
   }
@@ -51,7 +52,7 @@ export function speakStep(api, fields) {
     if (job.status !== "COMPLETED") throw new Error(job.failure?.message ?? "The worker stopped before the end. Speak again.");
     const result = job.result ?? (await api.action("result", { job_id: id }));
     await sound.finish(id, text, result);
-    showMade(api, id, result);
+    showResult(api, id, result);
     say("speak-said", "Done.");
   }
 
@@ -62,7 +63,7 @@ export function speakStep(api, fields) {
         const job = await api.json(`/v1/audio/jobs/${id}`);
         failures = 0;
         if (ENDS.has(job.status)) return job;
-        showProgress(job.progress ?? { done: 0, total: 0 });
+        showProgress(job);
         if (job.parts?.ready) sound.stream(id);
       } catch (failure) {
         if (++failures > MOST_FAILURES || !mayPass(failure)) throw failure;
@@ -86,14 +87,30 @@ export function speakStep(api, fields) {
   button("cancel").addEventListener("click", () => attempt(button("cancel"), "speak-error", cancel));
 }
 
-/** @param {{done: number, total: number}} progress */
-function showProgress({ done, total }) {
+/**
+ * Nobody knows how long the work before the first piece takes, so words tell it, and the bar has no value.
+ * @param {any} job
+ */
+function showProgress(job) {
+  const { done = 0, total = 0 } = job.progress ?? {};
   const bar = byId("progress", HTMLProgressElement);
   bar.hidden = false;
-  if (!total) return bar.removeAttribute("value");
-  bar.max = total;
-  bar.value = done;
-  say("speak-said", `${done} of ${total} pieces are spoken.`);
+  bar.max = total || 1;
+  if (done) bar.value = done;
+  else bar.removeAttribute("value");
+  say("speak-said", inWords(job, done, total));
+}
+
+/**
+ * A job that no worker has taken yet has no `attempt`.
+ * @param {any} job
+ * @param {number} done
+ * @param {number} total
+ */
+function inWords(job, done, total) {
+  if (done) return `${done} of ${total} pieces are spoken.`;
+  if (total) return `Loading the model if it isn't loaded, and speaking the first of ${total} pieces …`;
+  return job.attempt ? "A worker has the text: it prepares the voice, or waits for the GPU …" : "Waiting for the worker …";
 }
 
 /** A seed that the page knows, so that the call can be repeated. JSON's numbers hold it exactly. */

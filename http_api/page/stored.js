@@ -1,5 +1,13 @@
 import { attempt, button, element, messageOf, say, select } from "./dom.js";
 
+const LAST = "f5-voice";
+
+/**
+ * Remember the voice that spoke last: the page opens on it.
+ * @param {string} name
+ */
+export const rememberVoice = (name) => localStorage.setItem(LAST, name);
+
 /**
  * The list of the stored voices: choose one, or delete it.
  * @param {import("./api.js").Api} api
@@ -11,12 +19,14 @@ export function storedVoices(api, onChange) {
   let known = new Map();
 
   /** @param {string} [chosen] */
-  async function load(chosen = choice.value) {
+  async function load(chosen = choice.value || localStorage.getItem(LAST) || "") {
     try {
       const voices = await allVoices(api);
       known = new Map(voices.map((voice) => [voice.voice, voice]));
       choice.replaceChildren(...voices.map((voice) => new Option(label(voice), voice.voice)));
+      const first = voices.find(({ problem }) => !problem);
       if (known.has(chosen)) choice.value = chosen;
+      else if (first) choice.value = first.voice;
       button("delete").disabled = voices.length === 0;
       say("voices-error", voices.length ? "" : "No voice is stored yet.");
     } catch (failure) {

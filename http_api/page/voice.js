@@ -17,6 +17,7 @@ export function voiceSteps(api, onVoice) {
   /** @type {any} What was stored from this page. */
   let made = null;
   let draft = "";
+  let hasBegun = false;
   offerLanguages(select("voice-language"), "recognised");
   const stored = storedVoices(api, show);
   const recording = recordingStep(() => {
@@ -31,6 +32,14 @@ export function voiceSteps(api, onVoice) {
 
   const isNew = () => input("source-new").checked;
   const voice = () => (isNew() ? made : stored.chosen());
+
+  /** Open on a stored voice if there is one, unless the visitor has begun meanwhile. */
+  async function open() {
+    await stored.load();
+    if (hasBegun || !stored.chosen()) return;
+    input("source-stored").checked = true;
+    show();
+  }
 
   function show() {
     const now = voice();
@@ -50,6 +59,9 @@ export function voiceSteps(api, onVoice) {
     say("transcript-note", isNew() ? HEARD : FIXED);
   }
 
+  for (const deed of ["click", "input", "drop"]) {
+    element("voice-steps").addEventListener(deed, () => (hasBegun = true), { once: true });
+  }
   input("source-new").addEventListener("change", () => {
     textarea("transcript").value = draft;
     show();
@@ -58,7 +70,7 @@ export function voiceSteps(api, onVoice) {
     draft = textarea("transcript").value;
     show();
   });
-  return { voice, load: stored.load };
+  return { voice, open };
 }
 
 /** @param {any} voice */

@@ -49,10 +49,19 @@ async def _speak(door: Door, speech: Speech) -> Response:
     fields = speech.generate(door.options, door.new_id())
     door.metrics.characters.add(len(speech.input))
     # Programs try a server with a text like "."; no model can speak it, and a refusal would say that the server doesn't work.
-    speaks = any(sign.isalnum() for sign in speech.input)
-    source = heard(door, spoken(door, fields, speech.names)) if speaks else quiet(_SILENCE_S)
+    if any(sign.isalnum() for sign in speech.input):
+        source = heard(door, spoken(door, fields, speech.names))
+    else:
+        await _check_voice(door, speech, fields["voice"])
+        source = quiet(_SILENCE_S)
     characters = len(speech.input) if speech.stream_format == "sse" else None
     return SoundResponse(door, Sound(source, speech.response_format), _headers(speech, fields), characters)
+
+
+async def _check_voice(door: Door, speech: Speech, voice: str) -> None:
+    """Raises Failed if there is no such voice. The deployment's own choice is believed: such a try may not have to wait for a cold start."""
+    if voice == speech.named_voice:
+        await door.call("read", {"text": "Is there this voice?", "voice": voice})
 
 
 def _headers(speech: Speech, fields: Reply) -> dict[str, str]:

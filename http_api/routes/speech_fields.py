@@ -130,8 +130,13 @@ class Speech(BaseModel):
             return {}
         return {"engine" if self.model in ENGINES else "checkpoint": self.model}
 
+    @property
+    def named_voice(self) -> str | None:
+        """The voice as the request names it."""
+        return self.voice.id if isinstance(self.voice, VoiceId) else self.voice
+
     def _voice(self, options: Options) -> str:
-        name = self.voice.id if isinstance(self.voice, VoiceId) else self.voice
+        name = self.named_voice
         if name is not None and name in options.aliases:
             return options.aliases[name]
         if name is None or name in OPENAI_VOICES:

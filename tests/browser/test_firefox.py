@@ -35,6 +35,7 @@ async def press(browser: Firefox, element: str) -> None:
 async def store_and_speak(browser: Firefox, url: str, recording: Path) -> None:
     """Do steps 1 to 5, up to the first sound."""
     await browser.open(url)
+    await press(browser, "source-new")
     await browser.choose_file("#file", recording)
     await press(browser, "consent")
     await press(browser, "store")
@@ -76,6 +77,7 @@ def test_the_microphone_is_recorded_in_firefox() -> None:
     async def visit(url: str) -> None:
         async with firefox() as browser:
             await browser.open(url)
+            await press(browser, "source-new")
             await press(browser, "record")
             await until(browser, "document.getElementById('record-time').textContent >= '1.5 s'")
             await press(browser, "record")

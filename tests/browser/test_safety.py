@@ -10,7 +10,7 @@ from cloning.errors import InvalidText
 from http_api.options import Options
 from tests.browser.conftest import Open
 from tests.browser.narrator import Narrator, entry
-from tests.browser.visit import choose_voice, download, hear_all, speak, wait_for_second
+from tests.browser.visit import choose_voice, download, hear_all, new_voice, speak, wait_for_second
 
 ATTACK = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
 
@@ -56,7 +56,7 @@ def test_the_policy_stops_html_that_comes_from_a_string(open_page: Open, problem
 
 
 def test_a_server_with_a_key_asks_for_it_once(open_page: Open, narrator: Narrator) -> None:
-    """The page asks for the key once, and again if it is wrong; with the right one everything works, and it is kept for this tab alone."""
+    """The page asks for the key once, and again if it is wrong; with the right one everything works, and it is kept for this tab alone. The last voice's name is kept in the browser."""
     narrator.gates = {1: threading.Event()}
     page = open_page(Options(has_page=True, api_key="s3cret"))
     page.get_by_label("API key").fill("wrong")
@@ -73,7 +73,8 @@ def test_a_server_with_a_key_asks_for_it_once(open_page: Open, narrator: Narrato
 
     (job,) = narrator.jobs.values()
     assert download(page, "WAV") == narrator.objects[job.result["audio"]["key"]]
-    assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [1, 0, ""]
+    assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [1, 1, ""]
+    assert page.evaluate("Object.entries(localStorage)") == [["f5-voice", "anna"]]
     assert "s3cret" not in (page.locator("body").text_content() or "")
     assert "Bearer $API_KEY" in (page.locator("#curl").text_content() or "")
 
@@ -81,6 +82,7 @@ def test_a_server_with_a_key_asks_for_it_once(open_page: Open, narrator: Narrato
 def test_a_server_that_went_away_is_said_so(open_page: Open, recording: Path) -> None:
     """If the server has gone, the page says so where the visitor pressed the button."""
     page = open_page()
+    new_voice(page)
     page.context.set_offline(True)
     page.get_by_label("Or drop a recording here").set_input_files(recording)
     page.get_by_label("The speaker agreed").check()

@@ -13,6 +13,7 @@ from tests.browser.visit import (
     choose_voice,
     download,
     hear_all,
+    new_voice,
     second,
     seconds_of,
     speak,
@@ -61,6 +62,7 @@ def test_a_voice_is_stored_and_heard_from_its_first_part_on(page: Page) -> None:
 
 def test_what_the_worker_says_of_a_recording_is_on_the_page(page: Page) -> None:
     """A microphone that only beeps is refused as a voice, in the worker's own words."""
+    new_voice(page)
     page.get_by_role("button", name="Record", exact=True).click()
     page.wait_for_timeout(3000)
     page.get_by_role("button", name="Stop").click()

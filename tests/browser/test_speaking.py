@@ -74,6 +74,29 @@ def test_the_sound_begins_with_the_first_part_while_the_rest_is_made(open_page: 
     wait_for_second(page, second(page) + 0.3)
 
 
+def test_the_page_says_what_happens_before_the_first_piece(open_page: Open, narrator: Narrator) -> None:
+    """While the model loads the bar has no value, and the words follow the job: not taken, taken, begun."""
+    narrator.gates = {0: threading.Event()}
+    page = open_page()
+    choose_voice(page, "anna")
+
+    speak(page)
+
+    expect(page.locator("#speak-said")).to_have_text(
+        "Loading the model if it isn't loaded, and speaking the first of 3 pieces …", timeout=15_000
+    )
+    assert page.get_by_role("progressbar").get_attribute("value") is None
+    (job,) = narrator.jobs.values()
+    job.status, job.total, job.attempt = "IN_QUEUE", 0, 1
+    expect(page.locator("#speak-said")).to_have_text(
+        "A worker has the text: it prepares the voice, or waits for the GPU …"
+    )
+    job.attempt = 0
+    expect(page.locator("#speak-said")).to_have_text("Waiting for the worker …")
+    narrator.gates[0].set()
+    hear_all(page)
+
+
 def test_a_stream_that_breaks_off_goes_on_in_the_whole(open_page: Open, narrator: Narrator) -> None:
     """If the job is spoken again, its stream ends, and playing goes on from the same place in the whole speech."""
     narrator.gates, narrator.anew = {1: threading.Event()}, 1

@@ -3,18 +3,19 @@
 import base64
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from cloning.audio.decoding import decode
 from cloning.errors import InvalidAudio
 from tests.browser.conftest import Open
 from tests.browser.narrator import HEARD, Narrator
-from tests.browser.visit import choose_voice, store_voice
+from tests.browser.visit import choose_voice, hear_all, new_voice, speak, store_voice
 
 
 def test_the_microphone_is_recorded(open_page: Open, narrator: Narrator) -> None:
     """The level moves, the seconds count, and the worker's own decoder accepts what is sent."""
     page = open_page()
+    new_voice(page)
     page.get_by_role("button", name="Record", exact=True).click()
     levels = []
     while (page.locator("#record-time").inner_text()) < "2.5 s":
@@ -35,6 +36,7 @@ def test_the_microphone_is_recorded(open_page: Open, narrator: Narrator) -> None
 def test_recording_stops_by_itself(open_page: Open) -> None:
     """Recording stops after 12 seconds, the most that a voice uses."""
     page = open_page()
+    new_voice(page)
     page.clock.install()
     page.get_by_role("button", name="Record", exact=True).click()
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
@@ -48,6 +50,7 @@ def test_recording_stops_by_itself(open_page: Open) -> None:
 def test_a_microphone_that_is_refused_is_said_so(open_page: Open) -> None:
     """If the microphone is refused, the page says so, and what else a visitor can do."""
     page = open_page()
+    new_voice(page)
     page.evaluate(
         "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')); }"
     )
@@ -63,6 +66,7 @@ def test_a_refused_recording_is_said_in_the_workers_words(open_page: Open, recor
     """A refused recording is explained in the worker's words, where it was sent."""
     narrator.refusal = InvalidAudio("the recording is silent; record it again")
     page = open_page()
+    new_voice(page)
     page.get_by_label("Or drop a recording here").set_input_files(recording)
     page.get_by_label("The speaker agreed").check()
 
@@ -75,6 +79,7 @@ def test_a_refused_recording_is_said_in_the_workers_words(open_page: Open, recor
 def test_nothing_is_sent_without_consent(open_page: Open, recording: Path, narrator: Narrator) -> None:
     """Without a ticked consent the page asks for it and sends nothing."""
     page = open_page()
+    new_voice(page)
     page.get_by_label("Or drop a recording here").set_input_files(recording)
 
     page.get_by_role("button", name="Store the voice").click()
@@ -86,6 +91,7 @@ def test_nothing_is_sent_without_consent(open_page: Open, recording: Path, narra
 def test_a_dropped_file_is_a_recording(open_page: Open) -> None:
     """A dropped file works as a chosen one does."""
     page = open_page()
+    new_voice(page)
 
     page.locator("#drop").evaluate(
         """drop => {
@@ -130,6 +136,7 @@ def test_another_recording_is_heard_anew(open_page: Open, recording: Path, narra
 def test_a_name_that_is_taken_can_be_replaced(open_page: Open, recording: Path, narrator: Narrator) -> None:
     """If a name is taken, the page shows the worker's words and a button that replaces the voice."""
     page = open_page()
+    new_voice(page)
     page.get_by_label("Or drop a recording here").set_input_files(recording)
     page.get_by_label("The speaker agreed").check()
     page.get_by_label("Name of the voice").fill("anna")
@@ -172,7 +179,9 @@ def test_a_voice_is_deleted_after_it_was_asked(open_page: Open, narrator: Narrat
 
 def test_without_a_voice_the_page_says_what_to_do(open_page: Open, narrator: Narrator) -> None:
     """Without a voice the page says what to do, and begins no job."""
+    narrator.stored = {}
     page = open_page()
+    expect(page.get_by_label("A new one")).to_be_checked()
 
     page.get_by_role("button", name="Speak", exact=True).click()
 
@@ -180,3 +189,48 @@ def test_without_a_voice_the_page_says_what_to_do(open_page: Open, narrator: Nar
         "Choose a stored voice, or store a new one first (steps 1 and 2)."
     )
     assert narrator.jobs == {}
+
+
+def test_the_page_opens_on_the_first_voice_that_can_be_used(open_page: Open, narrator: Narrator) -> None:
+    """A visitor who has not spoken yet finds the first voice chosen that can be used, and can speak at once."""
+    narrator.stored["anna"] |= {"problem": "its record is damaged"}
+
+    page = open_page()
+
+    expect(page.get_by_label("One that is stored")).to_be_checked()
+    expect(page.get_by_label("Stored voices")).to_have_value("bert")
+
+
+def test_the_page_opens_on_the_voice_that_spoke_last(open_page: Open, narrator: Narrator) -> None:
+    """The page opens on the voice that spoke last; once that is deleted, on the first one."""
+    page = open_page()
+    choose_voice(page, "bert")
+    speak(page)
+    hear_all(page)
+    page.reload()
+    expect(page.get_by_label("Stored voices")).to_have_value("bert")
+    del narrator.stored["bert"]
+
+    page.reload()
+
+    expect(page.get_by_label("One that is stored")).to_be_checked()
+    expect(page.get_by_label("Stored voices")).to_have_value("anna")
+
+
+def test_a_visitor_who_has_begun_is_not_moved(open_page: Open) -> None:
+    """A list of voices that comes late doesn't take a visitor away from a new voice."""
+    page = open_page()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/v1/actions/voices", hold)
+    with page.expect_request("**/v1/actions/voices"):
+        page.reload()
+    new_voice(page)
+
+    held[0].continue_()
+
+    expect(page.get_by_label("Stored voices").locator("option")).to_have_count(2)
+    expect(page.get_by_label("A new one")).to_be_checked()

@@ -151,6 +151,11 @@ def test_every_other_command_is_answered_by_the_worker(cloud: Cloud, folder: Pat
     assert (folder / "same.mp3").read_bytes() == (folder / "hello.mp3").read_bytes()
     assert told(cloud, folder, "cancel", "hello")[1] == "COMPLETED\n"
     assert told(cloud, folder, "delete", "--job", "hello")[1] == "hello\n"
+    assert told(cloud, folder, "dictionary", "names", "--say", "Nguyen=Win")[1] == "names\n"
+    assert told(cloud, folder, "read", "Nguyen.", "--dictionary", "names")[1] == "Win.\n"
+    assert told(cloud, folder, "dictionaries")[1] == "names\t1\n"
+    assert told(cloud, folder, "delete", "--dictionary", "names")[1] == "names\n"
+    assert told(cloud, folder, "expire", "--older-than-days", "1", "--dry-run")[1].startswith("would remove\t0 jobs")
     code, _, err = told(cloud, folder, "status", "hello")
     assert (code, "JOB_NOT_FOUND" in err) == (3, True)
     assert told(cloud, folder, "health")[0] == 0

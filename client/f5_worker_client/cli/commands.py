@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 import secrets
 import sys
 from collections.abc import Callable, Mapping
@@ -125,8 +126,12 @@ def text_of(argument: str, *, is_text: bool) -> str:
         if not is_text and argument.endswith(_LOOKS_LIKE_A_FILE) and len(argument.split()) == 1:
             raise InvalidRequest("INVALID_REQUEST", f"there is no file {argument!r}; if it is the text, say --text")
         return _decoded(argument.encode(errors="surrogateescape"), "the text")
+    return _decoded(_read_file(path), str(path))
+
+
+def _read_file(path: Path) -> bytes:
     try:
-        return _decoded(path.read_bytes(), str(path))
+        return path.read_bytes()
     except OSError as error:
         raise InvalidRequest("INVALID_REQUEST", f"{path} can't be read: {error.strerror}") from None
 
@@ -179,6 +184,50 @@ def delete(client: Client, options: Options, console: Console) -> int:
     return 0
 
 
+def dictionary(client: Client, options: Options, console: Console) -> int:
+    """Store a dictionary."""
+    words = {**(_words_of(options.file) if options.file else {}), **respellings(options)}
+    if not words:
+        raise InvalidRequest("INVALID_REQUEST", "there are no words: give a file of words, or --say WORD=READING")
+    stored = client.store_dictionary(options.name, words, replace=options.replace)
+    console.result([stored.name], dict(stored.reply))
+    return 0
+
+
+def _words_of(source: str) -> dict[str, str]:
+    try:
+        words = json.loads(_decoded(sys.stdin.buffer.read() if source == "-" else _read_file(Path(source)), source))
+    except ValueError:
+        words = None
+    if not isinstance(words, dict):
+        what = f'{source} should hold a JSON object of words and their respellings, like {{"GIF": "jif"}}'
+        raise InvalidRequest("INVALID_REQUEST", what)
+    return words
+
+
+def dictionaries(client: Client, _: Options, console: Console) -> int:
+    """List the dictionaries."""
+    found = client.dictionaries()
+    for one in found:
+        if one.problem:
+            console.remark(f"warning: {one.name}: {one.problem}")
+    lines = [f"{one.name}\t{'' if one.words is None else one.words}" for one in found]
+    console.result(lines, [dict(one.reply) for one in found])
+    return 0
+
+
+def expire(client: Client, options: Options, console: Console) -> int:
+    """Remove old jobs."""
+    expired = client.expire(options.older_than_days, dry_run=options.dry_run)
+    counts = {"jobs": expired.jobs, "chunks": expired.chunks, "results": expired.results}
+    if expired.skipped:
+        console.remark(f"warning: {expired.skipped} jobs stay: the bucket refused or never returned their objects")
+    does = "would remove" if options.dry_run else "removed"
+    facts = {"removed": counts, "skipped": expired.skipped, "dry_run": options.dry_run}
+    console.result([f"{does}\t{_counts(counts)}"], facts)
+    return 0
+
+
 def read(client: Client, options: Options, console: Console) -> int:
     """Show how a text would be read."""
     more = _given(options, "voice", "language", "normalize", "dictionary")
@@ -227,6 +276,9 @@ COMMANDS: Mapping[str, Command] = {
     "cancel": cancel,
     "result": result,
     "delete": delete,
+    "dictionary": dictionary,
+    "dictionaries": dictionaries,
+    "expire": expire,
     "read": read,
     "check": check,
     "health": health,

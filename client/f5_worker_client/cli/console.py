@@ -77,14 +77,13 @@ class _Bar:
     def __call__(self, number: int, count: int, told: Progress) -> None:
         """Move the bar."""
         self._shares[number] = 1.0 if told.state == _DONE else told.done / max(told.total, 1)
-        ended = sum(share == 1.0 for share in self._shares.values())
+        ended, spoken = sum(share == 1.0 for share in self._shares.values()), sum(self._shares.values())
         of_parts = f"{ended} of {count} parts" if count > 1 else f"{told.done} of {told.total} chunks"
-        known = count > 1 or told.total > 0
         self._bar.update(
             self._task,
-            description=of_parts if known else _words_for(told.state),
-            total=count if known else None,
-            completed=sum(self._shares.values()),
+            description=of_parts if spoken else _words_for(told),
+            total=count if spoken else None,  # nobody knows how long the work before the first chunk takes
+            completed=spoken,
         )
 
 
@@ -102,11 +101,15 @@ class _Lines:
         self._last[number] = told
         part = f"part {number + 1} of {count}: " if count > 1 else ""
         chunks = f", {told.done} of {told.total} chunks" if told.total else ""
-        self._console.remark(f"{part}{_words_for(told.state)}{chunks}")
+        self._console.remark(f"{part}{_words_for(told)}{chunks}")
 
 
-def _words_for(state: str) -> str:
-    return {"IN_QUEUE": "waiting for a worker", "IN_PROGRESS": "speaking", _DONE: "done"}.get(state, state)
+def _words_for(told: Progress) -> str:
+    if told.state == "IN_PROGRESS":
+        if not told.total:
+            return "a worker prepares the voice and loads the model"
+        return "speaking" if told.done else "speaking once the model is loaded"
+    return {"IN_QUEUE": "waiting for a worker", _DONE: "done"}.get(told.state, told.state)
 
 
 def _plain(text: str) -> str:

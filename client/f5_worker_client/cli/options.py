@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     common = _common()
-    for add in (_upload, _voices, _speak, _job_commands, _delete, _read, _check, _serve, _health):
+    for add in (_upload, _voices, _speak, _job_commands, _delete, _keep, _read, _check, _serve, _health):
         add(commands, common)
     return whole
 
@@ -134,6 +134,22 @@ def _delete(commands: Commands, common: argparse.ArgumentParser) -> None:
     target.add_argument("--voice", metavar="V")
     target.add_argument("--job", dest="job_id", metavar="ID")
     target.add_argument("--dictionary", metavar="D")
+
+
+def _keep(commands: Commands, common: argparse.ArgumentParser) -> None:
+    command = commands.add_parser("dictionary", parents=[common], help="store a dictionary of respellings")
+    command.add_argument("name", metavar="D", help="the dictionary's name")
+    command.add_argument(
+        "file", nargs="?", metavar="FILE|-", help="a JSON object of words and respellings; - for stdin"
+    )
+    command.add_argument("--say", action="append", default=[], type=_pair, metavar="WORD=READING", help="a respelling")
+    command.add_argument("--replace", action="store_true", help="overwrite a dictionary of that name")
+    commands.add_parser("dictionaries", parents=[common], help="list the dictionaries: name, number of words")
+    command = commands.add_parser("expire", parents=[common], help="remove old jobs with their results")
+    command.add_argument(
+        "--older-than-days", type=float, required=True, metavar="N", help="jobs that were last written before that"
+    )
+    command.add_argument("--dry-run", action="store_true", help="count, and remove nothing")
 
 
 def _read(commands: Commands, common: argparse.ArgumentParser) -> None:

@@ -79,6 +79,7 @@ class Player:
         finally:
             if self._process and self._process.returncode is None:
                 self._process.kill()
+                await self._process.wait()
 
     async def _play(self, job: _Job) -> None:
         """Play one job's parts, until there is none left and none to come."""
@@ -152,3 +153,4 @@ async def played(player: Player, speaking: Awaitable[T], remark: Callable[[str],
         return result
     finally:
         sounding.cancel()
+        await asyncio.gather(sounding, return_exceptions=True)  # until the player has ended

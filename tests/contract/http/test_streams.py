@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import logging
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from cloning.errors import InvalidRequest, Unavailable, WorkerUnfit
+from http_api.options import Options
 from http_api.serving import _TimedProtocol
 from http_api.sound.encoding import MEDIA, Format, encoder
 from tests.http_worker import StandIn, serving, spoken, until
@@ -101,6 +103,16 @@ def test_a_failure_after_the_first_byte_breaks_the_connection_off(format_: Forma
     worker = StandIn(fails={TEXT: (2, Unavailable("away"))}, seconds=1.0)
     with serving(worker) as url, pytest.raises(httpx.RemoteProtocolError):
         httpx.post(f"{url}/v1/audio/speech", json=speech(response_format=format_))
+
+
+def test_a_stream_that_is_broken_off_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """A stream that fails late is one warning with the job and the code; uvicorn's error line about it, which names neither, is left out."""
+    worker = StandIn(fails={TEXT: (2, Unavailable("away"))}, seconds=1.0)
+    with serving(worker) as url, pytest.raises(httpx.RemoteProtocolError):
+        httpx.post(f"{url}/v1/audio/speech", json=speech())
+
+    loud = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [(record.message, vars(record)["code"]) for record in loud] == [("stream.broken_off", "UNAVAILABLE")]
 
 
 def test_parts_that_are_made_anew_break_the_connection_off() -> None:
@@ -237,7 +249,7 @@ def drained(connection: socket.socket) -> bytes:
 
 @pytest.mark.parametrize("text", [".", "…", " ! "])
 def test_a_text_without_a_letter_is_a_short_silence(text: str) -> None:
-    """Programs try a server with a text without letters; the worker would refuse it, so the server answers with silence."""
+    """Programs try a server with a text without letters; the worker would refuse it, so the server answers with silence, and no job begins."""
     worker = StandIn()
     with serving(worker) as url:
         heard = {
@@ -247,6 +259,26 @@ def test_a_text_without_a_letter_is_a_short_silence(text: str) -> None:
     assert {one.status_code for one in heard.values()} == {200}
     assert heard["pcm"].content == bytes(2 * 4800)
     assert all(one.content for one in heard.values())
+    assert {call["action"] for call in worker.calls} == {"read"}
+
+
+@pytest.mark.parametrize("text", [".", "Hello."])
+def test_a_voice_that_is_not_there_is_the_same_failure_for_every_text(text: str) -> None:
+    """A voice that doesn't exist is named, even if the text has nothing to say."""
+    with serving(StandIn()) as url:
+        response = httpx.post(f"{url}/v1/audio/speech", json=speech(input=text, voice="nobody"))
+
+    error = response.json()["error"]
+    assert (response.status_code, error["param"], error["code"]) == (404, "voice", "VOICE_NOT_FOUND")
+
+
+def test_a_text_without_a_letter_in_the_deployments_own_voice_asks_no_worker() -> None:
+    """A try with one of OpenAI's names is answered at once: the deployment chose that voice, and a cold start may take minutes."""
+    worker = StandIn()
+    with serving(worker, Options(default_voice="anna")) as url:
+        response = httpx.post(f"{url}/v1/audio/speech", json=speech(input=".", voice="alloy"))
+
+    assert response.status_code == 200
     assert worker.calls == []
 
 

@@ -58,6 +58,7 @@ class Endpoint:
     posts: list[dict[str, Any]] = field(default_factory=list)
     requests: list[httpx.Request] = field(default_factory=list)
     voices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    dictionaries: dict[str, dict[str, str]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     url: str = "https://bucket.example.com/{key}?" + SIGNATURE
     expired: set[str] = field(default_factory=set)
@@ -133,7 +134,8 @@ class Endpoint:
         try:
             return {"status": "COMPLETED", "output": getattr(self, f"do_{fields['action']}")(fields)}
         except KeyError as missing:
-            code, what = {"voice": ("VOICE_NOT_FOUND", "voice"), "job_id": ("JOB_NOT_FOUND", "job")}[missing.args[0]]
+            what = "job" if missing.args[0] == "job_id" else missing.args[0]
+            code = f"{what.upper()}_NOT_FOUND"
             failure = {"code": code, "message": f"no {what} of that name", "retryable": False, "details": {}}
             return {"status": "FAILED", "error": f"{code}: {failure['message']}", "output": failure}
         except ValueError as error:
@@ -204,10 +206,33 @@ class Endpoint:
         page = [self.voices[name] for name in names[start : start + 2]]
         return {"voices": page, "count": len(page), "next_cursor": str(start + 2) if start + 2 < len(names) else None}
 
+    def do_dictionary(self, fields: dict[str, Any]) -> dict[str, Any]:
+        name = fields["dictionary"]
+        if self.dictionaries.get(name, fields["say"]) != fields["say"] and not fields.get("replace"):
+            raise ValueError("CONFLICT", {"field": "replace"})
+        self.dictionaries[name] = fields["say"]
+        return {"dictionary": name, "words": len(fields["say"]), "sha256": "303df361", "status": "STORED"}
+
+    def do_dictionaries(self, fields: dict[str, Any]) -> dict[str, Any]:
+        names = sorted(self.dictionaries)
+        start = int(fields.get("cursor", 0))
+        page = [{"dictionary": name, "words": len(self.dictionaries[name])} for name in names[start : start + 2]]
+        following = str(start + 2) if start + 2 < len(names) else None
+        return {"dictionaries": page, "count": len(page), "next_cursor": following}
+
+    def do_expire(self, fields: dict[str, Any]) -> dict[str, Any]:
+        is_last = "cursor" in fields
+        return {
+            "removed": {"jobs": 1, "chunks": 2, "results": 3},
+            "dry_run": fields.get("dry_run", False),
+            **({"skipped": 1} if is_last else {}),
+            "next_cursor": None if is_last else "jobs/2/job.json",
+        }
+
     def do_delete(self, fields: dict[str, Any]) -> dict[str, Any]:
         where, name = next((name, value) for name, value in fields.items() if name != "action")
-        del {"voice": self.voices, "job_id": self.jobs}[where][
-            name if name in {**self.voices, **self.jobs} else _raise(where)
+        del {"voice": self.voices, "job_id": self.jobs, "dictionary": self.dictionaries}[where][
+            name if name in {**self.voices, **self.jobs, **self.dictionaries} else _raise(where)
         ]
         return {"deleted": {where: name}}
 

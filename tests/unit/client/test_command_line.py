@@ -141,16 +141,16 @@ def test_health_of_the_queue_alone_wakes_nobody(endpoint: Endpoint) -> None:
     assert endpoint.posts == []
 
 
-def test_a_door_has_no_queue_whose_health_could_be_told(endpoint: Endpoint, capsys: Capture) -> None:
+def test_an_http_server_has_no_queue_whose_health_could_be_told(endpoint: Endpoint, capsys: Capture) -> None:
     """It says so instead of counting nothing."""
-    door = ["--url", "http://127.0.0.1:8080/v1"]
+    server = ["--url", "http://127.0.0.1:8080/v1"]
 
     f5_worker(endpoint, "health", "--queue")
-    f5_worker(endpoint, "health", "--queue", *door)
+    f5_worker(endpoint, "health", "--queue", *server)
 
-    at_the_queue, at_the_door = capsys.readouterr().out.splitlines()
+    at_the_queue, at_the_server = capsys.readouterr().out.splitlines()
     assert at_the_queue == "queue\t1 idle, 0 running; 0 inQueue"
-    assert at_the_door == "queue\tnone: a worker that answers HTTP has no queue"
+    assert at_the_server == "queue\tnone: a worker that answers HTTP has no queue"
 
 
 def test_what_a_check_finds_is_told_with_its_window(endpoint: Endpoint, capsys: Capture) -> None:
@@ -185,7 +185,7 @@ def test_without_a_terminal_progress_is_lines(endpoint: Endpoint, capsys: Captur
     assert told.out == "hello.wav\n"
     assert told.err.splitlines() == [
         "waiting for a worker",
-        "speaking, 0 of 2 chunks",
+        "speaking once the model is loaded, 0 of 2 chunks",
         "speaking, 1 of 2 chunks",
         "done",
         "made with F5-TTS",

@@ -118,7 +118,7 @@ def test_half_a_character_is_the_workers_to_refuse(endpoint: Endpoint, client: C
     assert endpoint.posts == [{"action": "read", "text": "\ud800"}]
 
 
-def test_a_large_recording_takes_the_larger_door(endpoint: Endpoint, client: Client) -> None:
+def test_a_large_recording_takes_the_larger_route(endpoint: Endpoint, client: Client) -> None:
     """A recording beyond /run's 10 MB is sent by /runsync, which takes 20; beyond that it is refused here, with advice."""
     client.upload(b"x" * 9_000_000, "me", consent=True)
     with pytest.raises(InvalidRequest, match="send it as FLAC or MP3"):

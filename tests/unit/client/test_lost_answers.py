@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from f5_worker_client import AsyncClient, Client, NotFound, Unavailable
 from f5_worker_client.actions import speech_request
-from f5_worker_client.door import call
+from f5_worker_client.http_server import call
 from f5_worker_client.queue import Call
 
 from tests.unit.client.endpoint import QUICK, Endpoint, Fault, wav_of

@@ -19,6 +19,8 @@ PAGE = (Path(__file__).parents[3] / "docs" / "http.md").read_text(encoding="utf-
 PYTHON = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = re.findall(r"^curl (.*)$", PAGE, re.MULTILINE)
 HERE = "http://127.0.0.1:8080"
+ENDPOINT = "https://ENDPOINT_ID.api.runpod.ai"
+KEY = "rpa_KEY"
 
 
 def curl(line: str, url: str) -> httpx.Response:
@@ -62,12 +64,14 @@ def test_every_command_line_is_answered() -> None:
 
 @pytest.mark.usefixtures("_in_a_folder")
 @pytest.mark.parametrize("number", range(len(PYTHON)))
-def test_every_program_runs(number: int) -> None:
-    """Every program runs with the package that it names."""
-    worker = StandIn()
-    with serving(worker, Options()) as url:
+def test_every_program_runs(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every program runs with the package that it names; the one for an endpoint sends its key."""
+    worker, program = StandIn(), PYTHON[number]
+    monkeypatch.setenv("RUNPOD_API_KEY", KEY)
+    with serving(worker, Options(api_key=KEY if ENDPOINT in program else None)) as url:
         names: dict[str, Any] = {}
-        exec(compile(PYTHON[number].replace(HERE, url), f"program {number}", "exec"), names)  # noqa: S102 - our own page
+        here = program.replace(HERE, url).replace(ENDPOINT, url)
+        exec(compile(here, f"program {number}", "exec"), names)  # noqa: S102 - our own page
         names["client"].close()
 
     assert Path("hello.mp3").stat().st_size > 1000

@@ -96,8 +96,8 @@ def test_a_deployment_without_the_page_has_none(path: str) -> None:
 
 
 def test_the_page_is_small() -> None:
-    """The page is below 60 kB, and each module below 200 lines."""
-    assert sum(path.stat().st_size for path in FILES) < 60_000
+    """The page is below 62 kB, and each module below 200 lines."""
+    assert sum(path.stat().st_size for path in FILES) < 62_000
     assert [path.name for path in MODULES if len(path.read_text().splitlines()) >= 200] == []
 
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from tests.unit.training.trained import acoustic_training, ticking, train_acoustic, train_vocoder
 from training import acoustic, runs
-from training.chains import VOCAB
+from training.batches import VOCAB
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.unit.training.corpora import LEVELS, corpus
 from training import acoustic, runs, vocoder
-from training.chains import Chains, Choices
+from training.batches import Chains, Choices
 from training.mels import at_model_rate
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.unit.training.corpora import LEVELS, corpus
-from training.chains import VOCAB, Chain, Chains, Choices, letters_of
+from training.batches import VOCAB, Chain, Chains, Choices, letters_of
 from training.grammar import SHORT
 from training.mels import FLOOR, STEP
 from training.packed import Corpus

@@ -1,12 +1,12 @@
-"""Search for recordings among other bytes, by heads that are too long for a coincidence."""
+"""Search for recordings among other bytes, by signatures at their heads that are too long for a coincidence."""
 
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import islice
 
-# (the mark, how many bytes of the recording precede it, the container). Each begins with letters that are found quickly.
-_MARKS = tuple(
+# (the signature, how many bytes of the recording precede it, the container). Each begins with letters that are found quickly.
+_SIGNATURES = tuple(
     (re.compile(pattern, re.DOTALL), before, name)
     for pattern, before, name in (
         (rb"RIF[FX]....WAVE(?:fmt |bext|JUNK|junk|LIST|fact|iXML|_PMX|PEAK|id3 |ID3 |data|cue |PAD )", 0, "wav"),
@@ -27,7 +27,7 @@ _BLOCK, _LONGEST = 1 << 20, 80
 _MOST = 200
 
 
-def first_mark(data: bytes, begin: int, end: int | None = None) -> tuple[int, str] | None:
+def first_signature(data: bytes, begin: int, end: int | None = None) -> tuple[int, str] | None:
     """Find the first recording whose head begins in this stretch: (where, container); the bytes before it are read once."""
     end = len(data) if end is None else end
     for at in range(begin, end, _BLOCK):
@@ -38,23 +38,23 @@ def first_mark(data: bytes, begin: int, end: int | None = None) -> tuple[int, st
 
 
 def _in(data: bytes, begin: int, stop: int) -> Iterator[tuple[int, str]]:
-    for pattern, before, name in _MARKS:
+    for pattern, before, name in _SIGNATURES:
         match = pattern.search(data, begin + before, min(stop + before + _LONGEST, len(data)))
         if match:
             yield match.start() - before, name
 
 
-class Marks:
-    """The heads of all recordings in a file, found once; only so many of each kind, because no file has more."""
+class Signatures:
+    """The signatures of all recordings in a file, found once; only so many of each kind, because no file has more."""
 
     def __init__(self, data: bytes) -> None:
         self._at = sorted(
             match.start() - before
-            for pattern, before, _ in _MARKS
+            for pattern, before, _ in _SIGNATURES
             for match in islice(pattern.finditer(data, before), _MOST)
         )
 
     def first(self, begin: int, end: int) -> int | None:
-        """The first head in this stretch."""
+        """Where the first one in this stretch is."""
         index = bisect_left(self._at, begin)
         return self._at[index] if index < len(self._at) and self._at[index] < end else None

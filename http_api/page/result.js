@@ -14,7 +14,7 @@ const FILES = [
  * @param {string} id
  * @param {any} result
  */
-export function showMade(api, id, result) {
+export function showResult(api, id, result) {
   const offered = FILES.filter(([, path, ending]) => path.startsWith("audio") || result.files?.[ending]);
   element("downloads").replaceChildren(...offered.map(([name, path, ending]) => link(api, name, `/v1/audio/jobs/${id}/${path}`, `${id}.${ending}`)));
   say("facts", factsOf(result));

@@ -18,10 +18,10 @@ _PATIENT_LOOKS = 3  # an interrupted job may be in another worker's hands in a m
 
 def call(link: Link, request: Call) -> Flow[Reply]:
     """Return the worker's reply, by the queue or by HTTP as the address says. Raises ClientError."""
-    return repeated(link, request, _by_door if link.address.is_door else one_job)
+    return repeated(link, request, _by_http if link.address.is_http_server else one_job)
 
 
-def _by_door(link: Link, request: Call, deadline: float) -> Flow[Reply]:
+def _by_http(link: Link, request: Call, deadline: float) -> Flow[Reply]:
     action = str(request.fields.get("action", "generate"))
     if action == "generate":
         return (yield from _job(link, request, deadline))
@@ -80,7 +80,7 @@ def _answered(
 
 def _failure(answer: Answer) -> ClientError:
     told = (answer.json() or {}).get("error")
-    if not isinstance(told, Mapping) or not told.get("code") or answer.status in (401, 403) or _is_no_door(answer):
+    if not isinstance(told, Mapping) or not told.get("code") or answer.status in (401, 403) or _is_unknown_path(answer):
         return of_status(answer.status, str(told or ""))
     output = {
         "code": told["code"],
@@ -91,7 +91,7 @@ def _failure(answer: Answer) -> ClientError:
     return of_worker(told.get("message"), output)
 
 
-def _is_no_door(answer: Answer) -> bool:
+def _is_unknown_path(answer: Answer) -> bool:
     """Whether that path doesn't exist there: the worker's own 404s name what is missing."""
     return answer.status == GONE and ((answer.json() or {}).get("error") or {}).get("code") == "NOT_FOUND"
 
@@ -104,6 +104,8 @@ def _ended(now: str, state: Reply) -> ClientError:
 
 
 def _progress(now: str, state: Reply) -> Progress:
+    """The progress as a queue tells it: IN_PROGRESS from the moment that a worker has the job, which makes its first attempt."""
+    now = "IN_PROGRESS" if now == "IN_QUEUE" and state.get("attempt") else now
     counts = state.get("progress") or {}
     done, total = int(counts.get("done", 0)), int(counts.get("total", 0))
     parts = {"parts": state["parts"]} if state.get("parts") else {}
