@@ -1,4 +1,4 @@
-"""The application. FastAPI's own pages of the description are off: they load their scripts from a CDN."""
+"""The application. Its page `/docs` is FastAPI's own, which loads its scripts from a CDN; nothing else here loads foreign code."""
 
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -42,7 +42,6 @@ def make_app(
         lifespan=life,
         default_response_class=Json,
         redirect_slashes=False,
-        docs_url=None,
         redoc_url=None,
         responses=FAILURE,
     )

@@ -23,7 +23,7 @@ from http_api.options import Options
 
 _HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d+)?")
 _OPEN = "/ping"  # load balancers look here before anybody has a key
-_LINKED = "/"  # the page, to which any other may have a link
+_LINKED = frozenset({"/", "/docs"})  # pages, to which any other may have a link
 _SENT_WITH_ALL = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -58,7 +58,7 @@ class Guard:
             yield Failed("HOST_REFUSED", f"this server doesn't answer to the host {host!r}", status=403)
         if origin is not None and origin.partition("://")[2] != host:
             yield Failed("ORIGIN_REFUSED", f"this server doesn't answer to pages of {origin!r}", status=403)
-        if _is_foreign(headers) and not (path == _LINKED and _is_link(headers)):
+        if _is_foreign(headers) and not (path in _LINKED and _is_link(headers)):
             yield Failed("ORIGIN_REFUSED", "this server doesn't answer to pages of other sites or ports", status=403)
         if not self._is_open(path) and not self._knows(headers.get("authorization", "")):
             yield Failed("INVALID_API_KEY", "send the server's key: Authorization: Bearer <key>", status=401)

@@ -295,14 +295,7 @@ def test_hanging_up_at_any_moment_leaves_no_stream_behind(url: str, worker: Stan
 def test_a_page_of_another_site_can_load_nothing(url: str, worker: StandIn, site: str, kind: str) -> None:
     """Requests of <img> and <audio> carry no origin, and another port of this machine counts as the same site: both are refused."""
     headers = {"sec-fetch-site": site, "sec-fetch-mode": "no-cors", "sec-fetch-dest": kind}
-    paths = [
-        "/v1/audio/voices",
-        "/v1/models",
-        "/v1/audio/jobs/x/audio",
-        "/v1/audio/jobs/x/stream.mp3",
-        "/openapi.json",
-        "/",
-    ]
+    paths = ["/v1/audio/voices", "/v1/models", "/v1/audio/jobs/x/audio", "/v1/audio/jobs/x/stream.mp3", "/docs", "/"]
 
     answers = [httpx.get(url + path, headers=headers) for path in paths]
 
@@ -310,16 +303,16 @@ def test_a_page_of_another_site_can_load_nothing(url: str, worker: StandIn, site
     assert worker.calls == []
 
 
-def test_a_link_leads_to_the_page_alone() -> None:
+def test_a_link_leads_to_the_pages_alone() -> None:
     """A link from any site may open the page in a tab of its own, but nothing else and not in a frame."""
     worker = StandIn()
     link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     framed = {**link, "sec-fetch-dest": "iframe"}
     with serving(worker, Options(has_page=True)) as url:
-        led = [httpx.get(url + path, headers=link).status_code for path in ("/", "/openapi.json", "/v1/models")]
-        shown = [httpx.get(url + path, headers=framed).status_code for path in ("/", "/openapi.json")]
+        led = [httpx.get(url + path, headers=link).status_code for path in ("/", "/docs", "/v1/models")]
+        shown = [httpx.get(url + path, headers=framed).status_code for path in ("/", "/docs")]
 
-    assert (led, shown) == ([200, 403, 403], [403, 403])
+    assert (led, shown) == ([200, 200, 403], [403, 403])
     assert worker.calls == []
 
 
@@ -332,7 +325,7 @@ def test_the_servers_own_page_and_the_address_bar_are_let_in(url: str, site: str
 def test_no_answer_is_for_other_pages() -> None:
     """Every answer, failures included, says once that other origins and frames may not use it."""
     with serving(StandIn(), Options(has_page=True)) as url:
-        answers = [httpx.get(url + path) for path in ("/", "/openapi.json", "/ping", "/v1/models", "/nothing")]
+        answers = [httpx.get(url + path) for path in ("/", "/docs", "/ping", "/v1/models", "/nothing")]
 
     policies = {
         (answer.headers["cross-origin-resource-policy"], answer.headers["x-frame-options"]) for answer in answers
