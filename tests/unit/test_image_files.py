@@ -43,6 +43,11 @@ def steps(name: str) -> list[str]:
     return [step.rest for step in dockerfile() if step.name == name]
 
 
+def installing_step() -> str:
+    """The step that installs the worker's packages; another stage installs Triton alone."""
+    return next(rest for rest in steps("RUN") if "XTTS" in rest)
+
+
 def sources() -> list[str]:
     """What the build copies from the repository."""
     return [one for rest in steps("COPY") if not rest.startswith("--from=") for one in rest.split()[:-1]]
@@ -63,7 +68,7 @@ def test_the_base_is_the_builders_choice() -> None:
 
 def test_what_only_building_needs_stays_out_of_the_image() -> None:
     """It leaves in the step that brings it, so no layer holds it; then torch is imported, so whatever its libraries link is there."""
-    installing = next(rest for rest in steps("RUN") if "/tmp/requirements.txt" in rest)
+    installing = installing_step()
 
     assert "uninstall --yes --quiet triton cuda-bindings cuda-pathfinder pip" in installing
     assert installing.index("-delete") < installing.index("import torch, torchaudio") < installing.index("compileall")
@@ -174,7 +179,7 @@ def test_every_requirement_is_pinned_with_its_hashes() -> None:
 def test_xtts_is_an_extra_of_its_own() -> None:
     """Nothing of XTTS is in the worker's requirements, and it changes no version; only a build with XTTS=1 gets it."""
     extra, worker = requirements("requirements-xtts.txt"), requirements()
-    installing = next(rest for rest in steps("RUN") if "/tmp/requirements.txt" in rest)
+    installing = installing_step()
 
     assert set(extra) & set(worker) == set()
     assert extra["coqui-tts"] == {"0.28.0"}
@@ -187,7 +192,7 @@ def test_xtts_is_an_extra_of_its_own() -> None:
 def test_the_speaker_model_is_an_extra_of_its_own() -> None:
     """The speaker model is an extra as XTTS is: only a build with SIMILARITY=1 gets it."""
     extra, worker = requirements("requirements-similarity.txt"), requirements()
-    installing = next(rest for rest in steps("RUN") if "/tmp/requirements.txt" in rest)
+    installing = installing_step()
 
     assert set(extra) & set(worker) == set()
     assert set(extra) == {"resemblyzer", "webrtcvad-wheels"}
