@@ -4,7 +4,7 @@
 #   docker build --platform linux/amd64 -t f5-tts-worker .
 #   docker build --platform linux/amd64 -t f5-tts-worker --build-arg BAKE_CHECKPOINT=F5TTS_v1_Base .   # weights inside: mind their licence
 #   docker build --platform linux/amd64 -t f5-tts-worker --build-arg XTTS=1 .                          # with the engine XTTS, no weights
-#   docker build --platform linux/amd64 -t f5-tts-worker --build-arg SIMILARITY=1 .                    # with a speaker model for `check`
+#   docker build --platform linux/amd64 -t f5-tts-worker --build-arg SIMILARITY=1 .                    # with speaker models for `check`
 #   make image                                                                                         # builds it, runs `health` in it, prints its size
 #
 # The requirements are locked for x86-64: elsewhere, without --platform, pip would leave out what is marked so, and the build fail.

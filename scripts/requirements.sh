@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Prints requirements.txt: the run-time packages of uv.lock, each pinned and with its hashes. With `xtts`: requirements-xtts.txt,
-# the packages that the engine XTTS needs besides; with `similarity`: requirements-similarity.txt, those of the speaker model.
+# the packages that the engine XTTS needs besides; with `similarity`: requirements-similarity.txt, those of the speaker models.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,8 +14,9 @@ besides() {
 
 if [ "${1:-}" = similarity ]; then
     cat <<'HEAD'
-# What the image gets besides requirements.txt where it is built with SIMILARITY=1: Resemblyzer and what it needs, each pinned and with its
-# hashes. Made from uv.lock by `make lock`; don't edit. Install: `pip install --no-deps -r requirements-similarity.txt`.
+# What the image gets besides requirements.txt where it is built with SIMILARITY=1: Resemblyzer, onnxruntime and what they need, each
+# pinned and with its hashes. Made from uv.lock by `make lock`; don't edit. Install: `pip install --no-deps -r
+# requirements-similarity.txt`.
 HEAD
     besides similarity
 elif [ "${1:-}" = xtts ]; then

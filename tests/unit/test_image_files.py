@@ -190,12 +190,12 @@ def test_xtts_is_an_extra_of_its_own() -> None:
 
 
 def test_the_speaker_model_is_an_extra_of_its_own() -> None:
-    """The speaker model is an extra as XTTS is: only a build with SIMILARITY=1 gets it."""
+    """The speaker models are an extra as XTTS is: only a build with SIMILARITY=1 gets them."""
     extra, worker = requirements("requirements-similarity.txt"), requirements()
     installing = installing_step()
 
     assert set(extra) & set(worker) == set()
-    assert set(extra) == {"resemblyzer", "webrtcvad-wheels"}
+    assert set(extra) == {"resemblyzer", "webrtcvad-wheels", "onnxruntime", "flatbuffers"}
     assert "SIMILARITY=0" in steps("ARG")
     assert 'if [ "${SIMILARITY}" = 1 ]; then echo "-r /tmp/requirements-similarity.txt"; fi' in installing
 
