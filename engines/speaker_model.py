@@ -7,27 +7,31 @@ nothing.
 
 import warnings
 from functools import cached_property
-from importlib.util import find_spec
 from typing import Any
+
+import numpy as np
 
 from cloning.ports import Samples
 from cloning.process_lock import warnings_kept
 
-PACKAGE = "resemblyzer"
+FRAME_S = 0.025
+_SILENT = 1e-3  # of full scale, -60 dB
 
 
-def is_installed() -> bool:
-    """Whether the extra `similarity` is installed; imports nothing."""
-    return find_spec(PACKAGE) is not None
+def is_comparable(samples: Samples, sample_rate: int) -> bool:
+    """Whether a speaker model can say anything of a recording: it has a frame of 25 ms, and isn't silent."""
+    return len(samples) >= FRAME_S * sample_rate and bool(np.max(np.abs(samples)) > _SILENT)
 
 
 class Resemblyzer:
     """A `SpeakerModel`, loaded at its first use. Only the owner of the GPU may use it: torch runs in one thread."""
 
-    name = PACKAGE
+    name = "resemblyzer"
 
-    def similarity(self, one: Samples, other: Samples, sample_rate: int) -> float:
+    def similarity(self, one: Samples, other: Samples, sample_rate: int) -> float | None:
         """See SpeakerModel."""
+        if not (is_comparable(one, sample_rate) and is_comparable(other, sample_rate)):
+            return None
         first, second = (self._embedded(samples, sample_rate) for samples in (one, other))
         return float(first @ second)
 

@@ -88,8 +88,12 @@ class SpeakerModel(Protocol):
 
     name: str
 
-    def similarity(self, one: Samples, other: Samples, sample_rate: int) -> float:
-        """How alike the voices in two recordings are: 1 for the same, about 0 and less for very different ones."""
+    def similarity(self, one: Samples, other: Samples, sample_rate: int) -> float | None:
+        """
+        How alike the voices in two recordings are: 1 for the same, about 0 and less for very different ones.
+
+        None if one is silent or shorter than 25 ms. May raise anything: the caller goes on without a figure.
+        """
 
 
 class Transcriber(Protocol):

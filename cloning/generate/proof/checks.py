@@ -1,10 +1,12 @@
 """Whether a job's chunks say their text: the requested check, and its findings."""
 
+import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cloning.checking import SLOWER, Speech, Verdict, edits_of, judge
-from cloning.errors import InvalidRequest
+from cloning.errors import InvalidRequest, ServiceError
 from cloning.generate.chunk_store import ChunkStore
 from cloning.generate.device_recovery import DEVICE_FAILED, HEARING, Recovery
 from cloning.generate.job_tasks import JobTasks
@@ -16,6 +18,8 @@ from cloning.reading.reader import read
 from cloning.requests.generate import CheckMode, Generate, SubtitleFormat
 from cloning.service import Service
 from cloning.settings import Settings
+
+log = logging.getLogger(__name__)
 
 # The profile that checks by itself.
 _CHECKING_PROFILE, _ITS_DRAWS = "ultra_quality", 3
@@ -125,12 +129,25 @@ class Recogniser:
     def has_speaker_model(self) -> bool:
         return self._service.speaker_model is not None
 
-    def likeness(self, samples: Samples, reference: Reference) -> float:
-        """How alike the voice in the samples is to that of the reference, by the speaker model."""
+    def likeness(self, samples: Samples, reference: Reference) -> float | None:
+        """How alike the voice in the samples is to that of the reference; None if the speaker model can't say."""
+        own, rate = recording_of(reference)
+        return self._tasks.run("check", [GpuTask(None, 0.0, lambda: self._similarity(samples, own, rate))])[0]
+
+    def _similarity(self, samples: Samples, own: Samples, rate: int) -> float | None:
+        """The speaker model's figure; None if it fails or has none, because a report never costs a finished speech."""
         model = self._service.speaker_model
         assert model is not None  # noqa: S101 - see has_speaker_model
-        own, rate = recording_of(reference)
-        return self._tasks.run("check", [GpuTask(None, 0.0, lambda: model.similarity(samples, own, rate))])[0]
+        facts = {"job": self._job, "model": model.name}
+        try:
+            figure = model.similarity(samples, own, rate)
+        except ServiceError as error:
+            log.warning("speaker_model.failed", extra={**facts, "code": error.code, "reason": error.message})
+            return None
+        except Exception:  # whatever it is, the speech is finished
+            log.warning("speaker_model.failed", extra=facts, exc_info=True)
+            return None
+        return figure if figure is not None and math.isfinite(figure) else None
 
     def _in_turn(self, ask: Callable[[Transcriber], Value]) -> Value:
         return self._tasks.run("check", [GpuTask(None, 0.0, lambda: self._helped(ask))])[0]

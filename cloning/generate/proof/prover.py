@@ -98,7 +98,7 @@ class Prover:
             reference = self._references[chunk.passage]
             by_voice.setdefault(reference.sha256, (reference, []))[1].append(takes[chunk.index].samples)
         values = [self._recogniser.likeness(np.concatenate(waves), one) for one, waves in by_voice.values()]
-        return {"similarity": [round(value, 3) for value in values]}
+        return {"similarity": [None if value is None else round(value, 3) for value in values]}
 
     def _files(self, script: Script, takes: Mapping[int, Take], where: Places, speech: Finished) -> dict[str, bytes]:
         if not self._proof.needs_times:

@@ -1,12 +1,14 @@
 """Speech that is checked and drawn again; the stand-in engine leaves words out in given draws, and the stand-in recogniser hears it."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
+from threading import current_thread
 from typing import Any
 
 import pytest
 
-from cloning.errors import InvalidRequest, JobCancelled, SpeechMismatch
+from cloning.errors import CheckpointUnusable, HubUnavailable, InvalidRequest, JobCancelled, SpeechMismatch
 from cloning.planning.f5 import chunk_seed, draw_seed
 from cloning.ports import Samples
 from storage.folder_store import FolderStore
@@ -128,14 +130,21 @@ def test_the_profile_for_quality_checks(tmp_path: Path, human_wav: bytes) -> Non
 
 
 class _Alike:
-    """A speaker model that finds all voices equally alike."""
+    """A speaker model that finds all voices equally alike; `says` may be an error to raise."""
 
     name = "alike"
 
-    def similarity(self, one: Samples, other: Samples, sample_rate: int) -> float:
+    def __init__(self, says: float | Exception | None = 0.87654) -> None:
+        self._says = says
+        self.threads: set[str] = set()
+
+    def similarity(self, one: Samples, other: Samples, sample_rate: int) -> float | None:
+        self.threads.add(current_thread().name)
         assert len(one) > 0
         assert len(other) > 0
-        return 0.87654
+        if isinstance(self._says, Exception):
+            raise self._says
+        return self._says
 
 
 def test_a_speaker_model_reports_and_decides_nothing(tmp_path: Path, human_wav: bytes) -> None:
@@ -148,6 +157,47 @@ def test_a_speaker_model_reports_and_decides_nothing(tmp_path: Path, human_wav: 
     assert (told["check"]["similarity"], "similarity" in silent["check"]) == ([0.877], False)
     assert told["audio"]["sha256"] == silent["audio"]["sha256"]
     assert len(engine.history) == 2 * len(draws(told))
+
+
+def test_a_speaker_model_is_asked_in_the_gpus_thread(tmp_path: Path, human_wav: bytes) -> None:
+    """Only the owner of the GPU asks the speaker model."""
+    service, *_ = world(tmp_path, human_wav)
+    model = _Alike()
+
+    act(replace(service, speaker_model=model), **SPEAK)
+
+    assert model.threads == {service.gpu.run(lambda: current_thread().name)}
+    assert current_thread().name not in model.threads
+
+
+@pytest.mark.parametrize(
+    ("says", "logged"),
+    [
+        (HubUnavailable("the hub is down"), [("alike", "HUB_UNAVAILABLE", "the hub is down")]),
+        (CheckpointUnusable("another shape"), [("alike", "CHECKPOINT_UNUSABLE", "another shape")]),
+        (RuntimeError("a bug"), [("alike", None, None)]),
+        (MemoryError(), [("alike", None, None)]),
+        (math.nan, []),
+        (None, []),
+    ],
+    ids=repr,
+)
+def test_a_speaker_model_without_a_figure_costs_no_speech(
+    says: float | Exception | None,
+    logged: list[tuple[str, str | None, str | None]],
+    tmp_path: Path,
+    human_wav: bytes,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A speaker model that fails, or has no figure, leaves the job done and its figure null; a failure is logged."""
+    service, *_ = world(tmp_path, human_wav)
+
+    reply = act(replace(service, speaker_model=_Alike(says)), **SPEAK, job_id="a")
+
+    events = [vars(one) for one in caplog.records if one.message == "speaker_model.failed"]
+    assert (reply["check"]["state"], reply["check"]["similarity"]) == ("passed", [None])
+    assert [(one["model"], one.get("code"), one.get("reason")) for one in events] == logged
+    assert {one["job"] for one in events} <= {"a"}
 
 
 @pytest.mark.parametrize("more", [{"draws": 2}, {"on_mismatch": "fail"}, {"heard": True}])
