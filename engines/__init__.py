@@ -8,7 +8,8 @@ Models on devices: the only package that imports torch, f5_tts or transformers, 
     whisper        transcription
     whisper_files  which names and folders hold a Whisper
     encoding       Whisper's encoder over as much as there is to hear
-    speaker_model  how alike two voices are
+    speaker_model  how alike two voices are, by Resemblyzer
+    wespeaker      the same, by WeSpeaker's ResNet34
     alignment      a known text laid over a recording, by Whisper
     warping        where its tokens begin
     rescoring      other texts that a recording may say, by their likelihood

@@ -14,7 +14,7 @@ from cloning.dictionaries.library import DictionaryLibrary
 from cloning.jobs.conditional_writes import Conditions
 from cloning.jobs.store import JobStore
 from cloning.planning.f5 import WINDOW_S
-from cloning.ports import Clock, ObjectStore
+from cloning.ports import Clock, ObjectStore, SpeakerModel
 from cloning.service import GpuBreaker, Service
 from cloning.settings import Settings
 from cloning.voices.library import VoiceLibrary
@@ -22,6 +22,7 @@ from engines.device.gpu_thread import GpuThread
 from engines.device.placement import free_memory, gpu_memory
 from engines.device.scheduler import Bounds
 from engines.speaker_model import Resemblyzer
+from engines.wespeaker import Wespeaker
 from model_cache.background import Errands
 from worker.audio_decoder import ChildDecoder
 from worker.audio_urls import fetch_url
@@ -66,7 +67,7 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
         draw_seed=lambda: secrets.randbelow(2**32),
         worker=worker,
         gpu_memory=gpu_memory,
-        speaker_model=Resemblyzer() if settings.speaker_model == "resemblyzer" else None,
+        speaker_model=make_speaker_model(settings, clock),
         in_background=Errands().do,
     )
 
@@ -91,6 +92,13 @@ def make_store(settings: Settings) -> ObjectStore:
     from storage.folder_store import FolderStore
 
     return FolderStore(settings.data_dir)
+
+
+def make_speaker_model(settings: Settings, clock: Clock) -> SpeakerModel | None:
+    """Make the speaker model that the settings name, if any; it loads at its first use."""
+    if settings.speaker_model == "wespeaker":
+        return Wespeaker(settings.wespeaker_model, clock)
+    return Resemblyzer() if settings.speaker_model == "resemblyzer" else None
 
 
 def make_models(settings: Settings, store: ObjectStore) -> tuple[EngineModels, Recognisers, Callable[[], None]]:

@@ -34,6 +34,7 @@ EXACT = {"f5-tts": "1.1.22", "runpod": "1.12.0"}
 PYTHONS = ((3, 11), (3, 12))
 DRIVER = "libcuda.so.1"
 _EXTRAS: Mapping[str, EngineName] = {kind.extra: kind.name for kind in KINDS.values() if kind.extra}
+_SPEAKER_PACKAGES = {"resemblyzer": "resemblyzer", "wespeaker": "onnxruntime"}
 _NO_DEVICE = 100
 _PAUSES_S = (5.0, 10.0, 15.0, 30.0)
 _TORCH_VERSION = "version.py"
@@ -57,9 +58,11 @@ def checks(
 
     def check_versions() -> None:
         versions_are_known(versions(), sys.version_info[:2], settings.engines)
-        if settings.speaker_model != "off" and find_spec(settings.speaker_model) is None:
+        package = _SPEAKER_PACKAGES.get(settings.speaker_model)
+        if package and find_spec(package) is None:
             raise Unfit(
-                f"SPEAKER_MODEL={settings.speaker_model}: that package is not installed; build the image with SIMILARITY=1, or unset it"
+                f"SPEAKER_MODEL={settings.speaker_model}: {package} is not installed; build the image with SIMILARITY=1, "
+                "install requirements-similarity.txt, or unset it"
             )
 
     def check_gpu() -> None:

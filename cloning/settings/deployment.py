@@ -142,9 +142,13 @@ class Settings(HttpSettings):
         description="The endpoint's execution timeout, in seconds (RunPod's own default is 600): a chunk that fails its check is not drawn again when four fifths of it have passed.",
     )
 
-    speaker_model: Literal["off", "resemblyzer"] = Field(
+    speaker_model: Literal["off", "resemblyzer", "wespeaker"] = Field(
         "off",
-        description="Speaker model that says in a check how alike the speech is to its voice (`check.similarity`): a report, never a reason to draw again. `resemblyzer` needs the extra `similarity` (build argument `SIMILARITY=1`).",
+        description="Speaker model that says in a check how alike the speech is to its voice (`check.similarity`): a report, never a reason to draw again. `resemblyzer` and `wespeaker` need the extra `similarity` (build argument `SIMILARITY=1`); [their figures](speech.md#how-alike-the-voices-are) can't be compared with each other.",
+    )
+    wespeaker_model: NameOrPath = Field(
+        "hbredin/wespeaker-voxceleb-resnet34-LM",
+        description="Model of `SPEAKER_MODEL=wespeaker`: a hub name with the file `speaker-embedding.onnx`, or the path of an `.onnx` file on the worker's disk.",
     )
 
     gpu_price_per_second: float | None = Field(

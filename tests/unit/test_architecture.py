@@ -59,7 +59,7 @@ LAYERS: tuple[set[str], ...] = (
 )
 # What builds the parts: the worker, what shows everything at work, and the command line of the checkpoints.
 ROOTS = {"handler.py", "local/demo.py", "model_cache/__main__.py"}
-HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS", "triton"}
+HEAVY = {"torch", "torchaudio", "f5_tts", "transformers", "TTS", "triton", "onnxruntime"}
 COMPILED = "engines/f5/kernels/source.py"  # imported where the image is built, by nobody at run time
 LATE = {"unicode_rbnf", "wetext", "pysubs2"}  # imported inside functions too, by whom they serve
 FOREIGN = {

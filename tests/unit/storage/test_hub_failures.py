@@ -6,15 +6,18 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
+import numpy as np
 import pytest
 import requests
 from huggingface_hub import errors
 
 from cloning.errors import CheckpointUnusable, HubUnavailable, TranscriptionFailed
 from engines.f5.vocoder import load_vocoder
+from engines.wespeaker import Wespeaker
 from engines.whisper import WhisperTranscriber
 from model_cache.hub import hub_fetcher
 from storage.hub_errors import hub_failure, is_hub_trouble, lasting_reason
+from tests.fakes import ManualClock
 
 
 def response(status: int) -> httpx.Response:
@@ -102,11 +105,12 @@ def trouble(request: pytest.FixtureRequest) -> tuple[Exception, bool]:
     return {**LASTING, **PASSING}[request.param], request.param in LASTING
 
 
-def test_checkpoint_vocoder_and_recogniser_say_the_same(
+def test_all_models_of_the_hub_say_the_same(
     trouble: tuple[Exception, bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Checkpoint, vocoder and recogniser report the same failure of the hub alike: as lasting or as passing."""
+    """Checkpoint, vocoder, recogniser and speaker model report the same failure of the hub alike: as lasting or as passing."""
     error, lasts = trouble
+    noise = np.ones(16_000, np.float32)
 
     def fail(*_: object, **__: object) -> None:
         raise error
@@ -118,6 +122,7 @@ def test_checkpoint_vocoder_and_recogniser_say_the_same(
         "checkpoint": lambda: hub_fetcher(tmp_path)("hf://somebody/something/model.safetensors"),
         "vocoder": lambda: load_vocoder(None, "cpu"),
         "recogniser": lambda: WhisperTranscriber.load("somebody/whisper", "cpu"),
+        "speaker model": lambda: Wespeaker("somebody/wespeaker", ManualClock()).similarity(noise, noise, 16_000),
     }
 
     for who, ask in asked.items():

@@ -168,6 +168,22 @@ def test_a_deployment_that_names_xtts_without_the_extra_is_told_how_to_get_it(
     assert len(f"Unfit: {failure.value}") <= 256
 
 
+@pytest.mark.parametrize(("model", "package"), [("resemblyzer", "resemblyzer"), ("wespeaker", "onnxruntime")])
+def test_a_speaker_model_without_the_extra_is_told_how_to_get_it(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch, model: str, package: str
+) -> None:
+    """A speaker model whose package is missing makes the worker unfit; the message says what to do."""
+    check_versions = checks(Settings(speaker_model=model), store, lambda: None)[0]
+    check_versions()
+    monkeypatch.setattr(fitness, "find_spec", lambda name: None if name == package else object())
+
+    with pytest.raises(
+        Unfit, match=rf"SPEAKER_MODEL={model}: {package} .*SIMILARITY=1.*requirements-similarity\.txt"
+    ) as failure:
+        check_versions()
+    assert len(f"Unfit: {failure.value}") <= 256
+
+
 def test_a_disk_without_room_is_told(tmp_path: Path) -> None:
     """A disk without room is reported, with what to do."""
     with pytest.raises(Unfit, match="larger disk"):
