@@ -11,12 +11,14 @@ import pytest
 from cloning.errors import CheckpointUnusable, HubUnavailable, InvalidRequest, JobCancelled, SpeechMismatch
 from cloning.planning.f5 import chunk_seed, draw_seed
 from cloning.ports import Samples
+from engines.wespeaker import Wespeaker
 from storage.folder_store import FolderStore
 from tests.conftest import SPOKEN, with_settings
 from tests.fakes import ManualClock, evenly_spread
 from tests.stammerer import JOB_SEED, SPEAK, TEXT, Listener, Stammerer, draws, serving, world
 from tests.unit.cloning.generate.test_attempt import act
 from tests.unit.cloning.generate.test_passages import upload
+from tests.unit.engines.test_wespeaker import net
 
 
 @pytest.mark.parametrize("mode", ["fast", "full"])
@@ -168,6 +170,17 @@ def test_a_speaker_model_is_asked_in_the_gpus_thread(tmp_path: Path, human_wav: 
 
     assert model.threads == {service.gpu.run(lambda: current_thread().name)}
     assert current_thread().name not in model.threads
+
+
+def test_wespeakers_figure_is_in_the_reply(tmp_path: Path, human_wav: bytes) -> None:
+    """WeSpeaker's model gives a cosine for each voice of the speech, the same for the same speech."""
+    service, *_ = world(tmp_path, human_wav)
+    service = replace(service, speaker_model=Wespeaker(str(net(tmp_path / "net.onnx")), ManualClock()))
+
+    (figure,), (again,) = (act(service, **SPEAK, job_id=job)["check"]["similarity"] for job in ("a", "b"))
+
+    assert -1 <= figure < 1
+    assert figure == again
 
 
 @pytest.mark.parametrize(
