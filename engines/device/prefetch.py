@@ -50,3 +50,5 @@ class Prefetch(Generic[Name, Value]):
             flight.set_result(self._fetch(name))
         except BaseException as error:  # noqa: BLE001 - it is raised where the thing is needed
             flight.set_exception(error)
+        finally:
+            del flight  # the failure keeps this frame, which would keep the flight
