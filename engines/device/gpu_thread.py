@@ -17,6 +17,7 @@ from cloning.errors import DeviceUnavailable, GpuOutOfMemory, Interrupted, Worke
 from cloning.ports import Clock, Value, keep_going
 from cloning.ports.gpu import GpuTask, Span
 from cloning.service import GpuBreaker
+from engines.device.errors import clear_frames
 from engines.device.scheduler import LOOK_S, Bounds, JobTurns, QueuedTask, Scheduler
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,6 @@ class GpuThread:
         except BaseException as error:
             with self._changed:
                 job.failure = error  # what comes back from a turn is not done again
-                self._changed.notify_all()  # a turn may be waiting for one of them to join
                 self._changed.wait_for(lambda: self._scheduler.withdraw(job))  # what is in a turn ends first
             with suppress(Exception):  # what was raised first counts
                 if job.done:
@@ -173,6 +173,8 @@ class GpuThread:
             except (Exception, SystemExit) as error:  # noqa: BLE001 - nothing can be tried on such a device, and nobody may wait for ever
                 outcomes = dict.fromkeys(batch, error) | outcomes
         for one in outcomes.values():
+            if isinstance(one, BaseException):
+                clear_frames(one)  # its job may keep it for long, and a cycle of frames until the next collection
             if isinstance(one, WorkerUnfit):
                 self._breaker.open(one)
         return outcomes
