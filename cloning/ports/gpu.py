@@ -55,8 +55,4 @@ class Gpu(Protocol):
         """
 
     def using(self, weights: Hashable) -> AbstractContextManager[None]:
-        """
-        Mark these weights as in use within the block: they are not unloaded for being idle.
-
-        Tasks for other weights wait, unless their jobs have waited too long.
-        """
+        """Keep these weights from being unloaded as idle within the block. Tasks for others wait meanwhile, but not too long."""

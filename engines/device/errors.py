@@ -7,7 +7,8 @@ does not; only a new process cures it. torch says so by AcceleratorError, older 
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from traceback import walk_stack, walk_tb
 
 from cloning.errors import DeviceMismatch, GpuOutOfMemory, WorkerUnfit
 
@@ -62,6 +63,16 @@ def failure_of(error: BaseException, device: str) -> GpuOutOfMemory | DeviceMism
             kind=kind,
         )
     return None
+
+
+def clear_frames(error: BaseException) -> None:
+    """Drop what the failure's frames hold, and their callers': tensors. Its traceback still says where it was."""
+    for inner, _ in walk_tb(error.__traceback__):
+        for frame, _ in walk_stack(inner):
+            with suppress(RuntimeError):  # this one still runs
+                frame.clear()
+    if error.__context__ is not None:
+        clear_frames(error.__context__)
 
 
 def _kind(said: str) -> str:

@@ -17,6 +17,7 @@ from cloning.errors import DeviceUnavailable, GpuOutOfMemory, Interrupted, Worke
 from cloning.ports import Clock, Value, keep_going
 from cloning.ports.gpu import GpuTask, Span
 from cloning.service import GpuBreaker
+from engines.device.errors import clear_frames
 from engines.device.scheduler import LOOK_S, Bounds, JobTurns, QueuedTask, Scheduler
 
 log = logging.getLogger(__name__)
@@ -65,13 +66,13 @@ class GpuThread:
     def run(self, work: Callable[[], Value], *, stopped: Event | None = None) -> Value:
         begun = Event()
 
-        def check() -> None:
-            if stopped is not None and stopped.is_set() and not begun.is_set():
+        def check(*, in_turn: bool = False) -> None:
+            if stopped is not None and stopped.is_set() and (in_turn or not begun.is_set()):
                 raise Interrupted("the job was stopped while it waited for the GPU")
 
         def begin() -> Value:
-            check()
-            begun.set()
+            begun.set()  # from here on only this thread decides
+            check(in_turn=True)
             return work()
 
         return self.run_tasks([GpuTask(None, 0.0, begin)], check=check)[0]
@@ -93,9 +94,9 @@ class GpuThread:
                 if done := self._fetch(job):
                     deliver(done)
                     results |= dict(done)
-        except BaseException:
+        except BaseException as error:
             with self._changed:
-                self._changed.notify_all()  # a turn may be waiting for one of them to join
+                job.failure = error  # what comes back from a turn is not done again
                 self._changed.wait_for(lambda: self._scheduler.withdraw(job))  # what is in a turn ends first
             with suppress(Exception):  # what was raised first counts
                 if job.done:
@@ -120,7 +121,7 @@ class GpuThread:
     def _fetch(self, job: JobTurns) -> list[tuple[int, Any]]:
         """What is done, if not now then within LOOK_S; the job's next task may begin. Raises the job's failure when all else is fetched."""
         with self._changed:
-            self._changed.wait_for(lambda: job.unfetched > 0, LOOK_S)
+            self._changed.wait_for(lambda: job.unfetched > 0 or job.failure is not None, LOOK_S)
             done, job.done, job.unfetched = job.done, [], 0
             self._changed.notify_all()
         if job.failure is not None and not done:
@@ -172,6 +173,8 @@ class GpuThread:
             except (Exception, SystemExit) as error:  # noqa: BLE001 - nothing can be tried on such a device, and nobody may wait for ever
                 outcomes = dict.fromkeys(batch, error) | outcomes
         for one in outcomes.values():
+            if isinstance(one, BaseException):
+                clear_frames(one)  # its job may keep it for long, and a cycle of frames until the next collection
             if isinstance(one, WorkerUnfit):
                 self._breaker.open(one)
         return outcomes

@@ -14,7 +14,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 class Prefetch(Generic[Name, Value]):
     """
-    Fetches by name. Whoever takes what is on its way waits for that fetch; there is no second one. Any thread may ask.
+    Fetches by name. The first to take what is on its way waits for that fetch, and alone gets what it brings. Any thread may ask.
 
     What has come is kept for as long as somebody who had it begun may yet take it, and fetched (or looked at) anew for the next who begins.
     """
@@ -50,3 +50,5 @@ class Prefetch(Generic[Name, Value]):
             flight.set_result(self._fetch(name))
         except BaseException as error:  # noqa: BLE001 - it is raised where the thing is needed
             flight.set_exception(error)
+        finally:
+            del flight  # the failure keeps this frame, which would keep the flight

@@ -8,13 +8,14 @@ from contextlib import closing
 from dataclasses import replace
 from threading import Event
 
+import numpy as np
 import pytest
 
 from cloning.errors import GpuOutOfMemory, Interrupted, InvalidText
 from cloning.ports import Samples, Utterance
 from cloning.ports.gpu import GpuTask, Span
 from engines.device.scheduler import Bounds
-from tests.desk import Desk, Recorder, task, utterance
+from tests.desk import Desk, Recorder, task, utterance, wait_until
 
 
 @pytest.fixture
@@ -131,6 +132,34 @@ def test_who_stops_is_withdrawn_and_the_others_are_spoken(desk: Desk) -> None:
     stays.result(timeout=10)
 
     assert speaker.batches == [["stays"]]
+
+
+def test_a_batch_that_fails_after_its_job_gave_up_is_not_tried_again() -> None:
+    """Its tasks would keep the job waiting, and everybody behind it, for what nobody wants."""
+    desk, alone = Desk(), list[int]()
+    begun, gave_up = Event(), Event()
+
+    def together(_: Sequence[Utterance]) -> list[Samples | Exception]:
+        begun.set()
+        wait_until(lambda: gave_up.is_set() and not desk.waiting)
+        raise GpuOutOfMemory("too much")
+
+    def check() -> None:
+        if begun.is_set():
+            gave_up.set()
+            raise Interrupted("enough")
+
+    def run() -> Samples:
+        alone.append(1)
+        return np.ones(1, np.float32)
+
+    one = replace(task(Recorder(), "text"), run=run, run_batch=together, batch_size=2)
+    desk.open()
+    with pytest.raises(Interrupted, match="enough"):
+        desk.do([one] * 3, check=check)
+    desk.close()
+
+    assert alone == []
 
 
 def test_who_waits_behind_another_asks_whether_it_is_still_wanted(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """The queue of tasks: what fails together is tried alone, what is fatal is everybody's."""
 
+import gc
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -59,6 +60,64 @@ def test_what_a_failed_batch_held_is_gone_before_its_tasks_are_tried() -> None:
     desk.close()
 
     assert seen == ["free", None, None]
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_what_a_failed_task_held_is_gone_when_its_job_learns_of_it(desk: Desk) -> None:
+    """Not at some garbage collection later: the next task needs the memory. Where it failed can still be read from the failure."""
+    held = list["weakref.ref[Tensors]"]()
+
+    def compute() -> None:
+        tensors = Tensors()
+        held.append(weakref.ref(tensors))
+        int("CUDA out of memory")
+
+    def fail() -> None:
+        tensors = Tensors()
+        held.append(weakref.ref(tensors))
+        try:
+            compute()
+        except ValueError as error:
+            failure = GpuOutOfMemory("too much")  # which this frame holds, and its traceback the frame
+            raise failure from error
+
+    desk.open()
+    with pytest.raises(GpuOutOfMemory) as caught:
+        desk.gpu.run(fail)
+
+    assert [one() for one in held] == [None, None]
+    assert caught.traceback[-1].name == "fail"
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_what_a_batch_held_is_gone_when_one_of_its_jobs_was_stopped(desk: Desk) -> None:
+    """The failure was caught further in, and its frames hold those of their callers."""
+    held = list["weakref.ref[Tensors]"]()
+
+    def stopped() -> Exception:
+        try:
+            int("enough")
+        except ValueError as failure:
+            return failure
+        pytest.fail("it was not stopped")
+
+    def together(_: Sequence[Utterance]) -> list[Samples | Exception]:
+        tensors = Tensors()
+        held.append(weakref.ref(tensors))
+        return [np.ones(1, np.float32), stopped()]
+
+    desk.open()
+    with pytest.raises(ValueError, match="enough"):
+        desk.do([replace(task(Recorder(), "text"), run_batch=together) for _ in range(2)])
+
+    assert held[0]() is None
 
 
 @pytest.mark.parametrize("failure", [WorkerUnfit("illegal access"), RuntimeError("a bug")])

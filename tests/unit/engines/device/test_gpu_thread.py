@@ -278,6 +278,25 @@ def test_the_wait_of_idle_weights_begins_when_the_last_lets_go() -> None:
     assert (in_between, after, len(unloads)) == (0, 0, 1)
 
 
+def test_a_failure_is_raised_as_soon_as_what_came_before_it_is_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have come meanwhile: there is nothing to wait for."""
+    monkeypatch.setattr("engines.device.gpu_thread.LOOK_S", 60.0)
+    gpu = gpu_thread()
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    def deliver(_: object) -> None:
+        wait_until(lambda: not gpu._scheduler.waiting and not gpu._scheduler.in_turn)
+
+    with ThreadPoolExecutor(1) as asker:
+        tasks = [GpuTask(None, 0.0, lambda: None), GpuTask(None, 0.0, fail)]
+        asked = asker.submit(gpu.run_tasks, tasks, deliver=deliver)
+        failure = asked.exception(timeout=10)
+
+    assert isinstance(failure, ZeroDivisionError)
+
+
 def test_a_turn_that_asks_for_a_turn_is_a_mistake_and_not_a_deadlock() -> None:
     """It would wait for its own end; the thread goes on with the next work."""
     gpu = gpu_thread()
@@ -327,6 +346,25 @@ def test_a_stop_before_the_turn_keeps_the_work_from_beginning() -> None:
             second.result()
 
     assert done == []
+
+
+def test_a_stop_just_as_the_work_begins_is_too_late() -> None:
+    """The GPU thread has looked already and does the work: its result is returned."""
+    seen = threading.Event()
+
+    class Late(threading.Event):
+        def is_set(self) -> bool:
+            was_set = super().is_set()
+            if threading.current_thread().name == "gpu":
+                self.set()
+                assert seen.wait(30)
+            elif was_set:
+                seen.set()
+            return was_set
+
+    result = gpu_thread().run(lambda: 7, stopped=Late())
+
+    assert result == 7
 
 
 @pytest.mark.parametrize("failure", [OSError("no such device"), SystemExit(1)])

@@ -8,6 +8,7 @@ from concurrent.futures import wait
 import pytest
 
 from engines.device.prefetch import Prefetch
+from tests.desk import wait_until
 
 PATIENCE_S = 30
 
@@ -109,6 +110,25 @@ def test_what_was_fetched_for_a_job_that_is_gone_is_let_go() -> None:
 
     assert alive == [True, False]
     assert [thing() for thing in things] == [None, None]
+
+
+def test_a_failure_goes_with_the_job_that_had_it() -> None:
+    """Without waiting for a garbage collection: who takes the thing later, unannounced, fetches it, and isn't given an old failure."""
+    slow = Slow()
+    slow.keep_going.set()
+    slow.failure = OSError("no such bucket")
+    early = Prefetch(slow)
+
+    gc.disable()
+    try:
+        with early.ahead("one"):
+            wait_for(early, "one")
+            slow.failure = None
+        wait_until(lambda: "one" not in early._flights)  # its thread may be about to end
+    finally:
+        gc.enable()
+
+    assert early.take("one").name == "one"
 
 
 def test_what_is_there_is_looked_at_anew_for_the_next_who_begins() -> None:
