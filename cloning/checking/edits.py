@@ -1,12 +1,13 @@
 """
 Other texts that a recording may say: the text with one thing changed.
 
-What was heard otherwise is such a change. How much the sound speaks for each is asked of the recogniser (`Transcriber.rescore`): all
+What was heard otherwise is such a change, and so are words that the alignment or the sound says come twice. How much the sound speaks for each is asked of the recogniser (`Transcriber.rescore`): all
 the rest of the text being the same, only the change counts, not how the recogniser punctuates.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import log
 
 from cloning.checking.compare import Difference, compare, is_by_character, plain_words
 from cloning.checking.evidence import Evidence, WordEvidence
@@ -16,6 +17,10 @@ SLOWER = 0.8
 """The pace at which a second hearing finds short words that the first one left out: the sample rate is told as that much lower."""
 
 _TELLING_LETTERS = 4  # of the reference: "and" is heard anywhere
+# What is asked as said again: words whose repeat is no less likely (logarithm), and those about the strongest repeat of the sound.
+_AGAIN, _REPEAT, _MOST_REPEATS = -3.4, 0.12, 8
+_NEAR_S = 0.05
+_OFF = 1.7  # times that a repeat may be longer or shorter than its words usually are
 
 
 @dataclass(frozen=True)
@@ -28,14 +33,59 @@ class Edit:
 
 
 def edits(speech: Speech, evidence: Evidence, hearings: Sequence[str], read: Callable[[str], str]) -> tuple[Edit, ...]:
-    """Each change of the text that was heard, once."""
+    """Each change of the text that was heard, and the repeats that are likely, once."""
+    heard = [
+        _repeat_behind(speech, evidence.words, one)
+        for hearing in hearings
+        for one in compare(speech.text, hearing, speech.language, read).differences
+    ]
     found: dict[str, Edit] = {}
-    for hearing in hearings:
-        for one in compare(speech.text, hearing, speech.language, read).differences:
-            text = _changed(speech, evidence.words, one)
-            found.setdefault(text, Edit(text, named(speech, evidence, one), one))
+    for one in (*heard, *_repeats(speech, evidence)):
+        text = _changed(speech, evidence.words, one)
+        found.setdefault(text, Edit(text, named(speech, evidence, one), one))
     found.pop(speech.text, None)
     return tuple(found.values())
+
+
+def _repeats(speech: Speech, evidence: Evidence) -> Iterator[Difference]:
+    """Words that may be said again."""
+    for place, word in enumerate(evidence.words):
+        if word.again > _AGAIN:
+            yield _again(speech, evidence.words, place, place + 1)
+    if evidence.repeat.strength > _REPEAT:
+        for first, last in _spans(evidence):
+            yield _again(speech, evidence.words, first, last)
+
+
+def _again(speech: Speech, words: Sequence[WordEvidence], first: int, last: int) -> Difference:
+    said = " ".join(word.placed.text for word in words[first:last])
+    return Difference(last, last, tuple(plain_words(said, speech.language)))
+
+
+def _spans(evidence: Evidence) -> list[tuple[int, int]]:
+    """The runs of words about the sound's repeat that are usually about as long as it."""
+    repeat = evidence.repeat
+    middles = [(word.placed.start + word.placed.end) / 2 for word in evidence.words]
+    inside = [
+        place
+        for place, middle in enumerate(middles)
+        if repeat.start - _NEAR_S <= middle <= repeat.start + 2 * repeat.length + _NEAR_S
+    ]
+    off = {
+        (first, last + 1): abs(log(sum(word.usual_s for word in evidence.words[first : last + 1]) / repeat.length))
+        for first in inside
+        for last in inside
+        if first <= last
+    }
+    return [span for span in sorted(off, key=off.__getitem__) if off[span] < log(_OFF)][:_MOST_REPEATS]
+
+
+def _repeat_behind(speech: Speech, words: Sequence[WordEvidence], one: Difference) -> Difference:
+    """A repeat of the words behind it is one of theirs: the second time has no capital."""
+    count = len(one.heard)
+    if one.first == one.last and count and _says(speech, words[one.first : one.first + count], one):
+        return Difference(one.first + count, one.first + count, one.heard)
+    return one
 
 
 def _changed(speech: Speech, words: Sequence[WordEvidence], one: Difference) -> str:

@@ -35,6 +35,7 @@ BACK = Scale(4.0, 12.0)
 SLOWNESS = Scale(0.9, 1.85)
 HOLE = Scale(1.9, 4.0)
 LEAD = Scale(-0.4, 1.4)
+REPEAT = Scale(0.12, 0.3)  # two takes of four words by one speaker reach it, of one word half of it
 END = Scale(0.3, 1.3)  # negative
 FLATNESS = Scale(0.2, 0.5)
 BREAK = Scale(-28.0, -15.0)
@@ -46,6 +47,7 @@ _BY_TEXT = 0.2  # how much of what the text alone makes likely is taken off
 # Rules without a scale.
 _LEAST_SOUND = 0.2  # of the text's usual length
 _LONGEST_PAUSE_S = 1.8
+_LOOP_OF_WORDS = 1.5  # times as long as its word
 _PACE = 2.0  # times longer or shorter than planned
 _SECONDS_A_LETTER = 0.03  # nobody speaks faster
 
@@ -64,6 +66,7 @@ class _Doubt:
     kind: ProblemKind
     word: WordEvidence | None = None
     problem: Problem | None = None
+    by: str = "alignment"
 
 
 def _as_written(text: str) -> str:
@@ -104,7 +107,7 @@ def judge(
     if not evidence.words:
         return Verdict("unavailable", 0.0, wer, run, reason="no_words")
     doubts = [*_doubts(evidence), *_plain_faults(speech, evidence)]
-    doubts += [_Doubt(_doubt_of(edit, ratio), edit.problem.kind, problem=edit.problem) for edit, ratio in rescored]
+    doubts += [_Doubt(_doubt_of(edit, ratio), edit.problem.kind, problem=edit.problem, by="rescored") for edit, ratio in rescored]
     total = _added(doubts)
     certain = [doubt for doubt in doubts if doubt.size >= 1] or [max(doubts, key=lambda doubt: doubt.size)]
     problems = [_problem(speech, evidence, doubt) for doubt in certain if total >= 1]
@@ -113,10 +116,10 @@ def judge(
 
 
 def _added(doubts: Sequence[_Doubt]) -> float:
-    """The doubts of different kinds together; what was rescored is a kind of its own."""
-    worst: dict[tuple[ProblemKind, bool], float] = {}
+    """The doubts of different kinds together; what was rescored, and what the sound says twice, are kinds of their own."""
+    worst: dict[str, float] = {}
     for doubt in doubts:
-        key = (doubt.kind, False) if doubt.problem is None else (ProblemKind.EXTRA_SPEECH, True)
+        key = doubt.kind if doubt.by == "alignment" else doubt.by
         worst[key] = max(worst.get(key, 0.0), doubt.size)
     return float(sum(size**_POWER for size in worst.values()) ** (1 / _POWER))
 
@@ -134,9 +137,18 @@ def _doubts(evidence: Evidence) -> Iterator[_Doubt]:
         yield _Doubt(scale.doubt(value(word)), kind, word)
     yield _Doubt(HOLE.doubt(-evidence.hole), ProblemKind.EXTRA_SPEECH, _word_at(evidence, evidence.hole_at))
     yield _Doubt(LEAD.doubt(-evidence.lead), ProblemKind.EXTRA_SPEECH, evidence.words[0])
+    yield _repeated(evidence)
     yield _Doubt(END.doubt(-evidence.end), ProblemKind.EXTRA_SPEECH, evidence.words[-1])
     yield _Doubt(FLATNESS.doubt(evidence.flatness), ProblemKind.NOISE)
     yield _Doubt(BREAK.doubt(evidence.break_db), ProblemKind.CUT_OFF, evidence.words[-1])
+
+
+def _repeated(evidence: Evidence) -> _Doubt:
+    """Of what the sound says twice: the word at its end, by the text."""
+    repeat = evidence.repeat
+    word = _word_at(evidence, repeat.start + repeat.length)
+    kind = ProblemKind.LOOP if repeat.length > _LOOP_OF_WORDS * word.usual_s else ProblemKind.DOUBLED_WORD
+    return _Doubt(REPEAT.doubt(repeat.strength), kind, word, by="sound")
 
 
 def _plain_faults(speech: Speech, evidence: Evidence) -> Iterator[_Doubt]:
