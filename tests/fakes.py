@@ -259,6 +259,19 @@ class Eavesdropper(EchoTranscriber):
         gain = -20.0 if said.split() == text.split() else 20.0
         return tuple(LikelihoodRatio(gain, 0.0) for _ in others)
 
+    def guess(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        text: str,
+        *,
+        language: str | None,
+        before_step: Callable[[], None] = keep_going,
+    ) -> tuple[str, ...]:
+        """Nothing."""
+        before_step()
+        return ()
+
 
 class Always(Generic[Value]):
     """`Models` or `Engines` that are loaded already, under any name."""

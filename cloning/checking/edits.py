@@ -18,7 +18,7 @@ SLOWER = 0.8
 
 _TELLING_LETTERS = 4  # of the reference: "and" is heard anywhere
 # What is asked as said again: words whose repeat is no less likely (logarithm), and those about the strongest repeat of the sound.
-_AGAIN, _REPEAT, _MOST_REPEATS = -3.4, 0.12, 8
+_AGAIN, _REPEAT, _MOST_REPEATS = -1.95, 0.12, 8
 _NEAR_S = 0.05
 _OFF = 1.7  # times that a repeat may be longer or shorter than its words usually are
 
@@ -89,7 +89,7 @@ def _repeat_behind(speech: Speech, words: Sequence[WordEvidence], one: Differenc
 
 
 def _changed(speech: Speech, words: Sequence[WordEvidence], one: Difference) -> str:
-    """The text with what was heard in place of its own words; a word that is left out takes the signs behind it along."""
+    """The text with what was heard in place of its own words; a word that is left out takes the signs behind it along, a repeat comes before them."""
     text, space = speech.text, "" if is_by_character(speech.language) else " "
     said = space.join(one.heard)
     starts = [*(word.placed.text_start for word in words), len(text)]
@@ -103,9 +103,10 @@ def _changed(speech: Speech, words: Sequence[WordEvidence], one: Difference) -> 
             if is_end
             else text[: starts[one.first]] + text[starts[one.last] :]
         )
-    if one.first < len(words):
+    is_repeat = _says(speech, words[max(one.first - len(one.heard), 0) : one.first], one)
+    if one.first < len(words) and not is_repeat:
         return text[: starts[one.first]] + said + space + text[starts[one.first] :]
-    return text[: ends[-1]] + space + said + text[ends[-1] :]
+    return text[: ends[one.first]] + space + said + text[ends[one.first] :]
 
 
 def _at(kind: ProblemKind, word: WordEvidence) -> Problem:

@@ -23,10 +23,12 @@ _BANDS, _CEPSTRA, _LOWEST_HZ, _HIGHEST_HZ = 40, 13, 80.0, 7000.0
 _FLOOR_DB = 60.0
 _SHORTEST, _LONGEST, _STEP = 12, 110, 2  # frames of a stretch
 _TEMPO = 0.12  # how much faster or slower it may be said again
+_ASTRAY = 2  # frames that the second stretch may begin early or late
 _VOICED = 0.6  # least share of sound in both
 _ALIKE = 0.7  # words of which the text has two, "fail" and "failed"
 _BY_CHANCE = 0.25  # what any two stretches reach if laid over each other as well as can be
 _LONG_ENOUGH_S = 1.0
+_EVERYWHERE = 0.7  # of the strongest: a hum that is like itself at most distances says nothing again
 
 Frames = NDArray[np.float32]
 
@@ -59,7 +61,9 @@ def find_repeat(speech: Speech, words: Sequence[Placed], sound: Voiced) -> Repea
         _strongest(alike.astype(np.float32), heard, length)
         for length in range(_SHORTEST, min(_LONGEST, count // 2) + 1, _STEP)
     ]
-    return max(found, key=lambda one: one.strength, default=Repeat())
+    best = max(found, key=lambda one: one.strength, default=Repeat())
+    usual = float(np.median([one.strength for one in found])) if found else 0.0
+    return best if usual < _EVERYWHERE * best.strength else Repeat()
 
 
 def _cepstra(speech: Speech) -> Frames:
@@ -129,7 +133,7 @@ def _best_paths(alike: Frames, starts: NDArray[np.intp], length: int) -> NDArray
     """For each start the largest sum on a way through both stretches: from frame to frame the second one takes none, one or two steps."""
     slack = max(1, round(_TEMPO * length))
     shifts = np.arange(-slack, slack + 1)
-    sums = np.where(np.abs(shifts) <= 2, np.float32(0), np.float32(-1e9)) + np.zeros((len(starts), 1), np.float32)
+    sums = np.where(np.abs(shifts) <= _ASTRAY, np.float32(0), np.float32(-1e9)) + np.zeros((len(starts), 1), np.float32)
     for place in range(length):
         rows = starts[:, None] + place
         best = sums.copy()

@@ -40,10 +40,13 @@ END = Scale(0.3, 1.3)  # negative
 FLATNESS = Scale(0.2, 0.5)
 BREAK = Scale(-28.0, -15.0)
 GAIN = Scale(-3.0, 3.7)
+GAIN_EXTRA = Scale(
+    -3.0, 1.2
+)  # of added words, with more of the text's own likelihood taken off: words are guessed that nobody expects
 GAIN_AGAIN = Scale(-5.0, -2.0)  # of what is said again, which any recogniser expects least
 # Doubts of several kinds add up to this power: two of 0.84 fail a speech.
 _POWER = 4.0
-_BY_TEXT = 0.2  # how much of what the text alone makes likely is taken off
+_BY_TEXT, _BY_TEXT_EXTRA = 0.2, 0.4  # how much of what the text alone makes likely is taken off
 # Rules without a scale.
 _LEAST_SOUND = 0.2  # of the text's usual length
 _LONGEST_PAUSE_S = 1.8
@@ -107,7 +110,10 @@ def judge(
     if not evidence.words:
         return Verdict("unavailable", 0.0, wer, run, reason="no_words")
     doubts = [*_doubts(evidence), *_plain_faults(speech, evidence)]
-    doubts += [_Doubt(_doubt_of(edit, ratio), edit.problem.kind, problem=edit.problem, by="rescored") for edit, ratio in rescored]
+    doubts += [
+        _Doubt(_doubt_of(edit, ratio), edit.problem.kind, problem=edit.problem, by="rescored")
+        for edit, ratio in rescored
+    ]
     total = _added(doubts)
     certain = [doubt for doubt in doubts if doubt.size >= 1] or [max(doubts, key=lambda doubt: doubt.size)]
     problems = [_problem(speech, evidence, doubt) for doubt in certain if total >= 1]
@@ -127,6 +133,8 @@ def _added(doubts: Sequence[_Doubt]) -> float:
 def _doubt_of(edit: Edit, ratio: LikelihoodRatio) -> float:
     if edit.problem.kind in (ProblemKind.DOUBLED_WORD, ProblemKind.LOOP):
         return GAIN_AGAIN.doubt(ratio.gain)
+    if edit.problem.kind is ProblemKind.EXTRA_SPEECH:
+        return GAIN_EXTRA.doubt(ratio.gain - _BY_TEXT_EXTRA * ratio.by_text)
     return GAIN.doubt(ratio.gain - _BY_TEXT * ratio.by_text)
 
 

@@ -23,7 +23,7 @@ def heard_in(text: str, *hearings: str, language: str = "en") -> tuple[Edit, ...
         ("one two three", "One, two, three.", ProblemKind.MISSING_WORD, "four"),
         ("one two two three four", "One, two two, three, four.", ProblemKind.DOUBLED_WORD, "two"),
         ("one two three four four", "One, two, three, four four.", ProblemKind.DOUBLED_WORD, "four"),
-        ("one two one two three four", "one two One, two, three, four.", ProblemKind.LOOP, "two"),
+        ("one two one two three four", "One, two one two, three, four.", ProblemKind.LOOP, "two"),
         ("other words one two three four", "other words One, two, three, four.", ProblemKind.LEAKED_REFERENCE, "One"),
         ("some one two three four", "some One, two, three, four.", ProblemKind.LEAKED_REFERENCE, "One"),
         ("and one two three four", "and One, two, three, four.", ProblemKind.EXTRA_SPEECH, "One"),
