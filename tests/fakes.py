@@ -159,6 +159,19 @@ class EchoTranscriber:
         before_step()
         return tuple(LikelihoodRatio(-20.0, 0.0) for _ in others)
 
+    def guess(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        text: str,
+        *,
+        language: str | None,
+        before_step: Callable[[], None] = keep_going,
+    ) -> tuple[str, ...]:
+        """Nothing."""
+        before_step()
+        return ()
+
     def memory(self) -> dict[str, object]:
         return {"loaded_on": "cpu", "gpu_bytes": 0, "host_bytes": 0}
 
@@ -258,19 +271,6 @@ class Eavesdropper(EchoTranscriber):
         said = self.hear(samples, sample_rate, language=language, before_step=before_step)
         gain = -20.0 if said.split() == text.split() else 20.0
         return tuple(LikelihoodRatio(gain, 0.0) for _ in others)
-
-    def guess(
-        self,
-        samples: Samples,
-        sample_rate: int,
-        text: str,
-        *,
-        language: str | None,
-        before_step: Callable[[], None] = keep_going,
-    ) -> tuple[str, ...]:
-        """Nothing."""
-        before_step()
-        return ()
 
 
 class Always(Generic[Value]):

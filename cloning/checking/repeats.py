@@ -52,7 +52,7 @@ def find_repeat(speech: Speech, words: Sequence[Placed], sound: Voiced) -> Repea
     count = len(frames)
     heard = np.zeros(2 * count, bool)
     heard[: len(sound.voiced)] = sound.voiced[: 2 * count]
-    heard = heard.reshape(-1, 2).any(1)
+    heard = np.any(heard.reshape(-1, 2), axis=1)
     if heard.sum() < 2 * _SHORTEST:
         return Repeat()
     frames = _standardised(frames, heard)
@@ -108,7 +108,8 @@ def _meant_twice(words: Sequence[Placed], count: int, language: str | None) -> N
     for first, one in enumerate(read):
         for second, other in enumerate(read[:first]):
             same[first, second] = same[second, first] = SequenceMatcher(None, one, other).ratio() >= _ALIKE
-    return same[np.ix_(place, place)]
+    meant: NDArray[np.bool_] = same[np.ix_(place, place)]
+    return meant
 
 
 def _strongest(alike: Frames, heard: NDArray[np.bool_], length: int) -> Repeat:
