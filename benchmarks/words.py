@@ -113,7 +113,7 @@ def _fully(listener: Listener, speech: Speech, alignment: Alignment) -> Verdict:
     """As the worker does. (What `fast` fails `full` fails too: more doubts are never less.)"""
     hearings = listener.hear(speech.samples, speech.text)
     guessed = listener.guess(speech.samples, speech.text)
-    edits = edits_of(speech, alignment, [*hearings, *guessed], read)
+    edits = edits_of(speech, alignment, hearings, read, guessed)
     weights = listener.rescore(speech.samples, speech.text, [edit.text for edit in edits])
     return judge(speech, alignment, hearings[0], read, list(zip(edits, weights, strict=True)))
 

@@ -32,8 +32,10 @@ class Edit:
     difference: Difference
 
 
-def edits(speech: Speech, evidence: Evidence, hearings: Sequence[str], read: Callable[[str], str]) -> tuple[Edit, ...]:
-    """Each change of the text that was heard, and the repeats that are likely, once."""
+def edits(
+    speech: Speech, evidence: Evidence, hearings: Sequence[str], guesses: Sequence[str], read: Callable[[str], str]
+) -> tuple[Edit, ...]:
+    """Each change of the text that was heard, the repeats that are likely, and the guesses that change one thing, once."""
     heard = [
         _repeat_behind(speech, evidence.words, one)
         for hearing in hearings
@@ -43,6 +45,10 @@ def edits(speech: Speech, evidence: Evidence, hearings: Sequence[str], read: Cal
     for one in (*heard, *_repeats(speech, evidence)):
         text = _changed(speech, evidence.words, one)
         found.setdefault(text, Edit(text, named(speech, evidence, one), one))
+    for guess in guesses:  # as they are: a capital may make a word twice as likely
+        differences = compare(speech.text, guess, speech.language, read).differences
+        if len(differences) == 1:
+            found.setdefault(guess, Edit(guess, named(speech, evidence, differences[0]), differences[0]))
     found.pop(speech.text, None)
     return tuple(found.values())
 

@@ -40,9 +40,8 @@ END = Scale(0.3, 1.3)  # negative
 FLATNESS = Scale(0.2, 0.5)
 BREAK = Scale(-28.0, -15.0)
 GAIN = Scale(-3.0, 3.7)
-GAIN_EXTRA = Scale(
-    -3.0, 1.2
-)  # of added words, with more of the text's own likelihood taken off: words are guessed that nobody expects
+# Of one added word: more of the text's own likelihood is taken off, because words are guessed that nobody expects.
+GAIN_EXTRA = Scale(-3.0, 1.5)
 GAIN_AGAIN = Scale(-5.0, -2.0)  # of what is said again, which any recogniser expects least
 # Doubts of several kinds add up to this power: two of 0.84 fail a speech.
 _POWER = 4.0
@@ -77,13 +76,17 @@ def _as_written(text: str) -> str:
 
 
 def edits_of(
-    speech: Speech, alignment: Alignment | Unaligned, hearings: Sequence[str], read: Callable[[str], str] = _as_written
+    speech: Speech,
+    alignment: Alignment | Unaligned,
+    hearings: Sequence[str],
+    read: Callable[[str], str] = _as_written,
+    guesses: Sequence[str] = (),
 ) -> tuple[Edit, ...]:
-    """What the speech may say instead, by several hearings of it; nothing where it isn't aligned."""
+    """What the speech may say instead, by several hearings of it and by the recogniser's `guesses`; nothing where it isn't aligned."""
     if isinstance(alignment, Unaligned) or not len(speech.samples):
         return ()
     evidence = gather(speech, alignment)
-    return edits(speech, evidence, hearings, read) if evidence.words else ()
+    return edits(speech, evidence, hearings, guesses, read) if evidence.words else ()
 
 
 def judge(
@@ -133,7 +136,7 @@ def _added(doubts: Sequence[_Doubt]) -> float:
 def _doubt_of(edit: Edit, ratio: LikelihoodRatio) -> float:
     if edit.problem.kind in (ProblemKind.DOUBLED_WORD, ProblemKind.LOOP):
         return GAIN_AGAIN.doubt(ratio.gain)
-    if edit.problem.kind is ProblemKind.EXTRA_SPEECH:
+    if edit.problem.kind is ProblemKind.EXTRA_SPEECH and len(edit.difference.heard) == 1:
         return GAIN_EXTRA.doubt(ratio.gain - _BY_TEXT_EXTRA * ratio.by_text)
     return GAIN.doubt(ratio.gain - _BY_TEXT * ratio.by_text)
 

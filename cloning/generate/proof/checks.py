@@ -110,7 +110,7 @@ class Recogniser:
         if isinstance(alignment, Unaligned):
             return judge(speech, alignment, heard, read)
         known = [self.hear(speech, knowing=speech.text, pace=pace) for pace in (1.0, SLOWER)]
-        edits = edits_of(speech, alignment, [heard, *known, *self._guess(speech)], read)
+        edits = edits_of(speech, alignment, [heard, *known], read, self._guess(speech))
         ratios = self._rescore(speech, [edit.text for edit in edits]) if edits else ()
         return judge(speech, alignment, heard, read, list(zip(edits, ratios, strict=True)))
 

@@ -89,3 +89,14 @@ def test_a_word_that_may_well_begin_again_is_a_change() -> None:
     found = edits_of(Speech(hummed(2.0, RATE), RATE, text, "en"), stammered, [text])
 
     assert [edit.text for edit in found] == ["one two two three"]
+
+
+def test_a_guess_is_a_change_as_it_is_written() -> None:
+    """With its capital and its figures; one that changes nothing or several things is none."""
+    text = "One, two, three."
+    guesses = ["One, I two, three.", "One, two, three.", "Many one, two, more three."]
+    speech = Speech(hummed(2.0, RATE), RATE, text, "en")
+
+    found = edits_of(speech, evenly_spread(text, 2.0, "made up"), [], guesses=guesses)
+
+    assert [(edit.text, edit.problem.kind) for edit in found] == [("One, I two, three.", ProblemKind.EXTRA_SPEECH)]
