@@ -28,7 +28,7 @@ _VOICED = 0.6  # least share of sound in both
 _ALIKE = 0.7  # words of which the text has two, "fail" and "failed"
 _BY_CHANCE = 0.25  # what any two stretches reach if laid over each other as well as can be
 _LONG_ENOUGH_S = 1.0
-_EVERYWHERE = 0.7  # of the strongest: a hum that is like itself at most distances says nothing again
+_EVERYWHERE = 0.5  # of the strongest: a hum that is like itself at most distances says nothing again
 
 Frames = NDArray[np.float32]
 
