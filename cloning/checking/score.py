@@ -46,6 +46,7 @@ GAIN_AGAIN = Scale(-5.0, -2.0)  # of what is said again, which any recogniser ex
 # Doubts of several kinds add up to this power: two of 0.84 fail a speech.
 _POWER = 4.0
 _BY_TEXT, _BY_TEXT_EXTRA = 0.2, 0.4  # how much of what the text alone makes likely is taken off
+_RAREST = -10.0  # an absurd word is no likelier to have been said for being absurd
 # Rules without a scale.
 _LEAST_SOUND = 0.2  # of the text's usual length
 _LONGEST_PAUSE_S = 1.8
@@ -137,7 +138,7 @@ def _doubt_of(edit: Edit, ratio: LikelihoodRatio) -> float:
     if edit.problem.kind in (ProblemKind.DOUBLED_WORD, ProblemKind.LOOP):
         return GAIN_AGAIN.doubt(ratio.gain)
     if edit.problem.kind is ProblemKind.EXTRA_SPEECH and len(edit.difference.heard) == 1:
-        return GAIN_EXTRA.doubt(ratio.gain - _BY_TEXT_EXTRA * ratio.by_text)
+        return GAIN_EXTRA.doubt(ratio.gain - _BY_TEXT_EXTRA * max(ratio.by_text, _RAREST))
     return GAIN.doubt(ratio.gain - _BY_TEXT * ratio.by_text)
 
 

@@ -207,11 +207,12 @@ def test_what_the_sound_says_twice_is_a_repeat(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_an_added_word_that_nobody_expects_needs_less() -> None:
-    """The less the text alone makes it likely, the more the sound's word for it counts."""
+    """The less the text alone makes it likely, the more the sound's word for it counts, but an absurd word has no more for that."""
     edits = edits_of(SPEECH, right(), ["one two three four five six"])
 
-    expected, unexpected = (
-        judge(SPEECH, right(), "", rescored=[(edits[0], LikelihoodRatio(-3.0, by_text))]) for by_text in (-2.0, -12.0)
+    expected, unexpected, absurd = (
+        judge(SPEECH, right(), "", rescored=[(edits[0], LikelihoodRatio(gain, by_text))])
+        for gain, by_text in ((-2.0, -2.0), (-2.0, -10.0), (-4.0, -30.0))
     )
 
-    assert (expected.state, unexpected.state) == ("passed", "failed")
+    assert (expected.state, unexpected.state, absurd.state) == ("passed", "failed", "passed")
