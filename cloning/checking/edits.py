@@ -47,8 +47,9 @@ def edits(
         found.setdefault(text, Edit(text, named(speech, evidence, one), one))
     for guess in guesses:  # as they are: a capital may make a word twice as likely
         differences = compare(speech.text, guess, speech.language, read).differences
-        if len(differences) == 1:
-            found.setdefault(guess, Edit(guess, named(speech, evidence, differences[0]), differences[0]))
+        problem = named(speech, evidence, differences[0]) if len(differences) == 1 else None
+        if problem and problem.kind not in (ProblemKind.DOUBLED_WORD, ProblemKind.LOOP):  # repeats have witnesses
+            found.setdefault(guess, Edit(guess, problem, differences[0]))
     found.pop(speech.text, None)
     return tuple(found.values())
 

@@ -35,13 +35,13 @@ BACK = Scale(4.0, 12.0)
 SLOWNESS = Scale(0.9, 1.85)
 HOLE = Scale(1.9, 4.0)
 LEAD = Scale(-0.4, 1.4)
-REPEAT = Scale(0.12, 0.3)  # two takes of four words by one speaker reach it, of one word half of it
+REPEAT = Scale(0.12, 0.3)  # three of four takes of the same four words by one speaker reach it
 END = Scale(0.3, 1.3)  # negative
 FLATNESS = Scale(0.2, 0.5)
 BREAK = Scale(-28.0, -15.0)
 GAIN = Scale(-3.0, 3.7)
 # Of one added word: more of the text's own likelihood is taken off, because words are guessed that nobody expects.
-GAIN_EXTRA = Scale(-3.0, 1.5)
+GAIN_EXTRA = Scale(-2.2, 1.5)
 GAIN_AGAIN = Scale(-5.0, -2.0)  # of what is said again, which any recogniser expects least
 # Doubts of several kinds add up to this power: two of 0.84 fail a speech.
 _POWER = 4.0
