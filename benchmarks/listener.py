@@ -47,6 +47,14 @@ class Listener:
                 own[name] = self.transcriber.hear(samples, rate, language="en", knowing=knowing)
         return [own[name] for name, _, _ in asked]
 
+    def guess(self, samples: Samples, text: str) -> list[str]:
+        """The text with words that may have been added."""
+        own = self._answers_of(samples, text)
+        if "guessed" not in own:
+            own["guessed"] = list(self.transcriber.guess(samples, RATE, text, language="en"))
+        guessed: list[str] = own["guessed"]
+        return guessed
+
     def rescore(self, samples: Samples, text: str, others: Sequence[str]) -> list[LikelihoodRatio]:
         """How much the sound speaks for the other texts."""
         weights = self._answers_of(samples, text).setdefault("weights", {})

@@ -22,7 +22,7 @@ from benchmarks.faults import RATE, Case, Clip, cases_of
 from benchmarks.listener import Listener
 from benchmarks.report import RESULTS, about, save
 from benchmarks.spoken import clips_in, right_cases, right_pairs, spaced
-from cloning.checking import Speech, Verdict, edits_of, judge, timed_words
+from cloning.checking import SLOWER, Speech, Verdict, edits_of, judge, timed_words
 from cloning.ports import Alignment, F5Parameters, Reference, Transcriber
 from engines.f5.engine import F5Engine
 from local.talker import CFG_STRENGTH, STEPS, find_talker
@@ -112,7 +112,8 @@ def judged(cases: Iterable[Case], clips: Sequence[Clip], listener: Listener) -> 
 def _fully(listener: Listener, speech: Speech, alignment: Alignment) -> Verdict:
     """As the worker does. (What `fast` fails `full` fails too: more doubts are never less.)"""
     hearings = listener.hear(speech.samples, speech.text)
-    edits = edits_of(speech, alignment, hearings, read)
+    guessed = listener.guess(speech.samples, speech.text)
+    edits = edits_of(speech, alignment, hearings, read, guessed)
     weights = listener.rescore(speech.samples, speech.text, [edit.text for edit in edits])
     return judge(speech, alignment, hearings[0], read, list(zip(edits, weights, strict=True)))
 
@@ -168,14 +169,17 @@ def costs(transcriber: Transcriber) -> dict[str, float]:
         parameters = F5Parameters(nfe_step=STEPS, cfg_strength=CFG_STRENGTH)
         samples, spoken_s = _timed(lambda: engine.speak(reference, _SENTENCE, seed=SEED, parameters=parameters))
     transcriber.align(samples[:RATE], RATE, _SENTENCE, language="en")  # what is made once
+    transcriber.guess(samples[:RATE], RATE, _SENTENCE, language="en")
     rate = engine.sample_rate
-    _, fast_s = _timed(lambda: transcriber.align(samples, rate, _SENTENCE, language="en"))
+    aligned, fast_s = _timed(lambda: transcriber.align(samples, rate, _SENTENCE, language="en"))
     _, heard_s = _timed(lambda: transcriber.hear(samples, rate, language="en"))
     _, known_s = _timed(lambda: transcriber.hear(samples, rate, language="en", knowing=_SENTENCE))
-    _, rescored_s = _timed(
-        lambda: transcriber.rescore(samples, rate, _SENTENCE, [_SENTENCE.lower()] * 3, language="en")
-    )
-    full_s = round(fast_s + heard_s + known_s + rescored_s, 3)
+    _, slower_s = _timed(lambda: transcriber.hear(samples, round(rate * SLOWER), language="en", knowing=_SENTENCE))
+    guessed, guessed_s = _timed(lambda: transcriber.guess(samples, rate, _SENTENCE, language="en"))
+    _, rescored_s = _timed(lambda: transcriber.rescore(samples, rate, _SENTENCE, guessed, language="en"))
+    _, judged_s = _timed(lambda: judge(Speech(samples, rate, _SENTENCE, language="en"), aligned))
+    fast_s = round(fast_s + judged_s, 3)
+    full_s = round(fast_s + heard_s + known_s + slower_s + guessed_s + rescored_s, 3)
     audio_s = len(samples) / rate
     return {"audio_s": audio_s, "small_checkpoint_s": spoken_s, "fast_s": fast_s, "full_s": full_s}
 

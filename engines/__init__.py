@@ -13,6 +13,7 @@ Models on devices: the only package that imports torch, f5_tts or transformers, 
     alignment      a known text laid over a recording, by Whisper
     warping        where its tokens begin
     rescoring      other texts that a recording may say, by their likelihood
+    guessing       words that a recording may say between the text's
     alphabets      the characters that a model knows
     lru            an LRU cache
     tiny           a small F5-TTS checkpoint with random weights

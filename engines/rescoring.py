@@ -6,13 +6,16 @@ no word that is said twice. All texts are scored in one pass.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cloning.ports import LikelihoodRatio, Unaligned
 from engines.alignment import Aligner
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _MORE = 16  # tokens that may be heard beyond those of the text: Whisper may repeat itself without end
 _NEVER = -float("inf")
@@ -69,24 +72,29 @@ class Rescorer:
         return said
 
     def _likelihoods(self, states: Any, prompt: list[int], texts: Sequence[list[int]]) -> NDArray[np.float64]:
-        """The log-probability of each text with its end, all in one pass behind the prompt; those that are too long have none."""
-        import torch
-
+        """The log-probability of each text with its end; those that are too long have none."""
         room = self._longest - len(prompt)
         fit = [tokens if len(tokens) <= room else [] for tokens in texts]
-        most = max(map(len, fit))
-        rows = [[prompt[-1], *tokens, *[self._end] * (most - len(tokens) + 1)] for tokens in fit]
-        ids = torch.tensor(rows, device=self._model.device)
-        begun = torch.tensor([prompt[:-1]], device=self._model.device)
-        with torch.no_grad():
-            cache = self._model(decoder_input_ids=begun, encoder_outputs=states, use_cache=True).past_key_values
-            cache.batch_repeat_interleave(len(rows))
-            logits = self._model(
-                decoder_input_ids=ids[:, :-1], encoder_outputs=states, past_key_values=cache, use_cache=True
-            ).logits
-        own = torch.log_softmax(logits.float(), -1).gather(2, ids[:, 1:, None])[:, :, 0].cpu().numpy()
+        found = batched_log_probabilities(self._model, states, prompt, fit, self._end)
         sums = [
-            float(row[: len(tokens) + 1].sum()) if len(tokens) <= room else _NEVER
-            for row, tokens in zip(own, texts, strict=True)
+            float(sum(rows[place, token] for place, token in enumerate([*own, self._end])))
+            for rows, own in zip(found.cpu(), fit, strict=True)
         ]
-        return np.array(sums)
+        return np.array([one if len(own) <= room else _NEVER for one, own in zip(sums, texts, strict=True)])
+
+
+def batched_log_probabilities(
+    model: Any, states: Any, prompt: list[int], texts: Sequence[list[int]], end: int
+) -> "Tensor":
+    """What each token is worth at each place of the texts, and behind them, all in one pass: [text, place, token]."""
+    import torch
+
+    most = max(map(len, texts))
+    rows = [[prompt[-1], *tokens, *[end] * (most - len(tokens))] for tokens in texts]
+    ids = torch.tensor(rows, device=model.device)
+    begun = torch.tensor([prompt[:-1]], device=model.device)
+    with torch.no_grad():
+        cache = model(decoder_input_ids=begun, encoder_outputs=states, use_cache=True).past_key_values
+        cache.batch_repeat_interleave(len(rows))
+        logits = model(decoder_input_ids=ids, encoder_outputs=states, past_key_values=cache, use_cache=True).logits
+    return torch.log_softmax(logits.float(), -1)

@@ -19,6 +19,7 @@ from engines.alignment import Aligner
 from engines.device.errors import translated
 from engines.device.placement import Weights, choose_device
 from engines.encoding import encoded
+from engines.guessing import Guesser
 from engines.imports.blank_weights import blank_weights
 from engines.imports.transformers import import_transformers
 from engines.rescoring import Rescorer
@@ -154,6 +155,26 @@ class WhisperTranscriber:
             states = self._encoded(samples, sample_rate)
             before_step()
             return self._rescorer.rescore(states, self._silence, text, others, language)
+
+    def guess(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        text: str,
+        *,
+        language: str | None,
+        before_step: Callable[[], None] = keep_going,
+    ) -> tuple[str, ...]:
+        """As `Transcriber.guess`."""
+        before_step()
+        with translated(self._weights.device):
+            states = self._encoded(samples, sample_rate)
+            before_step()
+            return self._guesser.guess(states, self._silence, text, language)
+
+    @cached_property
+    def _guesser(self) -> Guesser:
+        return Guesser(self._pipeline.model, self._pipeline.tokenizer, self._aligner)
 
     @cached_property
     def _rescorer(self) -> Rescorer:

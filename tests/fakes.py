@@ -159,6 +159,19 @@ class EchoTranscriber:
         before_step()
         return tuple(LikelihoodRatio(-20.0, 0.0) for _ in others)
 
+    def guess(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        text: str,
+        *,
+        language: str | None,
+        before_step: Callable[[], None] = keep_going,
+    ) -> tuple[str, ...]:
+        """Nothing."""
+        before_step()
+        return ()
+
     def memory(self) -> dict[str, object]:
         return {"loaded_on": "cpu", "gpu_bytes": 0, "host_bytes": 0}
 

@@ -1,12 +1,13 @@
 """
 Speech against its text: when each word is said, and whether all are.
 
-A recogniser aligns a `Speech` (`Transcriber.align`) and, for `check: full`, hears it and rescores what it heard (`Transcriber.hear`, `rescore`,
+A recogniser aligns a `Speech` (`Transcriber.align`) and, for `check: full`, hears it, guesses added words and rescores both (`Transcriber.hear`, `guess`, `rescore`,
 `edits_of`); `judge` says what is wrong, and `timed_words` when each word is said. Numpy and no model: the recogniser's answers come in as values (cloning/ports/hearing.py).
 
     verdict    what a check is given, and what it says
     words      word times
     voiced     where there is sound that may be speech
+    repeats    sound that comes twice in a row
     evidence   what alignment and sound say about each word
     compare    what was heard beside what was meant
     edits      other texts that the sound may say

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cloning.checking.repeats import Repeat, find_repeat
 from cloning.checking.verdict import Speech
 from cloning.checking.voiced import STEP_S, Voiced, voiced
 from cloning.checking.words import Placed, placed_words
@@ -24,7 +25,8 @@ class WordEvidence:
     One word, all in natural logarithms and by the primed recogniser, where there is one.
 
     `score` is that of its least likely token, `again` how likely it is said again, for the sound and against the text, `back` how much the
-    sound speaks for a return to an earlier word behind it, and `slowness` how many times longer it takes than its letters should.
+    sound speaks for a return to an earlier word behind it, and `slowness` how many times longer it takes than its letters should, which
+    is `usual_s`.
     """
 
     placed: Placed
@@ -32,6 +34,7 @@ class WordEvidence:
     again: float
     back: float
     slowness: float
+    usual_s: float
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Evidence:
     `hole` is how little (logarithm, against the median) the least attended stretch of sound is attended and `hole_at` its time in
     seconds; `lead` is the same of longer stretches up to the first word's end; `break_db` is the loudness of the very end against the
     loud parts; `flatness` that of the spectrum of the most noise-like stretch, 0 to 1; `sound_s` the seconds of sound; `longest_pause_s` of the pauses between sounds.
-    `end` is the end token's log-probability.
+    `end` is the end token's log-probability, `repeat` what the sound itself says twice.
     """
 
     words: tuple[WordEvidence, ...]
@@ -54,6 +57,7 @@ class Evidence:
     flatness: float
     sound_s: float
     longest_pause_s: float
+    repeat: Repeat
 
 
 def gather(speech: Speech, alignment: Alignment) -> Evidence:
@@ -76,6 +80,7 @@ def gather(speech: Speech, alignment: Alignment) -> Evidence:
         flatness=_flatness(speech.samples, speech.sample_rate, sound),
         sound_s=float(sound.voiced.sum() * STEP_S),
         longest_pause_s=max((end - start for start, end in gaps), default=0.0),
+        repeat=find_repeat(speech, placed, sound),
     )
 
 
@@ -96,6 +101,7 @@ def _words(placed: list[Placed], alignment: Alignment, sound: Voiced) -> tuple[W
                 again=max((_again(row) for row in behind), default=_NOT_AGAIN),
                 back=max((row.back for row in behind), default=0.0),
                 slowness=float(np.log(spoken[place] / (usual * letters[place]))),
+                usual_s=float(usual * letters[place]),
             )
         )
     return tuple(made)

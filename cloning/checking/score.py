@@ -35,17 +35,22 @@ BACK = Scale(4.0, 12.0)
 SLOWNESS = Scale(0.9, 1.85)
 HOLE = Scale(1.9, 4.0)
 LEAD = Scale(-0.4, 1.4)
+REPEAT = Scale(0.12, 0.3)  # three of four takes of the same four words by one speaker reach it
 END = Scale(0.3, 1.3)  # negative
 FLATNESS = Scale(0.2, 0.5)
 BREAK = Scale(-28.0, -15.0)
 GAIN = Scale(-3.0, 3.7)
+# Of one added word: more of the text's own likelihood is taken off, because words are guessed that nobody expects.
+GAIN_EXTRA = Scale(-2.2, 1.5)
 GAIN_AGAIN = Scale(-5.0, -2.0)  # of what is said again, which any recogniser expects least
 # Doubts of several kinds add up to this power: two of 0.84 fail a speech.
 _POWER = 4.0
-_BY_TEXT = 0.2  # how much of what the text alone makes likely is taken off
+_BY_TEXT, _BY_TEXT_EXTRA = 0.2, 0.4  # how much of what the text alone makes likely is taken off
+_RAREST = -10.0  # an absurd word is no likelier to have been said for being absurd
 # Rules without a scale.
 _LEAST_SOUND = 0.2  # of the text's usual length
 _LONGEST_PAUSE_S = 1.8
+_LOOP_OF_WORDS = 1.5  # times as long as its word
 _PACE = 2.0  # times longer or shorter than planned
 _SECONDS_A_LETTER = 0.03  # nobody speaks faster
 
@@ -64,6 +69,7 @@ class _Doubt:
     kind: ProblemKind
     word: WordEvidence | None = None
     problem: Problem | None = None
+    by: str = "alignment"
 
 
 def _as_written(text: str) -> str:
@@ -71,13 +77,17 @@ def _as_written(text: str) -> str:
 
 
 def edits_of(
-    speech: Speech, alignment: Alignment | Unaligned, hearings: Sequence[str], read: Callable[[str], str] = _as_written
+    speech: Speech,
+    alignment: Alignment | Unaligned,
+    hearings: Sequence[str],
+    read: Callable[[str], str] = _as_written,
+    guesses: Sequence[str] = (),
 ) -> tuple[Edit, ...]:
-    """What the speech may say instead, by several hearings of it; nothing where it isn't aligned."""
+    """What the speech may say instead, by several hearings of it and by the recogniser's `guesses`; nothing where it isn't aligned."""
     if isinstance(alignment, Unaligned) or not len(speech.samples):
         return ()
     evidence = gather(speech, alignment)
-    return edits(speech, evidence, hearings, read) if evidence.words else ()
+    return edits(speech, evidence, hearings, guesses, read) if evidence.words else ()
 
 
 def judge(
@@ -104,7 +114,10 @@ def judge(
     if not evidence.words:
         return Verdict("unavailable", 0.0, wer, run, reason="no_words")
     doubts = [*_doubts(evidence), *_plain_faults(speech, evidence)]
-    doubts += [_Doubt(_doubt_of(edit, ratio), edit.problem.kind, problem=edit.problem) for edit, ratio in rescored]
+    doubts += [
+        _Doubt(_doubt_of(edit, ratio), edit.problem.kind, problem=edit.problem, by="rescored")
+        for edit, ratio in rescored
+    ]
     total = _added(doubts)
     certain = [doubt for doubt in doubts if doubt.size >= 1] or [max(doubts, key=lambda doubt: doubt.size)]
     problems = [_problem(speech, evidence, doubt) for doubt in certain if total >= 1]
@@ -113,10 +126,10 @@ def judge(
 
 
 def _added(doubts: Sequence[_Doubt]) -> float:
-    """The doubts of different kinds together; what was rescored is a kind of its own."""
-    worst: dict[tuple[ProblemKind, bool], float] = {}
+    """The doubts of different kinds together; what was rescored, and what the sound says twice, are kinds of their own."""
+    worst: dict[str, float] = {}
     for doubt in doubts:
-        key = (doubt.kind, False) if doubt.problem is None else (ProblemKind.EXTRA_SPEECH, True)
+        key = doubt.kind if doubt.by == "alignment" else doubt.by
         worst[key] = max(worst.get(key, 0.0), doubt.size)
     return float(sum(size**_POWER for size in worst.values()) ** (1 / _POWER))
 
@@ -124,6 +137,8 @@ def _added(doubts: Sequence[_Doubt]) -> float:
 def _doubt_of(edit: Edit, ratio: LikelihoodRatio) -> float:
     if edit.problem.kind in (ProblemKind.DOUBLED_WORD, ProblemKind.LOOP):
         return GAIN_AGAIN.doubt(ratio.gain)
+    if edit.problem.kind is ProblemKind.EXTRA_SPEECH and len(edit.difference.heard) == 1:
+        return GAIN_EXTRA.doubt(ratio.gain - _BY_TEXT_EXTRA * max(ratio.by_text, _RAREST))
     return GAIN.doubt(ratio.gain - _BY_TEXT * ratio.by_text)
 
 
@@ -134,9 +149,18 @@ def _doubts(evidence: Evidence) -> Iterator[_Doubt]:
         yield _Doubt(scale.doubt(value(word)), kind, word)
     yield _Doubt(HOLE.doubt(-evidence.hole), ProblemKind.EXTRA_SPEECH, _word_at(evidence, evidence.hole_at))
     yield _Doubt(LEAD.doubt(-evidence.lead), ProblemKind.EXTRA_SPEECH, evidence.words[0])
+    yield _repeated(evidence)
     yield _Doubt(END.doubt(-evidence.end), ProblemKind.EXTRA_SPEECH, evidence.words[-1])
     yield _Doubt(FLATNESS.doubt(evidence.flatness), ProblemKind.NOISE)
     yield _Doubt(BREAK.doubt(evidence.break_db), ProblemKind.CUT_OFF, evidence.words[-1])
+
+
+def _repeated(evidence: Evidence) -> _Doubt:
+    """Of what the sound says twice: the word at its end, by the text."""
+    repeat = evidence.repeat
+    word = _word_at(evidence, repeat.start + repeat.length)
+    kind = ProblemKind.LOOP if repeat.length > _LOOP_OF_WORDS * word.usual_s else ProblemKind.DOUBLED_WORD
+    return _Doubt(REPEAT.doubt(repeat.strength), kind, word, by="sound")
 
 
 def _plain_faults(speech: Speech, evidence: Evidence) -> Iterator[_Doubt]:

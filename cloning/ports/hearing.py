@@ -153,5 +153,20 @@ class Transcriber(Protocol):
         For texts that can be aligned; one that is too long for the recogniser has a gain of -inf. Raises as `align`.
         """
 
+    def guess(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        text: str,
+        *,
+        language: str | None,
+        before_step: Callable[[], None] = keep_going,
+    ) -> tuple[str, ...]:
+        """
+        The text with one word added each time, a few that the recording may say, to be rescored.
+
+        For texts that can be aligned; none for one that is too long for the recogniser. Raises as `align`.
+        """
+
     def memory(self) -> dict[str, object]:
         """As `Engine.memory`."""

@@ -168,6 +168,17 @@ def test_who_knows_the_text_hears_it(whisper: WhisperTranscriber, canonical: Sam
     assert whisper.hear(canonical, 24_000, language="en", knowing="word " * 500) == ""
 
 
+def test_an_added_word_is_guessed(whisper: WhisperTranscriber, canonical: Samples) -> None:
+    """Among a few, each the text with one more word; of a text that is too long nothing is."""
+    without = SPOKEN.replace("mother nature", "nature")
+
+    guessed = whisper.guess(canonical, 24_000, without, language="en")
+
+    assert words(SPOKEN) in [words(one) for one in guessed]
+    assert all(len(words(one)) == len(words(without)) + 1 for one in guessed)
+    assert whisper.guess(canonical, 24_000, "word " * 500, language="en") == ()
+
+
 def test_texts_that_are_too_long_weigh_nothing(whisper: WhisperTranscriber, canonical: Samples) -> None:
     """The others are weighed all the same."""
     long, same = whisper.rescore(canonical, 24_000, SPOKEN, ["word " * 500, SPOKEN], language="en")

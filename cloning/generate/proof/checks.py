@@ -114,9 +114,16 @@ class Recogniser:
         if isinstance(alignment, Unaligned):
             return judge(speech, alignment, heard, read)
         known = [self.hear(speech, knowing=speech.text, pace=pace) for pace in (1.0, SLOWER)]
-        edits = edits_of(speech, alignment, [heard, *known], read)
+        edits = edits_of(speech, alignment, [heard, *known], read, self._guess(speech))
         ratios = self._rescore(speech, [edit.text for edit in edits]) if edits else ()
         return judge(speech, alignment, heard, read, list(zip(edits, ratios, strict=True)))
+
+    def _guess(self, speech: Speech) -> tuple[str, ...]:
+        def ask(one: Transcriber) -> tuple[str, ...]:
+            samples, rate, language = speech.samples, speech.sample_rate, speech.language
+            return one.guess(samples, rate, speech.text, language=language, before_step=self._before_step)
+
+        return self._in_turn(ask)
 
     def _rescore(self, speech: Speech, others: Sequence[str]) -> tuple[LikelihoodRatio, ...]:
         def ask(one: Transcriber) -> tuple[LikelihoodRatio, ...]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cloning.checking import Problem, ProblemKind, Speech, Verdict, edits_of, judge, score
+from cloning.checking.repeats import Repeat
 from cloning.ports import Alignment, LikelihoodRatio, Token, Unaligned
 from tests.fakes import evenly_spread, hummed
 
@@ -190,3 +191,28 @@ def test_a_text_without_words_cannot_be_checked() -> None:
     alignment = Alignment((token,), token, np.ones(100, np.float32), "made up")
 
     assert judge(replace(SPEECH, text="..."), alignment).reason == "no_words"
+
+
+def test_what_the_sound_says_twice_is_a_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one word it is a doubled one, of more a loop; a little likeness is none."""
+
+    def judged(strength: float, length: float) -> Verdict:
+        repeat = Repeat(strength, 0.8, length)
+        monkeypatch.setattr("cloning.checking.evidence.find_repeat", lambda *_: repeat)
+        return judge(SPEECH, right())
+
+    assert kinds(judged(score.REPEAT.limit, 0.35)) == {(ProblemKind.DOUBLED_WORD, "three")}
+    assert kinds(judged(score.REPEAT.limit, 0.79)) == {(ProblemKind.LOOP, "four")}
+    assert judged(between(score.REPEAT, 0.9), 0.79).state == "passed"
+
+
+def test_an_added_word_that_nobody_expects_needs_less() -> None:
+    """The less the text alone makes it likely, the more the sound's word for it counts, but an absurd word has no more for that."""
+    edits = edits_of(SPEECH, right(), ["one two three four five six"])
+
+    expected, unexpected, absurd = (
+        judge(SPEECH, right(), "", rescored=[(edits[0], LikelihoodRatio(gain, by_text))])
+        for gain, by_text in ((-2.0, -2.0), (-2.0, -10.0), (-4.0, -30.0))
+    )
+
+    assert (expected.state, unexpected.state, absurd.state) == ("passed", "failed", "passed")
