@@ -226,7 +226,7 @@ def main() -> None:
     listener.close()
     reported = rows_of([one for one in cases if not one.tuned_on])
     report = {
-        "what": f"Checked speech: {len(cases)} cases of {len(clips)} clips, whisper-base; the half that nothing was set on",
+        "what": f"Checked speech: {len(cases)} cases of {len(clips)} clips, whisper-base; the reported half (see benchmarks/README.md for what was set with it in view)",
         **about(args.results),
         "seed": SEED,
         "clips": [clip.name for clip in clips],
