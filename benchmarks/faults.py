@@ -1,6 +1,6 @@
 """Faults of synthetic speech, made by cutting recordings of people at their words' boundaries."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ _NEAR = RATE // 25  # how far from a boundary the quietest place may be
 _NOISE_S = 0.5
 _LEAST_FAULT = RATE * 12 // 100
 _TRIES = 10  # for each case
-_LENGTHEN = {"removed", "doubled", "extra", "leaked", "loop"}
+_LENGTHEN = {"removed", "doubled", "extra", "own", "leaked", "loop"}
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,16 @@ def levelled(sound: Samples, like: Samples) -> Samples:
     return made
 
 
-def cases_of(clip: Clip, clips: Sequence[Clip], each: int, chance: np.random.Generator) -> Iterator[Case]:
+Made = tuple[Samples, str, str]
+"""Sound, what it should say, and what the voice's recording says."""
+Make = Callable[[Clip, Sequence[Clip], np.random.Generator], Made]
+
+
+def cases_of(
+    clip: Clip, clips: Sequence[Clip], each: int, chance: np.random.Generator, kinds: Mapping[str, Make] | None = None
+) -> Iterator[Case]:
     """So many cases of each kind of fault, as far as there are so many different ones; which words is chance."""
-    for kind, make in _KINDS.items():
+    for kind, make in (kinds or KINDS).items():
         seen: set[bytes] = set()
         for _ in range(each * _TRIES):
             samples, text, reference = make(clip, clips, chance)
@@ -107,9 +114,6 @@ def cases_of(clip: Clip, clips: Sequence[Clip], each: int, chance: np.random.Gen
 def _is_heard(kind: str, samples: Samples, clip: Clip) -> bool:
     """Where hardly any sound came or went, there is no fault to hear."""
     return kind not in _LENGTHEN or abs(len(samples) - len(clip.samples)) >= _LEAST_FAULT
-
-
-Made = tuple[Samples, str, str]
 
 
 def _removed(clip: Clip, _: Sequence[Clip], chance: np.random.Generator) -> Made:
@@ -131,6 +135,19 @@ def _exchanged(clip: Clip, clips: Sequence[Clip], chance: np.random.Generator) -
 def _extra(clip: Clip, clips: Sequence[Clip], chance: np.random.Generator) -> Made:
     place = _place(clip, chance)
     return inserted(clip, place, _foreign_word(clip, clips, chance, clip.words[place])), clip.text, ""
+
+
+def _own(clip: Clip, clips: Sequence[Clip], chance: np.random.Generator) -> Made:
+    """A word that the same speaker says elsewhere, and neither of its new neighbours: as an engine adds words, in its one voice."""
+    place = _place(clip, chance)
+    neighbours = {_bare(word) for word in clip.words[place : place + 2]}
+    others = [one for one in clips if one.speaker == clip.speaker]
+    while True:
+        other = others[int(chance.integers(len(others)))]
+        at = _place(other, chance)
+        if _bare(other.words[at]) not in neighbours:
+            sound = another_take(levelled(other.cut(at, at), clip.samples), chance)
+            return inserted(clip, place, sound), clip.text, ""
 
 
 def _half(clip: Clip, _: Sequence[Clip], chance: np.random.Generator) -> Made:
@@ -174,11 +191,15 @@ def _foreign_word(clip: Clip, clips: Sequence[Clip], chance: np.random.Generator
     while True:
         other = clips[int(chance.integers(len(clips)))]
         place = _place(other, chance)
-        if other is not clip and other.words[place].strip(".,").lower() != unlike.strip(".,").lower():
+        if other is not clip and _bare(other.words[place]) != _bare(unlike):
             return levelled(other.cut(place, place), clip.samples)
 
 
-_KINDS: dict[str, Callable[[Clip, Sequence[Clip], np.random.Generator], Made]] = {
+def _bare(word: str) -> str:
+    return word.strip(".,").lower()
+
+
+KINDS: dict[str, Make] = {
     "removed": _removed,
     "doubled": _doubled,
     "exchanged": _exchanged,
@@ -188,3 +209,5 @@ _KINDS: dict[str, Callable[[Clip, Sequence[Clip], np.random.Generator], Made]] =
     "half": _half,
     "noise": _noise,
 }
+# Drawn by chance of their own, so that the others stay as they are.
+LATER_KINDS: dict[str, Make] = {"own": _own}

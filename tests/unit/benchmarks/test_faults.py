@@ -1,12 +1,13 @@
 """Faults are cut where words meet, and are the same with the same seed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import spoken
-from benchmarks.faults import RATE, Clip, another_take, cases_of, inserted, joined, removed
+from benchmarks.faults import LATER_KINDS, RATE, Clip, another_take, cases_of, inserted, joined, removed
 from tests.fakes import hummed
 
 
@@ -56,6 +57,17 @@ def test_the_same_seed_makes_the_same_cases() -> None:
 
     assert {case.kind for case in one} >= {"removed", "doubled", "exchanged", "leaked", "loop", "half", "noise"}
     assert all(np.array_equal(a.samples, b.samples) and a.text == b.text for a, b in zip(one, other, strict=True))
+
+
+def test_an_added_word_of_the_own_voice_comes_from_the_same_speaker() -> None:
+    """Nothing of another speaker's recording is in it, which here is a level that no voice has."""
+    stranger = replace(CLIPS[1], name="third", speaker="somebody else", samples=np.full_like(CLIPS[1].samples, 0.5))
+
+    cases = list(cases_of(CLIPS[0], [*CLIPS, stranger], 6, np.random.default_rng(3), LATER_KINDS))
+
+    assert [case.kind for case in cases] == ["own"] * 6
+    assert all(len(case.samples) > len(CLIPS[0].samples) for case in cases)
+    assert all(abs(case.samples.mean()) < 0.005 for case in cases)
 
 
 def test_spaced_words_tell_where_they_are() -> None:
