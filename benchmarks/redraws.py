@@ -120,7 +120,7 @@ def run(count: int, folder: Path) -> dict[str, Any]:
         rows = list(pool.map(row_of, [(folder / str(draws), count, draws) for draws in DRAWS]))
     ratio = rows[1]["wer"] / rows[0]["wer"] if rows[0]["wer"] else 1.0
     holds = {
-        f"with {DRAWS[1]} draws the error rate is at most {LIMIT} of that with one (here {ratio:.2f})": ratio <= LIMIT
+        f"with {DRAWS[1]} draws the error rate is at most {LIMIT} of that with one (here {ratio:.3f})": ratio <= LIMIT
     }
     return {"what": WHAT, **report.about(folder), "sentences": count, "rows": rows, "holds": holds}
 
