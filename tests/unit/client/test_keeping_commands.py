@@ -3,6 +3,7 @@
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from f5_worker_client import Client
@@ -17,7 +18,9 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does anybody wait between two looks at a job."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("f5_worker_client.drivers.time", SimpleNamespace(sleep=lambda _: None))
 
 
 def f5_worker(endpoint: Endpoint, *arguments: str) -> int:
