@@ -91,7 +91,7 @@ def test_killed_in_the_middle_and_run_again_it_is_spoken_once(how: signal.Signal
     with started(cloud, folder, *command) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            if line.startswith("speaking"):
+            if line.startswith(("a worker prepares", "speaking")):
                 break
         process.send_signal(how)
         code, out, err = told_by(process)
