@@ -18,8 +18,22 @@ A recogniser aligns a `Speech` (`Transcriber.align`) and, for `check: full`, hea
 """
 
 from cloning.checking.edits import SLOWER, Edit
-from cloning.checking.score import edits_of, judge
+from cloning.checking.evidence import Evidence
+from cloning.checking.score import edits_of, evidence_of, judge
 from cloning.checking.verdict import Problem, ProblemKind, Speech, Verdict, Word
 from cloning.checking.words import timed_words
 
-__all__ = ["SLOWER", "Edit", "Problem", "ProblemKind", "Speech", "Verdict", "Word", "edits_of", "judge", "timed_words"]
+__all__ = [
+    "SLOWER",
+    "Edit",
+    "Evidence",
+    "Problem",
+    "ProblemKind",
+    "Speech",
+    "Verdict",
+    "Word",
+    "edits_of",
+    "evidence_of",
+    "judge",
+    "timed_words",
+]

@@ -1,8 +1,9 @@
 """
 Other texts that a recording may say: the text with one thing changed.
 
-What was heard otherwise is such a change, and so are words that the alignment or the sound says come twice. How much the sound speaks for each is asked of the recogniser (`Transcriber.rescore`): all
-the rest of the text being the same, only the change counts, not how the recogniser punctuates.
+What was heard otherwise is such a change, and so are words that the alignment or the sound says come twice. How much the sound speaks
+for each is asked of the recogniser (`Transcriber.rescore`): all the rest of the text being the same, only the change counts, not how the
+recogniser punctuates.
 """
 
 from collections.abc import Callable, Iterator, Sequence

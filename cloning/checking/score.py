@@ -76,18 +76,23 @@ def _as_written(text: str) -> str:
     return text
 
 
+def evidence_of(speech: Speech, alignment: Alignment | Unaligned) -> Evidence | None:
+    """What the sound and the alignment say, for all that asks it of one speech; None where it isn't aligned, or there is no sound."""
+    return None if isinstance(alignment, Unaligned) or not len(speech.samples) else gather(speech, alignment)
+
+
 def edits_of(
     speech: Speech,
     alignment: Alignment | Unaligned,
     hearings: Sequence[str],
     read: Callable[[str], str] = _as_written,
     guesses: Sequence[str] = (),
+    *,
+    evidence: Evidence | None = None,
 ) -> tuple[Edit, ...]:
     """What the speech may say instead, by several hearings of it and by the recogniser's `guesses`; nothing where it isn't aligned."""
-    if isinstance(alignment, Unaligned) or not len(speech.samples):
-        return ()
-    evidence = gather(speech, alignment)
-    return edits(speech, evidence, hearings, guesses, read) if evidence.words else ()
+    evidence = evidence or evidence_of(speech, alignment)
+    return edits(speech, evidence, hearings, guesses, read) if evidence and evidence.words else ()
 
 
 def judge(
@@ -96,13 +101,16 @@ def judge(
     heard: str | None = None,
     read: Callable[[str], str] = _as_written,
     rescored: Sequence[tuple[Edit, LikelihoodRatio]] = (),
+    *,
+    evidence: Evidence | None = None,
 ) -> Verdict:
     """
     Whether the speech says its text, by its alignment alone, or with what was `heard` in it, and how much the sound speaks for what is
     heard otherwise (`rescored`), as second witnesses.
 
     `read` writes a text as it is read aloud ("12" as "twelve"), so that what was heard can be compared with what was meant. An alignment
-    that is not there makes the verdict `unavailable`, with its reason; the transcription's figures are in it all the same.
+    that is not there makes the verdict `unavailable`, with its reason; the transcription's figures are in it all the same. `evidence` is what
+    `evidence_of` said of this speech, for a caller that asks more than once.
     """
     comparison = None if heard is None else compare(speech.text, heard, speech.language, read)
     wer, run = (round(comparison.wer, 4), comparison.worst_run) if comparison else (None, None)
@@ -110,7 +118,7 @@ def judge(
         return Verdict("failed", 0.0, wer, run, (Problem(ProblemKind.SILENCE),))
     if isinstance(alignment, Unaligned):
         return Verdict("unavailable", 0.0, wer, run, reason=alignment.reason)
-    evidence = gather(speech, alignment)
+    evidence = evidence or gather(speech, alignment)
     if not evidence.words:
         return Verdict("unavailable", 0.0, wer, run, reason="no_words")
     doubts = [*_doubts(evidence), *_plain_faults(speech, evidence)]

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cloning.checking import SLOWER, Speech, Verdict, edits_of, judge
+from cloning.checking import SLOWER, Evidence, Speech, Verdict, edits_of, evidence_of, judge
 from cloning.errors import InvalidRequest, ServiceError
 from cloning.generate.chunk_store import ChunkStore
 from cloning.generate.device_recovery import DEVICE_FAILED, HEARING, Recovery
@@ -108,15 +108,20 @@ class Recogniser:
         return self._in_turn(ask)
 
     def fully_judged(
-        self, speech: Speech, alignment: Alignment | Unaligned, heard: str, read: Callable[[str], str]
+        self,
+        speech: Speech,
+        alignment: Alignment | Unaligned,
+        evidence: Evidence | None,
+        heard: str,
+        read: Callable[[str], str],
     ) -> Verdict:
         """The verdict by all that can be asked: what is `heard` without the text, and with it, and how much the sound speaks for either."""
         if isinstance(alignment, Unaligned):
             return judge(speech, alignment, heard, read)
         known = [self.hear(speech, knowing=speech.text, pace=pace) for pace in (1.0, SLOWER)]
-        edits = edits_of(speech, alignment, [heard, *known], read, self._guess(speech))
+        edits = edits_of(speech, alignment, [heard, *known], read, self._guess(speech), evidence=evidence)
         ratios = self._rescore(speech, [edit.text for edit in edits]) if edits else ()
-        return judge(speech, alignment, heard, read, list(zip(edits, ratios, strict=True)))
+        return judge(speech, alignment, heard, read, list(zip(edits, ratios, strict=True)), evidence=evidence)
 
     def _guess(self, speech: Speech) -> tuple[str, ...]:
         def ask(one: Transcriber) -> tuple[str, ...]:
@@ -235,11 +240,14 @@ class ChunkChecker:
     def _judged(self, speech: Speech, *, mode: CheckMode) -> tuple[Verdict, str | None, Alignment | Unaligned]:
         """Judge by the score alone and, if that is doubtful or with `full`, by a transcription too."""
         alignment = self._recogniser.align(speech)
-        verdict = judge(speech, alignment)
+        evidence = evidence_of(speech, alignment)
+        verdict = judge(speech, alignment, evidence=evidence)
         if verdict.state == "unavailable" or (mode == "fast" and verdict.state == "passed"):
             return verdict, None, alignment
         heard = self._recogniser.hear(speech)
-        told = self._recogniser.fully_judged(speech, alignment, heard, lambda text: read(text, speech.language).text)
+        told = self._recogniser.fully_judged(
+            speech, alignment, evidence, heard, lambda text: read(text, speech.language).text
+        )
         return told, heard, alignment
 
     def _control(self, reference: Reference) -> Control:

@@ -7,7 +7,7 @@ from typing import Any
 
 from cloning import keys
 from cloning.audio.decoding import Recording
-from cloning.checking import Problem, Speech, Verdict, judge, timed_words
+from cloning.checking import Problem, Speech, Verdict, evidence_of, judge, timed_words
 from cloning.checking.subtitles import subtitles
 from cloning.checking.windows import shares, windows
 from cloning.clock import Stopwatch
@@ -78,13 +78,14 @@ def _parts(recogniser: Recogniser, recording: Recording, reading: Reading, reque
 
 
 def _verdict(recogniser: Recogniser, part: _Part, request: Check) -> tuple[Verdict, str | None]:
-    verdict = judge(part.speech, part.alignment)
+    evidence = evidence_of(part.speech, part.alignment)
+    verdict = judge(part.speech, part.alignment, evidence=evidence)
     if verdict.state == "unavailable" or (request.check == "fast" and verdict.state == "passed"):
         return verdict, None
     heard = part.heard if part.heard is not None else recogniser.hear(part.speech)
     language, normalize = request.language, request.normalize == "auto" and request.language is not None
     verdict = recogniser.fully_judged(
-        part.speech, part.alignment, heard, lambda text: read(text, language, normalize=normalize).text
+        part.speech, part.alignment, evidence, heard, lambda text: read(text, language, normalize=normalize).text
     )
     return verdict, heard if request.heard else None
 

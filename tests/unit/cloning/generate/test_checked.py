@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from cloning.checking import Speech, evidence
+from cloning.checking.repeats import Repeat, find_repeat
 from cloning.errors import CheckpointUnusable, HubUnavailable, InvalidRequest, JobCancelled, SpeechMismatch
 from cloning.planning.f5 import chunk_seed, draw_seed
 from cloning.ports import Samples
@@ -49,6 +51,24 @@ def test_a_draw_that_passes_with_other_words_is_drawn_again(tmp_path: Path, huma
 
     (chunk,) = reply["check"]["chunks"]
     assert (chunk["state"], chunk["draw"], chunk["wer"], len(engine.history)) == ("passed", 2, 0.0, 2)
+
+
+def test_a_full_check_looks_for_repeats_in_each_recording_once(
+    tmp_path: Path, human_wav: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That search costs more than the rest of the judgement: the draw and the voice's own recording are searched once each."""
+    service, *_ = world(tmp_path, human_wav)
+    searched: list[str] = []
+
+    def counted(speech: Speech, *rest: Any) -> Repeat:
+        searched.append(speech.text)
+        return find_repeat(speech, *rest)
+
+    monkeypatch.setattr(evidence, "find_repeat", counted)
+
+    act(service, **{**SPEAK, "text": "Nobody was ever here.", "check": "full"})
+
+    assert sorted(searched) == sorted({"Nobody was ever here.", SPOKEN})
 
 
 def test_a_word_that_is_missing_is_named_with_its_place(tmp_path: Path, human_wav: bytes) -> None:
