@@ -1,4 +1,4 @@
-# Two commands do everything on a fresh machine with Python 3.11 or 3.12: `make demo` and `make test`.
+# Two commands do all the set-up on a fresh machine with Python 3.11 or 3.12: `make demo` and `make test`.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 UV_VERSION := 0.13.9
