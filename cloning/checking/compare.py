@@ -1,6 +1,7 @@
 """What was heard beside what was meant."""
 
 import re
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -12,6 +13,7 @@ from cloning.checking.words import spans_of
 _BY_CHARACTER = {"zh", "yue", "ja", "th", "lo", "km", "my"}
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _VOWEL_SIGNS = {"Mn", "Mc"}  # of scripts whose vowels are no letters
+_MOST_COMPRESSED = 2.4
 _INSIDE = re.compile("['’ʼ`]")  # as in "don't": left out, the others part words
 
 
@@ -63,6 +65,12 @@ def _places(meant: Sequence[tuple[str, int]], first: int, last: int) -> tuple[in
         return meant[first][1], meant[last - 1][1] + 1
     place = meant[first][1] if first < len(meant) else (meant[-1][1] + 1 if meant else 0)
     return place, place
+
+
+def repeats_itself(heard: str) -> bool:
+    """Whether a recogniser has fallen into repeating itself: what it wrote compresses too well (Whisper's own rule and limit, openai/whisper, transcribe.py)."""
+    data = heard.encode()
+    return len(data) > _MOST_COMPRESSED * len(zlib.compress(data))
 
 
 def is_by_character(language: str | None) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cloning.checking import SLOWER, Evidence, Speech, Verdict, edits_of, evidence_of, judge
+from cloning.checking.compare import repeats_itself
 from cloning.errors import InvalidRequest, ServiceError
 from cloning.generate.chunk_store import ChunkStore
 from cloning.generate.device_recovery import DEVICE_FAILED, HEARING, Recovery
@@ -114,14 +115,19 @@ class Recogniser:
         evidence: Evidence | None,
         heard: str,
         read: Callable[[str], str],
-    ) -> Verdict:
-        """The verdict by all that can be asked: what is `heard` without the text, and with it, and how much the sound speaks for either."""
+    ) -> tuple[Verdict, str]:
+        """
+        The verdict by all that can be asked: what is `heard` without the text, and with it, and how much the sound speaks for either.
+
+        Returns what is heard as well: a hearing that repeats itself without end is the recogniser's fault, and that with the text takes its place.
+        """
         if isinstance(alignment, Unaligned):
-            return judge(speech, alignment, heard, read)
+            return judge(speech, alignment, heard, read), heard
         known = [self.hear(speech, knowing=speech.text, pace=pace) for pace in (1.0, SLOWER)]
         edits = edits_of(speech, alignment, [heard, *known], read, self._guess(speech), evidence=evidence)
         ratios = self._rescore(speech, [edit.text for edit in edits]) if edits else ()
-        return judge(speech, alignment, heard, read, list(zip(edits, ratios, strict=True)), evidence=evidence)
+        said = known[0] if repeats_itself(heard) else heard
+        return judge(speech, alignment, said, read, list(zip(edits, ratios, strict=True)), evidence=evidence), said
 
     def _guess(self, speech: Speech) -> tuple[str, ...]:
         def ask(one: Transcriber) -> tuple[str, ...]:
@@ -245,10 +251,10 @@ class ChunkChecker:
         if verdict.state == "unavailable" or (mode == "fast" and verdict.state == "passed"):
             return verdict, None, alignment
         heard = self._recogniser.hear(speech)
-        told = self._recogniser.fully_judged(
+        told, said = self._recogniser.fully_judged(
             speech, alignment, evidence, heard, lambda text: read(text, speech.language).text
         )
-        return told, heard, alignment
+        return told, said, alignment
 
     def _control(self, reference: Reference) -> Control:
         if reference.sha256 not in self.controls:

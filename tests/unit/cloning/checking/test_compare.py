@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloning.checking.compare import Difference, compare, plain_words
+from cloning.checking.compare import Difference, compare, plain_words, repeats_itself
 
 
 def as_written(text: str) -> str:
@@ -51,3 +51,11 @@ def test_languages_without_spaces_are_compared_by_characters() -> None:
     """One wrong hanzi of four is a quarter; in Thai no word can be told from the next."""
     assert compare("你好世界", "你好世间", "zh-CN", as_written).wer == 0.25
     assert plain_words("สวัสดี ครับ", "th") == list("สวัสดีครับ")
+
+
+def test_a_hearing_without_end_is_known_by_how_well_it_compresses() -> None:
+    """A few words over and over are the recogniser's fault; a text of people says something twice at most."""
+    assert repeats_itself("The driver went home. " + "and then " * 40)
+    assert not repeats_itself("It was the best of times, it was the worst of times, it was the age of wisdom.")
+    assert not repeats_itself("no no no no")
+    assert not repeats_itself("")
