@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cloning.audio.decoder import AudioDecoder
+from cloning.checking.control import ControlCache
 from cloning.dictionaries.library import DictionaryLibrary
 from cloning.errors import Internal, Interrupted, ServiceError, WorkerUnfit
 from cloning.failures import failure_of
@@ -49,7 +50,7 @@ class Service:
 
     `fetch_url` fetches a public URL (raises DownloadRefused, and Interrupted once the event is set); `new_id` and `draw_seed` are
     the only randomness; `gpu_memory` returns the GPU's memory in use (None: no GPU is in use); `in_background` does work that no
-    caller waits for.
+    caller waits for; `controls` are what the recogniser made of the voices used last.
     """
 
     settings: Settings
@@ -71,6 +72,7 @@ class Service:
     speaker_model: SpeakerModel | None = None
     in_background: Callable[[Callable[[], None]], None] = field(default=lambda work: work())
     breaker: GpuBreaker = field(default_factory=GpuBreaker)
+    controls: ControlCache = field(default_factory=ControlCache)
 
     def failure(self, error: BaseException) -> ServiceError:
         """The error to report for an exception; an exception that is not ours is logged with its traceback."""

@@ -10,6 +10,7 @@ A recogniser aligns a `Speech` (`Transcriber.align`) and, for `check: full`, hea
     repeats    sound that comes twice in a row
     evidence   what alignment and sound say about each word
     compare    what was heard beside what was meant
+    control    what the recogniser makes of a voice's own recording
     edits      other texts that the sound may say
     score      the witnesses, and the judgement
     windows    a long recording and its text, in pieces that a recogniser takes

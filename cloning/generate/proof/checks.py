@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cloning.checking import SLOWER, Evidence, Speech, Verdict, edits_of, evidence_of, judge
 from cloning.checking.compare import repeats_itself
+from cloning.checking.control import Control
 from cloning.errors import InvalidRequest, ServiceError
 from cloning.generate.chunk_store import ChunkStore
 from cloning.generate.device_recovery import DEVICE_FAILED, HEARING, Recovery
@@ -143,6 +144,17 @@ class Recogniser:
 
         return self._in_turn(ask)
 
+    def known_control(self, reference: Reference) -> Control | None:
+        """The control of a voice's recording, if an earlier job of this worker asked for it."""
+        return self._service.controls.find(self._control_key(reference))
+
+    def keep_control(self, reference: Reference, control: Control) -> None:
+        """Keep it for later jobs."""
+        self._service.controls.keep(self._control_key(reference), control)
+
+    def _control_key(self, reference: Reference) -> tuple[str | None, ...]:
+        return reference.sha256, reference.text, reference.language, self.model, self._device
+
     @property
     def has_speaker_model(self) -> bool:
         return self._service.speaker_model is not None
@@ -179,22 +191,6 @@ class Recogniser:
                 if (remedy := recovery.next(failure)) is None:
                     raise
             remedy.apply(self._service)
-
-
-@dataclass(frozen=True)
-class Control:
-    """
-    How well the recogniser hears a voice's own recording, whose words are known: a check of that voice's speech can say no more.
-
-    `reason` says why speech like it can't be checked; '' if it can.
-    """
-
-    score: float
-    wer: float | None
-    reason: str
-
-    def to_json(self) -> dict[str, object]:
-        return {"score": round(self.score, 3), "wer": self.wer}
 
 
 class ChunkChecker:
@@ -257,14 +253,22 @@ class ChunkChecker:
         return told, said, alignment
 
     def _control(self, reference: Reference) -> Control:
+        """The control of the voice's recording: this job's, else the worker's, else asked of the recogniser."""
         if reference.sha256 not in self.controls:
-            samples, rate = recording_of(reference)
-            verdict, _, _ = self._judged(Speech(samples, rate, reference.text, reference.language), mode="full")
-            unknown = "the recogniser hardly understands this voice's own recording"
-            is_known = verdict.wer is None or verdict.wer <= _HARDLY_KNOWN
-            reason = verdict.reason if verdict.state == "unavailable" else "" if is_known else unknown
-            self.controls[reference.sha256] = Control(verdict.score, verdict.wer, reason)
+            self.controls[reference.sha256] = self._recogniser.known_control(reference) or self._heard_control(
+                reference
+            )
         return self.controls[reference.sha256]
+
+    def _heard_control(self, reference: Reference) -> Control:
+        samples, rate = recording_of(reference)
+        verdict, _, _ = self._judged(Speech(samples, rate, reference.text, reference.language), mode="full")
+        unknown = "the recogniser hardly understands this voice's own recording"
+        is_known = verdict.wer is None or verdict.wer <= _HARDLY_KNOWN
+        reason = verdict.reason if verdict.state == "unavailable" else "" if is_known else unknown
+        control = Control(verdict.score, verdict.wer, reason)
+        self._recogniser.keep_control(reference, control)
+        return control
 
 
 def speech_of(chunk: Chunk, wave: Samples, reference: Reference) -> Speech:

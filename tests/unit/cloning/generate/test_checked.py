@@ -145,6 +145,24 @@ def test_a_voice_that_is_not_understood_is_no_judge(tmp_path: Path, human_wav: b
     assert len(engine.history) == len(draws(reply))
 
 
+def test_a_worker_hears_a_voices_recording_once_for_all_its_jobs(tmp_path: Path, human_wav: bytes) -> None:
+    """The control is the same for every job of a voice; with other words for the recording it is another one."""
+    service, _, listener = world(tmp_path, human_wav)
+    align, aligned = listener.align, list[str]()
+
+    def counted(samples: Samples, rate: int, text: str, **how: Any) -> Any:
+        aligned.append(text)
+        return align(samples, rate, text, **how)
+
+    listener.align = counted  # type: ignore[method-assign, assignment]
+    first, second = (act(service, **{**SPEAK, "job_id": job}) for job in ("first", "second"))
+    upload(service, human_wav, transcript=f"{SPOKEN} Indeed.", language="en", replace=True)
+    act(service, **{**SPEAK, "job_id": "third"})
+
+    assert first["check"]["control"] == second["check"]["control"]
+    assert (aligned.count(SPOKEN), aligned.count(f"{SPOKEN} Indeed.")) == (1, 1)
+
+
 def test_without_a_check_no_recogniser_is_asked_and_no_sample_changes(tmp_path: Path, human_wav: bytes) -> None:
     """Without a check no recogniser is used and no sample changes; a check of right speech gives the same speech."""
     service, _, listener = world(tmp_path, human_wav)
