@@ -67,10 +67,26 @@ def _places(meant: Sequence[tuple[str, int]], first: int, last: int) -> tuple[in
     return place, place
 
 
-def repeats_itself(heard: str) -> bool:
-    """Whether a recogniser has fallen into repeating itself: what it wrote compresses too well (Whisper's own rule and limit, openai/whisper, transcribe.py)."""
-    data = heard.encode()
-    return len(data) > _MOST_COMPRESSED * len(zlib.compress(data))
+def without_endless_repeats(heard: str) -> str:
+    """
+    What was heard up to where the recogniser fell into repeating itself.
+
+    It has if its words compress too well (Whisper's own rule and limit: openai/whisper, transcribe.py). Speech that says something
+    twice doesn't compress like that. The first time is kept: that is what was heard.
+    """
+    data, words = heard.encode(), heard.split()
+    if len(data) <= _MOST_COMPRESSED * len(zlib.compress(data)):
+        return heard
+    ends = {period: _periodic_from(words, period) + period for period in range(1, len(words) // 2 + 1)}
+    return " ".join(words[: min(ends.values(), default=len(words))])
+
+
+def _periodic_from(words: Sequence[str], period: int) -> int:
+    """From which word on each one is the same as `period` words later, up to the end."""
+    start = len(words) - period
+    while start > 0 and words[start - 1] == words[start - 1 + period]:
+        start -= 1
+    return start
 
 
 def is_by_character(language: str | None) -> bool:

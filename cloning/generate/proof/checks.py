@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cloning.checking import SLOWER, Evidence, Speech, Verdict, edits_of, evidence_of, judge
-from cloning.checking.compare import repeats_itself
+from cloning.checking.compare import without_endless_repeats
 from cloning.checking.control import Control
 from cloning.errors import InvalidRequest, ServiceError
 from cloning.generate.chunk_store import ChunkStore
@@ -101,13 +101,13 @@ class Recogniser:
         return self._in_turn(ask)
 
     def hear(self, speech: Speech, *, knowing: str = "", pace: float = 1.0) -> str:
-        """What is heard in the speech's samples at a pace; `knowing` a text's words, as `Transcriber.hear`."""
+        """What is heard in the speech's samples at a pace, once; `knowing` a text's words, as `Transcriber.hear`."""
 
         def ask(one: Transcriber) -> str:
             samples, rate, language = speech.samples, round(speech.sample_rate * pace), speech.language
             return one.hear(samples, rate, language=language, knowing=knowing, before_step=self._before_step)
 
-        return self._in_turn(ask)
+        return without_endless_repeats(self._in_turn(ask))
 
     def fully_judged(
         self,
@@ -116,19 +116,14 @@ class Recogniser:
         evidence: Evidence | None,
         heard: str,
         read: Callable[[str], str],
-    ) -> tuple[Verdict, str]:
-        """
-        The verdict by all that can be asked: what is `heard` without the text, and with it, and how much the sound speaks for either.
-
-        Returns what is heard as well: a hearing that repeats itself without end is the recogniser's fault, and that with the text takes its place.
-        """
+    ) -> Verdict:
+        """The verdict by all that can be asked: what is `heard` without the text, and with it, and how much the sound speaks for either."""
         if isinstance(alignment, Unaligned):
-            return judge(speech, alignment, heard, read), heard
+            return judge(speech, alignment, heard, read)
         known = [self.hear(speech, knowing=speech.text, pace=pace) for pace in (1.0, SLOWER)]
         edits = edits_of(speech, alignment, [heard, *known], read, self._guess(speech), evidence=evidence)
         ratios = self._rescore(speech, [edit.text for edit in edits]) if edits else ()
-        said = known[0] if repeats_itself(heard) else heard
-        return judge(speech, alignment, said, read, list(zip(edits, ratios, strict=True)), evidence=evidence), said
+        return judge(speech, alignment, heard, read, list(zip(edits, ratios, strict=True)), evidence=evidence)
 
     def _guess(self, speech: Speech) -> tuple[str, ...]:
         def ask(one: Transcriber) -> tuple[str, ...]:
@@ -247,10 +242,10 @@ class ChunkChecker:
         if verdict.state == "unavailable" or (mode == "fast" and verdict.state == "passed"):
             return verdict, None, alignment
         heard = self._recogniser.hear(speech)
-        told, said = self._recogniser.fully_judged(
+        told = self._recogniser.fully_judged(
             speech, alignment, evidence, heard, lambda text: read(text, speech.language).text
         )
-        return told, said, alignment
+        return told, heard, alignment
 
     def _control(self, reference: Reference) -> Control:
         """The control of the voice's recording: this job's, else the worker's, else asked of the recogniser."""

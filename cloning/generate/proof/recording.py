@@ -84,10 +84,10 @@ def _verdict(recogniser: Recogniser, part: _Part, request: Check) -> tuple[Verdi
         return verdict, None
     heard = part.heard if part.heard is not None else recogniser.hear(part.speech)
     language, normalize = request.language, request.normalize == "auto" and request.language is not None
-    verdict, said = recogniser.fully_judged(
+    verdict = recogniser.fully_judged(
         part.speech, part.alignment, evidence, heard, lambda text: read(text, language, normalize=normalize).text
     )
-    return verdict, said if request.heard else None
+    return verdict, heard if request.heard else None
 
 
 def _told(part: _Part, verdict: Verdict, heard: str | None, reading: Reading) -> dict[str, Any]:
