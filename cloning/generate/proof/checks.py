@@ -101,13 +101,14 @@ class Recogniser:
         return self._in_turn(ask)
 
     def hear(self, speech: Speech, *, knowing: str = "", pace: float = 1.0) -> str:
-        """What is heard in the speech's samples at a pace, once; `knowing` a text's words, as `Transcriber.hear`."""
+        """What is heard in the speech's samples at a pace, without endless repeats; or by a recogniser `knowing` a text's words, as it is."""
 
         def ask(one: Transcriber) -> str:
             samples, rate, language = speech.samples, round(speech.sample_rate * pace), speech.language
             return one.hear(samples, rate, language=language, knowing=knowing, before_step=self._before_step)
 
-        return without_endless_repeats(self._in_turn(ask))
+        heard = self._in_turn(ask)
+        return heard if knowing else without_endless_repeats(heard)
 
     def fully_judged(
         self,
