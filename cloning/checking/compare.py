@@ -74,7 +74,7 @@ def without_endless_repeats(heard: str) -> str:
     It has if its words compress too well (Whisper's own rule and limit: openai/whisper, transcribe.py). Speech that says something
     twice doesn't compress like that. The first time is kept: that is what was heard.
     """
-    data, words = heard.encode(), heard.split()
+    data, words = heard.encode(), heard.split()[:-1]  # the last one may be broken off
     if len(data) <= _MOST_COMPRESSED * len(zlib.compress(data)):
         return heard
     ends = {period: _periodic_from(words, period) + period for period in range(1, len(words) // 2 + 1)}

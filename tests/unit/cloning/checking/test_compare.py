@@ -62,6 +62,7 @@ def test_a_hearing_without_end_is_cut_where_it_begins_again() -> None:
 
     assert without_endless_repeats(f"{once} " * 40) == once
     assert without_endless_repeats(f"{once} {'and then ' * 40}and") == f"{once} and then"
+    assert without_endless_repeats(f"{once} " * 40 + "The driv") == once
     assert without_endless_repeats("well " * 60) == "well"
     for text in (twice, f"{once} {once}", "no no no no", ""):
         assert without_endless_repeats(text) == text
