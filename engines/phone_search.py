@@ -15,6 +15,7 @@ import struct
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 from unicodedata import category
@@ -102,14 +103,12 @@ class PhoneSearch:
         for gap in range(behind):
             first = 2 * behind + gap * _LEAST_PHONES
             states = [gap, *range(first, first + _LEAST_PHONES)]
-            steps = [*zip(states, states[1:], strict=False), (states[-1], states[-1])]
+            steps = [*pairwise(states), (states[-1], states[-1])]
             made += [(one, other, chance, phone) for one, other in steps for phone in self._phones]
             made.append((states[-1], behind + gap, 1.0))
         return made
 
-    def _searched(
-        self, arcs: Sequence[tuple[Any, ...]], final: int, samples: bytes
-    ) -> tuple[float | None, list[str]]:
+    def _searched(self, arcs: Sequence[tuple[Any, ...]], final: int, samples: bytes) -> tuple[float | None, list[str]]:
         """The logarithm of the score of the best path to the final state, None if there is none, and the path's words."""
         decoder = self._decoder
         grammar = decoder.create_fsg("text", 0, final, arcs)
