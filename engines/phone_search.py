@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
-from unicodedata import category
 
 REQUEST = struct.Struct("<II")  # bytes of the text and of the samples: 16 kHz, mono, 16 bits
 # The model's phones as words of noise, which have no neighbours: as words with neighbours each search takes minutes.
@@ -30,7 +29,8 @@ _BEAM = 1e-70  # the forced phones cost up to 75 nats before they gain any
 _NATS = 1024  # pocketsphinx cuts ten bits off each score
 _SAME_LENGTH = str.maketrans("’ʼ`‐‑", "'''--")
 _WORD = re.compile(r"'?[^\W\d_]+(?:['-][^\W\d_]+)*'?")
-_UNREAD = ("N", "S", "M")  # numbers, signs and accents on their own: nobody knows how they were read
+# What is not read aloud. All else (figures, "&", accents on their own) is, and nobody knows how.
+_UNSPOKEN = frozenset(".,;:!?…-–—'\"“”‘«»()[]¿¡")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def words_of(text: str) -> list[TextWord] | None:
     rest = _WORD.sub("", plain)
     words = [_word(match) for match in _WORD.finditer(plain)]
     initials = any(match.group().isupper() and len(match.group()) > 1 for match in _WORD.finditer(plain))
-    return None if initials or any(category(one)[0] in (*_UNREAD, "L") for one in rest) else words
+    return None if initials or not _UNSPOKEN.issuperset("".join(rest.split())) else words
 
 
 def _word(match: re.Match[str]) -> TextWord:

@@ -117,4 +117,4 @@ def _pcm(samples: Samples, sample_rate: int) -> bytes:
     import soxr
 
     audio = soxr.resample(samples, sample_rate, _RATE) if sample_rate != _RATE else samples
-    return bytes((np.clip(audio, -1, 1) * 32767).astype("<i2").tobytes())
+    return bytes((np.nan_to_num(np.clip(audio, -1, 1)) * 32767).astype("<i2").tobytes())
