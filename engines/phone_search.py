@@ -58,7 +58,7 @@ def _word(match: re.Match[str]) -> TextWord:
 
 
 class PhoneSearch:
-    """The search with its model and dictionary loaded: 100 MB and a fifth of a second. For one thread."""
+    """The search with its model and dictionary loaded: 50 MB and a fifth of a second. For one thread."""
 
     def __init__(self) -> None:
         import pocketsphinx

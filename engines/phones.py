@@ -24,7 +24,7 @@ _ROOT = Path(phone_search.__file__).resolve().parent.parent
 _RATE = 16_000
 _LONGEST_S = 30.0  # what is checked is no longer
 _LEAST_S = 0.1
-_WAIT_S = 120.0  # a search takes about a tenth of its recording's length; nothing waits for a process that hangs
+_WAIT_S = 120.0  # an answer takes about a seventh of its recording's length; nothing waits for a process that hangs
 
 
 class PhoneProcessDied(RuntimeError):
