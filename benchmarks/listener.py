@@ -1,4 +1,4 @@
-"""A recogniser whose answers are kept, so that constants are tried in seconds."""
+"""A recogniser and a phone model whose answers are kept, so that constants are tried in seconds."""
 
 import hashlib
 import json
@@ -11,7 +11,8 @@ import numpy as np
 
 from benchmarks.faults import RATE
 from cloning.checking import SLOWER
-from cloning.ports import Alignment, LikelihoodRatio, Samples, Token, Transcriber
+from cloning.ports import AddedPhones, Alignment, LikelihoodRatio, PhoneModel, Samples, Token, Transcriber
+from engines.phones import Pocketsphinx
 from engines.whisper import WhisperTranscriber
 
 
@@ -20,6 +21,7 @@ class Listener:
     """A recogniser whose answers are kept in a file: a second run costs nothing."""
 
     transcriber: Transcriber
+    phones: PhoneModel
     file: Path | None
     answers: dict[str, Any]
 
@@ -27,7 +29,7 @@ class Listener:
     def open(cls, whisper: Path, file: Path | None) -> "Listener":
         """Load the recogniser, and what is in the file."""
         known = json.loads(file.read_text("utf-8")) if file and file.exists() else {}
-        return cls(WhisperTranscriber.load(str(whisper), "cpu"), file, known)
+        return cls(WhisperTranscriber.load(str(whisper), "cpu"), Pocketsphinx(), file, known)
 
     def align(self, samples: Samples, text: str) -> Alignment:
         """The alignment."""
@@ -62,6 +64,14 @@ class Listener:
             told = self.transcriber.rescore(samples, RATE, text, new, language="en")
             weights |= {other: astuple(weight) for other, weight in zip(new, told, strict=True)}
         return [LikelihoodRatio(*weights[other]) for other in others]
+
+    def added(self, samples: Samples, text: str) -> AddedPhones | None:
+        """What the phone model says."""
+        own = self._answers_of(samples, text)
+        if "added" not in own:
+            found = self.phones.added(samples, RATE, text, language="en")
+            own["added"] = found and astuple(found)
+        return AddedPhones(*own["added"]) if own["added"] else None
 
     def _answers_of(self, samples: Samples, text: str) -> dict[str, Any]:
         key = hashlib.sha256(samples.tobytes() + text.encode()).hexdigest()[:24]

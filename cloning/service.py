@@ -13,7 +13,7 @@ from cloning.errors import Internal, Interrupted, ServiceError, WorkerUnfit
 from cloning.failures import failure_of
 from cloning.jobs.conditional_writes import Conditions
 from cloning.jobs.store import JobStore
-from cloning.ports import Clock, Engines, Models, ObjectStore, SpeakerModel, Transcriber
+from cloning.ports import Clock, Engines, Models, ObjectStore, PhoneModel, SpeakerModel, Transcriber
 from cloning.ports.gpu import Gpu
 from cloning.settings import Settings
 from cloning.voices.library import VoiceLibrary
@@ -70,6 +70,7 @@ class Service:
     worker: str
     gpu_memory: Callable[[], dict[str, int] | None] = field(default=lambda: None)
     speaker_model: SpeakerModel | None = None
+    phone_model: PhoneModel | None = None
     in_background: Callable[[Callable[[], None]], None] = field(default=lambda work: work())
     breaker: GpuBreaker = field(default_factory=GpuBreaker)
     controls: ControlCache = field(default_factory=ControlCache)

@@ -217,8 +217,8 @@ WHOLE = (
 )
 _CHECK = {
     "check": "with a check: `state` (`passed`, `failed`, or `unavailable`: nothing can be said), `wer` (share of words heard differently, of characters in Chinese and Japanese; null if nothing was transcribed), "
-    "`worst_run` (the longest run of such words), `draws` (the most that were allowed), `recogniser`, `control` (the same figures for each voice's own recording), `similarity` (with `SPEAKER_MODEL`: how alike the speech is to each voice's recording, 1 for the same voice, null if the model can't say), and `chunks`: each with `state`, `draw` (the one that was used, from 1), `score` (0 to 1), `wer`, `worst_run`, "
-    "`problems` ([`kind`](speech.md#what-a-check-finds), `word`, `text_start` in your text), and `heard` if the request asks for it",
+    "`worst_run` (the longest run of such words), `draws` (the most that were allowed), `recogniser`, `control` (the same figures for each voice's own recording), `similarity` (with `SPEAKER_MODEL`: how alike the speech is to each voice's recording, 1 for the same voice, null if the model can't say), `phones` (the name of the model that `full` asks with `PHONE_CHECK`), and `chunks`: each with `state`, `draw` (the one that was used, from 1), `score` (0 to 1), `wer`, `worst_run`, "
+    "`problems` ([`kind`](speech.md#what-a-check-finds), `word`, `text_start` in your text), `phones` (where that model was asked: whether it had an opinion), and `heard` if the request asks for it",
     "words": "with `words`: each with `text` (as in your text), `start` and `end` (seconds; null with `timing: unreliable`), `text_start` and `text_end` (code points of your text), `turn` (with `turns`), `confidence`; null if they are too many for a reply (`files.words` has them), or no longer in the bucket as they were",
     "files": "with `words` or `subtitles`: `words`, `srt`, `vtt`, `ass`, each with `key`, `bytes`, `sha256` and `url` (as long as `audio_url`)",
 }

@@ -10,6 +10,8 @@ Models on devices: the only package that imports torch, f5_tts or transformers, 
     encoding       Whisper's encoder over as much as there is to hear
     speaker_model  how alike two voices are, by Resemblyzer
     wespeaker      the same, by WeSpeaker's ResNet34
+    phones         whether English speech has more phones than its text, by pocketsphinx
+    phone_search   its search, in a process of its own
     alignment      a known text laid over a recording, by Whisper
     warping        where its tokens begin
     rescoring      other texts that a recording may say, by their likelihood

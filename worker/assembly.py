@@ -21,6 +21,7 @@ from cloning.voices.library import VoiceLibrary
 from engines.device.gpu_thread import GpuThread
 from engines.device.placement import free_memory, gpu_memory
 from engines.device.scheduler import Bounds
+from engines.phones import Pocketsphinx
 from engines.speaker_model import Resemblyzer
 from engines.wespeaker import Wespeaker
 from model_cache.background import Errands
@@ -68,6 +69,7 @@ def build(settings: Settings, clock: Clock, scratch: Path) -> Service:
         worker=worker,
         gpu_memory=gpu_memory,
         speaker_model=make_speaker_model(settings, clock),
+        phone_model=Pocketsphinx() if settings.phone_check == "pocketsphinx" else None,
         in_background=Errands().do,
     )
 

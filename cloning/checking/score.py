@@ -13,7 +13,7 @@ from cloning.checking.compare import compare
 from cloning.checking.edits import Edit, edits
 from cloning.checking.evidence import Evidence, WordEvidence, gather
 from cloning.checking.verdict import Problem, ProblemKind, Speech, Verdict
-from cloning.ports import Alignment, LikelihoodRatio, Unaligned
+from cloning.ports import AddedPhones, Alignment, LikelihoodRatio, Unaligned
 
 
 class Scale(NamedTuple):
@@ -43,6 +43,7 @@ GAIN = Scale(-3.0, 3.7)
 # Of one added word: more of the text's own likelihood is taken off, because words are guessed that nobody expects.
 GAIN_EXTRA = Scale(-2.2, 1.5)
 GAIN_AGAIN = Scale(-5.0, -2.0)  # of what is said again, which any recogniser expects least
+ADDED_PHONES = Scale(-53.0, 50.0)  # of a phone model, in nats
 # Doubts of several kinds add up to this power: two of 0.84 fail a speech.
 _POWER = 4.0
 _BY_TEXT, _BY_TEXT_EXTRA = 0.2, 0.4  # how much of what the text alone makes likely is taken off
@@ -103,6 +104,7 @@ def judge(
     rescored: Sequence[tuple[Edit, LikelihoodRatio]] = (),
     *,
     evidence: Evidence | None = None,
+    added: AddedPhones | None = None,
 ) -> Verdict:
     """
     Whether the speech says its text, by its alignment alone, or with what was `heard` in it, and how much the sound speaks for what is
@@ -110,7 +112,7 @@ def judge(
 
     `read` writes a text as it is read aloud ("12" as "twelve"), so that what was heard can be compared with what was meant. An alignment
     that is not there makes the verdict `unavailable`, with its reason; the transcription's figures are in it all the same. `evidence` is what
-    `evidence_of` said of this speech, for a caller that asks more than once.
+    `evidence_of` said of this speech, for a caller that asks more than once. `added` is what a phone model says, one more doubt.
     """
     comparison = None if heard is None else compare(speech.text, heard, speech.language, read)
     wer, run = (round(comparison.wer, 4), comparison.worst_run) if comparison else (None, None)
@@ -126,6 +128,8 @@ def judge(
         _Doubt(_doubt_of(edit, ratio), edit.problem.kind, problem=edit.problem, by="rescored")
         for edit, ratio in rescored
     ]
+    if added is not None:
+        doubts.append(_by_phones(speech, added))
     total = _added(doubts)
     certain = [doubt for doubt in doubts if doubt.size >= 1] or [max(doubts, key=lambda doubt: doubt.size)]
     problems = [_problem(speech, evidence, doubt) for doubt in certain if total >= 1]
@@ -161,6 +165,12 @@ def _doubts(evidence: Evidence) -> Iterator[_Doubt]:
     yield _Doubt(END.doubt(-evidence.end), ProblemKind.EXTRA_SPEECH, evidence.words[-1])
     yield _Doubt(FLATNESS.doubt(evidence.flatness), ProblemKind.NOISE)
     yield _Doubt(BREAK.doubt(evidence.break_db), ProblemKind.CUT_OFF, evidence.words[-1])
+
+
+def _by_phones(speech: Speech, added: AddedPhones) -> _Doubt:
+    word = speech.text[added.text_start : added.text_end]
+    problem = Problem(ProblemKind.EXTRA_SPEECH, word, added.text_start)
+    return _Doubt(ADDED_PHONES.doubt(added.gain), problem.kind, problem=problem, by="phones")
 
 
 def _repeated(evidence: Evidence) -> _Doubt:

@@ -63,7 +63,8 @@ class Verdict:
 
     `score` is 0 to 1, to choose the best of several draws by (1: nothing is doubtful); it is no probability. `wer` is the share of words
     heard otherwise (of characters in languages without spaces) and `worst_run` the longest run of such words; None without a
-    transcription. `unavailable` tells in `reason` why nothing can be said; no problem is named then.
+    transcription. `unavailable` tells in `reason` why nothing can be said; no problem is named then. `phones` is whether a phone model had an
+    opinion; None if none was asked.
     """
 
     state: Literal["passed", "failed", "unavailable"]
@@ -72,6 +73,7 @@ class Verdict:
     worst_run: int | None = None
     problems: tuple[Problem, ...] = ()
     reason: str = ""
+    phones: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,10 @@ from cloning.generate.job_tasks import JobTasks
 from cloning.generate.job_voices import JobVoices
 from cloning.generate.progress.parts import SpeechParts
 from cloning.generate.progress.reports import Reports
-from cloning.generate.proof.checks import Proof, Recogniser, proof_of
+from cloning.generate.proof.checks import Proof, proof_of
 from cloning.generate.proof.draws import Take, drawn
 from cloning.generate.proof.prover import ProvedSpeech, Prover
+from cloning.generate.proof.recogniser import Recogniser
 from cloning.generate.respellings import respellings_of
 from cloning.generate.script import Script, Scripts, language_of_all
 from cloning.generate.speaker import Speaker, weights_of

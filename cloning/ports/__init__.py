@@ -23,8 +23,10 @@ from cloning.ports.engine import (
     keep_going,
 )
 from cloning.ports.hearing import (
+    AddedPhones,
     Alignment,
     LikelihoodRatio,
+    PhoneModel,
     SpeakerModel,
     Token,
     Transcriber,
@@ -51,6 +53,7 @@ from cloning.ports.store import (
 )
 
 __all__ = [
+    "AddedPhones",
     "Alignment",
     "Alphabet",
     "AlreadyExists",
@@ -67,6 +70,7 @@ __all__ = [
     "ObjectInfo",
     "ObjectStore",
     "Parameters",
+    "PhoneModel",
     "Progress",
     "Reference",
     "Samples",

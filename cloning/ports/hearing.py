@@ -1,4 +1,4 @@
-"""A speech recogniser and a model that compares voices, and their answers."""
+"""A speech recogniser, a model that compares voices and one that knows phones, and their answers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -93,6 +93,33 @@ class SpeakerModel(Protocol):
         How alike the voices in two recordings are: 1 for the same, about 0 and less for very different ones.
 
         None if one is silent or shorter than 25 ms. May raise anything: the caller goes on without a figure.
+        """
+
+
+@dataclass(frozen=True)
+class AddedPhones:
+    """
+    How much the sound speaks for added speech at its likeliest place, against the text alone: `gain` in natural logarithms.
+
+    `text_start` and `text_end` are the code points of the text's word before it, of the first word for what stands in front.
+    """
+
+    gain: float
+    text_start: int
+    text_end: int
+
+
+class PhoneModel(Protocol):
+    """Compares speech with its text phone by phone, on the CPU. Any thread may call it."""
+
+    name: str
+
+    def added(self, samples: Samples, sample_rate: int, text: str, *, language: str | None) -> AddedPhones | None:
+        """
+        How much more than the text the recording may say.
+
+        None if there is no opinion: another language, a word that the model doesn't know, a recording that is too long. May raise
+        anything: the caller goes on without an opinion.
         """
 
 

@@ -142,6 +142,11 @@ class Settings(HttpSettings):
         description="The endpoint's execution timeout, in seconds (RunPod's own default is 600): a chunk that fails its check is not drawn again when four fifths of it have passed.",
     )
 
+    phone_check: Literal["off", "pocketsphinx"] = Field(
+        "off",
+        description="A second recogniser that `check: full` asks about added words in English speech that passes otherwise: [`pocketsphinx`](speech.md#added-words-by-their-phones). It needs the extra `phones` (build argument `PHONES=1`), and no GPU.",
+    )
+
     speaker_model: Literal["off", "resemblyzer", "wespeaker"] = Field(
         "off",
         description="Speaker model that says in a check how alike the speech is to its voice (`check.similarity`): a report, never a reason to draw again. `resemblyzer` and `wespeaker` need the extra `similarity` (build argument `SIMILARITY=1`); [their figures](speech.md#how-alike-the-voices-are) can't be compared with each other.",

@@ -200,12 +200,24 @@ def test_the_speaker_model_is_an_extra_of_its_own() -> None:
     assert 'if [ "${SIMILARITY}" = 1 ]; then echo "-r /tmp/requirements-similarity.txt"; fi' in installing
 
 
+def test_the_phone_model_is_an_extra_of_its_own() -> None:
+    """Pocketsphinx is an extra as XTTS is, without the microphone that it asks for: only a build with PHONES=1 gets it."""
+    extra, worker = requirements("requirements-phones.txt"), requirements()
+    installing = installing_step()
+
+    assert set(extra) & set(worker) == set()
+    assert extra == {"pocketsphinx": {"5.1.1"}}
+    assert "PHONES=0" in steps("ARG")
+    assert 'if [ "${PHONES}" = 1 ]; then echo "-r /tmp/requirements-phones.txt"; fi' in installing
+
+
 def test_requirements_are_the_locks() -> None:
     """Every pin is one of uv.lock; if uv is installed, the file is its export to the letter."""
     lock = (ROOT / "uv.lock").read_text()
     locked = set(re.findall(r'^name = "([^"]+)"\nversion = "([^"]+)"$', lock, flags=re.MULTILINE))
 
-    for pins in map(requirements, ("requirements.txt", "requirements-xtts.txt", "requirements-similarity.txt")):
+    names = ("requirements.txt", *(f"requirements-{extra}.txt" for extra in ("xtts", "similarity", "phones")))
+    for pins in map(requirements, names):
         assert {(name, version) for name, versions in pins.items() for version in versions} - locked == set()
     uv = shutil.which("uv")
     if uv:
@@ -349,7 +361,7 @@ def test_images_are_built_for_the_requirements_processor() -> None:
     documented = [line for line in text.splitlines() if line.startswith("#   docker build")]
     building = [line for line in script.splitlines() if re.search(r"(docker build|buildah bud) ", line)]
     pulling = [line for line in script.splitlines() if re.search(r"buildah (pull|from) ", line)]
-    assert (len(documented), len(building), len(pulling)) == (4, 2, 2)
+    assert (len(documented), len(building), len(pulling)) == (5, 2, 2)
     assert [line for line in (*documented, *building, *pulling) if "--platform" not in line] == []
     assert "platform=linux/amd64" in script
 

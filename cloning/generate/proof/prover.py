@@ -10,8 +10,9 @@ import numpy as np
 from cloning.checking import Problem, Verdict
 from cloning.checking.subtitles import subtitles
 from cloning.errors import SpeechMismatch
-from cloning.generate.proof.checks import ChunkChecker, Proof, Recogniser, speech_of
+from cloning.generate.proof.checks import ChunkChecker, Proof, speech_of
 from cloning.generate.proof.draws import Take
+from cloning.generate.proof.recogniser import Recogniser
 from cloning.generate.proof.timing import Places, SpokenWord, spoken_words
 from cloning.generate.script import Script
 from cloning.generate.synthesis import Finished, finished, segments_of
@@ -85,6 +86,7 @@ class Prover:
             "draws": self.checker.draws,
             "chunks": [_of_chunk(chunk, takes[chunk.index], where) for chunk in script.plan.chunks],
             "recogniser": self._recogniser.model,
+            **({"phones": self.checker.phone_model} if self.checker.phone_model else {}),
             "control": [one.to_json() for one in self.checker.controls.values()],
             **self._likeness(takes, script.plan.chunks),
         }
@@ -140,6 +142,8 @@ def _of_chunk(chunk: Chunk, take: Take, where: Places) -> dict[str, Any]:
     problems = [_of_problem(problem, chunk, where) for problem in verdict.problems]
     told: dict[str, Any] = {"state": verdict.state, "draw": take.draw + 1, "score": round(verdict.score, 3)}
     told |= {"wer": verdict.wer, "worst_run": verdict.worst_run, "problems": problems}
+    if verdict.phones is not None:
+        told["phones"] = verdict.phones
     if verdict.reason:
         told["reason"] = verdict.reason
     return told if take.heard is None else {**told, "heard": take.heard}

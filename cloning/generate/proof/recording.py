@@ -12,8 +12,8 @@ from cloning.checking.subtitles import subtitles
 from cloning.checking.windows import shares, windows
 from cloning.clock import Stopwatch
 from cloning.generate.job_tasks import JobTasks
-from cloning.generate.proof.checks import Recogniser
 from cloning.generate.proof.prover import summarised
+from cloning.generate.proof.recogniser import Recogniser
 from cloning.generate.proof.timing import SpokenWord
 from cloning.jobs.results import BESIDE_TYPES
 from cloning.ports import Alignment, Unaligned
@@ -49,6 +49,8 @@ def checked_recording(service: Service, request: Check, recording: Recording, ca
         "duration": round(recording.duration, 4),
         "check": {**check, "chunks": told, "recogniser": recogniser.model},
     }
+    if request.check == "full" and recogniser.phone_model:
+        reply["check"]["phones"] = recogniser.phone_model
     words = _words(parts, reading, request.text) if request.words or request.subtitles else []
     if request.words:
         reply["words"] = [word.to_json(has_turns=False) for word in words]
@@ -94,6 +96,8 @@ def _told(part: _Part, verdict: Verdict, heard: str | None, reading: Reading) ->
     problems = [_of_problem(problem, part, reading) for problem in verdict.problems]
     told: dict[str, Any] = {"state": verdict.state, "start": round(part.begin_s, 3), "score": round(verdict.score, 3)}
     told |= {"wer": verdict.wer, "worst_run": verdict.worst_run, "problems": problems}
+    if verdict.phones is not None:
+        told["phones"] = verdict.phones
     if verdict.reason:
         told["reason"] = verdict.reason
     return told if heard is None else {**told, "heard": heard}

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cloning.settings import Settings
+from engines.phones import Pocketsphinx
 from engines.speaker_model import Resemblyzer
 from engines.wespeaker import Wespeaker
 from tests.fakes import ManualClock
@@ -28,3 +29,12 @@ def test_wespeakers_model_is_a_setting(tmp_path: Path) -> None:
     assert isinstance(model, Wespeaker)
     assert vars(model)["_model"] == "/models/other.onnx"
     assert "_loaded" not in vars(model)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("off", None), ("pocketsphinx", Pocketsphinx)])
+def test_the_settings_choose_the_phone_model(tmp_path: Path, name: str, kind: type | None) -> None:
+    """PHONE_CHECK chooses the phone model, whose process doesn't start yet; without it there is none."""
+    model = build(Settings(data_dir=tmp_path, phone_check=name), ManualClock(), tmp_path).phone_model
+
+    assert (type(model), getattr(model, "name", "off")) == (kind or type(None), name)
+    assert getattr(model, "_process", None) is None

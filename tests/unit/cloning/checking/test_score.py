@@ -8,7 +8,7 @@ import pytest
 
 from cloning.checking import Problem, ProblemKind, Speech, Verdict, edits_of, judge, score
 from cloning.checking.repeats import Repeat
-from cloning.ports import Alignment, LikelihoodRatio, Token, Unaligned
+from cloning.ports import AddedPhones, Alignment, LikelihoodRatio, Token, Unaligned
 from tests.fakes import evenly_spread, hummed
 
 RATE = 24_000
@@ -216,3 +216,27 @@ def test_an_added_word_that_nobody_expects_needs_less() -> None:
     )
 
     assert (expected.state, unexpected.state, absurd.state) == ("passed", "failed", "passed")
+
+
+def test_added_phones_are_one_more_doubt() -> None:
+    """At the limit they fail a speech, with the word that they follow; usual ones change nothing."""
+    two = TEXT.index("two")
+    usual, limit = (AddedPhones(gain, two, two + 3) for gain in (score.ADDED_PHONES.usual, score.ADDED_PHONES.limit))
+
+    wrong = judge(SPEECH, right(), added=limit)
+
+    assert (wrong.state, wrong.problems) == ("failed", (Problem(ProblemKind.EXTRA_SPEECH, "two", two),))
+    assert judge(SPEECH, right(), added=usual) == judge(SPEECH, right())
+
+
+def test_half_doubtful_phones_fail_with_another_doubt_alone() -> None:
+    """They add up with the alignment's own doubts, those of added speech too."""
+    added = AddedPhones(between(score.ADDED_PHONES, 0.9), 0, 3)
+    slow = with_token(2, log_probability=between(score.SCORE, 0.9, -1))
+
+    states = [
+        judge(SPEECH, alignment, added=more).state
+        for alignment, more in ((right(), added), (slow, None), (slow, added))
+    ]
+
+    assert states == ["passed", "passed", "failed"]
