@@ -54,6 +54,11 @@ class Recorder(ToneEngine):
         return self.speak(one.reference, one.text, seed=one.seed, parameters=one.parameters)
 
 
+def gpu_thread(clock: Clock | None = None, **more: Any) -> GpuThread:
+    """A GPU thread whose turns have one task each."""
+    return GpuThread(clock or SystemClock(), Bounds(chunks=1, seconds=1.0), **more)
+
+
 class Desk:
     """A GPU thread that is busy until all jobs are in the queue."""
 

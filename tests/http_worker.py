@@ -1,5 +1,5 @@
 """
-A stand-in for the worker behind the HTTP application, and a server for it.
+A stand-in for the worker behind the HTTP application; tests/http_server.py serves it.
 
 It checks requests as the worker does and says each text in sines of its own. A test can make it hold a part back, fail before one, speak
 a job again, or report no parts at all.
@@ -9,12 +9,9 @@ import asyncio
 import hashlib
 import io
 import json
-import socket
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,15 +22,10 @@ from numpy.typing import NDArray
 from cloning.errors import ConsentRequired, JobCancelled, JobNotFound, ServiceError, VoiceNotFound
 from cloning.requests.fields import Limits
 from cloning.requests.models import Upload, parse
-from http_api.app import make_app
-from http_api.door import Pauses
-from http_api.options import Options
 from http_api.port import Reply, State, Unfetched, unheard
-from http_api.serving import server
 
 RATE = 24_000
 LIMITS = Limits(max_text_chars=20_000, max_audio_bytes=25_000_000)
-QUICK = Pauses(poll=0.01, again=0.01, refusal=5.0)
 MADE = "2026-11-29T10:00:00.000000Z"
 _SHOWN = 16
 
@@ -304,30 +296,3 @@ def _voice(name: str) -> Reply:
 
 def _cancelled(job_id: str) -> ServiceError:
     return JobCancelled(f"job {job_id!r} was cancelled", job_id=job_id)
-
-
-@contextmanager
-def serving(
-    worker: StandIn, options: Options | None = None, pauses: Pauses = QUICK, seconds_for_headers: float = 30.0
-) -> Iterator[str]:
-    """Run the application on a free port of the loopback, in a thread; yield its address."""
-    app = make_app(worker, options or Options(default_voice="anna"), pauses=pauses)
-    running = server(app, "127.0.0.1", 0, seconds_for_headers=seconds_for_headers, timeout_graceful_shutdown=1)
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)  # else a slow reader is hidden by the kernel
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            until(lambda: running.started)
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            running.should_exit = True
-            thread.join()
-
-
-def until(holds: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait until the condition holds."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it never came to hold"
-        time.sleep(0.002)

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Dialog, Page, Request, sync_playwright
 
 from http_api.options import Options
 from tests.browser.narrator import Narrator
-from tests.http_worker import serving
+from tests.http_server import serving
 
 CHROMIUM = shutil.which("chromium")
 WATCH = (

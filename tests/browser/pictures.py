@@ -19,7 +19,8 @@ from http_api.port import Reply
 from tests.browser.conftest import CHROMIUM
 from tests.browser.narrator import Narrator
 from tests.browser.visit import hear_all, speak, store_voice
-from tests.http_worker import RATE, serving
+from tests.http_server import serving
+from tests.http_worker import RATE
 
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLE = files("f5_tts").joinpath("infer/examples/basic/basic_ref_en.wav")

@@ -14,7 +14,7 @@ from http_api.options import Options
 from tests.browser.firefox import FIREFOX, Firefox, firefox
 from tests.browser.narrator import Narrator
 from tests.browser.visit import TEXT
-from tests.http_worker import serving
+from tests.http_server import serving
 
 pytestmark = pytest.mark.skipif(FIREFOX is None, reason="no firefox on this machine: apt-get install firefox-esr")
 

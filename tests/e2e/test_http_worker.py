@@ -17,7 +17,7 @@ from local.worker import WorkerProcess
 from tests.conftest import SPOKEN
 from tests.e2e.conftest import Cloud
 from tests.e2e.doors import FORMATS, RATE, events, free_port, openai_client, ping, samples_of, speech, wait_for_ping
-from tests.http_worker import until
+from tests.http_server import until
 
 LONG = "The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes. " * 9
 QUICK: dict[str, Any] = {"nfe_step": 4, "seed": 5}

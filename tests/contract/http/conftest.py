@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from http_api.options import Options
-from tests.http_worker import StandIn, serving
+from tests.http_server import serving
+from tests.http_worker import StandIn
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ from schemathesis.specs.openapi.checks import (
 
 from http_api.app import make_app
 from http_api.options import Options
-from tests.http_worker import StandIn, serving, until
+from tests.http_server import serving, until
+from tests.http_worker import StandIn
 
 OPTIONS = Options(default_voice="anna")
 DESCRIBED = schemathesis.openapi.from_dict(make_app(StandIn(), OPTIONS).openapi())

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.http_worker import StandIn, serving
+from tests.http_server import serving
+from tests.http_worker import StandIn
 
 
 def post(url: str, body: dict[str, Any]) -> tuple[int, str, bytes]:

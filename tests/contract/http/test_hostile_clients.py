@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from http_api.options import Options
-from tests.http_worker import StandIn, serving, until
+from tests.http_server import serving, until
+from tests.http_worker import StandIn
 
 KEY = {"authorization": "Bearer right"}
 BODY = {"model": "tts-1", "input": "What is spoken here.", "voice": "anna"}

@@ -8,7 +8,8 @@ import pytest
 
 from http_api.options import Options
 from http_api.sound.encoding import encoder
-from tests.http_worker import StandIn, serving, spoken
+from tests.http_server import serving
+from tests.http_worker import StandIn, spoken
 
 TEXT = "What is spoken here."
 

@@ -17,7 +17,8 @@ from openai._models import BaseModel
 from cloning.errors import Conflict, LicenseRefused, SpeechMismatch, Unavailable
 from http_api.options import Options
 from http_api.sound.encoding import encoder, samples_of
-from tests.http_worker import StandIn, encoded, serving, spoken
+from tests.http_server import serving
+from tests.http_worker import StandIn, encoded, spoken
 
 TEXT = "What is spoken here."
 FORMATS: tuple[Literal["mp3", "opus", "aac", "flac", "wav", "pcm"], ...] = ("mp3", "opus", "aac", "flac", "wav", "pcm")

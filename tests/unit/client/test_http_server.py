@@ -15,7 +15,7 @@ from f5_worker_client.queue import Call
 from cloning.errors import GpuOutOfMemory, JobFailed
 from http_api.app import make_app
 from http_api.options import Options
-from tests.http_worker import QUICK as PAUSES
+from tests.http_server import QUICK as PAUSES
 from tests.http_worker import StandIn
 from tests.unit.client.endpoint import QUICK
 

@@ -12,7 +12,8 @@ import pytest
 from http_api.metrics import Metrics
 from http_api.options import Options
 from http_api.sound.encoding import MEDIA
-from tests.http_worker import StandIn, serving, until
+from tests.http_server import serving, until
+from tests.http_worker import StandIn
 from tests.unit.http_api.test_app import DESCRIBED
 
 PAGE = (Path(__file__).parents[3] / "docs" / "http.md").read_text(encoding="utf-8")

@@ -8,7 +8,8 @@ import httpx
 from http_api.app import make_app
 from http_api.door import FreshId, Pauses
 from http_api.options import Options
-from tests.http_worker import QUICK, StandIn
+from tests.http_server import QUICK
+from tests.http_worker import StandIn
 
 Request = tuple[str, str, dict[str, Any]]
 

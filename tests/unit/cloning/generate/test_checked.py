@@ -20,7 +20,7 @@ from tests.fakes import ManualClock, evenly_spread
 from tests.stammerer import JOB_SEED, SPEAK, TEXT, Listener, Stammerer, draws, serving, world
 from tests.unit.cloning.generate.test_attempt import act
 from tests.unit.cloning.generate.test_passages import upload
-from tests.unit.engines.test_wespeaker import net
+from tests.unit.engines.wespeaker_net import net
 
 
 @pytest.mark.parametrize("mode", ["fast", "full"])

@@ -15,7 +15,8 @@ from http_api.app import make_app
 from http_api.door import Pauses
 from http_api.options import Options
 from http_api.sound.encoding import MEDIA, Format
-from tests.http_worker import QUICK, StandIn, encoded, spoken
+from tests.http_server import QUICK
+from tests.http_worker import StandIn, encoded, spoken
 from tests.unit.http_api.asking import Request, asked, delete, get, post
 
 TEXT = "A long story."

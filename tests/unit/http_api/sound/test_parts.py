@@ -15,7 +15,8 @@ from http_api.options import Options
 from http_api.port import Reply, unheard
 from http_api.running import Running
 from http_api.sound.parts import Item, followed, result_of, spoken
-from tests.http_worker import QUICK, StandIn
+from tests.http_server import QUICK
+from tests.http_worker import StandIn
 
 TEXT = "What is said."
 
