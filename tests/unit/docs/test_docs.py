@@ -104,11 +104,9 @@ def test_the_readme_names_the_verbs_of_a_first_visit() -> None:
     assert {"demo", "test", "setup", "image"} <= set(MAKE.findall(README.read_text(encoding="utf-8")))
 
 
-PACKAGES = sorted(
-    path.parent
-    for top in ("worker", "storage", "cloning", "engines", "model_cache", "local", "client")
-    for path in (ROOT / top).rglob("__init__.py")
-)
+SERVICE = ("worker", "storage", "cloning", "engines", "model_cache", "local", "client", "http_api")
+BESIDES = ("training", "benchmarks", "docs")
+PACKAGES = sorted(path.parent for top in (*SERVICE, *BESIDES) for path in (ROOT / top).rglob("__init__.py"))
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=named)
