@@ -39,7 +39,7 @@ class Step:
 
     def moved(self, status: str, done: int, total: int) -> None:
         """Show the job's progress."""
-        chunks = f", {done} of {total} chunks" if total else ""
+        chunks = f", {done} of {counted(total)}" if total else ""
         if self.bar is None:
             self.story.say(f"             {status}{chunks}")
         else:
@@ -121,6 +121,11 @@ def outcome_of(name: str, reply: Mapping[str, Any]) -> str:
     return str(reply.get("status", ""))
 
 
+def counted(chunks: int) -> str:
+    """Return `1 chunk`, `2 chunks`."""
+    return f"{chunks} chunk{'' if chunks == 1 else 's'}"
+
+
 def short(value: Any, longest: int) -> Any:
     """Return the same with every text longer than `longest` characters shortened."""
     if isinstance(value, Mapping):
@@ -140,11 +145,18 @@ def report_of(exchanges: list[Exchange], why: str, seconds: float) -> str:
         f"- {weights(manifest)}",
         f"- engine {manifest['engine']} on {manifest['device']}, {manifest['dtype']}, sampler {manifest['sampler']}",
         f"- voice `{manifest['voice']}`, transcript by {manifest['transcript_by']}",
-        f"- {result['duration']:.2f} s of speech in {len(manifest['chunks'])} chunks, seed {manifest['seed']}, sha256 `{result['audio']['sha256']}`",
+        f"- {result['duration']:.2f} s of speech in {counted(len(manifest['chunks']))}, seed {manifest['seed']}, sha256 `{result['audio']['sha256']}`",
         f"- the whole demo took {seconds:.1f} s", "", "| phase | seconds |", "|---|---|",
-        *[f"| {phase} | {spent:.2f} |" for phase, spent in result["timings"].items()], "",
+        *_timing_rows(result["timings"]), "",
     ]  # fmt: skip
     return "\n".join([*lines, *(line for one in exchanges for line in _told(one))])
+
+
+def _timing_rows(timings: Mapping[str, float]) -> list[str]:
+    """A row for each phase, below its sum: the total first, a dash before its phases, two before the parts of one (`load_fetch`)."""
+    marks = {name: "- - " if name.rpartition("_")[0] in timings else "- " for name in timings}
+    phases = [f"| {marks[name]}{name} | {seconds:.2f} |" for name, seconds in timings.items() if name != "total"]
+    return [f"| total | {timings['total']:.2f} |", *phases]
 
 
 def _told(exchange: Exchange) -> list[str]:

@@ -1,6 +1,8 @@
 """What a person reads while the demo runs."""
 
 import io
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -8,6 +10,11 @@ from rich.console import Console
 from local.story import Exchange, Story, report_of
 from tests.fakes import ManualClock
 from tests.unit.docs.test_examples import api_examples
+
+
+def example() -> Mapping[str, Any]:
+    """The reply of a generate in docs/api.md."""
+    return next(one.reply for one in api_examples() if one.name == "generate")
 
 
 def told(*, terminal: bool) -> str:
@@ -52,10 +59,9 @@ def test_a_step_that_fails_has_no_line() -> None:
 
 def test_the_report_cuts_recordings_alone() -> None:
     """The report shortens recordings in base64; everything else is whole."""
-    reply = next(one.reply for one in api_examples() if one.name == "generate")
     exchanges = [
         Exchange("upload", {"audio": "U" * 100_000}, {}),
-        Exchange("result", {"text": "word " * 300}, reply),
+        Exchange("result", {"text": "word " * 300}, example()),
     ]
 
     report = report_of(exchanges, "a small checkpoint speaks", 1.0)
@@ -63,6 +69,43 @@ def test_the_report_cuts_recordings_alone() -> None:
     assert "U" * 61 not in report
     assert "100000 characters" in report
     assert "word " * 300 in report
+
+
+def test_the_report_marks_seconds_as_parts_of_the_sum_above_them() -> None:
+    """The total comes first; its phases are marked below it, and a phase's parts twice below that, so that nothing seems to add up to more."""
+    timings = {"queue": 1.0, "load": 2.0, "load_import": 1.5, "load_fetch": 0.5, "infer": 3.0, "total": 6.25}
+
+    lines = report_of([Exchange("result", {}, {**example(), "timings": timings})], "why", 1.0).splitlines()
+
+    begin = lines.index("| phase | seconds |")
+    assert lines[begin + 2 : lines.index("", begin)] == [
+        "| total | 6.25 |",
+        "| - queue | 1.00 |",
+        "| - load | 2.00 |",
+        "| - - load_import | 1.50 |",
+        "| - - load_fetch | 0.50 |",
+        "| - infer | 3.00 |",
+    ]
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "in 1 chunk, seed"), (2, "in 2 chunks, seed")])
+def test_the_report_counts_one_chunk_in_the_singular(count: int, said: str) -> None:
+    """One chunk is `1 chunk`; more are `chunks`."""
+    manifest = {**example()["manifest"], "chunks": [{}] * count}
+
+    report = report_of([Exchange("result", {}, {**example(), "manifest": manifest})], "why", 1.0)
+
+    assert said in report
+
+
+def test_a_job_of_one_chunk_is_told_in_the_singular() -> None:
+    """The progress of a job with one chunk is `of 1 chunk`."""
+    screen = io.StringIO()
+
+    with Story(Console(file=screen), ManualClock()).step("generate") as step:
+        step.moved("IN_PROGRESS", 0, 1)
+
+    assert screen.getvalue().splitlines()[0] == "             IN_PROGRESS, 0 of 1 chunk"
 
 
 def test_what_was_heard_stands_below_what_was_said() -> None:
