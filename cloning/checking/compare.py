@@ -14,6 +14,7 @@ _BY_CHARACTER = {"zh", "yue", "ja", "th", "lo", "km", "my"}
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _VOWEL_SIGNS = {"Mn", "Mc"}  # of scripts whose vowels are no letters
 _MOST_COMPRESSED = 2.4
+_TIMES = 3  # what comes less often is no endless repeat
 _INSIDE = re.compile("['’ʼ`]")  # as in "don't": left out, the others part words
 
 
@@ -74,17 +75,18 @@ def without_endless_repeats(heard: str) -> str:
     It has if its words compress too well (Whisper's own rule and limit: openai/whisper, transcribe.py). Speech that says something
     twice doesn't compress like that. The first time is kept: that is what was heard.
     """
-    data, words = heard.encode(), heard.split()[:-1]  # the last one may be broken off
+    data = heard.encode()
     if len(data) <= _MOST_COMPRESSED * len(zlib.compress(data)):
         return heard
-    ends = {period: _periodic_from(words, period) + period for period in range(1, len(words) // 2 + 1)}
-    return " ".join(words[: min(ends.values(), default=len(words))])
+    starts = {period: _periodic_from(heard, period) for period in range(1, len(heard) // _TIMES + 1)}
+    ends = [start + period for period, start in starts.items() if len(heard) - start >= _TIMES * period]
+    return heard[: min(ends, default=len(heard))].rstrip()
 
 
-def _periodic_from(words: Sequence[str], period: int) -> int:
-    """From which word on each one is the same as `period` words later, up to the end."""
-    start = len(words) - period
-    while start > 0 and words[start - 1] == words[start - 1 + period]:
+def _periodic_from(text: str, period: int) -> int:
+    """From which character on each one is the same as `period` characters later, up to the end."""
+    start = len(text) - period
+    while start > 0 and text[start - 1] == text[start - 1 + period]:
         start -= 1
     return start
 

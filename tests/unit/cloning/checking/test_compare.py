@@ -64,7 +64,9 @@ def test_a_hearing_without_end_is_cut_where_it_begins_again() -> None:
     assert without_endless_repeats(f"{once} {'and then ' * 40}and") == f"{once} and then"
     assert without_endless_repeats(f"{once} " * 40 + "The driv") == once
     assert without_endless_repeats("well " * 60) == "well"
-    for text in (twice, f"{once} {once}", "no no no no", ""):
+    assert without_endless_repeats("你好世界。" * 60) == "你好世界。"
+    varied = " ".join(f"line {number}" for number in range(100, 400))  # compresses well, and never says the same
+    for text in (varied, twice, f"{once} {once}", "no no no no", ""):
         assert without_endless_repeats(text) == text
 
 
