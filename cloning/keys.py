@@ -5,7 +5,7 @@ The bucket's layout: the only place where an object key is spelled or parsed.
     voices/<voice>/<sha256>.wav          canonical reference audio
     voices/<voice>/<sha256>.<edition>.wav  the same, if it replaced other audio
     voices/<voice>.wav                   a voice of an older deployment, adopted at its first use
-    jobs/<job>/job.json                  the job's record
+    jobs/<job>/job.json                  the job's record; of a deleted job, the deliveries that won't bring it back
     jobs/<job>/chunks/<n>-<sha256>.wav   finished chunks
     jobs/<job>/chunks/<n>-<sha256>.json  what a check says of one
     jobs/<job>/parts/<edition>-<n>-<digest>.<format>  the speech so far, in parts; the edition is of the job, the digest of the part

@@ -43,12 +43,9 @@ class _Running:
     """An accepted request: it runs, or waits for a thread."""
 
     action: object
+    job: str
     call: Call
     done: Future[Reply]
-
-    @property
-    def job(self) -> str:
-        return self.call.delivery_id
 
 
 class InProcess:
@@ -103,10 +100,11 @@ class InProcess:
     async def _worked_on(
         self, action: object, fields: Mapping[str, Any], on_progress: Callable[[Reply], None]
     ) -> Reply:
-        call = self._call(fields, on_progress)
+        call = self._call(on_progress)
         pool = self._speaking if action in _LONG else self._quick
         try:
-            running = _Running(action, call, pool.submit(self._done, dict(fields), call))
+            job = str(fields.get("job_id") or call.delivery_id)
+            running = _Running(action, job, call, pool.submit(self._done, dict(fields), call))
         except RuntimeError as error:  # no thread can be started
             return self._noted(self._service.failure(error).to_reply())
         self._open.add(running)
@@ -130,10 +128,8 @@ class InProcess:
         is_full = action in _LONG and sum(one.action in _LONG for one in self._open) >= _MOST_WAITING
         return f"already has {_MOST_WAITING} generates" if is_full else None
 
-    def _call(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None]) -> Call:
-        job = fields.get("job_id")
-        delivery = job if isinstance(job, str) and keys.is_id(job) else self._service.new_id()
-        return Call(delivery, self._on_the_loop(on_progress), threading.Event())
+    def _call(self, on_progress: Callable[[Reply], None]) -> Call:
+        return Call(self._service.new_id(), self._on_the_loop(on_progress), threading.Event())
 
     def _done(self, fields: Reply, call: Call) -> Reply:
         with self._stopping.holding(call):

@@ -90,7 +90,7 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     is_new, may_create = known is None, True
     while True:
         call.check_stopped(job_id)
-        match service.jobs.claim(job_id, digest, seed, is_new=is_new, may_create=may_create):
+        match service.jobs.claim(job_id, digest, seed, delivery=call.delivery_id, is_new=is_new, may_create=may_create):
             case Finished(job):
                 return job
             case Busy():

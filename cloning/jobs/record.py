@@ -3,7 +3,8 @@ A job's record, and its legal moves.
 
     IN_QUEUE -> IN_PROGRESS -> COMPLETED | FAILED | CANCELLED
 
-The last three are final by construction: `Job.to` has no move out of them.
+The last three are final by construction: `Job.to` has no move out of them. A deleted job leaves a record with nothing but its id and
+its deliveries (`Job.deleted`), so that none of them makes the job again.
 """
 
 from datetime import datetime
@@ -19,10 +20,13 @@ from cloning.records import Count, Details, Digest, JsonObject, KeyedRecord, Lab
 # A job that fails again and again must not outgrow its record.
 _MOST_ATTEMPTS = 20
 _MOST_ATTEMPTS_READ = 1000
+# The same request is delivered again under the same id; other ids are other requests for the same job.
+_MOST_DELIVERIES = 20
 # One for each chunk at most: a text of a million characters has fewer.
 _MOST_PARTS = 100_000
 # The highest Count: even a manipulated record can be taken over.
 _HIGHEST_ATTEMPT = 10**9
+_DELETED = "deleted"
 # LEASE_S is at most an hour.
 LONGEST_LEASE_S = 2 * 86_400.0
 
@@ -185,6 +189,8 @@ class Job(KeyedRecord):
     created_at: Moment
     started_at: Moment | None = None
     finished_at: Moment | None = None
+    deliveries: Annotated[tuple[Label, ...], Field(max_length=_MOST_ATTEMPTS_READ)] = ()
+    deleted_at: Moment | None = None
 
     @model_validator(mode="after")
     def _names_what_is_its_own(self) -> Self:
@@ -232,11 +238,17 @@ class Job(KeyedRecord):
             raise IllegalMove(f"job {self.job_id}: {self.status} -> {status}")
         return self.model_copy(update={"status": status, **changes})
 
-    def taken_over(self, worker: str, now: datetime) -> Self:
+    def taken_over(self, worker: str, delivery: str, now: datetime) -> Self:
         """The job at its next attempt; the last one is LOST if its end was never recorded."""
         number = min(self.attempt + 1, _HIGHEST_ATTEMPT)
         attempts = (*self.accounted().attempts, Attempt(number=number, worker=worker, claimed_at=now))[-_MOST_ATTEMPTS:]
-        return self.model_copy(update={"attempt": number, "attempts": attempts, "failure": None})
+        taken = self.model_copy(update={"attempt": number, "attempts": attempts, "failure": None})
+        return taken.delivered((*self.deliveries, delivery))
+
+    def delivered(self, deliveries: tuple[str, ...]) -> Self:
+        """The job with the deliveries that have asked for it, in their order; the last ones of many."""
+        known = tuple(dict.fromkeys(deliveries))
+        return self.model_copy(update={"deliveries": known[-_MOST_DELIVERIES:]})
 
     def accounted(self) -> Self:
         """The job with its last attempt ended: LOST if its end was never recorded."""
@@ -253,3 +265,18 @@ class Job(KeyedRecord):
     def is_interrupted(self, now: datetime) -> bool:
         """Whether the job is unfinished and its lease has lapsed: the worker that gets its next delivery may take it."""
         return not self.status.is_final and self.lease.until <= now
+
+    @classmethod
+    def deleted(cls, job_id: str, deliveries: tuple[str, ...], now: datetime) -> Self:
+        """What stays of a deleted job: nothing that its text, voice or speech could be told from."""
+        return cls(
+            job_id=job_id,
+            request_digest=_DELETED,
+            seed=0,
+            status=JobStatus.CANCELLED,
+            lease=Lease(owner=_DELETED, until=now),
+            created_at=now,
+            finished_at=now,
+            deliveries=deliveries,
+            deleted_at=now,
+        )

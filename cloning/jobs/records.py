@@ -41,7 +41,14 @@ class JobRecords:
         return self._conditions is None or self._conditions.mode == "honoured"
 
     def load(self, job_id: str) -> Version:
-        """Read a job's record. Raises JobNotFound, RecordDamaged."""
+        """Read a job's record. Raises JobNotFound, also if the job was deleted, and RecordDamaged."""
+        found = self.load_any(job_id)
+        if found.job.deleted_at:
+            raise deleted(job_id)
+        return found
+
+    def load_any(self, job_id: str) -> Version:
+        """Read a job's record, or what is left of a deleted one's. Raises JobNotFound, RecordDamaged."""
         try:
             job, stored = load_record(self._store, keys.job_record(job_id), Job, job_id)
         except NoSuchObject:
@@ -69,14 +76,22 @@ class JobRecords:
         If the store may ignore the condition, a check before the write leaves little time for another writer: enough to keep a
         worker that was thought dead from undoing the end of its job.
         """
-        if not self.are_guarded and self.etag(job.job_id) != was.etag:
+        return self._replace(was.etag, job)
+
+    def _replace(self, etag: str, job: Job) -> Version:
+        if not self.are_guarded and self.etag(job.job_id) != etag:
             raise Changed
         left = max(0.0, (job.lease.until - self.clock.now()).total_seconds())
         stored = job.model_copy(update={"lease": job.lease.model_copy(update={"seconds": left})})
         key = keys.job_record(job.job_id)
-        return Version(job, self._store.replace(key, stored.body(), etag=was.etag, content_type=CONTENT_TYPE))
+        return Version(job, self._store.replace(key, stored.body(), etag=etag, content_type=CONTENT_TYPE))
 
-    def delete(self, job_id: str, etag: str) -> None:
+    def mark_deleted(self, job_id: str, was: Version | str) -> None:
+        """Replace exactly this version, or the unreadable one of this etag, by what stays of a deleted job. Raises Changed."""
+        etag, deliveries = (was, ()) if isinstance(was, str) else (was.etag, was.job.deliveries)
+        self._replace(etag, Job.deleted(job_id, deliveries, self.clock.now()))
+
+    def remove(self, job_id: str, etag: str) -> None:
         """
         Remove the record if it is still this version, or gone. Raises Changed.
 
@@ -119,6 +134,11 @@ class JobRecords:
             return job
         until = self.clock.now() + timedelta(seconds=job.lease.seconds - stored.age_s)
         return job.model_copy(update={"lease": job.lease.model_copy(update={"until": until})})
+
+
+def deleted(job_id: str) -> JobNotFound:
+    """The error for a job that was deleted."""
+    return JobNotFound(f"job {job_id!r} was deleted; to have it made again, send a new request", job_id=job_id)
 
 
 def _unknown(job_id: str) -> JobNotFound:

@@ -3,9 +3,11 @@ Jobs in the bucket, claimed by a lease.
 
 A job whose attempt ended without a result (its worker died, or the failure may pass) keeps IN_PROGRESS with a lapsed lease; a
 status reply calls that INTERRUPTED, and the next delivery takes it over. The record is only ever created (If-None-Match) or
-replaced (If-Match), so no update is lost.
+replaced (If-Match), so no update is lost; a caller's delete replaces it too, by a record that keeps late deliveries from making the job
+again until `expire` removes it.
 """
 
+import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from cloning.errors import Conflict, JobNotFound, RecordDamaged
 from cloning.jobs.claim import MOST_TRIES, Claim, changing
 from cloning.jobs.conditional_writes import Conditions
 from cloning.jobs.record import Attempt, Job, JobStatus, Lease
-from cloning.jobs.records import JobRecords, Version
+from cloning.jobs.records import JobRecords, Version, deleted
 from cloning.ports import AlreadyExists, Changed, Clock, ObjectStore
 
 
@@ -53,34 +55,57 @@ class JobStore:
         self.lease_s = lease_s
 
     def claim(
-        self, job_id: str, request_digest: str, seed: int, *, is_new: bool = False, may_create: bool = True
+        self,
+        job_id: str,
+        request_digest: str,
+        seed: int,
+        *,
+        delivery: str,
+        is_new: bool = False,
+        may_create: bool = True,
     ) -> Claim | Finished | Busy:
         """
-        Take a job that is new or whose worker went silent.
+        Take a job that is new or whose worker went silent. `delivery` is the id under which the queue delivers the request.
 
         Each claim has a unique owner, so a job that is delivered twice to one worker is still done once. `is_new` says that the
         caller has just found no record. (A record is never created without that check: some stores ignore the condition and
-        overwrite.) Raises Conflict if the id belongs to another request, JobNotFound if there is no record and not `may_create`.
+        overwrite.) Raises Conflict if the id belongs to another request; JobNotFound if there is no job and not `may_create`, or if the
+        job that this delivery asked for was deleted.
         """
-        owner = f"{self._worker}/{self._new_id()}"
+        owner, delivery = f"{self._worker}/{self._new_id()}", digest_of_delivery(delivery)
         for _ in range(MOST_TRIES):
+            new = self.records.leased(self._new(job_id, request_digest, seed, owner), owner)
             if is_new:
-                new = self.records.leased(self._new(job_id, request_digest, seed, owner), owner)
                 with suppress(AlreadyExists):
-                    return Claim(self.records, self.records.create(new))
+                    return Claim(self.records, self.records.create(new.delivered((delivery,))))
             try:
-                found = self.records.load(job_id)
+                found = self.records.load_any(job_id)
             except JobNotFound:
                 if not may_create:
                     raise
                 is_new = True
                 continue
             is_new = False
-            if (taken := self._take_over(found, request_digest, owner)) is not None:
+            if not found.job.deleted_at:
+                taken = self._take_over(found, request_digest, owner, delivery)
+            elif may_create and delivery not in found.job.deliveries:
+                taken = self._replaced(found, new.delivered((*found.job.deliveries, delivery)))
+            else:
+                raise deleted(job_id)
+            if taken is not None:
                 return taken
         raise changing(job_id)
 
-    def _take_over(self, found: Version, request_digest: str, owner: str) -> Claim | Finished | Busy | None:
+    def _replaced(self, found: Version, mine: Job) -> Claim | None:
+        """The claim on a record that was taken; None if another worker was faster, so that the caller reads again."""
+        try:
+            return Claim(self.records, self.records.replace(found, mine))
+        except Changed:
+            return None
+
+    def _take_over(
+        self, found: Version, request_digest: str, owner: str, delivery: str
+    ) -> Claim | Finished | Busy | None:
         """Take over the job if its lease has lapsed; None if another worker was faster, so that the caller reads again."""
         job = found.job
         if job.request_digest != request_digest:
@@ -95,11 +120,8 @@ class JobStore:
             return Finished(job)
         if not job.is_interrupted(self.clock.now()):
             return Busy()
-        mine = self.records.leased(job.taken_over(self._worker, self.clock.now()), owner)
-        try:
-            return Claim(self.records, self.records.replace(found, mine))
-        except Changed:
-            return None
+        mine = job.taken_over(self._worker, delivery, self.clock.now())
+        return self._replaced(found, self.records.leased(mine, owner))
 
     def cancel(self, job_id: str) -> Job:
         """Flag a running job, or end an interrupted one. A finished job stays unchanged."""
@@ -132,10 +154,11 @@ class JobStore:
         """
         Remove a finished (or abandoned) job, its result and its chunks. Raises JobNotFound, Conflict.
 
-        `before`: only if its record has not been written to since; else Conflict.
+        Its record is replaced by one that keeps late deliveries from making the job again (`Job.deleted`). With `before` the job is
+        only removed if its record has not been written to since (else Conflict), and nothing stays: deliveries are not that late.
 
         The order protects a job that is made under the same id meanwhile. An abandoned job is ended first, so that no worker can
-        finish it; then its results are listed, then that version of the record is removed, then the objects. No two claims share
+        finish it; then its results are listed, then that version of the record goes, then the objects. No two claims share
         the name of a result, so a later record never names what was listed before. A worker that was thought dead removes its own
         late writes once it sees that its job is gone. A repeated call, after a lost reply, removes what is left.
         """
@@ -147,11 +170,14 @@ class JobStore:
             return
         results = self.owned_results(job_id)
         try:
-            self.records.delete(job_id, ended if isinstance(ended, str) else ended.etag)
+            if before is None:
+                self.records.mark_deleted(job_id, ended)
+            else:
+                self.records.remove(job_id, ended if isinstance(ended, str) else ended.etag)
         except Changed:  # the listed objects may be another job's
-            if isinstance(ended, str):
+            if isinstance(ended, str) and self._is_in_use(job_id):
                 raise Conflict(f"the record of job {job_id!r} was repaired a moment ago", job_id=job_id) from None
-            return  # the ended job is gone: another call was faster, and its id is in use again
+            results = []  # the ended job is gone: by our own write, whose reply was lost, or another call was faster
         if self._remove_orphans(job_id) is None:
             self._remove(results)
 
@@ -164,6 +190,8 @@ class JobStore:
         for _ in range(MOST_TRIES):
             if (found := self._removable(job_id)) is None:
                 continue
+            if before is None and isinstance(found, Version) and found.job.deleted_at:
+                raise deleted(job_id)
             self._refuse_young(job_id, before)
             if isinstance(found, str) or found.job.status.is_final:
                 return found
@@ -174,11 +202,11 @@ class JobStore:
     def _removable(self, job_id: str) -> Version | str | None:
         """The record if no worker has the job, or the etag of an unreadable one; None if it changed, so that the caller reads again."""
         try:
-            found = self.records.load(job_id)
+            found = self.records.load_any(job_id)
         except RecordDamaged:
             etag = self.records.etag(job_id)
             with suppress(RecordDamaged):
-                self.records.load(job_id)
+                self.records.load_any(job_id)
                 return None
             return etag
         self._refuse_running(found.job)
@@ -191,15 +219,23 @@ class JobStore:
 
     def _remove_orphans(self, job_id: str) -> int | None:
         """
-        Remove every object of a job without a record; return how many. If it has one, remove nothing and return None.
+        Remove every object of a job that is gone; return how many. If the id is in use, remove nothing and return None.
 
-        The listing comes first: if there is no record afterwards, every listed object belongs to a job that is gone.
+        The listing comes first: if there is no job afterwards, every listed object belongs to one that is gone.
         """
-        listed = [info.key for info in self._store.list(keys.job_folder(job_id))] + self.owned_results(job_id)
-        if self.records.etag(job_id) is not None:
+        listed = [info.key for info in self._store.list(keys.job_folder(job_id)) if not keys.job_of(info.key)]
+        listed += self.owned_results(job_id)
+        if self._is_in_use(job_id):
             return None
         self._remove(listed)
         return len(listed)
+
+    def _is_in_use(self, job_id: str) -> bool:
+        """Whether a job has that id, readable or not."""
+        try:
+            return self.find(job_id) is not None
+        except RecordDamaged:
+            return True
 
     def _remove(self, listed: list[str]) -> None:
         for key in listed:
@@ -213,7 +249,7 @@ class JobStore:
     def refuse_running(self, job_id: str, *, before: datetime) -> None:
         """Raise Conflict if a worker has the job or wrote to it since `before`, JobNotFound if there is none."""
         with suppress(RecordDamaged):  # an unreadable record may be removed
-            self._refuse_running(self.get(job_id))
+            self._refuse_running(self.records.load_any(job_id).job)
         self._refuse_young(job_id, before)
 
     def _refuse_running(self, job: Job) -> None:
@@ -231,6 +267,11 @@ class JobStore:
             attempts=(Attempt(number=1, worker=self._worker, claimed_at=now),),
             created_at=now,
         )
+
+
+def digest_of_delivery(delivery: str) -> str:
+    """A digest of a delivery's id, which the caller may have chosen: of any length, with any characters."""
+    return hashlib.sha256(delivery.encode(errors="backslashreplace")).hexdigest()[:16]
 
 
 def _cancelled(job: Job, now: datetime) -> Job:

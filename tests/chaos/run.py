@@ -256,7 +256,9 @@ def _read(bucket: S3Store, ledger: Ledger, calm: Mapping[str, str], report: Repo
     results = [info.key for info in bucket.list(keys.RESULTS)]
     for job_id, digest in calm.items():
         if job_id in deleted:
-            left = [info.key for info in bucket.list(keys.job_folder(job_id))]
+            record = _record(bucket, job_id)
+            left = [keys.job_record(job_id)] if record and not record.deleted_at else []
+            left += [info.key for info in bucket.list(keys.job_folder(job_id)) if not keys.job_of(info.key)]
             left += [key for key in results if keys.is_result_of(job_id, key)]
             if left:
                 report.back.append(f"{job_id}: {', '.join(left)}")

@@ -64,9 +64,6 @@ class Ledger:
     def witness(self, request: Request, body: bytes, status: int) -> None:
         """Note an answer of the server; the proxy calls this in threads of its own."""
         key = request.path.removeprefix(f"/{self.bucket}/").partition("?")[0]
-        if request.method == "DELETE" and (job := keys.job_of(key)) is not None:
-            with self._lock:
-                self._ended.discard(job)
         if request.method != "PUT" or status != _OK:
             return
         with self._lock:
@@ -78,6 +75,9 @@ class Ledger:
 
     def _record(self, job: str, record: dict[str, object]) -> None:
         self._attempt[job] = int(str(record["attempt"]))
+        if record["deleted_at"]:
+            self._ended.discard(job)
+            return
         if job in self._ended:
             self.changed.add(job)
         if record["status"] in ("COMPLETED", "FAILED", "CANCELLED"):

@@ -92,10 +92,10 @@ def test_a_late_worker_does_not_undo_an_end_where_conditions_are_ignored(careles
     """Where conditions are ignored, a late worker looks before it writes, and finds that the job is another's."""
     clock = ManualClock()
     late, other = (worker(name, careless_store, clock) for name in ("w1", "w2"))
-    slow = late.claim("j", "d" * 64, 7)
+    slow = late.claim("j", "d" * 64, 7, delivery="d")
     assert isinstance(slow, Claim)
     clock.advance(61)
-    fast = other.claim("j", "d" * 64, 7)
+    fast = other.claim("j", "d" * 64, 7, delivery="d")
     assert isinstance(fast, Claim)
     fast.start(1)
     fast.complete({"duration": 1.0})

@@ -50,7 +50,7 @@ class Bucket:
 
     def running(self, job_id: str) -> Claim:
         """A job in progress that has finished one chunk."""
-        claim = self.jobs.claim(job_id, "d" * 64, 7)
+        claim = self.jobs.claim(job_id, "d" * 64, 7, delivery="d")
         assert isinstance(claim, Claim)
         claim.start(2)
         self.store.put(keys.chunk(job_id, 0, SHA), b"chunk", content_type="audio/wav")

@@ -67,7 +67,7 @@ def held_by_another(bucket: Path, request: dict[str, str]) -> Claim:
     jobs = JobStore(FolderStore(bucket), SystemClock(), worker="other", new_id=lambda: "1", lease_s=3600)
     parsed = parse(request, Limits(1000, 1000))
     assert isinstance(parsed, Generate)
-    claim = jobs.claim("held", parsed.digest(), 1)
+    claim = jobs.claim("held", parsed.digest(), 1, delivery="d")
     assert isinstance(claim, Claim)
     claim.start(1)
     return claim

@@ -5,8 +5,8 @@ Each is a lane that stops before every call of the bucket for as long as the tes
 of the job, beyond the job's deletion and the reuse of its id for another request. What must hold is checked after each call, and once
 more when every lane has ended.
 
-One pair of calls is a single step: the last look at a record and its removal. A bucket has no conditional delete: if a process stops
-exactly there while another call deletes the job, and it is made again and finished, the process removes the new job.
+One pair of calls is a single step: the last look of `expire` at a record and its removal. A bucket has no conditional delete: if a process
+stops exactly there while another call deletes the job, and it is made again and finished, the process removes the new job.
 """
 
 import hashlib
@@ -38,6 +38,7 @@ from tests.memory_store import Bucket, MemoryStore, Trouble
 
 JOB, SEED, LEASE_S, LANES = "a", 7, 60.0, 7
 REQUESTS = ("0" * 64, "1" * 64)
+DELIVERIES = st.integers(0, 9).map("delivery-{}".format)
 # How many calls somebody makes before others have a turn; mostly all of them.
 CALLS = st.integers(0, 12) | st.just(99)
 # Until a removal has come about.
@@ -107,14 +108,14 @@ class Interleavings(RuleBasedStateMachine):
     def _worker(self, name: str) -> Worker:
         store = Store(self.bucket, self._written_at)
         jobs = JobStore(store, self.clock, worker=name, new_id=lambda: str(next(self.ids)), lease_s=LEASE_S)
-        load = jobs.records.load
+        load = jobs.records.load_any
 
         def noted(job_id: str) -> Version:
             found = load(job_id)
             self.judged[Lane.here()] = found.job
             return found
 
-        jobs.records.load = noted  # type: ignore[method-assign]
+        jobs.records.load_any = noted  # type: ignore[method-assign]
         return Worker(store, jobs)
 
     def _written_at(self, key: str) -> datetime:
@@ -126,13 +127,14 @@ class Interleavings(RuleBasedStateMachine):
     @rule(
         worker=st.integers(0, 1),
         request=st.sampled_from([*REQUESTS[:1] * 3, *REQUESTS]),
+        delivery=DELIVERIES,
         ending=st.sampled_from(["completes"] * 6 + ["gives back", "fails"]),
-        calls=st.integers(3, 11),
+        calls=st.integers(3, 11) | st.integers(0, 2),
     )
-    def deliver(self, worker: int, request: str, ending: Ending, calls: int) -> None:
-        """Deliver the job to a worker, which goes on for some steps."""
+    def deliver(self, worker: int, request: str, delivery: str, ending: Ending, calls: int) -> None:
+        """Deliver the job to a worker, for the first time, again or in another request; it goes on for some steps."""
         machine, claim = self.workers[worker], list[Claim]()
-        self._begin(machine, lambda: self._generate(machine, request, ending, claim), claim, calls)
+        self._begin(machine, lambda: self._generate(machine, request, delivery, ending, claim), claim, calls)
 
     @precondition(lambda self: len(self.running) < LANES and any(one.claim for one in self.running))
     @rule(pick=st.integers(0, 9), calls=CALLS)
@@ -205,15 +207,16 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule(
         request=st.sampled_from([*REQUESTS[:1] * 3, *REQUESTS]),
+        delivery=DELIVERIES,
         deleted=st.sampled_from(["not", "before", "afterwards"]),
     )
-    def another_finishes(self, request: str, deleted: str) -> None:
+    def another_finishes(self, request: str, delivery: str, deleted: str) -> None:
         """Let another worker finish the job while everything stands still; its caller may delete the one before, or it."""
         self.leases_lapse()
         worker = self.workers[1]
         if deleted == "before":
             self.delete(1, 99)
-        self._begin(worker, lambda: self._generate(worker, request, "completes", []), [], 99)
+        self._begin(worker, lambda: self._generate(worker, request, delivery, "completes", []), [], 99)
         if deleted == "afterwards":
             self.delete(1, 99)
 
@@ -259,10 +262,23 @@ class Interleavings(RuleBasedStateMachine):
                 self.faults.append("a deleted record came back")
             return
         old = Job.model_validate_json(before)
+        if old.deleted_at:
+            self._watch_return(old, new)
+            return
+        if new.deleted_at:
+            self._watch_removal(old)
+            return
         if old.status.is_final or new.status not in (old.status, *MOVES[old.status]):
             self.faults.append(f"a job that was {old.status} became {new.status}")
         if (new.request_digest, new.created_at) != (old.request_digest, old.created_at):
             self.faults.append("a job became another one")
+
+    def _watch_return(self, old: Job, new: Job) -> None:
+        """A deleted job is made again only by another request than those that had asked for it."""
+        if (new.attempt, new.status) != (1, JobStatus.IN_QUEUE):
+            self.faults.append("a deleted record came back")
+        if len(new.deliveries) != len(old.deliveries) + 1:
+            self.faults.append("a deleted job was made again by its own delivery")
 
     def _watch_removal(self, old: Job) -> None:
         """A finished job is removed only by a call that judged this version of its record, and because of its age only while it is old."""
@@ -292,10 +308,10 @@ class Interleavings(RuleBasedStateMachine):
 
     # How.
 
-    def _generate(self, worker: Worker, request: str, ending: Ending, mine: list[Claim]) -> None:
+    def _generate(self, worker: Worker, request: str, delivery: str, ending: Ending, mine: list[Claim]) -> None:
         """Do what `generation.run_to_the_end` does, without a voice and an engine."""
         with suppress(Conflict, JobNotFound, LeaseLost, ServiceError):
-            taken = worker.jobs.claim(JOB, request, SEED)
+            taken = worker.jobs.claim(JOB, request, SEED, delivery=delivery)
             if isinstance(taken, Claim):
                 taken._lock = cast("Any", SteppedLock())
                 mine.append(taken)
@@ -346,7 +362,8 @@ class Interleavings(RuleBasedStateMachine):
 
     def _stored(self) -> Job | None:
         there = self.bucket.objects.get(keys.job_record(JOB))
-        return Job.model_validate_json(there.body) if there else None
+        job = Job.model_validate_json(there.body) if there else None
+        return None if job is None or job.deleted_at else job
 
     def _named(self, job: Job | None) -> set[str]:
         key = job.result["audio"]["key"] if job and job.result else None

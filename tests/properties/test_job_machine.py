@@ -22,7 +22,7 @@ from cloning.errors import Conflict, GpuOutOfMemory, InvalidText, JobCancelled, 
 from cloning.jobs.claim import Claim, LeaseLost
 from cloning.jobs.conditional_writes import Conditions
 from cloning.jobs.record import MOVES, Job, JobStatus
-from cloning.jobs.store import Busy, Finished, JobStore
+from cloning.jobs.store import Busy, Finished, JobStore, digest_of_delivery
 from cloning.replies import status_reply
 from tests.fakes import ManualClock
 from tests.memory_store import Bucket, MemoryStore, Trouble
@@ -35,6 +35,7 @@ JOBS = ("a", "b")
 workers = st.integers(0, len(SKEWS_S) - 1)
 jobs = st.sampled_from(JOBS)
 picks = st.integers(0, 99)
+deliveries = st.sampled_from(["first", "second", "third"])
 troubles = st.lists(st.sampled_from(["none", "before", "after", "again", "slow", "overtaken"]), max_size=5)
 
 
@@ -95,16 +96,17 @@ class JobMachine(RuleBasedStateMachine):
         self.bucket.watch = self._watch
         self.workers = [Worker(f"w{n}", self.bucket, self.common, skew) for n, skew in enumerate(SKEWS_S)]
         self.claims: list[tuple[Worker, Claim]] = []
+        self.ids = itertools.count()
 
     # What happens.
 
-    @rule(worker=workers, job_id=jobs, seed=picks, trouble=troubles)
-    def deliver(self, worker: int, job_id: str, seed: int, trouble: list[Trouble]) -> None:
-        """RunPod delivers the job to a worker, for the first time or again."""
-        expected = self._expected(self.workers[worker], job_id)
+    @rule(worker=workers, job_id=jobs, seed=picks, delivery=deliveries, trouble=troubles)
+    def deliver(self, worker: int, job_id: str, seed: int, delivery: str, trouble: list[Trouble]) -> None:
+        """RunPod delivers the job to a worker, for the first time or again; or somebody asks for it in another request."""
+        expected, is_refused = self._expected(self.workers[worker], job_id), self._is_refused(job_id, delivery)
         with self._at(worker, trouble, job_id):
-            taken = self.workers[worker].jobs.claim(job_id, request_of(job_id), seed)
-            assert not_disturbed(trouble) <= (type(taken) is expected)
+            taken = self.workers[worker].jobs.claim(job_id, request_of(job_id), seed, delivery=delivery)
+            assert not_disturbed(trouble) <= (type(taken) is expected and not is_refused)
             if isinstance(taken, Claim):
                 self.claims.append((self.workers[worker], taken))
             if self.conditional and not isinstance(taken, Busy):
@@ -115,7 +117,7 @@ class JobMachine(RuleBasedStateMachine):
         """The same id with another request never gets the job, in any state."""
         if self._stored(job_id):
             with pytest.raises(Conflict):
-                self.workers[worker].jobs.claim(job_id, "f" * 64, 0)
+                self.workers[worker].jobs.claim(job_id, "f" * 64, 0, delivery="another")
 
     @precondition(lambda self: self.claims)
     @rule(pick=picks, trouble=troubles)
@@ -211,7 +213,7 @@ class JobMachine(RuleBasedStateMachine):
         """Once every lease has ended, one delivery ends any job: no lock remains."""
         self.common.advance(PAST_ALL_LEASES_S)
         for job_id in JOBS:
-            taken = self.workers[0].jobs.claim(job_id, request_of(job_id), 1)
+            taken = self.workers[0].jobs.claim(job_id, request_of(job_id), 1, delivery="last")
             assert not isinstance(taken, Busy)
             if isinstance(taken, Claim):
                 self._complete(self.workers[0], taken)
@@ -225,6 +227,14 @@ class JobMachine(RuleBasedStateMachine):
         if keys.job_of(key) is None or before is None or after is None or not self.conditional:
             return
         old, new = Job.model_validate_json(before), Job.model_validate_json(after)
+        if old.deleted_at:
+            assert not set(new.deliveries[len(old.deliveries) :]) <= set(old.deliveries)
+            assert (new.status, new.attempt, new.deleted_at) == (JobStatus.IN_QUEUE, 1, None)
+            return
+        if new.deleted_at:
+            assert old.status.is_final
+            assert (new.deliveries, new.result, new.attempts) == (old.deliveries, None, ())
+            return
         assert not old.status.is_final
         assert new.status in (old.status, *MOVES[old.status])
         assert (new.seed, new.request_digest, new.created_at) == (old.seed, old.request_digest, old.created_at)
@@ -237,8 +247,17 @@ class JobMachine(RuleBasedStateMachine):
     # How.
 
     def _stored(self, job_id: str) -> Job | None:
+        record = self._record(job_id)
+        return None if record is None or record.deleted_at else record
+
+    def _record(self, job_id: str) -> Job | None:
         there = self.bucket.objects.get(keys.job_record(job_id))
         return Job.model_validate_json(there.body) if there else None
+
+    def _is_refused(self, job_id: str, delivery: str) -> bool:
+        """Whether the job that this delivery asked for was deleted."""
+        record = self._record(job_id)
+        return bool(record and record.deleted_at and digest_of_delivery(delivery) in record.deliveries)
 
     def _expected(self, worker: Worker, job_id: str) -> type[Claim | Finished | Busy]:
         """What a delivery to this worker leads to, if nothing comes in between."""
@@ -282,7 +301,7 @@ class JobMachine(RuleBasedStateMachine):
         """While the caller was paused, the next worker took the job over and began it."""
         self.common.advance(LEASE_S + 1)
         other = self.workers[(worker + 1) % len(self.workers)]
-        taken = other.jobs.claim(job_id, request_of(job_id), 5)
+        taken = other.jobs.claim(job_id, request_of(job_id), 5, delivery=f"overtaking-{next(self.ids)}")
         if isinstance(taken, Claim):
             taken.start(4)
             self.claims.append((other, taken))

@@ -36,8 +36,8 @@ from tests.unit.cloning.audio.test_canonical import tone, wav
 URL = {"action": "upload", "voice": "anna", "audio_url": "https://example.org/a.wav", "consent": True}
 
 
-def act(service: Service, **raw: object) -> dict[str, Any]:
-    return perform(service, parse(raw, Limits(20_000, 10_000_000)), Call("runpod-1"))
+def act(service: Service, delivery_id: str = "runpod-1", /, **raw: object) -> dict[str, Any]:
+    return perform(service, parse(raw, Limits(20_000, 10_000_000)), Call(delivery_id))
 
 
 @pytest.fixture
@@ -287,7 +287,7 @@ def test_a_job_unknown_to_the_bucket_is_not_found(service: Service) -> None:
 
 def test_a_result_asked_early_says_how_far_the_job_is(service: Service) -> None:
     """A result asked for too early says how far the job is, and when to ask again."""
-    claim = service.jobs.claim("j", "d" * 64, 1)
+    claim = service.jobs.claim("j", "d" * 64, 1, delivery="d")
     claim.start(4)  # type: ignore[union-attr]  # a new job is claimed
     claim.report(1, 4)  # type: ignore[union-attr]
 
@@ -307,7 +307,7 @@ def test_a_result_that_nobody_works_on_says_what_to_do(
 
     RunPod delivers a dead worker's job again, but never one that it took for cancelled or failed.
     """
-    claim = service.jobs.claim("j", "d" * 64, 1)
+    claim = service.jobs.claim("j", "d" * 64, 1, delivery="d")
     assert isinstance(claim, Claim)
     claim.start(4)
     if failure:
@@ -332,7 +332,27 @@ def test_a_deleted_job_takes_its_result_along(service: Service, store: FolderSto
     reply = act(service, action="delete", job_id="j")
 
     assert reply == {"deleted": {"job_id": "j"}}
-    assert all(info.key.startswith("voices/") for info in store.list())
+    left = [info.key for info in store.list() if not info.key.startswith("voices/")]
+    assert left == ["jobs/j/job.json"]
+    assert b"Hello" not in store.get(left[0]).body
+    for action in ("status", "result", "cancel", "delete"):
+        with pytest.raises(JobNotFound, match="was deleted"):
+            act(service, action=action, job_id="j")
+
+
+def test_a_late_delivery_of_a_deleted_job_is_refused(service: Service, store: FolderStore, audio: str) -> None:
+    """A request that is delivered again after its job was done and deleted makes nothing; a new request with the same id does."""
+    act(service, action="upload", voice="anna", audio=audio, consent=True, transcript=SPOKEN)
+    speak: dict[str, Any] = {"text": "Hello there.", "voice": "anna", "job_id": "j"}
+    first = act(service, **speak)
+    act(service, action="delete", job_id="j")
+
+    with pytest.raises(JobNotFound, match="was deleted; to have it made again, send a new request"):
+        act(service, **speak)
+
+    assert not list(store.list("results/"))
+    again = act(service, "runpod-2", **speak)
+    assert again["job_id"] == first["job_id"] == "j"
 
 
 @pytest.mark.parametrize("delivery", ["inline", "both"])
@@ -350,7 +370,8 @@ def test_a_result_whose_audio_is_gone_is_not_found(
         assert (caught.value.code, caught.value.retryable) == ("NOT_FOUND", False)
 
     act(service, action="delete", job_id="j")
-    assert act(service, text="Hello there.", voice="anna", job_id="j", delivery=delivery)["audio"]["base64"]
+    again = act(service, "runpod-2", text="Hello there.", voice="anna", job_id="j", delivery=delivery)
+    assert again["audio"]["base64"]
 
 
 def test_a_deleted_voice_is_not_found(service: Service, audio: str) -> None:

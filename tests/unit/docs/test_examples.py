@@ -64,7 +64,7 @@ def shape(value: object) -> object:
 @pytest.fixture
 def told(service: Service, human_wav: bytes) -> list[tuple[Example, dict[str, Any]]]:
     """Each example with the worker's real reply to it; job story-2 is another worker's."""
-    running = service.jobs.claim("story-2", "0" * 64, seed=1)
+    running = service.jobs.claim("story-2", "0" * 64, seed=1, delivery="d")
     assert isinstance(running, Claim)
     running.start(total=3)
     return [

@@ -84,7 +84,7 @@ def test_a_job_of_another_worker_is_flagged_though_its_request_waits_here(with_v
     request = parse(GENERATE, Limits(20_000, 10_000_000))
     assert isinstance(request, Generate)
     service = with_settings(with_voice, worker_concurrency=1)
-    service.jobs.claim("j", request.digest(), 1, is_new=True)
+    service.jobs.claim("j", request.digest(), 1, is_new=True, delivery="d")
 
     reply = run(service, lambda worker: beside_a_duplicate(worker, third))
 

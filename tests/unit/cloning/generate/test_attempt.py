@@ -264,7 +264,7 @@ def test_a_stopped_worker_gives_the_job_back(service: Service, anna: str, engine
 def test_another_workers_job_is_waited_for(service: Service, anna: str, clock: ManualClock) -> None:
     """A duplicate delivery waits for the running worker's result, or takes over once that worker is silent."""
     request = parse({"text": TEXT, "voice": anna, "job_id": "j"}, Limits(20_000, 1))
-    service.jobs.claim("j", request.digest(), 9)  # type: ignore[union-attr]  # it is a Generate
+    service.jobs.claim("j", request.digest(), 9, delivery="d")  # type: ignore[union-attr]  # it is a Generate
     before = clock.monotonic()
 
     reply = act(service, text=TEXT, voice=anna, job_id="j")

@@ -1,6 +1,7 @@
 """A job is removed only in the version that the call has judged, and because of its age only while it is old."""
 
 import itertools
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from cloning import keys
-from cloning.errors import Conflict, ServiceError, StorageMisconfigured, StorageUnavailable
+from cloning.errors import Conflict, JobNotFound, ServiceError, StorageMisconfigured, StorageUnavailable
 from cloning.jobs.claim import Claim
 from cloning.jobs.conditional_writes import Conditions
 from cloning.jobs.housekeeping import Housekeeping, Removed
@@ -66,16 +67,20 @@ class World:
         new_id = lambda: str(next(self._ids))  # noqa: E731
         return store, JobStore(store, self.clock, worker=name, new_id=new_id, lease_s=LEASE_S, conditions=conditions)
 
+    def delivery(self) -> str:
+        """The id of another request."""
+        return f"delivery-{next(self._ids)}"
+
     def abandoned(self, job_id: str) -> None:
         """A job whose worker fell silent."""
-        claim = self.machine("dead")[1].claim(job_id, DIGEST, 7)
+        claim = self.machine("dead")[1].claim(job_id, DIGEST, 7, delivery=self.delivery())
         assert isinstance(claim, Claim)
         claim.start(1)
 
-    def done(self, job_id: str) -> None:
+    def done(self, job_id: str, delivery: str | None = None) -> None:
         """A job that was sent, perhaps again, and done."""
         store, jobs = self.machine("other")
-        claim = jobs.claim(job_id, DIGEST, 7)
+        claim = jobs.claim(job_id, DIGEST, 7, delivery=delivery or self.delivery())
         assert isinstance(claim, Claim)
         claim.start(1)
         writer = ResultWriter(store, jobs, claim, claim.check_held)
@@ -122,7 +127,96 @@ def test_a_removal_that_stood_still_is_content_if_the_job_is_gone() -> None:
     while not lane.done:
         lane.go_on()
 
+    assert list(world.bucket.objects) == [keys.job_record("a")]
+    assert world.machine("reader")[1].find("a") is None
+
+
+def test_a_late_delivery_does_not_bring_a_deleted_job_back() -> None:
+    """A worker that stood still between its look for the job and its claim makes nothing of a job that was done and deleted meanwhile."""
+    world = World()
+    _, late = world.machine("late")
+    assert late.find("a") is None
+    world.done("a", delivery="first")
+    world.machine("other")[1].delete("a")
+
+    with pytest.raises(JobNotFound, match="was deleted; to have it made again, send a new request"):
+        late.claim("a", DIGEST, 7, delivery="first", is_new=True)
+
+    assert late.find("a") is None
+
+
+def test_another_request_makes_a_deleted_job_again() -> None:
+    """The id of a deleted job can be used again; neither the first request nor the second brings it back once that is deleted too."""
+    world = World()
+    _, jobs = world.machine("w")
+    for delivery in ("first", "second"):
+        world.done("a", delivery=delivery)
+        jobs.delete("a")
+
+    for delivery in ("first", "second"):
+        with pytest.raises(JobNotFound):
+            jobs.claim("a", DIGEST, 7, delivery=delivery)
+
+
+def test_a_delivery_that_is_another_request_does_not_get_a_deleted_job_either() -> None:
+    """The delivery decides, not what it asks for: a late one whose text is another one's makes nothing."""
+    world = World()
+    _, jobs = world.machine("w")
+    world.done("a", delivery="first")
+    jobs.delete("a")
+
+    with pytest.raises(JobNotFound):
+        jobs.claim("a", "f" * 64, 7, delivery="first")
+
+
+def test_a_waiting_delivery_makes_nothing_of_a_deleted_job() -> None:
+    """A worker that has waited for the job of another makes nothing once that is deleted, whoever asked for it."""
+    world = World()
+    world.done("a", delivery="first")
+    _, jobs = world.machine("w")
+    jobs.delete("a")
+
+    with pytest.raises(JobNotFound):
+        jobs.claim("a", DIGEST, 7, delivery="second", may_create=False)
+
+
+def test_of_a_deleted_job_nothing_stays_that_tells_of_its_content() -> None:
+    """What stays of a deleted job is its id, the digests of its deliveries and the time; `expire` removes it once it is old."""
+    world = World()
+    store, jobs = world.machine("w")
+    world.done("a", delivery="a-delivery")
+
+    jobs.delete("a")
+
+    body = world.bucket.objects[keys.job_record("a")].body
+    left = {name: value for name, value in json.loads(body).items() if value}
+    moment = left.pop("deleted_at")
+    assert left.pop("lease")["owner"] == left.pop("request_digest") == "deleted"
+    assert (left.pop("created_at"), left.pop("finished_at"), left.pop("attempt")) == (moment, moment, 1)
+    assert left == {
+        "job_id": "a",
+        "status": "CANCELLED",
+        "progress": {"done": 0, "total": 0},
+        "deliveries": left["deliveries"],
+    }
+    assert DIGEST not in body.decode()
+    assert "a-delivery" not in body.decode()
+    assert not world.expire(store, jobs).jobs
+    world.clock.advance(40 * DAY_S)
+    assert world.expire(store, jobs, dry_run=True).jobs == world.expire(store, jobs).jobs == 1
     assert not world.bucket.objects
+
+
+def test_a_delete_whose_reply_was_lost_removes_everything_at_once() -> None:
+    """If the record's replacement arrives and its reply doesn't, the repeated write finds another version, and the results go all the same."""
+    world = World()
+    store, jobs = world.machine("w")
+    world.done("a")
+    store.troubles = ["again"] * 20  # every call
+
+    jobs.delete("a")
+
+    assert list(world.bucket.objects) == [keys.job_record("a")]
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
@@ -196,7 +290,7 @@ def test_an_old_look_creates_no_record_over_another() -> None:
     assert late.find("a") is None
     world.done("a")
 
-    taken = late.claim("a", DIGEST, 7, is_new=True)
+    taken = late.claim("a", DIGEST, 7, is_new=True, delivery="d")
 
     assert isinstance(taken, Finished)
     assert world.is_whole("a")

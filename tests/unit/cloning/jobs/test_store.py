@@ -26,6 +26,7 @@ from cloning.errors import (
 )
 from cloning.jobs.claim import Claim, Heartbeat, JobGone, LeaseLost
 from cloning.jobs.record import MOVES, Effort, IllegalMove, Job, JobStatus, Lease
+from cloning.jobs.records import Version
 from cloning.jobs.store import Busy, Finished, JobStore
 from cloning.ports import Changed, StoredObject
 from storage.folder_store import FolderStore
@@ -49,8 +50,8 @@ def worker(name: str, store: FolderStore, clock: ManualClock) -> JobStore:
     return JobStore(store, clock, worker=name, new_id=lambda: str(next(ids)), lease_s=60)
 
 
-def claimed(jobs: JobStore, job_id: str = "j") -> Claim:
-    claim = jobs.claim(job_id, DIGEST, 7)
+def claimed(jobs: JobStore, job_id: str = "j", delivery: str = "d") -> Claim:
+    claim = jobs.claim(job_id, DIGEST, 7, delivery=delivery)
     assert isinstance(claim, Claim)
     return claim
 
@@ -75,7 +76,7 @@ def test_a_completed_job_is_answered_from_the_store(jobs: JobStore, others: JobS
     claim.start(3)
     claim.complete({"duration": 1.0})
 
-    again = others.claim("j", DIGEST, 8)
+    again = others.claim("j", DIGEST, 8, delivery="d")
 
     assert isinstance(again, Finished)
     assert (again.job.status, again.job.result, again.job.seed) == (JobStatus.COMPLETED, {"duration": 1.0}, 7)
@@ -86,7 +87,7 @@ def test_one_id_is_one_request(jobs: JobStore, others: JobStore) -> None:
     claimed(jobs)
 
     with pytest.raises(Conflict):
-        others.claim("j", "e" * 64, 7)
+        others.claim("j", "e" * 64, 7, delivery="d")
 
 
 def test_a_job_in_good_hands_is_left_there(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
@@ -96,14 +97,14 @@ def test_a_job_in_good_hands_is_left_there(jobs: JobStore, others: JobStore, clo
         clock.advance(50)
         claim.renew()
 
-    assert isinstance(others.claim("j", DIGEST, 7), Busy)
+    assert isinstance(others.claim("j", DIGEST, 7, delivery="d"), Busy)
 
 
 def test_a_job_delivered_twice_to_one_worker_is_done_once(jobs: JobStore) -> None:
     """A job delivered twice to one worker is done once: a claim, not a worker, owns a job."""
     claimed(jobs)
 
-    assert isinstance(jobs.claim("j", DIGEST, 7), Busy)
+    assert isinstance(jobs.claim("j", DIGEST, 7, delivery="d"), Busy)
 
 
 def test_a_silent_workers_job_is_taken_over_with_its_seed(jobs: JobStore, others: JobStore, clock: ManualClock) -> None:
@@ -132,14 +133,14 @@ def test_a_passing_failure_gives_the_job_back(jobs: JobStore, others: JobStore, 
     assert (job.status, job.is_interrupted(clock.now())) == (JobStatus.IN_PROGRESS, True)
     assert job.failure is not None
     assert job.failure.code == "GPU_OUT_OF_MEMORY"
-    assert isinstance(others.claim("j", DIGEST, 7), Claim)
+    assert isinstance(others.claim("j", DIGEST, 7, delivery="d"), Claim)
 
 
 def test_a_lasting_failure_is_final(jobs: JobStore, others: JobStore) -> None:
     """A failure that isn't retryable ends the job."""
     claimed(jobs).fail(InvalidText("too long"))
 
-    again = others.claim("j", DIGEST, 7)
+    again = others.claim("j", DIGEST, 7, delivery="d")
 
     assert isinstance(again, Finished)
     assert again.job.status is JobStatus.FAILED
@@ -175,7 +176,7 @@ def test_a_cancel_ends_a_job_that_nobody_runs(jobs: JobStore, others: JobStore, 
     clock.advance(61)
 
     assert others.cancel("j").status is JobStatus.CANCELLED
-    assert isinstance(jobs.claim("j", DIGEST, 7), Finished)
+    assert isinstance(jobs.claim("j", DIGEST, 7, delivery="d"), Finished)
 
 
 def test_a_cancel_after_the_end_changes_nothing(jobs: JobStore, store: FolderStore) -> None:
@@ -255,14 +256,14 @@ def test_who_loses_a_race_for_a_job_creates_nothing(tmp_path: Path, clock: Manua
     clock.advance(61)
     store.overtake = lambda: claimed(fast)
 
-    assert isinstance(slow.claim("j", DIGEST, 7), Busy)
+    assert isinstance(slow.claim("j", DIGEST, 7, delivery="d"), Busy)
 
     job = fast.get("j")
     assert (job.attempt, job.attempts[-1].worker) == (2, "w3")
 
 
 def test_deleting_a_job_spares_its_namesakes(jobs: JobStore, store: FolderStore) -> None:
-    """Deleting a job spares those with similar names: job 'a' owns results/a.wav, not results/a.b.wav."""
+    """Deleting a job spares those with similar names: job 'a' owns results/a.wav, not results/a.b.wav. Of 'a' its emptied record stays."""
     for job_id in ("a", "a.b"):
         claim = claimed(jobs, job_id)
         claim.start(3)
@@ -274,6 +275,7 @@ def test_deleting_a_job_spares_its_namesakes(jobs: JobStore, store: FolderStore)
 
     assert [info.key for info in store.list()] == [
         "jobs/a.b/job.json",
+        "jobs/a/job.json",
         "results/a.b.aaaaaaaaaaaaaaaa.json",
         "results/a.b.aaaaaaaaaaaaaaaa.wav",
     ]
@@ -481,13 +483,13 @@ def test_clocks_that_differ_by_minutes_agree_on_a_lease(tmp_path: Path, clock: M
     claimed(right)
 
     clock.advance(59)
-    assert isinstance(wrong.claim("j", DIGEST, 7), Busy)
+    assert isinstance(wrong.claim("j", DIGEST, 7, delivery="d"), Busy)
     assert wrong.cancel("j").status is JobStatus.IN_QUEUE  # flagged: its worker lives
     clock.advance(61)
     taken = claimed(wrong)
     clock.advance(59)
 
-    assert isinstance(right.claim("j", DIGEST, 7), Busy)
+    assert isinstance(right.claim("j", DIGEST, 7, delivery="d"), Busy)
     clock.advance(2)
     assert claimed(right).job.attempt == taken.job.attempt + 1 == 3
 
@@ -529,17 +531,16 @@ def test_a_job_made_anew_while_the_old_one_is_deleted_keeps_its_result(
     """If a job is sent again and done while the old one is deleted, its result stays, and the old one is gone."""
     claimed(jobs).fail(InvalidText("nothing to speak"))
     store.put(keys.result("j", "a" * 64, "wav"), b"speech", content_type="audio/wav")
-    delete = store.delete
+    mark_deleted = jobs.records.mark_deleted
 
-    def delete_and_be_overtaken(key: str) -> None:
-        delete(key)
-        if key == keys.job_record("j"):
-            anew = claimed(others)
-            anew.start(1)
-            store.put(keys.result("j", "b" * 64, "wav"), b"speech", content_type="audio/wav")
-            anew.complete({"audio": {"key": keys.result("j", "b" * 64, "wav")}})
+    def mark_and_be_overtaken(job_id: str, was: Version | str) -> None:
+        mark_deleted(job_id, was)
+        anew = claimed(others, delivery="another")
+        anew.start(1)
+        store.put(keys.result("j", "b" * 64, "wav"), b"speech", content_type="audio/wav")
+        anew.complete({"audio": {"key": keys.result("j", "b" * 64, "wav")}})
 
-    monkeypatch.setattr(store, "delete", delete_and_be_overtaken)
+    monkeypatch.setattr(jobs.records, "mark_deleted", mark_and_be_overtaken)
     jobs.delete("j")
 
     result = jobs.get("j").result

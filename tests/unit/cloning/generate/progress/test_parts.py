@@ -368,7 +368,7 @@ def test_what_an_ended_job_leaves_is_removed_without_touching_a_later_one(
     act(replace(service, in_background=later.append), Call("j"), **SPEAK)
     act(service, action="delete", job_id="j")
     clock.advance(1)
-    act(service, Call("j"), **{**SPEAK, "text": "Another text. " * 40})
+    act(service, Call("again"), job_id="j", **{**SPEAK, "text": "Another text. " * 40})
     named = parts_in(store)
 
     for work in later:
