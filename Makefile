@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 UV := .uv/bin/uv
 PYTHON := .venv/bin/python
 RESULTS ?= out/bench
-WORKERS ?= 2
+WORKERS ?= 3
 PORT ?= 8080
 SPEECH ?= .cache/speech
 
@@ -32,7 +32,9 @@ serve: setup  ## a page to try it, and the OpenAI speech API, on http://127.0.0.
 	@exec $(PYTHON) -m local.serve --port $(PORT)
 
 test: export OMP_NUM_THREADS := 1
-test: setup  ## every test, in WORKERS=2 processes; `.venv/bin/python -m pytest PATH` runs some in one
+# Three pytest processes and the many that tests start would each compile every module anew where this is set.
+test: export PYTHONDONTWRITEBYTECODE :=
+test: setup  ## every test, in WORKERS=3 processes, since some tests only wait; `.venv/bin/python -m pytest PATH` runs some in one
 	$(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile same-examples
 
 browser:  ## Debian's Chromium and Firefox, for tests/browser, which are skipped without; needs root

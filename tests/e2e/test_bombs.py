@@ -66,8 +66,8 @@ def test_a_worker_with_2_gb_survives_every_bomb(tmp_path: Path, record_property:
     """Each upload ends in a voice or in INVALID_AUDIO, `health` is answered meanwhile, and the process stays the same."""
     uploads = tmp_path / "bucket" / "uploads"
     uploads.mkdir(parents=True)
-    # An upload, a health, and a free slot: without one the SDK looks for jobs once a second only.
-    settings = {"DATA_DIR": str(tmp_path / "bucket"), "WORKER_CONCURRENCY": "3"}
+    # An upload, a health, and free slots: a job keeps its slot a moment after its reply, and without a free one the SDK sleeps for a second.
+    settings = {"DATA_DIR": str(tmp_path / "bucket"), "WORKER_CONCURRENCY": "8"}
     ends: dict[str, tuple[str, dict[str, object]]] = {}
     waits: list[float] = []
     with (
