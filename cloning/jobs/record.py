@@ -7,7 +7,7 @@ The last three are final by construction: `Job.to` has no move out of them. A de
 its deliveries (`Job.deleted`), so that none of them makes the job again.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -27,6 +27,8 @@ _MOST_PARTS = 100_000
 # The highest Count: even a manipulated record can be taken over.
 _HIGHEST_ATTEMPT = 10**9
 _DELETED = "deleted"
+# RunPod's queue keeps a request for a day.
+_LATEST = timedelta(days=1)
 # LEASE_S is at most an hour.
 LONGEST_LEASE_S = 2 * 86_400.0
 
@@ -265,6 +267,10 @@ class Job(KeyedRecord):
     def is_interrupted(self, now: datetime) -> bool:
         """Whether the job is unfinished and its lease has lapsed: the worker that gets its next delivery may take it."""
         return not self.status.is_final and self.lease.until <= now
+
+    def refuses(self, delivery: str, now: datetime) -> bool:
+        """Whether the job was deleted, and this is a late delivery of what had asked for it."""
+        return self.deleted_at is not None and delivery in self.deliveries and now - self.deleted_at < _LATEST
 
     @classmethod
     def deleted(cls, job_id: str, deliveries: tuple[str, ...], now: datetime) -> Self:

@@ -88,7 +88,7 @@ class JobStore:
             is_new = False
             if not found.job.deleted_at:
                 taken = self._take_over(found, request_digest, owner, delivery)
-            elif may_create and delivery not in found.job.deliveries:
+            elif may_create and not found.job.refuses(delivery, self.clock.now()):
                 taken = self._replaced(found, new.delivered((*found.job.deliveries, delivery)))
             else:
                 raise deleted(job_id)

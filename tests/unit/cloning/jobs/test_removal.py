@@ -158,6 +158,21 @@ def test_another_request_makes_a_deleted_job_again() -> None:
             jobs.claim("a", DIGEST, 7, delivery=delivery)
 
 
+def test_a_deleted_jobs_deliveries_are_refused_for_a_day() -> None:
+    """No queue keeps a request for longer; who calls the handler with a fixed id isn't refused for ever."""
+    world = World()
+    _, jobs = world.machine("w")
+    world.done("a", delivery="first")
+    jobs.delete("a")
+    world.clock.advance(DAY_S - 1)
+    with pytest.raises(JobNotFound):
+        jobs.claim("a", DIGEST, 7, delivery="first")
+
+    world.clock.advance(1)
+
+    assert isinstance(jobs.claim("a", DIGEST, 7, delivery="first"), Claim)
+
+
 def test_a_delivery_that_is_another_request_does_not_get_a_deleted_job_either() -> None:
     """The delivery decides, not what it asks for: a late one whose text is another one's makes nothing."""
     world = World()
