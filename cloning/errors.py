@@ -11,7 +11,7 @@ ServiceError
 │   └── DownloadRefused       DOWNLOAD_REFUSED          the audio's URL is not allowed, too large, too slow or gone
 ├── NotFound                  NOT_FOUND                 an object that the request names is not in the bucket
 │   ├── VoiceNotFound         VOICE_NOT_FOUND           no voice of that name
-│   ├── JobNotFound           JOB_NOT_FOUND             no job of that id
+│   ├── JobNotFound           JOB_NOT_FOUND             no job of that id, or it was deleted
 │   └── DictionaryNotFound    DICTIONARY_NOT_FOUND      no dictionary of that name
 ├── Conflict                  CONFLICT                  the request contradicts what is stored
 │   ├── VoiceExists           VOICE_EXISTS              another voice already has that name
@@ -140,7 +140,7 @@ class VoiceNotFound(NotFound):
 
 
 class JobNotFound(NotFound):
-    """No job of that id."""
+    """No job of that id, or it was deleted."""
 
     code = "JOB_NOT_FOUND"
 
