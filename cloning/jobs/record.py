@@ -240,12 +240,12 @@ class Job(KeyedRecord):
             raise IllegalMove(f"job {self.job_id}: {self.status} -> {status}")
         return self.model_copy(update={"status": status, **changes})
 
-    def taken_over(self, worker: str, delivery: str, now: datetime) -> Self:
+    def taken_over(self, worker: str, deliveries: tuple[str, ...], now: datetime) -> Self:
         """The job at its next attempt; the last one is LOST if its end was never recorded."""
         number = min(self.attempt + 1, _HIGHEST_ATTEMPT)
         attempts = (*self.accounted().attempts, Attempt(number=number, worker=worker, claimed_at=now))[-_MOST_ATTEMPTS:]
         taken = self.model_copy(update={"attempt": number, "attempts": attempts, "failure": None})
-        return taken.delivered((*self.deliveries, delivery))
+        return taken.delivered((*self.deliveries, *deliveries))
 
     def delivered(self, deliveries: tuple[str, ...]) -> Self:
         """The job with the deliveries that have asked for it, in their order; the last ones of many."""
@@ -268,9 +268,10 @@ class Job(KeyedRecord):
         """Whether the job is unfinished and its lease has lapsed: the worker that gets its next delivery may take it."""
         return not self.status.is_final and self.lease.until <= now
 
-    def refuses(self, delivery: str, now: datetime) -> bool:
-        """Whether the job was deleted, and this is a late delivery of what had asked for it."""
-        return self.deleted_at is not None and delivery in self.deliveries and now - self.deleted_at < _LATEST
+    def refuses(self, deliveries: tuple[str, ...], now: datetime) -> bool:
+        """Whether the job was deleted, and one of these deliveries had asked for it."""
+        is_late = any(one in self.deliveries for one in deliveries)
+        return is_late and self.deleted_at is not None and now - self.deleted_at < _LATEST
 
     @classmethod
     def deleted(cls, job_id: str, deliveries: tuple[str, ...], now: datetime) -> Self:

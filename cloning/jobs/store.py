@@ -60,24 +60,26 @@ class JobStore:
         request_digest: str,
         seed: int,
         *,
-        delivery: str,
+        delivery: str | None = None,
         is_new: bool = False,
         may_create: bool = True,
     ) -> Claim | Finished | Busy:
         """
-        Take a job that is new or whose worker went silent. `delivery` is the id under which the queue delivers the request.
+        Take a job that is new or whose worker went silent. `delivery` is the id under which a queue delivers the request,
+        if one does.
 
         Each claim has a unique owner, so a job that is delivered twice to one worker is still done once. `is_new` says that the
         caller has just found no record. (A record is never created without that check: some stores ignore the condition and
         overwrite.) Raises Conflict if the id belongs to another request; JobNotFound if there is no job and not `may_create`, or if the
         job that this delivery asked for was deleted.
         """
-        owner, delivery = f"{self._worker}/{self._new_id()}", digest_of_delivery(delivery)
+        owner = f"{self._worker}/{self._new_id()}"
+        deliveries = (digest_of_delivery(delivery),) if delivery else ()
         for _ in range(MOST_TRIES):
             new = self.records.leased(self._new(job_id, request_digest, seed, owner), owner)
             if is_new:
                 with suppress(AlreadyExists):
-                    return Claim(self.records, self.records.create(new.delivered((delivery,))))
+                    return Claim(self.records, self.records.create(new.delivered(deliveries)))
             try:
                 found = self.records.load_any(job_id)
             except JobNotFound:
@@ -87,9 +89,9 @@ class JobStore:
                 continue
             is_new = False
             if not found.job.deleted_at:
-                taken = self._take_over(found, request_digest, owner, delivery)
-            elif may_create and not found.job.refuses(delivery, self.clock.now()):
-                taken = self._replaced(found, new.delivered((*found.job.deliveries, delivery)))
+                taken = self._take_over(found, request_digest, owner, deliveries)
+            elif may_create and not found.job.refuses(deliveries, self.clock.now()):
+                taken = self._replaced(found, new.delivered((*found.job.deliveries, *deliveries)))
             else:
                 raise deleted(job_id)
             if taken is not None:
@@ -104,7 +106,7 @@ class JobStore:
             return None
 
     def _take_over(
-        self, found: Version, request_digest: str, owner: str, delivery: str
+        self, found: Version, request_digest: str, owner: str, deliveries: tuple[str, ...]
     ) -> Claim | Finished | Busy | None:
         """Take over the job if its lease has lapsed; None if another worker was faster, so that the caller reads again."""
         job = found.job
@@ -120,7 +122,7 @@ class JobStore:
             return Finished(job)
         if not job.is_interrupted(self.clock.now()):
             return Busy()
-        mine = job.taken_over(self._worker, delivery, self.clock.now())
+        mine = job.taken_over(self._worker, deliveries, self.clock.now())
         return self._replaced(found, self.records.leased(mine, owner))
 
     def cancel(self, job_id: str) -> Job:
