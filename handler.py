@@ -51,8 +51,6 @@ Job = Mapping[str, Any]
 # RunPod's SDK removes these keys from every reply: they report failures of the call itself.
 _RESERVED = ("error", "refresh_worker")
 _LONGEST_FAILURE = 20_000
-# The SDK's id for every request of --test_input and test_input.json: each is one of its own.
-_NO_QUEUE = "local_test"
 _INVALID = "settings are invalid, nothing was started: "
 
 
@@ -121,8 +119,7 @@ def make_handler(
         progress = ProgressSender(lambda update: send_progress(job, update), service.clock)
         parts = PartStream(partial(stream_part, job)) if stream_part else None
         tell = both(progress, parts) if parts else progress
-        delivery = job.get("id") if job.get("id") != _NO_QUEUE else None
-        call = Call(str(delivery or service.new_id()), tell, threading.Event())
+        call = Call(str(job.get("id") or service.new_id()), tell, threading.Event())
         try:
             with stopping.holding(call):
                 async with parts or nullcontext():

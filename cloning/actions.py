@@ -47,7 +47,7 @@ from cloning.versions import versions
 from cloning.voices.library import read_audio
 from cloning.voices.record import NewVoice, Voice
 
-Kept = Status | Result | Voices | StoreDictionary | Dictionaries | Delete | Expire | Cancel | Health
+Kept = Status | Result | Voices | StoreDictionary | Dictionaries | Expire | Cancel | Health
 NOT_SHARED = (
     "S3_BUCKET is not set: voices, jobs and results are on this worker's own disk, no other worker of the endpoint has them, "
     "and they are lost with it; set S3_BUCKET"
@@ -65,6 +65,8 @@ def perform(service: Service, request: AnyRequest, call: Call) -> Reply:
             return check(service, request, call)
         case Read():
             return read_only(service, request, call)
+        case Delete():
+            return delete(service, request, call)
         case _:
             return _kept(service, request)
 
@@ -82,8 +84,6 @@ def _kept(service: Service, request: Kept) -> Reply:  # noqa: PLR0911 - one retu
             return dictionary(service, request)
         case Dictionaries():
             return dictionaries(service, request)
-        case Delete():
-            return delete(service, request)
         case Expire():
             return expire(service, request)
         case Cancel():
@@ -222,7 +222,7 @@ def dictionaries(service: Service, request: Dictionaries) -> Reply:
     return {"dictionaries": entries, "count": len(entries), "next_cursor": cursor}
 
 
-def delete(service: Service, request: Delete) -> Reply:
+def delete(service: Service, request: Delete, call: Call) -> Reply:
     """Remove a voice, a job with its result, or a dictionary."""
     if request.voice is not None:
         service.voices.delete(request.voice)
@@ -230,7 +230,7 @@ def delete(service: Service, request: Delete) -> Reply:
     if request.dictionary is not None:
         service.dictionaries.delete(request.dictionary)
         return {"deleted": {"dictionary": request.dictionary}}
-    service.jobs.delete(request.job_id or "")
+    service.jobs.delete(request.job_id or "", delivery=call.delivery_id)
     return {"deleted": {"job_id": request.job_id}}
 
 

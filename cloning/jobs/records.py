@@ -86,9 +86,9 @@ class JobRecords:
         key = keys.job_record(job.job_id)
         return Version(job, self._store.replace(key, stored.body(), etag=etag, content_type=CONTENT_TYPE))
 
-    def mark_deleted(self, job_id: str, was: Version | str) -> None:
+    def mark_deleted(self, job_id: str, was: Version | str, deliveries: tuple[str, ...]) -> None:
         """Replace exactly this version, or the unreadable one of this etag, by what stays of a deleted job. Raises Changed."""
-        etag, deliveries = (was, ()) if isinstance(was, str) else (was.etag, was.job.deliveries)
+        etag = was if isinstance(was, str) else was.etag
         self._replace(etag, Job.deleted(job_id, deliveries, self.clock.now()))
 
     def remove(self, job_id: str, etag: str) -> None:

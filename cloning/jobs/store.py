@@ -152,12 +152,12 @@ class JobStore:
         except JobNotFound:
             return None
 
-    def delete(self, job_id: str, *, before: datetime | None = None) -> None:
+    def delete(self, job_id: str, *, before: datetime | None = None, delivery: str | None = None) -> None:
         """
         Remove a finished (or abandoned) job, its result and its chunks. Raises JobNotFound, Conflict.
 
-        Its record is replaced by one that keeps late deliveries from making the job again (`Job.deleted`). With `before` the job is
-        only removed if its record has not been written to since (else Conflict), and nothing stays: deliveries are not that late.
+        Its record is replaced by one that keeps late deliveries from making the job again (`Job.deleted`), except for the delivery
+        that brought the delete itself: such an id is no queue's but chosen by hand. With `before` the job is only removed if its record has not been written to since (else Conflict), and nothing stays: deliveries are not that late.
 
         The order protects a job that is made under the same id meanwhile. An abandoned job is ended first, so that no worker can
         finish it; then its results are listed, then that version of the record goes, then the objects. No two claims share
@@ -173,7 +173,7 @@ class JobStore:
         results = self.owned_results(job_id)
         try:
             if before is None:
-                self.records.mark_deleted(job_id, ended)
+                self.records.mark_deleted(job_id, ended, refused_by(ended, delivery))
             else:
                 self.records.remove(job_id, ended if isinstance(ended, str) else ended.etag)
         except Changed:  # the listed objects may be another job's
@@ -269,6 +269,12 @@ class JobStore:
             attempts=(Attempt(number=1, worker=self._worker, claimed_at=now),),
             created_at=now,
         )
+
+
+def refused_by(ended: Version | str, delivery: str | None) -> tuple[str, ...]:
+    """The deliveries that won't bring a job back that `delivery` deletes."""
+    known = () if isinstance(ended, str) else ended.job.deliveries
+    return tuple(one for one in known if delivery is None or one != digest_of_delivery(delivery))
 
 
 def digest_of_delivery(delivery: str) -> str:

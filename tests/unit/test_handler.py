@@ -163,24 +163,6 @@ def test_a_delivery_whose_id_is_no_jobs_id_needs_one_to_generate(
         assert (refused["code"], refused["details"]["field"]) == ("INVALID_REQUEST", "job_id")
 
 
-def test_each_run_with_a_test_input_is_a_job_of_its_own(service: Service, human_wav: bytes) -> None:
-    """The SDK gives all of them one id; another text isn't refused as a conflict, and a deleted job can be made again."""
-    audio = base64.b64encode(human_wav).decode()
-    handler = make_handler(service, lambda *_: None, Stopping(10))
-
-    def ask(**raw: object) -> dict[str, Any]:
-        return asyncio.run(handler({"id": "local_test", "input": raw}))
-
-    ask(action="upload", voice="anna", audio=audio, consent=True)
-    one, other = ask(text="One.", voice="anna"), ask(text="Another.", voice="anna")
-    ask(text="One.", voice="anna", job_id="named")
-    ask(action="delete", job_id="named")
-    again = ask(text="One.", voice="anna", job_id="named")
-
-    assert [reply["status"] for reply in (one, other, again)] == ["COMPLETED"] * 3
-    assert one["job_id"] != other["job_id"]
-
-
 def test_a_result_is_held_back_behind_the_last_progress(service: Service, human_wav: bytes) -> None:
     """The SDK posts from separate threads, so a reply is held back until the last update has long been sent."""
     audio = base64.b64encode(human_wav).decode()

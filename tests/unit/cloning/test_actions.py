@@ -345,7 +345,7 @@ def test_a_late_delivery_of_a_deleted_job_is_refused(service: Service, store: Fo
     act(service, action="upload", voice="anna", audio=audio, consent=True, transcript=SPOKEN)
     speak: dict[str, Any] = {"text": "Hello there.", "voice": "anna", "job_id": "j"}
     first = act(service, **speak)
-    act(service, action="delete", job_id="j")
+    act(service, "runpod-1-delete", action="delete", job_id="j")
 
     with pytest.raises(JobNotFound, match="was deleted; to have it made again, send a new request"):
         act(service, **speak)

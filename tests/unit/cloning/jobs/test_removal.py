@@ -158,6 +158,17 @@ def test_another_request_makes_a_deleted_job_again() -> None:
             jobs.claim("a", DIGEST, 7, delivery=delivery)
 
 
+def test_the_delivery_that_brings_the_delete_may_make_the_job_again() -> None:
+    """An id that brings a generate and a delete is none of a queue's, which has one for each request: a script calls the handler with it."""
+    world = World()
+    _, jobs = world.machine("w")
+    world.done("a", delivery="local_test")
+
+    jobs.delete("a", delivery="local_test")
+
+    assert isinstance(jobs.claim("a", DIGEST, 7, delivery="local_test"), Claim)
+
+
 def test_a_deleted_jobs_deliveries_are_refused_for_a_day() -> None:
     """No queue keeps a request for longer; who calls the handler with a fixed id isn't refused for ever."""
     world = World()

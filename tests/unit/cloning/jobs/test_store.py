@@ -533,8 +533,8 @@ def test_a_job_made_anew_while_the_old_one_is_deleted_keeps_its_result(
     store.put(keys.result("j", "a" * 64, "wav"), b"speech", content_type="audio/wav")
     mark_deleted = jobs.records.mark_deleted
 
-    def mark_and_be_overtaken(job_id: str, was: Version | str) -> None:
-        mark_deleted(job_id, was)
+    def mark_and_be_overtaken(job_id: str, was: Version | str, deliveries: tuple[str, ...]) -> None:
+        mark_deleted(job_id, was, deliveries)
         anew = claimed(others, delivery="another")
         anew.start(1)
         store.put(keys.result("j", "b" * 64, "wav"), b"speech", content_type="audio/wav")
