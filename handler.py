@@ -43,6 +43,7 @@ from worker.logs import configure
 from worker.openai_route import is_openai, openai_reply
 from worker.progress import PartStream, ProgressSender, both, stream_part
 from worker.scratch import Scratch
+from worker.sdk import import_sdk
 from worker.shutdown import LateJobs, Stopping
 
 log = logging.getLogger("handler")
@@ -145,10 +146,9 @@ def _sdk() -> Any:
     """Import RunPod's SDK, which reads its environment at import."""
     try:
         tidy_environment()
-        import runpod
+        return import_sdk()
     except ValueError as error:
         sys.exit(f"{_INVALID}{error}")
-    return runpod
 
 
 def _built(settings: Settings, scratch: Path) -> Service:

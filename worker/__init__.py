@@ -3,6 +3,7 @@ The process around the service: it builds the parts, checks its own health, and 
 
     assembly               builds and wires every part
     models                 engines by checkpoint name; the recogniser
+    sdk                    RunPod's SDK, imported without a pause
     fitness                checks before a worker takes jobs
     http_server            SERVE=http: the HTTP application on the worker's own port
     in_process             this process's service, as the HTTP application calls it
