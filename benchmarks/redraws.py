@@ -58,11 +58,12 @@ class Judge:
         return str(heard["text"])
 
 
-def sentences(count: int) -> list[tuple[str, str]]:
-    """Voice and text: of the evaluation's sentences that the model has never seen."""
+def sentences(count: int, skip: int = 0) -> list[tuple[int, str, str]]:
+    """Seed, voice and text: of the evaluation's sentences that the model has never seen, without the first `skip`."""
     results = json.loads((TALKER / "evaluation.json").read_text("utf-8"))["results"]
     unseen = next(one for one in results if (one["system"], one["set"]) == (f"model, NFE {STEPS}", "unseen"))
-    return [(one["voice"], one["text"]) for one in unseen["utterances"][:count]]
+    utterances = list(enumerate(unseen["utterances"]))[skip : skip + count]
+    return [(seed, one["voice"], one["text"]) for seed, one in utterances]
 
 
 def spoken(service: Service, voice: str, text: str, seed: int, draws: int) -> tuple[dict[str, Any], float]:
@@ -78,10 +79,10 @@ def spoken(service: Service, voice: str, text: str, seed: int, draws: int) -> tu
     return reply, time.monotonic() - begun
 
 
-def measured(service: Service, judge: Judge, lines: Sequence[tuple[str, str]], draws: int) -> dict[str, Any]:
+def measured(service: Service, judge: Judge, lines: Sequence[tuple[int, str, str]], draws: int) -> dict[str, Any]:
     """The figures of all sentences with so many draws."""
     counts, taken, seconds, states = list[tuple[int, int]](), list[int](), list[float](), list[str]()
-    for seed, (voice, text) in enumerate(lines):
+    for seed, voice, text in lines:
         reply, took = spoken(service, voice, text, seed, draws)
         meant = words_of(text)
         said = words_of(judge.hear(service.store.get(reply["audio"]["key"]).body))
@@ -97,9 +98,9 @@ def measured(service: Service, judge: Judge, lines: Sequence[tuple[str, str]], d
     }  # fmt: skip
 
 
-def row_of(job: tuple[Path, int, int]) -> dict[str, Any]:
-    """The figures of so many sentences with so many draws, by a worker of its own in that folder."""
-    folder, count, draws = job
+def row_of(job: tuple[Path, int, int, int]) -> dict[str, Any]:
+    """The figures of so many sentences (and how many are left out before) with so many draws, by a worker of its own in that folder."""
+    folder, count, skip, draws = job
     (folder / "scratch").mkdir(parents=True)
     whisper, talker = make_whisper(folder / "whisper"), find_talker()
     settings = Settings(
@@ -111,18 +112,25 @@ def row_of(job: tuple[Path, int, int]) -> dict[str, Any]:
         audio = b64encode(prompt.recording.read_bytes()).decode()
         upload = {"action": "upload", "voice": voice, "audio": audio, "transcript": prompt.words, "language": "en"}
         answer(service, {**upload, "consent": True}, Call("upload"))
-    return measured(service, Judge(whisper), sentences(count), draws)
+    return measured(service, Judge(whisper), sentences(count, skip), draws)
 
 
-def run(count: int, folder: Path) -> dict[str, Any]:
+def run(count: int, skip: int, folder: Path) -> dict[str, Any]:
     """The report; both rows are measured side by side, each on its own thread."""
     with ProcessPoolExecutor(len(DRAWS), mp_context=multiprocessing.get_context("spawn")) as pool:
-        rows = list(pool.map(row_of, [(folder / str(draws), count, draws) for draws in DRAWS]))
+        rows = list(pool.map(row_of, [(folder / str(draws), count, skip, draws) for draws in DRAWS]))
     ratio = rows[1]["wer"] / rows[0]["wer"] if rows[0]["wer"] else 1.0
     holds = {
         f"with {DRAWS[1]} draws the error rate is at most {LIMIT} of that with one (here {ratio:.3f})": ratio <= LIMIT
     }
-    return {"what": WHAT, **report.about(folder), "sentences": count, "rows": rows, "holds": holds}
+    return {
+        "what": WHAT,
+        **report.about(folder),
+        "sentences": count,
+        "left out before": skip,
+        "rows": rows,
+        "holds": holds,
+    }
 
 
 def main() -> None:
@@ -130,9 +138,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=report.RESULTS)
     parser.add_argument("--count", type=int, default=60, help="sentences")
+    parser.add_argument("--skip", type=int, default=0, help="sentences to leave out before them")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        found = run(options.count, Path(scratch))
+        found = run(options.count, options.skip, Path(scratch))
     report.save(found, options.results, "redraws", found["rows"])
 
 
