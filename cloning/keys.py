@@ -122,7 +122,7 @@ def job_folder(job: str) -> str:
 
 
 def job_record(job: str) -> str:
-    """The job's record; the job exists if it does."""
+    """The job's record, or what `delete` has left of it."""
     return f"{job_folder(job)}job.json"
 
 

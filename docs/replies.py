@@ -167,7 +167,7 @@ MEANINGS: dict[str, dict[str, str]] = {
     },
     "delete": {"deleted.voice": "what was removed; `deleted.job_id` for a job, `deleted.dictionary` for a dictionary"},
     "expire": {
-        "removed.jobs": "jobs that were removed, or would be",
+        "removed.jobs": "records that were removed, or would be: of jobs, and what `delete` had left of jobs",
         "removed.chunks": "chunks that were removed, or would be",
         "removed.results": "audio files and manifests; `skipped` beside `removed` counts the jobs that stay because the bucket refused one of their objects or "
         "never returned it",

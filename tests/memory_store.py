@@ -50,11 +50,11 @@ class Bucket:
         self._versions = itertools.count(1)
 
     def write(self, key: str, body: bytes) -> str:
-        """Store a new version, and tell the watcher what was there before."""
+        """Store a new version, and tell the watcher what was there before; for the watcher it is still as old as that."""
         before = self.objects.get(key)
         self.objects[key] = StoredObject(body, f"v{next(self._versions)}")
-        self._written[key] = self._now() if self._now else 0.0
         self.watch(key, before.body if before else None, body)
+        self._written[key] = self._now() if self._now else 0.0
         return self.objects[key].etag
 
     def read(self, key: str) -> StoredObject:

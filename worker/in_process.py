@@ -100,7 +100,7 @@ class InProcess:
     async def _worked_on(
         self, action: object, fields: Mapping[str, Any], on_progress: Callable[[Reply], None]
     ) -> Reply:
-        call = self._call(on_progress)
+        call = self._call(fields, on_progress)
         pool = self._speaking if action in _LONG else self._quick
         try:
             job = str(fields.get("job_id") or call.delivery_id)
@@ -128,8 +128,11 @@ class InProcess:
         is_full = action in _LONG and sum(one.action in _LONG for one in self._open) >= _MOST_WAITING
         return f"already has {_MOST_WAITING} generates" if is_full else None
 
-    def _call(self, on_progress: Callable[[Reply], None]) -> Call:
-        return Call(self._service.new_id(), self._on_the_loop(on_progress), threading.Event())
+    def _call(self, fields: Mapping[str, Any], on_progress: Callable[[Reply], None]) -> Call:
+        """The call, whose id names the job in logs; no two calls share one."""
+        job, own = fields.get("job_id"), self._service.new_id()
+        delivery = f"{job}/{own}" if isinstance(job, str) and keys.is_id(job) else own
+        return Call(delivery, self._on_the_loop(on_progress), threading.Event())
 
     def _done(self, fields: Reply, call: Call) -> Reply:
         with self._stopping.holding(call):

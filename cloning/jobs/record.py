@@ -26,8 +26,8 @@ _MOST_DELIVERIES = 20
 _MOST_PARTS = 100_000
 # The highest Count: even a manipulated record can be taken over.
 _HIGHEST_ATTEMPT = 10**9
-_DELETED = "deleted"
-# RunPod's queue keeps a request for a day.
+DELETED = "deleted"
+# RunPod's queue keeps a request for a day, unless it is told otherwise.
 _LATEST = timedelta(days=1)
 # LEASE_S is at most an hour.
 LONGEST_LEASE_S = 2 * 86_400.0
@@ -58,6 +58,10 @@ MOVES: dict[JobStatus, frozenset[JobStatus]] = {
 
 class IllegalMove(AssertionError):
     """A programming error: the job can't make this move."""
+
+
+DeliveryDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+"""The first digits of the sha256 of the id under which a queue delivers a request."""
 
 
 class Progress(Record):
@@ -191,13 +195,15 @@ class Job(KeyedRecord):
     created_at: Moment
     started_at: Moment | None = None
     finished_at: Moment | None = None
-    deliveries: Annotated[tuple[Label, ...], Field(max_length=_MOST_ATTEMPTS_READ)] = ()
+    deliveries: Annotated[tuple[DeliveryDigest, ...], Field(max_length=_MOST_DELIVERIES)] = ()
     deleted_at: Moment | None = None
 
     @model_validator(mode="after")
     def _names_what_is_its_own(self) -> Self:
         if not is_id(self.job_id):
             raise ValueError("job_id should be a job's id")
+        if self.deleted_at and (self.status is not JobStatus.CANCELLED or self.result or self.attempts or self.parts):
+            raise ValueError("deleted_at should be of a record that is empty")
         try:
             audio, files = self.audio, self.files
         except ValidationError as error:
@@ -268,20 +274,24 @@ class Job(KeyedRecord):
         """Whether the job is unfinished and its lease has lapsed: the worker that gets its next delivery may take it."""
         return not self.status.is_final and self.lease.until <= now
 
+    def is_going(self, now: datetime) -> bool:
+        """Whether `expire` is about to remove the record of this deleted job."""
+        return self.deleted_at is not None and bool(self.lease.seconds) and self.lease.until > now
+
     def refuses(self, deliveries: tuple[str, ...], now: datetime) -> bool:
         """Whether the job was deleted, and one of these deliveries had asked for it."""
         is_late = any(one in self.deliveries for one in deliveries)
-        return is_late and self.deleted_at is not None and now - self.deleted_at < _LATEST
+        return is_late and self.deleted_at is not None and abs(now - self.deleted_at) < _LATEST
 
     @classmethod
     def deleted(cls, job_id: str, deliveries: tuple[str, ...], now: datetime) -> Self:
         """What stays of a deleted job: nothing that its text, voice or speech could be told from."""
         return cls(
             job_id=job_id,
-            request_digest=_DELETED,
+            request_digest=DELETED,
             seed=0,
             status=JobStatus.CANCELLED,
-            lease=Lease(owner=_DELETED, until=now),
+            lease=Lease(owner=DELETED, until=now),
             created_at=now,
             finished_at=now,
             deliveries=deliveries,

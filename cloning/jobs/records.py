@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 from cloning import keys
 from cloning.errors import JobNotFound
 from cloning.jobs.conditional_writes import Conditions
-from cloning.jobs.record import LONGEST_LEASE_S, Job, Lease
+from cloning.jobs.record import DELETED, LONGEST_LEASE_S, Job, Lease
 from cloning.ports import AlreadyExists, Changed, Clock, NoSuchObject, ObjectStore, StoredObject, TooLarge
 from cloning.records import CONTENT_TYPE, MOST_BYTES, damaged, load_record
+
+_HOLD_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -86,19 +88,25 @@ class JobRecords:
         key = keys.job_record(job.job_id)
         return Version(job, self._store.replace(key, stored.body(), etag=etag, content_type=CONTENT_TYPE))
 
-    def mark_deleted(self, job_id: str, was: Version | str, deliveries: tuple[str, ...]) -> None:
-        """Replace exactly this version, or the unreadable one of this etag, by what stays of a deleted job. Raises Changed."""
+    def mark_deleted(
+        self, job_id: str, was: Version | str, deliveries: tuple[str, ...], *, hold_s: float = 0.0
+    ) -> None:
+        """
+        Replace exactly this version, or the unreadable one of this etag, by what stays of a deleted job. Raises Changed.
+
+        For `hold_s` seconds no claim takes the id.
+        """
         etag = was if isinstance(was, str) else was.etag
-        self._replace(etag, Job.deleted(job_id, deliveries, self.clock.now()))
+        self._replace(etag, self.leased(Job.deleted(job_id, deliveries, self.clock.now()), DELETED, hold_s))
 
-    def remove(self, job_id: str, etag: str) -> None:
+    def remove(self, job_id: str, was: Version | str) -> None:
         """
-        Remove the record if it is still this version, or gone. Raises Changed.
+        Remove exactly this version. Raises Changed.
 
-        A bucket has no conditional delete, so the check and the removal are two steps.
+        A bucket has no conditional delete: the record is replaced by one that holds off claims, which is removed at once. Only a process
+        that stands still between the two for longer than `_HOLD_S` can remove a later record.
         """
-        if self.etag(job_id) not in (etag, None):
-            raise Changed
+        self.mark_deleted(job_id, was, (), hold_s=_HOLD_S)
         self._store.delete(keys.job_record(job_id))
 
     def written_at(self, job_id: str) -> datetime:
@@ -130,7 +138,7 @@ class JobRecords:
         The store reports how long ago the record was written, and the record its lease in seconds. So minutes of skew between two
         workers neither take a job from a living one nor let a dead one keep it.
         """
-        if stored.age_s is None or job.lease.seconds is None or job.status.is_final:
+        if stored.age_s is None or job.lease.seconds is None or (job.status.is_final and not job.deleted_at):
             return job
         until = self.clock.now() + timedelta(seconds=job.lease.seconds - stored.age_s)
         return job.model_copy(update={"lease": job.lease.model_copy(update={"until": until})})
@@ -138,7 +146,7 @@ class JobRecords:
 
 def deleted(job_id: str) -> JobNotFound:
     """The error for a job that was deleted."""
-    return JobNotFound(f"job {job_id!r} was deleted; to have it made again, send a new request", job_id=job_id)
+    return JobNotFound(f"job {job_id!r} was deleted", job_id=job_id)
 
 
 def _unknown(job_id: str) -> JobNotFound:

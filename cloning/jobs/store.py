@@ -21,6 +21,9 @@ from cloning.jobs.record import Attempt, Job, JobStatus, Lease
 from cloning.jobs.records import JobRecords, Version, deleted
 from cloning.ports import AlreadyExists, Changed, Clock, ObjectStore
 
+# A claim waits for `expire`, for up to MOST_TRIES times this.
+_POLL_S = 1.0
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -88,12 +91,18 @@ class JobStore:
                 is_new = True
                 continue
             is_new = False
+            if found.job.is_going(self.clock.now()):
+                self.clock.sleep(_POLL_S)
+                continue
             if not found.job.deleted_at:
                 taken = self._take_over(found, request_digest, owner, deliveries)
             elif may_create and not found.job.refuses(deliveries, self.clock.now()):
                 taken = self._replaced(found, new.delivered((*found.job.deliveries, *deliveries)))
             else:
-                raise deleted(job_id)
+                raise JobNotFound(
+                    f"job {job_id!r} was deleted, and this delivery had asked for it; send a new request, whose id is another one",
+                    job_id=job_id,
+                )
             if taken is not None:
                 return taken
         raise changing(job_id)
@@ -157,7 +166,8 @@ class JobStore:
         Remove a finished (or abandoned) job, its result and its chunks. Raises JobNotFound, Conflict.
 
         Its record is replaced by one that keeps late deliveries from making the job again (`Job.deleted`), except for the delivery
-        that brought the delete itself: such an id is no queue's but chosen by hand. With `before` the job is only removed if its record has not been written to since (else Conflict), and nothing stays: deliveries are not that late.
+        that brought the delete itself: such an id is no queue's but chosen by hand. With `before` the job is only removed if its record has
+        not been written to since (else Conflict), and nothing stays.
 
         The order protects a job that is made under the same id meanwhile. An abandoned job is ended first, so that no worker can
         finish it; then its results are listed, then that version of the record goes, then the objects. No two claims share
@@ -175,7 +185,7 @@ class JobStore:
             if before is None:
                 self.records.mark_deleted(job_id, ended, refused_by(ended, delivery))
             else:
-                self.records.remove(job_id, ended if isinstance(ended, str) else ended.etag)
+                self.records.remove(job_id, ended)
         except Changed:  # the listed objects may be another job's
             if isinstance(ended, str) and self._is_in_use(job_id):
                 raise Conflict(f"the record of job {job_id!r} was repaired a moment ago", job_id=job_id) from None

@@ -5,8 +5,8 @@ Each is a lane that stops before every call of the bucket for as long as the tes
 of the job, beyond the job's deletion and the reuse of its id for another request. What must hold is checked after each call, and once
 more when every lane has ended.
 
-One pair of calls is a single step: the last look of `expire` at a record and its removal. A bucket has no conditional delete: if a process
-stops exactly there while another call deletes the job, and it is made again and finished, the process removes the new job.
+One pair of calls is a single step: the write by which `expire` holds off claims, and the removal of that record. A bucket has no conditional
+delete: if a process stops exactly there for longer than claims are held off, and the id is used again, it removes the new job's record.
 """
 
 import hashlib
@@ -61,7 +61,7 @@ class Store(MemoryStore):
         self._written_at = written_at
 
     def delete(self, key: str) -> None:
-        with Lane.in_one_step() if key == keys.job_record(JOB) else nullcontext():  # with the look before it
+        with Lane.in_one_step() if key == keys.job_record(JOB) else nullcontext():  # with the write before it
             super().delete(key)
 
     def _info(self, key: str) -> ObjectInfo:
@@ -262,11 +262,11 @@ class Interleavings(RuleBasedStateMachine):
                 self.faults.append("a deleted record came back")
             return
         old = Job.model_validate_json(before)
-        if old.deleted_at:
-            self._watch_return(old, new)
-            return
         if new.deleted_at:
             self._watch_removal(old)
+            return
+        if old.deleted_at:
+            self._watch_return(old, new)
             return
         if old.status.is_final or new.status not in (old.status, *MOVES[old.status]):
             self.faults.append(f"a job that was {old.status} became {new.status}")

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from cloning import keys
-from cloning.errors import Conflict, JobNotFound, ServiceError, StorageMisconfigured, StorageUnavailable
+from cloning.errors import Conflict, JobNotFound, RecordDamaged, ServiceError, StorageMisconfigured, StorageUnavailable
 from cloning.jobs.claim import Claim
 from cloning.jobs.conditional_writes import Conditions
 from cloning.jobs.housekeeping import Housekeeping, Removed
@@ -139,7 +139,7 @@ def test_a_late_delivery_does_not_bring_a_deleted_job_back() -> None:
     world.done("a", delivery="first")
     world.machine("other")[1].delete("a")
 
-    with pytest.raises(JobNotFound, match="was deleted; to have it made again, send a new request"):
+    with pytest.raises(JobNotFound, match="was deleted, and this delivery had asked for it; send a new request"):
         late.claim("a", DIGEST, 7, delivery="first", is_new=True)
 
     assert late.find("a") is None
@@ -156,6 +156,73 @@ def test_another_request_makes_a_deleted_job_again() -> None:
     for delivery in ("first", "second"):
         with pytest.raises(JobNotFound):
             jobs.claim("a", DIGEST, 7, delivery=delivery)
+
+
+def test_a_job_under_a_deleted_ones_id_survives_expire() -> None:
+    """Whenever an id is used again while `expire` removes what stays of its deleted job, the new job keeps its record: its claim waits."""
+    waited = [new_job_beside_expire(calls) for calls in range(1, 12)]
+
+    assert sum(waited) >= 1
+    assert waited[-1] == 0  # it had ended before
+
+
+def new_job_beside_expire(calls: int) -> int:
+    """Claim the id after so many calls of `expire` to the store; return how often the claim waited."""
+    world = World()
+    world.done("a")
+    world.machine("w")[1].delete("a")
+    world.clock.advance(40 * DAY_S)
+    store, jobs = world.machine("housekeeper", Lane.stop_here)
+    lane, waits = Lane(lambda: [world.expire(store, jobs)].clear()), list[float]()
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        lane.go_on()
+
+    world.clock.sleep = wait  # type: ignore[method-assign]
+    for _ in range(calls):
+        if not lane.done:
+            lane.go_on()
+    claim = world.machine("new")[1].claim("a", DIGEST, 7, delivery="another")
+    while not lane.done:
+        lane.go_on()
+    assert isinstance(claim, Claim)
+    claim.renew()
+    return len(waits)
+
+
+def test_a_removal_that_died_in_the_middle_holds_a_claim_up_for_seconds() -> None:
+    """If `expire` ends between its two steps, the next request gets the id after ten seconds."""
+    world = World()
+    world.done("a")
+    _, jobs = world.machine("w")
+    jobs.records.mark_deleted("a", jobs.records.load("a"), (), hold_s=10)
+    begun = world.clock.monotonic()
+
+    claim = jobs.claim("a", DIGEST, 7, delivery="another")
+
+    assert isinstance(claim, Claim)
+    assert world.clock.monotonic() - begun == pytest.approx(10, abs=1)
+
+
+@pytest.mark.parametrize(
+    "kept", [{"result": {"text": "secret"}}, {"status": "COMPLETED"}, {"deliveries": ["a secret"]}]
+)
+def test_a_deleted_jobs_record_that_is_not_empty_is_damaged(kept: dict[str, object]) -> None:
+    """Whoever wrote it, `delete` empties it, and nothing of it stays."""
+    world = World()
+    _, jobs = world.machine("w")
+    world.done("a")
+    jobs.delete("a")
+    record = json.loads(world.bucket.objects[keys.job_record("a")].body) | kept
+    world.bucket.write(keys.job_record("a"), json.dumps(record).encode())
+    with pytest.raises(RecordDamaged):
+        jobs.find("a")
+
+    jobs.delete("a")
+
+    assert b"secret" not in world.bucket.objects[keys.job_record("a")].body
+    assert jobs.find("a") is None
 
 
 def test_the_delivery_that_brings_the_delete_may_make_the_job_again() -> None:
