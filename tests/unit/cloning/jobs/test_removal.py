@@ -173,7 +173,12 @@ def new_job_beside_expire(calls: int) -> int:
     world.machine("w")[1].delete("a")
     world.clock.advance(40 * DAY_S)
     store, jobs = world.machine("housekeeper", Lane.stop_here)
-    lane, waits = Lane(lambda: [world.expire(store, jobs)].clear()), list[float]()
+    waits = list[float]()
+
+    def tidy() -> None:
+        world.expire(store, jobs)
+
+    lane = Lane(tidy)
 
     def wait(seconds: float) -> None:
         waits.append(seconds)
