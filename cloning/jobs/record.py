@@ -202,7 +202,8 @@ class Job(KeyedRecord):
     def _names_what_is_its_own(self) -> Self:
         if not is_id(self.job_id):
             raise ValueError("job_id should be a job's id")
-        if self.deleted_at and (self.status is not JobStatus.CANCELLED or self.result or self.attempts or self.parts):
+        content = self.attempts or self.parts or self.failure or self.result
+        if self.deleted_at and (content or (self.status, self.request_digest) != (JobStatus.CANCELLED, DELETED)):
             raise ValueError("deleted_at should be of a record that is empty")
         try:
             audio, files = self.audio, self.files

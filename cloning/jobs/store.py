@@ -100,7 +100,8 @@ class JobStore:
                 taken = self._replaced(found, new.delivered((*found.job.deliveries, *deliveries)))
             else:
                 raise JobNotFound(
-                    f"job {job_id!r} was deleted, and this delivery had asked for it; send a new request, whose id is another one",
+                    f"job {job_id!r} was deleted, and this is a late delivery of a request for it; to have it made again, send a new request: "
+                    "its job_id may stay, RunPod's id of it must be another one",
                     job_id=job_id,
                 )
             if taken is not None:

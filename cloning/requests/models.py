@@ -103,7 +103,7 @@ class Voices(Request):
 
 
 class Delete(Request):
-    """Remove a voice, a finished job with its result, or a dictionary. Of a job its id and its deliveries stay until `expire`."""
+    """Remove a voice, a finished job with its result, or a dictionary. Of a job its id and digests of its deliveries' ids stay until `expire` removes them."""
 
     action = "delete"
     voice: VoiceId | None = Field(None, description="the voice to remove")

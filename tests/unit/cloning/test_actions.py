@@ -347,7 +347,10 @@ def test_a_late_delivery_of_a_deleted_job_is_refused(service: Service, store: Fo
     first = act(service, **speak)
     act(service, "runpod-1-delete", action="delete", job_id="j")
 
-    with pytest.raises(JobNotFound, match="was deleted, and this delivery had asked for it; send a new request"):
+    with pytest.raises(
+        JobNotFound,
+        match="was deleted, and this is a late delivery of a request for it; to have it made again, send a new request",
+    ):
         act(service, **speak)
 
     assert not list(store.list("results/"))

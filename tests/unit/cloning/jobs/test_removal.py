@@ -139,7 +139,10 @@ def test_a_late_delivery_does_not_bring_a_deleted_job_back() -> None:
     world.done("a", delivery="first")
     world.machine("other")[1].delete("a")
 
-    with pytest.raises(JobNotFound, match="was deleted, and this delivery had asked for it; send a new request"):
+    with pytest.raises(
+        JobNotFound,
+        match="was deleted, and this is a late delivery of a request for it; to have it made again, send a new request",
+    ):
         late.claim("a", DIGEST, 7, delivery="first", is_new=True)
 
     assert late.find("a") is None
@@ -211,7 +214,13 @@ def test_a_removal_that_died_in_the_middle_holds_a_claim_up_for_seconds() -> Non
 
 
 @pytest.mark.parametrize(
-    "kept", [{"result": {"text": "secret"}}, {"status": "COMPLETED"}, {"deliveries": ["a secret"]}]
+    "kept",
+    [
+        {"result": {"text": "secret"}},
+        {"status": "COMPLETED"},
+        {"deliveries": ["a secret"]},
+        {"request_digest": "secret"},
+    ],
 )
 def test_a_deleted_jobs_record_that_is_not_empty_is_damaged(kept: dict[str, object]) -> None:
     """Whoever wrote it, `delete` empties it, and nothing of it stays."""
