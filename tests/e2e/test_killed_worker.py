@@ -12,7 +12,7 @@ LONG = "The quick brown fox jumps over the lazy dog, and then it sleeps until th
 
 def test_status_of_a_killed_workers_job_is_interrupted(cloud: Cloud, human_base64: str) -> None:
     """Once its lease has ended, the status is INTERRUPTED with the lost attempt and its progress; sent again, the job goes on from there."""
-    request: dict[str, Any] = {"text": LONG, "voice": "killed", "seed": 3, "nfe_step": 16, "job_id": "killed"}
+    request: dict[str, Any] = {"text": LONG, "voice": "killed", "seed": 3, "nfe_step": 8, "job_id": "killed"}
     with cloud.worker("doomed", LEASE_S="4") as doomed:
         cloud.ask(action="upload", voice="killed", audio=human_base64, consent=True, transcript=SPOKEN)
         cloud.send(**request)

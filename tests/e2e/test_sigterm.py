@@ -131,14 +131,14 @@ def test_a_job_handed_to_a_worker_after_sigterm_is_done(
 
 def test_a_long_job_is_handed_back_and_gone_on_with(cloud: Cloud, human_base64: str) -> None:
     """Nothing is posted, the process ends within its grace, and the next worker makes only the missing chunks."""
-    request = {"text": LONG, "voice": "nature", "seed": 3, "nfe_step": 64, "job_id": "handed-back"}
-    with cloud.worker("first", STOP_GRACE_S="6") as first:
+    request = {"text": LONG, "voice": "nature", "seed": 3, "nfe_step": 16, "job_id": "handed-back"}
+    with cloud.worker("first", STOP_GRACE_S="2") as first:
         cloud.ask(action="upload", voice="nature", audio=human_base64, consent=True, transcript=SPOKEN)
         job = cloud.send(action="generate", **request)
         while cloud.record("handed-back").get("progress", {}).get("done", 0) < 1:
             time.sleep(0.05)
         first.terminate()
-        code = first.wait(6 + SLACK_S)
+        code = first.wait(2 + SLACK_S)
     handed_back = cloud.record("handed-back")
     posted = cloud.endpoint.queue.jobs[job.job_id].results
     with cloud.worker("second"):

@@ -1,6 +1,6 @@
 """Fused blocks prove themselves as the eager ones do, and no faulty kernel: on a CPU, by torch's operations in the kernels' place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +9,7 @@ from engines.f5 import packs, rotary
 from engines.f5.fused import FusedBlocks
 from engines.f5.proof import measure
 from engines.tiny import TINY_ARCH
+from tests.half import Float32Products
 from tests.kernels import TorchKernels, flash_attention
 from tests.unit.engines.f5.test_fused import HALVES, V0_ARCH
 from tests.unit.engines.f5.test_proof import FAULTS, MIDDLE_ARCH, SMALL, SMALLEST, Mel, fault, make_half
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _attention(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A CPU has no attention over unequal lengths."""
+def _gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A CPU has no attention over unequal lengths, and float16 products take it long."""
     flash_attention(monkeypatch)
+    with Float32Products():
+        yield
 
 
 @pytest.mark.parametrize("dtype", HALVES)

@@ -14,6 +14,7 @@ from engines.f5.loading import F5Files
 from engines.f5.proof import circumstances, measure
 from engines.imports.f5 import import_f5
 from engines.tiny import TINY_ARCH, make_lively
+from tests.half import Float32Products
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +23,13 @@ MIDDLE_ARCH = TINY_ARCH | {"dim": 384, "depth": 12, "heads": 6, "text_dim": 256,
 SMALL = ((96, 36), (72, 30))
 SMALLEST = ((24, 9), (18, 8))
 FILES = F5Files("tiny", Path("model"), "DiT", TINY_ARCH, None, None, "a" * 64, "MIT", "")
+
+
+@pytest.fixture(autouse=True)
+def _products() -> Iterator[None]:
+    """Float16 products in a third of the time."""
+    with Float32Products():
+        yield
 
 
 class Mel:
@@ -47,6 +55,24 @@ def make_half(arch: dict[str, Any] = TINY_ARCH, *, seed: int = 0, dtype: str = "
     calm = 1.0 if arch["depth"] < 10 else 0.25
     make_lively(model.transformer, {r"attn_norm\.linear|norm_out\.linear|proj_out": 2.0, r"to_[qk]\.": 4.0 * calm})
     return model.to(getattr(torch, dtype))
+
+
+@pytest.mark.parametrize("product", ["linear", "matmul", "conv1d"])
+def test_products_are_the_cpus_own_but_for_rounding(product: str) -> None:
+    """With the mode and without it a product is the same to the last bit or two, in inference mode and outside of it."""
+    import torch
+
+    torch.manual_seed(0)
+    make = getattr(torch, product, None) or getattr(torch.nn.functional, product)
+    one, other = torch.randn(1, 24, 40).half(), torch.randn((16, 24, 3) if product == "conv1d" else (40, 40)).half()
+    with torch.utils._python_dispatch._disable_current_modes():
+        own = make(one, other)
+    with torch.inference_mode():
+        inferred = make(one, other)
+
+    for found in (make(one, other), inferred):
+        assert (found.dtype, found.shape) == (torch.float16, own.shape)
+        torch.testing.assert_close(found, own, rtol=2e-3, atol=2e-3)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
