@@ -163,12 +163,12 @@ MEANINGS: dict[str, dict[str, str]] = {
         "pauses[].text_end": "where it ends (exclusive)",
         "normalized_in": "the language whose numbers, dates and signs were read; null if none were (no language, one without rules, "
         "`normalize` `off`, or an engine that reads them by itself)",
-        "warnings": "parts that stay as they are written although they should be read differently, each with `code`, `message` and `spans` of the text",
+        "warnings": "what stays as it is written although it should be read differently, each with `code` and `message`, as in `generate`: `READ_AS_IS`, `DROPPED` (both with `spans` of the text, unless the language is unknown), `TAGS`",
     },
     "delete": {"deleted.voice": "what was removed; `deleted.job_id` for a job, `deleted.dictionary` for a dictionary"},
     "expire": {
         "removed.jobs": "records that were removed, or would be: of jobs, and what `delete` had left of jobs",
-        "removed.chunks": "chunks that were removed, or would be",
+        "removed.chunks": "chunks and stored parts that were removed, or would be",
         "removed.results": "audio files and manifests; `skipped` beside `removed` counts the jobs that stay because the bucket refused one of their objects or "
         "never returned it",
         "dry_run": "whether the call only counted",

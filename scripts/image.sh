@@ -6,6 +6,8 @@
 #   BASE_IMAGE        base to build on; unset: the Dockerfile's own, or where it can't be pulled one made by base_image.sh
 #   BAKE_CHECKPOINT   checkpoint to put into the image (none)
 #   XTTS              1: with the engine XTTS (0)
+#   SIMILARITY        1: with the speaker models for SPEAKER_MODEL (0)
+#   PHONES            1: with pocketsphinx for PHONE_CHECK (0)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,7 +15,10 @@ image=${IMAGE:-f5-tts-worker}
 platform=linux/amd64
 made_here=localhost/f5-tts-worker-base:bookworm
 health='{"input": {"action": "health"}}'
-arguments=(--build-arg "BAKE_CHECKPOINT=${BAKE_CHECKPOINT:-}" --build-arg "XTTS=${XTTS:-0}")
+arguments=(
+    --build-arg "BAKE_CHECKPOINT=${BAKE_CHECKPOINT:-}" --build-arg "XTTS=${XTTS:-0}"
+    --build-arg "SIMILARITY=${SIMILARITY:-0}" --build-arg "PHONES=${PHONES:-0}"
+)
 export BUILDAH_ISOLATION=${BUILDAH_ISOLATION:-chroot}  # needs no daemon and no user namespaces
 
 say() { echo "image.sh: $*" >&2; }

@@ -114,6 +114,7 @@ def cancelled(link: Link, fields: Mapping[str, Any], sent: Sent) -> Flow[Reply]:
     Cancel a job in the queue, so that its worker stops before its next step, and in the bucket, so that it stays cancelled.
 
     A job that waits, or that the worker doesn't know because no worker has taken it, is cancelled in the queue alone if it was sent here.
+    Raises NotFound for a job that was deleted, or that nobody knows.
     """
     is_waiting = yield from _waits(link, sent)
     for ticket in sent.tickets:
@@ -124,7 +125,7 @@ def cancelled(link: Link, fields: Mapping[str, Any], sent: Sent) -> Flow[Reply]:
     try:
         return (yield from call(link, Call(fields)))
     except NotFound:
-        if not sent.tickets:
+        if not (yield from _was_cancelled(link, sent)):
             raise
     return _ended(fields)
 
@@ -135,6 +136,15 @@ def _waits(link: Link, sent: Sent) -> Flow[bool]:
         return False
     answer = yield from asked(link, "GET", f"status/{sent.tickets[0]}")
     return (answer.json() or {}).get("status") == "IN_QUEUE"
+
+
+def _was_cancelled(link: Link, sent: Sent) -> Flow[bool]:
+    """Whether the queue cancelled the job before a worker had answered it. Otherwise one had, and the job was deleted since."""
+    for ticket in sent.tickets:
+        answer = yield from asked(link, "GET", f"status/{ticket}")
+        if (answer.json() or {}).get("status") == "CANCELLED":
+            return True
+    return False
 
 
 def _ended(fields: Mapping[str, Any]) -> Reply:

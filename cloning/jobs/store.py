@@ -268,7 +268,8 @@ class JobStore:
     def _refuse_running(self, job: Job) -> None:
         if not job.status.is_final and not job.is_interrupted(self.clock.now()):
             status = job.status.value
-            raise Conflict(f"job {job.job_id!r} is {status}; cancel it first", job_id=job.job_id, status=status)
+            what = "wait until it is CANCELLED" if job.cancel_requested else "cancel it first"
+            raise Conflict(f"job {job.job_id!r} is {status}; {what}", job_id=job.job_id, status=status)
 
     def _new(self, job_id: str, request_digest: str, seed: int, owner: str) -> Job:
         now = self.clock.now()

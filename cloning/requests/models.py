@@ -56,7 +56,10 @@ class Upload(Request):
         None,
         description='true, or a sentence on how the speaker agreed to be cloned (at least two words; a word like `"no"` is refused, and a sentence that says no counts as false); recorded with the voice',
     )
-    language: Language | None = Field(None, description="language of the recording ('en', 'pt'); unset: recognised")
+    language: Language | None = Field(
+        None,
+        description="language of the recording ('en', 'pt'); unset: recognised for the transcript alone, and numbers in texts are read only if `generate` sends a language",
+    )
     transcript: Annotated[str, Field(max_length=2000), AfterValidator(speech)] | None = Field(
         None, description="the exact words of the recording; refused if speech was cut off (beyond 12 s, or too quiet)"
     )
@@ -103,7 +106,13 @@ class Voices(Request):
 
 
 class Delete(Request):
-    """Remove a voice, a finished job with its result, or a dictionary. Of a job its id and digests of its deliveries' ids stay until `expire` removes them."""
+    """
+    Remove a voice, a job that no worker has with its result, or a dictionary.
+
+    A job that runs is a CONFLICT: `cancel` it, and wait for CANCELLED. The `job_id` may be used again at once, for any text. Of the job only the id, the time of the
+    call and digests of the ids of its last 20 RunPod jobs stay, until `expire` removes them: for a day a late delivery of one of those (RunPod's `/retry`, too) gets
+    JOB_NOT_FOUND, and doesn't make the job again.
+    """
 
     action = "delete"
     voice: VoiceId | None = Field(None, description="the voice to remove")
@@ -118,7 +127,7 @@ class Delete(Request):
 
 
 class Expire(Request):
-    """Remove old objects: ended and abandoned jobs with their results, chunks of ended jobs, and results and chunks that no record names."""
+    """Remove old objects: ended and INTERRUPTED jobs with their results, chunks of ended jobs, and results and chunks that no record names."""
 
     action = "expire"
     older_than_days: float = Field(

@@ -57,7 +57,12 @@ class HttpSettings(BucketSettings):
         "queue",
         description="How requests come: `queue` from RunPod's queue, `http` to this worker's own port, for an endpoint of the type load balancer ([deploy](deploy.md#load-balancing-endpoints)). The settings from `PORT` to `HTTP_HOSTS` count with `http` alone.",
     )
-    port: int = Field(80, ge=1, le=65_535, description="Port to listen on, at every address of the container.")
+    port: int = Field(
+        80,
+        ge=1,
+        le=65_535,
+        description="Port to listen on: at every address on RunPod or with an `API_KEY`, otherwise at this machine's own.",
+    )
     port_health: int | None = Field(
         None,
         examples=[8080],
@@ -89,5 +94,5 @@ class HttpSettings(BucketSettings):
     http_hosts: Annotated[frozenset[str] | None, NoDecode, BeforeValidator(hosts)] = Field(
         None,
         examples=["speech.example.com"],
-        description="Host names, separated by commas, under which requests may come; others are refused. Unset: any.",
+        description="Host names, separated by commas, under which requests may come; others are refused. Unset: any, or where the worker listens on this machine alone its own names.",
     )

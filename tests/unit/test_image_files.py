@@ -75,6 +75,17 @@ def test_no_weights_unless_the_build_asks() -> None:
     assert fetching[0].startswith('if [ -n "${BAKE_CHECKPOINT}" ]; then')
 
 
+def test_make_image_passes_every_build_argument_on() -> None:
+    """What the Dockerfile can be asked for, `make image` can: `PHONES=1 make image`."""
+    asked = {step.partition("=")[0] for step in steps("ARG")}
+    script = (ROOT / "scripts" / "image.sh").read_text()
+
+    assert {"XTTS", "SIMILARITY", "PHONES", "BAKE_CHECKPOINT", "BASE_IMAGE"} <= asked
+    assert [
+        name for name in sorted(asked) if f'--build-arg "{name}=' not in script or f"#   {name} " not in script
+    ] == []
+
+
 def test_the_build_proves_that_the_handler_imports_without_torch() -> None:
     """The build imports the handler without torch as the worker's user, so that an unreadable file fails the build."""
     order = dockerfile()

@@ -106,9 +106,9 @@ class Endpoint:
         return httpx.Response(200, content=self.files[key]) if key in self.files else httpx.Response(404)
 
     def _state(self, what: str, ticket: str) -> httpx.Response:
-        if what == "cancel":
-            self._queue[ticket] = [{"status": "CANCELLED"}]
         states = self._queue[ticket]
+        if what == "cancel" and states[0]["status"] in ("IN_QUEUE", "IN_PROGRESS"):
+            states[:] = [{"status": "CANCELLED"}]
         return httpx.Response(200, json={"id": ticket, **(states.pop(0) if len(states) > 1 else states[0])})
 
     def _run(self, fields: dict[str, Any]) -> httpx.Response:

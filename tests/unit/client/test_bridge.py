@@ -240,12 +240,27 @@ def test_a_job_that_no_worker_has_begun_is_cancelled_in_the_queue_alone(endpoint
     """If the worker doesn't know a job that was sent, its cancel in the queue is enough; a job that nobody sent is a failure."""
 
     async def use(bridge: Bridge) -> tuple[Reply, Reply]:
-        await bridge.call(GENERATE)
-        endpoint.jobs.clear()
+        endpoint.jobs.clear()  # no worker has begun one
         ours = await bridge.call({"action": "cancel", "job_id": "j"})
         return ours, await bridge.call({"action": "cancel", "job_id": "strange"})
 
-    ours, strange = with_bridge(endpoint, use)
+    # Sent twice, so that the worker is asked, too.
+    (ours, strange), _ = waiting(endpoint, use, GENERATE, {**GENERATE, "text": "Another text."})
 
+    assert [post["action"] for post in endpoint.posts[2:]] == ["cancel", "cancel"]
     assert (ours["job_id"], ours["status"]) == ("j", "CANCELLED")
     assert strange["code"] == "JOB_NOT_FOUND"
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_a_job_that_was_deleted_can_not_be_cancelled(endpoint: WithParts, is_forgotten: bool) -> None:  # noqa: FBT001
+    """A job that was sent, done and deleted is not found, whether the queue still knows it or not."""
+
+    async def use(bridge: Bridge) -> Reply:
+        await bridge.call(GENERATE)
+        endpoint.jobs.clear()
+        if is_forgotten:
+            endpoint.forget()
+        return await bridge.call({"action": "cancel", "job_id": "j"})
+
+    assert with_bridge(endpoint, use)["code"] == "JOB_NOT_FOUND"

@@ -231,9 +231,7 @@ def test_ctrl_c_says_that_the_job_goes_on(endpoint: Endpoint, capsys: Capture) -
 
 def test_a_job_in_runpods_queue_is_cancelled_there(endpoint: Endpoint, capsys: Capture) -> None:
     """A job that is still in RunPod's queue is cancelled there, by RunPod's id, because the worker doesn't know it yet."""
-    endpoint.posts.append({})
-    endpoint._run({"action": "health"})
-    capsys.readouterr()
+    endpoint._queue["ticket-2"] = [{"status": "IN_QUEUE"}]
 
     assert f5_worker(endpoint, "cancel", "ticket-2") == 0
     assert capsys.readouterr().out == "CANCELLED\n"

@@ -74,6 +74,30 @@ def test_nothing_is_read_without_a_language_or_with_normalize_off(service: Servi
         assert (reply["reading"], reply["normalized_in"]) == ("jif 12", None)
 
 
+@pytest.mark.parametrize(
+    ("request_", "codes"),
+    [
+        ({"text": "It costs $5."}, ["READ_AS_IS"]),
+        ({"text": "It costs five dollars."}, []),
+        ({"text": "It costs $5.", "normalize": "off"}, []),
+        ({"text": "It costs $5.", "engine": "xtts"}, []),
+        ({"text": "<b>It costs $5.</b>"}, ["TAGS"]),
+    ],
+)
+def test_what_is_not_understood_is_told_as_a_generate_tells_it(
+    service: Service, human_wav: bytes, request_: dict[str, Any], codes: list[str]
+) -> None:
+    """Numbers in an unknown language and tags are warned of before anything is spoken, as `generate` does."""
+    audio = b64encode(human_wav).decode()
+    act(service, action="upload", voice="ben", audio=audio, consent=True, transcript=SPOKEN)
+    told = act(service, action="read", **request_)
+
+    assert [warning["code"] for warning in told["warnings"]] == codes
+    if request_.get("engine") != "xtts":
+        spoken = act(service, action="generate", voice="ben", seed=1, **request_)
+        assert [one for one in spoken["warnings"] if one["code"] in ("READ_AS_IS", "TAGS")] == told["warnings"]
+
+
 def test_a_named_dictionary_is_used_and_say_comes_first(service: Service) -> None:
     """`read` uses the named dictionary and then `say`, as generate does."""
     act(service, **STORE)

@@ -28,6 +28,19 @@ def test_a_removal_that_stood_still_spares_the_job_made_anew(calls: int) -> None
     assert world.is_whole("a") != meant_for_the_new_one
 
 
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_running_job_stays_and_the_refusal_says_what_to_do(is_cancelled: bool) -> None:  # noqa: FBT001
+    """A job that a worker has can't be removed: it is to be cancelled, and once that was asked for, to be waited for."""
+    world = World()
+    world.abandoned("a")
+    jobs = world.machine("other")[1]
+    if is_cancelled:
+        jobs.cancel("a")
+
+    with pytest.raises(Conflict, match="wait until it is CANCELLED" if is_cancelled else "cancel it first"):
+        jobs.delete("a")
+
+
 def test_a_removal_that_stood_still_is_content_if_the_job_is_gone() -> None:
     """Two calls that remove one job both succeed."""
     world = World()
