@@ -74,6 +74,7 @@ class WhisperTranscriber:
             if (failure := _failure(model, error)) is None:
                 raise
             raise failure from error
+        loaded.model._reorder_cache = _reordered  # noqa: SLF001 - the hook of transformers' beam search
         return cls(loaded, public_name(model), Weights({"model": loaded.model}, device, {"model": dtype}))
 
     def memory(self) -> dict[str, object]:
@@ -211,6 +212,16 @@ class WhisperTranscriber:
                 "transcript, or without language (it is recognised then)", field="language", language=language,
             )  # fmt: skip
         return options | {"task": "transcribe"} | ({"language": code} if code else {})
+
+
+def _reordered(cache: Any, beams: "Tensor") -> Any:
+    """
+    Put what each beam has said in the beams' new order, and leave what they heard, which is the same for all beams of a recording.
+
+    transformers copies that for every token, too: an eighth of a transcription on a CPU.
+    """
+    cache.self_attention_cache.reorder_cache(beams)
+    return cache
 
 
 def _resampled(samples: Samples, sample_rate: int) -> Samples:

@@ -1,5 +1,6 @@
 """Fixtures of all tests. Nothing here reads the developer's environment, and no test sees it."""
 
+import gc
 import itertools
 import os
 import platform
@@ -64,6 +65,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Put the most expensive files first, if several processes share them."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: next((n for n, path in enumerate(_DEAREST) if item.nodeid.startswith(path)), 99))
+
+
+def pytest_collection_finish() -> None:
+    """All that was imported and collected stays until the end, so that no garbage collection goes through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -109,6 +109,17 @@ def test_silence_is_heard_as_nothing(transcriber: Transcriber) -> None:
     assert len(words(transcriber.hear(np.zeros(24_000, np.float32), 24_000, language="en"))) <= 3
 
 
+def test_beams_that_share_what_they_heard_say_what_transformers_own_say(
+    whisper: WhisperTranscriber, canonical: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transcription doesn't copy the encoder's output for each token, and has the words that it has with the copies."""
+    ours = whisper.transcribe(canonical, 24_000, language="en")
+
+    monkeypatch.delattr(whisper._pipeline.model, "_reorder_cache")
+
+    assert whisper.transcribe(canonical, 24_000, language="en") == ours
+
+
 def test_whisper_aligns_without_touching_its_transcripts(whisper: WhisperTranscriber, canonical: Samples) -> None:
     """Aligning leaves the model's attention as it was, so neither transcripts nor later alignments change."""
     heard = whisper.transcribe(canonical, 24_000, language="en")

@@ -15,7 +15,7 @@ def test_the_real_engine_survives_its_workers(
     tmp_path: Path, tiny_checkpoint: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """handler.py on the small checkpoint loses no job, does none twice, and gives the same samples."""
-    plan = Plan("real", jobs=6, workers=2, strike_every_s=1.5, most_strikes=1)
+    plan = Plan("real", jobs=6, workers=2, strike_every_s=1.5, most_strikes=1, nfe_step=2)
 
     report = run(plan, tmp_path, tiny_checkpoint)
     record_property("chaos", "; ".join(report.lines()))

@@ -19,7 +19,7 @@ from tests.e2e.conftest import Cloud
 from tests.e2e.doors import FORMATS, RATE, events, free_port, openai_client, ping, samples_of, speech, wait_for_ping
 from tests.http_server import until
 
-LONG = "The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes. " * 9
+LONG = "The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes. " * 5
 QUICK: dict[str, Any] = {"nfe_step": 4, "seed": 5}
 MANY_CHUNKS = "\n\n".join(["The quick brown fox jumps over the lazy dog."] * 10)
 KEY = "door-key"
