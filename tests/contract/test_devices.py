@@ -59,7 +59,7 @@ def test_a_hundred_times_away_and_back_changes_nothing(
     for _ in range(CYCLES):
         cycle(f5, reference, expected, device)
 
-    assert tensors_alive() == tensors
+    assert tensors_alive() <= tensors  # fewer, where an earlier test has left some behind
     record_property("rss_mib_before", rss)
     record_property("rss_mib_after", rss_mib())
     print(f"{CYCLES} cycles: RSS {rss} MiB before, {rss_mib()} MiB after")  # noqa: T201 - asked for: `pytest -s` shows it
