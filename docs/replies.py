@@ -163,7 +163,8 @@ MEANINGS: dict[str, dict[str, str]] = {
         "pauses[].text_end": "where it ends (exclusive)",
         "normalized_in": "the language whose numbers, dates and signs were read; null if none were (no language, one without rules, "
         "`normalize` `off`, or an engine that reads them by itself)",
-        "warnings": "what stays as it is written although it should be read differently, each with `code` and `message`, as in `generate`: `READ_AS_IS`, `DROPPED` (both with `spans` of the text, unless the language is unknown), `TAGS`",
+        "warnings": "what stays as it is written although it should be read differently, each with `code` and `message`, as `generate` warns of a text, and here of each turn by "
+        "itself: `READ_AS_IS` (with `spans` of the text, unless its language is unknown or has no reading rules), `DROPPED` (with `spans`), `TAGS`",
     },
     "delete": {"deleted.voice": "what was removed; `deleted.job_id` for a job, `deleted.dictionary` for a dictionary"},
     "expire": {

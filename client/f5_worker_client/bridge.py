@@ -66,6 +66,8 @@ class Bridge:
             return cancelled(link, fields, sent)
         if action == "status":
             return looked_up(link, fields, sent)
+        if action == "delete":
+            return self._deleted(fields, job_id)
         if action != "generate":
             return call(link, Call(fields))
 
@@ -76,6 +78,12 @@ class Bridge:
         return call(
             link, Call({**self._defaults, **fields}, heard, on_ticket=lambda ticket: self._note(job_id, ticket))
         )
+
+    def _deleted(self, fields: Mapping[str, Any], job_id: str) -> Flow[Reply]:
+        """Delete something in the bucket. A deleted job's ids in the queue are forgotten, so that no later cancel takes it for one that waits."""
+        reply = yield from call(self._client.link, Call(fields))
+        self._sent.pop(job_id, None)
+        return reply
 
     def _note(self, job_id: str, ticket: str) -> None:
         """Remember the queue's id; drop the oldest jobs."""
@@ -125,7 +133,7 @@ def cancelled(link: Link, fields: Mapping[str, Any], sent: Sent) -> Flow[Reply]:
     try:
         return (yield from call(link, Call(fields)))
     except NotFound:
-        if not (yield from _was_cancelled(link, sent)):
+        if not (yield from _is_unanswered(link, sent)):
             raise
     return _ended(fields)
 
@@ -138,11 +146,11 @@ def _waits(link: Link, sent: Sent) -> Flow[bool]:
     return (answer.json() or {}).get("status") == "IN_QUEUE"
 
 
-def _was_cancelled(link: Link, sent: Sent) -> Flow[bool]:
-    """Whether the queue cancelled the job before a worker had answered it. Otherwise one had, and the job was deleted since."""
+def _is_unanswered(link: Link, sent: Sent) -> Flow[bool]:
+    """Whether the queue has the job without an answer of a worker. Otherwise there was one, and the job was deleted since."""
     for ticket in sent.tickets:
         answer = yield from asked(link, "GET", f"status/{ticket}")
-        if (answer.json() or {}).get("status") == "CANCELLED":
+        if (answer.json() or {}).get("status") in ("IN_QUEUE", "IN_PROGRESS", "CANCELLED"):
             return True
     return False
 

@@ -39,6 +39,5 @@ def read_only(service: Service, request: Read, call: Call) -> Reply:
 
 def _reply(reading: Reading, *, reads_here: bool) -> Reply:
     """The reading, with what a generate warns of: tags, and numbers that should have been read here."""
-    tags = tuple(of_tags(reading.text))
-    unread = of_unread([reading]) if reads_here and not tags else ()
-    return reading_reply(replace(reading, warnings=(*tags, *unread, *reading.warnings)))
+    unread = of_unread([reading]) if reads_here else ()
+    return reading_reply(replace(reading, warnings=(*of_tags(reading.text), *unread, *reading.warnings)))

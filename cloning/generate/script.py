@@ -237,7 +237,7 @@ class Scripts:
                 found += of_pace(replace(plan, chunks=tuple(own)), said.text, candidate.parameters)
         told = {one["code"]: one for one in reversed(found)}
         reads_here = self._request.normalize == "auto" and not candidate.kind.reads_numbers
-        unread = of_unread(readings) if reads_here and "TAGS" not in told else ()
+        unread = of_unread(readings) if reads_here else ()
         return (*reversed(told.values()), *unread, *self._of_reading(readings))
 
     def _of_reading(self, readings: tuple[Reading, ...]) -> Iterator[dict[str, object]]:

@@ -107,7 +107,7 @@ class Voices(Request):
 
 class Delete(Request):
     """
-    Remove a voice, a job that no worker has with its result, or a dictionary.
+    Remove a voice, a dictionary, or a job with its result.
 
     A job that runs is a CONFLICT: `cancel` it, and wait for CANCELLED. The `job_id` may be used again at once, for any text. Of the job only the id, the time of the
     call and digests of the ids of its last 20 RunPod jobs stay, until `expire` removes them: for a day a late delivery of one of those (RunPod's `/retry`, too) gets

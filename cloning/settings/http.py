@@ -94,5 +94,5 @@ class HttpSettings(BucketSettings):
     http_hosts: Annotated[frozenset[str] | None, NoDecode, BeforeValidator(hosts)] = Field(
         None,
         examples=["speech.example.com"],
-        description="Host names, separated by commas, under which requests may come; others are refused. Unset: any, or where the worker listens on this machine alone its own names.",
+        description="Host names, separated by commas, under which requests may come; others are refused. Unset: any; where the worker listens on this machine alone, only its own names.",
     )

@@ -18,7 +18,7 @@ export function voiceSteps(api, onVoice) {
   let made = null;
   let draft = "";
   let hasBegun = false;
-  offerLanguages(select("voice-language"), "not said (numbers may stay as they are)");
+  offerLanguages(select("voice-language"), "not given: numbers are not read as words");
   const stored = storedVoices(api, show);
   const recording = recordingStep(() => {
     made = null;

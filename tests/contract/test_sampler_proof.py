@@ -20,7 +20,7 @@ from model_cache.cache import CheckpointCache
 from model_cache.catalog import find
 from storage.folder_store import FolderStore
 from tests.conftest import SPOKEN
-from tests.unit.engines.f5.test_proof import FAULTS, fault
+from tests.unit.engines.f5.solver_faults import FAULTS, fault
 from worker.models import load_engine, make_verdicts
 
 QUICK = F5Parameters(nfe_step=2)

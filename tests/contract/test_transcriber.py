@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,10 +114,18 @@ def test_beams_that_share_what_they_heard_say_what_transformers_own_say(
     whisper: WhisperTranscriber, canonical: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A transcription doesn't copy the encoder's output for each token, and has the words that it has with the copies."""
+    model, steps = whisper._pipeline.model, list[int]()
+    reorder = model._reorder_cache
+
+    def counted(cache: Any, beams: Any) -> Any:
+        steps.append(1)
+        return reorder(cache, beams)
+
+    monkeypatch.setattr(model, "_reorder_cache", counted)
     ours = whisper.transcribe(canonical, 24_000, language="en")
+    monkeypatch.delattr(model, "_reorder_cache")
 
-    monkeypatch.delattr(whisper._pipeline.model, "_reorder_cache")
-
+    assert len(steps) > len(SPOKEN.split())
     assert whisper.transcribe(canonical, 24_000, language="en") == ours
 
 

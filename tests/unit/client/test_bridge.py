@@ -218,6 +218,23 @@ def test_a_job_that_was_sent_twice_is_the_workers_to_tell_of(endpoint: WithParts
     assert paths == ["/v2/abc123/cancel/ticket-1", "/v2/abc123/cancel/ticket-2"]
 
 
+def test_a_job_that_was_cancelled_and_deleted_can_not_be_cancelled_again(endpoint: WithParts) -> None:
+    """As one clears up after a job that runs: it is cancelled, then deleted, and after that nobody knows it."""
+    endpoint.jobs["j"] = GENERATE  # a worker has begun it
+
+    async def use(bridge: Bridge) -> list[Reply]:
+        endpoint._queue["ticket-1"][:] = [{"status": "IN_PROGRESS"}]
+        told = [await bridge.call({"action": "cancel", "job_id": "j"})]
+        told.append(await bridge.call({"action": "delete", "job_id": "j"}))
+        endpoint.jobs.clear()
+        return [*told, await bridge.call({"action": "cancel", "job_id": "j"})]
+
+    (_, deleted, again), _ = waiting(endpoint, use, GENERATE)
+
+    assert deleted["deleted"] == {"job_id": "j"}
+    assert again["code"] == "JOB_NOT_FOUND"
+
+
 def test_calls_that_wait_have_a_limit_and_a_cancel_has_none(endpoint: WithParts) -> None:
     """Waiting generates have a limit, since each keeps its request in memory; other calls are counted apart, and a cancel has no limit."""
 
