@@ -6,6 +6,7 @@
 #   docker build --platform linux/amd64 -t f5-tts-worker --build-arg XTTS=1 .                          # with the engine XTTS, no weights
 #   docker build --platform linux/amd64 -t f5-tts-worker --build-arg SIMILARITY=1 .                    # with speaker models for `check`
 #   docker build --platform linux/amd64 -t f5-tts-worker --build-arg PHONES=1 .                        # with pocketsphinx for `check`
+#   docker build --platform linux/amd64 -t f5-tts-worker --build-arg ALL_CUDA=1 .                      # with what of CUDA no worker calls
 #   make image                                                                                         # builds it, runs `health` in it, prints its size
 #
 # The requirements are locked for x86-64: elsewhere, without --platform, pip would leave out what is marked so, and the build fail.
@@ -22,19 +23,35 @@ RUN python3 -m venv /opt/venv \
 COPY engines/ engines/
 RUN /opt/venv/bin/python -m engines.f5.kernels
 
+# ---- What stands in for libraries that torch is linked with and no worker calls: by Zig's C compiler, since slim bases have none.
+FROM ${BASE_IMAGE} AS absent
+WORKDIR /absent
+COPY scripts/absent_cuda.c ./
+RUN python3 -m venv /opt/zig \
+    && echo "ziglang==0.17.1 --hash=sha256:ea6cc5d87b033cf0aedfbc8f9549a908cae6c50ac31f1698188fa48a74524b54" >zig.txt \
+    && /opt/zig/bin/python -m pip install --no-cache-dir --disable-pip-version-check --only-binary :all: -r zig.txt \
+    && build() { /opt/zig/bin/python -m ziglang cc -target x86_64-linux-gnu.2.28 -shared -O2 "-DLIBRARY=\"$1\"" "-DIS_$1" \
+        -Wl,-soname,"$2" -o "$2" absent_cuda.c; } \
+    && build NCCL libnccl.so.2 \
+    && build cuSPARSELt libcusparseLt.so.0
+
 # ---- The worker.
 FROM ${BASE_IMAGE}
 ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONUNBUFFERED=1
 
 # Out goes what only building needs: Triton; CUDA's bindings for Python, which torch imports for its own tests and compilers alone;
-# and of CUDA the headers, static libraries and what no library of torch's links.
+# and of CUDA the headers, static libraries and what no library of torch's links. Out goes also what no worker calls, unless ALL_CUDA=1:
+# NCCL and cuSPARSELt, for which small libraries stand in that refuse every call, and cuSOLVER with torch's part that
+# loads it at the first decomposition or inverse of a matrix on a GPU: there is none, and torch would raise.
 # Bytecode is compiled here, once: the worker's user can't write it, and each cold start would compile again. Unchecked, because
 # an image's sources don't change under it. Slim bases drop the standard library's bytecode too; a file of it that doesn't
 # compile must not stop the build.
 ARG XTTS=0
 ARG SIMILARITY=0
 ARG PHONES=0
+ARG ALL_CUDA=0
+COPY --from=absent /absent/*.so.* /tmp/absent/
 COPY requirements.txt requirements-xtts.txt requirements-similarity.txt requirements-phones.txt /tmp/
 RUN python3 -m venv /opt/venv \
     && python -m pip install --no-deps --no-compile --no-cache-dir --disable-pip-version-check -r /tmp/requirements.txt \
@@ -45,11 +62,15 @@ RUN python3 -m venv /opt/venv \
     && cd "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
     && rm -r torch/include nvidia/*/include \
     && find nvidia \( -name '*.a' -o -name '*.bc' -o -name 'libnvrtc*.alt.so*' -o -name 'libcusolverMg.so*' \) -delete \
+    && if [ "${ALL_CUDA}" != 1 ]; then \
+        rm nvidia/cusolver/lib/libcusolver.so.* torch/lib/libtorch_cuda_linalg.so \
+        && mv /tmp/absent/libnccl.so.2 nvidia/nccl/lib/ && mv /tmp/absent/libcusparseLt.so.0 nvidia/cusparselt/lib/; \
+    fi \
     && python -B -c "import torch, torchaudio" \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib \
     && (python -m compileall -qq -j 0 --invalidation-mode unchecked-hash \
         "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" || true) \
-    && rm /tmp/requirements*.txt
+    && rm -r /tmp/requirements*.txt /tmp/absent
 
 RUN useradd --create-home --uid 1000 worker \
     && install --directory --owner worker --group worker /data /models

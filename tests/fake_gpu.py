@@ -4,6 +4,7 @@ A GPU without a GPU: torch's fake tensors have a CUDA device and no numbers, and
 What needs a real device is replaced: its generator, its properties, the switch to it. torch's own check inside `istft` is not covered.
 """
 
+import re
 import traceback
 from collections import Counter
 from collections.abc import Iterator
@@ -25,6 +26,10 @@ FREE = {
     "t", "as_strided", "detach", "alias", "unbind", "view_as_complex", "view_as_real", "_reshape_alias", "lift_fresh",
     "empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "chunk", "device",
 }  # fmt: skip
+# What torch does in libtorch_cuda_linalg, which the image lacks.
+_LINEAR_ALGEBRA = re.compile(
+    r"_?linalg_(cholesky|inv|lu|solve|qr|householder|eig|svd|lstsq|ldl|slogdet|det)|triangular_solve|geqrf|ormqr|orgqr|cholesky_(inverse|solve)"
+)
 _WIDE = {torch.float32, torch.float64, torch.complex64, torch.complex128}
 _COPIES = {"_to_copy", "to", "copy_"}
 
@@ -51,6 +56,7 @@ class Operations(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.__name__.partition(".")[0]
+        assert not _LINEAR_ALGEBRA.match(name), f"{name} is not in the image"
         if name == "_local_scalar_dense" and self._is_answering:
             return self._answer(args[0])
         made = func(*args, **(kwargs or {}))

@@ -1,8 +1,10 @@
 """The files that make and publish the image keep their rules; nothing is built (`make image` does that)."""
 
 import json
+import mmap
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -10,10 +12,13 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.conftest import ROOT
+from tests.fake_gpu import CUDA, Operations, fake_gpu
 from tests.unit.image_files import Step, dockerfile, environment, requirements, steps
 
+ABSENT = ROOT / "scripts" / "absent_cuda.c"
 EXPORT = ["export", "--frozen", "--no-dev", "--no-annotate", "--no-header", "--no-emit-project", "--quiet"]
 
 
@@ -31,9 +36,9 @@ def sources() -> list[str]:
 
 
 def test_the_base_is_the_builders_choice() -> None:
-    """The kernels and the worker are made on a base that the builder chooses, by default a slim Debian 12 with Python 3.11."""
+    """The kernels, what stands in for libraries and the worker are made on a base that the builder chooses, by default a slim Debian 12 with Python 3.11."""
     assert dockerfile()[0] == Step("ARG", "BASE_IMAGE=python:3.11-slim-bookworm")
-    assert steps("FROM") == ["${BASE_IMAGE} AS kernels", "${BASE_IMAGE}"]
+    assert steps("FROM") == ["${BASE_IMAGE} AS kernels", "${BASE_IMAGE} AS absent", "${BASE_IMAGE}"]
 
 
 def test_what_only_building_needs_stays_out_of_the_image() -> None:
@@ -42,6 +47,54 @@ def test_what_only_building_needs_stays_out_of_the_image() -> None:
 
     assert "uninstall --yes --quiet triton cuda-bindings cuda-pathfinder pip" in installing
     assert installing.index("-delete") < installing.index("import torch, torchaudio") < installing.index("compileall")
+
+
+def test_what_no_worker_calls_stays_out_unless_the_build_asks() -> None:
+    """Before torch is imported, so that the build fails where something stands in for less than torch links."""
+    installing = installing_step()
+    begin, end = (
+        installing.index('if [ "${ALL_CUDA}" != 1 ]; then'),
+        installing.index("fi", installing.index("ALL_CUDA")),
+    )
+
+    assert "ALL_CUDA=0" in steps("ARG")
+    assert re.findall(r"lib\w+", installing[begin:end]) == [
+        "libcusolver", "libtorch_cuda_linalg", "libnccl", "libcusparseLt",
+    ]  # fmt: skip
+    assert end < installing.index("import torch, torchaudio")
+
+
+def test_what_stands_in_has_every_name_that_torch_asks_for() -> None:
+    """And no other, so a new version of torch makes somebody look."""
+    library = Path(torch.__file__).parent / "lib" / "libtorch_cuda.so"
+    if not library.exists():
+        pytest.skip("this torch is for CPUs alone")
+    with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        asked = {name.decode() for name in re.findall(rb"\0((?:nccl|cusparseLt)[A-Z][A-Za-z0-9]*)(?=\0)", data)}
+
+    assert set(re.findall(r"^ABSENT\((\w+)\)", ABSENT.read_text(), re.MULTILINE)) == asked
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler is here")
+@pytest.mark.parametrize(("library", "call"), [("NCCL", "ncclAllReduce"), ("cuSPARSELt", "cusparseLtMatmul")])
+def test_a_call_of_what_is_absent_ends_the_process_and_says_why(library: str, call: str, tmp_path: Path) -> None:
+    """It never returns, so nothing is computed wrongly."""
+    flags = ["-shared", "-fPIC", f'-DLIBRARY="{library}"', f"-DIS_{library}"]
+    subprocess.run(["cc", *flags, "-o", tmp_path / "absent.so", ABSENT], check=True)
+    program = f"import ctypes; ctypes.CDLL({str(tmp_path / 'absent.so')!r}).{call}()"
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert ended.returncode == -signal.SIGABRT
+    assert ended.stderr.startswith(f"{call} was called, but {library} is not in this image")
+
+
+def test_a_path_that_needs_what_is_absent_is_seen_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests that follow the worker's paths on a GPU that isn't there fail at an operation that the image has no library for."""
+    with fake_gpu(monkeypatch):
+        matrix = torch.empty(2, 2, device=CUDA)
+        with pytest.raises(AssertionError, match="linalg_inv_ex is not in the image"), Operations():
+            torch.linalg.inv(matrix)
 
 
 def test_python_is_pid_1_in_exec_form() -> None:
@@ -80,7 +133,7 @@ def test_make_image_passes_every_build_argument_on() -> None:
     asked = {step.partition("=")[0] for step in steps("ARG")}
     script = (ROOT / "scripts" / "image.sh").read_text()
 
-    assert {"XTTS", "SIMILARITY", "PHONES", "BAKE_CHECKPOINT", "BASE_IMAGE"} <= asked
+    assert {"XTTS", "SIMILARITY", "PHONES", "ALL_CUDA", "BAKE_CHECKPOINT", "BASE_IMAGE"} <= asked
     assert [
         name for name in sorted(asked) if f'--build-arg "{name}=' not in script or f"#   {name} " not in script
     ] == []
@@ -202,6 +255,6 @@ def test_images_are_built_for_the_requirements_processor() -> None:
     documented = [line for line in text.splitlines() if line.startswith("#   docker build")]
     building = [line for line in script.splitlines() if re.search(r"(docker build|buildah bud) ", line)]
     pulling = [line for line in script.splitlines() if re.search(r"buildah (pull|from) ", line)]
-    assert (len(documented), len(building), len(pulling)) == (5, 2, 2)
+    assert (len(documented), len(building), len(pulling)) == (6, 2, 2)
     assert [line for line in (*documented, *building, *pulling) if "--platform" not in line] == []
     assert "platform=linux/amd64" in script
