@@ -13,7 +13,7 @@ from benchmarks.faults import RATE
 from cloning.checking import SLOWER
 from cloning.ports import AddedPhones, Alignment, LikelihoodRatio, PhoneModel, Samples, Token, Transcriber
 from engines.phones import Pocketsphinx
-from engines.whisper import WhisperTranscriber
+from engines.whisper.transcriber import WhisperTranscriber
 
 
 @dataclass

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloning.errors import TranscriptionFailed
-from engines.whisper import WhisperTranscriber
+from engines.whisper.transcriber import WhisperTranscriber
 from training.mels import RATE
 
 Sound = NDArray[np.float32]  # at 24 kHz

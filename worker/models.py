@@ -22,8 +22,8 @@ from engines.f5.engine import F5Engine
 from engines.f5.loading import F5Files
 from engines.f5.vocoder import vocoder_config
 from engines.imports.f5 import importing_f5
-from engines.whisper import WhisperTranscriber
-from engines.whisper_files import check_asr_model
+from engines.whisper.files import check_asr_model
+from engines.whisper.transcriber import WhisperTranscriber
 from engines.xtts import XttsEngine, XttsFiles, expect_available, import_xtts
 from model_cache.background import Errands, Later, at_once
 from model_cache.cache import CheckpointCache

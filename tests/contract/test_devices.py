@@ -18,7 +18,7 @@ from cloning.ports import F5Parameters, Reference, Samples, XttsParameters
 from engines.device.placement import Weights, check_placed, choose_device, device_name, free_memory, tensors_of
 from engines.f5.engine import F5Engine
 from engines.f5.vocoder import load_vocoder
-from engines.whisper import WhisperTranscriber
+from engines.whisper.transcriber import WhisperTranscriber
 from engines.xtts import XttsEngine
 from tests.conftest import SPOKEN
 from tests.real import load_tiny_engine, load_tiny_xtts

@@ -13,8 +13,8 @@ import pytest
 
 from cloning.audio.decoding import Recording, decode
 from cloning.errors import TranscriptionFailed
-from engines.whisper import WhisperTranscriber
-from engines.whisper_files import check_asr_model
+from engines.whisper.files import check_asr_model
+from engines.whisper.transcriber import WhisperTranscriber
 from tests.conftest import SPOKEN
 
 

@@ -15,8 +15,8 @@ from cloning.checking import ProblemKind, Speech, judge
 from cloning.errors import Interrupted, TranscriptionFailed
 from cloning.ports import Alignment, F5Parameters, Reference, Samples, Transcriber, Unaligned
 from engines.device.placement import Weights
-from engines.encoding import encoded
-from engines.whisper import WhisperTranscriber
+from engines.whisper.encoding import encoded
+from engines.whisper.transcriber import WhisperTranscriber
 from tests.conftest import SPOKEN
 from tests.fakes import Eavesdropper, EchoTranscriber, Hummer
 from tests.unit.cloning.audio.test_canonical import wav

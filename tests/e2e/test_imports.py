@@ -65,7 +65,7 @@ def test_a_generate_with_a_known_transcript_imports_only_what_it_uses(tiny_check
 HEARD = """
         import numpy, soundfile
         from benchmarks.worker import recording
-        from engines.whisper import WhisperTranscriber
+        from engines.whisper.transcriber import WhisperTranscriber
         samples, rate = soundfile.read(recording(), dtype="float32")
         print(WhisperTranscriber.load({whisper!r}, "cpu").transcribe(samples, rate, language=None).text)
 """

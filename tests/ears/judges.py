@@ -9,7 +9,7 @@ import torch
 
 from cloning.errors import TranscriptionFailed
 from cloning.ports import Samples
-from engines.whisper import WhisperTranscriber
+from engines.whisper.transcriber import WhisperTranscriber
 from local.words import edit_distance, words_of
 from training.judges import Likeness
 

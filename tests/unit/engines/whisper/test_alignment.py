@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from cloning.ports import Alignment, Unaligned
-from engines.alignment import Aligner, Chances, Text, laid_over
-from engines.warping import Matrix, token_starts, warp
+from engines.whisper.alignment import Aligner, Chances, Text, laid_over
+from engines.whisper.warping import Matrix, token_starts, warp
 
 
 def cost_of(starts: tuple[int, ...], cost: Matrix) -> float:

@@ -15,15 +15,15 @@ import numpy as np
 from cloning.errors import ServiceError, TranscriptionFailed
 from cloning.names import public_name
 from cloning.ports import Alignment, LikelihoodRatio, Samples, Transcript, Unaligned, keep_going
-from engines.alignment import Aligner
 from engines.device.errors import translated
 from engines.device.placement import Weights, choose_device
-from engines.encoding import encoded
-from engines.guessing import Guesser
 from engines.imports.blank_weights import blank_weights
 from engines.imports.transformers import import_transformers
-from engines.rescoring import Rescorer
-from engines.whisper_files import expect_whisper, unusable
+from engines.whisper.alignment import Aligner
+from engines.whisper.encoding import encoded
+from engines.whisper.files import expect_whisper, unusable
+from engines.whisper.guessing import Guesser
+from engines.whisper.rescoring import Rescorer
 from storage.hub_errors import hub_failure, is_hub_trouble
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloning.ports import Unaligned
-from engines.alignment import Aligner, Text
-from engines.rescoring import batched_log_probabilities
+from engines.whisper.alignment import Aligner, Text
+from engines.whisper.rescoring import batched_log_probabilities
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloning.ports import LikelihoodRatio, Unaligned
-from engines.alignment import Aligner
+from engines.whisper.alignment import Aligner
 
 if TYPE_CHECKING:
     from torch import Tensor

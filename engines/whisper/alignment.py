@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cloning.ports import Alignment, Token, Unaligned
-from engines.warping import Matrix, token_starts
+from engines.whisper.warping import Matrix, token_starts
 
 if TYPE_CHECKING:
     from torch import Tensor
