@@ -95,6 +95,6 @@ def batched_log_probabilities(
     begun = torch.tensor([prompt[:-1]], device=model.device)
     with torch.no_grad():
         cache = model(decoder_input_ids=begun, encoder_outputs=states, use_cache=True).past_key_values
-        cache.batch_repeat_interleave(len(rows))
+        cache.self_attention_cache.batch_repeat_interleave(len(rows))
         logits = model(decoder_input_ids=ids, encoder_outputs=states, past_key_values=cache, use_cache=True).logits
     return torch.log_softmax(logits.float(), -1)

@@ -20,6 +20,7 @@ from engines.device.placement import Weights, choose_device
 from engines.imports.blank_weights import blank_weights
 from engines.imports.transformers import import_transformers
 from engines.whisper.alignment import Aligner
+from engines.whisper.beams import share_what_was_heard
 from engines.whisper.encoding import encoded
 from engines.whisper.files import expect_whisper, unusable
 from engines.whisper.guessing import Guesser
@@ -74,7 +75,7 @@ class WhisperTranscriber:
             if (failure := _failure(model, error)) is None:
                 raise
             raise failure from error
-        loaded.model._reorder_cache = _reordered  # noqa: SLF001 - the hook of transformers' beam search
+        share_what_was_heard(loaded.model)
         return cls(loaded, public_name(model), Weights({"model": loaded.model}, device, {"model": dtype}))
 
     def memory(self) -> dict[str, object]:
@@ -212,16 +213,6 @@ class WhisperTranscriber:
                 "transcript, or without language (it is recognised then)", field="language", language=language,
             )  # fmt: skip
         return options | {"task": "transcribe"} | ({"language": code} if code else {})
-
-
-def _reordered(cache: Any, beams: "Tensor") -> Any:
-    """
-    Put what each beam has said in the beams' new order, and leave what they heard, which is the same for all beams of a recording.
-
-    transformers copies that for every token, too: an eighth of a transcription on a CPU.
-    """
-    cache.self_attention_cache.reorder_cache(beams)
-    return cache
 
 
 def _resampled(samples: Samples, sample_rate: int) -> Samples:

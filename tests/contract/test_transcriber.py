@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -111,22 +110,19 @@ def test_silence_is_heard_as_nothing(transcriber: Transcriber) -> None:
 
 
 def test_beams_that_share_what_they_heard_say_what_transformers_own_say(
-    whisper: WhisperTranscriber, canonical: Samples, monkeypatch: pytest.MonkeyPatch
+    whisper: WhisperTranscriber, small_whisper: Path, canonical: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A transcription doesn't copy the encoder's output for each token, and has the words that it has with the copies."""
-    model, steps = whisper._pipeline.model, list[int]()
-    reorder = model._reorder_cache
+    """The sound's keys are made once for all five beams, and the words are those that transformers makes without that."""
+    keys, rows = whisper._pipeline.model.get_decoder().layers[0].encoder_attn.k_proj, list[int]()
+    with keys.register_forward_pre_hook(lambda _, inputs: rows.append(len(inputs[0]))):
+        ours = whisper.transcribe(canonical, 24_000, language="en")
+    monkeypatch.setattr("engines.whisper.transcriber.share_what_was_heard", lambda _: None)
+    usual = WhisperTranscriber.load(str(small_whisper), "cpu")
+    keys = usual._pipeline.model.get_decoder().layers[0].encoder_attn.k_proj
+    with keys.register_forward_pre_hook(lambda _, inputs: rows.append(len(inputs[0]))):
+        theirs = usual.transcribe(canonical, 24_000, language="en")
 
-    def counted(cache: Any, beams: Any) -> Any:
-        steps.append(1)
-        return reorder(cache, beams)
-
-    monkeypatch.setattr(model, "_reorder_cache", counted)
-    ours = whisper.transcribe(canonical, 24_000, language="en")
-    monkeypatch.delattr(model, "_reorder_cache")
-
-    assert len(steps) > len(SPOKEN.split())
-    assert whisper.transcribe(canonical, 24_000, language="en") == ours
+    assert (ours, rows) == (theirs, [1, 5])
 
 
 def test_whisper_aligns_without_touching_its_transcripts(whisper: WhisperTranscriber, canonical: Samples) -> None:
