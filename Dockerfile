@@ -5,7 +5,6 @@
 #   docker build --platform linux/amd64 -t f5-tts-worker --build-arg BAKE_CHECKPOINT=F5TTS_v1_Base .   # weights inside: mind their licence
 #   docker build --platform linux/amd64 -t f5-tts-worker --build-arg XTTS=1 .                          # with the engine XTTS, no weights
 #   docker build --platform linux/amd64 -t f5-tts-worker --build-arg SIMILARITY=1 .                    # with speaker models for `check`
-#   docker build --platform linux/amd64 -t f5-tts-worker --build-arg PHONES=1 .                        # with pocketsphinx for `check`
 #   docker build --platform linux/amd64 -t f5-tts-worker --build-arg ALL_CUDA=1 .                      # with what of CUDA no worker calls
 #   make image                                                                                         # builds it, runs `health` in it, prints its size
 #
@@ -49,15 +48,13 @@ ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
 # compile must not stop the build.
 ARG XTTS=0
 ARG SIMILARITY=0
-ARG PHONES=0
 ARG ALL_CUDA=0
 COPY --from=absent /absent/*.so.* /tmp/absent/
-COPY requirements.txt requirements-xtts.txt requirements-similarity.txt requirements-phones.txt /tmp/
+COPY requirements.txt requirements-xtts.txt requirements-similarity.txt /tmp/
 RUN python3 -m venv /opt/venv \
     && python -m pip install --no-deps --no-compile --no-cache-dir --disable-pip-version-check -r /tmp/requirements.txt \
         $(if [ "${XTTS}" = 1 ]; then echo "-r /tmp/requirements-xtts.txt"; fi) \
         $(if [ "${SIMILARITY}" = 1 ]; then echo "-r /tmp/requirements-similarity.txt"; fi) \
-        $(if [ "${PHONES}" = 1 ]; then echo "-r /tmp/requirements-phones.txt"; fi) \
     && python -m pip uninstall --yes --quiet triton cuda-bindings cuda-pathfinder pip \
     && cd "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
     && rm -r torch/include nvidia/*/include \

@@ -53,7 +53,6 @@ check: setup  ## style, types, import directions, generated files up to date; ch
 	scripts/requirements.sh | diff - requirements.txt
 	scripts/requirements.sh xtts | diff - requirements-xtts.txt
 	scripts/requirements.sh similarity | diff - requirements-similarity.txt
-	scripts/requirements.sh phones | diff - requirements-phones.txt
 
 fix: setup  ## what check finds and a machine can mend
 	$(PYTHON) -m ruff check --fix .
@@ -65,7 +64,6 @@ lock: setup  ## resolve again within pyproject.toml's bounds; writes uv.lock and
 	scripts/requirements.sh > requirements.txt
 	scripts/requirements.sh xtts > requirements-xtts.txt
 	scripts/requirements.sh similarity > requirements-similarity.txt
-	scripts/requirements.sh phones > requirements-phones.txt
 
 bench: setup  ## what the worker costs on this machine, beside the plain way and the limits; quarter of an hour, wants 10 GB of disk and quiet
 	$(PYTHON) -m benchmarks.overhead --results $(RESULTS)

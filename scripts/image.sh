@@ -7,7 +7,6 @@
 #   BAKE_CHECKPOINT   checkpoint to put into the image (none)
 #   XTTS              1: with the engine XTTS (0)
 #   SIMILARITY        1: with the speaker models for SPEAKER_MODEL (0)
-#   PHONES            1: with pocketsphinx for PHONE_CHECK (0)
 #   ALL_CUDA          1: with the CUDA libraries that no worker calls, for programs of your own (0)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,8 +17,7 @@ made_here=localhost/f5-tts-worker-base:bookworm
 health='{"input": {"action": "health"}}'
 arguments=(
     --build-arg "BAKE_CHECKPOINT=${BAKE_CHECKPOINT:-}" --build-arg "XTTS=${XTTS:-0}"
-    --build-arg "SIMILARITY=${SIMILARITY:-0}" --build-arg "PHONES=${PHONES:-0}"
-    --build-arg "ALL_CUDA=${ALL_CUDA:-0}"
+    --build-arg "SIMILARITY=${SIMILARITY:-0}" --build-arg "ALL_CUDA=${ALL_CUDA:-0}"
 )
 export BUILDAH_ISOLATION=${BUILDAH_ISOLATION:-chroot}  # needs no daemon and no user namespaces
 

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Prints requirements.txt: the run-time packages of uv.lock, each pinned and with its hashes. With `xtts`: requirements-xtts.txt,
-# the packages that the engine XTTS needs besides; with `similarity`: requirements-similarity.txt, those of the speaker models;
-# with `phones`: requirements-phones.txt, pocketsphinx.
+# the packages that the engine XTTS needs besides; with `similarity`: requirements-similarity.txt, those of the speaker models.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,12 +19,6 @@ if [ "${1:-}" = similarity ]; then
 # requirements-similarity.txt`.
 HEAD
     besides similarity
-elif [ "${1:-}" = phones ]; then
-    cat <<'HEAD'
-# What the image gets besides requirements.txt where it is built with PHONES=1: pocketsphinx, pinned and with its hashes. Made from
-# uv.lock by `make lock`; don't edit. Install: `pip install --no-deps -r requirements-phones.txt`.
-HEAD
-    besides phones
 elif [ "${1:-}" = xtts ]; then
     cat <<'HEAD'
 # What the image gets besides requirements.txt where it is built with XTTS=1: coqui-tts and what it needs, each pinned and with its

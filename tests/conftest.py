@@ -1,13 +1,17 @@
 """Fixtures of all tests. Nothing here reads the developer's environment, and no test sees it."""
 
+import functools
 import gc
 import itertools
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
+import botocore.loaders
+import botocore.session
 import hypothesis
 import pytest
 from xdist.remote import Producer
@@ -71,6 +75,14 @@ def pytest_collection_finish() -> None:
     """All that was imported and collected stays until the end, so that no garbage collection goes through it again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _descriptions_of_s3_read_once() -> Iterator[None]:
+    """Botocore reads a megabyte of descriptions anew for each client, a tenth of a second; hundreds of tests have one of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", functools.cache(botocore.loaders.create_loader))
+        yield
 
 
 @pytest.fixture(autouse=True)

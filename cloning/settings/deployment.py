@@ -143,8 +143,8 @@ class Settings(HttpSettings):
     )
 
     phone_check: Literal["off", "pocketsphinx"] = Field(
-        "off",
-        description="A second recogniser that `check: full` asks about added words in English speech that passes otherwise: [`pocketsphinx`](speech.md#added-words-by-their-phones). It needs the extra `phones` (build argument `PHONES=1`), and no GPU.",
+        "pocketsphinx",
+        description="A second recogniser that `check: full` asks about added words in English speech that passes otherwise: [`pocketsphinx`](speech.md#added-words-by-their-phones), on the CPU, or `off`.",
     )
 
     speaker_model: Literal["off", "resemblyzer", "wespeaker"] = Field(

@@ -69,10 +69,11 @@ def test_the_pauses_between_turns_have_no_words(reply: dict[str, Any]) -> None:
 
 
 def test_the_check_says_what_it_heard_with_whom(studio: Studio, reply: dict[str, Any]) -> None:
-    """A verdict for each chunk, the recogniser, and what it makes of both voices' own recordings."""
+    """A verdict for each chunk, the recogniser and the phone model of a worker as it comes, and what both voices' own recordings get."""
     check = reply["check"]
 
     assert (check["state"] in ("passed", "failed"), len(check["chunks"]), len(check["control"])) == (True, 3, 2)
+    assert check["phones"] == "pocketsphinx"
     assert all(0.5 < one <= 1 for one in check["similarity"])
     assert all(one["wer"] is not None and one["wer"] <= 0.5 for one in check["control"])
     assert ("CHECK" in [one["code"] for one in reply["warnings"]]) == (check["state"] == "failed")

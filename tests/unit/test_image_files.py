@@ -129,11 +129,11 @@ def test_no_weights_unless_the_build_asks() -> None:
 
 
 def test_make_image_passes_every_build_argument_on() -> None:
-    """What the Dockerfile can be asked for, `make image` can: `PHONES=1 make image`."""
+    """What the Dockerfile can be asked for, `make image` can: `XTTS=1 make image`."""
     asked = {step.partition("=")[0] for step in steps("ARG")}
     script = (ROOT / "scripts" / "image.sh").read_text()
 
-    assert {"XTTS", "SIMILARITY", "PHONES", "ALL_CUDA", "BAKE_CHECKPOINT", "BASE_IMAGE"} <= asked
+    assert {"XTTS", "SIMILARITY", "ALL_CUDA", "BAKE_CHECKPOINT", "BASE_IMAGE"} <= asked
     assert [
         name for name in sorted(asked) if f'--build-arg "{name}=' not in script or f"#   {name} " not in script
     ] == []
@@ -221,15 +221,10 @@ def test_the_speaker_model_is_an_extra_of_its_own() -> None:
     assert 'if [ "${SIMILARITY}" = 1 ]; then echo "-r /tmp/requirements-similarity.txt"; fi' in installing
 
 
-def test_the_phone_model_is_an_extra_of_its_own() -> None:
-    """Pocketsphinx is an extra as XTTS is, without the microphone that it asks for: only a build with PHONES=1 gets it."""
-    extra, worker = requirements("requirements-phones.txt"), requirements()
-    installing = installing_step()
-
-    assert set(extra) & set(worker) == set()
-    assert extra == {"pocketsphinx": {"5.1.1"}}
-    assert "PHONES=0" in steps("ARG")
-    assert 'if [ "${PHONES}" = 1 ]; then echo "-r /tmp/requirements-phones.txt"; fi' in installing
+def test_the_phone_model_comes_without_a_microphone() -> None:
+    """Pocketsphinx asks for a package that records; a worker reads files."""
+    assert requirements()["pocketsphinx"] == {"5.1.1"}
+    assert {"sounddevice", "cffi"} & set(requirements()) <= {"cffi"}
 
 
 def test_requirements_are_the_locks() -> None:
@@ -237,7 +232,7 @@ def test_requirements_are_the_locks() -> None:
     lock = (ROOT / "uv.lock").read_text()
     locked = set(re.findall(r'^name = "([^"]+)"\nversion = "([^"]+)"$', lock, flags=re.MULTILINE))
 
-    names = ("requirements.txt", *(f"requirements-{extra}.txt" for extra in ("xtts", "similarity", "phones")))
+    names = ("requirements.txt", *(f"requirements-{extra}.txt" for extra in ("xtts", "similarity")))
     for pins in map(requirements, names):
         assert {(name, version) for name, versions in pins.items() for version in versions} - locked == set()
     uv = shutil.which("uv")
@@ -255,6 +250,6 @@ def test_images_are_built_for_the_requirements_processor() -> None:
     documented = [line for line in text.splitlines() if line.startswith("#   docker build")]
     building = [line for line in script.splitlines() if re.search(r"(docker build|buildah bud) ", line)]
     pulling = [line for line in script.splitlines() if re.search(r"buildah (pull|from) ", line)]
-    assert (len(documented), len(building), len(pulling)) == (6, 2, 2)
+    assert (len(documented), len(building), len(pulling)) == (5, 2, 2)
     assert [line for line in (*documented, *building, *pulling) if "--platform" not in line] == []
     assert "platform=linux/amd64" in script

@@ -1,6 +1,7 @@
 """The parts that the settings choose."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,10 +32,19 @@ def test_wespeakers_model_is_a_setting(tmp_path: Path) -> None:
     assert "_loaded" not in vars(model)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("off", None), ("pocketsphinx", Pocketsphinx)])
-def test_the_settings_choose_the_phone_model(tmp_path: Path, name: str, kind: type | None) -> None:
-    """PHONE_CHECK chooses the phone model, whose process doesn't start yet; without it there is none."""
-    model = build(Settings(data_dir=tmp_path, phone_check=name), ManualClock(), tmp_path).phone_model
+@pytest.mark.parametrize(
+    ("settings", "name", "kind"),
+    [
+        ({}, "pocketsphinx", Pocketsphinx),
+        ({"phone_check": "pocketsphinx"}, "pocketsphinx", Pocketsphinx),
+        ({"phone_check": "off"}, "off", None),
+    ],
+)
+def test_there_is_a_phone_model_unless_the_settings_leave_it_out(
+    tmp_path: Path, settings: dict[str, Any], name: str, kind: type | None
+) -> None:
+    """PHONE_CHECK chooses the phone model, whose process doesn't start yet."""
+    model = build(Settings(data_dir=tmp_path, **settings), ManualClock(), tmp_path).phone_model
 
     assert (type(model), getattr(model, "name", "off")) == (kind or type(None), name)
     assert getattr(model, "_process", None) is None

@@ -184,19 +184,6 @@ def test_a_speaker_model_without_the_extra_is_told_how_to_get_it(
     assert len(f"Unfit: {failure.value}") <= 256
 
 
-def test_a_phone_model_without_the_extra_is_told_how_to_get_it(
-    store: FolderStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """PHONE_CHECK without its package makes the worker unfit; the message says what to do."""
-    check_versions = checks(Settings(phone_check="pocketsphinx"), store, lambda: None)[0]
-    check_versions()
-    monkeypatch.setattr(fitness, "find_spec", lambda name: None if name == "pocketsphinx" else object())
-
-    with pytest.raises(Unfit, match=r"PHONE_CHECK=pocketsphinx: .*PHONES=1.*requirements-phones\.txt") as failure:
-        check_versions()
-    assert len(f"Unfit: {failure.value}") <= 256
-
-
 def test_a_disk_without_room_is_told(tmp_path: Path) -> None:
     """A disk without room is reported, with what to do."""
     with pytest.raises(Unfit, match="larger disk"):
