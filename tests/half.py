@@ -1,28 +1,29 @@
 """Products in half precision as a GPU makes them, for tests on a CPU: summed up in float32 and rounded once."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from torch import float16, ops
-from torch.utils._python_dispatch import TorchDispatchMode
+import torch
+from torch import Tensor, float16
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
-if TYPE_CHECKING:
-    from torch import Tensor
+_PRODUCTS: frozenset[Any] = frozenset(
+    {
+        functional.linear, functional.conv1d, torch.conv1d, torch.matmul, torch.mm, torch.bmm, torch.addmm,
+        Tensor.matmul, Tensor.__matmul__, Tensor.mm, Tensor.bmm, Tensor.addmm,
+    }
+)  # fmt: skip
 
-_ATEN = ops.aten
-_PRODUCTS = frozenset(
-    {_ATEN.linear, _ATEN.matmul, _ATEN.addmm, _ATEN.mm, _ATEN.bmm, _ATEN.conv1d, _ATEN.convolution}
-)  # the composed ones are seen in inference mode, their parts outside of it
 
-
-class Float32Products(TorchDispatchMode):
+class Float32Products(TorchFunctionMode):
     """While it is entered, float16 products are computed in float32. A CPU without float16 sums up in float32, too, but takes many times longer."""
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func.overloadpacket not in _PRODUCTS or not any(map(_is_half, args)):
+        if func not in _PRODUCTS or not any(map(_is_half, args)):
             return func(*args, **kwargs)
         out: Tensor | None = kwargs.pop("out", None)
-        product: Tensor = func.overloadpacket(*(one.float() if _is_half(one) else one for one in args), **kwargs)
+        product: Tensor = func(*(one.float() if _is_half(one) else one for one in args), **kwargs)
         return product.half() if out is None else out.copy_(product)
 
 

@@ -5,6 +5,7 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ class Cloud:
         except NoSuchObject:
             return {}
 
-    @property
+    @cached_property
     def store(self) -> S3Store:
         """The bucket as the workers see it."""
         return S3Store.from_settings(self.bucket.settings(self.name))
