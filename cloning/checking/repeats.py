@@ -57,9 +57,10 @@ def find_repeat(speech: Speech, words: Sequence[Placed], sound: Voiced) -> Repea
         return Repeat()
     frames = _standardised(frames, heard)
     alike = np.where(heard[:, None] & heard & ~_meant_twice(words, count, speech.language), frames @ frames.T, 0.0)
+    alike = alike.astype(np.float32)
+    sums = np.pad(alike.cumsum(0, dtype=np.float64).cumsum(1), ((1, 0), (1, 0)))
     found = [
-        _strongest(alike.astype(np.float32), heard, length)
-        for length in range(_SHORTEST, min(_LONGEST, count // 2) + 1, _STEP)
+        _strongest(alike, sums, heard, length) for length in range(_SHORTEST, min(_LONGEST, count // 2) + 1, _STEP)
     ]
     best = max(found, key=lambda one: one.strength, default=Repeat())
     usual = float(np.median([one.strength for one in found])) if found else 0.0
@@ -112,17 +113,16 @@ def _meant_twice(words: Sequence[Placed], count: int, language: str | None) -> N
     return meant
 
 
-def _strongest(alike: Frames, heard: NDArray[np.bool_], length: int) -> Repeat:
-    """The strongest repeat of that many frames: along the best path, against the average of the two stretches."""
+def _strongest(alike: Frames, sums: NDArray[np.float64], heard: NDArray[np.bool_], length: int) -> Repeat:
+    """The strongest repeat of that many frames: along the best path, against the average of the two stretches. `sums` are those above and left."""
     starts = np.arange(len(alike) - 2 * length + 1)
     sound = np.concatenate(([0], np.cumsum(heard)))
     first = sound[starts + length] - sound[starts]
     second = sound[starts + 2 * length] - sound[starts + length]
-    sums = np.pad(alike.cumsum(0, dtype=np.float64).cumsum(1), ((1, 0), (1, 0)))
     middles, ends = starts + length, starts + 2 * length
     block = sums[middles, ends] - sums[starts, ends] - sums[middles, middles] + sums[starts, middles]
     average = block / np.maximum(first * second, 1)
-    path = _best_paths(alike, starts, length) / np.maximum(first, 1)
+    path = _best_paths(alike, length) / np.maximum(first, 1)
     likeness = (path - average) / (1 - average + 1e-6)
     likeness[np.minimum(first, second) < _VOICED * length] = 0.0
     best = int(np.argmax(likeness))
@@ -130,16 +130,27 @@ def _strongest(alike: Frames, heard: NDArray[np.bool_], length: int) -> Repeat:
     return Repeat(max(float(likeness[best]) - _BY_CHANCE, 0.0) * weight, best * FRAME_S, length * FRAME_S)
 
 
-def _best_paths(alike: Frames, starts: NDArray[np.intp], length: int) -> NDArray[np.float32]:
+def _best_paths(alike: Frames, length: int) -> NDArray[np.float32]:
     """For each start the largest sum on a way through both stretches: from frame to frame the second one takes none, one or two steps."""
     slack = max(1, round(_TEMPO * length))
-    shifts = np.arange(-slack, slack + 1)
-    sums = np.where(np.abs(shifts) <= _ASTRAY, np.float32(0), np.float32(-1e9)) + np.zeros((len(starts), 1), np.float32)
+    diagonals = _diagonals(alike, length - slack, 2 * slack + 1)
+    starts = len(alike) - 2 * length + 1
+    shifts = np.arange(-slack, slack + 1)[:, None]
+    sums = np.where(np.abs(shifts) <= _ASTRAY, np.float32(0), np.float32(-1e9)) + np.zeros((1, starts), np.float32)
     for place in range(length):
-        rows = starts[:, None] + place
         best = sums.copy()
-        np.maximum(best[:, 1:], sums[:, :-1], out=best[:, 1:])
-        np.maximum(best[:, :-1], sums[:, 1:], out=best[:, :-1])
-        sums = best + alike[rows, np.clip(rows + length + shifts, 0, len(alike) - 1)]
-    made: NDArray[np.float32] = sums.max(1)
+        np.maximum(best[1:], sums[:-1], out=best[1:])
+        np.maximum(best[:-1], sums[1:], out=best[:-1])
+        best += diagonals[:, place : place + starts]
+        sums = best
+    made: NDArray[np.float32] = sums.max(0)
     return made
+
+
+def _diagonals(alike: Frames, first: int, count: int) -> Frames:
+    """So many diagonals from that one on, each a row; beyond the end the last frame goes on."""
+    padded = np.pad(alike, ((0, 0), (0, first + count)), "edge")
+    down, right = padded.strides
+    return np.ascontiguousarray(
+        np.lib.stride_tricks.as_strided(padded[:, first:], (count, len(alike)), (right, down + right), writeable=False)
+    )

@@ -5,6 +5,7 @@ Past `parse` nothing is a raw dict and nothing is checked twice. `endpoint` is r
 field names of older clients as today's (cloning.requests.older_names).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, get_args
 
@@ -32,6 +33,7 @@ from cloning.requests.problems import explained, shown, suggestion
 from cloning.requests.texts import Dictionaries, Read, StoreDictionary
 
 _MOST_FIELDS = 64
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class Upload(Request):
@@ -213,18 +215,18 @@ def _take_action(fields: dict[str, object]) -> str:
 def _refuse_lone_surrogates(fields: Mapping[str, object]) -> None:
     """Refuse half a surrogate pair: JSON may escape one, but no text encoding can carry it further."""
     for name, value in fields.items():
-        if any("\ud800" <= character <= "\udfff" for character in _characters(value)):
+        if any(not text.isascii() and _LONE_SURROGATE.search(text) for text in _strings(value)):
             raise InvalidRequest(f"{name} holds half of a character (a lone surrogate); send valid Unicode", field=name)
 
 
-def _characters(value: object) -> Iterator[str]:
-    """The characters of every string in the value: no field holds anything deeper than an object in a list."""
+def _strings(value: object) -> Iterator[str]:
+    """Every string in the value: no field holds anything deeper than an object in a list."""
     if isinstance(value, str):
-        yield from value
+        yield value
     elif isinstance(value, Mapping):
         for name, inner in value.items():
-            yield from str(name)
-            yield from inner if isinstance(inner, str) else ""
+            yield str(name)
+            yield inner if isinstance(inner, str) else ""
     elif isinstance(value, list):
         for inner in value:
-            yield from _characters(inner) if isinstance(inner, str | Mapping) else ""
+            yield from _strings(inner) if isinstance(inner, str | Mapping) else ""
