@@ -50,7 +50,10 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("beside-others")
 
 # The dearest begin first, so that no process of `make test` is left alone with them at the end.
-_DEAREST = ("tests/ears", "tests/e2e", "tests/unit/training", "tests/faults", "tests/contract")
+_DEAREST = (
+    "tests/ears", "tests/unit/training", "tests/e2e", "tests/unit/engines", "tests/gpu", "tests/browser", "tests/faults", "tests/properties",
+    "tests/contract", "tests/unit/cloning",
+)  # fmt: skip
 
 
 class ByFile(LoadFileScheduling):

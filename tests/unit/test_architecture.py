@@ -1,6 +1,7 @@
 """The directions of imports, and the sizes that keep the code readable."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -74,11 +75,16 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
+@functools.cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """What a file is made of; the file itself is the first."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
     """(module, whether it is imported at the top of the file)"""
-    tree = ast.parse(path.read_text())
-    top = {id(node) for node in tree.body}
-    for node in ast.walk(tree):
+    top = {id(node) for node in ast.iter_child_nodes(nodes(path)[0])}
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from ((alias.name, id(node) in top) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -88,7 +94,7 @@ def imports(path: Path) -> Iterator[tuple[str, bool]]:
 def imported(path: Path) -> set[str]:
     """The imported modules, and names that may be modules: `from package import module`."""
     names = {module for module, _ in imports(path)}
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
@@ -160,7 +166,7 @@ def test_no_imports_go_in_circles() -> None:
 def test_the_environment_has_one_reader() -> None:
     """Only the module that prepares the environment for the SDKs reads os.environ; cloning.settings reads it through pydantic."""
     for path in MODULES:
-        names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+        names = {node.attr for node in nodes(path) if isinstance(node, ast.Attribute)}
         # local prepares the environment of the processes that it starts; the client's command is a program of its own.
         if path.name != "sdk_variables.py" and name_of(path) != "local" and path.parts[-2:] != (CLIENT, "__main__.py"):
             assert not names & {"environ", "getenv"}, path
@@ -169,11 +175,7 @@ def test_the_environment_has_one_reader() -> None:
 def test_nothing_prints() -> None:
     """Nothing prints: stdout belongs to the caller."""
     for path in MODULES:
-        calls = {
-            node.func.id
-            for node in ast.walk(ast.parse(path.read_text()))
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-        }
+        calls = {node.func.id for node in nodes(path) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
         if path.name != "__main__.py":
             assert "print" not in calls, path
 
@@ -181,7 +183,7 @@ def test_nothing_prints() -> None:
 def test_no_function_is_over_60_lines() -> None:
     """A function with its docstring fits a screen."""
     for path in EVERYTHING:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 assert (node.end_lineno or 0) - node.lineno < 60, f"{path.name}: {node.name}"
 
