@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from http_api.door import Door, FreshId, Pauses, new_uuid
 from http_api.errors import Json, answer_failures
 from http_api.guard import Guard
-from http_api.openapi import FAILURE, describe
+from http_api.openapi import FAILURE, DescribedApp
 from http_api.options import Options
 from http_api.page import page_routes
 from http_api.port import Worker
@@ -37,7 +37,7 @@ def make_app(
         yield
         await door.close()
 
-    app = FastAPI(
+    app = DescribedApp(
         title="F5-TTS worker",
         lifespan=life,
         default_response_class=Json,
@@ -50,6 +50,6 @@ def make_app(
         app.include_router(routes(door))
     if options.has_page:
         app.include_router(page_routes())
-    describe(app, needs_key=options.api_key is not None)
+    app.needs_key = options.api_key is not None
     app.add_middleware(Guard, options=options, metrics=door.metrics)
     return app

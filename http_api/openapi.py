@@ -37,10 +37,24 @@ def events(description: str, sound: Responses) -> Responses:
     return {200: {**sound[200], "content": {**sound[200]["content"], "text/event-stream": {"schema": schema}}}}
 
 
-def describe(app: FastAPI, *, needs_key: bool) -> None:
-    """FastAPI's own description, with the key, and without the status 422, which no route returns."""
-    app.description = _ABOUT
-    made = app.openapi()
+class DescribedApp(FastAPI):
+    """
+    FastAPI, whose description of itself has the key, and not the status 422, which no route returns.
+
+    It is made when it is first asked for: it takes a tenth of a second, which no start has to wait.
+    """
+
+    needs_key = False
+
+    def openapi(self) -> dict[str, Any]:
+        """The description, made once."""
+        if self.openapi_schema is None:
+            self.description = _ABOUT
+            _mend(super().openapi(), needs_key=self.needs_key)
+        return super().openapi()
+
+
+def _mend(made: dict[str, Any], *, needs_key: bool) -> None:
     for operations in made["paths"].values():
         for operation in operations.values():
             if operation["responses"].get("422", {}).get("description") == "Validation Error":
