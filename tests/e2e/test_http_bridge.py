@@ -13,8 +13,8 @@ from tests.e2e.doors import FORMATS, RATE, events, first_line, openai_client, sa
 from tests.http_server import until
 
 TEXT = "The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes. " * 3
-# Three chunks: a paragraph is one, and short ones cost least.
-PARAGRAPHS = "\n\n".join(["The quick brown fox jumps over the lazy dog."] * 3)
+# A pause parts chunks, and short ones cost least.
+THREE_CHUNKS = "[pause:100ms]".join(["The quick brown fox jumps over the lazy dog."] * 3)
 KEY = "bridge-key"
 
 
@@ -53,7 +53,7 @@ def result_pcm(queue: Cloud, job_id: str) -> bytes:
 @pytest.mark.parametrize("form", FORMATS)
 def test_each_format_is_the_whole_speech(form: str, queue: Cloud, client: openai.OpenAI) -> None:
     """Each format is made from presigned parts; lossless ones have the result's samples."""
-    data = speech(client, PARAGRAPHS, "alloy", form, job_id=f"bridged-{form}", nfe_step=4, seed=5)
+    data = speech(client, THREE_CHUNKS, "alloy", form, job_id=f"bridged-{form}", nfe_step=4, seed=5)
 
     whole = result_pcm(queue, f"bridged-{form}")
     heard = samples_of(data, form)
@@ -64,7 +64,7 @@ def test_each_format_is_the_whole_speech(form: str, queue: Cloud, client: openai
 
 def test_events_carry_the_same_sound(queue: Cloud, client: openai.OpenAI) -> None:
     """`stream_format: sse`, which LiveKit asks for, brings the same sound."""
-    kinds, sound = events(client, "alloy", PARAGRAPHS, "bridged-events", nfe_step=4, seed=5)
+    kinds, sound = events(client, "alloy", THREE_CHUNKS, "bridged-events", nfe_step=4, seed=5)
 
     assert kinds == ["speech.audio.delta", "speech.audio.done"]
     assert sound == result_pcm(queue, "bridged-events")

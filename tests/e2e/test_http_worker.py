@@ -20,8 +20,8 @@ from tests.e2e.doors import FORMATS, RATE, events, free_port, openai_client, pin
 from tests.http_server import until
 
 LONG = "The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes. " * 5
-# Four chunks: a paragraph is one, and short ones cost least.
-PARAGRAPHS = "\n\n".join(["The quick brown fox jumps over the lazy dog."] * 4)
+# A pause parts chunks, and short ones cost least.
+FOUR_CHUNKS = "[pause:100ms]".join(["The quick brown fox jumps over the lazy dog."] * 4)
 QUICK: dict[str, Any] = {"nfe_step": 4, "seed": 5}
 MANY_CHUNKS = "\n\n".join(["The quick brown fox jumps over the lazy dog."] * 10)
 KEY = "door-key"
@@ -102,7 +102,7 @@ def test_an_unfit_worker_says_so(cloud: Cloud) -> None:
 @pytest.mark.parametrize("form", FORMATS)
 def test_each_format_is_the_whole_speech(form: str, cloud: Cloud, door: Door, client: openai.OpenAI) -> None:
     """Each format is the whole speech; lossless ones have the result's samples."""
-    data = speech(client, PARAGRAPHS, "alloy", form, job_id=f"form-{form}", **QUICK)
+    data = speech(client, FOUR_CHUNKS, "alloy", form, job_id=f"form-{form}", **QUICK)
 
     whole = result_pcm(cloud, door.url, f"form-{form}")
     heard = samples_of(data, form)

@@ -23,8 +23,8 @@ from tests.conftest import SPOKEN
 from tests.e2e.conftest import Cloud
 
 LONG = "The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes. " * 9
-# Five chunks: a paragraph is one, and short ones cost least.
-PARAGRAPHS = "\n\n".join(["The quick brown fox jumps over the lazy dog."] * 5)
+# A pause parts chunks, and short ones cost least.
+FIVE_CHUNKS = "[pause:100ms]".join(["The quick brown fox jumps over the lazy dog."] * 5)
 QUICK: dict[str, Any] = {"nfe_step": 4, "seed": 5}
 
 
@@ -132,11 +132,11 @@ def test_status_is_answered_while_a_long_generate_runs(
 
 def test_one_seed_is_one_speech_in_two_processes(cloud: Cloud, worker: WorkerProcess, nature: str) -> None:
     """One seed gives identical bytes in two processes, over five chunks; another seed gives others."""
-    first = cloud.ask(text=PARAGRAPHS, voice=nature, job_id="seed-5", **QUICK)
-    other = cloud.ask(text=PARAGRAPHS, voice=nature, job_id="seed-6", nfe_step=4, seed=6)
+    first = cloud.ask(text=FIVE_CHUNKS, voice=nature, job_id="seed-5", **QUICK)
+    other = cloud.ask(text=FIVE_CHUNKS, voice=nature, job_id="seed-6", nfe_step=4, seed=6)
     worker.kill()
     with cloud.worker("second"):
-        second = cloud.ask(text=PARAGRAPHS, voice=nature, job_id="seed-5-again", **QUICK)
+        second = cloud.ask(text=FIVE_CHUNKS, voice=nature, job_id="seed-5-again", **QUICK)
 
         assert len(first["manifest"]["chunks"]) >= 5
         assert (first["manifest"]["worker"], second["manifest"]["worker"]) == ("first", "second")
