@@ -29,12 +29,12 @@ class Take:
         return self.verdict is not None and (self.verdict.state == "failed" or bool(self.verdict.wer))
 
     @property
-    def rank(self) -> tuple[int, float, bool, float]:
-        """The lower the better: what was heard counts first, for whoever listens hears words."""
+    def rank(self) -> tuple[bool, int, float, float]:
+        """The lower the better: no draw that fails is better than one that passes; then what was heard counts, for whoever listens hears words."""
         if self.verdict is None:
-            return 0, 0.0, False, 0.0
+            return False, 0, 0.0, 0.0
         one = self.verdict
-        return one.worst_run or 0, one.wer or 0.0, self.has_failed, -one.score
+        return self.has_failed, one.worst_run or 0, one.wer or 0.0, -one.score
 
 
 def drawn(speech: ChunkByChunk, checker: ChunkChecker, seed: int) -> dict[int, Take]:

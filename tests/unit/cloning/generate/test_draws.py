@@ -1,0 +1,55 @@
+"""Which draw of a chunk is taken."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloning.checking import Verdict
+from cloning.generate.proof.checks import ChunkChecker
+from cloning.generate.proof.draws import Take
+from tests.stammerer import SPEAK, world
+from tests.unit.cloning.generate.test_attempt import act
+
+WAVE = np.zeros(1, np.float32)
+MISHEARD = Verdict("passed", 0.7, wer=0.3, worst_run=3)
+DOUBTFUL = Verdict("failed", 0.9, wer=0.1, worst_run=1)
+
+
+def verdicts(state: Any) -> st.SearchStrategy[Verdict]:
+    shares, runs = st.none() | st.floats(0, 2), st.none() | st.integers(0, 30)
+    return st.builds(Verdict, st.just(state), st.floats(0, 1), shares, runs)
+
+
+@given(passing=verdicts("passed"), failing=verdicts("failed"))
+def test_no_draw_that_fails_is_better_than_one_that_passes(passing: Verdict, failing: Verdict) -> None:
+    """However few of its words are heard otherwise."""
+    assert Take(1, WAVE, passing).rank < Take(0, WAVE, failing).rank
+
+
+def test_of_draws_that_fail_alike_the_one_whose_words_are_heard_is_better() -> None:
+    """By the longest run of words heard otherwise, then by their share, then by the score."""
+    ordered = [
+        Verdict("failed", 0.1, wer=0.3, worst_run=1),
+        Verdict("failed", 0.9, wer=0.1, worst_run=2),
+        Verdict("failed", 0.9, wer=0.2, worst_run=2),
+        Verdict("failed", 0.5, wer=0.2, worst_run=2),
+    ]
+
+    assert sorted(ordered, key=lambda one: Take(0, WAVE, one).rank) == ordered
+
+
+def test_a_job_with_a_draw_that_passes_does_not_fail(
+    tmp_path: Path, human_wav: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A draw that passes is drawn again if not every word was heard as it is written; if the others fail, it is taken all the same."""
+    service, *_ = world(tmp_path, human_wav)
+    monkeypatch.setattr(ChunkChecker, "verdict", lambda _, __, draw, *___: (DOUBTFUL if draw else MISHEARD, None))
+
+    reply = act(service, **SPEAK | {"text": "It is one chunk."}, on_mismatch="fail", job_id="j")
+
+    assert (reply["status"], reply["check"]["state"]) == ("COMPLETED", "passed")
+    assert [(one["draw"], one["state"]) for one in reply["check"]["chunks"]] == [(1, "passed")]
