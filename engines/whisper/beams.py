@@ -55,10 +55,14 @@ def _attend(
     def by_head(projected: "Tensor") -> "Tensor":
         return projected.view(sounds, -1, attention.num_heads, attention.head_dim).transpose(1, 2)
 
-    cache = past_key_values.cross_attention_cache
-    if not is_kept:
-        cache.update(by_head(attention.k_proj(key_value_states)), by_head(attention.v_proj(key_value_states)), layer)
-        past_key_values.is_updated[layer] = True
+    if is_kept:
+        kept = past_key_values.cross_attention_cache.layers[layer]
+        keys, values = kept.keys, kept.values
+    else:
+        keys, values = by_head(attention.k_proj(key_value_states)), by_head(attention.v_proj(key_value_states))
+        if past_key_values is not None:  # a Whisper's generation_config.json may say that nothing is kept
+            past_key_values.cross_attention_cache.update(keys, values, layer)
+            past_key_values.is_updated[layer] = True
     asked = by_head(attention.q_proj(said) * attention.scaling)
-    heard = scaled_dot_product_attention(asked, cache.layers[layer].keys, cache.layers[layer].values, scale=1.0)
+    heard = scaled_dot_product_attention(asked, keys, values, scale=1.0)
     return attention.out_proj(heard.transpose(1, 2).reshape_as(said)), None

@@ -125,6 +125,17 @@ def test_beams_that_share_what_they_heard_say_what_transformers_own_say(
     assert (ours, rows) == (theirs, [1, 5])
 
 
+def test_a_whisper_that_keeps_nothing_shares_its_sound_too(
+    whisper: WhisperTranscriber, canonical: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A generation_config.json may turn the cache off; the words are the same."""
+    sound = canonical[: 2 * 24_000]
+    usual = whisper.transcribe(sound, 24_000, language="en")
+    monkeypatch.setattr(whisper._pipeline.model.generation_config, "use_cache", False)
+
+    assert whisper.transcribe(sound, 24_000, language="en") == usual
+
+
 def test_whisper_aligns_without_touching_its_transcripts(whisper: WhisperTranscriber, canonical: Samples) -> None:
     """Aligning leaves the model's attention as it was, so neither transcripts nor later alignments change."""
     heard = whisper.transcribe(canonical, 24_000, language="en")
