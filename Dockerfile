@@ -40,9 +40,9 @@ ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
     PYTHONUNBUFFERED=1
 
 # Out goes what only building needs: Triton; CUDA's bindings for Python, which torch imports for its own tests and compilers alone;
-# and of CUDA the headers, static libraries and what no library of torch's links. Out goes also what no worker calls, unless ALL_CUDA=1:
-# NCCL and cuSPARSELt, for which small libraries stand in that refuse every call, and cuSOLVER with torch's part that
-# loads it at the first decomposition or inverse of a matrix on a GPU: there is none, and torch would raise.
+# and of CUDA the headers, static libraries and what no library of torch's links. Unless ALL_CUDA=1, what no worker calls
+# goes too: NCCL and cuSPARSELt, for which small libraries stand in that refuse every call; and cuSOLVER, with the part of torch that loads it
+# for decompositions and inverses on a GPU. No engine asks for one; torch would raise an error.
 # Bytecode is compiled here, once: the worker's user can't write it, and each cold start would compile again. Unchecked, because
 # an image's sources don't change under it. Slim bases drop the standard library's bytecode too; a file of it that doesn't
 # compile must not stop the build.

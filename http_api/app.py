@@ -38,6 +38,7 @@ def make_app(
         await door.close()
 
     app = DescribedApp(
+        needs_key=options.api_key is not None,
         title="F5-TTS worker",
         lifespan=life,
         default_response_class=Json,
@@ -50,6 +51,5 @@ def make_app(
         app.include_router(routes(door))
     if options.has_page:
         app.include_router(page_routes())
-    app.needs_key = options.api_key is not None
     app.add_middleware(Guard, options=options, metrics=door.metrics)
     return app

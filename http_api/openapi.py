@@ -41,16 +41,17 @@ class DescribedApp(FastAPI):
     """
     FastAPI, whose description of itself has the key, and not the status 422, which no route returns.
 
-    It is made when it is first asked for: it takes a tenth of a second, which no start has to wait.
+    It is made when somebody first asks for it: it takes a tenth of a second, for which no start should wait.
     """
 
-    needs_key = False
+    def __init__(self, *, needs_key: bool, **given: Any) -> None:
+        super().__init__(description=_ABOUT, **given)
+        self._needs_key = needs_key
 
     def openapi(self) -> dict[str, Any]:
         """The description, made once."""
         if self.openapi_schema is None:
-            self.description = _ABOUT
-            _mend(super().openapi(), needs_key=self.needs_key)
+            _mend(super().openapi(), needs_key=self._needs_key)
         return super().openapi()
 
 

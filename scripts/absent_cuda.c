@@ -1,6 +1,6 @@
 /*
- * Stands in for a library of CUDA's that torch is linked with and that a worker on one GPU never calls: NCCL (several GPUs) or
- * cuSPARSELt (weights with every other pair zero). Each takes 0.4 GB of the image, which a host fetches before its first worker starts.
+ * Stands in for a CUDA library that torch is linked with and that a worker on one GPU never calls: NCCL (several GPUs) or
+ * cuSPARSELt (weights with 2:4 sparsity). Each takes 0.4 GB of the image, which a host fetches before its first worker starts.
  * A call ends the process and says which build has the library; nothing is ever computed wrongly.
  *
  * The names are those that torch 2.10 asks for. Another torch may ask for more: then `import torch` fails while the image is built.

@@ -64,6 +64,10 @@ def checks(
                 f"SPEAKER_MODEL={settings.speaker_model}: {package} is not installed; build the image with SIMILARITY=1, "
                 "install requirements-similarity.txt, or unset it"
             )
+        if settings.phone_check == "pocketsphinx" and find_spec("pocketsphinx") is None:
+            raise Unfit(
+                "PHONE_CHECK=pocketsphinx (the default): pocketsphinx is not installed; install requirements.txt, or set PHONE_CHECK=off"
+            )
 
     def check_gpu() -> None:
         gpu_is_usable(settings.device, torch_cuda=cuda_of_torch())

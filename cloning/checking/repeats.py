@@ -58,9 +58,9 @@ def find_repeat(speech: Speech, words: Sequence[Placed], sound: Voiced) -> Repea
     frames = _standardised(frames, heard)
     alike = np.where(heard[:, None] & heard & ~_meant_twice(words, count, speech.language), frames @ frames.T, 0.0)
     alike = alike.astype(np.float32)
-    sums = np.pad(alike.cumsum(0, dtype=np.float64).cumsum(1), ((1, 0), (1, 0)))
+    areas = np.pad(alike.cumsum(0, dtype=np.float64).cumsum(1), ((1, 0), (1, 0)))
     found = [
-        _strongest(alike, sums, heard, length) for length in range(_SHORTEST, min(_LONGEST, count // 2) + 1, _STEP)
+        _strongest(alike, areas, heard, length) for length in range(_SHORTEST, min(_LONGEST, count // 2) + 1, _STEP)
     ]
     best = max(found, key=lambda one: one.strength, default=Repeat())
     usual = float(np.median([one.strength for one in found])) if found else 0.0
@@ -113,14 +113,14 @@ def _meant_twice(words: Sequence[Placed], count: int, language: str | None) -> N
     return meant
 
 
-def _strongest(alike: Frames, sums: NDArray[np.float64], heard: NDArray[np.bool_], length: int) -> Repeat:
-    """The strongest repeat of that many frames: along the best path, against the average of the two stretches. `sums` are those above and left."""
+def _strongest(alike: Frames, areas: NDArray[np.float64], heard: NDArray[np.bool_], length: int) -> Repeat:
+    """The strongest repeat of that many frames: along the best path, against the average of the two stretches. `areas` is the summed-area table of `alike`."""
     starts = np.arange(len(alike) - 2 * length + 1)
     sound = np.concatenate(([0], np.cumsum(heard)))
     first = sound[starts + length] - sound[starts]
     second = sound[starts + 2 * length] - sound[starts + length]
     middles, ends = starts + length, starts + 2 * length
-    block = sums[middles, ends] - sums[starts, ends] - sums[middles, middles] + sums[starts, middles]
+    block = areas[middles, ends] - areas[starts, ends] - areas[middles, middles] + areas[starts, middles]
     average = block / np.maximum(first * second, 1)
     path = _best_paths(alike, length) / np.maximum(first, 1)
     likeness = (path - average) / (1 - average + 1e-6)
@@ -148,7 +148,7 @@ def _best_paths(alike: Frames, length: int) -> NDArray[np.float32]:
 
 
 def _diagonals(alike: Frames, first: int, count: int) -> Frames:
-    """So many diagonals from that one on, each a row; beyond the end the last frame goes on."""
+    """`count` diagonals of the matrix, from the `first` above the main one on, each a row; beyond its end the last column is repeated."""
     padded = np.pad(alike, ((0, 0), (0, first + count)), "edge")
     down, right = padded.strides
     return np.ascontiguousarray(

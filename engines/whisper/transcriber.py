@@ -20,7 +20,7 @@ from engines.device.placement import Weights, choose_device
 from engines.imports.blank_weights import blank_weights
 from engines.imports.transformers import import_transformers
 from engines.whisper.alignment import Aligner
-from engines.whisper.beams import share_what_was_heard
+from engines.whisper.beams import share_encoder_output
 from engines.whisper.encoding import encoded
 from engines.whisper.files import expect_whisper, unusable
 from engines.whisper.guessing import Guesser
@@ -75,7 +75,7 @@ class WhisperTranscriber:
             if (failure := _failure(model, error)) is None:
                 raise
             raise failure from error
-        share_what_was_heard(loaded.model)
+        share_encoder_output(loaded.model)
         return cls(loaded, public_name(model), Weights({"model": loaded.model}, device, {"model": dtype}))
 
     def memory(self) -> dict[str, object]:

@@ -116,7 +116,7 @@ def test_beams_that_share_what_they_heard_say_what_transformers_own_say(
     keys, rows = whisper._pipeline.model.get_decoder().layers[0].encoder_attn.k_proj, list[int]()
     with keys.register_forward_pre_hook(lambda _, inputs: rows.append(len(inputs[0]))):
         ours = whisper.transcribe(canonical, 24_000, language="en")
-    monkeypatch.setattr("engines.whisper.transcriber.share_what_was_heard", lambda _: None)
+    monkeypatch.setattr("engines.whisper.transcriber.share_encoder_output", lambda _: None)
     usual = WhisperTranscriber.load(str(small_whisper), "cpu")
     keys = usual._pipeline.model.get_decoder().layers[0].encoder_attn.k_proj
     with keys.register_forward_pre_hook(lambda _, inputs: rows.append(len(inputs[0]))):

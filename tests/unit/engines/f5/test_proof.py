@@ -65,13 +65,15 @@ def test_products_are_the_cpus_own_but_for_rounding(product: str) -> None:
     torch.manual_seed(0)
     make = getattr(torch, product, None) or getattr(torch.nn.functional, product)
     one, other = torch.randn(1, 24, 40).half(), torch.randn((16, 24, 3) if product == "conv1d" else (40, 40)).half()
-    with torch.utils._python_dispatch._disable_current_modes():
+    with torch._C.DisableTorchFunction():
         own = make(one, other)
     with torch.inference_mode():
         inferred = make(one, other)
 
+    rounded = make(one.float(), other.float()).half()
     for found in (make(one, other), inferred):
         assert (found.dtype, found.shape) == (torch.float16, own.shape)
+        assert torch.equal(found, rounded)
         torch.testing.assert_close(found, own, rtol=2e-3, atol=2e-3)
 
 
