@@ -65,7 +65,7 @@ def test_products_are_the_cpus_own_but_for_rounding(product: str) -> None:
     torch.manual_seed(0)
     make = getattr(torch, product, None) or getattr(torch.nn.functional, product)
     one, other = torch.randn(1, 24, 40).half(), torch.randn((16, 24, 3) if product == "conv1d" else (40, 40)).half()
-    with torch._C.DisableTorchFunction():
+    with torch._C.DisableTorchFunction():  # type: ignore[no-untyped-call]
         own = make(one, other)
     with torch.inference_mode():
         inferred = make(one, other)
