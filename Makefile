@@ -65,7 +65,7 @@ lock: setup  ## resolve again within pyproject.toml's bounds; writes uv.lock and
 	scripts/requirements.sh xtts > requirements-xtts.txt
 	scripts/requirements.sh similarity > requirements-similarity.txt
 
-bench: setup  ## what the worker costs on this machine, beside the plain way and the limits; quarter of an hour, wants 10 GB of disk and quiet
+bench: setup  ## what the worker costs on this machine, beside the plain way and the limits; an hour and a half, wants 10 GB of disk and quiet
 	$(PYTHON) -m benchmarks.overhead --results $(RESULTS)
 	$(PYTHON) -m benchmarks.decoding --results $(RESULTS)
 	$(PYTHON) -m benchmarks.imports --results $(RESULTS)

@@ -32,13 +32,19 @@ _PAUSE_S, _LEAST_WORDS = 0.15, 2
 
 
 def clips_in(folders: Sequence[Path]) -> list[Clip]:
-    """The clips whose packages are there, in the table's order. Raises ValueError if a file is another than the table's."""
+    """The table's clips. Raises ValueError if one is missing, or its file is another than the table's."""
     places = [*folders, Path(sysconfig.get_path("purelib"))]
     rows = json.loads(TABLE.read_text("utf-8"))
     found = [
         (row, next((place / row["path"] for place in places if (place / row["path"]).is_file()), None)) for row in rows
     ]
-    return [_clip(row, path) for row, path in found if path]
+    clips = [_clip(row, path) for row, path in found if path]
+    missing = sorted({row["package"] for row, path in found if path is None})
+    if missing:
+        raise ValueError(
+            f"no recordings of {', '.join(missing)}: fetch them (benchmarks/README.md), and name their folder with --speech"
+        )
+    return clips
 
 
 def _clip(row: dict[str, Any], path: Path) -> Clip:

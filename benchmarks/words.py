@@ -236,7 +236,10 @@ def main() -> None:
     parser.add_argument("--answers", type=Path, help="file that keeps the recogniser's answers")
     parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args()
-    clips = clips_in(args.speech)
+    try:
+        clips = clips_in(args.speech)
+    except ValueError as error:
+        parser.error(str(error))
     listener = Listener.open(args.whisper or make_whisper(_WHISPER), args.answers)
     cases = judged(all_cases(clips), clips, listener)
     times = word_times(clips, listener)

@@ -268,6 +268,7 @@ def health(service: Service) -> Reply:
         "fallback": list(service.settings.fallback),
         "checkpoint": public_name(KINDS[service.settings.engine].checkpoint(service.settings)),
         "asr_model": public_name(service.settings.asr_model),
+        "phone_check": service.settings.phone_check,
         "worker": service.worker,
         "python": platform.python_version(),
         "versions": versions(),

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from http_api.port import Reply
 
+CONSENT_MISSING = "consent: say how the speaker agreed to be cloned"
 # Codes of docs/api.md; one that is not here is a 503 if the same call may work later, else a 500.
 STATUS = {
     "INVALID_REQUEST": 400,
@@ -143,6 +144,10 @@ def _invalid(error: RequestValidationError) -> Failed:
     place = [str(step) for step in first["loc"][1:]]
     if first["type"] == "json_invalid":
         return Failed("INVALID_REQUEST", f"the body is not JSON: {first['ctx']['error']}")
+    if (first["type"], place) == ("missing", ["consent"]):
+        return Failed("CONSENT_REQUIRED", CONSENT_MISSING, param="consent")
+    if first["type"] == "missing" and place:
+        return Failed("INVALID_REQUEST", f"{'.'.join(place)}: is missing: send it", param=place[0])
     return Failed(
         "INVALID_REQUEST", ": ".join([".".join(place) or "body", first["msg"]]), param=next(iter(place), None)
     )

@@ -132,7 +132,7 @@ class Generate(Request):
         None,
         ge=1,
         le=4,
-        description="how often a chunk is spoken at most if it fails the check, each time with another seed; unset: the deployment's `CHECK_DRAWS`, or 3 with `ultra_quality`",
+        description="how often a chunk is spoken at most, the first time included. It is spoken again, with another seed, if it fails the check or was transcribed with different words. Unset: the deployment's `CHECK_DRAWS`, or 3 with `ultra_quality`",
     )
     on_mismatch: Literal["accept", "fail"] | None = Field(
         None,

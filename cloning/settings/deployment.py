@@ -128,7 +128,7 @@ class Settings(HttpSettings):
         2,
         ge=1,
         le=4,
-        description="How often a chunk that fails the check is spoken at most, unless a request says otherwise.",
+        description="How often a chunk is spoken at most, the first time included, if it fails the check or was transcribed with different words, unless a request says otherwise.",
     )
     on_mismatch: Literal["accept", "fail"] = Field(
         "accept",
@@ -144,7 +144,7 @@ class Settings(HttpSettings):
 
     phone_check: Literal["off", "pocketsphinx"] = Field(
         "pocketsphinx",
-        description="A second recogniser that `check: full` asks about added words in English speech that passes otherwise: [`pocketsphinx`](speech.md#added-words-by-their-phones), on the CPU, or `off`.",
+        description="[`pocketsphinx`](speech.md#added-words-by-their-phones) (on the CPU) or `off`: whether `check: full` also asks it for words that are not in the text. English only, and only where speech passes the rest of the check.",
     )
 
     speaker_model: Literal["off", "resemblyzer", "wespeaker"] = Field(

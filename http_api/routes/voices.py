@@ -9,7 +9,7 @@ from fastapi import APIRouter, File, Form, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 from http_api.door import Door
-from http_api.errors import Failed
+from http_api.errors import CONSENT_MISSING, Failed
 from http_api.openapi import shows
 from http_api.port import Reply
 
@@ -58,7 +58,7 @@ def voice_routes(door: Door) -> APIRouter:
     ) -> Reply:
         """Store a voice. The reply is OpenAI's voice object, and the fields of the worker's `upload` reply."""
         if consent.strip().lower() in _REFUSALS:
-            raise Failed("CONSENT_REQUIRED", "consent: say how the speaker agreed to be cloned", param="consent")
+            raise Failed("CONSENT_REQUIRED", CONSENT_MISSING, param="consent")
         optional = {"transcript": ref_text, "language": language}
         fields = {
             "voice": name,

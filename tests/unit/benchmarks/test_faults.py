@@ -80,6 +80,12 @@ def test_spaced_words_tell_where_they_are() -> None:
     assert {place for place, _, _ in edges} >= {0, 3}
 
 
+def test_a_missing_recording_is_told_before_anything_is_measured(tmp_path: Path) -> None:
+    """Figures of some of the clips can't be compared with the committed ones, so the packages to fetch are named."""
+    with pytest.raises(ValueError, match=r"moonshine-voice 0\.1\.5.*fetch them"):
+        spoken.clips_in([tmp_path])
+
+
 def test_another_file_than_the_tables_is_refused(tmp_path: Path) -> None:
     """The times of the words hold for one recording, so another file is refused."""
     path = tmp_path / "moonshine_voice" / "assets" / "beckett.wav"

@@ -102,10 +102,20 @@ def test_a_consent_that_is_none_is_refused_by_name(consent: str) -> None:
 
 
 def test_a_form_without_consent_is_refused_by_name() -> None:
-    """A form without consent is refused by the field's name, whatever the deployment requires."""
+    """A form without consent is refused by its own code and the field's name, whatever the deployment requires."""
     (response,) = asked(StandIn(), post("/v1/audio/voices", data={"name": "carl"}, files=SAMPLE))
 
-    assert (response.status_code, response.json()["error"]["param"]) == (400, "consent")
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["param"]) == (400, "CONSENT_REQUIRED", "consent")
+
+
+def test_a_form_without_a_field_is_told_which_one_to_send() -> None:
+    """Any other missing field is named, with what to do."""
+    (response,) = asked(StandIn(), post("/v1/audio/voices", data={"consent": SENTENCE}, files=SAMPLE))
+
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["param"]) == (400, "INVALID_REQUEST", "name")
+    assert error["message"] == "name: is missing: send it"
 
 
 @pytest.mark.parametrize("word", ["true", "True"])
