@@ -194,6 +194,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "fallback": "the value of `FALLBACK`",
         "checkpoint": "the default engine's checkpoint: the value of `CHECKPOINT` or `XTTS_CHECKPOINT`",
         "asr_model": "the value of `ASR_MODEL`",
+        "phone_check": "the value of `PHONE_CHECK`",
         "worker": "this worker's name",
         "python": "Python's version",
         "versions": "versions of the worker and of the packages that shape the sound",
