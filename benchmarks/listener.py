@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.faults import RATE
 from cloning.checking import SLOWER
 from cloning.ports import AddedPhones, Alignment, LikelihoodRatio, PhoneModel, Samples, Token, Transcriber
-from engines.phones import Pocketsphinx
+from engines.phones.pocketsphinx import Pocketsphinx
 from engines.whisper.transcriber import WhisperTranscriber
 
 

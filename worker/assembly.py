@@ -21,9 +21,9 @@ from cloning.voices.library import VoiceLibrary
 from engines.device.gpu_thread import GpuThread
 from engines.device.placement import free_memory, gpu_memory
 from engines.device.scheduler import Bounds
-from engines.phones import Pocketsphinx
-from engines.speaker_model import Resemblyzer
-from engines.wespeaker import Wespeaker
+from engines.phones.pocketsphinx import Pocketsphinx
+from engines.speakers.resemblyzer import Resemblyzer
+from engines.speakers.wespeaker import Wespeaker
 from model_cache.background import Errands
 from worker.audio_decoder import ChildDecoder
 from worker.audio_urls import fetch_url

@@ -13,7 +13,7 @@ from huggingface_hub import errors
 
 from cloning.errors import CheckpointUnusable, HubUnavailable, TranscriptionFailed
 from engines.f5.vocoder import load_vocoder
-from engines.wespeaker import Wespeaker
+from engines.speakers.wespeaker import Wespeaker
 from engines.whisper.transcriber import WhisperTranscriber
 from model_cache.hub import hub_fetcher
 from storage.hub_errors import hub_failure, is_hub_trouble, lasting_reason

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from cloning.settings import Settings
-from engines.phones import Pocketsphinx
-from engines.speaker_model import Resemblyzer
-from engines.wespeaker import Wespeaker
+from engines.phones.pocketsphinx import Pocketsphinx
+from engines.speakers.resemblyzer import Resemblyzer
+from engines.speakers.wespeaker import Wespeaker
 from tests.fakes import ManualClock
 from worker.assembly import build, make_speaker_model
 

@@ -13,14 +13,14 @@ from cloning.checking.repeats import Repeat, find_repeat
 from cloning.errors import CheckpointUnusable, HubUnavailable, InvalidRequest, JobCancelled, SpeechMismatch
 from cloning.planning.f5 import chunk_seed, draw_seed
 from cloning.ports import Samples
-from engines.wespeaker import Wespeaker
+from engines.speakers.wespeaker import Wespeaker
 from storage.folder_store import FolderStore
 from tests.conftest import SPOKEN, with_settings
 from tests.fakes import ManualClock, evenly_spread
 from tests.stammerer import JOB_SEED, SPEAK, TEXT, Listener, Stammerer, draws, serving, world
 from tests.unit.cloning.generate.test_attempt import act
 from tests.unit.cloning.generate.test_passages import upload
-from tests.unit.engines.wespeaker_net import net
+from tests.unit.engines.speakers.wespeaker_net import net
 
 
 @pytest.mark.parametrize("mode", ["fast", "full"])

@@ -14,9 +14,9 @@ import pytest
 
 from cloning.errors import CheckpointUnusable, HubUnavailable, ServiceError
 from cloning.ports import Samples
-from engines.wespeaker import HUB_FILE, Wespeaker
+from engines.speakers.wespeaker import HUB_FILE, Wespeaker
 from tests.fakes import ManualClock
-from tests.unit.engines.wespeaker_net import RATE, net, wespeaker
+from tests.unit.engines.speakers.wespeaker_net import RATE, net, wespeaker
 
 NAME = "hbredin/wespeaker-voxceleb-resnet34-LM"
 

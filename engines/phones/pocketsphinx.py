@@ -17,10 +17,10 @@ from typing import IO
 import numpy as np
 
 from cloning.ports import AddedPhones, Samples
-from engines import phone_search
-from engines.phone_search import REQUEST
+from engines.phones import search
+from engines.phones.search import REQUEST
 
-_ROOT = Path(phone_search.__file__).resolve().parent.parent
+_ROOT = Path(search.__file__).resolve().parents[2]
 _RATE = 16_000
 _LONGEST_S = 30.0  # what is checked is no longer
 _LEAST_S = 0.1
@@ -62,12 +62,12 @@ class Pocketsphinx:
 
 
 class _Process:
-    """A running `phone_search`. It ends with this object, and with whoever started it: its input is closed then."""
+    """A running `search`. It ends with this object, and with whoever started it: its input is closed then."""
 
     def __init__(self, wait_s: float) -> None:
         self._wait_s = wait_s
         self._process = subprocess.Popen(  # noqa: S603 - our own file, without a shell
-            [sys.executable, "-s", "-P", "-m", phone_search.__name__],
+            [sys.executable, "-s", "-P", "-m", search.__name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -4,8 +4,8 @@ Where a recording may say more phones than its English text: a search by pockets
 The text as a grammar, its words in a row with silence and noise wherever they are, is laid over the recording; then the same with three
 phones or more in one of its gaps, whichever suits best. The second path's score less the first one's is how much speaks for added speech.
 
-Pocketsphinx holds Python's lock while it searches, so this is also the program of a process of its own (`phones.py` starts it):
-`python -m engines.phone_search` reads requests from its standard input and writes a line of JSON for each.
+Pocketsphinx holds Python's lock while it searches, so this is also the program of a process of its own (`pocketsphinx.py` starts it):
+`python -m engines.phones.search` reads requests from its standard input and writes a line of JSON for each.
 """
 
 import json
@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 REQUEST = struct.Struct("<II")  # bytes of the text and of the samples: 16 kHz, mono, 16 bits
 # The model's phones as words of noise, which have no neighbours: as words with neighbours each search takes minutes.
-_FILLERS = Path(__file__).with_name("phone_fillers.dict")
+_FILLERS = Path(__file__).with_name("fillers.dict")
 _LEAST_PHONES = 3
 _LANGUAGE_WEIGHT = 6.5  # pocketsphinx's own, by which it multiplies the logarithms of a grammar's probabilities
 _SILENCES = (("<sil>", 0.005), ("[NOISE]", 1e-8), ("[SPEECH]", 1e-8))  # pocketsphinx's own probabilities

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from cloning.ports import Samples
-from engines.speaker_model import Resemblyzer
-from engines.wespeaker import Wespeaker, excerpt, features
+from engines.speakers.resemblyzer import Resemblyzer
+from engines.speakers.wespeaker import Wespeaker, excerpt, features
 from tests.fakes import ManualClock
-from tests.unit.engines.wespeaker_net import RATE, wespeaker
+from tests.unit.engines.speakers.wespeaker_net import RATE, wespeaker
 
 
 def mel(hertz: Any) -> Any:

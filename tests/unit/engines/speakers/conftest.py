@@ -7,7 +7,7 @@ import soundfile
 
 from cloning.ports import Samples
 from tests.conftest import examples
-from tests.unit.engines.wespeaker_net import net
+from tests.unit.engines.speakers.wespeaker_net import net
 
 
 @pytest.fixture

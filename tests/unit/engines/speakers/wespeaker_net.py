@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from engines.wespeaker import Wespeaker
+from engines.speakers.wespeaker import Wespeaker
 from tests.fakes import ManualClock
 
 RATE = 24_000

@@ -11,8 +11,8 @@ import soundfile
 
 from cloning.checking.score import ADDED_PHONES
 from cloning.ports import Samples
-from engines.phone_search import TextWord, words_of
-from engines.phones import PhoneProcessDied, Pocketsphinx
+from engines.phones.pocketsphinx import PhoneProcessDied, Pocketsphinx
+from engines.phones.search import TextWord, words_of
 from tests.conftest import SPOKEN
 
 MOTHER = (4.18, 4.5)  # seconds of that word in the recording

@@ -14,7 +14,7 @@ import numpy as np
 from cloning.errors import CheckpointUnusable, ServiceError
 from cloning.names import public_name
 from cloning.ports import Clock, Samples
-from engines.speaker_model import FRAME_S, is_comparable
+from engines.speakers.comparable import FRAME_S, is_comparable
 from storage.hub_errors import hub_failure, is_hub_trouble
 
 HUB_FILE = "speaker-embedding.onnx"
