@@ -162,7 +162,7 @@ def _warnings(failed: Sequence[int], total: int) -> Iterable[dict[str, object]]:
         yield {
             "code": "CHECK",
             "message": f"{len(failed)} of {total} chunks don't say their text for certain, in any of their draws: the best draw of each was "
-            "taken; see check.chunks, listen, and send another seed or more draws",
+            "taken; see check.chunks, listen, and send another seed or more draws, or `language` if the text has another one than its voice",
         }
 
 
@@ -171,6 +171,6 @@ def _mismatch(failed: Sequence[int], takes: Mapping[int, Take]) -> SpeechMismatc
     problems = {problem.kind.value for verdict in verdicts for problem in verdict.problems}
     return SpeechMismatch(
         f"{len(failed)} of {len(takes)} chunks don't say their text in any draw: send another seed, more draws, or on_mismatch 'accept' to "
-        "take the best",
+        "take the best; or `language` if the text has another one than its voice",
         chunks=failed[:50], problems=sorted(problems),
     )  # fmt: skip
