@@ -15,6 +15,8 @@ _ACCENTS = re.compile("[\u0300-\u036f]")
 _VOWEL_SIGNS = {"Mn", "Mc"}  # of scripts whose vowels are no letters
 _MOST_COMPRESSED = 2.4
 _TIMES = 3  # what comes less often is no endless repeat
+_HOURS_OR_YEARS = re.compile(r"\b(\d{1,2})[.:]?(\d\d)\b")
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[-.]?(?=\d)")
 _INSIDE = re.compile("['’ʼ`]")  # as in "don't": left out, the others part words
 
 
@@ -58,6 +60,22 @@ def compare(text: str, heard: str, language: str | None, read: Callable[[str], s
         run = max(run, b - a, d - c)
         found.append(Difference(*_places(meant, a, b), tuple(said[c:d])))
     return Comparison(tuple(found), errors / max(len(meant), 1), run)
+
+
+def compare_numbers(text: str, heard: str, language: str | None, read: Callable[[str], str]) -> Comparison:
+    """
+    As `compare`, with the numbers that were heard read in whichever way is closest to the text.
+
+    A recogniser writes "seven thirty" as 7:30, 7.30 or 730, and "one two three" as 123.
+    """
+    readings = (
+        heard,
+        _HOURS_OR_YEARS.sub(r"\1:\2", heard),
+        _HOURS_OR_YEARS.sub(r"\1 \2", heard),
+        _BETWEEN_DIGITS.sub(" ", heard),
+    )
+    found = (compare(text, one, language, read) for one in dict.fromkeys(readings))
+    return min(found, key=lambda one: (one.wer, one.worst_run))
 
 
 def _places(meant: Sequence[tuple[str, int]], first: int, last: int) -> tuple[int, int]:

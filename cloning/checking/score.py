@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cloning.checking.compare import compare
+from cloning.checking.compare import compare_numbers
 from cloning.checking.edits import Edit, edits
 from cloning.checking.evidence import Evidence, WordEvidence, gather
 from cloning.checking.verdict import Problem, ProblemKind, Speech, Verdict
@@ -114,7 +114,7 @@ def judge(
     that is not there makes the verdict `unavailable`, with its reason; the transcription's figures are in it all the same. `evidence` is what
     `evidence_of` said of this speech, for a caller that asks more than once. `added` is what a phone model says, one more doubt.
     """
-    comparison = None if heard is None else compare(speech.text, heard, speech.language, read)
+    comparison = None if heard is None else compare_numbers(speech.text, heard, speech.language, read)
     wer, run = (round(comparison.wer, 4), comparison.worst_run) if comparison else (None, None)
     if not len(speech.samples):
         return Verdict("failed", 0.0, wer, run, (Problem(ProblemKind.SILENCE),))

@@ -4,11 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloning.checking.compare import Difference, compare, plain_words, without_endless_repeats
+from cloning.checking.compare import Difference, compare, compare_numbers, plain_words, without_endless_repeats
+from cloning.reading.reader import read
 
 
 def as_written(text: str) -> str:
     return text
+
+
+def in_english(text: str) -> str:
+    return read(text, "en").text
 
 
 @pytest.mark.parametrize(
@@ -32,6 +37,48 @@ def test_numbers_are_compared_as_they_are_read() -> None:
     told = compare("twelve spoons", "12 spoons", "en", lambda text: text.replace("12", "twelve"))
 
     assert told.wer == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "heard"),
+    [
+        ("The train leaves at seven thirty.", "The train leaves at 730."),
+        ("The train leaves at seven thirty.", "The train leaves at 7.30."),
+        ("The train leaves at seven thirty.", "The train leaves at 7:30."),
+        ("at seven oh five", "at 705"),
+        ("twelve fifty", "12.50"),
+        ("in nineteen ninety", "in 1990"),
+        ("seven hundred thirty", "730"),
+        ("seven point three zero", "7.30"),
+        ("room three one five", "room 315"),
+        ("five five five, one two three four", "555-1234"),
+    ],
+)
+def test_a_number_is_read_as_the_text_has_it(text: str, heard: str) -> None:
+    """A recogniser writes hours, years and digits in its own way, and none of its ways is an error."""
+    assert compare_numbers(text, heard, "en", in_english).differences == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "heard", "wer"),
+    [
+        ("at seven thirty", "at 8.30", 1 / 3),
+        ("at seven thirty", "at 7", 1 / 3),
+        ("room three one five", "room 316", 1 / 4),
+        ("no number", "no 12", 1 / 2),
+    ],
+)
+def test_another_number_is_a_difference(text: str, heard: str, wer: float) -> None:
+    """However it is read, another number is not the text's."""
+    assert compare_numbers(text, heard, "en", in_english).wer == pytest.approx(wer)
+
+
+@given(st.text(alphabet="ab 0123456789.:-", max_size=30), st.text(alphabet="ab 0123456789.:-", max_size=30))
+def test_reading_numbers_otherwise_never_makes_more_errors(text: str, heard: str) -> None:
+    """The plain comparison is one of those that it chooses from."""
+    plain, best = (one(text, heard, "en", in_english) for one in (compare, compare_numbers))
+
+    assert (best.wer, best.worst_run) <= (plain.wer, plain.worst_run)
 
 
 def test_differences_name_the_words_of_the_text() -> None:

@@ -9,6 +9,7 @@ import pytest
 from cloning.checking import Problem, ProblemKind, Speech, Verdict, edits_of, judge, score
 from cloning.checking.repeats import Repeat
 from cloning.ports import AddedPhones, Alignment, LikelihoodRatio, Token, Unaligned
+from cloning.reading.reader import read
 from tests.fakes import evenly_spread, hummed
 
 RATE = 24_000
@@ -48,6 +49,13 @@ def test_right_speech_passes() -> None:
     assert (fast.state, fast.wer, fast.worst_run, fast.problems) == ("passed", None, None, ())
     assert (full.state, full.wer, full.worst_run, full.problems) == ("passed", 0.0, 0, ())
     assert fast.score == full.score > 0.5
+
+
+def test_numbers_that_are_written_otherwise_count_as_heard() -> None:
+    """The figures of what was heard go by the reading of its numbers that is closest to the text."""
+    verdict = judge(SPEECH, right(), "12345", lambda text: read(text, "en").text)
+
+    assert (verdict.wer, verdict.worst_run) == (0.0, 0)
 
 
 def test_a_word_that_is_unlikely_is_missing() -> None:
