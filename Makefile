@@ -65,7 +65,8 @@ lock: setup  ## resolve again within pyproject.toml's bounds; writes uv.lock and
 	scripts/requirements.sh xtts > requirements-xtts.txt
 	scripts/requirements.sh similarity > requirements-similarity.txt
 
-bench: setup  ## what the worker costs on this machine, beside the plain way and the limits; an hour and a half, wants 10 GB of disk and quiet
+bench: setup  ## what the worker costs on this machine, beside the plain way and the limits; two hours, wants recordings (benchmarks/README.md), 10 GB of disk and quiet
+	$(PYTHON) -m benchmarks.words --results $(RESULTS) --speech $(SPEECH)
 	$(PYTHON) -m benchmarks.overhead --results $(RESULTS)
 	$(PYTHON) -m benchmarks.decoding --results $(RESULTS)
 	$(PYTHON) -m benchmarks.imports --results $(RESULTS)
@@ -74,7 +75,6 @@ bench: setup  ## what the worker costs on this machine, beside the plain way and
 	$(PYTHON) -m benchmarks.reading --results $(RESULTS)
 	$(PYTHON) -m benchmarks.redraws --results $(RESULTS)
 	$(PYTHON) -m benchmarks.first_audio --results $(RESULTS)
-	$(PYTHON) -m benchmarks.words --results $(RESULTS) --speech $(SPEECH)
 
 gpu:  ## the official path and ours on this machine's GPU, no network needed once the wheelhouse is filled: OPTIONS='--budget 400'
 	scripts/gpu.sh $(OPTIONS)

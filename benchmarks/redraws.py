@@ -137,7 +137,7 @@ def run(count: int, skip: int, folder: Path) -> dict[str, Any]:
     return {
         "what": WHAT,
         **report.about(folder),
-        "sentences": count,
+        "sentences": len(wrong[0]),
         "left out before": skip,
         "rows": [row for row, _ in measurements],
         "errors by sentence": {str(draws): " ".join(map(str, each)) for draws, each in zip(DRAWS, wrong, strict=True)},
@@ -152,6 +152,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100, help="sentences")
     parser.add_argument("--skip", type=int, default=0, help="sentences to leave out before them")
     options = parser.parse_args()
+    if not sentences(options.count, options.skip):
+        parser.error("no sentence is left: the evaluation has 100 that the model has never seen")
     with tempfile.TemporaryDirectory() as scratch:
         found = run(options.count, options.skip, Path(scratch))
     report.save(found, options.results, "redraws", found["rows"])

@@ -42,7 +42,7 @@ def clips_in(folders: Sequence[Path]) -> list[Clip]:
     missing = sorted({row["package"] for row, path in found if path is None})
     if missing:
         raise ValueError(
-            f"no recordings of {', '.join(missing)}: fetch them (benchmarks/README.md), and name their folder with --speech"
+            f"no recordings of {', '.join(missing)}: fetch them (benchmarks/README.md), and name their folder (--speech, or SPEECH= of make)"
         )
     return clips
 

@@ -142,12 +142,23 @@ def _invalid(error: RequestValidationError) -> Failed:
     """Return the first problem. Its location begins with `body`, `query` or `path`, which callers don't write."""
     first = error.errors()[0]
     place = [str(step) for step in first["loc"][1:]]
-    if first["type"] == "json_invalid":
-        return Failed("INVALID_REQUEST", f"the body is not JSON: {first['ctx']['error']}")
+    name = next(iter(place), None)
     if (first["type"], place) == ("missing", ["consent"]):
-        return Failed("CONSENT_REQUIRED", CONSENT_MISSING, param="consent")
-    if first["type"] == "missing" and place:
-        return Failed("INVALID_REQUEST", f"{'.'.join(place)}: is missing: send it", param=place[0])
-    return Failed(
-        "INVALID_REQUEST", ": ".join([".".join(place) or "body", first["msg"]]), param=next(iter(place), None)
-    )
+        return Failed("CONSENT_REQUIRED", CONSENT_MISSING, param=name)
+    return Failed("INVALID_REQUEST", _told(first, ".".join(place)), param=name)
+
+
+def _told(problem: Mapping[str, Any], place: str) -> str:
+    """What is wrong at that place ("" is the body itself)."""
+    match problem["type"]:
+        case "json_invalid":
+            return f"the body is not JSON: {problem['ctx']['error']}"
+        case "missing" if not place:
+            return "the body is missing: send JSON"
+        case "missing" if problem["input"] is None:  # a form's; JSON's has the object that lacks it
+            return f"{place}: is missing: send it in a form (multipart/form-data)"
+        case "missing":
+            return f"{place}: is missing: send it"
+        case "model_attributes_type" if not place:
+            return "the body is not a JSON object: send one, with Content-Type: application/json"
+    return f"{place or 'body'}: {problem['msg']}"

@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from unicodedata import category, normalize
@@ -15,8 +15,10 @@ _ACCENTS = re.compile("[\u0300-\u036f]")
 _VOWEL_SIGNS = {"Mn", "Mc"}  # of scripts whose vowels are no letters
 _MOST_COMPRESSED = 2.4
 _TIMES = 3  # what comes less often is no endless repeat
-_HOURS_OR_YEARS = re.compile(r"\b(\d{1,2})[.:]?(\d\d)\b")
-_BETWEEN_DIGITS = re.compile(r"(?<=\d)[-.]?(?=\d)")
+_NUMBER = re.compile(r"\d[\d.,:-]*\d")
+_HOUR = re.compile(r"(\d{1,2})[.:]?(\d\d)")
+_LEAST_DIGITS = 3  # two digits one by one are another number: "seven three" is not 73
+_MOST_NUMBERS = 20  # each is compared up to three times more
 _INSIDE = re.compile("['’ʼ`]")  # as in "don't": left out, the others part words
 
 
@@ -49,7 +51,7 @@ def compare(text: str, heard: str, language: str | None, read: Callable[[str], s
         for place, (start, end) in enumerate(spans_of(text))
         for word in plain_words(read(text[start:end]), language)
     ]
-    said = plain_words(read(heard), language)
+    said = plain_words(read(heard.replace("[", " ")), language)  # a bracket is no tag here
     matcher = SequenceMatcher(None, [word for word, _ in meant], said, autojunk=False)
     found: list[Difference] = []
     errors = run = 0
@@ -64,18 +66,30 @@ def compare(text: str, heard: str, language: str | None, read: Callable[[str], s
 
 def compare_numbers(text: str, heard: str, language: str | None, read: Callable[[str], str]) -> Comparison:
     """
-    As `compare`, with the numbers that were heard read in whichever way is closest to the text.
+    As `compare`, with each number that was heard in the form whose reading is closest to the text.
 
     A recogniser writes "seven thirty" as 7:30, 7.30 or 730, and "one two three" as 123.
     """
-    readings = (
-        heard,
-        _HOURS_OR_YEARS.sub(r"\1:\2", heard),
-        _HOURS_OR_YEARS.sub(r"\1 \2", heard),
-        _BETWEEN_DIGITS.sub(" ", heard),
-    )
-    found = (compare(text, one, language, read) for one in dict.fromkeys(readings))
-    return min(found, key=lambda one: (one.wer, one.worst_run))
+    best = compare(text, heard, language, read)
+    numbers = list(_NUMBER.finditer(heard))[:_MOST_NUMBERS] if best.differences else []
+    for number in reversed(numbers):  # so that the places of those before it stay the same
+        for form in _other_forms(number[0]):
+            changed = heard[: number.start()] + form + heard[number.end() :]
+            found = compare(text, changed, language, read)
+            if (found.worst_run, found.wer) < (best.worst_run, best.wer):
+                best, heard = found, changed
+                break
+    return best
+
+
+def _other_forms(number: str) -> Iterator[str]:
+    """What a number may stand for as well: an hour, two numbers of two digits, its digits."""
+    if hour := _HOUR.fullmatch(number):
+        yield f"{hour[1]}:{hour[2]}"
+        yield f"{hour[1]} {hour[2]}"
+    digits = [one for one in number if one.isdigit()]
+    if len(digits) >= _LEAST_DIGITS:
+        yield " ".join(digits)
 
 
 def _places(meant: Sequence[tuple[str, int]], first: int, last: int) -> tuple[int, int]:

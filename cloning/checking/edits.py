@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import log
 
-from cloning.checking.compare import Difference, compare, is_by_character, plain_words
+from cloning.checking.compare import Difference, compare, compare_numbers, is_by_character, plain_words
 from cloning.checking.evidence import Evidence, WordEvidence
 from cloning.checking.verdict import Problem, ProblemKind, Speech
 
@@ -38,9 +38,7 @@ def edits(
 ) -> tuple[Edit, ...]:
     """Each change of the text that was heard, the repeats that are likely, and the guesses that change one thing, once."""
     heard = [
-        _repeat_behind(speech, evidence.words, one)
-        for hearing in hearings
-        for one in compare(speech.text, hearing, speech.language, read).differences
+        _repeat_behind(speech, evidence.words, one) for hearing in hearings for one in _changes(speech, hearing, read)
     ]
     found: dict[str, Edit] = {}
     for one in (*heard, *_repeats(speech, evidence)):
@@ -53,6 +51,14 @@ def edits(
             found.setdefault(guess, Edit(guess, problem, differences[0]))
     found.pop(speech.text, None)
     return tuple(found.values())
+
+
+def _changes(speech: Speech, hearing: str, read: Callable[[str], str]) -> Iterator[Difference]:
+    """What was heard otherwise. Digits that are the text's words are none: as a text they might be likelier than the words."""
+    is_right = not compare_numbers(speech.text, hearing, speech.language, read).differences
+    for one in compare(speech.text, hearing, speech.language, read).differences:
+        if not (is_right and any(character.isdigit() for word in one.heard for character in word)):
+            yield one
 
 
 def _repeats(speech: Speech, evidence: Evidence) -> Iterator[Difference]:

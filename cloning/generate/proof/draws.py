@@ -9,6 +9,8 @@ from cloning.generate.speaking import ChunkByChunk
 from cloning.planning.f5 import Chunk, draw_seed
 from cloning.ports import Samples
 
+_STATES = ("passed", "failed", "unavailable")  # the best first
+
 
 @dataclass(frozen=True)
 class Take:
@@ -29,12 +31,16 @@ class Take:
         return self.verdict is not None and (self.verdict.state == "failed" or bool(self.verdict.wer))
 
     @property
-    def rank(self) -> tuple[bool, int, float, float]:
-        """The lower the better: no draw that fails is better than one that passes; then what was heard counts, for whoever listens hears words."""
+    def rank(self) -> tuple[int, int, float, float]:
+        """
+        The lower the better: draws that pass, then those that fail, then those that can't be judged.
+
+        Of one kind what was heard counts first, because whoever listens hears words.
+        """
         if self.verdict is None:
-            return False, 0, 0.0, 0.0
+            return 0, 0, 0.0, 0.0
         one = self.verdict
-        return self.has_failed, one.worst_run or 0, one.wer or 0.0, -one.score
+        return _STATES.index(one.state), one.worst_run or 0, one.wer or 0.0, -one.score
 
 
 def drawn(speech: ChunkByChunk, checker: ChunkChecker, seed: int) -> dict[int, Take]:

@@ -3,12 +3,15 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cloning import errors as worker_errors
 from cloning.errors import InvalidRequest, ServiceError
 from http_api.errors import STATUS, Failed, checked
+from tests.http_worker import StandIn
+from tests.unit.http_api.asking import asked, post
 
 CLASSES = [
     kind
@@ -48,6 +51,24 @@ def test_the_page_has_every_status() -> None:
 
     told = {code: int(status) for status, codes in rows for code in re.findall(r"`([A-Z_]+)`", codes)}
     assert told.items() >= STATUS.items()
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "message"),
+    [
+        ("/v1/audio/speech", {}, "the body is missing: send JSON"),
+        ("/v1/audio/speech", {"json": {"voice": "rms"}}, "input: is missing: send it"),
+        ("/v1/audio/speech", {"content": "{}"}, "the body is not a JSON object: send one, with Content-Type: application/json"),
+        ("/v1/audio/speech", {"json": [1]}, "the body is not a JSON object: send one, with Content-Type: application/json"),
+        ("/v1/audio/voices", {"json": {"name": "carl"}}, "name: is missing: send it in a form (multipart/form-data)"),
+    ],
+    ids=["nothing", "a field", "no type", "a list", "JSON for a form"],
+)  # fmt: skip
+def test_what_is_missing_is_told_with_what_to_send(path: str, sent: dict[str, Any], message: str) -> None:
+    """The body, its kind, or a field of it."""
+    (response,) = asked(StandIn(), post(path, **sent))
+
+    assert (response.status_code, response.json()["error"]["message"]) == (400, message)
 
 
 def test_the_body_has_openais_four_keys() -> None:

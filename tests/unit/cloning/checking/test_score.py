@@ -58,6 +58,14 @@ def test_numbers_that_are_written_otherwise_count_as_heard() -> None:
     assert (verdict.wer, verdict.worst_run) == (0.0, 0)
 
 
+@pytest.mark.parametrize(("heard", "edits"), [("1-2-3-4-5", 0), ("1-2-3-4-6", 1)])
+def test_the_texts_words_in_digits_are_no_change_of_it(heard: str, edits: int) -> None:
+    """Whisper may find digits likelier than words, though both are said alike."""
+    found = edits_of(SPEECH, right(), [heard], lambda text: read(text, "en").text)
+
+    assert len(found) == edits
+
+
 def test_a_word_that_is_unlikely_is_missing() -> None:
     """The problem names it and where it stands in the text."""
     verdict = judge(SPEECH, with_token(2, log_probability=-9.0))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloning.checking import Verdict
+from cloning.errors import SpeechMismatch
 from cloning.generate.proof.checks import ChunkChecker
 from cloning.generate.proof.draws import Take
 from tests.stammerer import SPEAK, world
@@ -16,6 +17,7 @@ from tests.unit.cloning.generate.test_attempt import act
 
 WAVE = np.zeros(1, np.float32)
 MISHEARD = Verdict("passed", 0.7, wer=0.3, worst_run=3)
+UNKNOWN = Verdict("unavailable", reason="sound_too_long")
 DOUBTFUL = Verdict("failed", 0.9, wer=0.1, worst_run=1)
 
 
@@ -28,6 +30,12 @@ def verdicts(state: Any) -> st.SearchStrategy[Verdict]:
 def test_no_draw_that_fails_is_better_than_one_that_passes(passing: Verdict, failing: Verdict) -> None:
     """However few of its words are heard otherwise."""
     assert Take(1, WAVE, passing).rank < Take(0, WAVE, failing).rank
+
+
+@given(known=verdicts("passed") | verdicts("failed"), unknown=verdicts("unavailable"))
+def test_no_draw_that_cannot_be_judged_is_better_than_one_that_was(known: Verdict, unknown: Verdict) -> None:
+    """It would hide what is known of the others."""
+    assert Take(1, WAVE, known).rank < Take(0, WAVE, unknown).rank
 
 
 def test_of_draws_that_fail_alike_the_one_whose_words_are_heard_is_better() -> None:
@@ -53,3 +61,26 @@ def test_a_job_with_a_draw_that_passes_does_not_fail(
 
     assert (reply["status"], reply["check"]["state"]) == ("COMPLETED", "passed")
     assert [(one["draw"], one["state"]) for one in reply["check"]["chunks"]] == [(1, "passed")]
+
+
+def test_a_draw_that_cannot_be_judged_takes_the_place_of_none_that_passed(
+    tmp_path: Path, human_wav: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later draw may be too long to be judged."""
+    service, *_ = world(tmp_path, human_wav)
+    monkeypatch.setattr(ChunkChecker, "verdict", lambda _, __, draw, *___: (UNKNOWN if draw else MISHEARD, None))
+
+    reply = act(service, **SPEAK | {"text": "It is one chunk."}, on_mismatch="fail", job_id="j")
+
+    assert [(one["draw"], one["state"]) for one in reply["check"]["chunks"]] == [(1, "passed")]
+
+
+def test_a_draw_that_cannot_be_judged_hides_none_that_failed(
+    tmp_path: Path, human_wav: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job has no draw that passes, so it fails as it was told to."""
+    service, *_ = world(tmp_path, human_wav)
+    monkeypatch.setattr(ChunkChecker, "verdict", lambda _, __, draw, *___: (UNKNOWN if draw else DOUBTFUL, None))
+
+    with pytest.raises(SpeechMismatch):
+        act(service, **SPEAK | {"text": "It is one chunk."}, on_mismatch="fail", job_id="j")
