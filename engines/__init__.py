@@ -1,5 +1,5 @@
 """
-Models on devices: the only package that imports torch, f5_tts or transformers, and only inside functions.
+Models on devices: the only package of the image that imports torch, f5_tts or transformers, and only inside functions.
 
     f5/         F5-TTS
     whisper/    transcription, and words laid over a recording

@@ -120,7 +120,9 @@ def answer_failures(app: FastAPI) -> None:
     """Answer every failure of the application in the same form."""
 
     async def failed(_: Request, error: Exception) -> Json:
-        return _failure(error).response()
+        response = _failure(error).response()
+        response.headers.update(getattr(error, "headers", None) or {})  # `Allow` of a 405
+        return response
 
     for kind in (Failed, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, failed)
@@ -142,7 +144,7 @@ def _invalid(error: RequestValidationError) -> Failed:
     """Return the first problem. Its location begins with `body`, `query` or `path`, which callers don't write."""
     first = error.errors()[0]
     place = [str(step) for step in first["loc"][1:]]
-    name = next(iter(place), None)
+    name = None if first["type"] == "json_invalid" else next(iter(place), None)  # its place is a character
     if (first["type"], place) == ("missing", ["consent"]):
         return Failed("CONSENT_REQUIRED", CONSENT_MISSING, param=name)
     return Failed("INVALID_REQUEST", _told(first, ".".join(place)), param=name)
@@ -152,13 +154,13 @@ def _told(problem: Mapping[str, Any], place: str) -> str:
     """What is wrong at that place ("" is the body itself)."""
     match problem["type"]:
         case "json_invalid":
-            return f"the body is not JSON: {problem['ctx']['error']}"
+            return f"the body is not JSON: {problem['ctx']['error']} (character {place})"
         case "missing" if not place:
             return "the body is missing: send JSON"
         case "missing" if problem["input"] is None:  # a form's; JSON's has the object that lacks it
-            return f"{place}: is missing: send it in a form (multipart/form-data)"
+            return f"{place} is missing: send it in a form (multipart/form-data)"
         case "missing":
-            return f"{place}: is missing: send it"
+            return f"{place} is missing: send it"
         case "model_attributes_type" if not place:
             return "the body is not a JSON object: send one, with Content-Type: application/json"
     return f"{place or 'body'}: {problem['msg']}"

@@ -13,16 +13,17 @@ class Control:
     """
     How well the recogniser hears a voice's own recording.
 
-    `reason` says why speech like it can't be checked; '' if it can.
+    `state` and the figures are those of its verdict, as if it were speech. `reason` says why speech like it can't be checked; '' if it can.
     """
 
+    state: str
     score: float
     wer: float | None
     reason: str
 
     def to_json(self) -> dict[str, object]:
         """The figures for a reply."""
-        return {"score": round(self.score, 3), "wer": self.wer}
+        return {"state": self.state, "score": round(self.score, 3), "wer": self.wer}
 
 
 class ControlCache:

@@ -221,6 +221,8 @@ class _Cutter:
         """When the units begin and end, and when their cue may end that is shown long enough."""
         timed = self._timed[bisect_left(self._timed, start) : bisect_left(self._timed, end)] or range(start, end)
         begin, finish = self._units[timed[0]].start, self._units[timed[-1]].end
+        # What has no time before the first word that has one may be shown earlier, so that a cue can be read.
+        begin = max(self._units[start].start, min(begin, finish - SHORTEST_S))
         following = self._units[end].start if end < len(self._units) else max(finish, self._length_s)
         wanted = begin + min(LONGEST_S, max(SHORTEST_S, self._width(start, end) / COLUMNS_A_SECOND))
         return begin, finish, max(finish, min(following, wanted))

@@ -67,7 +67,7 @@ def of_tags(text: str) -> Iterator[dict[str, object]]:
 
 def of_unread(readings: Sequence[Reading]) -> Iterator[dict[str, object]]:
     """Warn of numbers in an unknown language, or in one without reading rules; where there is a tag, its own warning says enough."""
-    if any(True for _ in of_tags("\n".join(reading.text for reading in readings))):
+    if any(True for reading in readings for _ in of_tags(reading.text)):
         return
     if any(reading.normalised_in is None and any(map(str.isdigit, reading.text)) for reading in readings):
         yield {

@@ -155,7 +155,7 @@ class ChunkChecker:
         unknown = "the recogniser hardly understands this voice's own recording"
         is_known = verdict.wer is None or verdict.wer <= _HARDLY_KNOWN
         reason = verdict.reason if verdict.state == "unavailable" else "" if is_known else unknown
-        control = Control(verdict.score, verdict.wer, reason)
+        control = Control(verdict.state, verdict.score, verdict.wer, reason)
         self._recogniser.keep_control(reference, control)
         return control
 

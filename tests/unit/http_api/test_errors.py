@@ -11,7 +11,7 @@ from cloning import errors as worker_errors
 from cloning.errors import InvalidRequest, ServiceError
 from http_api.errors import STATUS, Failed, checked
 from tests.http_worker import StandIn
-from tests.unit.http_api.asking import asked, post
+from tests.unit.http_api.asking import asked, get, post
 
 CLASSES = [
     kind
@@ -57,18 +57,34 @@ def test_the_page_has_every_status() -> None:
     ("path", "sent", "message"),
     [
         ("/v1/audio/speech", {}, "the body is missing: send JSON"),
-        ("/v1/audio/speech", {"json": {"voice": "rms"}}, "input: is missing: send it"),
+        ("/v1/audio/speech", {"json": {"voice": "rms"}}, "input is missing: send it"),
         ("/v1/audio/speech", {"content": "{}"}, "the body is not a JSON object: send one, with Content-Type: application/json"),
+        ("/v1/audio/speech", {"content": '{"input": "x', "headers": {"content-type": "application/json"}}, "the body is not JSON: Unterminated string starting at (character 10)"),
         ("/v1/audio/speech", {"json": [1]}, "the body is not a JSON object: send one, with Content-Type: application/json"),
-        ("/v1/audio/voices", {"json": {"name": "carl"}}, "name: is missing: send it in a form (multipart/form-data)"),
+        ("/v1/audio/voices", {"json": {"name": "carl"}}, "name is missing: send it in a form (multipart/form-data)"),
     ],
-    ids=["nothing", "a field", "no type", "a list", "JSON for a form"],
+    ids=["nothing", "a field", "no type", "cut off", "a list", "JSON for a form"],
 )  # fmt: skip
 def test_what_is_missing_is_told_with_what_to_send(path: str, sent: dict[str, Any], message: str) -> None:
     """The body, its kind, or a field of it."""
     (response,) = asked(StandIn(), post(path, **sent))
 
     assert (response.status_code, response.json()["error"]["message"]) == (400, message)
+
+
+def test_a_character_of_broken_json_is_no_field() -> None:
+    """`param` names a field of the request, or nothing."""
+    broken = post("/v1/audio/speech", content='{"input": "x', headers={"content-type": "application/json"})
+    (response,) = asked(StandIn(), broken)
+
+    assert response.json()["error"]["param"] is None
+
+
+def test_another_method_is_told_which_ones_there_are() -> None:
+    """A 405 has the header `Allow` (RFC 9110)."""
+    (response,) = asked(StandIn(), get("/v1/audio/speech"))
+
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
 
 
 def test_the_body_has_openais_four_keys() -> None:

@@ -44,6 +44,23 @@ def test_a_text_without_spaces_gives_this_file() -> None:
     assert written == (GOLDEN / "chinese.vtt").read_bytes()
 
 
+def test_words_without_a_time_before_the_first_one_lengthen_their_cue() -> None:
+    """A cue whose only timed word is its last one can be read: it begins up to a second before the word's end, and never before the words in front of it."""
+    words, _ = timed(["A long story."])
+    untimed = [replace(word, start=None, end=None) for word in words[:-1]]
+
+    (alone,) = cues([*untimed, replace(words[-1], start=1.2, end=1.22)], ["A long story."], 1.22)
+    two = [
+        replace(words[0], start=0.0, end=0.9),
+        replace(words[1], start=None, end=None),
+        replace(words[2], start=1.2, end=1.22),
+    ]
+    (together,) = cues(two, ["A long story."], 1.22)
+
+    assert (alone.start, alone.end) == pytest.approx((0.22, 1.22))
+    assert (together.start, together.end) == pytest.approx((0.0, 1.22))
+
+
 @pytest.mark.parametrize("form", ["srt", "vtt", "ass"])
 def test_other_programs_read_the_same_times(form: Form) -> None:
     """A parser finds as many cues as were written, where they were."""

@@ -159,6 +159,7 @@ def test_a_worker_hears_a_voices_recording_once_for_all_its_jobs(tmp_path: Path,
     act(service, **{**SPEAK, "job_id": "third"})
 
     assert first["check"]["control"] == second["check"]["control"]
+    assert {"state", "score", "wer"} == first["check"]["control"][0].keys()
     assert (aligned.count(SPOKEN), aligned.count(f"{SPOKEN} Indeed.")) == (1, 1)
 
 

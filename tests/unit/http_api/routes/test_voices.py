@@ -115,7 +115,7 @@ def test_a_form_without_a_field_is_told_which_one_to_send() -> None:
 
     error = response.json()["error"]
     assert (response.status_code, error["code"], error["param"]) == (400, "INVALID_REQUEST", "name")
-    assert error["message"] == "name: is missing: send it in a form (multipart/form-data)"
+    assert error["message"] == "name is missing: send it in a form (multipart/form-data)"
 
 
 @pytest.mark.parametrize("word", ["true", "True"])
