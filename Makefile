@@ -65,7 +65,7 @@ lock: setup  ## resolve again within pyproject.toml's bounds; writes uv.lock and
 	scripts/requirements.sh xtts > requirements-xtts.txt
 	scripts/requirements.sh similarity > requirements-similarity.txt
 
-bench: setup  ## what the worker costs on this machine, beside the plain way and the limits; two hours, wants recordings (benchmarks/README.md), 10 GB of disk and quiet
+bench: setup  ## what the worker costs on this machine, beside the plain way and the limits; about two hours, wants recordings (benchmarks/README.md), 10 GB of disk and quiet
 	$(PYTHON) -m benchmarks.words --results $(RESULTS) --speech $(SPEECH)
 	$(PYTHON) -m benchmarks.overhead --results $(RESULTS)
 	$(PYTHON) -m benchmarks.decoding --results $(RESULTS)

@@ -28,6 +28,7 @@ from engines.imports.transformers import import_transformers
 from handler import answer
 from local.talker import CFG_STRENGTH, STEPS, TALKER, find_talker
 from local.whisper import make_whisper
+from training import grammar
 from training.words import errors, score, words_of
 from worker.assembly import build
 
@@ -36,6 +37,7 @@ DRAWS = (1, 4)
 LIMIT = 0.6  # of the error rate with one draw
 _RATE = 16_000
 _RESAMPLED = 10_000
+_GRAMMAR_SEED = 1  # with which the checkpoint's training texts were made (training.data)
 
 
 class Judge:
@@ -60,11 +62,18 @@ class Judge:
 
 
 def sentences(count: int, skip: int = 0) -> list[tuple[int, str, str]]:
-    """Seed, voice and text: of the evaluation's sentences that the model has never seen, without the first `skip`."""
+    """
+    Seed, voice and text of sentences that the model has never seen, without the first `skip`: the evaluation's 100, then the 100 others.
+
+    The voices take turns.
+    """
     results = json.loads((TALKER / "evaluation.json").read_text("utf-8"))["results"]
     unseen = next(one for one in results if (one["system"], one["set"]) == (f"model, NFE {STEPS}", "unseen"))
-    utterances = list(enumerate(unseen["utterances"]))[skip : skip + count]
-    return [(seed, one["voice"], one["text"]) for seed, one in utterances]
+    known = {one["text"]: one["voice"] for one in unseen["utterances"]}
+    voices = list(known.values())[:2]
+    others = [text for text in grammar.unseen(_GRAMMAR_SEED) if text not in known]
+    everything = [*known.items(), *((text, voices[place % 2]) for place, text in enumerate(others))]
+    return [(seed, voice, text) for seed, (text, voice) in enumerate(everything)][skip : skip + count]
 
 
 def spoken(service: Service, voice: str, text: str, seed: int, draws: int) -> tuple[dict[str, Any], float]:
@@ -153,7 +162,7 @@ def main() -> None:
     parser.add_argument("--skip", type=int, default=0, help="sentences to leave out before them")
     options = parser.parse_args()
     if not sentences(options.count, options.skip):
-        parser.error("no sentence is left: the evaluation has 100 that the model has never seen")
+        parser.error("no sentence is left: there are 200 that the model has never seen")
     with tempfile.TemporaryDirectory() as scratch:
         found = run(options.count, options.skip, Path(scratch))
     report.save(found, options.results, "redraws", found["rows"])

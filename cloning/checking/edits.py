@@ -53,12 +53,13 @@ def edits(
     return tuple(found.values())
 
 
-def _changes(speech: Speech, hearing: str, read: Callable[[str], str]) -> Iterator[Difference]:
+def _changes(speech: Speech, hearing: str, read: Callable[[str], str]) -> Sequence[Difference]:
     """What was heard otherwise. Digits that are the text's words are none: as a text they might be likelier than the words."""
-    is_right = not compare_numbers(speech.text, hearing, speech.language, read).differences
-    for one in compare(speech.text, hearing, speech.language, read).differences:
-        if not (is_right and any(character.isdigit() for word in one.heard for character in word)):
-            yield one
+    found = compare(speech.text, hearing, speech.language, read).differences
+    in_words = [one for one in found if not any(character.isdigit() for word in one.heard for character in word)]
+    if len(in_words) < len(found) and not compare_numbers(speech.text, hearing, speech.language, read).differences:
+        return in_words
+    return found
 
 
 def _repeats(speech: Speech, evidence: Evidence) -> Iterator[Difference]:

@@ -50,28 +50,14 @@ def test_of_draws_that_fail_alike_the_one_whose_words_are_heard_is_better() -> N
     assert sorted(ordered, key=lambda one: Take(0, WAVE, one).rank) == ordered
 
 
+@pytest.mark.parametrize("later", [DOUBTFUL, UNKNOWN], ids=["failed", "unavailable"])
 def test_a_job_with_a_draw_that_passes_does_not_fail(
-    tmp_path: Path, human_wav: bytes, monkeypatch: pytest.MonkeyPatch
+    later: Verdict, tmp_path: Path, human_wav: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A draw that passes is drawn again if not every word was heard as it is written; if the others fail, it is taken all the same."""
-    service, *_ = world(tmp_path, human_wav)
-    monkeypatch.setattr(ChunkChecker, "verdict", lambda _, __, draw, *___: (DOUBTFUL if draw else MISHEARD, None))
-
-    reply = act(service, **SPEAK | {"text": "It is one chunk."}, on_mismatch="fail", job_id="j")
+    """A draw that passes is drawn again if not every word was heard as it is written; if the others fail, or are too long to be judged, it is taken."""
+    reply = _answered(MISHEARD, later, tmp_path, human_wav, monkeypatch)
 
     assert (reply["status"], reply["check"]["state"]) == ("COMPLETED", "passed")
-    assert [(one["draw"], one["state"]) for one in reply["check"]["chunks"]] == [(1, "passed")]
-
-
-def test_a_draw_that_cannot_be_judged_takes_the_place_of_none_that_passed(
-    tmp_path: Path, human_wav: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A later draw may be too long to be judged."""
-    service, *_ = world(tmp_path, human_wav)
-    monkeypatch.setattr(ChunkChecker, "verdict", lambda _, __, draw, *___: (UNKNOWN if draw else MISHEARD, None))
-
-    reply = act(service, **SPEAK | {"text": "It is one chunk."}, on_mismatch="fail", job_id="j")
-
     assert [(one["draw"], one["state"]) for one in reply["check"]["chunks"]] == [(1, "passed")]
 
 
@@ -79,8 +65,14 @@ def test_a_draw_that_cannot_be_judged_hides_none_that_failed(
     tmp_path: Path, human_wav: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The job has no draw that passes, so it fails as it was told to."""
-    service, *_ = world(tmp_path, human_wav)
-    monkeypatch.setattr(ChunkChecker, "verdict", lambda _, __, draw, *___: (UNKNOWN if draw else DOUBTFUL, None))
-
     with pytest.raises(SpeechMismatch):
-        act(service, **SPEAK | {"text": "It is one chunk."}, on_mismatch="fail", job_id="j")
+        _answered(DOUBTFUL, UNKNOWN, tmp_path, human_wav, monkeypatch)
+
+
+def _answered(
+    first: Verdict, later: Verdict, folder: Path, human_wav: bytes, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    """The reply to a text of one chunk whose first draw has that verdict, and all later ones the other."""
+    service, *_ = world(folder, human_wav)
+    monkeypatch.setattr(ChunkChecker, "verdict", lambda _, __, draw, *___: (later if draw else first, None))
+    return act(service, **SPEAK | {"text": "It is one chunk."}, on_mismatch="fail", job_id="j")
