@@ -132,7 +132,9 @@ def _first(*values: float | None) -> float:
 
 def _policy(request: Mapping[str, object], name: str) -> float | None:
     """Read a duration of the request's policy, given in ms, in seconds. Raises BadRequest."""
-    policy = request.get("policy") or {}
+    policy = request.get("policy")
+    if policy is None:
+        return None
     if not isinstance(policy, Mapping):
         raise BadRequest(f"policy must be an object, got {type(policy).__name__}")
     value = policy.get(name)

@@ -257,7 +257,7 @@ def _number(request: web.Request, name: str) -> float | None:
     text = request.query.get(name)
     if text is None:
         return None
-    if not text.isdecimal() or len(text) > _MOST_DIGITS or int(text) == 0:
+    if not (text.isascii() and text.isdecimal()) or len(text) > _MOST_DIGITS or int(text) == 0:
         raise BadRequest(f"{name} must be a positive whole number of at most {_MOST_DIGITS} digits, got {text[:40]!r}")
     return int(text)
 

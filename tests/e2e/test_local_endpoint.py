@@ -372,6 +372,7 @@ def test_a_request_for_work_ends_with_its_worker(tmp_path: Path) -> None:
         ("POST", "retry/unknown", b"", 404),
         ("POST", "job-done/w/unknown", b'{"output": 1}', 404),
         ("GET", "job-take-batch/w?batch_size=0", b"", 400),
+        ("GET", "job-take-batch/w?batch_size=\u0663", b"", 400),
         ("GET", "run", b"", 405),
     ],
 )

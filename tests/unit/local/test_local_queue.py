@@ -408,6 +408,8 @@ def test_stop_pod_is_remembered_for_whoever_owns_the_worker(queue: Queue) -> Non
         {},
         {"input": None},
         {"input": {}, "policy": "fast"},
+        {"input": {}, "policy": []},
+        {"input": {}, "policy": ""},
         {"input": {}, "policy": {"ttl": 0}},
         {"input": {}, "policy": {"executionTimeout": True}},
         {"input": {}, "policy": {"executionTimeout": "5000"}},
