@@ -16,8 +16,8 @@ from cloning.voices.record import Voice
 from handler import answer
 from tests.conftest import SPOKEN, examples
 from tests.fakes import ToneEngine
+from tests.unit.cloning.asking import act
 from tests.unit.cloning.audio.test_canonical import wav
-from tests.unit.cloning.generate.test_attempt import act
 
 
 @pytest.fixture(scope="module")

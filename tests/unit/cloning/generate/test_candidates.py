@@ -27,7 +27,7 @@ from cloning.ports import Engine, F5Parameters, XttsParameters
 from cloning.service import Call, Service
 from cloning.settings import Settings
 from tests.fakes import ToneEngine
-from tests.unit.cloning.generate.test_attempt import act, anna  # noqa: F401 - a fixture
+from tests.unit.cloning.asking import act
 from tests.unit.cloning.test_parameters import generate
 
 SETTINGS = Settings()
@@ -76,7 +76,7 @@ class Shelf:
 
 
 @pytest.fixture
-def speak(service: Service, anna: str) -> Speak:  # noqa: F811 - the fixture
+def speak(service: Service, anna: str) -> Speak:
     """Generate with these engines, as job 'j'."""
 
     def run(shelf: Shelf, **more: object) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from storage.folder_store import FolderStore
 from tests.conftest import SPOKEN, with_settings
 from tests.fakes import ManualClock, evenly_spread
 from tests.stammerer import JOB_SEED, SPEAK, TEXT, Listener, Stammerer, draws, serving, world
-from tests.unit.cloning.generate.test_attempt import act
+from tests.unit.cloning.asking import act
 from tests.unit.cloning.generate.test_passages import upload
 
 

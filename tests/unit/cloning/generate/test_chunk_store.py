@@ -15,7 +15,7 @@ from cloning.service import Call, Service
 from storage.folder_store import FolderStore
 from tests.bombs import BOMBS
 from tests.fakes import ToneEngine
-from tests.unit.cloning.generate.test_attempt import TEXT, act, anna  # noqa: F401 - a fixture
+from tests.unit.cloning.asking import TEXT, act
 
 SPEAK: dict[str, Any] = {"text": TEXT, "voice": "anna", "seed": 1}
 
@@ -31,7 +31,7 @@ def die_after(chunks: int, engine: ToneEngine, call: Call) -> None:
 
 
 @pytest.fixture
-def interrupted(service: Service, engine: ToneEngine, anna: str) -> Callable[..., int]:  # noqa: F811 - the fixture
+def interrupted(service: Service, engine: ToneEngine, anna: str) -> Callable[..., int]:
     """Speak as job 'j' until two chunks and a third are done; return the number of all chunks."""
 
     def run(**changes: Any) -> int:
@@ -102,11 +102,7 @@ def test_a_finished_job_leaves_no_chunk(
 
 @pytest.mark.parametrize("end", ["cancelled", "failed"])
 def test_a_job_that_ended_without_a_result_leaves_no_chunk(
-    service: Service,
-    store: FolderStore,
-    engine: ToneEngine,
-    anna: str,  # noqa: F811
-    end: str,
+    service: Service, store: FolderStore, engine: ToneEngine, anna: str, end: str
 ) -> None:
     """A job that was cancelled or failed for good leaves no chunk, because nobody takes it over."""
 
@@ -128,7 +124,7 @@ def test_a_job_that_ended_without_a_result_leaves_no_chunk(
 def test_chunks_that_can_not_be_removed_cost_no_job(
     service: Service,
     store: FolderStore,
-    anna: str,  # noqa: F811
+    anna: str,
     call: str,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -152,11 +148,7 @@ def test_chunks_that_can_not_be_removed_cost_no_job(
     assert under(store, "j") == ["jobs/j/job.json"]
 
 
-def test_chunks_are_removed_while_nobody_waits(
-    service: Service,
-    store: FolderStore,
-    anna: str,  # noqa: F811
-) -> None:
+def test_chunks_are_removed_while_nobody_waits(service: Service, store: FolderStore, anna: str) -> None:
     """Chunks are removed after the reply, which doesn't wait for a slow bucket."""
     later: list[Callable[[], None]] = []
     patient = replace(service, in_background=later.append)
@@ -169,7 +161,7 @@ def test_chunks_are_removed_while_nobody_waits(
     assert under(store, "j") == ["jobs/j/job.json"]
 
 
-def test_a_store_that_takes_no_chunk_costs_no_job(service: Service, store: FolderStore, anna: str) -> None:  # noqa: F811
+def test_a_store_that_takes_no_chunk_costs_no_job(service: Service, store: FolderStore, anna: str) -> None:
     """If the store takes no chunk, the job goes on: chunks only help after a failure."""
     put = store.put
 

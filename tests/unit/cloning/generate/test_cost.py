@@ -3,7 +3,7 @@
 from cloning.generate.cost import cost_of
 from cloning.service import Service
 from tests.conftest import with_settings
-from tests.unit.cloning.generate.test_attempt import act, service_upload
+from tests.unit.cloning.asking import act, service_upload
 
 TIMINGS = {
     "queue": 50.0,

@@ -13,7 +13,7 @@ from cloning.errors import SpeechMismatch
 from cloning.generate.proof.checks import ChunkChecker
 from cloning.generate.proof.draws import Take
 from tests.stammerer import SPEAK, world
-from tests.unit.cloning.generate.test_attempt import act
+from tests.unit.cloning.asking import act
 
 WAVE = np.zeros(1, np.float32)
 MISHEARD = Verdict("passed", 0.7, wer=0.3, worst_run=3)

@@ -13,7 +13,7 @@ from cloning.ports import Engine
 from cloning.service import Call, Service
 from tests.conftest import with_settings
 from tests.fakes import ToneEngine
-from tests.unit.cloning.generate.test_attempt import TEXT, act, anna  # noqa: F401 - a fixture
+from tests.unit.cloning.asking import TEXT, act
 
 SPEAK: dict[str, Any] = {"text": TEXT, "voice": "anna", "seed": 1, "fallback": ["xtts"], "language": "en"}
 
@@ -52,7 +52,7 @@ def models() -> TwoEngines:
 
 
 @pytest.fixture
-def worker(service: Service, models: TwoEngines, anna: str) -> Service:  # noqa: F811 - the fixture
+def worker(service: Service, models: TwoEngines, anna: str) -> Service:
     return replace(service, engines=models)
 
 
@@ -158,9 +158,7 @@ def out_of_memory(_: str) -> NoReturn:
 
 
 def test_a_fallback_that_needs_a_transcript_has_one_before_anybody_speaks(
-    worker: Service,
-    transcriber: Any,
-    anna: str,  # noqa: F811 - the fixture
+    worker: Service, transcriber: Any, anna: str
 ) -> None:
     """If a fallback needs a transcript, it is made before anybody speaks: XTTS needs none, but F5-TTS may have to take over."""
     act(worker, Call("alone"), text="Hello.", voice=anna, engine="xtts", language="en")

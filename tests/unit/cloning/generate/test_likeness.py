@@ -12,7 +12,7 @@ from cloning.ports import Samples
 from engines.speakers.wespeaker import Wespeaker
 from tests.fakes import ManualClock
 from tests.stammerer import SPEAK, draws, world
-from tests.unit.cloning.generate.test_attempt import act
+from tests.unit.cloning.asking import act
 from tests.unit.engines.speakers.wespeaker_net import net
 
 

@@ -14,7 +14,7 @@ from cloning.service import Service
 from storage.folder_store import FolderStore
 from tests.conftest import with_settings
 from tests.fakes import ToneEngine
-from tests.unit.cloning.generate.test_attempt import act
+from tests.unit.cloning.asking import act
 
 SAID = "Some call me nature."
 

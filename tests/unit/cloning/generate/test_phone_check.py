@@ -16,7 +16,7 @@ from cloning.ports import AddedPhones, Samples
 from cloning.service import Call, Service
 from tests.conftest import SPOKEN
 from tests.stammerer import SPEAK, world
-from tests.unit.cloning.generate.test_attempt import act
+from tests.unit.cloning.asking import act
 
 FULL: Mapping[str, Any] = {**SPEAK, "text": "Nobody was ever here.", "check": "full", "draws": 1}
 DOUBTS = AddedPhones(500.0, 7, 10)

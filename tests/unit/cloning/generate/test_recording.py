@@ -12,8 +12,8 @@ import soundfile
 from cloning import keys
 from cloning.errors import InvalidAudio, InvalidRequest
 from cloning.service import Service
+from tests.unit.cloning.asking import act
 from tests.unit.cloning.audio.test_canonical import wav
-from tests.unit.cloning.generate.test_attempt import act
 
 TEXT = "Some call me nature, others call me mother nature."
 

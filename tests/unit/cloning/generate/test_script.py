@@ -12,7 +12,7 @@ from cloning.ports import Alphabet
 from cloning.service import Service
 from tests.alphabets import stock
 from tests.fakes import Always, ToneEngine
-from tests.unit.cloning.generate.test_attempt import TEXT, act, service_upload
+from tests.unit.cloning.asking import TEXT, act, service_upload
 
 SPEAK: dict[str, Any] = {"text": TEXT, "voice": "anna", "language": "en"}
 

@@ -19,7 +19,7 @@ from model_cache.library import Library
 from storage.folder_store import FolderStore
 from tests.alphabets import stock
 from tests.fakes import Always, ToneEngine
-from tests.unit.cloning.generate.test_attempt import act, service_upload
+from tests.unit.cloning.asking import act, service_upload
 from worker.assembly import make_models
 from worker.models import Found
 

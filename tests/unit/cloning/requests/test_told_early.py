@@ -13,7 +13,7 @@ from cloning.requests.generate import Generate
 from cloning.requests.models import Upload, parse
 from cloning.service import Call, Service
 from handler import answer, make_handler
-from tests.unit.cloning.generate.test_attempt import act, service_upload
+from tests.unit.cloning.asking import act, service_upload
 from worker.shutdown import Stopping
 
 LIMITS = Limits(max_text_chars=20_000, max_audio_bytes=25_000_000)

@@ -19,7 +19,7 @@ from engines.device.gpu_thread import GpuThread
 from engines.device.scheduler import Bounds
 from storage.folder_store import FolderStore
 from tests.fakes import Always, EchoTranscriber, ManualClock, OnDemand, ToneEngine
-from tests.unit.cloning.generate.test_attempt import TEXT, act, service_upload
+from tests.unit.cloning.asking import TEXT, act, service_upload
 
 PATIENCE_S = 60
 WIDE = Bounds(chunks=1, seconds=22.0)

@@ -21,7 +21,7 @@ from tests.conftest import with_settings
 from tests.fakes import ManualClock, ToneEngine
 from tests.stammerer import SPEAK as CHECKED
 from tests.stammerer import world
-from tests.unit.cloning.generate.test_attempt import TEXT, act, anna  # noqa: F401 - a fixture
+from tests.unit.cloning.asking import TEXT, act
 
 SPEAK: dict[str, Any] = {"text": TEXT, "voice": "anna", "seed": 1, "parts": True}
 
@@ -48,11 +48,7 @@ def parts_in(store: FolderStore, job: str = "j") -> list[str]:
 @pytest.mark.parametrize("form", ["wav", "flac"])
 @pytest.mark.parametrize("cross_fade", [0, 0.15, 1])
 def test_joined_parts_are_the_result(
-    service: Service,
-    store: FolderStore,
-    anna: str,  # noqa: F811
-    form: str,
-    cross_fade: float,
+    service: Service, store: FolderStore, anna: str, form: str, cross_fade: float
 ) -> None:
     """Joined parts equal the result sample for sample, pauses included."""
     text = f"[pause:200ms] {TEXT} [pause:1s] {TEXT}\n\nAnd an end. [pause:300ms]"
@@ -65,7 +61,7 @@ def test_joined_parts_are_the_result(
     assert reply["parts"]["seconds"] == reply["duration"]
 
 
-def test_ogg_parts_have_the_results_length(service: Service, store: FolderStore, anna: str) -> None:  # noqa: F811
+def test_ogg_parts_have_the_results_length(service: Service, store: FolderStore, anna: str) -> None:
     """OGG is lossy, but its parts have together as many samples as the result."""
     reply = act(service, Call("j"), **SPEAK, parts_format="ogg", format="mp3")
 
@@ -76,10 +72,7 @@ def test_ogg_parts_have_the_results_length(service: Service, store: FolderStore,
 
 
 def test_the_first_part_is_stored_while_the_second_chunk_is_spoken(
-    service: Service,
-    store: FolderStore,
-    engine: ToneEngine,
-    anna: str,  # noqa: F811
+    service: Service, store: FolderStore, engine: ToneEngine, anna: str
 ) -> None:
     """The first part is stored before the second chunk is spoken, so early listening depends on no later chunk."""
     is_there = Event()
@@ -100,7 +93,7 @@ def test_the_first_part_is_stored_while_the_second_chunk_is_spoken(
     assert all(waited)
 
 
-def test_progress_tells_the_last_parts_with_their_places(service: Service, anna: str) -> None:  # noqa: F811
+def test_progress_tells_the_last_parts_with_their_places(service: Service, anna: str) -> None:
     """Each update has the last 16 parts and the number of all, so a listener may miss updates: RunPod shows only the latest."""
     sent: list[dict[str, Any]] = []
 
@@ -117,7 +110,7 @@ def test_progress_tells_the_last_parts_with_their_places(service: Service, anna:
     assert last["items"][-1]["offset"] + last["items"][-1]["duration"] == pytest.approx(last["seconds"], abs=1e-3)
 
 
-def test_status_lists_the_parts_page_by_page(service: Service, anna: str) -> None:  # noqa: F811
+def test_status_lists_the_parts_page_by_page(service: Service, anna: str) -> None:
     """`status` lists the parts page by page after a given place; without one it lists the last."""
     act(service, Call("j"), **{**SPEAK, "text": "One, two.[pause:1ms]" * 130})
 
@@ -133,7 +126,7 @@ def test_status_lists_the_parts_page_by_page(service: Service, anna: str) -> Non
     assert found == list(range(total))
 
 
-def test_a_job_without_parts_tells_of_none(service: Service, store: FolderStore, anna: str) -> None:  # noqa: F811
+def test_a_job_without_parts_tells_of_none(service: Service, store: FolderStore, anna: str) -> None:
     """Without `parts` neither the replies nor the record nor the bucket has any."""
     sent: list[dict[str, Any]] = []
 
@@ -145,7 +138,7 @@ def test_a_job_without_parts_tells_of_none(service: Service, store: FolderStore,
     assert "parts" not in act(service, action="status", job_id="j")
 
 
-def test_the_same_seed_gives_the_same_speech_with_parts_and_without(service: Service, anna: str) -> None:  # noqa: F811
+def test_the_same_seed_gives_the_same_speech_with_parts_and_without(service: Service, anna: str) -> None:
     """Parts don't change the speech: the same seed gives the same samples with and without them."""
     plain = act(service, Call("a"), **{**SPEAK, "parts": False})
     early = act(service, Call("b"), **SPEAK)
@@ -154,10 +147,7 @@ def test_the_same_seed_gives_the_same_speech_with_parts_and_without(service: Ser
 
 
 def test_parts_go_with_a_job_that_ends_without_a_result(
-    service: Service,
-    store: FolderStore,
-    engine: ToneEngine,
-    anna: str,  # noqa: F811
+    service: Service, store: FolderStore, engine: ToneEngine, anna: str
 ) -> None:
     """If a job ends without a result, its parts are removed."""
 
@@ -174,10 +164,7 @@ def test_parts_go_with_a_job_that_ends_without_a_result(
 
 
 def test_parts_go_with_delete_and_stay_with_expire(
-    service: Service,
-    store: FolderStore,
-    clock: ManualClock,
-    anna: str,  # noqa: F811
+    service: Service, store: FolderStore, clock: ManualClock, anna: str
 ) -> None:
     """`delete` removes the parts; `expire` keeps those that the record names and removes others."""
     act(service, Call("j"), **SPEAK)
@@ -195,11 +182,7 @@ def test_parts_go_with_delete_and_stay_with_expire(
 
 
 def test_a_worker_that_takes_over_goes_on_with_the_same_names(
-    service: Service,
-    store: FolderStore,
-    engine: ToneEngine,
-    clock: ManualClock,
-    anna: str,  # noqa: F811
+    service: Service, store: FolderStore, engine: ToneEngine, clock: ManualClock, anna: str
 ) -> None:
     """A worker that takes over goes on with the same names, so that the parts reported before stay valid."""
     told: list[dict[str, Any]] = []
@@ -224,10 +207,7 @@ def test_a_worker_that_takes_over_goes_on_with_the_same_names(
 
 
 def test_a_part_that_the_bucket_does_not_take_comes_with_the_next(
-    service: Service,
-    store: FolderStore,
-    anna: str,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
+    service: Service, store: FolderStore, anna: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A part that the bucket refuses is stored with the next; all are there before the record says COMPLETED."""
     create, refused = store.create, 0
@@ -246,7 +226,7 @@ def test_a_part_that_the_bucket_does_not_take_comes_with_the_next(
     assert np.array_equal(joined(service, store), pcm_of(store.get(reply["audio"]["key"]).body))
 
 
-def test_another_device_begins_the_parts_anew(service: Service, store: FolderStore, anna: str) -> None:  # noqa: F811
+def test_another_device_begins_the_parts_anew(service: Service, store: FolderStore, anna: str) -> None:
     """Another device's samples differ, so its parts start again; the first device's parts are removed."""
     first, second = ToneEngine(), _Other()
 
@@ -312,7 +292,7 @@ def test_what_fails_the_check_is_not_published_where_that_fails_the_job(tmp_path
     ("more", "field"),
     [({"remove_silence": True}, "remove_silence"), ({"parts": False, "parts_format": "wav"}, "parts_format")],
 )
-def test_what_contradicts_parts_is_refused_by_name(service: Service, anna: str, more: Any, field: str) -> None:  # noqa: F811
+def test_what_contradicts_parts_is_refused_by_name(service: Service, anna: str, more: Any, field: str) -> None:
     """Values that contradict `parts` are refused by name before anything is stored."""
     with pytest.raises(InvalidRequest) as caught:
         act(service, **{**SPEAK, **more})
@@ -320,7 +300,7 @@ def test_what_contradicts_parts_is_refused_by_name(service: Service, anna: str, 
     assert caught.value.details["field"] == field
 
 
-def test_a_short_first_chunk_is_another_request(service: Service, anna: str) -> None:  # noqa: F811
+def test_a_short_first_chunk_is_another_request(service: Service, anna: str) -> None:
     """A short first chunk changes the plan and so the samples; the other chunks are as long as usual."""
     usual = act(service, Call("a"), **{**SPEAK, "text": TEXT * 3})
     early = act(service, Call("b"), **{**SPEAK, "text": TEXT * 3}, first_chunk_s=2)
@@ -332,11 +312,7 @@ def test_a_short_first_chunk_is_another_request(service: Service, anna: str) -> 
 
 
 def test_a_job_that_is_cancelled_while_nobody_runs_it_leaves_nothing(
-    service: Service,
-    store: FolderStore,
-    engine: ToneEngine,
-    clock: ManualClock,
-    anna: str,  # noqa: F811
+    service: Service, store: FolderStore, engine: ToneEngine, clock: ManualClock, anna: str
 ) -> None:
     """Cancelling a job whose worker is gone removes what it made; a finished job's parts stay."""
     act(service, Call("done"), **SPEAK, job_id="done")
@@ -358,10 +334,7 @@ def test_a_job_that_is_cancelled_while_nobody_runs_it_leaves_nothing(
 
 
 def test_what_an_ended_job_leaves_is_removed_without_touching_a_later_one(
-    service: Service,
-    store: FolderStore,
-    anna: str,  # noqa: F811
-    clock: ManualClock,
+    service: Service, store: FolderStore, anna: str, clock: ManualClock
 ) -> None:
     """A late removal of an ended job's files doesn't touch a new job that has the same id by then."""
     later: list[Callable[[], None]] = []
@@ -377,7 +350,7 @@ def test_what_an_ended_job_leaves_is_removed_without_touching_a_later_one(
     assert parts_in(store) == named
 
 
-def test_each_part_tells_what_it_follows(service: Service, anna: str) -> None:  # noqa: F811
+def test_each_part_tells_what_it_follows(service: Service, anna: str) -> None:
     """Each part says what it follows, so that a listener who missed many sees whether the next one continues the same speech."""
     act(service, Call("a"), **SPEAK, job_id="a")
     act(service, Call("b"), **{**SPEAK, "seed": 2}, job_id="b")
