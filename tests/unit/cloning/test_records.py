@@ -17,7 +17,7 @@ from cloning.voices.library import VoiceLibrary
 from handler import answer
 from storage.folder_store import FolderStore
 from tests.fakes import InlineDecoder, ManualClock
-from tests.unit.cloning.jobs.test_store import claimed, worker
+from tests.unit.cloning.jobs.claiming import claimed, worker
 from tests.unit.cloning.voices.test_library import add
 
 
