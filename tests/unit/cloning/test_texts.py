@@ -11,7 +11,7 @@ from storage.folder_store import FolderStore
 from tests.conftest import SPOKEN, make_service, with_settings
 from tests.fakes import EchoTranscriber, ManualClock, ToneEngine
 from tests.memory_store import Bucket, MemoryStore
-from tests.unit.cloning.test_actions import act
+from tests.unit.cloning.asking import act
 
 STORE = {"action": "dictionary", "dictionary": "names", "say": {"Nguyen": "Win", "GIF": "jif"}}
 

@@ -15,8 +15,8 @@ from cloning.service import Service
 from cloning.settings import Settings
 from storage.folder_store import FolderStore
 from tests.conftest import with_settings
+from tests.unit.cloning.asking import act
 from tests.unit.cloning.audio.test_canonical import tone, wav
-from tests.unit.cloning.test_actions import act
 
 SHA = "a" * 64
 FOREIGN = [
