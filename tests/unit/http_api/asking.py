@@ -1,4 +1,4 @@
-"""Requests to the application in this process."""
+"""Requests to the application in this process, and the door behind its routes."""
 
 import asyncio
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from http_api.app import make_app
-from http_api.door import FreshId, Pauses
+from http_api.door import Door, FreshId, Pauses
 from http_api.options import Options
 from tests.http_server import QUICK
 from tests.http_worker import StandIn
@@ -47,3 +47,8 @@ def post(path: str, **more: Any) -> Request:
 
 def delete(path: str) -> Request:
     return "DELETE", path, {}
+
+
+def door(worker: StandIn) -> Door:
+    """A door to the worker that waits for nothing long."""
+    return Door(worker, Options(), pauses=QUICK)

@@ -13,12 +13,8 @@ from http_api.errors import Failed
 from http_api.options import Options
 from http_api.port import Reply, unheard
 from http_api.running import Running
-from tests.http_server import QUICK
 from tests.http_worker import StandIn
-
-
-def door(worker: StandIn) -> Door:
-    return Door(worker, Options(), pauses=QUICK)
+from tests.unit.http_api.asking import door
 
 
 class Scripted(StandIn):
