@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from local.job import FINAL, JobState, NotRetryable
-from tests.unit.local.test_local_queue import Clock, queue_of, submit
+from tests.unit.local.queue.making import Clock, queue_of, submit
 
 WORKERS = st.sampled_from(["a", "b", "c"])
 
