@@ -1,0 +1,1 @@
+"""tests/unit/cloning/generate/candidates."""
