@@ -18,7 +18,7 @@ from handler import answer
 from storage.folder_store import FolderStore
 from tests.fakes import InlineDecoder, ManualClock
 from tests.unit.cloning.jobs.claiming import claimed, worker
-from tests.unit.cloning.voices.test_library import add
+from tests.unit.cloning.voices.adding import add
 
 
 class Garbling(FolderStore):
