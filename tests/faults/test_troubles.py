@@ -10,11 +10,8 @@ import pytest
 
 from docs.failures import FAULTS, Fault
 from tests.faults.causes import BY_NAME, INJECTIONS
+from tests.faults.flaky_store import Killed
 from tests.faults.troubled_world import World, nothing
-
-
-class Killed(BaseException):
-    """The process is dead and takes no further step."""
 
 
 @pytest.fixture
