@@ -60,7 +60,7 @@ import sys, threading
 sys.path.insert(0, {root!r})
 from worker.audio_decoder import ChildDecoder
 from cloning.clock import SystemClock
-from tests.bombs import mkv_one_sample_blocks
+from tests.bombs.matroska import mkv_one_sample_blocks
 from tests.faults.decoding import GOOD, PATIENCE_S, decoder, children_of, process_of, wait_until, is_gone
 from tests.unit.cloning.audio.test_canonical import tone, wav
 decoder = ChildDecoder(SystemClock())

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cloning.errors import Interrupted, InvalidAudio, ServiceError, Unavailable
-from tests.bombs import mp4_constant_samples
+from tests.bombs.mp4 import mp4_constant_samples
 from tests.conftest import ROOT
 from tests.faults.decoding import GOOD, PATIENCE_S, children_of, decoder, is_gone, process_of, wait_until
 from tests.unit.cloning.audio.test_canonical import tone, wav
