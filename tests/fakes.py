@@ -191,30 +191,6 @@ def evenly_spread(text: str, seconds: float, model: str, unsaid: Collection[str]
     return Alignment(tuple(tokens), end, np.ones(max(round(seconds / 0.02), 1), np.float32), model)
 
 
-class Hummer(ToneEngine):
-    """Hums syllables, so that a check finds nothing wrong with the sound; `says` changes what `Eavesdropper` hears of a text."""
-
-    def __init__(self, says: Callable[[str], str] = lambda text: text) -> None:
-        super().__init__()
-        self.says = says
-        self.said: dict[bytes, str] = {}
-
-    def speak(
-        self,
-        reference: Reference,
-        text: str,
-        *,
-        seed: int,
-        parameters: Parameters,
-        before_step: Callable[[], None] = keep_going,
-        frugal: bool = False,
-    ) -> Samples:
-        noise = super().speak(reference, text, seed=seed, parameters=parameters, before_step=before_step, frugal=frugal)
-        hum = hummed(len(noise) / self.sample_rate, self.sample_rate, pitch=100 + seed % 100)
-        self.said[hum.tobytes()] = self.says(text)
-        return hum
-
-
 def hummed(seconds: float, sample_rate: int, pitch: float = 120) -> Samples:
     """Syllables of 0.2 s without words, with silence before and after them."""
     time = np.arange(int(seconds * sample_rate)) / sample_rate
@@ -222,55 +198,6 @@ def hummed(seconds: float, sample_rate: int, pitch: float = 120) -> Samples:
     syllables = 0.2 + 0.8 * np.sin(np.pi * time / 0.2) ** 2
     hum: Samples = (0.1 * tone * syllables * ((time > 0.1) & (time < seconds - 0.1))).astype(np.float32)
     return hum
-
-
-class Eavesdropper(EchoTranscriber):
-    """Hears what a `Hummer` says, word for word."""
-
-    def __init__(self, engine: Hummer) -> None:
-        super().__init__()
-        self._engine = engine
-
-    def hear(
-        self,
-        samples: Samples,
-        sample_rate: int,
-        *,
-        language: str | None,
-        knowing: str = "",
-        before_step: Callable[[], None] = keep_going,
-    ) -> str:
-        before_step()
-        return self._engine.said.get(samples.tobytes(), "")
-
-    def align(
-        self,
-        samples: Samples,
-        sample_rate: int,
-        text: str,
-        *,
-        language: str | None,
-        before_step: Callable[[], None] = keep_going,
-    ) -> Alignment | Unaligned:
-        """Give words that were not said a low probability."""
-        said = self.hear(samples, sample_rate, language=language, before_step=before_step).split()
-        unsaid = {word for word in text.split() if word not in said}
-        return evenly_spread(text, len(samples) / sample_rate, self.model, unsaid)
-
-    def rescore(
-        self,
-        samples: Samples,
-        sample_rate: int,
-        text: str,
-        others: Sequence[str],
-        *,
-        language: str | None,
-        before_step: Callable[[], None] = keep_going,
-    ) -> tuple[LikelihoodRatio, ...]:
-        """Another text is likelier where the one that should be said was not."""
-        said = self.hear(samples, sample_rate, language=language, before_step=before_step)
-        gain = -20.0 if said.split() == text.split() else 20.0
-        return tuple(LikelihoodRatio(gain, 0.0) for _ in others)
 
 
 class Always(Generic[Value]):

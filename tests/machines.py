@@ -15,6 +15,18 @@ from storage.folder_store import FolderStore
 from tests.conftest import ROOT
 
 HUB_URL = "hf://somebody/something/model.safetensors"
+NAME = "tiny-random-0"  # the small checkpoint's
+# A program that brings a checkpoint, says where from, and holds it until it is killed.
+HOLD = """
+import sys
+from pathlib import Path
+from storage.folder_store import FolderStore
+from model_cache.cache import CheckpointCache
+from model_cache.catalog import find
+local = CheckpointCache(FolderStore(Path(sys.argv[1])), Path(sys.argv[2])).local(find(sys.argv[3]))
+print(local.came_from, flush=True)
+sys.stdin.read()
+"""
 
 
 class Hub:

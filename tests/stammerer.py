@@ -1,16 +1,16 @@
-"""An engine that leaves a word out in given draws, a recogniser that hears it, and a service of both."""
+"""An engine that hums its texts and one that leaves a word out in given draws, recognisers that hear it, and a service of both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from cloning.planning.f5 import chunk_seed, draw_seed
-from cloning.ports import Parameters, Reference, Samples, keep_going
+from cloning.ports import Alignment, LikelihoodRatio, Parameters, Reference, Samples, Unaligned, keep_going
 from cloning.service import Service
 from cloning.settings import Settings
 from storage.folder_store import FolderStore
 from tests.conftest import SPOKEN, make_service
-from tests.fakes import Eavesdropper, Hummer, ManualClock
+from tests.fakes import EchoTranscriber, ManualClock, ToneEngine, evenly_spread, hummed
 from tests.unit.cloning.generate.test_passages import upload
 
 JOB_SEED = 7
@@ -19,6 +19,79 @@ TEXT = (
     "Nobody has ever seen it again since that long and cold winter of which the people still speak. "
 ) * 3
 SPEAK: dict[str, Any] = {"voice": "anna", "seed": JOB_SEED, "text": TEXT, "check": "full", "draws": 3}
+
+
+class Hummer(ToneEngine):
+    """Hums syllables, so that a check finds nothing wrong with the sound; `says` changes what `Eavesdropper` hears of a text."""
+
+    def __init__(self, says: Callable[[str], str] = lambda text: text) -> None:
+        super().__init__()
+        self.says = says
+        self.said: dict[bytes, str] = {}
+
+    def speak(
+        self,
+        reference: Reference,
+        text: str,
+        *,
+        seed: int,
+        parameters: Parameters,
+        before_step: Callable[[], None] = keep_going,
+        frugal: bool = False,
+    ) -> Samples:
+        noise = super().speak(reference, text, seed=seed, parameters=parameters, before_step=before_step, frugal=frugal)
+        hum = hummed(len(noise) / self.sample_rate, self.sample_rate, pitch=100 + seed % 100)
+        self.said[hum.tobytes()] = self.says(text)
+        return hum
+
+
+class Eavesdropper(EchoTranscriber):
+    """Hears what a `Hummer` says, word for word."""
+
+    def __init__(self, engine: Hummer) -> None:
+        super().__init__()
+        self._engine = engine
+
+    def hear(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        *,
+        language: str | None,
+        knowing: str = "",
+        before_step: Callable[[], None] = keep_going,
+    ) -> str:
+        before_step()
+        return self._engine.said.get(samples.tobytes(), "")
+
+    def align(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        text: str,
+        *,
+        language: str | None,
+        before_step: Callable[[], None] = keep_going,
+    ) -> Alignment | Unaligned:
+        """Give words that were not said a low probability."""
+        said = self.hear(samples, sample_rate, language=language, before_step=before_step).split()
+        unsaid = {word for word in text.split() if word not in said}
+        return evenly_spread(text, len(samples) / sample_rate, self.model, unsaid)
+
+    def rescore(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        text: str,
+        others: Sequence[str],
+        *,
+        language: str | None,
+        before_step: Callable[[], None] = keep_going,
+    ) -> tuple[LikelihoodRatio, ...]:
+        """Another text is likelier where the one that should be said was not."""
+        said = self.hear(samples, sample_rate, language=language, before_step=before_step)
+        gain = -20.0 if said.split() == text.split() else 20.0
+        return tuple(LikelihoodRatio(gain, 0.0) for _ in others)
 
 
 class Stammerer(Hummer):

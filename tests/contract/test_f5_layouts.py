@@ -4,7 +4,6 @@ Every layout in which F5-TTS weights are published: the verdict, and what f5_tts
 The files are made with the official classes at a small size; the tests have the numbers of the rows in the table of layouts.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,21 @@ import pytest
 from cloning.errors import CheckpointUnusable
 from model_cache.layouts.inspection import inspect
 from model_cache.layouts.repair import repair
-from tests.layouts import ARCH, VOCABULARY, State, load_officially, names, same, save, true_weights, under
+from tests.layouts import (
+    ARCH,
+    READY,
+    REPAIRABLE,
+    VOCABULARY,
+    State,
+    half,
+    load_officially,
+    names,
+    same,
+    save,
+    scalars,
+    true_weights,
+    under,
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,143 +39,6 @@ def truth() -> State:
 def other() -> State:
     """Other weights of the same shapes, which must not be loaded."""
     return true_weights(2)
-
-
-def scalars(prefix: str = "", *names: str) -> State:
-    import torch
-
-    return {f"{prefix}{name}": torch.tensor(7) for name in names or ("initted", "step")}
-
-
-def mel_buffers(prefix: str = "") -> State:
-    import torch
-
-    return {
-        f"{prefix}mel_spec.mel_stft.mel_scale.fb": torch.ones(513, 100),
-        f"{prefix}mel_spec.mel_stft.spectrogram.window": torch.ones(1024),
-    }
-
-
-def trainer(truth: State, other: State) -> State:
-    import torch
-
-    parameters = [torch.nn.Parameter(tensor) for tensor in other.values() if tensor.is_floating_point()]
-    optimizer = torch.optim.AdamW(parameters)
-    for parameter in parameters:
-        parameter.grad = torch.ones_like(parameter)
-    optimizer.step()
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer)
-    return {
-        "model_state_dict": other,
-        "optimizer_state_dict": optimizer.state_dict(),
-        "ema_model_state_dict": under("ema_model.", truth) | scalars(),
-        "scheduler_state_dict": schedule.state_dict(),
-        "update": 100,
-    }
-
-
-def half(state: State) -> State:
-    return {name: tensor.half() for name, tensor in state.items()}
-
-
-READY: dict[str, tuple[str, str, Callable[[State, State], State]]] = {
-    "1 trainer": ("model.pt", "trainer-pt", trainer),
-    "2 pruned": ("model.pt", "pruned-pt", lambda t, _: {"ema_model_state_dict": under("ema_model.", t)}),
-    "3 official": ("model.safetensors", "ema-model", lambda t, _: under("ema_model.", t) | scalars()),
-    "4 bare": ("model.safetensors", "bare", lambda t, _: t),
-    "12 wrapped bare": ("model.pt", "pruned-pt", lambda t, _: {"ema_model_state_dict": t}),
-    "13 mel buffers": (
-        "model.safetensors",
-        "ema-model",
-        lambda t, _: under("ema_model.", t) | scalars() | mel_buffers("ema_model."),
-    ),
-    "17 half": ("model.safetensors", "ema-model", lambda t, _: under("ema_model.", half(t))),
-}
-
-# name: (file, layout, content, how it is repaired, is it lossless, what must be said)
-REPAIRABLE: dict[str, tuple[str, str, Callable[[State, State], State], str, bool, str]] = {
-    "5 ema": (
-        "model.safetensors",
-        "ema-prefix",
-        lambda t, _: under("ema.", t),
-        "renamed-copy",
-        True,
-        "weights lose 'ema.'",
-    ),
-    "5b ema with counters": (
-        "model.safetensors",
-        "ema-prefix",
-        lambda t, _: under("ema.", t) | scalars("ema."),
-        "renamed-copy",
-        True,
-        "weights lose 'ema.'",
-    ),
-    "6 whole EMA object": (
-        "model.safetensors",
-        "ema-object",
-        lambda t, o: under("ema.ema_model.", t) | under("ema.online_model.", o) | scalars("ema."),
-        "compacting-copy",
-        False,
-        "the online weights (never used for speech) under 'ema.online_model.'",
-    ),
-    "7 EMA object without online weights": (
-        "model.safetensors",
-        "ema-object",
-        lambda t, _: under("ema.ema_model.", t) | scalars("ema."),
-        "renamed-copy",
-        True,
-        "weights lose 'ema.'",
-    ),
-    "8 DDP": (
-        "model.safetensors",
-        "ddp",
-        lambda t, _: under("ema_model.module.", t) | scalars(),
-        "renamed-copy",
-        True,
-        "weights lose 'module.'",
-    ),
-    "9 compiled, with a vocoder": (
-        "model.safetensors",
-        "compiled",
-        lambda t, o: under("ema_model._orig_mod.", t) | {"vocoder.head.weight": o["transformer.proj_out.weight"]},
-        "compacting-copy",
-        False,
-        "1 tensor: the vocoder's, which goes into a file of its own",
-    ),
-    "10 bare .pt": ("model.pt", "bare-pt", lambda t, _: t, "converted", True, "are written as safetensors"),
-    "11 online weights only": (
-        "model.pt",
-        "online-pt",
-        lambda t, _: {"model_state_dict": t},
-        "converted",
-        True,
-        "these are the online weights: the file names no EMA",
-    ),
-    "14 update": (
-        "model.safetensors",
-        "ema-model",
-        lambda t, _: under("ema_model.", t) | scalars("", "initted", "step", "update"),
-        "compacting-copy",
-        True,
-        "1 tensor: counter or buffer",
-    ),
-    "15 Lightning": (
-        "model.safetensors",
-        "lightning",
-        lambda t, _: under("model.", t),
-        "renamed-copy",
-        True,
-        "lose 'model.'",
-    ),
-    "15 state_dict": (
-        "model.ckpt",
-        "state-dict-pt",
-        lambda t, _: {"state_dict": under("model.", t)},
-        "converted",
-        True,
-        "of 'state_dict' are written as safetensors",
-    ),
-}
 
 
 @pytest.mark.parametrize("row", READY)

@@ -1,32 +1,24 @@
-"""The process that decodes uploads: what ends it, what that means for the file, and that nothing is left behind."""
+"""The process that decodes uploads at work: what ends it, and what that means for the file."""
 
 import errno
-import gc
 import io
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cloning.clock import SystemClock
 from cloning.errors import Interrupted, InvalidAudio, ServiceError, Unavailable
-from tests.bombs import mp4_constant_samples
+from tests.bombs.mp4 import mp4_constant_samples
 from tests.conftest import ROOT
+from tests.faults.decoding import GOOD, PATIENCE_S, children_of, decoder, is_gone, process_of, wait_until
 from tests.unit.cloning.audio.test_canonical import tone, wav
-from worker.audio_decoder import ChildDecoder, DecodingLimits
-from worker.audio_decoder_process import DecoderProcess
-
-GOOD = wav(tone(2.0))
-PATIENCE_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -39,37 +31,6 @@ def slow() -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, np.repeat(one[:, np.newaxis], 8, axis=1), 192_000, format="FLAC")
     return buffer.getvalue()
-
-
-def decoder(**limits: Any) -> ChildDecoder:
-    return ChildDecoder(SystemClock(), DecodingLimits(**limits))
-
-
-def children_of(pid: int) -> list[int]:
-    try:
-        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
-def process_of(some: ChildDecoder) -> int:
-    """The process that waits for the next file."""
-    return some._idle[-1].pid
-
-
-def wait_until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
-def is_gone(pid: int) -> bool:
-    """Whether the process has ended and was waited for (or belongs to nobody any more)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 # ---- limits
@@ -128,6 +89,17 @@ def test_the_largest_recording_that_we_take_fits_into_the_limits() -> None:
 
     assert (measures.sample_rate, round(measures.duration)) == (192_000, 60)
     assert canonical.clipped
+
+
+def test_a_failure_names_no_path(slow: bytes) -> None:
+    """No message reveals a path."""
+    failures: list[ServiceError] = []
+    for limits in ({"cpu_s": 1}, {"wall_s": 0.2}, {"memory_bytes": 1_000_000}):
+        with pytest.raises(ServiceError) as failed:
+            decoder(**limits).canonical(slow)
+        failures.append(failed.value)
+
+    assert not [one for one in failures if "/" in one.message or "python" in one.message.lower()]
 
 
 # ---- deaths
@@ -303,126 +275,3 @@ def test_one_file_does_not_hold_up_another(slow: bytes) -> None:
 
     assert durations == {2.05}
     assert 1 <= len(some._idle) <= 2
-
-
-# ---- what it has, and what it leaves
-
-
-def test_the_process_has_no_secrets_no_files_and_no_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The process has only the variables that we list, none of the worker's open files, and no torch."""
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do-not-tell")
-    some = decoder()
-    with (tmp_path / "open").open("w"):
-        some.canonical(GOOD)
-    pid = process_of(some)
-
-    variables = Path(f"/proc/{pid}/environ").read_text()
-    files = [str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()]
-    names = {pair.split("=")[0] for pair in variables.split("\0") if pair}
-
-    assert names <= {"PATH", "PYTHONPATH", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX"}
-    assert [one for one in files if not one.startswith(("pipe:", os.devnull))] == []
-    assert "torch" not in Path(f"/proc/{pid}/maps").read_text()
-    assert os.getsid(pid) == pid
-    assert Path(f"/proc/{pid}/oom_score_adj").read_text().strip() == "1000"
-
-
-def test_nothing_is_started_before_the_first_file() -> None:
-    """No process is started before the first file: tests build services by the hundred, and a worker may never see an upload."""
-    some = decoder()
-
-    assert not some._idle
-
-
-def test_the_processes_end_with_the_decoder() -> None:
-    """Closing the decoder ends its processes and waits for them: no zombies, no open pipes."""
-    gc.collect()  # what other tests left in the tracebacks of their failures
-    some = decoder()
-    some.canonical(GOOD)
-    pid = process_of(some)
-    files = len(list(Path("/proc/self/fd").iterdir()))
-
-    del some
-    gc.collect()
-
-    assert not Path(f"/proc/{pid}").exists()
-    assert len(list(Path("/proc/self/fd").iterdir())) == files - 2
-
-
-WORKER = """
-import sys, threading
-sys.path.insert(0, {root!r})
-from worker.audio_decoder import ChildDecoder
-from cloning.clock import SystemClock
-from tests.bombs import mkv_one_sample_blocks
-from tests.unit.cloning.audio.test_canonical import tone, wav
-decoder = ChildDecoder(SystemClock())
-decoder.canonical(wav(tone(2.0)))
-print(decoder._idle[-1].pid, flush=True)
-{then}
-"""
-DECODING = "print(decoder.canonical(mkv_one_sample_blocks(470_000)))"
-
-
-@pytest.mark.parametrize(
-    ("then", "number"),
-    [
-        (DECODING, signal.SIGKILL),
-        (DECODING, signal.SIGTERM),
-        ("input()", signal.SIGKILL),
-        ("import os; os._exit(0)", None),
-        ("import sys; sys.exit(0)", None),
-        ("raise ZeroDivisionError", None),
-    ],
-)
-def test_the_processes_end_with_the_worker(then: str, number: int | None) -> None:
-    """However the worker ends, killed or by an exit, idle or busy, its decoding processes end too."""
-    code = WORKER.format(root=str(ROOT), then=then)
-    with subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT,
-    ) as worker:  # fmt: skip
-        assert worker.stdout is not None
-        pid = int(worker.stdout.readline())
-        begun = [pid]
-        if number is not None:
-            if then == DECODING:
-                wait_until(lambda: children_of(pid))
-                begun += children_of(pid)
-            worker.send_signal(number)
-        worker.wait(PATIENCE_S)
-
-        wait_until(lambda: all(is_gone(one) for one in begun))
-
-
-def test_a_failure_names_no_path(slow: bytes) -> None:
-    """No message reveals a path."""
-    failures: list[ServiceError] = []
-    for limits in ({"cpu_s": 1}, {"wall_s": 0.2}, {"memory_bytes": 1_000_000}):
-        with pytest.raises(ServiceError) as failed:
-            decoder(**limits).canonical(slow)
-        failures.append(failed.value)
-
-    assert not [one for one in failures if "/" in one.message or "python" in one.message.lower()]
-
-
-@pytest.mark.parametrize("died_before", [True, False], ids=["long ago", "just now"])
-def test_idle_processes_that_were_ended_cost_the_next_file_nothing(
-    monkeypatch: pytest.MonkeyPatch, *, died_before: bool
-) -> None:
-    """If the kernel kills all idle processes, the next recording is decoded by a new one."""
-    some = decoder()
-    with some._process(None, fresh=False), some._process(None, fresh=False):
-        pass  # two at a time
-    pids = [process.pid for process in some._idle]
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: all(is_gone(pid) for pid in pids))
-    if not died_before:  # nobody can have seen it yet
-        monkeypatch.setattr(DecoderProcess, "runs", True)
-
-    canonical, _ = some.canonical(GOOD)
-
-    assert len(pids) == 2
-    assert canonical.duration > 1.0
-    assert len(some._idle) == 1

@@ -1,5 +1,6 @@
 """Requests for speech over real connections, and what should come of them."""
 
+import contextlib
 import json
 import socket
 from typing import Any
@@ -11,6 +12,8 @@ from http_api.sound.encoding import Format, encoder
 from tests.http_worker import spoken
 
 TEXT = "What is spoken here."
+BODY = {"model": "tts-1", "input": TEXT, "voice": "anna"}
+HEAD = b"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 def speech(**more: Any) -> dict[str, Any]:
@@ -39,3 +42,16 @@ def ask(url: str, fields: dict[str, Any], receive_buffer: int | None = None) -> 
     )
     connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     return connection
+
+
+def connect(url: str) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), timeout=20)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Read what the server sends until it closes the connection."""
+    data = b""
+    with contextlib.suppress(ConnectionResetError):
+        while more := connection.recv(1 << 16):
+            data += more
+    return data

@@ -10,7 +10,7 @@ from cloning.errors import Interrupted
 from cloning.service import Call
 from tests.conftest import SPOKEN, with_settings
 from tests.fakes import ManualClock
-from tests.faults.test_store_calls import FlakyStore, Killed
+from tests.faults.flaky_store import FlakyStore, Killed
 from tests.stammerer import JOB_SEED, SPEAK, Listener, Stammerer, draws, serving, world
 from tests.unit.cloning.asking import act
 from tests.unit.cloning.generate.test_passages import upload

@@ -1,6 +1,5 @@
 """In half precision an engine uses the fast solver if it proves itself, and otherwise the official path, with a reason."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -8,59 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from cloning.audio.canonical import check_and_make_canonical
 from cloning.generate.chunk_store import inputs_of
-from cloning.ports import F5Parameters, Reference
-from cloning.settings import Settings
-from engines.device.placement import Weights
-from engines.f5.engine import F5Engine
-from engines.f5.loading import load_model
+from cloning.ports import Reference
 from engines.imports.f5 import import_f5
-from model_cache.cache import CheckpointCache
-from model_cache.catalog import find
-from storage.folder_store import FolderStore
-from tests.conftest import SPOKEN
+from tests.contract.half_precision.proved import QUICK, TEXT, load, proof
 from tests.unit.engines.f5.solver_faults import FAULTS, fault
-from worker.models import load_engine, make_verdicts
-
-QUICK = F5Parameters(nfe_step=2)
-TEXT = "The quick brown fox."
-
-
-@pytest.fixture(autouse=True)
-def _in_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half precision on the CPU, which upstream chooses on a GPU."""
-
-    def weights_of(model: Any, vocoder: Any, device: str) -> Weights:
-        return Weights({"model": model, "vocoder": vocoder}, device, {"model": torch.float16, "vocoder": torch.float32})
-
-    monkeypatch.setattr("engines.f5.engine.load_model", lambda *given: load_model(*given).half())
-    monkeypatch.setattr("engines.f5.engine.weights_of", weights_of)
-
-
-@pytest.fixture(scope="module")
-def reference(human_wav: bytes, tmp_path_factory: pytest.TempPathFactory) -> Reference:
-    canonical, _ = check_and_make_canonical(human_wav)
-    path = tmp_path_factory.mktemp("voice") / "reference.wav"
-    path.write_bytes(canonical.wav)
-    return Reference(path, SPOKEN, hashlib.sha256(canonical.wav).hexdigest(), canonical.duration)
-
-
-def load(checkpoint: Path, folder: Path, worker: str, **settings: Any) -> F5Engine:
-    """The engine of a worker with its own disk, on the shared bucket."""
-    bucket = FolderStore(folder / "bucket")
-    asked = Settings(data_dir=folder, model_cache_dir=folder / worker, device="cpu", runpod_pod_id=worker, **settings)
-    cache = CheckpointCache(bucket, folder / "models")
-    engine = load_engine(
-        cache, cache.local(find(str(checkpoint))), asked, "cpu", prove=make_verdicts(asked, bucket).prove
-    )
-    assert isinstance(engine, F5Engine)
-    return engine
-
-
-def proof(engine: F5Engine) -> dict[str, Any]:
-    assert engine.facts.sampler_proof is not None
-    return dict(engine.facts.sampler_proof)
 
 
 @pytest.fixture

@@ -9,81 +9,36 @@ One pair of calls is a single step: the write by which `expire` holds off claims
 delete: if a process stops exactly there for longer than claims are held off, and the id is used again, it removes the new job's record.
 """
 
-import hashlib
 import itertools
 import json
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from cloning import keys
-from cloning.errors import Conflict, GpuOutOfMemory, InvalidText, JobNotFound, ServiceError
-from cloning.generate.chunk_store import removed_at_the_end
-from cloning.jobs.claim import Claim, LeaseLost
+from cloning.jobs.claim import Claim
 from cloning.jobs.housekeeping import Housekeeping
 from cloning.jobs.record import MOVES, Job, JobStatus
 from cloning.jobs.records import Version
-from cloning.jobs.results import ResultWriter
 from cloning.jobs.store import JobStore
-from cloning.ports import ObjectInfo
 from tests.fakes import ManualClock
-from tests.lanes import Lane, SteppedLock
-from tests.memory_store import Bucket, MemoryStore, Trouble
+from tests.lanes import Lane
+from tests.memory_store import Bucket, Trouble
+from tests.properties.jobs.stepped import JOB, LEASE_S, Ending, Running, Store, Worker, beat, generate, quietly, speech
 
-JOB, SEED, LEASE_S, LANES = "a", 7, 60.0, 7
+LANES = 7
 REQUESTS = ("0" * 64, "1" * 64)
 DELIVERIES = st.integers(0, 9).map("delivery-{}".format)
 # How many calls somebody makes before others have a turn; mostly all of them.
 CALLS = st.integers(0, 12) | st.just(99)
 # Until a removal has come about.
 FEW_CALLS = st.integers(1, 5) | CALLS
-Ending = Literal["completes", "gives back", "fails"]
 Check = Literal["records", "manifests", "audio", "leftovers"]
 ALL: frozenset[Check] = frozenset({"records", "manifests", "audio", "leftovers"})
-
-
-def speech(request: str) -> bytes:
-    """The speech of a request with its fixed seed: the same bytes in each attempt and under each new job."""
-    return f"{request}/{SEED}".encode()
-
-
-class Store(MemoryStore):
-    """A machine's way to the bucket, on which a lane stops before each call; listings say when an object was written."""
-
-    def __init__(self, bucket: Bucket, written_at: Callable[[str], datetime]) -> None:
-        super().__init__(bucket, before_call=Lane.stop_here)
-        self._written_at = written_at
-
-    def delete(self, key: str) -> None:
-        with Lane.in_one_step() if key == keys.job_record(JOB) else nullcontext():  # with the write before it
-            super().delete(key)
-
-    def _info(self, key: str) -> ObjectInfo:
-        return replace(super()._info(key), modified=self._written_at(key))
-
-
-@dataclass
-class Worker:
-    """A machine and its way to the bucket."""
-
-    store: MemoryStore
-    jobs: JobStore
-
-
-@dataclass
-class Running:
-    """A lane, the worker that it runs on, and the claim that it has or serves."""
-
-    lane: Lane
-    worker: Worker
-    claim: list[Claim] = field(default_factory=list)
-    deletes: bool = False
 
 
 class Interleavings(RuleBasedStateMachine):
@@ -134,7 +89,7 @@ class Interleavings(RuleBasedStateMachine):
     def deliver(self, worker: int, request: str, delivery: str, ending: Ending, calls: int) -> None:
         """Deliver the job to a worker, for the first time, again or in another request; it goes on for some steps."""
         machine, claim = self.workers[worker], list[Claim]()
-        self._begin(machine, lambda: self._generate(machine, request, delivery, ending, claim), claim, calls)
+        self._begin(machine, lambda: generate(machine, request, delivery, ending, claim), claim, calls)
 
     @precondition(lambda self: len(self.running) < LANES and any(one.claim for one in self.running))
     @rule(pick=st.integers(0, 9), calls=CALLS)
@@ -216,7 +171,7 @@ class Interleavings(RuleBasedStateMachine):
         worker = self.workers[1]
         if deleted == "before":
             self.delete(1, 99)
-        self._begin(worker, lambda: self._generate(worker, request, delivery, "completes", []), [], 99)
+        self._begin(worker, lambda: generate(worker, request, delivery, "completes", []), [], 99)
         if deleted == "afterwards":
             self.delete(1, 99)
 
@@ -308,39 +263,6 @@ class Interleavings(RuleBasedStateMachine):
 
     # How.
 
-    def _generate(self, worker: Worker, request: str, delivery: str, ending: Ending, mine: list[Claim]) -> None:
-        """Do what `generation.run_to_the_end` does, without a voice and an engine."""
-        with suppress(Conflict, JobNotFound, LeaseLost, ServiceError):
-            taken = worker.jobs.claim(JOB, request, SEED, delivery=delivery)
-            if isinstance(taken, Claim):
-                taken._lock = cast("Any", SteppedLock())
-                mine.append(taken)
-                with removed_at_the_end(taken, worker.store, lambda work: work()):
-                    self._attempt(worker, taken, ending)
-
-    def _attempt(self, worker: Worker, claim: Claim, ending: Ending) -> None:
-        """Do what `generation.Generation.run` does."""
-        writer = ResultWriter(worker.store, worker.jobs, claim, claim.check_held)
-        try:
-            claim.start(2)
-            chunk = keys.chunk(JOB, 0, hashlib.sha256(claim.job.request_digest.encode()).hexdigest())
-            worker.store.put(chunk, b"chunk", content_type="audio/wav")
-            claim.report(1, 2)
-            claim.check_cancelled()
-            claim.check_held()
-            if ending != "completes":
-                raise GpuOutOfMemory("full") if ending == "gives back" else InvalidText("nothing to speak")
-            manifest = {"owner": claim.job.lease.owner, "attempt": claim.job.attempt}
-            audio = writer.save(speech(claim.job.request_digest), "wav", manifest)
-            writer.complete({"audio": audio, "manifest": manifest})
-        except (LeaseLost, JobNotFound):
-            raise
-        except ServiceError as error:
-            with suppress(LeaseLost, ServiceError):
-                claim.fail(error)
-        finally:
-            writer.remove_unless_named()
-
     def _begin(
         self, worker: Worker, work: Callable[[], None], claim: list[Claim], calls: int, *, deletes: bool = False
     ) -> None:
@@ -368,18 +290,6 @@ class Interleavings(RuleBasedStateMachine):
     def _named(self, job: Job | None) -> set[str]:
         key = job.result["audio"]["key"] if job and job.result else None
         return {key, keys.manifest_of(key)} if key else set()
-
-
-def beat(claim: Claim) -> None:
-    """Run one round of `claim.Heartbeat`."""
-    with suppress(LeaseLost, ServiceError):
-        claim.renew()
-
-
-def quietly(act: Callable[[], object]) -> None:
-    """Send a caller's request and accept any reply."""
-    with suppress(ServiceError):
-        act()
 
 
 TestInterleavings = Interleavings.TestCase

@@ -1,6 +1,5 @@
-"""An engine in half precision speaks with fused kernels where they are asked for and proved, and with torch's operations elsewhere, told."""
+"""Fused kernels that are wrong, can't be loaded or take the worker along: an engine in half precision speaks without them, and says why."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,50 +8,20 @@ import numpy as np
 import pytest
 import torch
 
-from cloning.audio.canonical import check_and_make_canonical
 from cloning.errors import GpuOutOfMemory, WorkerUnfit
-from cloning.generate.chunk_store import inputs_of
 from cloning.ports import Reference
 from engines.f5 import choice
-from engines.f5.engine import F5Engine
-from engines.f5.kernels.compiled import Compiled, KernelsUnusable
-from engines.f5.proof import measure
+from engines.f5.kernels.compiled import KernelsUnusable
 from storage.folder_store import FolderStore
-from tests.conftest import SPOKEN
-from tests.contract.test_sampler_proof import QUICK, TEXT, _in_half_precision, load, proof  # noqa: F401 - it is used by all
-from tests.kernels import TorchKernels, flash_attention
+from tests.contract.half_precision.proved import QUICK, TEXT, load, proof
+from tests.kernels import TorchKernels
+from tests.lanes import Killed
 from tests.unit.engines.f5.test_fused_proof import BROKEN
 
 if TYPE_CHECKING:
     from engines.f5.rotary import Rotation
 
-COMPILED = Compiled({}, 64, "float16", "0123456789abcdef")
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-@pytest.fixture(scope="module")
-def reference(human_wav: bytes, tmp_path_factory: pytest.TempPathFactory) -> Reference:
-    canonical, _ = check_and_make_canonical(human_wav)
-    path = tmp_path_factory.mktemp("voice") / "reference.wav"
-    path.write_bytes(canonical.wav)
-    return Reference(path, SPOKEN, hashlib.sha256(canonical.wav).hexdigest(), canonical.duration)
-
-
-@pytest.fixture(autouse=True)
-def card(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
-    """A machine with kernels for its card; called with another way to make them, with those."""
-    flash_attention(monkeypatch)
-
-    def has(make: Callable[[], Any]) -> None:
-        monkeypatch.setattr(choice, "compiled_for", lambda _: COMPILED)
-        monkeypatch.setattr(choice, "expect_driver", lambda _: None)
-        monkeypatch.setattr(choice, "load_kernels", lambda *_: make())
-
-    has(TorchKernels)
-    return has
+pytestmark = pytest.mark.usefixtures("card")
 
 
 def fails(error: BaseException) -> type[TorchKernels]:
@@ -61,60 +30,6 @@ def fails(error: BaseException) -> type[TorchKernels]:
             raise error
 
     return Failing
-
-
-def test_unless_they_are_asked_for_nothing_looks_for_kernels(
-    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The setting is off by default, and then nothing tells of it."""
-    monkeypatch.setattr(choice, "compiled_for", lambda _: pytest.fail("nobody asked"))
-
-    engine = load(tiny_checkpoint, tmp_path, "one")
-
-    assert engine.facts.sampler == "fast"
-    assert not [name for name in proof(engine) if name.startswith("kernels")]
-
-
-def test_kernels_that_prove_themselves_speak(
-    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The second worker remembers and measures nothing; its chunks have the names that they have without kernels."""
-    measured = list[str]()
-
-    def watched(*given: Any, **kernels: Any) -> Any:
-        measured.append("fused" if kernels.get("fused") else "eager")
-        return measure(*given, **kernels)
-
-    monkeypatch.setattr("engines.f5.choice.measure", watched)
-    first = load(tiny_checkpoint, tmp_path, "one", kernels="auto")
-    second = load(tiny_checkpoint, tmp_path, "two", kernels="auto")
-    eager = load(tiny_checkpoint, tmp_path, "three")
-
-    assert measured == ["fused", "eager"]
-    assert [proof(one)["state"] for one in (first, second)] == ["proved", "remembered"]
-    for engine in (first, second):
-        assert (engine.facts.sampler, proof(engine)["kernels"], proof(engine)["kernels_why"]) == ("fast", "fused", "")
-        assert proof(engine)["kernels_digest"] == COMPILED.digest
-        assert proof(engine)["distances"].keys() >= {"rotation", "norm", "add_norm", "velocity"}
-        assert inputs_of(engine.facts, QUICK) == inputs_of(eager.facts, QUICK)
-    assert len({proof(one)["key"] for one in (first, second, eager)}) == 2
-
-
-def test_what_they_speak_is_the_eager_speech_but_for_rounding(
-    tiny_checkpoint: Path, tmp_path: Path, reference: Reference
-) -> None:
-    """Alone, and again after the weights have been away."""
-    fused = load(tiny_checkpoint, tmp_path, "one", kernels="auto")
-    eager = load(tiny_checkpoint, tmp_path, "two")
-
-    ours, theirs = (one.speak(reference, TEXT, seed=1, parameters=QUICK) for one in (fused, eager))
-    fused.park()
-    fused.resume()
-    again = fused.speak(reference, TEXT, seed=1, parameters=QUICK)
-
-    assert np.sqrt(np.mean((ours - theirs) ** 2)) <= 0.02 * np.sqrt(np.mean(theirs**2))
-    assert not np.array_equal(ours, theirs)
-    assert np.array_equal(ours, again)
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.__name__.lstrip("_"))
@@ -213,43 +128,6 @@ def test_where_a_bucket_can_not_be_asked_nothing_is_launched(
     assert (engine.facts.sampler, proof(engine)["state"], proof(engine)["kernels"]) == ("official", "skipped", "eager")
 
 
-def test_fast_is_obeyed_and_its_kernels_are_proved_all_the_same(
-    tiny_checkpoint: Path, tmp_path: Path, card: Callable[[Callable[[], Any]], None]
-) -> None:
-    """SAMPLER=fast needs no proof of the solver; a broken kernel speaks for nobody."""
-    good = load(tiny_checkpoint, tmp_path, "one", kernels="auto", sampler="fast")
-    card(next(iter(BROKEN)))
-    bad = load(tiny_checkpoint, tmp_path / "other", "one", kernels="auto", sampler="fast")
-
-    assert (good.facts.sampler, proof(good)["kernels"]) == ("fast", "fused")
-    assert (bad.facts.sampler, set(proof(bad))) == ("fast", {"kernels", "kernels_why"})
-
-
-def test_the_official_path_has_no_kernels(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    """Whoever chose it is obeyed."""
-    engine = load(tiny_checkpoint, tmp_path, "one", kernels="auto", sampler="official")
-
-    assert (engine.facts.sampler, engine.facts.sampler_proof) == ("official", None)
-
-
-def test_the_log_says_what_speaks(
-    tiny_checkpoint: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, card: Callable[[Callable[[], Any]], None]
-) -> None:
-    """A line for the kernels, and the sampler's as ever."""
-    caplog.set_level("INFO", "engines.f5")
-    load(tiny_checkpoint, tmp_path, "one", kernels="auto")
-    card(next(iter(BROKEN)))
-    load(tiny_checkpoint, tmp_path / "other", "one", kernels="auto")
-
-    assert [record.message for record in caplog.records] == [
-        "sampler.proved",
-        "kernels.fused",
-        "kernels.eager",
-        "sampler.proved",
-    ]
-    assert "rotation: " in caplog.records[2].__dict__["why"]
-
-
 def test_a_machine_without_what_a_launch_needs_says_nothing_of_the_card(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,18 +177,3 @@ def test_an_operator_is_told_which_verdict_to_remove(
 
     assert len(named) == 1
     assert (proof(third)["state"], proof(third)["kernels"]) == ("proved", "fused")
-
-
-def test_a_cpu_speaks_as_ever_and_says_why(
-    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: Reference
-) -> None:
-    """In float32 its samples are the official path's to the last bit, whatever KERNELS says."""
-    monkeypatch.undo()
-    asked = load(tiny_checkpoint, tmp_path, "one", kernels="auto")
-    usual = load(tiny_checkpoint, tmp_path, "two")
-
-    ours, theirs = (one.speak(reference, TEXT, seed=1, parameters=QUICK) for one in (asked, usual))
-    assert isinstance(asked, F5Engine)
-    assert proof(asked) == {"kernels": "eager", "kernels_why": "the kernels run on a GPU, and the model is on cpu"}
-    assert usual.facts.sampler_proof is None
-    assert np.array_equal(ours, theirs)

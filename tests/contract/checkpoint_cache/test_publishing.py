@@ -13,10 +13,9 @@ from model_cache.background import Errands
 from model_cache.cache import CheckpointCache
 from model_cache.catalog import find
 from model_cache.copies.eviction import evict
-from tests.machines import CountingStore, errands_done, kill, python
+from tests.machines import NAME, CountingStore, errands_done, kill, python
 from worker.assembly import make_engines
 
-NAME = "tiny-random-0"
 LATE = """
 import sys
 from pathlib import Path

@@ -1,0 +1,1 @@
+"""tests/contract/checkpoint_cache."""

@@ -1,0 +1,1 @@
+"""tests/contract/half_precision."""

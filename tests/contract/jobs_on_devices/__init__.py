@@ -1,0 +1,1 @@
+"""tests/contract/jobs_on_devices."""
