@@ -148,7 +148,7 @@ def limit_replies(client: Any) -> None:
 
     botocore has no public way to choose the class of its connections. The dictionary is the one that its pool managers share.
     """
-    session = client._endpoint.http_session  # noqa: SLF001 - see above; tests/contract/test_s3_deadline.py would notice
+    session = client._endpoint.http_session  # noqa: SLF001 - see above; tests/contract/stores/test_s3_deadline.py would notice
     session._pool_classes_by_scheme.update(http=_Pool, https=_SecurePool)  # noqa: SLF001 - see above
 
 

@@ -27,7 +27,7 @@ from cloning.voices.library import VoiceLibrary
 from engines.device.gpu_thread import GpuThread
 from engines.device.scheduler import Bounds
 from storage.folder_store import FolderStore
-from tests.fakes import Always, EchoTranscriber, InlineDecoder, ManualClock, ToneEngine
+from tests.standins.fakes import Always, EchoTranscriber, InlineDecoder, ManualClock, ToneEngine
 
 ROOT = Path(__file__).parent.parent
 SPOKEN = "Some call me nature, others call me mother nature."

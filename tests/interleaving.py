@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from cloning.errors import ServiceError
 from cloning.ports import ObjectInfo
-from tests.memory_store import Bucket, MemoryStore
+from tests.standins.memory_store import Bucket, MemoryStore
 
 T = TypeVar("T")
 

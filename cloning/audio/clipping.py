@@ -3,7 +3,7 @@ Reference audio clipped at 12 s exactly the way F5-TTS clips it, so that clippin
 
 The rule is upstream's `preprocess_ref_audio_text` (f5_tts/infer/utils_infer.py), also on pydub: long silences first, short ones
 next, a hard cut last; then the silent edges are removed and 50 ms of silence is added. That function, run on the result, returns
-every sample but the last two of the added silence (tests/contract/test_official_preprocessing.py), so text and audio always agree.
+every sample but the last two of the added silence (tests/contract/engines/test_official_preprocessing.py), so text and audio always agree.
 Our addition: where upstream cuts among words, the cut moves back to the last pause, so that no half phrase lacks its words.
 """
 

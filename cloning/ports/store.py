@@ -2,7 +2,7 @@
 A bucket, as the service sees it.
 
 `s3_utils.S3Store` and `storage.folder_store.FolderStore` are the buckets; one contract suite runs on both
-(tests/contract/test_object_store.py).
+(tests/contract/stores/test_object_store.py).
 """
 
 from collections.abc import Callable, Iterator

@@ -20,7 +20,7 @@ from tests.browser.visit import (
     store_voice,
     wait_for_second,
 )
-from tests.e2e.test_http_serve import Served, serving
+from tests.e2e.http.test_serve import Served, serving
 
 SENTENCE = "The weather will be sunny tomorrow. "
 SLOW_S = 240

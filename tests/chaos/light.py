@@ -28,7 +28,7 @@ import handler
 from cloning.clock import SystemClock
 from cloning.ports import Alphabet, EngineFacts, ObjectStore, Parameters, Reference, Samples, keep_going
 from cloning.settings import Settings
-from tests.fakes import Always
+from tests.standins.fakes import Always
 from worker import assembly
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from cloning.settings import Settings
 from handler import answer
 from tests.chaos.light import LightEngine
 from tests.conftest import SPOKEN, examples
-from tests.fakes import Always
+from tests.standins.fakes import Always
 from worker.assembly import build
 from worker.logs import configure
 

@@ -12,7 +12,7 @@ from cloning.audio.decoder import AudioDecoder
 from cloning.audio.decoding import decode
 from cloning.clock import SystemClock
 from cloning.errors import Interrupted, InvalidAudio
-from tests.fakes import InlineDecoder
+from tests.standins.fakes import InlineDecoder
 from tests.unit.cloning.audio.test_canonical import tone, wav, with_av
 from worker.audio_decoder import ChildDecoder
 

@@ -7,8 +7,8 @@ from cloning.dictionaries.record import Dictionary
 from cloning.errors import Conflict, DictionaryNotFound, StorageUnavailable
 from cloning.ports import ObjectStore
 from s3_utils import S3Store, s3_client
-from tests.fakes import ManualClock
 from tests.servers import Fault, Server, spoiling
+from tests.standins.fakes import ManualClock
 
 SAY = {"Nguyễn": "Win", "GIF": "jif"}
 

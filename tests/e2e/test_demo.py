@@ -11,7 +11,7 @@ from rich.console import Console
 from local.demo import TEXT, Demo, long_part
 from local.story import Story, report_of
 from local.worker import LocalEndpoint, WorkerProcess, local_endpoint
-from tests.fakes import ManualClock
+from tests.standins.fakes import ManualClock
 from tests.unit.docs.test_examples import api_examples
 
 HEALTH = {"action": "health"}

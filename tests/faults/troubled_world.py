@@ -12,7 +12,7 @@ from cloning.settings import Settings
 from handler import answer
 from storage.folder_store import FolderStore
 from tests.conftest import SPOKEN, make_service
-from tests.fakes import Always, EchoTranscriber, ManualClock, ToneEngine
+from tests.standins.fakes import Always, EchoTranscriber, ManualClock, ToneEngine
 
 TEXT = "The quick brown fox jumps over the lazy dog, and then it sleeps. " * 8
 SPEAK = {"text": TEXT, "voice": "anna", "seed": 3, "job_id": "j"}

@@ -9,9 +9,9 @@ from cloning import keys
 from cloning.dictionaries.library import DictionaryLibrary
 from cloning.dictionaries.record import Dictionary
 from cloning.errors import Conflict, DictionaryNotFound
-from tests.fakes import ManualClock
 from tests.interleaving import SteppingStore, interleaved
-from tests.memory_store import Bucket
+from tests.standins.fakes import ManualClock
+from tests.standins.memory_store import Bucket
 
 Operation = Callable[[SteppingStore], object]
 CLOCK = ManualClock()

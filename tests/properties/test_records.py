@@ -18,8 +18,8 @@ from cloning.service import Call, Service
 from cloning.settings import Settings
 from handler import answer
 from tests.conftest import SPOKEN, make_service
-from tests.fakes import EchoTranscriber, ManualClock, ToneEngine
-from tests.memory_store import Bucket, MemoryStore
+from tests.standins.fakes import EchoTranscriber, ManualClock, ToneEngine
+from tests.standins.memory_store import Bucket, MemoryStore
 
 HOSTILE: list[object] = [
     None, True, 0, -1, 5, 0.001, 3600.0, 1e12, 1e308, 10**30, 10**400, 2**63, "", "x", "..", "../x", "../../etc/passwd",

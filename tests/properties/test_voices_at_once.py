@@ -18,9 +18,9 @@ from cloning.errors import Conflict, ServiceError, VoiceNotFound
 from cloning.ports import ObjectStore
 from cloning.voices.library import VoiceLibrary
 from cloning.voices.record import NewVoice, Voice
-from tests.fakes import InlineDecoder, ManualClock
 from tests.interleaving import SteppingStore, interleaved
-from tests.memory_store import Bucket, MemoryStore
+from tests.standins.fakes import InlineDecoder, ManualClock
+from tests.standins.memory_store import Bucket, MemoryStore
 
 Operation = Callable[[SteppingStore], object]
 SECOND = 44 + 48_000

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cloning.checking import Speech, judge, timed_words
 from cloning.ports import Alignment, Token
-from tests.fakes import hummed
+from tests.standins.fakes import hummed
 
 RATE = 8000
 TEXTS = st.text(alphabet="ab é'-., 你カ7?", max_size=40)

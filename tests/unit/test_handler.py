@@ -21,7 +21,7 @@ from cloning.service import Call, Service
 from handler import answer, make_handler, sendable
 from storage.folder_store import FolderStore
 from tests.conftest import with_settings
-from tests.fakes import ToneEngine
+from tests.standins.fakes import ToneEngine
 from tests.unit.cloning.requests.test_models import FIELDS, JSON
 from worker.shutdown import Stopping
 

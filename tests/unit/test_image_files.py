@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from tests.conftest import ROOT
-from tests.fake_gpu import CUDA, Operations, fake_gpu
+from tests.standins.fake_gpu import CUDA, Operations, fake_gpu
 from tests.unit.image_files import Step, dockerfile, environment, requirements, steps
 
 ABSENT = ROOT / "scripts" / "absent_cuda.c"

@@ -1,1 +1,1 @@
-"""tests/contract/checkpoint_cache."""
+"""The cache of checkpoints that machines share through a bucket."""

@@ -1,1 +1,1 @@
-"""tests/contract/downloads."""
+"""Downloads that break off and go on, in parts, from a real S3 server."""

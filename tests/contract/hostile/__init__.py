@@ -1,1 +1,1 @@
-"""tests/contract/hostile."""
+"""Folders of checkpoints and recognisers that try to run code."""

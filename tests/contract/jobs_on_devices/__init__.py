@@ -1,1 +1,1 @@
-"""tests/contract/jobs_on_devices."""
+"""Jobs whose engine leaves the device, and jobs that share an engine."""

@@ -18,7 +18,7 @@ from engines.device.gpu_thread import GpuThread
 from engines.f5.engine import F5Engine
 from handler import answer
 from tests.contract.jobs_on_devices.jobs import generate
-from tests.desk import wait_until
+from tests.standins.desk import wait_until
 
 CYCLES = 100
 

@@ -1,1 +1,1 @@
-"""tests/contract/s3_calls."""
+"""Every call of the S3 store, each with every fault."""

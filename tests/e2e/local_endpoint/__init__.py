@@ -1,1 +1,1 @@
-"""tests/e2e/local_endpoint."""
+"""The local endpoint under the real SDK and real clients: jobs, workers and what is refused."""

@@ -1,1 +1,1 @@
-"""tests/properties/jobs."""
+"""Jobs of several workers, in any order of their steps."""

@@ -15,8 +15,8 @@ from cloning.jobs.claim import Claim, LeaseLost
 from cloning.jobs.conditional_writes import Conditions
 from cloning.jobs.record import Job
 from cloning.jobs.store import Busy, Finished, JobStore, digest_of_delivery
-from tests.fakes import ManualClock
-from tests.memory_store import Bucket, MemoryStore, Trouble
+from tests.standins.fakes import ManualClock
+from tests.standins.memory_store import Bucket, MemoryStore, Trouble
 
 LEASE_S = 60.0
 SKEWS_S = (0.0, 420.0, -300.0)  # a worker's clock against the common time: minutes, either way

@@ -15,7 +15,7 @@ from cloning.jobs.results import ResultWriter
 from cloning.jobs.store import JobStore
 from cloning.ports import ObjectInfo
 from tests.lanes import Lane, SteppedLock
-from tests.memory_store import Bucket, MemoryStore
+from tests.standins.memory_store import Bucket, MemoryStore
 
 JOB, SEED, LEASE_S = "a", 7, 60.0
 Ending = Literal["completes", "gives back", "fails"]

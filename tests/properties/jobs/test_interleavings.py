@@ -25,10 +25,10 @@ from cloning.jobs.housekeeping import Housekeeping
 from cloning.jobs.record import MOVES, Job, JobStatus
 from cloning.jobs.records import Version
 from cloning.jobs.store import JobStore
-from tests.fakes import ManualClock
 from tests.lanes import Lane
-from tests.memory_store import Bucket, Trouble
 from tests.properties.jobs.stepped import JOB, LEASE_S, Ending, Running, Store, Worker, beat, generate, quietly, speech
+from tests.standins.fakes import ManualClock
+from tests.standins.memory_store import Bucket, Trouble
 
 LANES = 7
 REQUESTS = ("0" * 64, "1" * 64)

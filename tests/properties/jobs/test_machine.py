@@ -20,8 +20,8 @@ from cloning.jobs.claim import Claim
 from cloning.jobs.record import MOVES, Job, JobStatus
 from cloning.jobs.store import Busy
 from cloning.replies import status_reply
-from tests.memory_store import Trouble
 from tests.properties.jobs.skewed import LEASE_S, SKEWS_S, Jobs, Worker, not_disturbed, request_of, speech
+from tests.standins.memory_store import Trouble
 
 PAST_ALL_LEASES_S = LEASE_S + max(SKEWS_S) - min(SKEWS_S) + 1
 JOBS = ("a", "b")

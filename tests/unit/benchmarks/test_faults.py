@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import spoken
 from benchmarks.faults import LATER_KINDS, RATE, Clip, another_take, cases_of, inserted, joined, removed
-from tests.fakes import hummed
+from tests.standins.fakes import hummed
 
 
 def clip(name: str, text: str, pitch: float) -> Clip:

@@ -15,7 +15,7 @@ from cloning.settings import Settings
 from handler import answer
 from storage.folder_store import FolderStore
 from tests.conftest import make_service
-from tests.fakes import EchoTranscriber, ManualClock, ToneEngine
+from tests.standins.fakes import EchoTranscriber, ManualClock, ToneEngine
 from tests.unit.cloning.audio.test_canonical import tone, wav
 
 NAMES = ["anna", "ben", "carl", "dora", "emil"]

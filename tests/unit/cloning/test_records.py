@@ -16,7 +16,7 @@ from cloning.service import Call, Service
 from cloning.voices.library import VoiceLibrary
 from handler import answer
 from storage.folder_store import FolderStore
-from tests.fakes import InlineDecoder, ManualClock
+from tests.standins.fakes import InlineDecoder, ManualClock
 from tests.unit.cloning.jobs.claiming import claimed, worker
 from tests.unit.cloning.voices.adding import add
 

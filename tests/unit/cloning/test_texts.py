@@ -9,8 +9,8 @@ from cloning.errors import Conflict, DictionaryNotFound, InvalidRequest, Invalid
 from cloning.service import Service
 from storage.folder_store import FolderStore
 from tests.conftest import SPOKEN, make_service, with_settings
-from tests.fakes import EchoTranscriber, ManualClock, ToneEngine
-from tests.memory_store import Bucket, MemoryStore
+from tests.standins.fakes import EchoTranscriber, ManualClock, ToneEngine
+from tests.standins.memory_store import Bucket, MemoryStore
 from tests.unit.cloning.asking import act
 
 STORE = {"action": "dictionary", "dictionary": "names", "say": {"Nguyen": "Win", "GIF": "jif"}}

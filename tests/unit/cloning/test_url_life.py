@@ -10,7 +10,7 @@ from cloning.ports import UrlLife
 from cloning.replies import result_reply
 from cloning.service import Service
 from storage.folder_store import FolderStore
-from tests.fakes import ManualClock
+from tests.standins.fakes import ManualClock
 
 
 class Signed(FolderStore):

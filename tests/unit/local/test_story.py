@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from local.story import Exchange, Story, report_of
-from tests.fakes import ManualClock
+from tests.standins.fakes import ManualClock
 from tests.unit.docs.test_examples import api_examples
 
 

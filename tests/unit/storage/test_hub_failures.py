@@ -17,7 +17,7 @@ from engines.speakers.wespeaker import Wespeaker
 from engines.whisper.transcriber import WhisperTranscriber
 from model_cache.hub import hub_fetcher
 from storage.hub_errors import hub_failure, is_hub_trouble, lasting_reason
-from tests.fakes import ManualClock
+from tests.standins.fakes import ManualClock
 
 
 def response(status: int) -> httpx.Response:

@@ -9,7 +9,7 @@ from cloning.settings import Settings
 from engines.phones.pocketsphinx import Pocketsphinx
 from engines.speakers.resemblyzer import Resemblyzer
 from engines.speakers.wespeaker import Wespeaker
-from tests.fakes import ManualClock
+from tests.standins.fakes import ManualClock
 from worker.assembly import build, make_speaker_model
 
 

@@ -13,7 +13,7 @@ from cloning.requests.models import parse
 from cloning.service import Service
 from http_api.port import Reply
 from tests.conftest import with_settings
-from tests.fakes import ToneEngine
+from tests.standins.fakes import ToneEngine
 from tests.unit.worker.test_in_process import GENERATE, run, set_soon, stopped_soon, with_voice  # noqa: F401 - a fixture
 from worker.in_process import InProcess
 

@@ -14,7 +14,7 @@ from cloning.service import Call, Service
 from handler import answer
 from http_api.port import Reply, Unfetched
 from tests.conftest import SPOKEN, with_settings
-from tests.fakes import ToneEngine
+from tests.standins.fakes import ToneEngine
 from worker.fitness import Unfit
 from worker.in_process import InProcess, preload
 from worker.shutdown import Stopping

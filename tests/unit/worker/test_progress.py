@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import ManualClock
+from tests.standins.fakes import ManualClock
 from worker.progress import PartStream, ProgressSender
 
 

@@ -1,1 +1,1 @@
-"""tests/unit/cloning/actions."""
+"""Each action of the worker but generate."""

@@ -9,7 +9,7 @@ from cloning.jobs.claim import Claim
 from cloning.service import Service
 from storage.folder_store import FolderStore
 from tests.conftest import SPOKEN
-from tests.fakes import ManualClock
+from tests.standins.fakes import ManualClock
 from tests.unit.cloning.asking import act
 
 

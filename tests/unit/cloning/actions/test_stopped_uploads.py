@@ -13,7 +13,7 @@ from cloning.requests.fields import Limits
 from cloning.requests.models import parse
 from cloning.service import Call, Service
 from storage.folder_store import FolderStore
-from tests.fakes import EchoTranscriber, InlineDecoder
+from tests.standins.fakes import EchoTranscriber, InlineDecoder
 from tests.unit.cloning.asking import act
 
 URL = {"action": "upload", "voice": "anna", "audio_url": "https://example.org/a.wav", "consent": True}

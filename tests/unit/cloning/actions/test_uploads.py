@@ -10,7 +10,7 @@ from cloning.errors import ConsentRequired, DownloadRefused, InvalidAudio, Inval
 from cloning.service import Service
 from storage.folder_store import FolderStore
 from tests.conftest import SPOKEN, with_settings
-from tests.fakes import EchoTranscriber
+from tests.standins.fakes import EchoTranscriber
 from tests.unit.cloning.asking import act
 from tests.unit.cloning.audio.test_canonical import tone, wav
 

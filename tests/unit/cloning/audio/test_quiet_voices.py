@@ -15,7 +15,7 @@ from cloning.service import Call, Service
 from cloning.voices.record import Voice
 from handler import answer
 from tests.conftest import SPOKEN, examples
-from tests.fakes import ToneEngine
+from tests.standins.fakes import ToneEngine
 from tests.unit.cloning.asking import act
 from tests.unit.cloning.audio.test_canonical import wav
 

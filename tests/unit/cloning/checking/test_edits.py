@@ -7,7 +7,7 @@ import pytest
 from cloning.checking import Edit, Problem, ProblemKind, Speech, edits_of
 from cloning.checking.repeats import Repeat
 from cloning.ports import Alignment, Unaligned
-from tests.fakes import evenly_spread, hummed
+from tests.standins.fakes import evenly_spread, hummed
 
 RATE = 24_000
 

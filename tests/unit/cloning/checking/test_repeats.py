@@ -8,7 +8,7 @@ from cloning.checking.repeats import Repeat, find_repeat
 from cloning.checking.voiced import voiced
 from cloning.checking.words import placed_words
 from cloning.ports import Alignment, Samples
-from tests.fakes import evenly_spread, hummed
+from tests.standins.fakes import evenly_spread, hummed
 
 RATE = 24_000
 

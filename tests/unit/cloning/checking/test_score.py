@@ -10,7 +10,7 @@ from cloning.checking import Problem, ProblemKind, Speech, Verdict, edits_of, ju
 from cloning.checking.repeats import Repeat
 from cloning.ports import AddedPhones, Alignment, LikelihoodRatio, Token, Unaligned
 from cloning.reading.reader import read
-from tests.fakes import evenly_spread, hummed
+from tests.standins.fakes import evenly_spread, hummed
 
 RATE = 24_000
 TEXT = "one two three four five"

@@ -6,7 +6,7 @@ import pytest
 from cloning.checking import Speech, timed_words
 from cloning.checking.words import spans_of
 from cloning.ports import Alignment, Samples, Token, Unaligned
-from tests.fakes import hummed
+from tests.standins.fakes import hummed
 
 RATE = 16_000
 TEXT = "One, two."

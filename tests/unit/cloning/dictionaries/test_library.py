@@ -11,8 +11,8 @@ from cloning.dictionaries.record import Dictionary, Listed, digest_of
 from cloning.errors import Conflict, DictionaryNotFound, RecordDamaged, StorageUnavailable
 from cloning.records import MOST_BYTES
 from storage.folder_store import FolderStore
-from tests.fakes import ManualClock
-from tests.memory_store import Bucket, MemoryStore, Trouble
+from tests.standins.fakes import ManualClock
+from tests.standins.memory_store import Bucket, MemoryStore, Trouble
 
 GIF, SQL = {"GIF": "jif"}, {"SQL": "sequel"}
 

@@ -12,8 +12,8 @@ from cloning.planning.f5 import chunk_seed, draw_seed
 from cloning.ports import Samples
 from storage.folder_store import FolderStore
 from tests.conftest import SPOKEN, with_settings
-from tests.fakes import ManualClock, evenly_spread
-from tests.stammerer import JOB_SEED, SPEAK, TEXT, Listener, Stammerer, draws, serving, world
+from tests.standins.fakes import ManualClock, evenly_spread
+from tests.standins.stammerer import JOB_SEED, SPEAK, TEXT, Listener, Stammerer, draws, serving, world
 from tests.unit.cloning.asking import act
 from tests.unit.cloning.generate.test_passages import upload
 

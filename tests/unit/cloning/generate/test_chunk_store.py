@@ -14,7 +14,7 @@ from cloning.generate.chunk_store import decode_chunk, encode_chunk
 from cloning.service import Call, Service
 from storage.folder_store import FolderStore
 from tests.bombs import BOMBS
-from tests.fakes import ToneEngine
+from tests.standins.fakes import ToneEngine
 from tests.unit.cloning.asking import TEXT, act
 
 SPEAK: dict[str, Any] = {"text": TEXT, "voice": "anna", "seed": 1}

@@ -12,7 +12,7 @@ from cloning.checking import Verdict
 from cloning.errors import SpeechMismatch
 from cloning.generate.proof.checks import ChunkChecker
 from cloning.generate.proof.draws import Take
-from tests.stammerer import SPEAK, world
+from tests.standins.stammerer import SPEAK, world
 from tests.unit.cloning.asking import act
 
 WAVE = np.zeros(1, np.float32)

@@ -12,7 +12,7 @@ from cloning.errors import CheckpointUnusable, GpuOutOfMemory, ServiceError
 from cloning.ports import Engine
 from cloning.service import Call, Service
 from tests.conftest import with_settings
-from tests.fakes import ToneEngine
+from tests.standins.fakes import ToneEngine
 from tests.unit.cloning.asking import TEXT, act
 
 SPEAK: dict[str, Any] = {"text": TEXT, "voice": "anna", "seed": 1, "fallback": ["xtts"], "language": "en"}

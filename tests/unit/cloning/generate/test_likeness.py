@@ -10,8 +10,8 @@ import pytest
 from cloning.errors import CheckpointUnusable, HubUnavailable
 from cloning.ports import Samples
 from engines.speakers.wespeaker import Wespeaker
-from tests.fakes import ManualClock
-from tests.stammerer import SPEAK, draws, world
+from tests.standins.fakes import ManualClock
+from tests.standins.stammerer import SPEAK, draws, world
 from tests.unit.cloning.asking import act
 from tests.unit.engines.speakers.wespeaker_net import net
 

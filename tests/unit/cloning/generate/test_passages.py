@@ -13,7 +13,7 @@ from cloning.errors import InvalidRequest, InvalidText, ServiceError
 from cloning.service import Service
 from storage.folder_store import FolderStore
 from tests.conftest import with_settings
-from tests.fakes import ToneEngine
+from tests.standins.fakes import ToneEngine
 from tests.unit.cloning.asking import act
 
 SAID = "Some call me nature."

@@ -15,7 +15,7 @@ from cloning.errors import Interrupted
 from cloning.ports import AddedPhones, Samples
 from cloning.service import Call, Service
 from tests.conftest import SPOKEN
-from tests.stammerer import SPEAK, world
+from tests.standins.stammerer import SPEAK, world
 from tests.unit.cloning.asking import act
 
 FULL: Mapping[str, Any] = {**SPEAK, "text": "Nobody was ever here.", "check": "full", "draws": 1}

@@ -9,9 +9,9 @@ from cloning import keys
 from cloning.errors import Interrupted
 from cloning.service import Call
 from tests.conftest import SPOKEN, with_settings
-from tests.fakes import ManualClock
 from tests.faults.flaky_store import FlakyStore, Killed
-from tests.stammerer import JOB_SEED, SPEAK, Listener, Stammerer, draws, serving, world
+from tests.standins.fakes import ManualClock
+from tests.standins.stammerer import JOB_SEED, SPEAK, Listener, Stammerer, draws, serving, world
 from tests.unit.cloning.asking import act
 from tests.unit.cloning.generate.test_passages import upload
 

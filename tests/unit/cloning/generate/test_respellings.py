@@ -11,8 +11,8 @@ from cloning.requests.generate import Generate
 from cloning.service import Service
 from storage.folder_store import FolderStore
 from tests.conftest import make_service
-from tests.fakes import EchoTranscriber, ManualClock, ToneEngine
-from tests.memory_store import Bucket, MemoryStore
+from tests.standins.fakes import EchoTranscriber, ManualClock, ToneEngine
+from tests.standins.memory_store import Bucket, MemoryStore
 from tests.unit.cloning.asking import act
 from tests.unit.cloning.generate.test_passages import texts, upload
 

@@ -11,7 +11,7 @@ from cloning.planning import f5, xtts
 from cloning.ports import Alphabet
 from cloning.service import Service
 from tests.alphabets import stock
-from tests.fakes import Always, ToneEngine
+from tests.standins.fakes import Always, ToneEngine
 from tests.unit.cloning.asking import TEXT, act, service_upload
 
 SPEAK: dict[str, Any] = {"text": TEXT, "voice": "anna", "language": "en"}

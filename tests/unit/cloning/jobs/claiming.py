@@ -3,7 +3,7 @@
 from cloning.jobs.claim import Claim
 from cloning.jobs.store import JobStore
 from storage.folder_store import FolderStore
-from tests.fakes import ManualClock
+from tests.standins.fakes import ManualClock
 from tests.unit.cloning.jobs.world import DIGEST
 
 

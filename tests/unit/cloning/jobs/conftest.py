@@ -4,7 +4,7 @@ import pytest
 
 from cloning.jobs.store import JobStore
 from storage.folder_store import FolderStore
-from tests.fakes import ManualClock
+from tests.standins.fakes import ManualClock
 from tests.unit.cloning.jobs.claiming import worker
 
 

@@ -12,7 +12,7 @@ from cloning.jobs.claim import Claim, LeaseLost
 from cloning.jobs.record import JobStatus
 from cloning.jobs.store import Busy, Finished, JobStore
 from storage.folder_store import FolderStore
-from tests.fakes import ManualClock
+from tests.standins.fakes import ManualClock
 from tests.unit.cloning.jobs.claiming import claimed, worker
 from tests.unit.cloning.jobs.world import DIGEST
 

@@ -8,7 +8,7 @@ from cloning.jobs.claim import JobGone
 from cloning.jobs.records import Version
 from cloning.jobs.store import JobStore
 from storage.folder_store import FolderStore
-from tests.fakes import ManualClock
+from tests.standins.fakes import ManualClock
 from tests.unit.cloning.jobs.claiming import claimed
 
 

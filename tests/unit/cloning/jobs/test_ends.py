@@ -9,7 +9,7 @@ from cloning.errors import GpuOutOfMemory, Interrupted, InvalidText, JobCancelle
 from cloning.jobs.record import MOVES, IllegalMove, Job, JobStatus, Lease
 from cloning.jobs.store import Finished, JobStore
 from storage.folder_store import FolderStore
-from tests.fakes import ManualClock
+from tests.standins.fakes import ManualClock
 from tests.unit.cloning.jobs.claiming import claimed
 from tests.unit.cloning.jobs.world import DIGEST
 

@@ -15,7 +15,7 @@ from cloning.jobs.record import Job, JobStatus, Lease
 from cloning.jobs.store import Busy, JobStore
 from cloning.ports import StoredObject
 from storage.folder_store import FolderStore
-from tests.fakes import ManualClock
+from tests.standins.fakes import ManualClock
 from tests.unit.cloning.jobs.claiming import claimed, worker
 from tests.unit.cloning.jobs.world import DIGEST
 

@@ -11,7 +11,7 @@ from cloning.jobs.record import Effort, Job, JobStatus, Lease
 from cloning.jobs.store import JobStore
 from cloning.ports import Changed
 from storage.folder_store import FolderStore
-from tests.fakes import ManualClock
+from tests.standins.fakes import ManualClock
 from tests.unit.cloning.jobs.claiming import claimed, worker
 from tests.unit.cloning.jobs.world import DIGEST
 

@@ -14,8 +14,8 @@ from cloning.jobs.record import JobStatus
 from cloning.jobs.results import ResultWriter
 from cloning.jobs.store import JobStore
 from cloning.ports import ObjectInfo, StoredObject
-from tests.fakes import ManualClock
-from tests.memory_store import Bucket, MemoryStore
+from tests.standins.fakes import ManualClock
+from tests.standins.memory_store import Bucket, MemoryStore
 
 DIGEST, LEASE_S = "0" * 64, 60
 DAY_S = 86_400

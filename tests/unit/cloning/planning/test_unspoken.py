@@ -18,7 +18,7 @@ from engines.tiny import make_checkpoint
 from model_cache.library import Library
 from storage.folder_store import FolderStore
 from tests.alphabets import stock
-from tests.fakes import Always, ToneEngine
+from tests.standins.fakes import Always, ToneEngine
 from tests.unit.cloning.asking import act, service_upload
 from worker.assembly import make_models
 from worker.models import Found

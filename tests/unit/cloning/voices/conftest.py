@@ -6,7 +6,7 @@ import pytest
 
 from cloning.voices.library import VoiceLibrary
 from storage.folder_store import FolderStore
-from tests.fakes import InlineDecoder, ManualClock
+from tests.standins.fakes import InlineDecoder, ManualClock
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from cloning.errors import GpuOutOfMemory, Interrupted, InvalidText
 from cloning.ports import Samples, Utterance
 from cloning.ports.gpu import GpuTask, Span
 from engines.device.scheduler import Bounds
-from tests.desk import Desk, Recorder, task, utterance, wait_until
+from tests.standins.desk import Desk, Recorder, task, utterance, wait_until
 
 
 @pytest.fixture

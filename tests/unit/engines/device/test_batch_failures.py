@@ -12,7 +12,7 @@ import pytest
 from cloning.errors import DeviceMismatch, GpuOutOfMemory, WorkerUnfit
 from cloning.ports import Samples, Utterance
 from cloning.ports.gpu import GpuTask
-from tests.desk import WIDE, Desk, Recorder, task, utterance
+from tests.standins.desk import WIDE, Desk, Recorder, task, utterance
 
 
 @pytest.fixture

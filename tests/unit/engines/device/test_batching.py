@@ -13,8 +13,8 @@ from cloning.errors import Interrupted
 from cloning.ports import F5Parameters, Samples
 from cloning.ports.gpu import GpuTask, Span
 from engines.device.scheduler import Bounds
-from tests.desk import REFERENCE, Desk, Recorder, ask_all, task, utterance
-from tests.fakes import ToneEngine
+from tests.standins.desk import REFERENCE, Desk, Recorder, ask_all, task, utterance
+from tests.standins.fakes import ToneEngine
 
 
 @pytest.fixture

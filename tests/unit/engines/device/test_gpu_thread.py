@@ -12,7 +12,7 @@ from cloning.clock import SystemClock
 from cloning.errors import Interrupted, WorkerUnfit
 from cloning.ports.gpu import GpuTask
 from cloning.service import GpuBreaker
-from tests.desk import gpu_thread, wait_until
+from tests.standins.desk import gpu_thread, wait_until
 
 
 def test_the_thread_ends_with_its_gpu() -> None:

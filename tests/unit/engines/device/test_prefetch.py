@@ -8,7 +8,7 @@ from concurrent.futures import wait
 import pytest
 
 from engines.device.prefetch import Prefetch
-from tests.desk import wait_until
+from tests.standins.desk import wait_until
 
 PATIENCE_S = 30
 

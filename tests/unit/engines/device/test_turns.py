@@ -18,7 +18,7 @@ from cloning.service import Call, Service
 from engines.device.gpu_thread import GpuThread
 from engines.device.scheduler import Bounds
 from storage.folder_store import FolderStore
-from tests.fakes import Always, EchoTranscriber, ManualClock, OnDemand, ToneEngine
+from tests.standins.fakes import Always, EchoTranscriber, ManualClock, OnDemand, ToneEngine
 from tests.unit.cloning.asking import TEXT, act, service_upload
 
 PATIENCE_S = 60

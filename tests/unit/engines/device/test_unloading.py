@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from tests.desk import gpu_thread, wait_until
-from tests.fakes import ManualClock
+from tests.standins.desk import gpu_thread, wait_until
+from tests.standins.fakes import ManualClock
 
 
 def test_unloading_at_once_is_part_of_the_turn() -> None:

@@ -11,8 +11,8 @@ from cloning.errors import Interrupted
 from cloning.ports import Samples
 from cloning.ports.gpu import GpuTask
 from engines.device.scheduler import SWITCH_S, Bounds
-from tests.desk import Desk, Recorder, ask_all, task, utterance, wait_for_rounds
-from tests.fakes import ManualClock
+from tests.standins.desk import Desk, Recorder, ask_all, task, utterance, wait_for_rounds
+from tests.standins.fakes import ManualClock
 
 
 @pytest.fixture

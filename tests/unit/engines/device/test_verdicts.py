@@ -11,7 +11,7 @@ from cloning.errors import GpuOutOfMemory, StorageUnavailable, WorkerUnfit
 from cloning.ports import AlreadyExists, NoSuchObject
 from engines.device.verdicts import Findings, Verdict, Verdicts, key_of
 from storage.folder_store import FolderStore
-from tests.fakes import ManualClock
+from tests.standins.fakes import ManualClock
 
 CARD = {"card": "NVIDIA L4", "driver": "580", "code": "aa"}
 KEY = keys.proof(key_of(CARD))

@@ -18,7 +18,7 @@ from engines.f5.kernels import launch
 from engines.f5.kernels.compiled import INDEX, Compiled, Index, Kernel, KernelsUnusable, digest_of
 from engines.f5.kernels.compiled import SOURCE as KERNEL_SOURCE
 from tests.conftest import ROOT
-from tests.fake_gpu import fake_gpu
+from tests.standins.fake_gpu import fake_gpu
 from tests.unit.engines.f5.test_proof import make_half
 
 SMALL = {"dim": 768, "heads": 12, "depth": 1, "ff_mult": 1, "text_dim": 64, "conv_layers": 1}

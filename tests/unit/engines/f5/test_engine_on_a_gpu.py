@@ -18,8 +18,8 @@ from engines.f5.kernels.compiled import Compiled
 from engines.f5.loading import mel_modules
 from engines.imports.f5 import import_f5
 from tests.conftest import SPOKEN, examples
-from tests.fake_gpu import CUDA, Card, Operations, fake_gpu
 from tests.real import tiny_files
+from tests.standins.fake_gpu import CUDA, Card, Operations, fake_gpu
 
 UP, DOWN = ("cpu", CUDA), (CUDA, "cpu")
 VOICE = Reference(examples() / "basic" / "basic_ref_en.wav", SPOKEN, "a" * 64, 5.3)

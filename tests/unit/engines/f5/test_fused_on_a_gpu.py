@@ -12,7 +12,7 @@ from engines.f5.fused import FusedBlocks
 from engines.f5.solver import Condition, Guidance, Sampler
 from engines.imports.f5 import import_f5
 from engines.tiny import TINY_ARCH
-from tests.fake_gpu import Operations, fake_gpu
+from tests.standins.fake_gpu import Operations, fake_gpu
 
 FULL_ARCH = TINY_ARCH | {"dim": 1024, "depth": 22, "heads": 16, "text_dim": 512, "conv_layers": 4}  # F5TTS_v1_Base
 MOST = 260

@@ -9,8 +9,8 @@ from engines.f5 import packs, rotary
 from engines.f5.fused import FusedBlocks
 from engines.f5.proof import measure
 from engines.tiny import TINY_ARCH
-from tests.half import Float32Products
 from tests.kernels import TorchKernels, flash_attention
+from tests.standins.half import Float32Products
 from tests.unit.engines.f5.solver_faults import FAULTS, fault
 from tests.unit.engines.f5.test_fused import HALVES, V0_ARCH
 from tests.unit.engines.f5.test_proof import MIDDLE_ARCH, SMALL, SMALLEST, Mel, make_half

@@ -14,7 +14,7 @@ from torch._subclasses.fake_tensor import DataDependentOutputException
 from engines.f5.solver import Condition, Guidance, Sampler
 from engines.imports.f5 import import_f5
 from engines.tiny import TINY_ARCH
-from tests.fake_gpu import Operations, fake_gpu
+from tests.standins.fake_gpu import Operations, fake_gpu
 
 DEPTH = 2  # as few as show what a block asks for; widths change no count
 WAYS: dict[str, tuple[int, float, bool]] = {

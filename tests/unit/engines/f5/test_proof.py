@@ -13,7 +13,7 @@ from engines.f5.loading import F5Files
 from engines.f5.proof import circumstances, measure
 from engines.imports.f5 import import_f5
 from engines.tiny import TINY_ARCH, make_lively
-from tests.half import Float32Products
+from tests.standins.half import Float32Products
 from tests.unit.engines.f5.solver_faults import FAULTS, fault
 
 if TYPE_CHECKING:

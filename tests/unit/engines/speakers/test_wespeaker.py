@@ -9,7 +9,7 @@ import pytest
 from cloning.ports import Samples
 from engines.speakers.resemblyzer import Resemblyzer
 from engines.speakers.wespeaker import Wespeaker, excerpt, features
-from tests.fakes import ManualClock
+from tests.standins.fakes import ManualClock
 from tests.unit.engines.speakers.wespeaker_net import RATE, wespeaker
 
 

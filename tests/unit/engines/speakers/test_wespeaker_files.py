@@ -15,7 +15,7 @@ import pytest
 from cloning.errors import CheckpointUnusable, HubUnavailable, ServiceError
 from cloning.ports import Samples
 from engines.speakers.wespeaker import HUB_FILE, Wespeaker
-from tests.fakes import ManualClock
+from tests.standins.fakes import ManualClock
 from tests.unit.engines.speakers.wespeaker_net import RATE, net, wespeaker
 
 NAME = "hbredin/wespeaker-voxceleb-resnet34-LM"

@@ -8,7 +8,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from engines.speakers.wespeaker import Wespeaker
-from tests.fakes import ManualClock
+from tests.standins.fakes import ManualClock
 
 RATE = 24_000
 

@@ -1,1 +1,1 @@
-"""tests/unit/engines/device."""
+"""tests/unit/engines/whisper."""

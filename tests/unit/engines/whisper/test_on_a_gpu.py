@@ -14,7 +14,7 @@ import torch
 from engines.device.placement import tensors_of
 from engines.imports.transformers import import_transformers
 from engines.whisper.transcriber import WhisperTranscriber
-from tests.fake_gpu import CUDA, Operations, fake_gpu
+from tests.standins.fake_gpu import CUDA, Operations, fake_gpu
 
 UP, DOWN = ("cpu", CUDA), (CUDA, "cpu")
 RATE = 16_000

@@ -1,1 +1,1 @@
-"""tests/unit/local/queue."""
+"""The queue of the local endpoint."""

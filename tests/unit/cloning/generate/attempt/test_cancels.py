@@ -11,7 +11,7 @@ from cloning.jobs.record import JobStatus
 from cloning.service import Call, Service
 from engines.device.gpu_thread import GpuThread
 from engines.device.scheduler import Bounds
-from tests.fakes import ToneEngine
+from tests.standins.fakes import ToneEngine
 from tests.unit.cloning.asking import TEXT, act
 
 

@@ -11,7 +11,7 @@ from cloning.requests.fields import Limits
 from cloning.requests.models import parse
 from cloning.service import Call, Service
 from storage.folder_store import FolderStore
-from tests.fakes import ManualClock, ToneEngine
+from tests.standins.fakes import ManualClock, ToneEngine
 from tests.unit.cloning.asking import TEXT, act
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from cloning.errors import Internal
 from cloning.service import Service
-from tests.fakes import ToneEngine
+from tests.standins.fakes import ToneEngine
 from tests.unit.cloning.asking import act
 
 

@@ -10,7 +10,7 @@ from cloning.ports import F5Parameters
 from cloning.service import Call, Service
 from storage.folder_store import FolderStore
 from tests.conftest import SPOKEN, with_settings
-from tests.fakes import ToneEngine
+from tests.standins.fakes import ToneEngine
 from tests.unit.cloning.asking import TEXT, act
 
 

@@ -15,7 +15,7 @@ from cloning.service import Call, Service
 from engines.device.gpu_thread import GpuThread
 from engines.device.scheduler import Bounds
 from storage.folder_store import FolderStore
-from tests.fakes import ManualClock, ToneEngine
+from tests.standins.fakes import ManualClock, ToneEngine
 from tests.unit.cloning.asking import TEXT, act
 
 

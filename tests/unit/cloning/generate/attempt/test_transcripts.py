@@ -8,7 +8,7 @@ from cloning.errors import InvalidRequest, TranscriptionFailed
 from cloning.generate.transcribe import transcribed
 from cloning.service import Call, Service
 from tests.conftest import SPOKEN
-from tests.fakes import EchoTranscriber, ToneEngine
+from tests.standins.fakes import EchoTranscriber, ToneEngine
 from tests.unit.cloning.asking import act, service_upload
 from tests.unit.cloning.audio.test_canonical import tone, wav
 

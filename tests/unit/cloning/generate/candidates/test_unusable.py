@@ -25,7 +25,7 @@ from cloning.names import EngineName
 from cloning.ports import Engine
 from cloning.service import Call, Service
 from cloning.settings import Settings
-from tests.fakes import ToneEngine
+from tests.standins.fakes import ToneEngine
 from tests.unit.cloning.asking import act
 from tests.unit.cloning.generate.candidates.ordering import SETTINGS, order
 from tests.unit.cloning.test_parameters import generate

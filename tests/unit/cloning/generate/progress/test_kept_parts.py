@@ -14,9 +14,9 @@ from cloning.ports import Engine
 from cloning.service import Call, Service
 from storage.folder_store import FolderStore
 from tests.conftest import with_settings
-from tests.fakes import ManualClock, ToneEngine
-from tests.stammerer import SPEAK as CHECKED
-from tests.stammerer import world
+from tests.standins.fakes import ManualClock, ToneEngine
+from tests.standins.stammerer import SPEAK as CHECKED
+from tests.standins.stammerer import world
 from tests.unit.cloning.asking import act
 from tests.unit.cloning.generate.progress.listening import SPEAK, joined, parts_in, pcm_of
 

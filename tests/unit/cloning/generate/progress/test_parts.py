@@ -12,7 +12,7 @@ from cloning import keys
 from cloning.errors import InvalidRequest
 from cloning.service import Call, Service
 from storage.folder_store import FolderStore
-from tests.fakes import ToneEngine
+from tests.standins.fakes import ToneEngine
 from tests.unit.cloning.asking import TEXT, act
 from tests.unit.cloning.generate.progress.listening import SPEAK, joined, parts_in, pcm_of
 

@@ -16,7 +16,7 @@ from engines.device.errors import translated
 from engines.device.gpu_thread import GpuThread
 from engines.device.scheduler import Bounds
 from tests.conftest import with_settings
-from tests.fakes import ToneEngine
+from tests.standins.fakes import ToneEngine
 from tests.unit.cloning.generate.speaker.world import FailingEngine, World, astray, fatal, oom
 
 REFERENCE = Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0)

@@ -11,7 +11,7 @@ from cloning.errors import DeviceUnavailable
 from cloning.ports import Transcriber
 from cloning.service import Call
 from handler import answer
-from tests.fakes import EchoTranscriber, OnDemand
+from tests.standins.fakes import EchoTranscriber, OnDemand
 from tests.unit.cloning.generate.speaker.world import World, astray, oom
 
 

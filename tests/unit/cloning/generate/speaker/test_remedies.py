@@ -9,7 +9,7 @@ from cloning.errors import ServiceError
 from cloning.service import Call
 from engines.device.errors import translated
 from handler import answer
-from tests.fakes import EchoTranscriber
+from tests.standins.fakes import EchoTranscriber
 from tests.unit.cloning.generate.speaker.world import FailingEngine, World, astray, oom
 
 

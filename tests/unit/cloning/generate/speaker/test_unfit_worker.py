@@ -7,7 +7,7 @@ from cloning.service import Call
 from handler import answer
 from storage.folder_store import FolderStore
 from tests.conftest import make_service
-from tests.fakes import EchoTranscriber, ManualClock, ToneEngine
+from tests.standins.fakes import EchoTranscriber, ManualClock, ToneEngine
 from tests.unit.cloning.generate.speaker.world import TEXT, World, fatal
 
 

@@ -11,7 +11,7 @@ from cloning.service import Call, Service
 from engines.device.errors import translated
 from handler import answer
 from tests.conftest import with_settings
-from tests.fakes import OnDemand, ToneEngine
+from tests.standins.fakes import OnDemand, ToneEngine
 
 OUT_OF_MEMORY = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8 GiB"
 ASTRAY = "Expected all tensors to be on the same device, but found at least two devices, cpu and cuda:0!"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import SPOKEN
 from tests.e2e.conftest import Cloud
-from tests.e2e.doors import FORMATS, RATE, events, first_line, openai_client, samples_of, speech, started
+from tests.e2e.http.doors import FORMATS, RATE, events, first_line, openai_client, samples_of, speech, started
 from tests.http_server import until
 
 TEXT = "The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes. " * 3

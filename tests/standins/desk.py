@@ -14,7 +14,7 @@ from cloning.ports import Clock, F5Parameters, Reference, Samples, Utterance, ke
 from cloning.ports.gpu import GpuTask
 from engines.device.gpu_thread import GpuThread
 from engines.device.scheduler import Bounds, QueuedTask
-from tests.fakes import ToneEngine
+from tests.standins.fakes import ToneEngine
 
 REFERENCE = Reference(Path("nowhere.wav"), "words", "0" * 64, 5.0)
 

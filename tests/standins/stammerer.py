@@ -10,7 +10,7 @@ from cloning.service import Service
 from cloning.settings import Settings
 from storage.folder_store import FolderStore
 from tests.conftest import SPOKEN, make_service
-from tests.fakes import EchoTranscriber, ManualClock, ToneEngine, evenly_spread, hummed
+from tests.standins.fakes import EchoTranscriber, ManualClock, ToneEngine, evenly_spread, hummed
 from tests.unit.cloning.generate.test_passages import upload
 
 JOB_SEED = 7

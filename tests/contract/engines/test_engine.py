@@ -18,8 +18,8 @@ from engines.f5.engine import F5Engine
 from engines.f5.loading import F5Files
 from engines.xtts import XttsEngine
 from tests.conftest import SPOKEN
-from tests.fakes import ToneEngine
 from tests.real import load_tiny_engine, load_tiny_xtts
+from tests.standins.fakes import ToneEngine
 
 QUICK = F5Parameters(nfe_step=4)
 OWN: dict[str, Parameters] = {"f5": QUICK, "tone": QUICK, "xtts": XttsParameters()}

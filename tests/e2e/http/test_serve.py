@@ -16,7 +16,7 @@ import openai
 import pytest
 
 from tests.conftest import ROOT
-from tests.e2e.doors import FORMATS, events, first_line, openai_client, ping, samples_of, speech, started
+from tests.e2e.http.doors import FORMATS, events, first_line, openai_client, ping, samples_of, speech, started
 
 SENTENCE = "The weather will be sunny tomorrow."
 STORY = "Mary has a thousand fish and a hundred dogs. My friend made the perfect hat last night. " * 6

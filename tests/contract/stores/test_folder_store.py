@@ -129,7 +129,7 @@ sys.exit(1)
 def test_a_disk_that_takes_no_more_is_storage_unavailable(folder: FolderStore, tmp_path: Path) -> None:
     """A write that stops half-way fails as a whole and leaves nothing behind (a process limit stands in for a full disk)."""
     done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(tmp_path / "bucket")], check=False, cwd=Path(__file__).parents[2]
+        [sys.executable, "-c", FULL_DISK, str(tmp_path / "bucket")], check=False, cwd=Path(__file__).parents[3]
     )
 
     assert done.returncode == 0

@@ -16,7 +16,17 @@ import pytest
 from local.worker import WorkerProcess
 from tests.conftest import SPOKEN
 from tests.e2e.conftest import Cloud
-from tests.e2e.doors import FORMATS, RATE, events, free_port, openai_client, ping, samples_of, speech, wait_for_ping
+from tests.e2e.http.doors import (
+    FORMATS,
+    RATE,
+    events,
+    free_port,
+    openai_client,
+    ping,
+    samples_of,
+    speech,
+    wait_for_ping,
+)
 from tests.http_server import until
 
 LONG = "The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes. " * 5

@@ -17,8 +17,8 @@ from engines.device.placement import Weights
 from engines.whisper.encoding import encoded
 from engines.whisper.transcriber import WhisperTranscriber
 from tests.conftest import SPOKEN
-from tests.fakes import EchoTranscriber
-from tests.stammerer import Eavesdropper, Hummer
+from tests.standins.fakes import EchoTranscriber
+from tests.standins.stammerer import Eavesdropper, Hummer
 from tests.unit.cloning.audio.test_canonical import wav
 
 

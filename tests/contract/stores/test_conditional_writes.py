@@ -15,8 +15,8 @@ from cloning.ports import ObjectStore, StoredObject
 from s3_utils import S3Store, s3_client
 from storage.folder_store import FolderStore
 from tests.contract.conftest import keys_of
-from tests.fakes import ManualClock
 from tests.servers import Fault, Server, rclone, spoiling
+from tests.standins.fakes import ManualClock
 
 
 class AgelessStore(S3Store):

@@ -1,0 +1,1 @@
+"""HTTP served by a real worker: its own port, the bridge to a queue, and a machine without RunPod."""
