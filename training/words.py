@@ -21,11 +21,12 @@ def _normaliser() -> Callable[[str], str]:
 
 def words_of(text: str) -> list[str]:
     """
-    The words to compare. "a hundred" is "one hundred", 6:30 is "six thirty".
+    The words to compare. "a hundred" is "one hundred"; 6:30, or "at 6.30", is "six thirty".
 
-    The normaliser knows neither, and it would join "One. Two." to 12, but not "1, 2".
+    The normaliser knows none of this, and it would join "One. Two." to 12, but not "1, 2".
     """
     text = re.sub(r"\ba (hundred|thousand)\b", r"one \1", text, flags=re.IGNORECASE)
+    text = re.sub(r"\bat (\d\d?)\.([0-5]\d)\b", r"at \1:\2", text)
     text = re.sub(r"(\d):(\d\d)", r"\1\2", text)
     parts = re.split(r"[.,;:!?]+(?:\s|$)", text)
     return [word for part in parts for word in _normaliser()(part).split()]

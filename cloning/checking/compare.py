@@ -115,6 +115,16 @@ def without_endless_repeats(heard: str) -> str:
     return heard[: min(ends, default=len(heard))].rstrip()
 
 
+def said_once(heard: str, language: str | None) -> str:
+    """What was heard up to where all of it comes again, once or more often; all of it if it doesn't. Only whole words, without case and punctuation, are compared."""
+    spans = spans_of(heard)
+    words = [plain_words(heard[start:end], language) for start, end in spans]
+    for count in range(1, len(words) // 2 + 1):
+        if words == words[:count] * (len(words) // count):
+            return heard[: spans[count - 1][1]]
+    return heard
+
+
 def _periodic_from(text: str, period: int) -> int:
     """From which character on each one is the same as `period` characters later, up to the end."""
     start = len(text) - period

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cloning.checking.compare import compare_numbers
+from cloning.checking.compare import compare_numbers, said_once
 from cloning.checking.edits import Edit, edits
 from cloning.checking.evidence import Evidence, WordEvidence, gather
 from cloning.checking.verdict import Problem, ProblemKind, Speech, Verdict
@@ -111,11 +111,11 @@ def judge(
     heard otherwise (`rescored`), as second witnesses.
 
     `read` writes a text as it is read aloud ("12" as "twelve"), so that what was heard can be compared with what was meant. An alignment
-    that is not there makes the verdict `unavailable`, with its reason; the transcription's figures are in it all the same. `evidence` is what
+    that is not there makes the verdict `unavailable`, with its reason; the transcription's figures are in it all the same. A recogniser
+    may write all of a short speech twice; the figures of speech that passes are then of the first time, if that is closer to the text. `evidence` is what
     `evidence_of` said of this speech, for a caller that asks more than once. `added` is what a phone model says, one more doubt.
     """
-    comparison = None if heard is None else compare_numbers(speech.text, heard, speech.language, read)
-    wer, run = (round(comparison.wer, 4), comparison.worst_run) if comparison else (None, None)
+    wer, run = _misheard(speech, heard, read)
     if not len(speech.samples):
         return Verdict("failed", 0.0, wer, run, (Problem(ProblemKind.SILENCE),))
     if isinstance(alignment, Unaligned):
@@ -133,8 +133,23 @@ def judge(
     total = _added(doubts)
     certain = [doubt for doubt in doubts if doubt.size >= 1] or [max(doubts, key=lambda doubt: doubt.size)]
     problems = [_problem(speech, evidence, doubt) for doubt in certain if total >= 1]
+    if heard and not problems:
+        wer, run = min(((wer, run), _misheard(speech, said_once(heard, speech.language), read)), key=_by_run)
     score = max(0.0, 1 - total / 2)
     return Verdict("failed" if problems else "passed", round(score, 4), wer, run, tuple(dict.fromkeys(problems)))
+
+
+def _misheard(speech: Speech, heard: str | None, read: Callable[[str], str]) -> tuple[float | None, int | None]:
+    """The verdict's `wer` and `worst_run`."""
+    if heard is None:
+        return None, None
+    comparison = compare_numbers(speech.text, heard, speech.language, read)
+    return round(comparison.wer, 4), comparison.worst_run
+
+
+def _by_run(figures: tuple[float | None, int | None]) -> tuple[int, float]:
+    wer, run = figures
+    return run or 0, wer or 0.0
 
 
 def _added(doubts: Sequence[_Doubt]) -> float:

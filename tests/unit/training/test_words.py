@@ -12,6 +12,7 @@ from training.words import errors, score, words_of
         ("My sister has 100 cars and 2 books", "My sister has a hundred cars and two books."),
         ("It costs $1,000.", "It costs a thousand dollars."),
         ("The train leaves the park at 6:30.", "The train leaves the park at six thirty."),
+        ("The train leaves the park at 6.30.", "The train leaves the park at six thirty."),
         ("The train leaves the harbor at 1930", "The train leaves the harbor at nineteen thirty."),
         ("twenty five good looking apples", "Twenty-five good-looking apples!"),
         ("1, 2, 3.", "One. Two. Three."),

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloning.checking.compare import Difference, compare, compare_numbers, plain_words, without_endless_repeats
+from cloning.checking.compare import (
+    Difference,
+    compare,
+    compare_numbers,
+    plain_words,
+    said_once,
+    without_endless_repeats,
+)
 from cloning.reading.reader import read
 
 
@@ -127,6 +134,24 @@ def test_a_hearing_without_end_is_cut_where_it_begins_again() -> None:
     varied = " ".join(f"line {number}" for number in range(100, 400))  # compresses well, and never says the same
     for text in (varied, twice, f"{once} {once}", "no no no no", ""):
         assert without_endless_repeats(text) == text
+
+
+@pytest.mark.parametrize(
+    ("heard", "once"),
+    [
+        ("We do not go. we do not go!", "We do not go"),
+        ("At 9:30... at 9:30... at 9:30.", "At 9:30"),
+        ("你好世界。你好世界。", "你好世界"),
+        ("haha", "haha"),
+        ("We do not go. We do not.", "We do not go. We do not."),
+        ("we do not go", "we do not go"),
+        ("...", "..."),
+        ("", ""),
+    ],
+)
+def test_what_is_heard_twice_is_said_once(heard: str, once: str) -> None:
+    """Only where all of it comes again, in whole words."""
+    assert said_once(heard, "zh" if "你" in heard else "en") == once
 
 
 @given(st.lists(st.sampled_from(["a", "bb", "ccc", "dd"]), max_size=300).map(" ".join))

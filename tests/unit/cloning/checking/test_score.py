@@ -58,6 +58,25 @@ def test_numbers_that_are_written_otherwise_count_as_heard() -> None:
     assert (verdict.wer, verdict.worst_run) == (0.0, 0)
 
 
+def test_a_hearing_that_begins_again_counts_once_where_no_witness_doubts_the_speech() -> None:
+    """Whisper may write all of a short speech twice. Speech that fails keeps the figures of all that was heard."""
+    heard = "One two three. One two three."
+    doubtful = with_token(2, log_probability=between(score.SCORE, 1.0, -1))
+
+    passed, failed = judge(SPEECH, right(), heard), judge(SPEECH, doubtful, heard)
+
+    assert (passed.state, passed.wer, passed.worst_run) == ("passed", 0.4, 2)
+    assert (failed.state, failed.wer, failed.worst_run) == ("failed", 0.6, 3)
+
+
+def test_a_text_that_says_all_twice_is_heard_twice() -> None:
+    """What is closer to the text counts."""
+    twice = replace(SPEECH, text=f"{TEXT} {TEXT}")
+    alignment = evenly_spread(twice.text, SECONDS, "made up")
+
+    assert judge(twice, alignment, f"{TEXT} {TEXT}").wer == 0.0
+
+
 @pytest.mark.parametrize(("heard", "edits"), [("1-2-3-4-5", 0), ("1-2-3-4-6", 1)])
 def test_the_texts_words_in_digits_are_no_change_of_it(heard: str, edits: int) -> None:
     """Whisper may find digits likelier than words, though both are said alike."""
