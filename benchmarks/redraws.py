@@ -3,7 +3,7 @@ What checking and drawing again gains and costs, on the small checkpoint that sa
 
 Each unseen sentence of its evaluation is spoken through the worker's own `generate` twice, with one draw and with four, `check: full`.
 The judge of the word error rate is another decoding than the check's: a search with five beams, sampled where that fails. `--bound` adds
-what no check can do better than: four draws without a check, of which the judge itself takes the one with the fewest errors.
+about what a check could gain that chose as well as the judge itself: the judge takes the best of four other draws.
 """
 
 import argparse
@@ -120,7 +120,7 @@ def measured(
         counts.append((min(wrong), len(meant)))
     rate = score(counts, 0)
     row = {
-        "draws": way.name, "wer": round(rate.rate, 4), "low": round(rate.low, 4), "high": round(rate.high, 4),
+        "draws": way.draws or way.name, "wer": round(rate.rate, 4), "low": round(rate.low, 4), "high": round(rate.high, 4),
         "errors": rate.errors, "words": rate.words, **_of_checks(replies),
         "seconds a sentence": round(seconds / len(counts), 2),
     }  # fmt: skip
@@ -163,7 +163,7 @@ def row_of(job: tuple[Path, int, int, Way]) -> tuple[dict[str, Any], list[int]]:
 
 
 def run(count: int, skip: int, ways: Sequence[Way], folder: Path) -> dict[str, Any]:
-    """The report; two rows at a time are measured side by side, each on its own thread."""
+    """The report; two rows at a time are measured side by side, each in a process of its own."""
     with ProcessPoolExecutor(len(WAYS), mp_context=multiprocessing.get_context("spawn")) as pool:
         measurements = list(pool.map(row_of, [(folder / way.name, count, skip, way) for way in ways]))
     wrong = [errors_of_each for _, errors_of_each in measurements]
@@ -186,7 +186,9 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=report.RESULTS)
     parser.add_argument("--count", type=int, default=100, help="sentences")
     parser.add_argument("--skip", type=int, default=0, help="sentences to leave out before them")
-    parser.add_argument("--bound", action="store_true", help="also what no check can do better than")
+    parser.add_argument(
+        "--bound", action="store_true", help="also what the judge itself would gain, if it chose the draws"
+    )
     options = parser.parse_args()
     if not sentences(options.count, options.skip):
         parser.error("no sentence is left: there are 200 that the model has never seen")

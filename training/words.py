@@ -9,6 +9,8 @@ import numpy as np
 
 from engines.imports.transformers import import_transformers
 
+_HOUR = r"\bat ([01]?\d|2[0-4])\.([0-5]\d)\b(?![%$€£]| percent| dollars| euros| pounds)"
+
 
 @cache
 def _normaliser() -> Callable[[str], str]:
@@ -26,7 +28,7 @@ def words_of(text: str) -> list[str]:
     The normaliser knows none of this, and it would join "One. Two." to 12, but not "1, 2".
     """
     text = re.sub(r"\ba (hundred|thousand)\b", r"one \1", text, flags=re.IGNORECASE)
-    text = re.sub(r"\bat (\d\d?)\.([0-5]\d)\b", r"at \1:\2", text)
+    text = re.sub(_HOUR, r"at \1:\2", text, flags=re.IGNORECASE)
     text = re.sub(r"(\d):(\d\d)", r"\1\2", text)
     parts = re.split(r"[.,;:!?]+(?:\s|$)", text)
     return [word for part in parts for word in _normaliser()(part).split()]

@@ -51,7 +51,7 @@ def compare(text: str, heard: str, language: str | None, read: Callable[[str], s
         for place, (start, end) in enumerate(spans_of(text))
         for word in plain_words(read(text[start:end]), language)
     ]
-    said = plain_words(read(heard.replace("[", " ")), language)  # a bracket is no tag here
+    said = _said(heard, language, read)
     matcher = SequenceMatcher(None, [word for word, _ in meant], said, autojunk=False)
     found: list[Difference] = []
     errors = run = 0
@@ -62,6 +62,10 @@ def compare(text: str, heard: str, language: str | None, read: Callable[[str], s
         run = max(run, b - a, d - c)
         found.append(Difference(*_places(meant, a, b), tuple(said[c:d])))
     return Comparison(tuple(found), errors / max(len(meant), 1), run)
+
+
+def _said(heard: str, language: str | None, read: Callable[[str], str]) -> list[str]:
+    return plain_words(read(heard.replace("[", " ")), language)  # a bracket is no tag here
 
 
 def compare_numbers(text: str, heard: str, language: str | None, read: Callable[[str], str]) -> Comparison:
@@ -115,14 +119,22 @@ def without_endless_repeats(heard: str) -> str:
     return heard[: min(ends, default=len(heard))].rstrip()
 
 
-def said_once(heard: str, language: str | None) -> str:
-    """What was heard up to where all of it comes again, once or more often; all of it if it doesn't. Only whole words, without case and punctuation, are compared."""
-    spans = spans_of(heard)
+def first_times(heard: str, language: str | None, read: Callable[[str], str]) -> Iterator[str]:
+    """What was heard up to where all of it comes again, by each length that it can be cut into; nothing where it is said once."""
+    spans, all_of_it = spans_of(heard), _said(heard, language, read)
     words = [plain_words(heard[start:end], language) for start, end in spans]
     for count in range(1, len(words) // 2 + 1):
-        if words == words[:count] * (len(words) // count):
-            return heard[: spans[count - 1][1]]
-    return heard
+        times, rest = divmod(len(words), count)
+        if not rest and words == words[:count] * times:
+            once = _cut(heard, spans[count - 1][1], spans[count][0])
+            if _said(once, language, read) * times == all_of_it:  # "5. 5%" are the same words, and aren't read alike
+                yield once
+
+
+def _cut(heard: str, end: int, next_start: int) -> str:
+    """What was heard up to the space before the next word, or up to that word where there is none: signs stay with their number."""
+    before, space, _ = heard[end:next_start].rpartition(" ")
+    return heard[:end] + before if space else heard[:next_start]
 
 
 def _periodic_from(text: str, period: int) -> int:

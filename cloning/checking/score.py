@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cloning.checking.compare import compare_numbers, said_once
+from cloning.checking.compare import compare_numbers, first_times
 from cloning.checking.edits import Edit, edits
 from cloning.checking.evidence import Evidence, WordEvidence, gather
 from cloning.checking.verdict import Problem, ProblemKind, Speech, Verdict
@@ -48,6 +48,8 @@ ADDED_PHONES = Scale(-53.0, 50.0)  # of a phone model, in nats
 _POWER = 4.0
 _BY_TEXT, _BY_TEXT_EXTRA = 0.2, 0.4  # how much of what the text alone makes likely is taken off
 _RAREST = -10.0  # an absurd word is no likelier to have been said for being absurd
+# From this doubt on a witness tends to hear something twice, or too much.
+_TENDS = 0.5
 # Rules without a scale.
 _LEAST_SOUND = 0.2  # of the text's usual length
 _LONGEST_PAUSE_S = 1.8
@@ -112,7 +114,7 @@ def judge(
 
     `read` writes a text as it is read aloud ("12" as "twelve"), so that what was heard can be compared with what was meant. An alignment
     that is not there makes the verdict `unavailable`, with its reason; the transcription's figures are in it all the same. A recogniser
-    may write all of a short speech twice; the figures of speech that passes are then of the first time, if that is closer to the text. `evidence` is what
+    may write all of a speech twice; where no witness tends to hear too much, the figures are of the first time, if that is closer to the text. `evidence` is what
     `evidence_of` said of this speech, for a caller that asks more than once. `added` is what a phone model says, one more doubt.
     """
     wer, run = _misheard(speech, heard, read)
@@ -133,8 +135,9 @@ def judge(
     total = _added(doubts)
     certain = [doubt for doubt in doubts if doubt.size >= 1] or [max(doubts, key=lambda doubt: doubt.size)]
     problems = [_problem(speech, evidence, doubt) for doubt in certain if total >= 1]
-    if heard and not problems:
-        wer, run = min(((wer, run), _misheard(speech, said_once(heard, speech.language), read)), key=_by_run)
+    if heard and not problems and not _is_too_much(doubts):
+        hearings = (heard, *first_times(heard, speech.language, read))
+        wer, run = min((_misheard(speech, one, read) for one in hearings), key=_by_run)
     score = max(0.0, 1 - total / 2)
     return Verdict("failed" if problems else "passed", round(score, 4), wer, run, tuple(dict.fromkeys(problems)))
 
@@ -150,6 +153,12 @@ def _misheard(speech: Speech, heard: str | None, read: Callable[[str], str]) -> 
 def _by_run(figures: tuple[float | None, int | None]) -> tuple[int, float]:
     wer, run = figures
     return run or 0, wer or 0.0
+
+
+def _is_too_much(doubts: Sequence[_Doubt]) -> bool:
+    """Whether a witness tends to hear more than the text."""
+    kinds = (ProblemKind.DOUBLED_WORD, ProblemKind.LOOP, ProblemKind.EXTRA_SPEECH)
+    return any(doubt.kind in kinds and doubt.size >= _TENDS for doubt in doubts)
 
 
 def _added(doubts: Sequence[_Doubt]) -> float:

@@ -1,10 +1,13 @@
 """What the benchmark of redraws reckons, without speaking."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
-from benchmarks.redraws import ratio_of, sentences
+from benchmarks import redraws
+from benchmarks.redraws import BOUND, Way, measured, ratio_of, sentences
 from local.talker import TALKER
 from training import grammar
 
@@ -50,3 +53,49 @@ def test_no_unseen_sentence_was_trained_on() -> None:
     texts = {text for _, _, text in sentences(1000)}
 
     assert all(texts.isdisjoint(grammar.training(1, voice, 500)) for voice in ("rms", "slt"))
+
+
+class Spoken:
+    """Stands in for the worker and the judge: what each seed says, and which check it gets."""
+
+    def __init__(self, heard: Mapping[int, str]) -> None:
+        self.store = self
+        self.heard = heard
+        self.body = b""
+
+    def speak(self, _: object, __: str, ___: str, seed: int, draws: int) -> tuple[dict[str, Any], float]:
+        check = {"state": "failed" if seed else "passed", "chunks": [{"draw": 1}, {"draw": draws}]}
+        return {"audio": {"key": str(seed)}} | ({"check": check} if draws else {}), 2.0
+
+    def get(self, key: str) -> "Spoken":
+        self.body = key.encode()
+        return self
+
+    def hear(self, data: bytes) -> str:
+        return self.heard[int(data)]
+
+
+@pytest.mark.parametrize(
+    ("way", "errors", "row"),
+    [
+        (Way(1), [0, 2], {"draws": 1, "errors": 2, "passed": 1, "mean draw taken": 1.0, "seconds a sentence": 2.0}),
+        (Way(4), [0, 2], {"draws": 4, "errors": 2, "passed": 1, "mean draw taken": 4.0, "seconds a sentence": 2.0}),
+        (
+            BOUND,
+            [0, 1],
+            {"draws": "best of 4", "errors": 1, "passed": None, "mean draw taken": None, "seconds a sentence": 8.0},
+        ),
+    ],
+)
+def test_each_way_has_its_row(
+    monkeypatch: pytest.MonkeyPatch, way: Way, errors: list[int], row: dict[str, Any]
+) -> None:
+    """With a check the judge hears the draw that was taken; for the bound it hears four draws and the best one counts."""
+    other = dict.fromkeys((1000, 2000, 3000), "not this") | dict.fromkeys((1001, 3001), "no")
+    spoken = Spoken({0: "red fish", 1: "a few", 2001: "blue hats"} | other)
+    monkeypatch.setattr(redraws, "spoken", spoken.speak)
+
+    told, each = measured(spoken, spoken, [(0, "anna", "Red fish."), (1, "anna", "blue cats")], way)  # type: ignore[arg-type]
+
+    assert each == errors
+    assert {name: told[name] for name in row} == row

@@ -16,6 +16,8 @@ from training.words import errors, score, words_of
         ("The train leaves the harbor at 1930", "The train leaves the harbor at nineteen thirty."),
         ("twenty five good looking apples", "Twenty-five good-looking apples!"),
         ("1, 2, 3.", "One. Two. Three."),
+        ("At 19.30 the train leaves.", "At nineteen thirty the train leaves."),
+        ("It is sold at 5.25 dollars.", "It is sold at 5.25 dollars"),
         ("What is that?", "What's that?"),
         ("yes well hello", "Yes. Well, hello!"),
     ],

@@ -1,1 +1,1 @@
-"""Each action of the worker but generate."""
+"""The actions health, upload, voices, and those of jobs, in one process."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cloning.checking import Problem, ProblemKind, Speech, Verdict, edits_of, judge, score
+from cloning.checking import Problem, ProblemKind, Speech, Verdict, edits_of, evidence_of, judge, score
 from cloning.checking.repeats import Repeat
 from cloning.ports import AddedPhones, Alignment, LikelihoodRatio, Token, Unaligned
 from cloning.reading.reader import read
@@ -58,23 +58,28 @@ def test_numbers_that_are_written_otherwise_count_as_heard() -> None:
     assert (verdict.wer, verdict.worst_run) == (0.0, 0)
 
 
-def test_a_hearing_that_begins_again_counts_once_where_no_witness_doubts_the_speech() -> None:
-    """Whisper may write all of a short speech twice. Speech that fails keeps the figures of all that was heard."""
+def test_a_hearing_that_begins_again_counts_once_where_no_witness_hears_too_much() -> None:
+    """Whisper may write all of a speech twice. Speech that fails, or that is nearly said to repeat, keeps the figures of all that was heard."""
     heard = "One two three. One two three."
-    doubtful = with_token(2, log_probability=between(score.SCORE, 1.0, -1))
+    wrong = with_token(2, log_probability=between(score.SCORE, 1.0, -1))
+    evidence = evidence_of(SPEECH, right())
+    assert evidence
+    repeated = replace(evidence, repeat=Repeat(between(score.REPEAT, 0.9), 0.0, 1.0))
 
-    passed, failed = judge(SPEECH, right(), heard), judge(SPEECH, doubtful, heard)
+    passed, failed = judge(SPEECH, right(), heard), judge(SPEECH, wrong, heard)
+    doubtful = judge(SPEECH, right(), heard, evidence=repeated)
 
     assert (passed.state, passed.wer, passed.worst_run) == ("passed", 0.4, 2)
     assert (failed.state, failed.wer, failed.worst_run) == ("failed", 0.6, 3)
+    assert (doubtful.state, doubtful.wer, doubtful.worst_run) == ("passed", 0.6, 3)
 
 
 def test_a_text_that_says_all_twice_is_heard_twice() -> None:
-    """What is closer to the text counts."""
+    """What is closest to the text counts, however often the recogniser writes it."""
     twice = replace(SPEECH, text=f"{TEXT} {TEXT}")
     alignment = evenly_spread(twice.text, SECONDS, "made up")
 
-    assert judge(twice, alignment, f"{TEXT} {TEXT}").wer == 0.0
+    assert [judge(twice, alignment, " ".join([TEXT] * times)).wer for times in (2, 4)] == [0.0, 0.0]
 
 
 @pytest.mark.parametrize(("heard", "edits"), [("1-2-3-4-5", 0), ("1-2-3-4-6", 1)])

@@ -1,1 +1,1 @@
-"""tests/unit/cloning/generate/attempt."""
+"""How one attempt at a generate goes, from the request to the reply."""

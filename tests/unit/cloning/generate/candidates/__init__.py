@@ -1,1 +1,1 @@
-"""tests/unit/cloning/generate/candidates."""
+"""Which engine speaks, and what becomes of a checkpoint that can't be used."""

@@ -1,1 +1,1 @@
-"""tests/unit/cloning/generate/speaker."""
+"""Speaking on a device that fails: remedies, batches, the CPU instead."""
