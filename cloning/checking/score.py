@@ -113,11 +113,13 @@ def judge(
     heard otherwise (`rescored`), as second witnesses.
 
     `read` writes a text as it is read aloud ("12" as "twelve"), so that what was heard can be compared with what was meant. An alignment
-    that is not there makes the verdict `unavailable`, with its reason; the transcription's figures are in it all the same. A recogniser
-    may write all of a speech twice; where no witness tends to hear too much, the figures are of the first time, if that is closer to the text. `evidence` is what
+    that is not there makes the verdict `unavailable`, with its reason; the transcription's figures are in it all the same. `evidence` is what
     `evidence_of` said of this speech, for a caller that asks more than once. `added` is what a phone model says, one more doubt.
+
+    A recogniser may write all of a speech twice. Where no witness tends to hear too much, the figures are of the first time, if that is
+    closer to the text.
     """
-    wer, run = _misheard(speech, heard, read)
+    wer, run = (None, None) if heard is None else _misheard(speech, [heard], read)
     if not len(speech.samples):
         return Verdict("failed", 0.0, wer, run, (Problem(ProblemKind.SILENCE),))
     if isinstance(alignment, Unaligned):
@@ -135,27 +137,20 @@ def judge(
     total = _added(doubts)
     certain = [doubt for doubt in doubts if doubt.size >= 1] or [max(doubts, key=lambda doubt: doubt.size)]
     problems = [_problem(speech, evidence, doubt) for doubt in certain if total >= 1]
-    if heard and not problems and not _is_too_much(doubts):
-        hearings = (heard, *first_times(heard, speech.language, read))
-        wer, run = min((_misheard(speech, one, read) for one in hearings), key=_by_run)
+    if heard and not problems and not _hears_too_much(doubts):
+        wer, run = _misheard(speech, [heard, *first_times(heard, speech.language, read)], read)
     score = max(0.0, 1 - total / 2)
     return Verdict("failed" if problems else "passed", round(score, 4), wer, run, tuple(dict.fromkeys(problems)))
 
 
-def _misheard(speech: Speech, heard: str | None, read: Callable[[str], str]) -> tuple[float | None, int | None]:
-    """The verdict's `wer` and `worst_run`."""
-    if heard is None:
-        return None, None
-    comparison = compare_numbers(speech.text, heard, speech.language, read)
-    return round(comparison.wer, 4), comparison.worst_run
+def _misheard(speech: Speech, hearings: Sequence[str], read: Callable[[str], str]) -> tuple[float, int]:
+    """The verdict's `wer` and `worst_run`: of the hearing that is closest to the text."""
+    comparisons = [compare_numbers(speech.text, one, speech.language, read) for one in hearings]
+    best = min(comparisons, key=lambda one: (one.worst_run, one.wer))
+    return round(best.wer, 4), best.worst_run
 
 
-def _by_run(figures: tuple[float | None, int | None]) -> tuple[int, float]:
-    wer, run = figures
-    return run or 0, wer or 0.0
-
-
-def _is_too_much(doubts: Sequence[_Doubt]) -> bool:
+def _hears_too_much(doubts: Sequence[_Doubt]) -> bool:
     """Whether a witness tends to hear more than the text."""
     kinds = (ProblemKind.DOUBLED_WORD, ProblemKind.LOOP, ProblemKind.EXTRA_SPEECH)
     return any(doubt.kind in kinds and doubt.size >= _TENDS for doubt in doubts)
