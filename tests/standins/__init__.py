@@ -1,7 +1,7 @@
 """
-Stand-ins for what can't be made to fail, wait or run on demand; each is held to the contract of the real thing.
+Stand-ins for what can't be made to fail, wait or run on demand. The contract tests hold the engine, the recogniser and the decoder to the real ones.
 
-    fakes         engine, recogniser, hub and clock
+    fakes         engine, recogniser, decoder, holders of models, and clock
     memory_store  a bucket in memory that fails on demand
     fake_gpu      a GPU without a GPU: what a path would ask of it is counted
     half          half precision on a CPU, rounded as a GPU rounds it
