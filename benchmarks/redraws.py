@@ -37,7 +37,11 @@ WHAT = "Drawing again: word error rate of the small checkpoint's speech with one
 LIMIT = 0.6  # of the error rate with one draw
 _RATE = 16_000
 _RESAMPLED = 10_000
-_GRAMMAR_SEED = 1  # with which the checkpoint's training texts were made (training.data)
+_GRAMMAR_SEED, _TRAINED = (
+    1,
+    6000,
+)  # with which the checkpoint's training texts were made (training.data), and how many for each voice
+_UNSEEN = 400
 _NEXT_SEED = 1000  # further on than any sentence's
 
 
@@ -79,7 +83,7 @@ class Judge:
 
 def sentences(count: int, skip: int = 0) -> list[tuple[int, str, str]]:
     """
-    Seed, voice and text of sentences that the model has never seen, without the first `skip`: the evaluation's 100, then the 100 others.
+    Seed, voice and text of sentences that the model has never seen, without the first `skip`: the evaluation's 100, then 300 others.
 
     The voices take turns.
     """
@@ -87,7 +91,8 @@ def sentences(count: int, skip: int = 0) -> list[tuple[int, str, str]]:
     unseen = next(one for one in results if (one["system"], one["set"]) == (f"model, NFE {STEPS}", "unseen"))
     known = {one["text"]: one["voice"] for one in unseen["utterances"]}
     voices = list(known.values())[:2]
-    others = [text for text in grammar.unseen(_GRAMMAR_SEED) if text not in known]
+    trained = {text for voice in voices for text in grammar.training(_GRAMMAR_SEED, voice, _TRAINED)}
+    others = [text for text in grammar.unseen(_GRAMMAR_SEED, _UNSEEN, trained) if text not in known]
     everything = [*known.items(), *((text, voices[place % 2]) for place, text in enumerate(others))]
     return [(seed, voice, text) for seed, (text, voice) in enumerate(everything)][skip : skip + count]
 
@@ -191,7 +196,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     if not sentences(options.count, options.skip):
-        parser.error("no sentence is left: there are 200 that the model has never seen")
+        parser.error(f"no sentence is left: there are {_UNSEEN} that the model has never seen")
     with tempfile.TemporaryDirectory() as scratch:
         found = run(options.count, options.skip, [*WAYS, *([BOUND] if options.bound else [])], Path(scratch))
     report.save(found, options.results, "redraws", found["rows"])

@@ -33,6 +33,7 @@ class SpeakOptions(TypedDict, total=False):
     say: Mapping[str, str]
     check: Literal["off", "fast", "full"]
     draws: int
+    redraw_speed: float
     on_mismatch: Literal["accept", "fail"]
     words: bool
     subtitles: list[str]

@@ -233,8 +233,9 @@ class Generation:
             if prover.checker:
                 takes = drawn(chunks, prover.checker, job.seed)
             else:
-                takes = {index: Take(0, wave) for index, wave in chunks.speak(script.plan.chunks).items()}
-        return prover.proved(script, takes, texts, parameters, job.seed)
+                waves = chunks.speak(script.plan.chunks)
+                takes = {chunk.index: Take(chunk, 0, waves[chunk.index]) for chunk in script.plan.chunks}
+        return prover.proved(script, takes, texts, parameters)
 
     def _store_result(self, spoken: Spoken) -> dict[str, Any]:
         job, script, audio_format = self._claim.job, spoken.script, self._request.format

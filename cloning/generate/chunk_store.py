@@ -39,8 +39,8 @@ _KEPT = TypeAdapter(dict[str, str])
 _FORM = struct.Struct("<HHIIHH")
 _HEAD_BYTES, _MOST_PARTS = 12, 16
 _IEEE_FLOAT, _SAMPLE_BYTES = 3, 4
-# What joins and finishes the whole speech shapes no single chunk.
-_OF_THE_WHOLE = ("cross_fade_duration", "remove_silence", "fix_duration")
+# What joins and finishes the whole speech shapes no single chunk, and of other values each chunk has its own.
+_OF_THE_WHOLE = ("cross_fade_duration", "remove_silence", "fix_duration", "speed", "redraw_speed")
 
 
 class ChunkStore:
@@ -116,7 +116,7 @@ class ChunkStore:
         return keys.chunk(self._job_id, chunk.index, self._digest(chunk))
 
     def _digest(self, chunk: Chunk, how: Mapping[str, object] | None = None) -> str:
-        own = {"text": chunk.text, "seed": chunk.seed, "fix_duration": chunk.fix_duration}
+        own = {"text": chunk.text, "seed": chunk.seed, "speed": chunk.speed, "fix_duration": chunk.fix_duration}
         shared = {**self._inputs, **self._by_passage[chunk.passage]}
         return hashlib.sha256(json.dumps({**shared, **own, **(how or {})}, sort_keys=True).encode()).hexdigest()
 

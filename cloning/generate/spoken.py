@@ -35,7 +35,7 @@ class Spoken:
         """The facts of what really spoke and with which values; they can be read without the request."""
         return {
             **self.choice.manifest(),
-            "chunks": self.script.plan.to_json(self.speech.seeds),
+            "chunks": self.script.plan.to_json(self.speech.drawn),
             **self._of_voices(),
             "transcript_device_fallback_reason": self.heard_elsewhere,
             "seed": job.seed,

@@ -76,12 +76,10 @@ class Plan:
         """Seconds of silence before each chunk."""
         return tuple(chunk.pause_s for chunk in self.chunks)
 
-    def to_json(self, seeds: Mapping[int, int]) -> list[dict[str, object]]:
-        """The chunks for the manifest, without a word of the text. `seeds` are those of the draws that were used, by place."""
-        return [
-            {"seed": seeds.get(chunk.index, chunk.seed), "bytes": len(chunk.text.encode()), "speed": chunk.speed}
-            for chunk in self.chunks
-        ]
+    def to_json(self, drawn: Mapping[int, Chunk]) -> list[dict[str, object]]:
+        """The chunks for the manifest, without a word of the text. `drawn` are those whose draw was another than the first, by place."""
+        used = [drawn.get(chunk.index, chunk) for chunk in self.chunks]
+        return [{"seed": chunk.seed, "bytes": len(chunk.text.encode()), "speed": chunk.speed} for chunk in used]
 
     def seeded(self, seed: int) -> "Plan":
         """The same plan with the chunks' own seeds for a job's seed."""
@@ -118,6 +116,11 @@ class _F5:
                 f"speed {given['speed']:g} has no effect with fix_duration, which sets the length of the speech: send one of them",
                 field="speed",
             )
+        if "fix_duration" in given and given.get("redraw_speed", 1.0) != 1.0:
+            raise InvalidRequest(
+                f"redraw_speed {given['redraw_speed']:g} has no effect with fix_duration, which sets the length of every draw: send one of them",
+                field="redraw_speed",
+            )
 
     def refuse_reference(self, parameters: Parameters, reference_s: float) -> None:
         refuse_short(parameters.fix_duration if isinstance(parameters, F5Parameters) else None, reference_s)
@@ -145,8 +148,10 @@ F5 = _F5()
 
 
 def values_of(chunk: Chunk, parameters: Parameters) -> Parameters:
-    """The job's values for one chunk: with its own share of a fixed duration."""
-    return replace(parameters, fix_duration=chunk.fix_duration) if isinstance(parameters, F5Parameters) else parameters
+    """The job's values for one chunk: with its own speed, and its own share of a fixed duration."""
+    if not isinstance(parameters, F5Parameters):
+        return parameters
+    return replace(parameters, speed=chunk.speed, fix_duration=chunk.fix_duration)
 
 
 def utterance_of(
@@ -214,12 +219,6 @@ def chunk_seed(seed: int, index: int) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def draw_seed(seed: int, index: int, draw: int) -> int:
-    """The seed of a chunk's draw after the first: 1, 2, 3. A function of the job's seed and these places alone."""
-    digest = hashlib.sha256(f"{seed}/{index}/{draw}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
-
-
 def _numbered(plans: Sequence[Plan], pauses: Sequence[float]) -> Iterator[Chunk]:
     index = 0
     for passage, (plan, pause_s) in enumerate(zip(plans, pauses, strict=True)):
@@ -238,7 +237,7 @@ def _chunk(
     parameters: F5Parameters,
 ) -> Chunk:
     size = len(text.encode())
-    speed = _TINY_SPEED if size < _TINY_BYTES else parameters.speed
+    speed = _TINY_SPEED if is_tiny(text) else parameters.speed
     seconds = size / rate / speed if fix_duration is None else fix_duration - reference_s
     if reference_s + seconds > LONGEST_CHUNK_S:
         raise InvalidText(
@@ -247,6 +246,11 @@ def _chunk(
             field="text", chunk=index,
         )  # fmt: skip
     return Chunk(index, text, chunk_seed(seed, index), speed, fix_duration, seconds)
+
+
+def is_tiny(text: str) -> bool:
+    """Whether upstream speaks the text at its own speed for very short ones."""
+    return len(text.encode()) < _TINY_BYTES
 
 
 def _fixed_durations(texts: list[str], reference_s: float, parameters: F5Parameters) -> list[float | None]:

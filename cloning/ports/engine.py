@@ -45,7 +45,11 @@ class Reference:
 
 @dataclass(frozen=True)
 class F5Parameters:
-    """The values of F5-TTS's own command line that shape the sound, as applied. Times are in seconds."""
+    """
+    The values of F5-TTS's own command line that shape the sound, as applied. Times are in seconds.
+
+    `redraw_speed` is the worker's own: what a check doubts is spoken again at this part of `speed`.
+    """
 
     nfe_step: int = 32
     cfg_strength: float = 2.0
@@ -55,6 +59,7 @@ class F5Parameters:
     cross_fade_duration: float = 0.15
     fix_duration: float | None = None
     remove_silence: bool = False
+    redraw_speed: float = 0.88
 
 
 @dataclass(frozen=True)

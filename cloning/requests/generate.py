@@ -132,7 +132,13 @@ class Generate(Request):
         None,
         ge=1,
         le=4,
-        description="how often a chunk is spoken at most, the first time included. It is spoken again, with another seed, if it fails the check or was transcribed with different words. Unset: the deployment's `CHECK_DRAWS`, or 3 with `ultra_quality`",
+        description="how often a chunk is spoken at most, the first time included. It is spoken again, with another seed and slower (`redraw_speed`), if it fails the check or was transcribed with different words. Unset: the deployment's `CHECK_DRAWS`, or 3 with `ultra_quality`",
+    )
+    redraw_speed: float | None = Field(
+        None,
+        ge=0.8,
+        le=1,
+        description="`f5`: the further draws of a chunk are spoken at this part of `speed`; `1`: at the same speed; not with `fix_duration`. Unset: the profile's",
     )
     on_mismatch: Literal["accept", "fail"] | None = Field(
         None,

@@ -42,6 +42,7 @@ GENERATE_FIELDS = frozenset(
         "sound_norm_refs",
         "check",
         "draws",
+        "redraw_speed",
         "on_mismatch",
         "heard",
         "words",

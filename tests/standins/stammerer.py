@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from cloning.planning.f5 import chunk_seed, draw_seed
+from cloning.planning.f5 import chunk_seed
+from cloning.planning.redraws import draw_seed
 from cloning.ports import Alignment, LikelihoodRatio, Parameters, Reference, Samples, Unaligned, keep_going
 from cloning.service import Service
 from cloning.settings import Settings

@@ -36,13 +36,15 @@ def policy_of(request: Generate, settings: Settings) -> CheckPolicy | None:
     by_profile = request.profile == _CHECKING_PROFILE
     mode = request.check or (_ITS_MODE if by_profile and settings.check == "off" else settings.check)
     if mode == "off":
-        for name in ("draws", "on_mismatch", "heard"):
+        for name in ("draws", "redraw_speed", "on_mismatch", "heard"):
             if getattr(request, name):
                 raise InvalidRequest(
                     f"{name} does nothing without a check: send check 'fast' or 'full' too", field=name
                 )
         return None
     draws = request.draws or (_ITS_DRAWS if by_profile else settings.check_draws)
+    if draws == 1 and request.redraw_speed:
+        raise InvalidRequest("redraw_speed does nothing with one draw: send draws 2 to 4 too", field="redraw_speed")
     return CheckPolicy(mode, draws, (request.on_mismatch or settings.on_mismatch) == "fail", request.heard)
 
 

@@ -1,12 +1,13 @@
-"""The draws of a job's chunks: what the check refuses is spoken again with another seed, and of each chunk the best draw is taken."""
+"""The draws of a job's chunks: what the check doubts is spoken again, slower and with another seed, and of each chunk the best draw is taken."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cloning.checking import Verdict
 from cloning.generate.proof.checks import ChunkChecker
 from cloning.generate.speaking import ChunkByChunk
-from cloning.planning.f5 import Chunk, draw_seed
+from cloning.planning.f5 import Chunk
+from cloning.planning.redraws import drawn_again
 from cloning.ports import Samples
 
 _STATES = ("passed", "failed", "unavailable")  # the best first
@@ -14,8 +15,9 @@ _STATES = ("passed", "failed", "unavailable")  # the best first
 
 @dataclass(frozen=True)
 class Take:
-    """One chunk as it was spoken: at which draw (0: the first), its samples, and what the check says (None: none was asked for)."""
+    """A chunk as it was spoken: at which draw (0: the first), its samples, and what the check says (None: none was asked for)."""
 
+    chunk: Chunk
     draw: int
     samples: Samples
     verdict: Verdict | None = None
@@ -69,16 +71,18 @@ def _draw(
     for draw in range(checker.draws):
         if draw and not checker.has_time_for(len(pending)):
             break
-        again = [_at_draw(chunk, draw, seed) for chunk in pending]
+        again = [_at_draw(speech, chunk, draw, seed) for chunk in pending]
         waves = speech.speak(again, spoken + len(group) - len(pending), is_draft=True)
         for chunk in again:
             verdict, heard = checker.verdict(chunk, draw, waves[chunk.index], speech.kept)
-            take = Take(draw, waves[chunk.index], verdict, heard)
+            take = Take(chunk, draw, waves[chunk.index], verdict, heard)
             takes[chunk.index] = min(takes.get(chunk.index, take), take, key=lambda one: one.rank)
         pending = [chunk for chunk in pending if takes[chunk.index].is_worth_another]
         if not pending:
             break
 
 
-def _at_draw(chunk: Chunk, draw: int, seed: int) -> Chunk:
-    return replace(chunk, seed=draw_seed(seed, chunk.index, draw)) if draw else chunk
+def _at_draw(speech: ChunkByChunk, chunk: Chunk, draw: int, seed: int) -> Chunk:
+    if not draw:
+        return chunk
+    return drawn_again(chunk, draw, seed, speech.parameters, speech.references[chunk.passage].duration)

@@ -16,7 +16,7 @@ from cloning.generate.proof.recogniser import Recogniser
 from cloning.generate.proof.timing import Places, SpokenWord, spoken_words
 from cloning.generate.script import Script
 from cloning.generate.synthesis import Finished, finished, segments_of
-from cloning.planning.f5 import SAMPLE_RATE, Chunk, draw_seed
+from cloning.planning.f5 import SAMPLE_RATE, Chunk
 from cloning.ports import Alignment, Clock, Parameters, Reference, Samples, Unaligned
 
 
@@ -25,11 +25,11 @@ class ProvedSpeech:
     """
     The whole speech and its verdicts.
 
-    `seeds` are those of the chunks that were drawn again, by place; `files` are the files beside it in the bucket, by extension.
+    `drawn` are the chunks of which a later draw than the first is used, by place; `files` are the files beside it in the bucket, by extension.
     """
 
     finished: Finished
-    seeds: Mapping[int, int]
+    drawn: Mapping[int, Chunk]
     check: dict[str, Any] | None = None
     warnings: tuple[dict[str, object], ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -56,9 +56,9 @@ class Prover:
         self.checker = ChunkChecker(proof.policy, recogniser, references, clock, time_left) if proof.policy else None
 
     def proved(
-        self, script: Script, takes: Mapping[int, Take], texts: Sequence[str], parameters: Parameters, seed: int
+        self, script: Script, takes: Mapping[int, Take], texts: Sequence[str], parameters: Parameters
     ) -> ProvedSpeech:
-        """The speech of the job with that seed; `texts` are the caller's, by turn. Raises SpeechMismatch."""
+        """The speech of the job; `texts` are the caller's, by turn. Raises SpeechMismatch."""
         failed = [index for index, take in takes.items() if take.has_failed]
         if self._proof.policy and self._proof.policy.fails and failed:
             raise _mismatch(failed, takes)
@@ -68,13 +68,13 @@ class Prover:
             last_silence_s=script.plan.pause_s,
             remove_silence=parameters.remove_silence,
         )
-        seeds = {index: draw_seed(seed, index, take.draw) for index, take in takes.items() if take.draw}
+        drawn = {index: take.chunk for index, take in takes.items() if take.draw}
         if not self._proof.needs_recogniser:
-            return ProvedSpeech(speech, seeds)
+            return ProvedSpeech(speech, drawn)
         where = Places(script, texts, has_turns=self._proof.has_turns)
         check = self._check(script, takes, where)
         return ProvedSpeech(
-            speech, seeds, check, tuple(_warnings(failed, len(takes))), self._files(script, takes, where, speech)
+            speech, drawn, check, tuple(_warnings(failed, len(takes))), self._files(script, takes, where, speech)
         )
 
     def _check(self, script: Script, takes: Mapping[int, Take], where: Places) -> dict[str, Any] | None:
@@ -105,16 +105,16 @@ class Prover:
     def _files(self, script: Script, takes: Mapping[int, Take], where: Places, speech: Finished) -> dict[str, bytes]:
         if not self._proof.needs_times:
             return {}
-        waves = {index: take.samples for index, take in takes.items()}
         known = self.checker.alignments if self.checker else {}
 
         def aligned(chunk: Chunk) -> Alignment | Unaligned:
-            found = known.get((chunk.index, takes[chunk.index].draw))
-            return found or self._recogniser.align(
-                speech_of(chunk, waves[chunk.index], self._references[chunk.passage])
-            )
+            take = takes[chunk.index]
+            found = known.get((chunk.index, take.draw))
+            return found or self._recogniser.align(speech_of(chunk, take.samples, self._references[chunk.passage]))
 
-        words = spoken_words(script, where, self._references, waves, aligned, speech)
+        waves = {index: take.samples for index, take in takes.items()}
+        chunks = [takes[chunk.index].chunk for chunk in script.plan.chunks]
+        words = spoken_words(chunks, where, self._references, waves, aligned, speech)
         return _files_of(words, where.texts, self._proof, len(speech.pcm) / SAMPLE_RATE)
 
 
@@ -140,7 +140,12 @@ def _of_chunk(chunk: Chunk, take: Take, where: Places) -> dict[str, Any]:
     verdict = take.verdict
     assert verdict is not None  # noqa: S101 - every chunk of a checked job has one
     problems = [_of_problem(problem, chunk, where) for problem in verdict.problems]
-    told: dict[str, Any] = {"state": verdict.state, "draw": take.draw + 1, "score": round(verdict.score, 3)}
+    told: dict[str, Any] = {
+        "state": verdict.state,
+        "draw": take.draw + 1,
+        "speed": take.chunk.speed,
+        "score": round(verdict.score, 3),
+    }
     told |= {"wer": verdict.wer, "worst_run": verdict.worst_run, "problems": problems}
     if verdict.phones is not None:
         told["phones"] = verdict.phones

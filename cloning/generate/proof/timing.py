@@ -72,16 +72,16 @@ class Places:
 
 
 def spoken_words(
-    script: Script,
+    chunks: Sequence[Chunk],
     where: Places,
     references: Sequence[Reference],
     waves: Mapping[int, Samples],
     aligned: Callable[[Chunk], Alignment | Unaligned],
     finished: Finished,
 ) -> tuple[SpokenWord, ...]:
-    """The words of all chunks, in their order."""
+    """The words of all chunks, in their order; each chunk as it was drawn."""
     found: list[SpokenWord] = []
-    for chunk in script.plan.chunks:
+    for chunk in chunks:
         speech = speech_of(chunk, waves[chunk.index], references[chunk.passage])
         found += [_spoken(word, chunk, where, finished) for word in timed_words(speech, aligned(chunk))]
     return tuple(SpokenWord.merged(found))

@@ -12,9 +12,11 @@ from cloning.checking import Verdict
 from cloning.errors import SpeechMismatch
 from cloning.generate.proof.checks import ChunkChecker
 from cloning.generate.proof.draws import Take
+from cloning.planning.f5 import Chunk
 from tests.standins.stammerer import SPEAK, world
 from tests.unit.cloning.asking import act
 
+CHUNK = Chunk(0, "It is one chunk.", 7, 1.0, None, 1.5)
 WAVE = np.zeros(1, np.float32)
 MISHEARD = Verdict("passed", 0.7, wer=0.3, worst_run=3)
 UNKNOWN = Verdict("unavailable", reason="sound_too_long")
@@ -29,13 +31,13 @@ def verdicts(state: Any) -> st.SearchStrategy[Verdict]:
 @given(passing=verdicts("passed"), failing=verdicts("failed"))
 def test_no_draw_that_fails_is_better_than_one_that_passes(passing: Verdict, failing: Verdict) -> None:
     """However few of its words are heard otherwise."""
-    assert Take(1, WAVE, passing).rank < Take(0, WAVE, failing).rank
+    assert Take(CHUNK, 1, WAVE, passing).rank < Take(CHUNK, 0, WAVE, failing).rank
 
 
 @given(known=verdicts("passed") | verdicts("failed"), unknown=verdicts("unavailable"))
 def test_no_draw_that_cannot_be_judged_is_better_than_one_that_was(known: Verdict, unknown: Verdict) -> None:
     """It would hide what is known of the others."""
-    assert Take(1, WAVE, known).rank < Take(0, WAVE, unknown).rank
+    assert Take(CHUNK, 1, WAVE, known).rank < Take(CHUNK, 0, WAVE, unknown).rank
 
 
 def test_of_draws_that_fail_alike_the_one_whose_words_are_heard_is_better() -> None:
@@ -47,7 +49,7 @@ def test_of_draws_that_fail_alike_the_one_whose_words_are_heard_is_better() -> N
         Verdict("failed", 0.5, wer=0.2, worst_run=2),
     ]
 
-    assert sorted(ordered, key=lambda one: Take(0, WAVE, one).rank) == ordered
+    assert sorted(ordered, key=lambda one: Take(CHUNK, 0, WAVE, one).rank) == ordered
 
 
 @pytest.mark.parametrize("later", [DOUBTFUL, UNKNOWN], ids=["failed", "unavailable"])

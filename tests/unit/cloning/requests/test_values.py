@@ -54,6 +54,7 @@ def test_a_language_that_is_none_is_refused_in_words() -> None:
         ("speed", 0), ("speed", -1), ("speed", True), ("speed", math.nan), ("speed", math.inf), ("speed", "1"), ("speed", 9.0),
         ("cfg_strength", -0.1), ("cfg_strength", math.inf), ("sway_sampling_coef", -1.1), ("sway_sampling_coef", math.nan),
         ("target_rms", 0), ("cross_fade_duration", -0.1), ("fix_duration", 0), ("fix_duration", math.nan),
+        ("redraw_speed", 0.79), ("redraw_speed", 1.01), ("redraw_speed", math.nan), ("redraw_speed", True), ("redraw_speed", "0.9"),
         ("seed", -1), ("seed", 2**63), ("seed", True), ("seed", 1.0), ("remove_silence", 1), ("remove_silence", "yes"),
         ("format", "aiff"), ("format", 3), ("delivery", "mail"), ("engine", "tortoise"), ("fallback", "xtts"), ("fallback", ["tortoise"]), ("language", "Portuguese"), ("text", 3), ("text", None),
         ("voice", "../etc/passwd"), ("voice", ""), ("voice", "a/b"), ("voice", "a" * 65), ("voice", ".hidden"), ("voice", 3),
