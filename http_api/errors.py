@@ -1,6 +1,7 @@
 """Failures in the form that OpenAI's clients read: `{"error": {"message", "type", "param", "code"}}`, and a status code for each of ours."""
 
 import json
+import reprlib
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -46,6 +47,11 @@ _FIELD = {
     "VOICE_NOT_FOUND": "voice",
 }
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+# What a path or a method without a route gets; the framework's own words name no remedy.
+_NO_ROUTE = {
+    404: "there is nothing at this path: GET /openapi.json lists the paths",
+    405: "this path doesn't take that method: the header Allow has those that it takes",
+}
 _CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 408: "REQUEST_TIMEOUT", 413: "REQUEST_TOO_LARGE"}
 
 
@@ -136,7 +142,7 @@ def _failure(error: Exception) -> Failed:
         return _invalid(error)
     if isinstance(error, HTTPException):
         code = _CODES.get(error.status_code, "INVALID_REQUEST")
-        return Failed(code, str(error.detail), status=error.status_code)
+        return Failed(code, _NO_ROUTE.get(error.status_code, str(error.detail)), status=error.status_code)
     return Failed("INTERNAL", "a bug: the server's log has the traceback")
 
 
@@ -163,4 +169,4 @@ def _told(problem: Mapping[str, Any], place: str) -> str:
             return f"{place} is missing: send it"
         case "model_attributes_type" if not place:
             return "the body is not a JSON object: send one, with Content-Type: application/json"
-    return f"{place or 'body'}: {problem['msg']}"
+    return f"{place or 'body'}: {problem['msg']}; got {reprlib.repr(problem['input'])}"

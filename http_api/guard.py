@@ -55,11 +55,23 @@ class Guard:
     def _refusals(self, path: str, headers: Headers) -> Iterator[Failed]:
         host, origin = ", ".join(headers.getlist("host")), headers.get("origin")
         if self._options.hosts is not None and _name(host) not in self._options.hosts:
-            yield Failed("HOST_REFUSED", f"this server doesn't answer to the host {host!r}", status=403)
+            yield Failed(
+                "HOST_REFUSED",
+                f"this server doesn't answer to the host {host!r}: allow its name (HTTP_HOSTS, or --allow-host)",
+                status=403,
+            )
         if origin is not None and origin.partition("://")[2] != host:
-            yield Failed("ORIGIN_REFUSED", f"this server doesn't answer to pages of {origin!r}", status=403)
+            yield Failed(
+                "ORIGIN_REFUSED",
+                f"this server doesn't answer to pages of {origin!r}: call it from a program, or from its own page",
+                status=403,
+            )
         if _is_foreign(headers) and not (path in _LINKED and _is_link(headers)):
-            yield Failed("ORIGIN_REFUSED", "this server doesn't answer to pages of other sites or ports", status=403)
+            yield Failed(
+                "ORIGIN_REFUSED",
+                "this server doesn't answer to pages of other sites or ports: call it from a program, or from its own page",
+                status=403,
+            )
         if not self._is_open(path) and not self._knows(headers.get("authorization", "")):
             yield Failed("INVALID_API_KEY", "send the server's key: Authorization: Bearer <key>", status=401)
         if _declared(headers) > self._options.most_bytes:

@@ -72,6 +72,37 @@ def test_what_is_missing_is_told_with_what_to_send(path: str, sent: dict[str, An
     assert (response.status_code, response.json()["error"]["message"]) == (400, message)
 
 
+@pytest.mark.parametrize(
+    ("field", "sent", "told"),
+    [
+        ("response_format", "aiff", "'aiff'"),
+        ("seed", "seven", "'seven'"),
+        ("input", 7, "7"),
+        ("speed", [1.0], "[1.0]"),
+        ("seed", "s" * 1_000_000, "sss'"),
+    ],
+)
+def test_a_field_of_the_wrong_kind_is_told_with_what_was_sent(field: str, sent: object, told: str) -> None:
+    """The field, what it must be, and the value that came, shortened: a caller may send megabytes."""
+    request = {"input": "Hello.", "voice": "anna", field: sent}
+    (response,) = asked(StandIn(), post("/v1/audio/speech", json=request))
+
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, field)
+    assert error["message"].startswith(field)
+    assert error["message"].endswith(told)
+    assert len(error["message"]) < 300
+
+
+def test_an_unknown_path_is_told_where_the_paths_are() -> None:
+    """A caller who mistypes a path learns where the list is."""
+    (response,) = asked(StandIn(), get("/v1/speech"))
+
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (404, "NOT_FOUND")
+    assert "/openapi.json" in error["message"]
+
+
 def test_a_character_of_broken_json_is_no_field() -> None:
     """`param` names a field of the request, or nothing."""
     broken = post("/v1/audio/speech", content='{"input": "x', headers={"content-type": "application/json"})
@@ -85,6 +116,7 @@ def test_another_method_is_told_which_ones_there_are() -> None:
     (response,) = asked(StandIn(), get("/v1/audio/speech"))
 
     assert (response.status_code, response.headers["allow"]) == (405, "POST")
+    assert "Allow" in response.json()["error"]["message"]
 
 
 def test_the_body_has_openais_four_keys() -> None:
