@@ -199,7 +199,8 @@ def main() -> None:
         parser.error(f"no sentence is left: there are {_UNSEEN} that the model has never seen")
     with tempfile.TemporaryDirectory() as scratch:
         found = run(options.count, options.skip, [*WAYS, *([BOUND] if options.bound else [])], Path(scratch))
-    report.save(found, options.results, "redraws", found["rows"])
+    name = f"redraws-after-{options.skip}" if options.skip else "redraws"
+    report.save(found, options.results, name, found["rows"])
 
 
 if __name__ == "__main__":

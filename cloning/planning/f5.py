@@ -151,7 +151,8 @@ def values_of(chunk: Chunk, parameters: Parameters) -> Parameters:
     """The job's values for one chunk: with its own speed, and its own share of a fixed duration."""
     if not isinstance(parameters, F5Parameters):
         return parameters
-    return replace(parameters, speed=chunk.speed, fix_duration=chunk.fix_duration)
+    speed = parameters.speed if is_tiny(chunk.text) else chunk.speed  # upstream slows very short texts itself
+    return replace(parameters, speed=speed, fix_duration=chunk.fix_duration)
 
 
 def utterance_of(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloning.errors import InvalidRequest, InvalidText
-from cloning.planning.f5 import LONGEST_CHUNK_S, Plan, chunk_seed, plan_speech, with_ending
+from cloning.planning.f5 import LONGEST_CHUNK_S, Plan, chunk_seed, plan_speech, values_of, with_ending
 from cloning.ports import F5Parameters
 
 REFERENCE = "Some call me nature, others call me mother nature."
@@ -47,6 +47,15 @@ def test_a_chunks_seed_is_one_that_torch_takes(seed: int, index: int) -> None:
 def test_a_tiny_chunk_says_the_speed_it_gets() -> None:
     """A chunk under 10 bytes is spoken at 0.3 by upstream, whatever was asked; the plan reports that speed."""
     assert [chunk.speed for chunk in plan("Hi.", speed=1.5).chunks] == [0.3]
+
+
+def test_the_engine_is_asked_for_the_requests_speed_unless_a_draw_has_its_own() -> None:
+    """Upstream slows tiny chunks itself, and a first draw is spoken as the request says: its values are the request's own."""
+    parameters = F5Parameters(speed=1.5)
+
+    told = [values_of(chunk, parameters) for text in ("Hi.", TEXT) for chunk in plan(text, speed=1.5).chunks]
+
+    assert set(told) == {parameters}
 
 
 def test_a_fixed_duration_is_shared_by_bytes() -> None:
