@@ -23,6 +23,7 @@ import soundfile
 
 from benchmarks import report
 from cloning.clock import SystemClock
+from cloning.ports import F5Parameters
 from cloning.service import Call, Service
 from cloning.settings import Settings
 from engines.imports.transformers import import_transformers
@@ -46,10 +47,15 @@ _NEXT_SEED = 1000  # further on than any sentence's
 
 
 class Way(NamedTuple):
-    """How each sentence is spoken: by a job with a check and at most so many `draws`, or without a check by `tries` jobs, of which the judge takes the best."""
+    """
+    How each sentence is spoken: by a job with a check and at most so many `draws`, or without a check by `tries` jobs, of which the judge takes the best.
+
+    `redraw_speed` is the request's (None: the worker's own).
+    """
 
     draws: int
     tries: int = 1
+    redraw_speed: float | None = None
 
     @property
     def name(self) -> str:
@@ -97,12 +103,14 @@ def sentences(count: int, skip: int = 0) -> list[tuple[int, str, str]]:
     return [(seed, voice, text) for seed, (text, voice) in enumerate(everything)][skip : skip + count]
 
 
-def spoken(service: Service, voice: str, text: str, seed: int, draws: int) -> tuple[dict[str, Any], float]:
-    """The reply, and the seconds that it took; 0 draws: without a check."""
+def spoken(service: Service, voice: str, text: str, seed: int, way: Way) -> tuple[dict[str, Any], float]:
+    """The reply, and the seconds that it took."""
     request = {
         "text": text, "voice": voice, "seed": seed, "nfe_step": STEPS, "cfg_strength": CFG_STRENGTH,
-        "job_id": f"s{seed}-{draws}", **({"check": "full", "draws": draws} if draws else {}),
+        "job_id": f"s{seed}-{way.draws}", **({"check": "full", "draws": way.draws} if way.draws else {}),
     }  # fmt: skip
+    if way.draws > 1 and way.redraw_speed is not None:
+        request["redraw_speed"] = way.redraw_speed
     begun = time.monotonic()
     reply = answer(service, request, Call("redraws"))
     if reply.get("status") != "COMPLETED":
@@ -118,7 +126,7 @@ def measured(
     for seed, voice, text in lines:
         meant, wrong = words_of(text), list[int]()
         for number in range(way.tries):
-            reply, took = spoken(service, voice, text, seed + number * _NEXT_SEED, way.draws)
+            reply, took = spoken(service, voice, text, seed + number * _NEXT_SEED, way)
             wrong.append(errors(words_of(judge.hear(service.store.get(reply["audio"]["key"]).body)), meant))
             replies.append(reply)
             seconds += took
@@ -173,12 +181,13 @@ def run(count: int, skip: int, ways: Sequence[Way], folder: Path) -> dict[str, A
         measurements = list(pool.map(row_of, [(folder / way.name, count, skip, way) for way in ways]))
     wrong = [errors_of_each for _, errors_of_each in measurements]
     ratio, low, high = ratio_of(wrong[0], wrong[1])
-    told = f"with {WAYS[1].draws} draws the errors are at most {LIMIT} of those with one (here {ratio:.3f}, {low:.2f} to {high:.2f})"
+    told = f"with {ways[1].draws} draws the errors are at most {LIMIT} of those with one (here {ratio:.3f}, {low:.2f} to {high:.2f})"
     return {
         "what": WHAT,
         **report.about(folder),
         "sentences": len(wrong[0]),
         "left out before": skip,
+        "redraw_speed": F5Parameters().redraw_speed if ways[1].redraw_speed is None else ways[1].redraw_speed,
         "rows": [row for row, _ in measurements],
         "errors by sentence": {way.name: " ".join(map(str, each)) for way, each in zip(ways, wrong, strict=True)},
         "holds": {told: ratio <= LIMIT},
@@ -194,11 +203,15 @@ def main() -> None:
     parser.add_argument(
         "--bound", action="store_true", help="also what the judge itself would gain, if it chose the draws"
     )
+    parser.add_argument(
+        "--redraw-speed", type=float, help="of the further draws, instead of the worker's own (1: no slower)"
+    )
     options = parser.parse_args()
     if not sentences(options.count, options.skip):
         parser.error(f"no sentence is left: there are {_UNSEEN} that the model has never seen")
     with tempfile.TemporaryDirectory() as scratch:
-        found = run(options.count, options.skip, [*WAYS, *([BOUND] if options.bound else [])], Path(scratch))
+        ways = [WAYS[0], WAYS[1]._replace(redraw_speed=options.redraw_speed), *([BOUND] if options.bound else [])]
+        found = run(options.count, options.skip, ways, Path(scratch))
     name = f"redraws-after-{options.skip}" if options.skip else "redraws"
     report.save(found, options.results, name, found["rows"])
 

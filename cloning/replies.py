@@ -194,7 +194,8 @@ def result_reply(service: Service, job: Job, delivery: Delivery) -> Reply:
         if not life.is_certain:
             audio["expires_note"] = _UNKNOWN_END
     if delivery in ("inline", "both"):
-        refuse_too_large(audio["bytes"], service.settings.max_reply_mb, job.job_id)
+        cure = "the speech is in the bucket: ask `result` for it, with this job_id and delivery 'url'"
+        refuse_too_large(audio["bytes"], service.settings.max_reply_mb, job.job_id, cure)
         audio["base64"] = encode_base64(_bytes_of(service, job.job_id, audio["key"], audio["bytes"], audio["sha256"]))
     limit_mb = service.settings.max_reply_mb
     room = min(limit_mb * 1e6 * _SHARE_OF_WORDS, limit_mb * 1e6 - _ROOM_BYTES - len(audio.get("base64", "")))
@@ -255,13 +256,16 @@ def _bytes_of(service: Service, job_id: str, key: str, size: int, sha256: str) -
     return body
 
 
-def refuse_too_large(audio_bytes: float, max_reply_mb: float, job_id: str) -> None:
-    """Raise ResultTooLarge if audio of this size, in base64, would not fit into a reply."""
+_SMALLER = "ask for delivery 'url', or a format like mp3 or ogg"
+
+
+def refuse_too_large(audio_bytes: float, max_reply_mb: float, job_id: str, cure: str = _SMALLER) -> None:
+    """Raise ResultTooLarge, which names the cure, if audio of this size, in base64, would not fit into a reply."""
     limit = int((max_reply_mb * 1e6 - _ROOM_BYTES) * 3 / 4)
     if audio_bytes > limit:
         raise ResultTooLarge(
             f"inline audio would have {audio_bytes / 1e6:.1f} MB and a reply carries {limit / 1e6:.1f} MB; "
-            f"ask for delivery 'url', or a format like mp3 or ogg", job_id=job_id, bytes=int(audio_bytes), limit=limit,
+            f"{cure}", job_id=job_id, bytes=int(audio_bytes), limit=limit,
         )  # fmt: skip
 
 

@@ -101,7 +101,7 @@ _RESULT = {
     "manifest.transcript_device_fallback_reason": "if in this attempt the CPU transcribed it because the GPU could not, and the request's `device_fallback` allowed it: the failure's code and message; else null",
     "manifest.language": "the language in which XTTS spoke: the request's, else the voice's; null for F5-TTS, which takes none",
     "manifest.seed": "the job's seed, sent or drawn",
-    "manifest.parameters": "every value that shaped the sound, as it was applied",
+    "manifest.parameters": "every value that shaped the sound, as it was applied (`redraw_speed`: to further draws, if there were any)",
     "manifest.chunks[].seed": "the chunk's own seed, derived from the job's",
     "manifest.chunks[].bytes": "length of its text, UTF-8",
     "manifest.chunks[].speed": "the speed that was applied to it (F5-TTS: 0.3 under 10 bytes)",
@@ -219,7 +219,7 @@ WHOLE = (
 )
 _CHECK = {
     "check": "with a check: `state` (`passed`, `failed`, or `unavailable`: nothing can be said), `wer` (share of words heard differently, of characters in Chinese and Japanese; null if nothing was transcribed; a transcript that says all twice counts once if nothing else speaks for a repeat), "
-    "`worst_run` (the longest run of such words), `draws` (the most that were allowed), `recogniser`, `control` (`state`, `score` and `wer` of each voice's own recording, checked like speech: what it gets there a check of its speech may get without a fault), `similarity` (with `SPEAKER_MODEL`: how alike the speech is to each voice's recording, 1 for the same voice, null if the model can't say), `phones` (the model that `full` asks about added words, unless `PHONE_CHECK=off`), and `chunks`: each with `state`, `draw` (the one that was used, from 1), `speed` (that draw's: further draws of F5-TTS are [slower](speech.md#checked-speech)), `score` (0 to 1, by which draws are compared: 1 if nothing is doubtful; it is no probability), `wer`, `worst_run`, "
+    "`worst_run` (the longest run of such words), `draws` (the most that were allowed), `recogniser`, `control` (`state`, `score` and `wer` of each voice's own recording, checked like speech: what it gets there a check of its speech may get without a fault), `similarity` (with `SPEAKER_MODEL`: how alike the speech is to each voice's recording, 1 for the same voice, null if the model can't say), `phones` (the model that `full` asks about added words, unless `PHONE_CHECK=off`), and `chunks`: each with `state`, `draw` (the one that was used, from 1), `speed` (that draw's: further draws of F5-TTS are [slower](speech.md#checked-speech); very short texts have 0.3, and with `fix_duration` it has no effect), `score` (0 to 1, by which draws are compared: 1 if nothing is doubtful; it is no probability), `wer`, `worst_run`, "
     "`problems` ([`kind`](speech.md#what-a-check-finds), `word`, `text_start` in your text), `phones` (where that model was asked: whether it had an opinion), and `heard` if the request asks for it",
     "words": "with `words`: each with `text` (as in your text), `start` and `end` (seconds; null with `timing: unreliable`), `text_start` and `text_end` (code points of your text), `turn` (with `turns`), `confidence`; null if they are too many for a reply (`files.words` has them), or no longer in the bucket as they were",
     "files": "with `words` or `subtitles`: `words`, `srt`, `vtt`, `ass`, each with `key`, `bytes`, `sha256` and `url` (as long as `audio_url`)",

@@ -116,7 +116,7 @@ class _F5:
                 f"speed {given['speed']:g} has no effect with fix_duration, which sets the length of the speech: send one of them",
                 field="speed",
             )
-        if "fix_duration" in given and given.get("redraw_speed", 1.0) != 1.0:
+        if "fix_duration" in given and "redraw_speed" in given:
             raise InvalidRequest(
                 f"redraw_speed {given['redraw_speed']:g} has no effect with fix_duration, which sets the length of every draw: send one of them",
                 field="redraw_speed",

@@ -20,9 +20,9 @@ def drawn_again(chunk: Chunk, draw: int, seed: int, parameters: Parameters, refe
     again = replace(chunk, seed=draw_seed(seed, chunk.index, draw))
     if not isinstance(parameters, F5Parameters) or chunk.fix_duration is not None or is_tiny(chunk.text):
         return again
-    slowest = chunk.speed * chunk.seconds / max(chunk.seconds, LONGEST_TRAINED_S - reference_s)
-    speed = max(round(chunk.speed * parameters.redraw_speed, 4), slowest)
-    return replace(again, speed=speed, seconds=chunk.seconds * chunk.speed / speed)
+    slowest = chunk.seconds / max(chunk.seconds, LONGEST_TRAINED_S - reference_s)
+    part = max(parameters.redraw_speed, slowest)
+    return replace(again, speed=chunk.speed * part, seconds=chunk.seconds / part)
 
 
 def draw_seed(seed: int, index: int, draw: int) -> int:

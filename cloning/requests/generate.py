@@ -138,7 +138,7 @@ class Generate(Request):
         None,
         ge=0.8,
         le=1,
-        description="`f5`: the further draws of a chunk are spoken at this part of `speed`; `1`: at the same speed; not with `fix_duration`. Unset: the profile's",
+        description="`f5`: the further draws of a chunk are spoken at this part of `speed`; `1`: at the same speed; with a check alone, and not with `fix_duration`. Unset: the profile's",
     )
     on_mismatch: Literal["accept", "fail"] | None = Field(
         None,
@@ -175,7 +175,7 @@ class Generate(Request):
                 "fix_duration is the length of one voice's speech: leave it out with turns", field="fix_duration"
             )
         refuse_too_long("turns", sum(len(turn.text) for turn in self.turns or ()), info)
-        for name in ("draws", "on_mismatch", "heard"):
+        for name in ("draws", "redraw_speed", "on_mismatch", "heard"):
             if self.check == "off" and getattr(self, name):
                 raise InvalidRequest(f"{name} does nothing with check 'off': leave one of them out", field=name)
         self._refuse_parts()
@@ -230,6 +230,8 @@ class Generate(Request):
         # What is left at its default is left out: a release with one more option must not turn redeliveries into conflicts.
         shaping = self.model_dump(mode="json", exclude={"job_id", "delivery"}, exclude_defaults=True)
         usual = () if self.profile else [name for name, value in self.values().items() if _is_usual(name, value)]
+        # Whatever its value, it refuses a request without a check.
+        usual = [name for name in usual if name != "redraw_speed"]
         shaping = {name: value for name, value in shaping.items() if name not in usual}
         return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
 

@@ -63,9 +63,9 @@ class Spoken:
         self.heard = heard
         self.body = b""
 
-    def speak(self, _: object, __: str, ___: str, seed: int, draws: int) -> tuple[dict[str, Any], float]:
-        check = {"state": "failed" if seed else "passed", "chunks": [{"draw": 1}, {"draw": draws}]}
-        return {"audio": {"key": str(seed)}} | ({"check": check} if draws else {}), 2.0
+    def speak(self, _: object, __: str, ___: str, seed: int, way: Way) -> tuple[dict[str, Any], float]:
+        check = {"state": "failed" if seed else "passed", "chunks": [{"draw": 1}, {"draw": way.draws}]}
+        return {"audio": {"key": str(seed)}} | ({"check": check} if way.draws else {}), 2.0
 
     def get(self, key: str) -> "Spoken":
         self.body = key.encode()
@@ -73,6 +73,31 @@ class Spoken:
 
     def hear(self, data: bytes) -> str:
         return self.heard[int(data)]
+
+
+@pytest.mark.parametrize(
+    ("way", "asked"),
+    [
+        (Way(1, redraw_speed=0.9), {"check": "full", "draws": 1}),
+        (Way(4), {"check": "full", "draws": 4}),
+        (Way(4, redraw_speed=1.0), {"check": "full", "draws": 4, "redraw_speed": 1.0}),
+        (BOUND, {}),
+    ],
+)
+def test_each_way_asks_for_its_draws(monkeypatch: pytest.MonkeyPatch, way: Way, asked: dict[str, Any]) -> None:
+    """One draw has no further ones to be slower, and without a check there are none to ask for."""
+    requests = list[dict[str, Any]]()
+
+    def answered(_: object, request: dict[str, Any], __: object) -> dict[str, Any]:
+        requests.append(request)
+        return {"status": "COMPLETED"}
+
+    monkeypatch.setattr(redraws, "answer", answered)
+
+    redraws.spoken(None, "anna", "Red fish.", 3, way)  # type: ignore[arg-type]
+
+    (request,) = requests
+    assert {name: request[name] for name in ("check", "draws", "redraw_speed") if name in request} == asked
 
 
 @pytest.mark.parametrize(

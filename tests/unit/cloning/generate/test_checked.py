@@ -51,14 +51,15 @@ def test_further_draws_of_f5_are_slower_and_told(tmp_path: Path, human_wav: byte
     [({"draws": 1}, "draws 2 to 4"), ({"fix_duration": 60.0}, "fix_duration")],
     ids=["one draw", "fix_duration"],
 )
+@pytest.mark.parametrize("value", [0.9, 1.0])
 def test_a_redraw_speed_without_effect_is_refused(
-    tmp_path: Path, human_wav: bytes, more: dict[str, Any], words: str
+    tmp_path: Path, human_wav: bytes, more: dict[str, Any], words: str, value: float
 ) -> None:
     """With one draw nothing is drawn again, and with a fixed duration the length is set: the field is refused, and the cure is named."""
     service, *_ = world(tmp_path, human_wav)
 
     with pytest.raises(InvalidRequest, match=words) as caught:
-        act(service, **{**SPEAK, **more}, redraw_speed=0.9)
+        act(service, **{**SPEAK, **more}, redraw_speed=value)
 
     assert caught.value.details["field"] == "redraw_speed"
 

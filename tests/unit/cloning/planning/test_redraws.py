@@ -53,10 +53,11 @@ def test_each_draw_has_a_seed_of_its_own() -> None:
     ("text", "parameters"),
     [
         ("Nobody was ever there.", F5Parameters(redraw_speed=1.0)),
+        ("Nobody was ever there.", F5Parameters(redraw_speed=1.0, speed=0.33333)),
         ("Nobody was ever there.", F5Parameters(fix_duration=9.0)),
         ("Hi.", F5Parameters()),
     ],
-    ids=["redraw_speed 1", "fix_duration", "a very short text"],
+    ids=["redraw_speed 1", "and an odd speed", "fix_duration", "a very short text"],
 )
 def test_the_pace_stays_where_it_is_wanted_or_cannot_change(text: str, parameters: F5Parameters) -> None:
     """With `redraw_speed` 1, with a fixed duration, and for a text that upstream speaks at a speed of its own."""
@@ -90,4 +91,4 @@ def test_no_draw_is_longer_than_what_the_model_was_trained_on(
     longest = max(reference_s + seconds, LONGEST_TRAINED_S)
     assert all(reference_s + one.seconds <= longest + 1e-6 for one in draws)
     lengths = [one.seconds for one in (chunk, *draws)]
-    assert all(later >= earlier - 1e-3 for earlier, later in itertools.pairwise(lengths))
+    assert all(later >= earlier for earlier, later in itertools.pairwise(lengths))

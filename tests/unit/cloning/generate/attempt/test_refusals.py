@@ -43,6 +43,17 @@ def test_a_result_that_will_hardly_fit_is_refused_before_it_is_spoken(service: S
     assert (engine.history, service.jobs.find("j")) == ([], None)
 
 
+def test_finished_speech_that_does_not_fit_into_a_reply_is_told_to_be_there(service: Service, anna: str) -> None:
+    """Its length may be known only when it is spoken: the failure says that nothing is lost, and `result` gives its URL."""
+    small = with_settings(service, max_reply_mb=1.0)
+    act(service, text=TEXT * 3, voice=anna, job_id="j")
+
+    with pytest.raises(ResultTooLarge, match=r"is in the bucket.*`result`.*'url'"):
+        act(small, action="result", job_id="j", delivery="inline")
+
+    assert act(small, action="result", job_id="j")["audio_url"]
+
+
 def test_who_needs_no_transcript_is_refused_without_one(service: Service, anna: str) -> None:
     """What XTTS can't read is refused before anything is stored or loaded, even if the voice has no transcript."""
     with pytest.raises(InvalidText):

@@ -74,6 +74,18 @@ def test_the_setting_says_how_many_go_together(world: World, setting: int | None
     assert (task.batch_size, task.utterance is None) == (expected, expected == 1)
 
 
+def test_a_chunk_in_a_batch_has_its_own_values(world: World) -> None:
+    """A draw's own speed, and its share of a fixed duration, as alone; the job's other values stay."""
+    world.kind = Gathering
+    service = with_settings(world.service, batch_chunks=4)
+    slower = replace(CHUNK, speed=0.9, fix_duration=7.0)
+
+    task = Speaker(service, service.settings.checkpoint, None).task(REFERENCE, slower, F5Parameters(nfe_step=8))
+
+    assert task.utterance is not None
+    assert task.utterance.parameters == F5Parameters(nfe_step=8, speed=0.9, fix_duration=7.0)
+
+
 def test_a_speaker_holds_no_model(world: World) -> None:
     """Nothing of a job keeps the weights between two chunks, since they may be unloaded for another job or loaded again."""
     speaker = Speaker(world.service, "one", None, language="en")
