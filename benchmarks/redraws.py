@@ -23,7 +23,7 @@ import soundfile
 
 from benchmarks import report
 from cloning.clock import SystemClock
-from cloning.ports import F5Parameters
+from cloning.parameters import REDRAW_SPEED
 from cloning.service import Call, Service
 from cloning.settings import Settings
 from engines.imports.transformers import import_transformers
@@ -38,10 +38,8 @@ WHAT = "Drawing again: word error rate of the small checkpoint's speech with one
 LIMIT = 0.6  # of the error rate with one draw
 _RATE = 16_000
 _RESAMPLED = 10_000
-_GRAMMAR_SEED, _TRAINED = (
-    1,
-    6000,
-)  # with which the checkpoint's training texts were made (training.data), and how many for each voice
+# How the checkpoint's training texts were made (training.data): seed, and texts for each voice.
+_GRAMMAR_SEED, _TRAINED = 1, 6000
 _UNSEEN = 400
 _NEXT_SEED = 1000  # further on than any sentence's
 
@@ -50,12 +48,12 @@ class Way(NamedTuple):
     """
     How each sentence is spoken: by a job with a check and at most so many `draws`, or without a check by `tries` jobs, of which the judge takes the best.
 
-    `redraw_speed` is the request's (None: the worker's own).
+    Further draws are at `redraw_speed` of the first one's.
     """
 
     draws: int
     tries: int = 1
-    redraw_speed: float | None = None
+    redraw_speed: float = REDRAW_SPEED
 
     @property
     def name(self) -> str:
@@ -107,9 +105,11 @@ def spoken(service: Service, voice: str, text: str, seed: int, way: Way) -> tupl
     """The reply, and the seconds that it took."""
     request = {
         "text": text, "voice": voice, "seed": seed, "nfe_step": STEPS, "cfg_strength": CFG_STRENGTH,
-        "job_id": f"s{seed}-{way.draws}", **({"check": "full", "draws": way.draws} if way.draws else {}),
+        "job_id": f"s{seed}-{way.draws}",
     }  # fmt: skip
-    if way.draws > 1 and way.redraw_speed is not None:
+    if way.draws:
+        request |= {"check": "full", "draws": way.draws}
+    if way.draws > 1:
         request["redraw_speed"] = way.redraw_speed
     begun = time.monotonic()
     reply = answer(service, request, Call("redraws"))
@@ -187,7 +187,7 @@ def run(count: int, skip: int, ways: Sequence[Way], folder: Path) -> dict[str, A
         **report.about(folder),
         "sentences": len(wrong[0]),
         "left out before": skip,
-        "redraw_speed": F5Parameters().redraw_speed if ways[1].redraw_speed is None else ways[1].redraw_speed,
+        "redraw_speed": ways[1].redraw_speed,
         "rows": [row for row, _ in measurements],
         "errors by sentence": {way.name: " ".join(map(str, each)) for way, each in zip(ways, wrong, strict=True)},
         "holds": {told: ratio <= LIMIT},
@@ -203,9 +203,8 @@ def main() -> None:
     parser.add_argument(
         "--bound", action="store_true", help="also what the judge itself would gain, if it chose the draws"
     )
-    parser.add_argument(
-        "--redraw-speed", type=float, help="of the further draws, instead of the worker's own (1: no slower)"
-    )
+    slower = "of further draws, as a part of the first one's speed (1: no slower)"
+    parser.add_argument("--redraw-speed", type=float, default=REDRAW_SPEED, help=slower)
     options = parser.parse_args()
     if not sentences(options.count, options.skip):
         parser.error(f"no sentence is left: there are {_UNSEEN} that the model has never seen")

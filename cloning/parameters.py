@@ -15,6 +15,8 @@ from cloning.ports import Parameters
 
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 PROFILES: Mapping[EngineName, Mapping[ProfileName, Parameters]] = {name: kind.profiles for name, kind in KINDS.items()}
+# The part of the request's speed at which F5-TTS speaks a chunk again (docs/decisions/0048).
+REDRAW_SPEED = 0.88
 # What each name means to each engine.
 BY_INTENT: Mapping[ProfileName, Mapping[EngineName, ProfileName]] = {
     profile: {name: kind.intents[profile] for name, kind in KINDS.items()} for profile in get_args(ProfileName)

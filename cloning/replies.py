@@ -32,6 +32,9 @@ _SHARE_OF_WORDS = 0.2
 WORDS = "words"
 # How many parts a reply lists: of a job that runs, and of one that is asked for them.
 _LAST_PARTS, _PAGE = 16, 100
+# What to do about audio that is too large for a reply.
+_SEND_SMALLER = "ask for delivery 'url', or a format like mp3 or ogg"
+_ASK_FOR_URL = "the speech is in the bucket: ask `result` for it, with this job_id and delivery 'url'"
 # A record's result goes into the reply unchanged, except for the reply's own fields.
 _NOT_FROM_A_RECORD = {"job_id", "status", "audio_url", "audio", "files", "words", "parts", "error", "refresh_worker"}
 _AUDIO_NOT_FROM_A_RECORD = {"base64", "expires_at"}
@@ -194,8 +197,7 @@ def result_reply(service: Service, job: Job, delivery: Delivery) -> Reply:
         if not life.is_certain:
             audio["expires_note"] = _UNKNOWN_END
     if delivery in ("inline", "both"):
-        cure = "the speech is in the bucket: ask `result` for it, with this job_id and delivery 'url'"
-        refuse_too_large(audio["bytes"], service.settings.max_reply_mb, job.job_id, cure)
+        refuse_too_large(audio["bytes"], service.settings.max_reply_mb, job.job_id, _ASK_FOR_URL)
         audio["base64"] = encode_base64(_bytes_of(service, job.job_id, audio["key"], audio["bytes"], audio["sha256"]))
     limit_mb = service.settings.max_reply_mb
     room = min(limit_mb * 1e6 * _SHARE_OF_WORDS, limit_mb * 1e6 - _ROOM_BYTES - len(audio.get("base64", "")))
@@ -256,16 +258,13 @@ def _bytes_of(service: Service, job_id: str, key: str, size: int, sha256: str) -
     return body
 
 
-_SMALLER = "ask for delivery 'url', or a format like mp3 or ogg"
-
-
-def refuse_too_large(audio_bytes: float, max_reply_mb: float, job_id: str, cure: str = _SMALLER) -> None:
+def refuse_too_large(audio_bytes: float, max_reply_mb: float, job_id: str, cure: str = _SEND_SMALLER) -> None:
     """Raise ResultTooLarge, which names the cure, if audio of this size, in base64, would not fit into a reply."""
     limit = int((max_reply_mb * 1e6 - _ROOM_BYTES) * 3 / 4)
     if audio_bytes > limit:
         raise ResultTooLarge(
-            f"inline audio would have {audio_bytes / 1e6:.1f} MB and a reply carries {limit / 1e6:.1f} MB; "
-            f"{cure}", job_id=job_id, bytes=int(audio_bytes), limit=limit,
+            f"inline audio would have {audio_bytes / 1e6:.1f} MB and a reply carries {limit / 1e6:.1f} MB; {cure}",
+            job_id=job_id, bytes=int(audio_bytes), limit=limit,
         )  # fmt: skip
 
 

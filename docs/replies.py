@@ -101,7 +101,7 @@ _RESULT = {
     "manifest.transcript_device_fallback_reason": "if in this attempt the CPU transcribed it because the GPU could not, and the request's `device_fallback` allowed it: the failure's code and message; else null",
     "manifest.language": "the language in which XTTS spoke: the request's, else the voice's; null for F5-TTS, which takes none",
     "manifest.seed": "the job's seed, sent or drawn",
-    "manifest.parameters": "every value that shaped the sound, as it was applied (`redraw_speed`: to further draws, if there were any)",
+    "manifest.parameters": "every value that shaped the sound, as it was applied",
     "manifest.chunks[].seed": "the chunk's own seed, derived from the job's",
     "manifest.chunks[].bytes": "length of its text, UTF-8",
     "manifest.chunks[].speed": "the speed that was applied to it (F5-TTS: 0.3 under 10 bytes)",

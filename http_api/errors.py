@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from http_api.port import Reply
@@ -47,10 +48,14 @@ _FIELD = {
     "VOICE_NOT_FOUND": "voice",
 }
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
-# What a path or a method without a route gets; the framework's own words name no remedy.
-_NO_ROUTE = {
-    404: "there is nothing at this path: GET /openapi.json lists the paths",
-    405: "this path doesn't take that method: the header Allow has those that it takes",
+# Steps of a problem's place that name one of a field's kinds, and not a field.
+_KINDS = {"str", "int", "float", "bool"}
+# In place of the framework's own words, which name no remedy.
+_BETTER = {
+    "Not Found": "there is nothing at this path: GET /openapi.json lists the paths",
+    "Method Not Allowed": "this path doesn't take that method: the header Allow has those that it takes",
+    "Expected UploadFile, received: <class 'str'>": "should be a file: send it in a form (multipart/form-data)",
+    "There was an error parsing the body": "the body can't be read: send JSON (with numbers of at most 4300 digits), or a form where a file goes with it",
 }
 _CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 408: "REQUEST_TIMEOUT", 413: "REQUEST_TOO_LARGE"}
 
@@ -142,14 +147,14 @@ def _failure(error: Exception) -> Failed:
         return _invalid(error)
     if isinstance(error, HTTPException):
         code = _CODES.get(error.status_code, "INVALID_REQUEST")
-        return Failed(code, _NO_ROUTE.get(error.status_code, str(error.detail)), status=error.status_code)
+        return Failed(code, _BETTER.get(error.detail, error.detail), status=error.status_code)
     return Failed("INTERNAL", "a bug: the server's log has the traceback")
 
 
 def _invalid(error: RequestValidationError) -> Failed:
     """Return the first problem. Its location begins with `body`, `query` or `path`, which callers don't write."""
     first = error.errors()[0]
-    place = [str(step) for step in first["loc"][1:]]
+    place = [str(step) for step in first["loc"][1:] if step not in _KINDS]
     name = None if first["type"] == "json_invalid" else next(iter(place), None)  # its place is a character
     if (first["type"], place) == ("missing", ["consent"]):
         return Failed("CONSENT_REQUIRED", CONSENT_MISSING, param=name)
@@ -169,4 +174,13 @@ def _told(problem: Mapping[str, Any], place: str) -> str:
             return f"{place} is missing: send it"
         case "model_attributes_type" if not place:
             return "the body is not a JSON object: send one, with Content-Type: application/json"
-    return f"{place or 'body'}: {problem['msg']}; got {reprlib.repr(problem['input'])}"
+    words = problem["msg"].removeprefix("Value error, ")
+    return f"{place or 'body'}: {_BETTER.get(words, words)}{_got(problem)}"
+
+
+def _got(problem: Mapping[str, Any]) -> str:
+    """What was sent, shortened, unless the problem's own words say it."""
+    if problem["type"] == "value_error":
+        return ""
+    sent = problem["input"]
+    return f"; got {'a file' if isinstance(sent, UploadFile) else reprlib.repr(sent)}"

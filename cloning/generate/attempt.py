@@ -75,9 +75,9 @@ def run_to_the_end(service: Service, request: Generate, call: Call) -> Job:
     if known is not None and known.status.is_final and known.request_digest == digest:
         return known
     service.breaker.check()
-    proof = proof_of(request, service.settings)
-    watch = Stopwatch(_PHASES + (("check",) if proof.needs_recogniser else ()), service.clock.monotonic)
     candidates = candidates_of(request.wishes(), service.settings)
+    proof = proof_of(request, service.settings, {one.engine for one in candidates})
+    watch = Stopwatch(_PHASES + (("check",) if proof.needs_recogniser else ()), service.clock.monotonic)
     with watch.timing("voice"):
         names = dict.fromkeys(turn.voice for turn in request.speeches())
         voices = {name: service.voices.get(name, stopped=call.stopped) for name in names}

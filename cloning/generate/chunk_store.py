@@ -40,7 +40,7 @@ _FORM = struct.Struct("<HHIIHH")
 _HEAD_BYTES, _MOST_PARTS = 12, 16
 _IEEE_FLOAT, _SAMPLE_BYTES = 3, 4
 # What joins and finishes the whole speech shapes no single chunk, and of other values each chunk has its own.
-_OF_THE_WHOLE = ("cross_fade_duration", "remove_silence", "fix_duration", "speed", "redraw_speed")
+_OF_THE_WHOLE = ("cross_fade_duration", "remove_silence", "fix_duration", "speed")
 
 
 class ChunkStore:

@@ -116,11 +116,6 @@ class _F5:
                 f"speed {given['speed']:g} has no effect with fix_duration, which sets the length of the speech: send one of them",
                 field="speed",
             )
-        if "fix_duration" in given and "redraw_speed" in given:
-            raise InvalidRequest(
-                f"redraw_speed {given['redraw_speed']:g} has no effect with fix_duration, which sets the length of every draw: send one of them",
-                field="redraw_speed",
-            )
 
     def refuse_reference(self, parameters: Parameters, reference_s: float) -> None:
         refuse_short(parameters.fix_duration if isinstance(parameters, F5Parameters) else None, reference_s)

@@ -4,25 +4,24 @@ import hashlib
 from dataclasses import replace
 
 from cloning.planning.f5 import Chunk, is_tiny
-from cloning.ports import F5Parameters, Parameters
 
 # Reference and speech together: upstream trains on nothing longer (f5_tts/model/dataset.py).
 LONGEST_TRAINED_S = 30.0
+_DIGITS = 12  # of a speed: 1.1 times 0.88 is 0.968, not 0.9680000000000001
 
 
-def drawn_again(chunk: Chunk, draw: int, seed: int, parameters: Parameters, reference_s: float) -> Chunk:
+def slowed(chunk: Chunk, part: float, *, reference_s: float) -> Chunk:
     """
-    A planned chunk of the job with that seed as its draw 1, 2 or 3 (the first is 0) speaks it, after a reference of `reference_s` seconds.
+    A chunk of F5-TTS at this part of its speed, after a reference of `reference_s` seconds.
 
-    F5-TTS sets the length before it speaks, and loses words where that is short (docs/decisions/0048). The speed stays where another has no
-    effect (a fixed duration, and very short texts, for which upstream has its own), and is no slower than the model was trained for.
+    F5-TTS sets the length before it speaks, and loses words where that is short. The speed stays where another has no effect (a fixed
+    duration, and very short texts, for which upstream has its own), and is no slower than the model was trained for.
     """
-    again = replace(chunk, seed=draw_seed(seed, chunk.index, draw))
-    if not isinstance(parameters, F5Parameters) or chunk.fix_duration is not None or is_tiny(chunk.text):
-        return again
+    if chunk.fix_duration is not None or is_tiny(chunk.text):
+        return chunk
     slowest = chunk.seconds / max(chunk.seconds, LONGEST_TRAINED_S - reference_s)
-    part = max(parameters.redraw_speed, slowest)
-    return replace(again, speed=chunk.speed * part, seconds=chunk.seconds / part)
+    part = max(part, slowest)
+    return replace(chunk, speed=round(chunk.speed * part, _DIGITS), seconds=chunk.seconds / part)
 
 
 def draw_seed(seed: int, index: int, draw: int) -> int:

@@ -45,11 +45,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class F5Parameters:
-    """
-    The values of F5-TTS's own command line that shape the sound, as applied. Times are in seconds.
-
-    `redraw_speed` is the worker's own: what a check doubts is spoken again at this part of `speed`.
-    """
+    """The values of F5-TTS's own command line that shape the sound, as applied. Times are in seconds."""
 
     nfe_step: int = 32
     cfg_strength: float = 2.0
@@ -59,7 +55,6 @@ class F5Parameters:
     cross_fade_duration: float = 0.15
     fix_duration: float | None = None
     remove_silence: bool = False
-    redraw_speed: float = 0.88
 
 
 @dataclass(frozen=True)

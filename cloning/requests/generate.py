@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, model_val
 from cloning.errors import InvalidRequest
 from cloning.language import Language
 from cloning.names import BALANCED, EngineName, ProfileName
-from cloning.parameters import PROFILES, EngineWishes, engines_with, values_of_all
+from cloning.parameters import PROFILES, REDRAW_SPEED, EngineWishes, engines_with, values_of_all
 from cloning.requests.fields import Id, Request, Say, VoiceId, refuse_too_long, speakable
 
 AudioFormat = Literal["wav", "flac", "mp3", "ogg"]
@@ -17,6 +17,7 @@ Delivery = Literal["url", "inline", "both"]
 SubtitleFormat = Literal["srt", "vtt", "ass"]
 CheckMode = Literal["off", "fast", "full"]
 PartFormat = Literal["wav", "flac", "ogg"]
+CHECK_DETAILS = ("draws", "redraw_speed", "on_mismatch", "heard")  # fields that do nothing without a check
 
 
 class Turn(BaseModel):
@@ -132,13 +133,13 @@ class Generate(Request):
         None,
         ge=1,
         le=4,
-        description="how often a chunk is spoken at most, the first time included. It is spoken again, with another seed and slower (`redraw_speed`), if it fails the check or was transcribed with different words. Unset: the deployment's `CHECK_DRAWS`, or 3 with `ultra_quality`",
+        description="how often a chunk is spoken at most, the first time included. It is spoken again, with another seed (and by `f5` slower: `redraw_speed`), if it fails the check or was transcribed with different words. Unset: the deployment's `CHECK_DRAWS`, or 3 with `ultra_quality`",
     )
     redraw_speed: float | None = Field(
         None,
         ge=0.8,
         le=1,
-        description="`f5`: the further draws of a chunk are spoken at this part of `speed`; `1`: at the same speed; with a check alone, and not with `fix_duration`. Unset: the profile's",
+        description=f"`f5`: the further draws of a chunk are spoken at this part of `speed`; `1`: at the same speed; not with `fix_duration`. Unset: {REDRAW_SPEED}",
     )
     on_mismatch: Literal["accept", "fail"] | None = Field(
         None,
@@ -175,7 +176,7 @@ class Generate(Request):
                 "fix_duration is the length of one voice's speech: leave it out with turns", field="fix_duration"
             )
         refuse_too_long("turns", sum(len(turn.text) for turn in self.turns or ()), info)
-        for name in ("draws", "redraw_speed", "on_mismatch", "heard"):
+        for name in CHECK_DETAILS:
             if self.check == "off" and getattr(self, name):
                 raise InvalidRequest(f"{name} does nothing with check 'off': leave one of them out", field=name)
         self._refuse_parts()
@@ -230,8 +231,6 @@ class Generate(Request):
         # What is left at its default is left out: a release with one more option must not turn redeliveries into conflicts.
         shaping = self.model_dump(mode="json", exclude={"job_id", "delivery"}, exclude_defaults=True)
         usual = () if self.profile else [name for name, value in self.values().items() if _is_usual(name, value)]
-        # Whatever its value, it refuses a request without a check.
-        usual = [name for name in usual if name != "redraw_speed"]
         shaping = {name: value for name, value in shaping.items() if name not in usual}
         return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
 

@@ -1,6 +1,6 @@
 """Whether a job's chunks say their text: the requested check, and its findings."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from cloning.checking import Speech, Verdict, evidence_of, judge
@@ -8,10 +8,12 @@ from cloning.checking.control import Control
 from cloning.errors import InvalidRequest
 from cloning.generate.chunk_store import ChunkStore
 from cloning.generate.proof.recogniser import Recogniser, recording_of
+from cloning.names import EngineName
+from cloning.parameters import REDRAW_SPEED
 from cloning.planning.f5 import SAMPLE_RATE, Chunk
 from cloning.ports import Alignment, Clock, Reference, Samples, Unaligned
 from cloning.reading.reader import read
-from cloning.requests.generate import CheckMode, Generate, SubtitleFormat
+from cloning.requests.generate import CHECK_DETAILS, CheckMode, Generate, SubtitleFormat
 from cloning.settings import Settings
 
 # The profile that checks by itself.
@@ -23,29 +25,48 @@ _HARDLY_KNOWN = 0.5
 
 @dataclass(frozen=True)
 class CheckPolicy:
-    """The check's mode, the most draws, whether a job fails if none passes, and whether the reply has what was heard."""
+    """
+    The check's mode, the most draws, whether a job fails if none passes, and whether the reply has what was heard.
+
+    F5-TTS speaks the further draws at `redraw_speed` of the request's speed.
+    """
 
     mode: CheckMode
     draws: int
+    redraw_speed: float
     fails: bool
     tells_heard: bool
 
 
-def policy_of(request: Generate, settings: Settings) -> CheckPolicy | None:
-    """The check of the request, its profile or else the deployment; None: none. Raises InvalidRequest for details without a check."""
+def policy_of(request: Generate, settings: Settings, engines: Collection[EngineName]) -> CheckPolicy | None:
+    """
+    The check of the request, its profile or else the deployment, for speech by one of these engines; None: none.
+
+    Raises InvalidRequest for details without a check, and for a `redraw_speed` without effect.
+    """
     by_profile = request.profile == _CHECKING_PROFILE
     mode = request.check or (_ITS_MODE if by_profile and settings.check == "off" else settings.check)
     if mode == "off":
-        for name in ("draws", "redraw_speed", "on_mismatch", "heard"):
+        for name in CHECK_DETAILS:
             if getattr(request, name):
                 raise InvalidRequest(
                     f"{name} does nothing without a check: send check 'fast' or 'full' too", field=name
                 )
         return None
     draws = request.draws or (_ITS_DRAWS if by_profile else settings.check_draws)
-    if draws == 1 and request.redraw_speed:
-        raise InvalidRequest("redraw_speed does nothing with one draw: send draws 2 to 4 too", field="redraw_speed")
-    return CheckPolicy(mode, draws, (request.on_mismatch or settings.on_mismatch) == "fail", request.heard)
+    if request.redraw_speed and (why := _of_no_effect(request, draws, engines)):
+        raise InvalidRequest(f"redraw_speed {request.redraw_speed:g} {why}", field="redraw_speed")
+    speed = request.redraw_speed or REDRAW_SPEED
+    return CheckPolicy(mode, draws, speed, (request.on_mismatch or settings.on_mismatch) == "fail", request.heard)
+
+
+def _of_no_effect(request: Generate, draws: int, engines: Collection[EngineName]) -> str:
+    """Why the request's `redraw_speed` would change nothing, and what to do; "" if it may."""
+    if "f5" not in engines:
+        return "is of the engine 'f5', which may not speak here: leave it out"
+    if request.fix_duration is not None:
+        return "has no effect with fix_duration, which sets the length of every draw: send one of them"
+    return "has no effect with one draw: send draws 2 to 4 too" if draws == 1 else ""
 
 
 @dataclass(frozen=True)
@@ -66,9 +87,11 @@ class Proof:
         return self.policy is not None or self.needs_times
 
 
-def proof_of(request: Generate, settings: Settings) -> Proof:
-    """Read the wishes of the request. Raises InvalidRequest."""
-    return Proof(policy_of(request, settings), request.words, tuple(request.subtitles or ()), bool(request.turns))
+def proof_of(request: Generate, settings: Settings, engines: Collection[EngineName]) -> Proof:
+    """Read the wishes of the request, which one of these engines speaks. Raises InvalidRequest."""
+    return Proof(
+        policy_of(request, settings, engines), request.words, tuple(request.subtitles or ()), bool(request.turns)
+    )
 
 
 class ChunkChecker:
@@ -87,6 +110,7 @@ class ChunkChecker:
         time_left: Callable[[], float],
     ) -> None:
         self.draws = policy.draws
+        self.redraw_speed = policy.redraw_speed
         self.fails = policy.fails
         self._policy = policy
         self._recogniser = recogniser

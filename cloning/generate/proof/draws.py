@@ -1,14 +1,14 @@
 """The draws of a job's chunks: what the check doubts is spoken again, slower and with another seed, and of each chunk the best draw is taken."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cloning.checking import Verdict
 from cloning.generate.proof.checks import ChunkChecker
 from cloning.generate.speaking import ChunkByChunk
 from cloning.planning.f5 import Chunk
-from cloning.planning.redraws import drawn_again
-from cloning.ports import Samples
+from cloning.planning.redraws import draw_seed, slowed
+from cloning.ports import F5Parameters, Samples
 
 _STATES = ("passed", "failed", "unavailable")  # the best first
 
@@ -71,7 +71,7 @@ def _draw(
     for draw in range(checker.draws):
         if draw and not checker.has_time_for(len(pending)):
             break
-        again = [_at_draw(speech, chunk, draw, seed) for chunk in pending]
+        again = [_at_draw(speech, chunk, draw, seed, checker.redraw_speed) for chunk in pending] if draw else pending
         waves = speech.speak(again, spoken + len(group) - len(pending), is_draft=True)
         for chunk in again:
             verdict, heard = checker.verdict(chunk, draw, waves[chunk.index], speech.kept)
@@ -82,7 +82,9 @@ def _draw(
             break
 
 
-def _at_draw(speech: ChunkByChunk, chunk: Chunk, draw: int, seed: int) -> Chunk:
-    if not draw:
-        return chunk
-    return drawn_again(chunk, draw, seed, speech.parameters, speech.references[chunk.passage].duration)
+def _at_draw(speech: ChunkByChunk, chunk: Chunk, draw: int, seed: int, redraw_speed: float) -> Chunk:
+    """The chunk at draw 1, 2 or 3. XTTS keeps its pace: it doesn't set the length beforehand."""
+    again = replace(chunk, seed=draw_seed(seed, chunk.index, draw))
+    if not isinstance(speech.parameters, F5Parameters):
+        return again
+    return slowed(again, redraw_speed, reference_s=speech.references[chunk.passage].duration)

@@ -79,7 +79,7 @@ class Spoken:
     ("way", "asked"),
     [
         (Way(1, redraw_speed=0.9), {"check": "full", "draws": 1}),
-        (Way(4), {"check": "full", "draws": 4}),
+        (Way(4), {"check": "full", "draws": 4, "redraw_speed": 0.88}),
         (Way(4, redraw_speed=1.0), {"check": "full", "draws": 4, "redraw_speed": 1.0}),
         (BOUND, {}),
     ],

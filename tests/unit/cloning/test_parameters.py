@@ -91,4 +91,4 @@ def test_a_digest_names_the_profile_and_not_the_defaults() -> None:
     assert generate(profile="fast").digest() != plain
     assert generate(profile="fast", nfe_step=32).digest() != generate(profile="fast").digest()
     assert generate(cross_fade_duration=0.15).digest() != plain  # XTTS's own is another
-    assert generate(redraw_speed=0.88).digest() != plain  # which is refused without a check
+    assert generate(redraw_speed=0.88).digest() != plain  # no engine's value, and refused without a check

@@ -80,6 +80,7 @@ def test_what_is_missing_is_told_with_what_to_send(path: str, sent: dict[str, An
         ("input", 7, "7"),
         ("speed", [1.0], "[1.0]"),
         ("seed", "s" * 1_000_000, "sss'"),
+        ("voice", {"id": 7}, "{'id': 7}"),
     ],
 )
 def test_a_field_of_the_wrong_kind_is_told_with_what_was_sent(field: str, sent: object, told: str) -> None:
@@ -89,9 +90,37 @@ def test_a_field_of_the_wrong_kind_is_told_with_what_was_sent(field: str, sent: 
 
     error = response.json()["error"]
     assert (response.status_code, error["param"]) == (400, field)
-    assert error["message"].startswith(field)
+    assert re.match(rf"{field}:? ", error["message"])  # no part of pydantic's place
     assert error["message"].endswith(told)
     assert len(error["message"]) < 300
+
+
+def test_a_body_that_cannot_be_read_is_told_what_to_send() -> None:
+    """A number with more digits than Python reads, for example."""
+    endless = post(
+        "/v1/audio/speech", content='{"seed": 1' + "0" * 5000 + "}", headers={"content-type": "application/json"}
+    )
+    (response,) = asked(StandIn(), endless)
+
+    assert response.status_code == 400
+    assert "send JSON" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"files": {"name": ("n.txt", b"anna")}}, "name"),
+        ({"data": {"name": "anna", "consent": "she signed", "audio_sample": "no file"}}, "audio_sample"),
+    ],
+    ids=["a file for a word", "a word for a file"],
+)
+def test_a_form_with_the_wrong_kind_of_part_is_told_in_words(form: dict[str, Any], words: str) -> None:
+    """Without a part of Python's own."""
+    (response,) = asked(StandIn(), post("/v1/audio/voices", **form))
+
+    message = response.json()["error"]["message"]
+    assert (response.status_code, message.startswith(words)) == (400, True)
+    assert "UploadFile" not in message
 
 
 def test_an_unknown_path_is_told_where_the_paths_are() -> None:

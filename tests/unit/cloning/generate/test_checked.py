@@ -32,38 +32,6 @@ def test_the_first_draw_that_says_its_text_is_taken(tmp_path: Path, human_wav: b
     assert len(engine.history) == len(seeds) + 3
 
 
-def test_further_draws_of_f5_are_slower_and_told(tmp_path: Path, human_wav: bytes) -> None:
-    """The engine is given each draw's own speed, and reply and manifest say the speed of the draw that is used."""
-    service, engine, _ = world(tmp_path, human_wav, (0, 0), (0, 1), (2, 0))
-
-    reply = act(service, **SPEAK, redraw_speed=0.9)
-
-    told = [chunk["speed"] for chunk in reply["check"]["chunks"]]
-    spoken = [parameters.speed for _, _, parameters in engine.history]
-    assert told == [chunk["speed"] for chunk in reply["manifest"]["chunks"]]
-    assert told[:3] == [0.9, 1.0, 0.9]
-    assert spoken == [1.0] * len(told) + [0.9] * 3
-    assert reply["manifest"]["parameters"]["redraw_speed"] == 0.9
-
-
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [({"draws": 1}, "draws 2 to 4"), ({"fix_duration": 60.0}, "fix_duration")],
-    ids=["one draw", "fix_duration"],
-)
-@pytest.mark.parametrize("value", [0.9, 1.0])
-def test_a_redraw_speed_without_effect_is_refused(
-    tmp_path: Path, human_wav: bytes, more: dict[str, Any], words: str, value: float
-) -> None:
-    """With one draw nothing is drawn again, and with a fixed duration the length is set: the field is refused, and the cure is named."""
-    service, *_ = world(tmp_path, human_wav)
-
-    with pytest.raises(InvalidRequest, match=words) as caught:
-        act(service, **{**SPEAK, **more}, redraw_speed=value)
-
-    assert caught.value.details["field"] == "redraw_speed"
-
-
 def test_a_draw_that_passes_with_other_words_is_drawn_again(tmp_path: Path, human_wav: bytes) -> None:
     """A draw that passes but is heard with other words doesn't fail, but is drawn again; one that is heard word for word is used."""
     service, engine, listener = world(tmp_path, human_wav)

@@ -1,4 +1,4 @@
-"""Which draw of a chunk is taken."""
+"""Which draw of a chunk is taken, and how fast the further ones are."""
 
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloning.checking import Verdict
-from cloning.errors import SpeechMismatch
+from cloning.errors import InvalidRequest, SpeechMismatch
 from cloning.generate.proof.checks import ChunkChecker
 from cloning.generate.proof.draws import Take
 from cloning.planning.f5 import Chunk
+from cloning.ports import XttsParameters
 from tests.standins.stammerer import SPEAK, world
 from tests.unit.cloning.asking import act
 
@@ -69,6 +70,58 @@ def test_a_draw_that_cannot_be_judged_hides_none_that_failed(
     """The job has no draw that passes, so it fails as it was told to."""
     with pytest.raises(SpeechMismatch):
         _answered(DOUBTFUL, UNKNOWN, tmp_path, human_wav, monkeypatch)
+
+
+def test_further_draws_of_f5_are_slower_and_told(tmp_path: Path, human_wav: bytes) -> None:
+    """The engine is given each draw's own speed, and reply and manifest say the speed of the draw that is used."""
+    service, engine, _ = world(tmp_path, human_wav, (0, 0), (0, 1), (2, 0))
+
+    reply = act(service, **SPEAK, redraw_speed=0.9)
+
+    told = [chunk["speed"] for chunk in reply["check"]["chunks"]]
+    spoken = [parameters.speed for _, _, parameters in engine.history]
+    assert told == [chunk["speed"] for chunk in reply["manifest"]["chunks"]]
+    assert told[:3] == [0.9, 1.0, 0.9]
+    assert spoken == [1.0] * len(told) + [0.9] * 3
+
+
+def test_further_draws_of_xtts_keep_its_pace(tmp_path: Path, human_wav: bytes) -> None:
+    """It sets no length beforehand that could be short; their seeds are their own."""
+    service, engine, _ = world(tmp_path, human_wav, (0, 0), (0, 1))
+
+    reply = act(service, **SPEAK, engine="xtts")
+
+    (first, *_) = reply["check"]["chunks"]
+    assert (reply["engine_requested"], first["draw"], first["speed"]) == ("xtts", 3, 1.0)
+    assert {(type(parameters), parameters.speed) for _, _, parameters in engine.history} == {(XttsParameters, 1.0)}
+
+
+def test_a_redraw_speed_is_taken_where_f5_may_speak(tmp_path: Path, human_wav: bytes) -> None:
+    """A fallback to XTTS drops nothing: the field is about the draws of F5-TTS, and there are none then."""
+    service, *_ = world(tmp_path, human_wav, (0, 0))
+
+    reply = act(service, **SPEAK, redraw_speed=1.0, fallback=["xtts"])
+
+    (first, *_) = reply["check"]["chunks"]
+    assert (reply["engine_requested"], first["draw"], first["speed"]) == ("f5", 2, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [({"draws": 1}, "draws 2 to 4"), ({"fix_duration": 60.0}, "fix_duration"), ({"engine": "xtts"}, "'f5'")],
+    ids=["one draw", "fix_duration", "xtts"],
+)
+@pytest.mark.parametrize("value", [0.9, 1.0])
+def test_a_redraw_speed_without_effect_is_refused(
+    tmp_path: Path, human_wav: bytes, more: dict[str, Any], words: str, value: float
+) -> None:
+    """With one draw nothing is drawn again, with a fixed duration the length is set, and XTTS sets none: the field is refused, and the cure is named."""
+    service, *_ = world(tmp_path, human_wav)
+
+    with pytest.raises(InvalidRequest, match=words) as caught:
+        act(service, **{**SPEAK, **more}, redraw_speed=value)
+
+    assert caught.value.details["field"] == "redraw_speed"
 
 
 def _answered(

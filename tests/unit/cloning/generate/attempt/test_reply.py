@@ -50,7 +50,7 @@ def test_every_applied_value_is_told(service: Service, anna: str, engine: ToneEn
     given = {name: value for name, value in asked.items() if value is not None}
     reply = act(service, text=TEXT, voice=anna, seed=5, **given)
 
-    assert reply["manifest"]["parameters"] == {**asked, "redraw_speed": 0.88}  # which can't be sent without a check
+    assert reply["manifest"]["parameters"] == asked
     assert (reply["manifest"]["seed"], reply["manifest"]["language"]) == (5, None)
     assert len(reply["manifest"]["chunks"]) == len(engine.history) > 1
     told = vars(engine.history[0][2])

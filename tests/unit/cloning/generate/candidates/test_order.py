@@ -17,7 +17,7 @@ from tests.unit.cloning.test_parameters import generate
 GOOD: dict[str, Any] = {
     "nfe_step": 8, "cfg_strength": 1.0, "sway_sampling_coef": 0.0, "target_rms": 0.2, "fix_duration": 9.0, "speed": 1.5,
     "cross_fade_duration": 0.1, "remove_silence": True, "temperature": 0.5, "top_p": 0.5, "top_k": 5, "repetition_penalty": 2.0,
-    "redraw_speed": 0.9, "num_beams": 2, "length_penalty": 2.0, "gpt_cond_chunk_len": 6, "sound_norm_refs": True,
+    "num_beams": 2, "length_penalty": 2.0, "gpt_cond_chunk_len": 6, "sound_norm_refs": True,
 }  # fmt: skip
 NEEDS = {"length_penalty": {"num_beams": 2}}
 
